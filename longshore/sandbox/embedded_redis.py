@@ -1,0 +1,205 @@
+"""A Redis server of our own, started as a child process.
+
+Owns the process, its data folder (when none was given) and its command line. It is durable like the Redis a production
+needs: append-only file fsynced every second, nothing evicted. It listens on the loopback address only, because it has
+no password. It leaves to others what is stored in it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+
+import redis
+
+from longshore.errors import LongshoreError
+
+HOST = "127.0.0.1"
+PROGRAM = "redis-server"
+STARTS = 3
+"""How often another free port is tried: between choosing one and Redis binding it, anybody may take it."""
+POLL_S = 0.01
+"""How often readiness is asked for: Redis needs 5 to 20 ms to come up."""
+
+
+class RedisMissing(LongshoreError):
+    """No `redis-server` program was found; the text says how to get one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __str__(self) -> str:
+        return (
+            f"No {PROGRAM} program found on PATH or beside {sys.executable}. Install one "
+            "(Debian: apt install redis-server; in a clone of the repository `make setup` puts one into .venv/bin), "
+            "or set REDIS_URL to a Redis that is already running."
+        )
+
+
+class RedisNotReady(LongshoreError):
+    """The Redis process ended, or did not answer in time; names the problem and the end of its log."""
+
+    def __init__(self, problem: str, log: str) -> None:
+        super().__init__(problem, log)
+        self.problem = problem
+        self.log = log
+
+    def __str__(self) -> str:
+        return f"The embedded Redis is not ready: {self.problem}. The end of its log:\n{self.log}"
+
+
+def find_program() -> str:
+    """The path of `redis-server`: first on PATH, else beside the running Python; raises `RedisMissing` if in neither."""
+    found = shutil.which(PROGRAM) or shutil.which(PROGRAM, path=str(Path(sys.executable).parent))
+    if found is None:
+        raise RedisMissing
+    return found
+
+
+def free_port() -> int:
+    """A TCP port nobody listens on now at the loopback address."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class EmbeddedRedis:
+    """One Redis process, restartable on the same port with the same data.
+
+    `data_dir` is made when missing and keeps the data; None means a temporary folder that `stop` deletes.
+    `port` 0 means any free one. `max_memory_mb` 0 means no limit. A supervisor may run `argv()` itself instead of
+    calling `start`.
+    """
+
+    def __init__(self, data_dir: Path | None = None, port: int = 0, *, max_memory_mb: int = 0) -> None:
+        self.program = find_program()
+        self.temporary = data_dir is None
+        self.data_dir = Path(tempfile.mkdtemp(prefix="longshore-redis-")) if data_dir is None else data_dir
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.any_port = port == 0
+        self.port = port or free_port()
+        self.max_memory_mb = max_memory_mb
+        self.log_path = self.data_dir / "redis.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def argv(self) -> list[str]:
+        """The command line that runs this server in the foreground, logging to standard output."""
+        options = {
+            "bind": HOST,
+            "port": str(self.port),
+            "dir": str(self.data_dir.absolute()),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",  # the append-only file is the truth; a snapshot beside it would only cost a fork
+            "maxmemory": f"{self.max_memory_mb}mb",
+            "maxmemory-policy": "noeviction",
+            "daemonize": "no",
+        }
+        return [self.program, *(part for name, value in options.items() for part in (f"--{name}", value))]
+
+    @property
+    def url(self) -> str:
+        """The `REDIS_URL` of this server, database 0."""
+        return f"redis://{HOST}:{self.port}/0"
+
+    @property
+    def running(self) -> bool:
+        """Whether the process started by `start` lives."""
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> EmbeddedRedis:
+        """Start the process and wait until it answers; raises `RedisNotReady`. Does nothing when it runs already."""
+        if self.running:
+            return self
+        for tries_left in reversed(range(STARTS)):
+            self._spawn()
+            try:
+                self.wait_ready()
+                break
+            except RedisNotReady:
+                self.kill()
+                # Once it has run here, clients know the port and it must stay.
+                if not (self.any_port and tries_left and self._port_was_taken()):
+                    raise
+                self.port = free_port()
+        self.any_port = False
+        return self
+
+    def wait_ready(self, timeout_s: float = 10) -> None:
+        """Wait until the server answers PING, its data loaded; raises `RedisNotReady` after `timeout_s` or if it died."""
+        deadline = time.monotonic() + timeout_s
+        client = redis.Redis(host=HOST, port=self.port, socket_timeout=1, socket_connect_timeout=1, retry=None)
+        with client:
+            while True:
+                try:
+                    # Whoever took our port would answer too, so our own process must live as well.
+                    if client.ping() and (self.process is None or self.process.poll() is None):
+                        return
+                    problem = "another process answers on its port"
+                except redis.RedisError as error:
+                    problem = f"it did not answer within {timeout_s:g} s ({type(error).__name__})"
+                if self.process is not None and self.process.poll() is not None:
+                    raise RedisNotReady(f"it ended with code {self.process.returncode}", self._log_end())
+                if time.monotonic() >= deadline:
+                    raise RedisNotReady(problem, self._log_end())
+                time.sleep(POLL_S)
+
+    def kill(self) -> None:
+        """End the process with SIGKILL, as a crash would; the data stays for the next `start`."""
+        self._end(signal.SIGKILL, grace_s=10)
+
+    def stop(self, *, grace_s: float = 5) -> None:
+        """End the process cleanly (SIGKILL after `grace_s`) and delete the data if the folder is a temporary one."""
+        self._end(signal.SIGTERM, grace_s)
+        if self.temporary:
+            shutil.rmtree(self.data_dir, ignore_errors=True)
+
+    def __enter__(self) -> EmbeddedRedis:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _spawn(self) -> None:
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with self.log_path.open("ab") as log:
+            # A session of its own: Ctrl-C at the terminal must reach us, not Redis, which the others still need.
+            self.process = subprocess.Popen(
+                self.argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_bare_env()
+            )
+
+    def _end(self, how: signal.Signals, grace_s: float) -> None:
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.send_signal(how)
+        try:
+            process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _port_was_taken(self) -> bool:
+        return "Address already in use" in self._log_end()
+
+    def _log_end(self, size: int = 2000) -> str:
+        try:
+            return self.log_path.read_bytes()[-size:].decode("utf-8", "replace").strip()
+        except OSError:
+            return "(no log)"
+
+
+def _bare_env() -> dict[str, str]:
+    # Redis needs none of our settings, and what it does not have it cannot show.
+    return {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR", "TZ"}}
