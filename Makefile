@@ -1,0 +1,56 @@
+# Needs python3 (3.11 to 3.13) with venv, make and git. No root, no compiler; everything lands in .venv.
+
+SHELL := /bin/sh
+# The first of these that is a Python we support; `make PYTHON=/path/to/python` overrides.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+# More for pytest: make test PYTEST_ARGS='tests/unit -x'
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check lock clean
+
+help: ## Show these commands
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
+
+setup: $(STAMP) ## Make the virtual environment; does nothing when nothing changed
+
+run: setup ## Start the sandbox: a whole agent with Kafka, Redis, a fake Port and targets; Ctrl-C ends it
+	@$(BIN)/longshore sandbox run
+
+demo: setup ## Send a fixed list of invocations through the sandbox and check how each ended
+	@$(BIN)/longshore sandbox demo
+
+test: setup ## Run all tests
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: setup ## Lint, docstrings, strict types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lock: ## Pin the dependencies anew from pyproject.toml (needs uv)
+	@for lock in run dev; do \
+		group=; [ $$lock = run ] || group='--group dev --constraint requirements/run.txt'; \
+		uv pip compile pyproject.toml $$group --universal --python-version 3.11 --only-binary :all: --generate-hashes \
+			--no-emit-index-url --no-header --quiet --output-file requirements/$$lock.txt && \
+		sed -i "1i # Made from pyproject.toml by 'make lock'; do not edit. Wheels only, CPython 3.11 to 3.13 on Linux x86-64." \
+			requirements/$$lock.txt || exit 1; \
+	done
+
+clean: ## Remove everything that the other commands made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml requirements/dev.txt requirements/redis.txt scripts/embedded_redis.py
+	@test -n "$(PYTHON)" || { echo 'No Python 3.11, 3.12 or 3.13 found: install one, or name it with make PYTHON=...' >&2; exit 1; }
+	@test -x $(BIN)/python || { echo 'Setting up $(VENV) ...'; $(PYTHON) -m venv $(VENV); } || \
+		{ rm -rf $(VENV); echo 'No virtual environment could be made: is python3-venv installed?' >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		--requirement requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
+	@$(BIN)/python scripts/embedded_redis.py
+	@touch $(STAMP)

@@ -1,0 +1,63 @@
+"""The errors that stop Longshore, or make it wait.
+
+LongshoreError
+├── ConfigError         a setting is missing or unusable: do not start
+├── ConfigProblems      all of them at once
+├── StoreUnavailable    Redis cannot be asked: nothing lost, do not acknowledge, come back
+└── PortUnavailable     the Port API cannot be asked: the same
+
+What only one room raises lives in that room. What a target answers is never an error but an `Outcome`.
+Every class takes its parts as positional arguments, because Celery pickles errors and an error that cannot be rebuilt
+can bring a worker down. No message ever holds a secret or a payload.
+"""
+
+from collections.abc import Sequence
+
+EX_CONFIG = 78
+"""The exit code of a program that was configured wrongly (sysexits.h): restarting it does not help."""
+
+
+class LongshoreError(Exception):
+    """Whatever Longshore itself raises."""
+
+
+class ConfigError(LongshoreError):
+    """A setting is missing or unusable; names the variable, the problem and the remedy."""
+
+    def __init__(self, variable: str, problem: str, remedy: str) -> None:
+        super().__init__(variable, problem, remedy)
+        self.variable = variable
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.variable}: {self.problem}. {self.remedy}".rstrip()
+
+
+class ConfigProblems(LongshoreError):
+    """Everything that is wrong with the settings, so that it takes one look and not one start per mistake."""
+
+    def __init__(self, problems: Sequence[ConfigError]) -> None:
+        super().__init__(tuple(problems))
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        headline = "1 setting is wrong" if count == 1 else f"{count} settings are wrong"
+        return "\n".join([f"{headline}:", *(f"  {problem}" for problem in self.problems)])
+
+
+class StoreUnavailable(LongshoreError):
+    """Redis cannot be reached or cannot answer now. Nothing is lost: do not acknowledge, come back later."""
+
+
+class PortUnavailable(LongshoreError):
+    """The Port API cannot be reached or is overloaded; `retry_after_s` is the wait it asked for, if it did."""
+
+    def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
+        super().__init__(reason, retry_after_s)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return self.reason
