@@ -1,0 +1,57 @@
+"""How a process reaches Redis: timeouts instead of eternal waits, one error for all ways of being away."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from longshore.errors import StoreUnavailable
+
+_TIMEOUT_S = 10.0  # a Redis that does not answer for so long is away
+_CONNECT_S = 3.0
+
+
+def connect(url: str, connections: int = 50, master_name: str = "mymaster") -> redis.Redis:
+    """A client for `redis://`, `rediss://`, `unix://` or `sentinel://host:port[;sentinel://host:port]/db`.
+
+    Connects on first use. Never repeats a command by itself: the callers know which of their scripts may be repeated.
+    """
+    options: dict[str, object] = {
+        "socket_timeout": _TIMEOUT_S,
+        "socket_connect_timeout": _CONNECT_S,
+        "socket_keepalive": True,
+        "health_check_interval": 5,
+        "retry": Retry(NoBackoff(), 0),
+        "max_connections": connections,
+        "protocol": 2,
+    }
+    if url.startswith("sentinel://"):
+        parts = [urlsplit(part) for part in url.split(";")]
+        hosts = [(part.hostname or "localhost", part.port or 26379) for part in parts]
+        db = parts[-1].path.strip("/") or "0"
+        sentinel = Sentinel(hosts, socket_timeout=_CONNECT_S)  # type: ignore[no-untyped-call]
+        client: redis.Redis = sentinel.master_for(  # type: ignore[no-untyped-call]
+            master_name, db=int(db), password=parts[0].password, **options
+        )
+        return client
+    return redis.Redis.from_url(url, **options)
+
+
+@contextmanager
+def reaching_store() -> Iterator[None]:
+    """Turns every way Redis can be away, loading, read-only or full into `StoreUnavailable`.
+
+    A script's own fault stays what it is.
+    """
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError, OSError) as error:
+        raise StoreUnavailable(type(error).__name__, str(error)[:200]) from error
+    except redis.exceptions.ResponseError as error:
+        if str(error).split(" ", 1)[0] in {"OOM", "MISCONF", "LOADING", "MASTERDOWN", "TRYAGAIN", "NOREPLICAS", "BUSY"}:
+            raise StoreUnavailable(type(error).__name__, str(error)[:200]) from error
+        raise

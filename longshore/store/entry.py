@@ -1,0 +1,148 @@
+"""What goes into the ledger and what comes out of it: plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from longshore.invocation.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One invocation on its way into the ledger."""
+
+    id: str
+    """Port's run id made safe, or the change log event's place in Kafka. Repeats are recognised by it."""
+    kind: Kind
+    run: str
+    """Port's id of the run, as received; empty for change log events."""
+    target: str
+    lane: str
+    synchronized: bool
+    origin: str
+    """`topic/partition/offset`."""
+    published_ms: int
+    """Timestamp of the Kafka record."""
+    mapping: str
+    """Digest of the mapping file that chose target and lane."""
+    payload: bytes = field(repr=False)
+    """Sealed canonical text of the message."""
+    unknown: str
+    """`park` or `retry`: what to do when an attempt has begun and nobody knows how it ended."""
+    max_attempts: int = 8
+    dead: str = ""
+    """Reason code of an invocation that goes straight to the dead letters."""
+    reports: tuple[bytes, ...] = field(default=(), repr=False)
+    """What Port shall hear at once: type character, then the sealed body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Offsets `[first, next)` of one partition, all read in this batch."""
+
+    topic: str
+    partition: int
+    first: int
+    next: int
+    expected: int | None = None
+    """The next offset this consumer knows the ledger to have; None before its first batch."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """Reason → how many of them were not for us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Sole leave to start one attempt, on its way to a worker as a Celery message."""
+
+    id: str
+    token: int
+    start_ms: int
+    """Redis time before which the attempt must not start (the target's rate)."""
+    target: str
+    attempts: int
+    """Attempts begun before this one."""
+    generation: int
+    """1, and one more with each requeue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewind:
+    """The ledger is behind this consumer on a partition: it must read again from `next`.
+
+    None: the ledger knows nothing of the partition.
+    """
+
+    topic: str
+    partition: int
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a batch. With `rewinds`, nothing of it was stored."""
+
+    results: tuple[str, ...]
+    """Per entry: `accepted`, `repeated` or `repeated_elsewhere` (same id at another place in Kafka)."""
+    rewinds: tuple[Rewind, ...]
+    claims: tuple[Claim, ...]
+    backlog: int
+    """Invocations waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """A lease nobody renewed, and where the invocation went."""
+
+    id: str
+    state: str
+    reason: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Leave to send now, and all the worker needs."""
+
+    id: str
+    token: int
+    payload: bytes = field(repr=False)
+    kind: Kind
+    run: str
+    synchronized: bool
+    target: str
+    lane: str
+    attempt: int
+    """From 1."""
+    generation: int
+    published_ms: int
+    accepted_ms: int
+    origin: str
+    unknown: str
+    max_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """What came of an attempt."""
+
+    result: str
+    """`done`, `waiting`, `dead` or `unknown`."""
+    reason: str
+    status: int | None = None
+    delay_ms: int = 0
+    """For `waiting`: when the next attempt is due."""
+    attempt: bytes = field(default=b"", repr=False)
+    """Sealed history entry."""
+    reports: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TakenReports:
+    """Reports of one invocation, leased to one sender."""
+
+    id: str
+    token: bytes
+    kind: Kind
+    run: str
+    synchronized: bool
+    tries: int
+    items: tuple[bytes, ...] = field(repr=False)

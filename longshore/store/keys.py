@@ -1,0 +1,121 @@
+"""The names of everything in Redis, and what each holds, under one namespace: organization and consumer group.
+
+The scripts build the same names from the prefix; `tests/unit/store/test_scripts.py` compares the two.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Key names of one agent. `prefix` ends with a colon and carries a hash tag, so that all keys share one slot."""
+
+    prefix: str
+
+    @classmethod
+    def of(cls, namespace: str) -> "Keys":
+        """Keys for `namespace` (organization id and consumer group id)."""
+        return cls(f"longshore:{{{namespace}}}:")
+
+    def invocation(self, id: str) -> str:
+        """Hash: the record of one invocation, all that scripts and filters need, in clear."""
+        return f"{self.prefix}inv:{id}"
+
+    def payload(self, id: str) -> str:
+        """String: the sealed message; gone once delivered."""
+        return f"{self.prefix}pay:{id}"
+
+    def attempts(self, id: str) -> str:
+        """List: sealed attempt history, oldest first, bounded."""
+        return f"{self.prefix}att:{id}"
+
+    def reports(self, id: str) -> str:
+        """List: what Port is still to hear of this invocation, in order (type character, then sealed)."""
+        return f"{self.prefix}out:{id}"
+
+    def waiting(self, lane: str) -> str:
+        """Sorted set: invocations waiting in a lane, scored with when they are due (ms)."""
+        return f"{self.prefix}wait:{lane}"
+
+    def lanes(self, target: str) -> str:
+        """Sorted set: lanes of a target, scored with their turn (small numbers) or when to visit them (ms)."""
+        return f"{self.prefix}lanes:{target}"
+
+    @property
+    def targets(self) -> str:
+        """Sorted set: targets, scored with their turn (small numbers) or when to visit them (ms)."""
+        return f"{self.prefix}targets"
+
+    @property
+    def leased(self) -> str:
+        """Sorted set: claimed and begun invocations, scored with when the lease lapses (lease clock, ms)."""
+        return f"{self.prefix}leased"
+
+    @property
+    def target_busy(self) -> str:
+        """Hash: target → invocations claimed or begun."""
+        return f"{self.prefix}busy:target"
+
+    @property
+    def lane_busy(self) -> str:
+        """Hash: lane → invocations claimed or begun."""
+        return f"{self.prefix}busy:lane"
+
+    @property
+    def starts(self) -> str:
+        """Hash: target → next free start time (ms) of its rate."""
+        return f"{self.prefix}starts"
+
+    @property
+    def clock(self) -> str:
+        """Hash: `last` and `lease` (the lease clock), `slots` and `slots_until` (the fleet's size)."""
+        return f"{self.prefix}clock"
+
+    @property
+    def turn(self) -> str:
+        """Integer: the last turn given to a lane or a target."""
+        return f"{self.prefix}turn"
+
+    @property
+    def fleet(self) -> str:
+        """Sorted set: worker processes, scored with when they count as gone (lease clock, ms)."""
+        return f"{self.prefix}fleet"
+
+    @property
+    def slots(self) -> str:
+        """Hash: worker process → how many invocations it may hold at once."""
+        return f"{self.prefix}slots"
+
+    @property
+    def dead(self) -> str:
+        """Sorted set: dead letters, scored with when they were given up (ms)."""
+        return f"{self.prefix}dead"
+
+    @property
+    def unknown(self) -> str:
+        """Sorted set: unknown outcomes, scored with when they were parked (ms)."""
+        return f"{self.prefix}unknown"
+
+    @property
+    def outbox(self) -> str:
+        """Sorted set: invocations with reports to send, scored with when to send them (ms)."""
+        return f"{self.prefix}outbox"
+
+    @property
+    def outbox_leased(self) -> str:
+        """Sorted set: invocations whose reports somebody is sending, scored with the lease's end (lease clock, ms)."""
+        return f"{self.prefix}outbox:leased"
+
+    @property
+    def outbox_tries(self) -> str:
+        """Hash: invocation → failed tries to report it."""
+        return f"{self.prefix}outbox:tries"
+
+    @property
+    def counts(self) -> str:
+        """Hash: how many invocations made each move, and how many wait now."""
+        return f"{self.prefix}counts"
+
+    def partition(self, topic: str, partition: int | str) -> str:
+        """Hash: `next` offset expected of a partition, and its counters."""
+        return f"{self.prefix}part:{topic}/{partition}"

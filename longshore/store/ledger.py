@@ -1,0 +1,179 @@
+"""The ledger: every transition of an invocation, one script each. What it promises stands in the scripts' headers."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import redis
+
+from longshore.invocation.kinds import Kind
+from longshore.store import scripts
+from longshore.store.connection import reaching_store
+from longshore.store.entry import Accepted, Begun, Claim, Entry, Finish, Lapsed, Rewind, Span, TakenReports
+from longshore.store.keys import Keys
+from longshore.store.limits import Limits
+
+MOST_CLAIMS = 500
+"""Most invocations one call hands out: bounds how long a script holds Redis (about 10 ms)."""
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogatepass")
+
+
+def _bytes(value: str) -> bytes:
+    return value.encode("utf-8", "surrogatepass")
+
+
+def _claims(flat: Sequence[Any]) -> tuple[Claim, ...]:
+    rows = zip(*[iter(flat)] * 6, strict=True)
+    return tuple(
+        Claim(_text(id), int(token), int(start), _text(target), int(attempts), int(generation))
+        for id, token, start, target, attempts, generation in rows
+    )
+
+
+class Ledger:
+    """The ledger in one Redis. Thread safe. Every method raises `StoreUnavailable` when Redis is away.
+
+    Where that happens nobody knows whether the script ran; each may be called again with the same arguments.
+    """
+
+    def __init__(self, client: "redis.Redis", keys: Keys, limits: Limits) -> None:
+        self.redis = client
+        self.keys = keys
+        self.limits = limits
+        self._limits = limits.json()
+        self._scripts = {name: client.register_script(scripts.assemble(name)) for name in scripts.NAMES}
+
+    def _run(self, name: str, *args: Any) -> Any:
+        with reaching_store():
+            return self._scripts[name](keys=[self.keys.prefix], args=[self._limits, *args])
+
+    def accept(self, spans: Sequence[Span], entries: Sequence[Entry], want: int = MOST_CLAIMS) -> Accepted:
+        """Stores a batch from Kafka, once, and claims what may start at once."""
+        read = [
+            [
+                f"{span.topic}/{span.partition}",
+                span.first,
+                span.next,
+                -1 if span.expected is None else span.expected,
+                dict(span.skipped),
+            ]
+            for span in spans
+        ]
+        args: list[Any] = [want, json.dumps(read), len(entries)]
+        for e in entries:
+            args += [_bytes(e.id), e.kind.value, _bytes(e.run), _bytes(e.target), _bytes(e.lane)]
+            args += ["1" if e.synchronized else "", e.origin, e.published_ms, e.mapping, e.payload, e.unknown]
+            args += [e.max_attempts, e.dead, len(e.reports), *e.reports]
+        behind, results, claims, backlog = self._run("accept", *args)
+        rewinds = []
+        for name, offset in behind:
+            topic, _, partition = _text(name).rpartition("/")
+            rewinds.append(Rewind(topic, int(partition), None if int(offset) < 0 else int(offset)))
+        return Accepted(tuple(map(_text, results)), tuple(rewinds), _claims(claims), int(backlog))
+
+    def next_offsets(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """The next offset the ledger expects of each of `partitions` that it knows."""
+        known: dict[tuple[str, int], int] = {}
+        with reaching_store():
+            for topic, partition in partitions:
+                value = self.redis.hget(self.keys.partition(topic, partition), "next")
+                if value is not None:
+                    known[topic, partition] = int(value)  # type: ignore[arg-type]
+        return known
+
+    def memory_share(self) -> float:
+        """Redis's used memory as a share of its `maxmemory`; 0 where none is set."""
+        with reaching_store():
+            info: Any = self.redis.info("memory")
+        most = int(info.get("maxmemory", 0))
+        return int(info["used_memory"]) / most if most else 0.0
+
+    def pump(self, want: int = MOST_CLAIMS) -> tuple[tuple[Claim, ...], tuple[Lapsed, ...]]:
+        """What may start now, and whose leases have lapsed."""
+        claims, lapsed = self._run("pump", want)
+        return _claims(claims), tuple(Lapsed(*map(_text, row)) for row in lapsed)
+
+    def begin(self, id: str, token: int) -> Begun | None:
+        """Leave to send, or None if the claim is stale. From here on bytes may leave."""
+        row = self._run("begin", _bytes(id), token)
+        if not row:
+            return None
+        (
+            payload,
+            kind,
+            run,
+            synchronized,
+            target,
+            lane,
+            attempt,
+            generation,
+            published,
+            accepted,
+            origin,
+            unknown,
+            most,
+        ) = row
+        return Begun(
+            id=id,
+            token=token,
+            payload=payload,
+            kind=Kind(_text(kind)),
+            run=_text(run),
+            synchronized=synchronized == b"1",
+            target=_text(target),
+            lane=_text(lane),
+            attempt=int(attempt),
+            generation=int(generation),
+            published_ms=int(published),
+            accepted_ms=int(accepted),
+            origin=_text(origin),
+            unknown=_text(unknown),
+            max_attempts=int(most),
+        )
+
+    def finish(self, id: str, token: int, finish: Finish, want: int = 1) -> tuple[str, tuple[Claim, ...]]:
+        """Stores what came of an attempt. Returns the state it is in now (or `stale`, `gone`) and new claims."""
+        applied, claims = self._run(
+            "finish",
+            want,
+            _bytes(id),
+            token,
+            finish.result,
+            finish.delay_ms,
+            finish.reason,
+            "" if finish.status is None else finish.status,
+            finish.attempt,
+            *finish.reports,
+        )
+        return _text(applied), _claims(claims)
+
+    def give_back(self, id: str, token: int) -> bool:
+        """Returns a claimed invocation to its lane, unsent and without using an attempt."""
+        return bool(self._run("give_back", _bytes(id), token))
+
+    def beat(self, worker: str, slots: int, working_on: Iterable[tuple[str, int]] = ()) -> int:
+        """Says that `worker` lives and what it still works on; 0 slots withdraws it. Returns the fleet's slots."""
+        flat: list[Any] = []
+        for id, token in working_on:
+            flat += [_bytes(id), token]
+        return int(self._run("beat", worker, slots, *flat))
+
+    def prune(self) -> int:
+        """Drops some dead letters older than they are kept; returns how many."""
+        return int(self._run("prune"))
+
+    def take_reports(self, most: int, lease_ms: int) -> list[TakenReports]:
+        """Leases the due reports of up to `most` invocations to the caller."""
+        rows = self._run("take_reports", most, lease_ms)
+        return [
+            TakenReports(_text(id), token, Kind(_text(kind)), _text(run), sync == b"1", int(tries), tuple(items))
+            for id, token, kind, run, sync, tries, *items in rows
+        ]
+
+    def settle_reports(self, taken: TakenReports, sent: int, delay_ms: int = 0, failed: bool = False) -> bool:
+        """Drops the first `sent` reports; the rest is due after `delay_ms`. False if somebody else has them by now."""
+        args = (_bytes(taken.id), taken.token, sent, delay_ms, "1" if failed else "")
+        return bool(self._run("settle_reports", *args))

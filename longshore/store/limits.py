@@ -1,0 +1,34 @@
+"""The numbers the scripts work with, handed to each of them as one JSON object."""
+
+import json
+from dataclasses import asdict, dataclass
+
+FORMAT = 1
+"""Version of the record's fields. A reader that does not know a version leaves the record alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers of the ledger. Times in ms.
+
+    `lease`: how long a claim or a begun attempt is somebody's without being renewed.
+    `ahead`: how far ahead of its start a rate-limited invocation may be handed out.
+    `rate`: starts per second and target, 0 for no limit. `target`, `lane`: most in flight at once.
+    `report_delay`: how long first reports wait to be merged with later ones.
+    `keep_done`, `keep_dead`: how long finished records and dead letters stay. `history`: attempts kept per invocation.
+    """
+
+    lease: int = 15_000
+    ahead: int = 200
+    rate: float = 0
+    target: int = 100
+    lane: int = 50
+    report_delay: int = 3_000
+    keep_done: int = 86_400_000
+    keep_dead: int = 1_209_600_000
+    history: int = 20
+    format: int = FORMAT
+
+    def json(self) -> str:
+        """The JSON text for the scripts."""
+        return json.dumps(asdict(self), separators=(",", ":"))

@@ -1,0 +1,33 @@
+"""The Lua scripts, assembled and registered. A script's header names what it uses: `-- uses: common, claim`."""
+
+import re
+from importlib.resources import files
+
+from longshore.store.states import lua_table
+
+USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
+
+NAMES = (
+    "accept",
+    "pump",
+    "begin",
+    "finish",
+    "give_back",
+    "beat",
+    "prune",
+    "take_reports",
+    "settle_reports",
+)
+
+
+def text(name: str) -> str:
+    """The source file `name`.lua."""
+    return files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
+
+
+def assemble(name: str) -> str:
+    """The whole script `name`: the table of moves, what its header says it uses, itself."""
+    body = text(name)
+    uses = USES.search(body)
+    parts = [lua_table()] + [text(part.strip()) for part in (uses[1].split(",") if uses else ())]
+    return "\n".join([*parts, body])

@@ -1,0 +1,111 @@
+-- common: the clock, and the few ways an invocation enters or leaves a lane, a lease and the outbox.
+--
+-- KEYS[1]  prefix    of all names; the key names are in longshore/store/keys.py
+-- ARGV[1]  limits    JSON object of longshore/store/limits.py
+--
+-- Time is Redis's own (ms). Leases run on the lease clock, which stands still while nobody ticks it (an outage of
+-- Redis or of the fleet, a jump of the machine's time), so that an outage does not lapse everything at once.
+
+local P = KEYS[1]
+local limits = cjson.decode(ARGV[1])
+local call = redis.call
+
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- Scores below this are turns, above it times in ms: a visit that is due beats one that lies ahead.
+local TURNS = 1e12
+
+-- The longest step of the lease clock (ms): ten pump intervals.
+local LONGEST_TICK = 2000
+
+local function whole(number)
+  return string.format('%d', number)
+end
+
+local function tick()
+  local c = call('HMGET', P .. 'clock', 'last', 'lease')
+  local last, lease = tonumber(c[1]) or now, tonumber(c[2]) or 0
+  local step = math.max(0, math.min(now - last, LONGEST_TICK))
+  if step > 0 or now < last or not c[1] then
+    call('HSET', P .. 'clock', 'last', whole(now), 'lease', whole(lease + step))
+  end
+  return lease + step
+end
+
+local lease_now = tick()
+
+local function turn()
+  return call('INCR', P .. 'turn')
+end
+
+-- The one way to change a state. `from` is what the caller read in this same script.
+local function move(id, from, to)
+  if not MOVES[from .. '>' .. to] then
+    error('the move ' .. from .. ' > ' .. to .. ' does not exist')
+  end
+  call('HSET', P .. 'inv:' .. id, 'state', to)
+  call('HINCRBY', P .. 'counts', to, 1)
+  if from == 'waiting' then call('HINCRBY', P .. 'counts', 'backlog', -1) end
+  if to == 'waiting' then call('HINCRBY', P .. 'counts', 'backlog', 1) end
+end
+
+-- Puts an invocation into its lane; the lane and its target are visited no later than `due`.
+local function queue(id, lane, target, due)
+  due = whole(due)
+  call('ZADD', P .. 'wait:' .. lane, due, id)
+  call('ZADD', P .. 'lanes:' .. target, 'LT', due, lane)
+  call('ZADD', P .. 'targets', 'LT', due, target)
+end
+
+-- Ends a lease: its places in the target and in the lane are free for the next.
+local function release(id, lane, target)
+  call('ZREM', P .. 'leased', id)
+  if call('HINCRBY', P .. 'busy:target', target, -1) <= 0 then call('HDEL', P .. 'busy:target', target) end
+  if call('HINCRBY', P .. 'busy:lane', lane, -1) <= 0 then call('HDEL', P .. 'busy:lane', lane) end
+  local head = call('ZRANGE', P .. 'wait:' .. lane, 0, 0, 'WITHSCORES')
+  if head[2] then call('ZADD', P .. 'lanes:' .. target, 'LT', head[2], lane) end
+  local first = call('ZRANGE', P .. 'lanes:' .. target, 0, 0, 'WITHSCORES')
+  if first[2] then call('ZADD', P .. 'targets', 'LT', first[2], target) end
+end
+
+-- Reports that close Port's record of the run; after one of them nothing but logs may follow. `!` and `?` are written by
+-- the scripts themselves, which cannot seal: a reason code that the sender puts into words, closing the run or not.
+local CLOSING = {S = true, C = true, ['!'] = true}
+
+-- Appends reports to the outbox of an invocation, to be sent at `due`. Returns nothing.
+local function report(id, items, due)
+  local key, record = P .. 'out:' .. id, P .. 'inv:' .. id
+  local closed = call('HGET', record, 'closed')
+  local added = false
+  for _, item in ipairs(items) do
+    local type = string.sub(item, 1, 1)
+    if not closed or type == 'L' or type == 'N' then
+      call('RPUSH', key, item)
+      added = true
+      if CLOSING[type] then
+        closed = '1'
+        call('HSET', record, 'closed', '1')
+      end
+    end
+  end
+  if added and not call('ZSCORE', P .. 'outbox:leased', id) then
+    call('ZADD', P .. 'outbox', 'LT', whole(due), id)
+  end
+end
+
+-- Ends a delivery in a final state. The caller has taken it out of its lane or lease.
+local function conclude(id, from, to, reason)
+  move(id, from, to)
+  local record = P .. 'inv:' .. id
+  call('HSET', record, 'reason', reason, 'ended', whole(now))
+  if from == 'unknown' then call('ZREM', P .. 'unknown', id) end
+  if to == 'done' then
+    call('DEL', P .. 'pay:' .. id)
+    call('PEXPIRE', record, limits.keep_done)
+    call('PEXPIRE', P .. 'att:' .. id, limits.keep_done)
+  else
+    call('ZADD', P .. to, whole(now), id)
+    call('HINCRBY', P .. 'counts', to .. ':' .. reason, 1)
+  end
+end

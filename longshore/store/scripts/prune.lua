@@ -1,0 +1,17 @@
+-- prune: drops dead letters and unknown outcomes that are older than the time they are kept.
+-- uses: common
+--
+-- KEYS[1]  prefix
+-- ARGV[1]  limits
+--
+-- Returns  how many were dropped; call again while it is not 0
+local dropped = 0
+for _, set in ipairs({'dead', 'unknown'}) do
+  for _, id in ipairs(call('ZRANGEBYSCORE', P .. set, '-inf', whole(now - limits.keep_dead), 'LIMIT', 0, 100)) do
+    call('ZREM', P .. set, id)
+    call('DEL', P .. 'inv:' .. id, P .. 'pay:' .. id, P .. 'att:' .. id)
+    call('HINCRBY', P .. 'counts', 'pruned:' .. set, 1)
+    dropped = dropped + 1
+  end
+end
+return dropped

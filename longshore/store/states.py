@@ -1,0 +1,66 @@
+"""Where an invocation stands, who moves it on, and every move there is.
+
+The scripts get `MOVES` as a Lua table and refuse any other move, so this module is the truth for both languages.
+"""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where an invocation stands, and who moves it on."""
+
+    HELD = "held"
+    """Stored but not yet acknowledged to Port (polling). The acknowledgement moves it on."""
+
+    WAITING = "waiting"
+    """In its lane, due at a time. Any pump may claim it from then on."""
+
+    CLAIMED = "claimed"
+    """A Celery message with its token is on its way, nothing has been sent. If the lease lapses, back to its lane."""
+
+    BEGUN = "begun"
+    """A worker may have sent bytes. If the lease lapses, the unknown-outcome policy decides."""
+
+    DONE = "done"
+    """The target accepted it. Nobody moves it on; the record expires."""
+
+    DEAD = "dead"
+    """Given up, with the reason. Only an operator's requeue moves it on."""
+
+    UNKNOWN = "unknown"
+    """Sent and never answered: the target may have acted on it. A late answer or an operator's requeue moves it on."""
+
+
+MOVES: frozenset[tuple[State, State]] = frozenset(
+    {
+        (State.HELD, State.WAITING),
+        (State.HELD, State.DEAD),
+        (State.WAITING, State.CLAIMED),
+        (State.CLAIMED, State.WAITING),
+        (State.CLAIMED, State.BEGUN),
+        (State.BEGUN, State.WAITING),
+        (State.BEGUN, State.DONE),
+        (State.BEGUN, State.DEAD),
+        (State.BEGUN, State.UNKNOWN),
+        # A worker presumed dead answers after all, and nobody has begun anew.
+        (State.WAITING, State.DONE),
+        (State.WAITING, State.DEAD),
+        (State.CLAIMED, State.DONE),
+        (State.CLAIMED, State.DEAD),
+        (State.UNKNOWN, State.DONE),
+        (State.UNKNOWN, State.DEAD),
+        # A late answer that proves nothing was done, or an operator's requeue.
+        (State.UNKNOWN, State.WAITING),
+        (State.DEAD, State.WAITING),
+    }
+)
+"""Every move a script may make. All others raise inside Redis and change nothing."""
+
+FINAL = frozenset({State.DONE, State.DEAD, State.UNKNOWN})
+"""States in which no pump looks at the invocation again."""
+
+
+def lua_table() -> str:
+    """`MOVES` as the Lua table the scripts check against."""
+    pairs = ", ".join(f"['{a.value}>{b.value}']=true" for a, b in sorted(MOVES))
+    return f"local MOVES = {{{pairs}}}\n"

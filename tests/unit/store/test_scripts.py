@@ -1,0 +1,50 @@
+"""The scripts' headers, their key names and the table of moves say the same as the Python beside them."""
+
+import re
+
+import pytest
+
+from longshore.store import scripts
+from longshore.store.keys import Keys
+from longshore.store.states import FINAL, MOVES, State, lua_table
+
+
+@pytest.mark.parametrize("name", scripts.NAMES)
+def test_a_script_documents_every_argument_and_its_result(name: str) -> None:
+    """A script is a function: its header is the signature."""
+    body = scripts.text(name)
+    header = "\n".join(line for line in body.splitlines() if line.startswith("--"))
+    code = body.replace(header, "")
+    documented = {int(n) for n in re.findall(r"^-- ARGV\[(\d+)", header, re.MULTILINE)}
+
+    assert header.startswith(f"-- {name}: ")
+    assert "KEYS[1]" in header
+    assert "Returns" in header
+    assert {int(n) for n in re.findall(r"ARGV\[(\d+)\]", code)} <= documented
+
+
+@pytest.mark.parametrize("name", [*scripts.NAMES, "common", "claim"])
+def test_scripts_use_only_names_that_keys_lists(name: str) -> None:
+    """`keys.py` says what each key holds; a name it does not know would be undocumented."""
+    keys = Keys("P:")
+    known = {getattr(keys, attribute) for attribute in dir(Keys) if isinstance(getattr(Keys, attribute), property)}
+    known |= {
+        make("") for make in (keys.invocation, keys.payload, keys.attempts, keys.reports, keys.waiting, keys.lanes)
+    }
+    known |= {"P:part:", "P:"}
+
+    used = {"P:" + name for name in re.findall(r"P \.\. '([a-z:_]*)'", scripts.text(name))}
+    assert used <= known, used - known
+
+
+def test_every_state_can_be_reached_and_every_state_but_done_can_be_left() -> None:
+    """Dead letters and unknown outcomes leave by requeue; done is the end."""
+    assert {after for _, after in MOVES} == set(State) - {State.HELD}
+    assert {before for before, _ in MOVES} == set(State) - {State.DONE}
+    assert FINAL == {State.DONE, State.DEAD, State.UNKNOWN}
+
+
+def test_the_scripts_check_moves_against_the_same_table() -> None:
+    """Python's table is written into each script."""
+    assert f"'{State.CLAIMED}>{State.BEGUN}'" in lua_table().replace("['", "'").replace("']", "'")
+    assert scripts.assemble("pump").startswith(lua_table())
