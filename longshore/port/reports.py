@@ -1,0 +1,247 @@
+"""What Port hears of a run: which logs, response and status belong to each thing that can happen to it.
+
+Owns the sequences of the wire contract ("Delivery and reporting"): the response before the status, the terminal status
+last, FAILURE only after the last attempt, nothing at all about change log events. Leaves to others: keeping reports
+(the outbox), turning them into calls (`calls.py`) and making those (`client.py`).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from longshore.errors import LongshoreError
+from longshore.invocation.kinds import Kind
+from longshore.port.responses import reportable
+from longshore.port.sizes import QUOTE_MAX, TEXT_MAX, fit, fit_response
+from longshore.port.status import TERMINAL, merge_status
+
+
+class ReportType(StrEnum):
+    """What a report is, in one character: the outbox keeps it in clear, so that logs can be shed before statuses."""
+
+    LOG = "L"
+    """A line in the log of an action run."""
+
+    RESPONSE = "R"
+    """The target's response, shown by Port; overwrites the one before."""
+
+    PATCH = "P"
+    """Link, summary or external id of an action run that goes on."""
+
+    STATUS = "S"
+    """The terminal status of an action run, with whatever is patched along. Nothing can change the run afterwards."""
+
+    NODE_LOG = "N"
+    """A line in the log of a workflow node run."""
+
+    NODE_COMPLETED = "C"
+    """The end of a workflow node run, with its result."""
+
+
+class BadReport(LongshoreError):
+    """Bytes that are not a report: written by a newer version, or damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One thing to tell Port. `body` is the JSON object of its call, except that log lines are kept one by one."""
+
+    type: ReportType
+    body: dict[str, Any]
+
+
+class ResponseFacts(Protocol):
+    """What is used of a target's response."""
+
+    @property
+    def text(self) -> str:
+        """The body as text, possibly cut."""
+
+
+class OutcomeFacts(Protocol):
+    """What is used of the outcome of an attempt."""
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status, if the target answered."""
+
+    @property
+    def cause(self) -> str:
+        """What happened, in plain language and without secrets."""
+
+    @property
+    def response(self) -> ResponseFacts | None:
+        """The response, if there was one."""
+
+
+def encode(report: Report) -> bytes:
+    """A report as bytes for the outbox (JSON); not sealed."""
+    return json.dumps([report.type, report.body], separators=(",", ":"), allow_nan=False).encode()
+
+
+def decode(data: bytes) -> Report:
+    """The report that `encode` wrote. Raises BadReport."""
+    try:
+        letter, body = json.loads(data)
+        report = Report(ReportType(letter), body)
+    except (ValueError, TypeError, RecursionError):
+        raise BadReport("not a report of this version") from None
+    if not isinstance(body, dict):
+        raise BadReport("a report without an object")
+    return report
+
+
+def received(kind: Kind) -> list[Report]:
+    """The invocation was accepted: whatever happens now, it is not lost."""
+    return _log(kind, "Received; the delivery to its target is queued.")
+
+
+def retrying(kind: Kind, outcome: OutcomeFacts, attempt: int, delay_s: float) -> list[Report]:
+    """Attempt `attempt` failed and another follows in about `delay_s` seconds. Never a status: it goes on."""
+    return _log(kind, f"Attempt {attempt} failed: {_said(outcome)} Next attempt in {_span(delay_s)}.", "WARN")
+
+
+def delivered(
+    kind: Kind, synchronized: bool, outcome: OutcomeFacts, report: Mapping[str, Any] | None, detailed: bool
+) -> list[Report]:
+    """The target took the invocation (status below 400).
+
+    `report` is what the mapping's report section gave, null values kept, or None; it is never used for a node run.
+    `detailed` changes nothing here: it is taken so that every ending is called alike.
+    """
+    logs = _log(kind, f"Delivered: {_said(outcome)}")
+    if kind is Kind.NODE_RUN:
+        return logs + (_completed("SUCCESS", _output(outcome)) if synchronized else [])
+    defaults = {"status": "SUCCESS"} if synchronized else {}
+    return _action(kind, logs, synchronized, outcome, defaults, report)
+
+
+def failed(
+    kind: Kind,
+    synchronized: bool,
+    outcome: OutcomeFacts,
+    report: Mapping[str, Any] | None,
+    detailed: bool,
+    attempts: int = 1,
+) -> list[Report]:
+    """The last attempt failed, or one failed for good: FAILURE or FAILED, for asynchronous runs too.
+
+    `report` as in `delivered`. With `detailed` the target's response is quoted in the log and in the summary.
+    """
+    said = _said(outcome, detailed)
+    count = f" after {attempts} attempts" if attempts > 1 else ""
+    logs = _log(kind, f"Delivery failed{count}: {said}", "ERROR")
+    if kind is Kind.NODE_RUN:
+        return logs + _completed("FAILED")
+    defaults = {"status": "FAILURE", "summary": fit(said[:1].upper() + said[1:], TEXT_MAX)}
+    return _action(kind, logs, synchronized, outcome, defaults, report)
+
+
+def unknown(kind: Kind, synchronized: bool, outcome: OutcomeFacts | None, reason: str) -> list[Report]:
+    """The request was sent and nobody knows what came of it, and it will not be sent again by itself.
+
+    A synchronous run ends, as nothing else would ever end it. An asynchronous one only gets a log line: its backend may
+    be at work and reports the status itself. `outcome` is None when a worker was lost; then `reason` is all there is.
+    """
+    cause = _said(outcome) if outcome is not None else _LOST.get(reason, f"{reason}.")
+    text = f"Outcome unknown, it may have run: {cause}"
+    logs = _log(kind, f"{text} It is not sent again unless somebody requeues it.", "ERROR")
+    if not synchronized:
+        return logs
+    if kind is Kind.NODE_RUN:
+        return logs + _completed("FAILED")
+    return _action(kind, logs, True, outcome, {"status": "FAILURE", "summary": fit(text, TEXT_MAX)}, None)
+
+
+def refused(kind: Kind, reason: str, cause: str = "") -> list[Report]:
+    """The invocation was refused before any request: `reason` is the code, `cause` the same in plain language.
+
+    What is not proven to come from Port must not change its runs: a bad signature fails only node runs, as the original
+    agent does, and without a log; something malformed is not reported at all. Everything else ends the run.
+    """
+    if reason == "malformed" or (reason == "bad_signature" and kind is not Kind.NODE_RUN):
+        return []
+    if reason == "bad_signature":
+        return _completed("FAILED")
+    text = f"Not delivered: {_sentence(cause or reason)}"
+    logs = _log(kind, text, "ERROR")
+    if kind is Kind.NODE_RUN:
+        return logs + _completed("FAILED")
+    return _action(kind, logs, False, None, {"status": "FAILURE", "summary": fit(text, TEXT_MAX)}, None)
+
+
+_LOST = {
+    "lease_lapsed": "the worker was lost while the request was under way.",
+    "drained": "the worker had to stop while the request was under way.",
+}
+
+
+def _action(
+    kind: Kind,
+    logs: list[Report],
+    synchronized: bool,
+    outcome: OutcomeFacts | None,
+    defaults: Mapping[str, Any],
+    report: Mapping[str, Any] | None,
+) -> list[Report]:
+    """The ending of an action run, in the order its readers rely on: logs, response, status."""
+    if kind is not Kind.ACTION_RUN:
+        return []
+    reports = list(logs)
+    if synchronized and outcome is not None and outcome.response is not None:
+        response = reportable(outcome.response.text)
+        if response:
+            # Port's schema has objects, lists and texts only; a bare number or `true` goes as the text it was.
+            shown = response if isinstance(response, dict | list | str) else outcome.response.text.strip()
+            reports.append(Report(ReportType.RESPONSE, {"response": fit_response(shown)}))
+    status = merge_status(defaults, report or {})
+    if status:
+        ends = status.get("status") in TERMINAL
+        reports.append(Report(ReportType.STATUS if ends else ReportType.PATCH, status))
+    return reports
+
+
+def _completed(result: str, output: dict[str, Any] | None = None) -> list[Report]:
+    """The end of a node run; `output` is left out when there is none (wire contract, node status)."""
+    body: dict[str, Any] = {"status": "COMPLETED", "result": result}
+    return [Report(ReportType.NODE_COMPLETED, body if output is None else {**body, "output": output})]
+
+
+def _output(outcome: OutcomeFacts) -> dict[str, Any]:
+    """The output of a synchronous node run: status and data, an empty object where the body is falsy."""
+    data = reportable(outcome.response.text) if outcome.response is not None else None
+    return {"response": {"status": outcome.status, "data": fit_response(data) if data else {}}}
+
+
+def _log(kind: Kind, text: str, level: str = "INFO") -> list[Report]:
+    """One log line in the form of the kind of run; none for change log events."""
+    message = fit(text, TEXT_MAX)
+    if kind is Kind.ACTION_RUN:
+        return [Report(ReportType.LOG, {"message": message})]
+    if kind is Kind.NODE_RUN:
+        return [Report(ReportType.NODE_LOG, {"level": level, "message": message})]
+    return []
+
+
+def _said(outcome: OutcomeFacts, detailed: bool = False) -> str:
+    """What came of an attempt, as a sentence that always names the HTTP status when there is one."""
+    if outcome.status is None:
+        return _sentence(outcome.cause)
+    text = outcome.response.text if detailed and outcome.response is not None else ""
+    if text.strip():
+        return f"the target answered HTTP {outcome.status}: {fit(text, QUOTE_MAX)}"
+    return f"the target answered HTTP {outcome.status}."
+
+
+def _sentence(text: str) -> str:
+    """`text` with a full stop."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _span(seconds: float) -> str:
+    """A wait as people say it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,37 @@
+"""The body of a run's status PATCH: defaults, overridden key by key by what the mapping's report section gave."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from longshore.port.sizes import TEXT_MAX, fit
+
+TERMINAL = frozenset({"SUCCESS", "FAILURE"})
+"""The statuses after which Port takes no more changes."""
+
+KEYS = ("status", "link", "summary", "externalRunId")
+"""What may be patched, in the order it is written."""
+
+_LINK_MAX = 100_000
+
+
+def merge_status(defaults: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of the PATCH, empty when there is nothing to say.
+
+    A key of `report` wins even with null, which removes a default; null values are left out (wire contract, report).
+    """
+    merged = {**defaults, **report}
+    values = ((key, _shaped(key, merged.get(key))) for key in KEYS)
+    return {key: value for key, value in values if value is not None}
+
+
+def _shaped(key: str, value: Any) -> Any:
+    """`value` in the type and size Port takes: numbers and booleans as text, only `link` may be a list."""
+    if isinstance(value, int | float):
+        value = json.dumps(value)
+    if isinstance(value, str):
+        return fit(value, TEXT_MAX)
+    if isinstance(value, list) and key == "link":
+        return value if len(json.dumps(value)) <= _LINK_MAX else None
+    # Neither text nor list: Port would refuse the whole PATCH and with it the status.
+    return None if value is None else fit(json.dumps(value, ensure_ascii=False), TEXT_MAX)

@@ -1,0 +1,97 @@
+"""One HTTP exchange with the Port API: pooled connections, timeouts, a bounded body, plain words for what fails."""
+
+import json
+import time
+from collections.abc import Callable
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from longshore.errors import PortUnavailable
+from longshore.port.replies import Reply
+
+_HEADERS = {"User-Agent": "port-agent", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
+
+REPLY_MAX = 4_194_304
+"""Most bytes read of one reply: nothing we ask for comes near it."""
+
+
+class Wire:
+    """Sends requests to paths below `base_url`. Timeouts in seconds; a whole body may take four read timeouts."""
+
+    def __init__(self, base_url: str, pool_size: int, connect_timeout_s: float, read_timeout_s: float) -> None:
+        self._base_url = base_url
+        self._host = urlsplit(base_url).hostname or "?"
+        self._timeout = (connect_timeout_s, read_timeout_s)
+        self._session = requests.Session()
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = HTTPAdapter(pool_maxsize=pool_size)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        # Proxies and CA bundle as requests finds them; once, as looking them up costs as much as half a call.
+        self._environment = self._session.merge_environment_settings(base_url, {}, True, True, None)
+
+    def send(self, method: str, path: str, body: Any, token: str | None) -> Reply:
+        """One exchange, with `token` as bearer if given. Raises PortUnavailable when no whole answer came.
+
+        No error names more than the host: the texts of requests may hold a proxy's password.
+        """
+        request = requests.PreparedRequest()
+        try:
+            request.prepare(
+                method=method,
+                url=self._base_url + path,
+                headers=_HEADERS if body is None else {**_HEADERS, "Content-Type": "application/json"},
+                data=None if body is None else json.dumps(body, separators=(",", ":"), allow_nan=False).encode(),
+                # Given as `auth`, because a ~/.netrc entry would replace a mere Authorization header.
+                auth=_bearer(token),
+            )
+            with self._session.send(
+                request, timeout=self._timeout, allow_redirects=False, **self._environment
+            ) as response:
+                return Reply(response.status_code, self._content(response), response.headers)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise PortUnavailable(f"Port at {self._host}: {self._words(error)}") from None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def _content(self, response: requests.Response) -> bytes:
+        """The body, read piece by piece so that neither a drip nor an endless one holds a thread for ever."""
+        deadline = time.monotonic() + 4 * self._timeout[1]
+        content = bytearray()
+        while piece := response.raw.read1(65_536, decode_content=True):
+            content += piece
+            if len(content) > REPLY_MAX or time.monotonic() > deadline:
+                raise requests.Timeout
+        return bytes(content)
+
+    def _words(self, error: Exception) -> str:
+        """What failed, in plain words."""
+        if isinstance(error, requests.exceptions.ProxyError):
+            return "the proxy does not answer; check HTTPS_PROXY and NO_PROXY"
+        if isinstance(error, requests.exceptions.SSLError):
+            return "its certificate is not accepted; if a proxy replaces it, give its CA in REQUESTS_CA_BUNDLE"
+        if isinstance(error, requests.ConnectTimeout):
+            return f"no connection within {self._timeout[0]:g} s"
+        if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
+            return f"no whole answer within {self._timeout[1]:g} s"
+        if isinstance(error, requests.ConnectionError):
+            return "no connection, or it was lost; check PORT_API_BASE_URL and the network"
+        return f"the exchange failed ({type(error).__name__})"
+
+
+def _bearer(token: str | None) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    """The bearer token, or nothing, as requests' `auth`."""
+
+    def apply(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if token is not None:
+            request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    return apply
