@@ -1,1 +1,4 @@
-"""What an invocation is: recognised, verified, decrypted and mapped to a request. Knows no Celery, Kafka or environment."""
+"""What an invocation is: recognised, verified, decrypted and mapped to a request.
+
+Knows no Celery, no Kafka and no environment.
+"""

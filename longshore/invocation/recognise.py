@@ -1,0 +1,132 @@
+"""What a message from Kafka is: an invocation for us, one that is refused, or none of our business.
+
+Owns the order of the decisions (wire contract, filtering) and promises that no bytes whatever raise. Whether a mapping
+wants the invocation is decided later, in `mapping`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from longshore.invocation import json_text, signature
+from longshore.invocation.kinds import Kind
+from longshore.invocation.source import Source, invocation_method, member
+
+ACTION_LENGTH = 256
+"""Longest action name kept, in characters: it becomes part of a lane's name, and real ones are far shorter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Not for us; nothing is kept of it but the count.
+
+    `reason` is `tombstone`, `not_utf8`, `not_json`, `too_deep`, `too_large` (no memory to read it), `not_object`,
+    `not_for_agent`, or `no_target` (neither a run id nor a url).
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Meant for us, but not to be delivered; kept as a dead letter.
+
+    `reason` is `bad_signature` or `malformed`. `text` is what would have been delivered, so that a dead letter refused
+    for an outdated secret can be sent after all; of a malformed one it is what could be read. Without a usable run id
+    the kind is CHANGE_LOG, because Port can be told nothing.
+    """
+
+    reason: str
+    kind: Kind
+    run_id: str | None
+    text: str = field(repr=False)
+    action: str
+    synchronized: bool
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """An invocation for us, its signature verified and taken out.
+
+    `text` is the canonical JSON text of `message`. `run_id` is None for what is delivered like a change log event.
+    `action` is the action's identifier ("-" if it has none, "change_log" for change log events) and `type` the
+    invocation method's type ("-" if it has none): names for lanes and logs, safe to encode.
+    """
+
+    kind: Kind
+    run_id: str | None
+    message: dict[str, Any] = field(repr=False)
+    text: str = field(repr=False)
+    synchronized: bool
+    action: str
+    type: str
+
+
+Recognised = Skipped | Refused | Invocation
+
+
+def recognise(raw: bytes | None, source: Source, secrets: Sequence[str]) -> Recognised:
+    """Decide what one Kafka value is; `secrets` are the client secret and, during a rotation, the one before it."""
+    if not raw:
+        return Skipped("tombstone")
+    try:
+        message = json_text.loads(raw)
+    except json_text.Malformed as problem:
+        return Skipped(problem.reason)
+    except MemoryError:
+        return Skipped("too_large")
+    if not isinstance(message, dict):
+        return Skipped("not_object")
+    method = invocation_method(message, source)
+    if not method.get("agent"):
+        return Skipped("not_for_agent")
+    try:
+        return _for_us(message, method, source, secrets)
+    except Exception:  # whatever it is, it is in the message: ingest goes on, and an operator gets to see it
+        return Refused("malformed", Kind.CHANGE_LOG, None, raw.decode("utf-8", "replace"), "-", False, "-")
+
+
+def _for_us(
+    message: dict[str, Any], method: dict[str, Any], source: Source, secrets: Sequence[str]
+) -> Skipped | Refused | Invocation:
+    run_id = member(message, "context").get("runId") or None
+    action, kind = _action(message), _kind(run_id)
+    synchronized, method_type = bool(method.get("synchronized")), _name(method.get("type"))
+    stripped = message
+    if source is Source.RUNS:
+        stripped = signature.strip(message)
+    text = json_text.dumps(stripped, ascii=False)
+    if source is Source.RUNS and not signature.signed(message.get("headers"), text, secrets):
+        return Refused("bad_signature", kind, _usable(run_id), text, action, synchronized, method_type)
+    if run_id is None and not method.get("url"):
+        return Skipped("no_target")
+    if source is Source.CHANGE_LOG:
+        return Invocation(Kind.CHANGE_LOG, None, stripped, text, synchronized, "change_log", method_type)
+    if run_id is not None and _usable(run_id) is None:
+        return Refused("malformed", kind, None, text, action, synchronized, method_type)
+    return Invocation(kind, run_id, stripped, text, synchronized, action, method_type)
+
+
+def _kind(run_id: Any) -> Kind:
+    usable = _usable(run_id)
+    if usable is None:
+        return Kind.CHANGE_LOG
+    return Kind.NODE_RUN if usable.startswith("wfnr_") else Kind.ACTION_RUN
+
+
+def _usable(run_id: Any) -> str | None:
+    """The run id if it is a text that can be sent anywhere: one with a lone surrogate cannot be encoded."""
+    return run_id if isinstance(run_id, str) and run_id == _encodable(run_id) else None
+
+
+def _action(message: dict[str, Any]) -> str:
+    return _name(member(message, "payload", "action").get("identifier"))
+
+
+def _name(value: Any) -> str:
+    return _encodable(value[:ACTION_LENGTH]) if isinstance(value, str) and value else "-"
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

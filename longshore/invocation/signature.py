@@ -1,0 +1,62 @@
+"""Port's signature over a message of the runs topic (wire contract, signature rule).
+
+`v1,` + base64 of HMAC-SHA256 with the client secret over `<timestamp>.<canonical text>`, where the canonical text is
+the message without what the signature itself added to it, printed as JavaScript prints it.
+"""
+
+import base64
+import hmac
+from collections.abc import Sequence
+from typing import Any
+
+from longshore.invocation import json_text
+from longshore.invocation.source import Source, invocation_method
+
+SIGNATURE = "X-Port-Signature"
+TIMESTAMP = "X-Port-Timestamp"
+
+
+def verify(message: dict[str, Any], secrets: Sequence[str]) -> bool:
+    """Whether one of the secrets signed this message.
+
+    Raises:
+        Malformed: the message is nested too deeply to be printed.
+    """
+    return signed(message.get("headers"), json_text.dumps(strip(message), ascii=False), secrets)
+
+
+def strip(message: dict[str, Any]) -> dict[str, Any]:
+    """The message without its signature: what was signed, what mappings see, and what is sent.
+
+    Takes the two signature headers out and leaves an emptied `headers` object in place; of a GITLAB invocation the
+    whole `headers` key goes. The given message is left as it was.
+    """
+    headers = message.get("headers")
+    if invocation_method(message, Source.RUNS).get("type") == "GITLAB":
+        return {key: value for key, value in message.items() if key != "headers"}
+    if not isinstance(headers, dict):
+        return message
+    kept = {name: value for name, value in headers.items() if name not in (SIGNATURE, TIMESTAMP)}
+    return {key: (kept if key == "headers" else value) for key, value in message.items()}
+
+
+def signed(headers: Any, text: str, secrets: Sequence[str]) -> bool:
+    """Whether these headers carry a signature that one of the secrets gives for this canonical text."""
+    if not isinstance(headers, dict):
+        return False
+    signature, timestamp = headers.get(SIGNATURE), headers.get(TIMESTAMP)
+    if not isinstance(signature, str) or not _is_timestamp(timestamp):
+        return False
+    content = f"{timestamp}.{text}".encode("utf-8", "surrogatepass")
+    given = signature.encode("utf-8", "surrogatepass")
+    # Every secret is tried, so that the time taken does not tell which one matched.
+    matches = [hmac.compare_digest(_sign(content, secret), given) for secret in secrets]
+    return any(matches)
+
+
+def _is_timestamp(value: Any) -> bool:
+    return isinstance(value, str | int | float | json_text.Literal) and not isinstance(value, bool) and bool(value)
+
+
+def _sign(content: bytes, secret: str) -> bytes:
+    return b"v1," + base64.b64encode(hmac.digest(secret.encode("utf-8", "surrogateescape"), content, "sha256"))

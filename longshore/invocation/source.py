@@ -1,0 +1,33 @@
+"""Where a message came from, and which object in it describes how to invoke (wire contract, incoming messages)."""
+
+from enum import StrEnum
+from typing import Any
+
+
+class Source(StrEnum):
+    """Which topic a message was read from; it alone decides, never what the message says of itself."""
+
+    RUNS = "runs"
+    """Action runs and workflow node runs, signed."""
+
+    CHANGE_LOG = "change_log"
+    """Change log events: not signed, and never a run, whatever ids they mention."""
+
+    OTHER = "other"
+    """Any other topic: nothing on it is for the agent."""
+
+
+def invocation_method(message: dict[str, Any], source: Source) -> dict[str, Any]:
+    """The object that says type, url and agent of an invocation; empty where it or a parent is absent or no object."""
+    if source is Source.RUNS:
+        return member(message, "payload", "action", "invocationMethod")
+    if source is Source.CHANGE_LOG:
+        return member(message, "changelogDestination")
+    return {}
+
+
+def member(value: Any, *names: str) -> dict[str, Any]:
+    """The object at this path, empty where anything on the way is absent or no object."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
