@@ -23,7 +23,7 @@ class Entry:
     published_ms: int
     """Timestamp of the Kafka record."""
     mapping: str
-    """Digest of the mapping file that chose target and lane."""
+    """Digest of the mapping file that chose target and lane, `/`, and the number of its entry."""
     payload: bytes = field(repr=False)
     """Sealed canonical text of the message."""
     unknown: str
@@ -116,6 +116,7 @@ class Begun:
     published_ms: int
     accepted_ms: int
     origin: str
+    mapping: str
     unknown: str
     max_attempts: int
 

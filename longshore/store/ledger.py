@@ -101,21 +101,8 @@ class Ledger:
         row = self._run("begin", _bytes(id), token)
         if not row:
             return None
-        (
-            payload,
-            kind,
-            run,
-            synchronized,
-            target,
-            lane,
-            attempt,
-            generation,
-            published,
-            accepted,
-            origin,
-            unknown,
-            most,
-        ) = row
+        payload, kind, run, synchronized, target, lane, attempt, generation, *rest = row
+        published, accepted, origin, mapping, unknown, most = rest
         return Begun(
             id=id,
             token=token,
@@ -130,6 +117,7 @@ class Ledger:
             published_ms=int(published),
             accepted_ms=int(accepted),
             origin=_text(origin),
+            mapping=_text(mapping),
             unknown=_text(unknown),
             max_attempts=int(most),
         )
@@ -173,7 +161,19 @@ class Ledger:
             for id, token, kind, run, sync, tries, *items in rows
         ]
 
-    def settle_reports(self, taken: TakenReports, sent: int, delay_ms: int = 0, failed: bool = False) -> bool:
-        """Drops the first `sent` reports; the rest is due after `delay_ms`. False if somebody else has them by now."""
-        args = (_bytes(taken.id), taken.token, sent, delay_ms, "1" if failed else "")
-        return bool(self._run("settle_reports", *args))
+    def settle_reports(self, taken: TakenReports, unsent: Sequence[bytes] = (), delay_ms: int = 0) -> bool:
+        """Drops the taken reports but `unsent`, due again after `delay_ms`. False if somebody else has them by now."""
+        failed = "1" if unsent else ""
+        return bool(
+            self._run("settle_reports", _bytes(taken.id), taken.token, len(taken.items), delay_ms, failed, *unsent)
+        )
+
+    def defer(self, begun: Begun, target: str, lane: str) -> bool:
+        """Moves an attempt that has begun, but sent nothing, to another lane. Uses no attempt."""
+        return bool(self._run("defer", _bytes(begun.id), begun.token, _bytes(target), _bytes(lane)))
+
+    def clock_ms(self) -> int:
+        """Redis's wall clock, which claims' start times are told in."""
+        with reaching_store():
+            seconds, micros = self.redis.time()  # type: ignore[misc]
+        return int(seconds) * 1000 + int(micros) // 1000

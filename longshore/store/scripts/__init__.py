@@ -13,6 +13,7 @@ NAMES = (
     "begin",
     "finish",
     "give_back",
+    "defer",
     "beat",
     "prune",
     "take_reports",

@@ -251,6 +251,19 @@ def test_work_given_back_may_start_elsewhere_at_once(ledger: Ledger) -> None:
     assert "r_1" == claim_one(ledger).id
 
 
+def test_an_attempt_that_belongs_to_another_lane_moves_there_and_costs_nothing(ledger: Ledger) -> None:
+    """The worker's mapping gives another target than ingest's did."""
+    store(ledger, entry("r_1"))
+    claim = claim_one(ledger)
+    begun = ledger.begin("r_1", claim.token)
+    assert begun is not None
+
+    assert ledger.defer(begun, "http://b:80", "http://b:80|deploy")
+    assert not ledger.defer(begun, "http://b:80", "http://b:80|deploy")
+    moved = claim_one(ledger)
+    assert ("http://b:80", 0) == (moved.target, moved.attempts)
+
+
 def test_a_beating_worker_keeps_its_leases_and_a_silent_one_loses_them(ledger: Ledger, client: "redis.Redis") -> None:
     """Only what has begun, and only for the token that began it."""
     store(ledger, entry("r_1"))
@@ -299,11 +312,11 @@ def test_reports_are_sent_by_one_at_a_time_and_in_order(ledger: Ledger, client: 
 
     client.zadd(ledger.keys.outbox_leased, {"r_1": -1})
     (again,) = ledger.take_reports(10, 70_000)
-    assert not ledger.settle_reports(taken, 2)
-    assert ledger.settle_reports(again, 1, failed=True)
+    assert not ledger.settle_reports(taken)
+    assert ledger.settle_reports(again, unsent=[b"Lretrying"])
     (rest,) = ledger.take_reports(10, 60_000)
     assert ((b"Lretrying",), 1) == (rest.items, rest.tries)
-    assert ledger.settle_reports(rest, 1)
+    assert ledger.settle_reports(rest)
     assert [] == ledger.take_reports(10, 60_000)
     assert not client.exists(ledger.keys.outbox_tries)
 
