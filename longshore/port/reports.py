@@ -173,7 +173,7 @@ def refused(kind: Kind, reason: str, cause: str = "") -> list[Report]:
 
 
 _LOST = {
-    "lease_lapsed": "the worker was lost while the request was under way.",
+    "worker_lost": "the worker was lost while the request was under way.",
     "drained": "the worker had to stop while the request was under way.",
 }
 

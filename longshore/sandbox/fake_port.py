@@ -1,0 +1,258 @@
+"""A Port API that lives in memory: takes the agent's calls as strictly as Port, and shows the runs on a page.
+
+For the sandbox and the tests. `calls` and `violations` say what was asked and what the real Port would have refused;
+`fail_next` and `down` break it on purpose.
+"""
+
+import json
+import secrets
+import socket
+import threading
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from longshore.sandbox import fake_port_rules as rules
+from longshore.sandbox.fake_port_page import PAGE, PAGE_HEADERS
+from longshore.sandbox.fake_port_runs import FakeRun
+from longshore.sandbox.http_server import Answer, HttpServer, Request
+
+BODY_MAX = 1_048_576
+"""Port answers larger bodies with 413."""
+
+RUNS_KEPT = 50_000
+CALLS_KEPT = 100_000
+RUNS_SHOWN = 200
+"""Runs on the page, the last changed first."""
+
+
+@dataclass(frozen=True, slots=True)
+class FakeCall:
+    """One request the fake Port had: `name` as in the rules ("unknown" for none of them); `at` in epoch seconds."""
+
+    at: float
+    name: str
+    method: str
+    path: str
+    body: Any
+    status: int
+
+
+class FakePort:
+    """A Port API at `url`. Any client id and secret are accepted unless both are given; tokens live `token_life_s`.
+
+    `brokers` and the SASL values are what `GET /v1/kafka-credentials` gives out.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        client_id: str = "",
+        client_secret: str = "",
+        token_life_s: float = 10_800.0,
+        brokers: Sequence[str] = ("localhost:9092",),
+        kafka_username: str = "fake-user",
+        kafka_password: str = "",
+    ) -> None:
+        self._host, self._port = host, port
+        self._client = (client_id, client_secret)
+        self._token_life_s = token_life_s
+        self._kafka = {"brokers": list(brokers), "username": kafka_username, "password": kafka_password}
+        self._changed = threading.Condition()
+        self._server = HttpServer("fake-port")
+        self._holder: socket.socket | None = None
+        self._runs: OrderedDict[str, FakeRun] = OrderedDict()
+        self._calls: deque[FakeCall] = deque(maxlen=CALLS_KEPT)
+        self._counts: Counter[str] = Counter()
+        self._violations: deque[str] = deque(maxlen=1_000)
+        self._faults: deque[Answer] = deque()
+        self._tokens: dict[str, float] = {}
+        self.streamer = ""
+        """The name the organization was set to."""
+
+    def start(self) -> Self:
+        """Listen. Raises OSError when the port is taken."""
+        self._server.start()
+        self._port = self._server.listen(self._host, self._port, self._serve)
+        return self
+
+    def stop(self) -> None:
+        """Close the port and all connections."""
+        self._server.stop()
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The base address of the API; the page is at its root."""
+        return f"http://{self._host}:{self._port}"
+
+    @property
+    def runs(self) -> dict[str, FakeRun]:
+        """All runs by id, in the order in which they first appeared."""
+        with self._changed:
+            return dict(self._runs)
+
+    @property
+    def calls(self) -> list[FakeCall]:
+        """The last calls, oldest first, token calls and refused ones among them."""
+        with self._changed:
+            return list(self._calls)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many calls of each name came, whatever was answered."""
+        with self._changed:
+            return dict(self._counts)
+
+    @property
+    def violations(self) -> list[str]:
+        """What the real Port would have refused: a wrong path, a wrong body, a change to a finished run."""
+        with self._changed:
+            return list(self._violations)
+
+    def add_run(self, run_id: str, title: str = "") -> None:
+        """Show a run before its first report, under a title."""
+        with self._changed:
+            self._run(run_id).title = title
+            self._changed.notify_all()
+
+    def fail_next(self, count: int, status: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Answer the next `count` calls with `status`; they change nothing. Token calls count too."""
+        with self._changed:
+            self._faults.extend([Answer(status, b'{"ok":false,"error":"injected"}', headers=headers)] * count)
+
+    def revoke_tokens(self) -> None:
+        """Make every token given out so far answer 401."""
+        with self._changed:
+            self._tokens.clear()
+
+    def down(self) -> None:
+        """Refuse connections until `up`; the port stays ours."""
+        self._server.close(self._port)
+        self._holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._holder.bind((self._host, self._port))
+
+    def up(self) -> None:
+        """Take connections again."""
+        self._release()
+        self._server.listen(self._host, self._port, self._serve)
+
+    def wait_until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until `condition` holds, asking after every call. False when it does not in time."""
+        with self._changed:
+            return self._changed.wait_for(condition, timeout_s)
+
+    def _release(self) -> None:
+        if self._holder is not None:
+            self._holder.close()
+            self._holder = None
+
+    def _serve(self, request: Request) -> Answer:
+        if request.method == "GET" and request.path in ("/", "/api/runs"):
+            return self._page() if request.path == "/" else self._listing()
+        with self._changed:
+            found = rules.find(request.method, request.path)
+            name = found[0].name if found else "unknown"
+            body, answer = self._answered(request, found)
+            self._counts[name] += 1
+            self._calls.append(FakeCall(time.time(), name, request.method, request.path, body, answer.status))
+            self._changed.notify_all()
+            return answer
+
+    def _answered(self, request: Request, found: tuple[rules.Endpoint, str] | None) -> tuple[Any, Answer]:
+        """The parsed body and the answer, in the order in which Port looks at a request."""
+        body = _parsed(request.body)
+        if self._faults:
+            return body, self._faults.popleft()
+        if found is None:
+            return body, self._violated(request, 404, "no such path")
+        endpoint, run_id = found
+        if endpoint.name != "token" and not self._known_token(request.headers.get("authorization", "")):
+            return body, _json(401, {"ok": False, "error": "unauthorized"})
+        if len(request.body) > BODY_MAX:
+            return body, self._violated(request, 413, "the body is over 1 MiB")
+        problem = endpoint.check(body)
+        if problem:
+            return body, self._violated(request, 422, problem)
+        return body, self._done(request, endpoint.name, run_id, body)
+
+    def _done(self, request: Request, name: str, run_id: str, body: Any) -> Answer:
+        """Do what a well-formed call asks for."""
+        if name == "token":
+            return self._new_token(body)
+        if name == "kafka_credentials":
+            return _json(200, {"ok": True, "credentials": self._kafka})
+        if name == "organization":
+            self.streamer = body["settings"]["portAgentStreamerName"]
+            return _json(200, {"ok": True})
+        problem = self._run(run_id).apply(name, body, time.time())
+        if problem == "repeated":
+            return _json(422, {"ok": False, "error": "run_is_finished"})
+        if problem:
+            return self._violated(request, 422, problem)
+        return _json(201 if name.endswith("_log") else 200, {"ok": True})
+
+    def _new_token(self, body: Any) -> Answer:
+        if any(self._client) and (body["clientId"], body["clientSecret"]) != self._client:
+            return _json(401, {"ok": False, "error": "invalid_credentials"})
+        now = time.monotonic()
+        self._tokens = {token: end for token, end in self._tokens.items() if end > now}
+        token = secrets.token_urlsafe(24)
+        self._tokens[token] = now + self._token_life_s
+        return _json(200, {"ok": True, "accessToken": token, "expiresIn": self._token_life_s, "tokenType": "Bearer"})
+
+    def _known_token(self, header: str) -> bool:
+        scheme, _, token = header.partition(" ")
+        return scheme == "Bearer" and self._tokens.get(token, 0.0) > time.monotonic()
+
+    def _violated(self, request: Request, status: int, problem: str) -> Answer:
+        self._violations.append(f"{request.method} {request.path}: {status} {problem}")
+        return _json(status, {"ok": False, "error": "invalid_request", "message": problem})
+
+    def _run(self, run_id: str) -> FakeRun:
+        run = self._runs.get(run_id)
+        if run is None:
+            run = self._runs[run_id] = FakeRun(run_id, changed_at=time.time())
+            while len(self._runs) > RUNS_KEPT:
+                self._runs.popitem(last=False)
+        return run
+
+    def _page(self) -> Answer:
+        return Answer(200, PAGE.encode(), "text/html; charset=utf-8", PAGE_HEADERS)
+
+    def _listing(self) -> Answer:
+        with self._changed:
+            latest = sorted(self._runs.values(), key=lambda run: run.changed_at, reverse=True)[:RUNS_SHOWN]
+            states = Counter(run.state for run in self._runs.values())
+            shown = {
+                "total": len(self._runs),
+                "states": dict(states),
+                "calls": sum(self._counts.values()),
+                "runs": [run.as_json() for run in latest],
+            }
+        return _json(200, shown)
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON value of a body; a text that cannot be right for any call when it is not JSON."""
+    if not body:
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return "not JSON"
+
+
+def _json(status: int, body: dict[str, Any]) -> Answer:
+    return Answer(status, json.dumps(body).encode())
