@@ -2,7 +2,8 @@
 
 Good enough to watch Longshore work and for small tests: consumer groups, rebalances and commits behave. It keeps about
 5 MB per partition and silently drops the oldest, forgets everything when it stops, and lives in the process that made
-it. Loss and backlog are therefore tested on a real broker.
+it. After a member of a group leaves or dies, the others wait the group's session timeout less one second, so give
+consumers a short one. Loss and backlog are tested on a real broker.
 
 confluent_kafka offers no Python name for the mock broker beyond "one broker, please", so the few functions of
 librdkafka's `rdkafka_mock.h` used here (partition counts, an outage, the group's first rebalance delay) are called in
@@ -48,7 +49,7 @@ class EmbeddedKafka:
 
     def __init__(self, topics: Mapping[str, int], *, join_delay_ms: int = 100) -> None:
         self._library = _load()
-        self._client = _client(self._library)
+        self._client: int | None = _client(self._library)
         self._cluster = self._library.rd_kafka_handle_mock_cluster(self._client)
         self.bootstrap: str = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
         self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, join_delay_ms)

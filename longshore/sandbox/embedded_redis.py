@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from longshore.errors import LongshoreError
 
@@ -57,7 +59,7 @@ class RedisNotReady(LongshoreError):
 
 
 def find_program() -> str:
-    """The path of `redis-server`: first on PATH, else beside the running Python; raises `RedisMissing` if in neither."""
+    """The path of `redis-server`, from PATH or else beside the running Python; raises `RedisMissing`."""
     found = shutil.which(PROGRAM) or shutil.which(PROGRAM, path=str(Path(sys.executable).parent))
     if found is None:
         raise RedisMissing
@@ -135,9 +137,9 @@ class EmbeddedRedis:
         return self
 
     def wait_ready(self, timeout_s: float = 10) -> None:
-        """Wait until the server answers PING, its data loaded; raises `RedisNotReady` after `timeout_s` or if it died."""
+        """Wait until the server answers, its data loaded; raises `RedisNotReady` after `timeout_s` or if it died."""
         deadline = time.monotonic() + timeout_s
-        client = redis.Redis(host=HOST, port=self.port, socket_timeout=1, socket_connect_timeout=1, retry=None)
+        client = redis.Redis(host=HOST, port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0))
         with client:
             while True:
                 try:
