@@ -31,7 +31,7 @@ class ConfigError(LongshoreError):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.variable}: {self.problem}. {self.remedy}".rstrip()
+        return f"{self.variable}: {self.problem}. {self.remedy.removesuffix('.')}."
 
 
 class ConfigProblems(LongshoreError):

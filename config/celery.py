@@ -1,0 +1,50 @@
+"""Celery's options: what carries wake-up calls, and nothing more. The reasons are in docs/explanation/celery.md."""
+
+from typing import Any
+
+from config.settings import Settings
+
+
+def celery_options(settings: Settings) -> dict[str, Any]:
+    """The configuration of the Celery app for `settings`."""
+    sentinel = settings.redis_url.startswith("sentinel://")
+    return {
+        "broker_url": settings.redis_url,
+        # Restores nothing on a lost connection: the ledger's leases do that, and kombu's way ends the worker.
+        "broker_transport": f"tasks.transport:{'SentinelTransport' if sentinel else 'Transport'}",
+        "broker_transport_options": {
+            "global_keyprefix": f"longshore:{{{settings.namespace}}}:celery:",
+            # One command per message instead of nine; a message lost in a worker's death is a lease that lapses.
+            "ack_emulation": False,
+            "priority_steps": [0],
+            "max_connections": settings.worker_slots + 50,
+            # Found out in about 11 s when the other side is gone without a word.
+            "socket_timeout": 10,
+            "socket_connect_timeout": 3,
+            "socket_keepalive": True,
+            "health_check_interval": 5,
+            **({"master_name": "mymaster"} if sentinel else {}),
+        },
+        # Redis may come later than we do, and go for as long as it likes.
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_connection_timeout": 3,
+        # A delivery under way need not die with a socket.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "task_default_queue": "deliver",
+        "task_ignore_result": True,
+        "result_backend": None,
+        "task_acks_late": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_enable_remote_control": True,
+        "worker_send_task_events": settings.worker_events,
+        "task_send_sent_event": False,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        # Celery's pool would grow by a thread a message otherwise; the ledger bounds what is on its way.
+        "worker_concurrency": settings.worker_slots,
+        "worker_pool": "threads",
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "enable_utc": True,
+    }

@@ -1,0 +1,93 @@
+"""The process environment and the `.env` file: reading them, and the advice they call for.
+
+Leaves to `config.settings` what a value means. Advice never stops a start: names that are not ours are legal, because
+mapping expressions can read them.
+"""
+
+import difflib
+import os
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from longshore.errors import ConfigError, ConfigProblems
+
+REMOVED = {
+    "KAFKA_CONSUMER_BROKERS": "KAFKA_CONSUMER_BOOTSTRAP_SERVERS, with USING_LOCAL_PORT_INSTANCE=true",
+    "KAFKA_CONSUMER_USERNAME": "the Port API, which gives the Kafka credentials",
+    "KAFKA_CONSUMER_PASSWORD": "the Port API, which gives the Kafka credentials",
+    "KAFKA_WF_NODE_RUNS_TOPIC": "KAFKA_RUNS_TOPIC, which carries node runs too",
+}
+"""Names of older agents that guides still show, and what took their place. Accepted and ignored."""
+
+LIKENESS = 0.88
+"""How alike two names must be (difflib's ratio) for a "did you mean": one letter in nine may differ."""
+
+FOREIGN_ENDS = ("_SERVICE_HOST", "_SERVICE_PORT", "_TCP", "_TCP_ADDR", "_TCP_PORT", "_TCP_PROTO")
+"""How the variables end that Kubernetes adds for each Service, whatever its name."""
+
+
+def read_environment() -> dict[str, str]:
+    """The process environment, and below it the `.env` file if there is one; raises `ConfigProblems`."""
+    path = find_env_file()
+    if path is None:
+        return dict(os.environ)
+    try:
+        values = dotenv_values(path, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = ConfigError(str(path), f"cannot be read ({type(error).__name__})", "Make it a readable UTF-8 file")
+        raise ConfigProblems([problem]) from None
+    return {**{name: value for name, value in values.items() if value is not None}, **os.environ}
+
+
+def find_env_file() -> Path | None:
+    """The nearest `.env` file at or above the working directory, else at or above the program's own folder."""
+    for start in (Path.cwd(), Path(__file__).resolve().parent):
+        for folder in (start, *start.parents):
+            if (folder / ".env").is_file():
+                return folder / ".env"
+    return None
+
+
+def advice(environ: Mapping[str, str], ours: Collection[str]) -> Iterator[str]:
+    """What an operator should look at: removed names, names close to ours, and values with stray white space."""
+    for name in sorted(environ):
+        if name in REMOVED:
+            yield f"{name} is no longer read. Its place was taken by {REMOVED[name]}"
+        elif name in ours:
+            if environ[name] != environ[name].strip():
+                yield f"{name} begins or ends with white space. It is taken as it is"
+        elif (meant := _meant(name, ours)) is not None:
+            yield f"{name} is not read. Did you mean {meant}?"
+
+
+def plain_no_proxy(environ: MutableMapping[str, str]) -> None:
+    """Rewrite entries of NO_PROXY that are URLs to their host and port: requests matches hosts only."""
+    for name in ("NO_PROXY", "no_proxy"):
+        if "://" in environ.get(name, ""):
+            environ[name] = ",".join(_host_and_port(entry.strip()) for entry in environ[name].split(","))
+
+
+def _host_and_port(entry: str) -> str:
+    if "://" not in entry:
+        return entry
+    return urlsplit(entry).netloc.rpartition("@")[2]
+
+
+def _meant(name: str, ours: Collection[str]) -> str | None:
+    """Our name that `name` looks like: another case, a slip of the keyboard, or one word too many or too few."""
+    if name.endswith(FOREIGN_ENDS):
+        return None
+    upper = name.upper()
+    if upper in ours:
+        return upper
+    if alike := difflib.get_close_matches(upper, ours, n=1, cutoff=LIKENESS):
+        return alike[0]
+    return next((our for our in sorted(ours) if _one_word_apart(set(upper.split("_")), set(our.split("_")))), None)
+
+
+def _one_word_apart(words: set[str], others: set[str]) -> bool:
+    # With fewer than three words in common it is chance: PORT_ID is not PORT_ORG_ID.
+    return len(words ^ others) == 1 and len(words & others) >= 3

@@ -1,0 +1,150 @@
+"""What a setting may be beyond its type: the checks of single values, and those across several variables.
+
+A check of a single value takes and returns it, or raises through `wrong`. The checks across variables look at the raw
+texts, so that they report even when another variable is unusable.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
+
+from config.roles import Role
+from longshore.errors import ConfigError
+
+WRONG = "wrong_setting"
+"""The error type of the checks here; the context holds `problem` and `remedy`."""
+
+OFFSET_RESETS = ("earliest", "largest", "latest", "smallest", "beginning", "end", "error")
+PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
+REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def wrong(problem: str, remedy: str) -> PydanticCustomError:
+    """The error for a value that is no good; `problem` goes without the value, which may be a secret."""
+    return PydanticCustomError(WRONG, "{problem}. {remedy}", {"problem": problem, "remedy": remedy})
+
+
+def base_url(value: str) -> str:
+    """Check an http(s) address and take its trailing slashes off: paths are appended to it."""
+    host = _host_of(value)
+    if not value.lower().startswith(("http://", "https://")) or not host:
+        raise wrong("is not an http or https address", "Give one, e.g. https://api.getport.io")
+    return value.rstrip("/")
+
+
+def redis_url(value: str) -> str:
+    """Check the scheme of a Redis address; empty passes."""
+    scheme, _, rest = value.partition("://")
+    if value and (scheme not in REDIS_SCHEMES or not rest or _host_of(value) is None):
+        raise wrong(
+            f"is not an address of one of the kinds {', '.join(f'{known}://' for known in REDIS_SCHEMES)}",
+            "Give one, e.g. redis://localhost:6379/0",
+        )
+    return value
+
+
+def log_level(value: str) -> str:
+    """Take a Python log level in any case; return it in upper case."""
+    known = logging.getLevelNamesMapping()
+    if value.upper() not in known:
+        raise wrong("is not a log level", "Give DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    return value.upper()
+
+
+def security_protocol(value: str) -> str:
+    """Check librdkafka's security.protocol, which it takes in any case."""
+    return _one_of(value, value.lower(), PROTOCOLS, "Kafka security protocol")
+
+
+def offset_reset(value: str) -> str:
+    """Check librdkafka's auto.offset.reset."""
+    return _one_of(value, value, OFFSET_RESETS, "Kafka offset reset")
+
+
+def header_name(value: str) -> str:
+    """Check the name of an HTTP header; empty passes."""
+    if value and not _HEADER_NAME.fullmatch(value):
+        raise wrong("is not the name of an HTTP header", "Give one, e.g. Idempotency-Key, or nothing for no header")
+    return value
+
+
+def broken_rules(given: Mapping[str, str], environ: Mapping[str, str], role: Role) -> list[ConfigError]:
+    """What is wrong across variables for `role`. `given` are the settings as texts by field name."""
+    problems = [*_missing(given, role), *_ca_bundle(environ)]
+    if role.reads_invocations:
+        problems.extend(_brokers(given))
+    if role is not Role.FLOWER:
+        problems.extend(_mapping_file(given))
+    return problems
+
+
+def _missing(given: Mapping[str, str], role: Role) -> Iterator[ConfigError]:
+    needed = {"port_org_id": "Give your Port organization id: it names the topics and all that is kept"}
+    if role.talks_to_port:
+        credentials = "Port shows it under Credentials"
+        needed |= {"port_client_id": credentials, "port_client_secret": credentials}
+    if given.get("streamer_name", "KAFKA") == "KAFKA":
+        needed["kafka_consumer_group_id"] = "Give <PORT_ORG_ID>.<a name of your own>, e.g. org_AbC123.agent"
+    if not role.brings_redis:
+        needed["redis_url"] = "Give the address of your Redis, e.g. redis://localhost:6379/0"
+    for name, remedy in needed.items():
+        if not given.get(name):
+            yield ConfigError(name.upper(), "is empty" if name in given else "is missing", remedy)
+
+
+def _brokers(given: Mapping[str, str]) -> Iterator[ConfigError]:
+    try:
+        local = TypeAdapter(bool).validate_python(given.get("using_local_port_instance", "false"))
+    except ValidationError:
+        return  # reported where the values are checked
+    brokers = bool(given.get("kafka_consumer_bootstrap_servers"))
+    name = "KAFKA_CONSUMER_BOOTSTRAP_SERVERS"
+    if local and not brokers:
+        yield ConfigError(
+            name, "is missing although USING_LOCAL_PORT_INSTANCE is true", "Give the brokers, e.g. localhost:9092"
+        )
+    if brokers and not local:
+        yield ConfigError(
+            name,
+            "is set although USING_LOCAL_PORT_INSTANCE is false",
+            "Take it out, as the Port API names the brokers, or set USING_LOCAL_PORT_INSTANCE=true",
+        )
+
+
+def _mapping_file(given: Mapping[str, str]) -> Iterator[ConfigError]:
+    path = given.get("control_the_payload_config_path")
+    if path and not Path(path).is_file():
+        yield ConfigError(
+            "CONTROL_THE_PAYLOAD_CONFIG_PATH",
+            f'"{path}" is not a file',
+            "Give the path of the mapping file, or take the variable out for the built-in mapping",
+        )
+
+
+def _ca_bundle(environ: Mapping[str, str]) -> Iterator[ConfigError]:
+    # requests would fail each call with it, long after the start.
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = environ.get(name)
+        if path and not Path(path).exists():
+            yield ConfigError(name, f'"{path}" is no readable file', "Give the path of a PEM bundle, or take it out")
+
+
+def _one_of(value: str, normal: str, known: tuple[str, ...], what: str) -> str:
+    if normal not in known:
+        raise wrong(f"is no {what}", f"Give one of {', '.join(known)}")
+    return value
+
+
+def _host_of(url: str) -> str | None:
+    """Return the host of a URL, empty without one; None if the URL makes no sense."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname or "") if parts.port is None or parts.port else ""
+    except ValueError:
+        return None

@@ -1,0 +1,270 @@
+"""Every setting: its name, meaning, default and limits, frozen once loaded.
+
+A field is the variable's name in lower case, and its description is what the reference and `longshore config check`
+show. `load` reads the process environment and a `.env` file and reports all that is wrong in one `ConfigProblems`.
+Secrets are kept out of the repr.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    PrivateAttr,
+    ValidationError,
+)
+
+from config import rules
+from config.environment import read_environment
+from config.problems import problems_of
+from config.roles import Role
+from longshore.delivery.policy import DEFAULTS, RetryPolicy
+from longshore.errors import ConfigProblems
+from longshore.invocation.kinds import Kind
+
+DEFAULT_MAPPING_FILE = Path("control_the_payload_config.json")
+
+SECRETS = frozenset({"port_client_secret", "port_client_secret_previous", "redis_url"})
+"""Fields whose value is never shown."""
+
+NOT_FOR_MAPPINGS = frozenset(
+    {"PORT_CLIENT_SECRET", "PORT_CLIENT_SECRET_PREVIOUS", "REDIS_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"}
+)
+"""Variables that mapping expressions do not see as `env.NAME`: a mapping could send them anywhere."""
+
+
+def _empty_is_none(value: Any) -> Any:
+    # `NAME: ${NAME:-}` of a compose file means "not set".
+    return None if value == "" else value
+
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Factor = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+EmptyIsNone = BeforeValidator(_empty_is_none)
+
+
+class Settings(BaseModel):
+    """The settings of one agent, the same in each of its programs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+    # The agent at Port
+    port_org_id: str = Field("", description="Organization id; gives the topic names. Required")
+    port_client_id: str = Field("", description="Client id of the Port API. Required")
+    port_client_secret: str = Field(
+        "", repr=False, description="Client secret of the Port API; also signs, verifies and decrypts. Required"
+    )
+    port_client_secret_previous: str = Field(
+        "", repr=False, description="The secret before a rotation: what it signed and sealed is still accepted"
+    )
+    port_api_base_url: Annotated[str, AfterValidator(rules.base_url)] = Field(
+        "https://api.getport.io", description="Address of the Port API; US region: https://api.us.getport.io"
+    )
+
+    # Intake
+    streamer_name: Literal["KAFKA", "POLLING"] = Field("KAFKA", description="Where invocations come from")
+    using_local_port_instance: bool = Field(
+        False, description="Do not ask Port for Kafka credentials; the next setting names the brokers, no SASL user"
+    )
+    kafka_consumer_bootstrap_servers: str = Field(
+        "", description="Comma list of brokers; required with USING_LOCAL_PORT_INSTANCE, else an error"
+    )
+    kafka_consumer_group_id: str = Field(
+        "", description="Consumer group; Port wants it to start with the organization id. Required with KAFKA"
+    )
+    kafka_consumer_security_protocol: Annotated[str, AfterValidator(rules.security_protocol)] = Field(
+        "plaintext", description="librdkafka's security.protocol; SASL_SSL for Port's cluster"
+    )
+    kafka_consumer_authentication_mechanism: str = Field(
+        "none", description="librdkafka's sasl.mechanism; SCRAM-SHA-512 for Port's cluster"
+    )
+    kafka_consumer_session_timeout_ms: PositiveInt = Field(45000, description="session.timeout.ms of the consumer")
+    kafka_consumer_auto_offset_reset: Annotated[str, AfterValidator(rules.offset_reset)] = Field(
+        "earliest", description="Where a group without committed offsets begins: earliest or largest (latest)"
+    )
+    kafka_runs_topic: str = Field("", description="Topic of action runs and node runs; empty: <PORT_ORG_ID>.runs")
+    kafka_change_log_topic: str = Field("", description="Topic of change log events; empty: <PORT_ORG_ID>.change.log")
+    kafka_batch_size: PositiveInt = Field(500, description="Messages taken from Kafka and stored in one call, at most")
+    commit_delay_s: Factor = Field(
+        3, description="Seconds by which commits trail the ledger; more than the second Redis may lose in a crash"
+    )
+    message_max_bytes: PositiveInt = Field(
+        16_777_216, description="A larger message is not parsed; it becomes a dead letter without its payload"
+    )
+    polling_interval_seconds: NonNegativeInt = Field(10, description="Sleep between polls that were not full")
+    polling_runs_batch_size: PositiveInt = Field(100, description="Runs claimed in one poll, at most")
+    polling_initial_backoff_seconds: NonNegativeInt = Field(1, description="First sleep after a failed poll")
+    polling_backoff_factor: Factor = Field(2.0, description="Growth of that sleep")
+    polling_max_backoff_seconds: NonNegativeInt = Field(300, description="Its ceiling, before jitter")
+    polling_backoff_jitter_factor: Factor = Field(0.1, description="Adds up to this share of the sleep at random")
+    polling_max_failure_duration_seconds: NonNegativeInt = Field(
+        3600, description="Stop after failing this long without one good poll"
+    )
+    backlog_limit: PositiveInt = Field(100_000, description="Unfinished invocations above which intake pauses")
+    memory_limit_share: Share = Field(0.8, description="Share of Redis's maxmemory above which intake pauses")
+    unmatched_node_runs: Literal["ignore", "fail"] = Field(
+        "ignore", description="Node runs that no mapping matches: left to other agents of the topic, or reported FAILED"
+    )
+
+    # Mapping and webhooks
+    control_the_payload_config_path: Annotated[Path | None, EmptyIsNone] = Field(
+        None, description="Mapping file; empty: ./control_the_payload_config.json if it exists, else the built-in one"
+    )
+    mapping_sees_secrets: bool = Field(
+        False, description="Let mapping expressions read the client secret, broker and Redis addresses as env.NAME"
+    )
+    webhook_invoker_timeout: Seconds = Field(30, description="Seconds for connecting, and for each read of the answer")
+    webhook_total_timeout: Annotated[Seconds | None, EmptyIsNone] = Field(
+        None, description="Seconds for the whole request; empty: ten times WEBHOOK_INVOKER_TIMEOUT"
+    )
+    webhook_verify_ssl: bool = Field(
+        True, description="Check the certificates of webhooks; that of the Port API is always checked"
+    )
+    idempotency_header: Annotated[str, AfterValidator(rules.header_name)] = Field(
+        "Idempotency-Key", description="Header with the invocation's id, by which targets know repeats; empty: none"
+    )
+    response_max_bytes: PositiveInt = Field(1_048_576, description="Bytes of a target's answer that are read, at most")
+    response_keep_bytes: NonNegativeInt = Field(4096, description="Bytes of it that are kept in the attempt history")
+
+    # Retries and limits
+    retry_max_attempts: Annotated[PositiveInt | None, EmptyIsNone] = Field(
+        None, description="Attempts in all; empty: 8 for runs, 15 for change log events"
+    )
+    retry_base_s: Annotated[Seconds | None, EmptyIsNone] = Field(
+        None, description="Longest first wait, in seconds; that of each later one is three times longer; empty: 10"
+    )
+    retry_max_s: Annotated[Seconds | None, EmptyIsNone] = Field(
+        None, description="Longest wait of all, in seconds; empty: 1200 for runs, 14400 for change log events"
+    )
+    retry_max_age_s: Annotated[Seconds | None, EmptyIsNone] = Field(
+        None, description="Seconds from first to last attempt; empty: 3600 for runs, 86400 for change log events"
+    )
+    unknown_outcome: Annotated[Literal["park", "retry"] | None, EmptyIsNone] = Field(
+        None, description="Sent but never answered: keep for a person to decide, or send again; empty: by kind"
+    )
+    target_rate: Factor = Field(0, description="Requests per second to one target; 0: no limit")
+    target_concurrency: PositiveInt = Field(100, description="Requests in flight to one target, at most")
+    lane_concurrency: PositiveInt = Field(50, description="Requests in flight for one action of a target, at most")
+
+    # Workers
+    worker_slots: PositiveInt = Field(400, description="Requests in flight in one worker process, at most")
+    worker_processes: PositiveInt = Field(1, description="Worker processes of `longshore run`; one per CPU core")
+    lease_s: Seconds = Field(15, description="Seconds after which the work of a worker that died is handed out again")
+    pump_interval_s: Seconds = Field(0.2, description="How often each worker looks for what may start now")
+    drain_s: Annotated[Factor | None, EmptyIsNone] = Field(
+        None, description="Seconds that requests in flight get to end at shutdown; empty: WEBHOOK_INVOKER_TIMEOUT + 3"
+    )
+    worker_events: bool = Field(False, description="Send Celery's events; Flower switches them on itself")
+
+    # Reports and what is kept
+    detailed_logging: bool = Field(True, description="Put targets' answers into log lines and into texts sent to Port")
+    report_delay_s: Factor = Field(
+        3, description="Seconds that run logs wait for others, so that one call carries them all"
+    )
+    keep_done_s: PositiveInt = Field(86_400, description="Seconds that delivered invocations stay known")
+    keep_dead_s: PositiveInt = Field(1_209_600, description="Seconds that dead letters and unknowns are kept")
+    history_attempts: PositiveInt = Field(20, description="Attempts of an invocation that are remembered, at most")
+
+    # The installation
+    redis_url: Annotated[str, AfterValidator(rules.redis_url)] = Field(
+        "", repr=False, description="redis://, rediss://, unix:// or sentinel://; empty: `longshore run` brings its own"
+    )
+    longshore_data: Annotated[Path | None, EmptyIsNone] = Field(
+        None, description="Folder of the embedded Redis; empty: a temporary one, so dead letters do not last"
+    )
+    log_level: Annotated[str, AfterValidator(rules.log_level)] = Field("INFO", description="Name of a Python log level")
+    metrics_port: Port = Field(0, description="Port of the metrics page; 0: none")
+    flower_port: Port = Field(5555, description="Port of Flower")
+    flower_address: str = Field("127.0.0.1", description="Address Flower listens at; it has no login of its own")
+
+    _environ: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def namespace(self) -> str:
+        """Under which everything of this agent stands in Redis and Celery: two agents may share one Redis."""
+        return f"{self.port_org_id}/{self.kafka_consumer_group_id}"
+
+    @property
+    def runs_topic(self) -> str:
+        """The topic of action runs and node runs in effect."""
+        return self.kafka_runs_topic or f"{self.port_org_id}.runs"
+
+    @property
+    def change_log_topic(self) -> str:
+        """The topic of change log events in effect."""
+        return self.kafka_change_log_topic or f"{self.port_org_id}.change.log"
+
+    @property
+    def total_timeout_s(self) -> float:
+        """Seconds one webhook request may take in all."""
+        return self.webhook_total_timeout or 10 * self.webhook_invoker_timeout
+
+    @property
+    def drain_grace_s(self) -> float:
+        """Seconds that requests in flight get to end at shutdown."""
+        return self.webhook_invoker_timeout + 3 if self.drain_s is None else self.drain_s
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The client secret, and the one before it if there is one: what verifies, decrypts and unseals."""
+        return tuple(secret for secret in (self.port_client_secret, self.port_client_secret_previous) if secret)
+
+    @property
+    def masked(self) -> tuple[str, ...]:
+        """What may appear in no log line: the client secrets and the password of Redis."""
+        password = urlsplit(self.redis_url).password
+        return (*self.secrets, password) if password else self.secrets
+
+    @property
+    def mapping_path(self) -> Path | None:
+        """The mapping file in effect; None is the built-in mapping."""
+        if self.control_the_payload_config_path is not None:
+            return self.control_the_payload_config_path
+        return DEFAULT_MAPPING_FILE if DEFAULT_MAPPING_FILE.is_file() else None
+
+    def mapping_env(self) -> dict[str, str]:
+        """What mapping expressions see as `env`: the process environment as it was at start, without our secrets."""
+        hidden = frozenset[str]() if self.mapping_sees_secrets else NOT_FOR_MAPPINGS
+        return {name: value for name, value in self._environ.items() if name not in hidden}
+
+    def retry_policy(self, kind: Kind) -> RetryPolicy:
+        """When `kind` is tried again and when it is given up; a setting that is set holds for all kinds."""
+        chosen = {
+            "max_attempts": self.retry_max_attempts,
+            "base_s": self.retry_base_s,
+            "max_s": self.retry_max_s,
+            "max_age_s": self.retry_max_age_s,
+            "unknown": self.unknown_outcome,
+        }
+        given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+        return dataclasses.replace(DEFAULTS[kind], **given)
+
+
+def load(environ: Mapping[str, str] | None = None, role: Role = Role.RUN) -> Settings:
+    """Read and check the settings that `role` needs; raises `ConfigProblems` with everything that is wrong.
+
+    `environ` None means the process environment, and below it a `.env` file. A given `environ` is taken as it is.
+    """
+    values = read_environment() if environ is None else environ
+    given = {name: values[name.upper()] for name in Settings.model_fields if name.upper() in values}
+    problems = rules.broken_rules(given, values, role)
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        raise ConfigProblems([*problems_of(error, secret=SECRETS), *problems]) from None
+    if problems:
+        raise ConfigProblems(problems)
+    settings._environ.update(os.environ if environ is None else environ)
+    return settings
