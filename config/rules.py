@@ -39,9 +39,8 @@ def base_url(value: str) -> str:
 
 
 def redis_url(value: str) -> str:
-    """Check the scheme of a Redis address; empty passes."""
-    scheme, _, rest = value.partition("://")
-    if value and (scheme not in REDIS_SCHEMES or not rest or _host_of(value) is None):
+    """Check a Redis address, or those of several sentinels joined by semicolons; empty passes."""
+    if value and not all(_is_redis_address(address) for address in value.split(";")):
         raise wrong(
             f"is not an address of one of the kinds {', '.join(f'{known}://' for known in REDIS_SCHEMES)}",
             "Give one, e.g. redis://localhost:6379/0",
@@ -139,6 +138,11 @@ def _one_of(value: str, normal: str, known: tuple[str, ...], what: str) -> str:
     if normal not in known:
         raise wrong(f"is no {what}", f"Give one of {', '.join(known)}")
     return value
+
+
+def _is_redis_address(address: str) -> bool:
+    scheme, _, rest = address.partition("://")
+    return scheme in REDIS_SCHEMES and bool(rest) and _host_of(address) is not None
 
 
 def _host_of(url: str) -> str | None:

@@ -224,8 +224,8 @@ class Settings(BaseModel):
     @property
     def masked(self) -> tuple[str, ...]:
         """What may appear in no log line: the client secrets and the password of Redis."""
-        password = urlsplit(self.redis_url).password
-        return (*self.secrets, password) if password else self.secrets
+        passwords = (urlsplit(address).password for address in self.redis_url.split(";"))
+        return (*self.secrets, *(password for password in passwords if password))
 
     @property
     def mapping_path(self) -> Path | None:

@@ -1,0 +1,91 @@
+"""The `.env` file, names that are nearly ours, and entries of NO_PROXY."""
+
+from pathlib import Path
+
+import pytest
+
+from config.environment import REMOVED, advice, find_env_file, plain_no_proxy, read_environment
+from config.settings import Settings, load
+from longshore.errors import ConfigProblems
+
+OURS = {name.upper() for name in Settings.model_fields}
+
+
+def told(**environ: str) -> list[str]:
+    """The advice for an environment."""
+    return list(advice(environ, OURS))
+
+
+def test_a_dotenv_file_above_the_working_directory_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may lie in any folder above; the process environment is stronger."""
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    (tmp_path / ".env").write_text("LOG_LEVEL=debug\nPORT_ORG_ID=from_file\nNAME='ünï'\n", encoding="utf-8")
+    monkeypatch.chdir(below)
+    for name, value in {"PORT_ORG_ID": "from_process", "PORT_CLIENT_ID": "c", "PORT_CLIENT_SECRET": "s3cret"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("KAFKA_CONSUMER_GROUP_ID", "g")
+    monkeypatch.delenv("LOG_LEVEL", raising=False)
+
+    assert tmp_path / ".env" == find_env_file()
+    assert "ünï" == read_environment()["NAME"]
+    loaded = load()
+    assert ("DEBUG", "from_process") == (loaded.log_level, loaded.port_org_id)
+    assert "NAME" not in loaded.mapping_env(), "mappings see the process environment"
+
+
+def test_a_dotenv_file_must_be_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another encoding would change a secret silently."""
+    (tmp_path / ".env").write_bytes(b"LOG_LEVEL=\xff\n")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigProblems, match=r"\.env: cannot be read"):
+        load()
+
+
+@pytest.mark.parametrize("name", REMOVED)
+def test_names_of_older_agents_are_accepted_and_said_to_be_ignored(name: str) -> None:
+    """Guides still show them."""
+    (line,) = told(**{name: "x"})
+
+    assert line.startswith(f"{name} is no longer read")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("PORT_CLIENTID", "PORT_CLIENT_ID"),
+        ("log_level", "LOG_LEVEL"),
+        ("LOG_LEVLE", "LOG_LEVEL"),
+        ("REDIS_URI", "REDIS_URL"),
+        ("KAFKA_GROUP_ID", "KAFKA_CONSUMER_GROUP_ID"),
+        ("PORT_BASE_URL", "PORT_API_BASE_URL"),
+    ],
+)
+def test_a_name_that_is_nearly_ours_is_asked_about(name: str, meant: str) -> None:
+    """A misspelt setting would else be ignored without a word."""
+    assert [f"{name} is not read. Did you mean {meant}?"] == told(**{name: "x"})
+
+
+@pytest.mark.parametrize(
+    "name", ["PATH", "GITLAB_URL", "platform_tools_billing", "REDIS_PORT", "PORT_AGENT_SERVICE_HOST", "HTTP_PROXY"]
+)
+def test_other_names_are_left_alone(name: str) -> None:
+    """They are the mapping's, the libraries' or the cluster's business."""
+    assert [] == told(**{name: "x"})
+
+
+def test_stray_white_space_is_pointed_out_without_the_value() -> None:
+    """A newline at the end of a mounted secret is a usual cause of refused credentials."""
+    (line,) = told(PORT_CLIENT_SECRET="hush\n")
+
+    assert line.startswith("PORT_CLIENT_SECRET")
+    assert "hush" not in line
+
+
+def test_urls_in_no_proxy_become_hosts() -> None:
+    """The library matches hosts only, while the guide shows a URL."""
+    environ = {"NO_PROXY": "http://127.0.0.1,google.com, https://u@h:8443/path", "no_proxy": "plain"}
+    plain_no_proxy(environ)
+
+    assert {"NO_PROXY": "127.0.0.1,google.com,h:8443", "no_proxy": "plain"} == environ

@@ -1,0 +1,105 @@
+"""One line per event, the same for every logger, and no secret in any."""
+
+import io
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from config.logging import configure
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("stream_class", [io.StringIO, Terminal])
+def test_secrets_are_masked_whoever_logs_them(stream_class: type[io.StringIO]) -> None:
+    """In values, nested values, messages of other libraries, tracebacks; plain, escaped and URL-quoted."""
+    stream = stream_class()
+    secret = 'pa"ss/wörd'
+    configure("INFO", [secret], stream)
+
+    structlog.get_logger("a").info("said", text=f"x {secret} y", nested={"k": [secret]}, url="http://h/pa%22ss%2Fw%C3%B6rd")
+    logging.getLogger("b").warning("library says %s", secret)
+    try:
+        raise ValueError(secret)
+    except ValueError:
+        structlog.get_logger("a").exception("failed")
+    lines = stream.getvalue()
+
+    assert "wörd" not in lines
+    assert "w%C3%B6rd" not in lines
+    assert 5 <= lines.count("***")
+
+
+def test_away_from_a_terminal_an_event_is_one_line() -> None:
+    """Also with line breaks in its values, a traceback, or odd keys of a library."""
+    stream = io.StringIO()
+    configure("INFO", (), stream)
+
+    structlog.get_logger("longshore.x").info("delivery.attempted", run_id="r_1", status=200, text="two\nlines", ok=True)
+    logging.getLogger("celery").warning("hi", extra={"odd key": 1})
+    try:
+        raise ValueError("no")
+    except ValueError:
+        structlog.get_logger("y").exception("failed")
+    first, *rest = stream.getvalue().splitlines()
+
+    assert 2 == len(rest)
+    assert 'event=delivery.attempted logger=longshore.x run_id=r_1 status=200 text=two\\nlines ok=true' in first
+    assert "odd_key=1" in rest[0]
+
+
+def test_the_level_holds_and_celery_stays_quiet_below_warning() -> None:
+    """Celery's two lines per task say less than our one."""
+    stream = io.StringIO()
+    configure("INFO", (), stream)
+
+    structlog.get_logger("a").debug("hidden")
+    for name in ("celery.app.trace", "celery.worker.strategy"):
+        logging.getLogger(name).info("hidden")
+        logging.getLogger(name).warning("shown")
+
+    assert "hidden" not in stream.getvalue()
+    assert 2 == stream.getvalue().count("shown")
+
+
+def test_whole_urls_of_urllib3_are_never_logged() -> None:
+    """At DEBUG it prints paths with their query, where tokens may stand."""
+    stream = io.StringIO()
+    configure("DEBUG", (), stream)
+
+    logging.getLogger("urllib3.connectionpool").debug("GET /hook?token=abc")
+    structlog.get_logger("a").debug("shown")
+
+    assert "token" not in stream.getvalue()
+    assert "shown" in stream.getvalue()
+
+
+def test_tracebacks_show_no_local_variables() -> None:
+    """They hold payloads."""
+    for stream in (io.StringIO(), Terminal()):
+        configure("INFO", (), stream)
+        payload = "inputs of " + "somebody"
+        try:
+            raise ValueError(len(payload))
+        except ValueError:
+            structlog.get_logger("a").exception("failed")
+
+        assert "somebody" not in stream.getvalue().replace('"inputs of " + "somebody"', "")
