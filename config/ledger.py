@@ -1,0 +1,27 @@
+"""The ledger as the settings describe it."""
+
+from config.settings import Settings
+from longshore.store.connection import connect
+from longshore.store.keys import Keys
+from longshore.store.ledger import Ledger
+from longshore.store.limits import Limits
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The ledger's numbers."""
+    return Limits(
+        lease=round(settings.lease_s * 1000),
+        ahead=round(settings.pump_interval_s * 1000),
+        rate=settings.target_rate,
+        target=settings.target_concurrency,
+        lane=settings.lane_concurrency,
+        report_delay=round(settings.report_delay_s * 1000),
+        keep_done=settings.keep_done_s * 1000,
+        keep_dead=settings.keep_dead_s * 1000,
+        history=settings.history_attempts,
+    )
+
+
+def open_ledger(settings: Settings, connections: int = 20) -> Ledger:
+    """The ledger at `REDIS_URL`, with at most `connections` at once. Connects on first use."""
+    return Ledger(connect(settings.redis_url, connections), Keys.of(settings.namespace), limits_of(settings))

@@ -1,0 +1,20 @@
+"""The Celery app of an agent: its options, its one task."""
+
+from celery import Celery, signals
+
+from config.celery import celery_options
+from config.settings import Settings
+from tasks.deliver import Deliver
+
+
+@signals.setup_logging.connect
+def _leave_logging_alone(**_: object) -> None:
+    """Celery configures no logging where this signal has a receiver; config/logging.py has done it."""
+
+
+def make_app(settings: Settings) -> Celery:
+    """An app whose names all stand under the agent's namespace, so that two agents may share one Redis."""
+    app = Celery("longshore", set_as_current=False)
+    app.config_from_object(celery_options(settings))
+    app.register_task(Deliver())
+    return app

@@ -1,0 +1,147 @@
+"""One attempt: begin, build the request, send it, store what came of it. Knows nothing of Celery."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from longshore.delivery.outcome import Outcome
+from longshore.delivery.policy import RetryPolicy, Step, next_step
+from longshore.delivery.send import Sender
+from longshore.errors import StoreUnavailable
+from longshore.invocation.kinds import Kind
+from longshore.store.entry import Begun, Claim, Finish
+from longshore.store.ledger import Ledger
+from tasks.in_flight import InFlight
+from tasks.request import Prepared, RequestBuilder, Unbuildable
+from tasks.story import Story, next_in_words
+
+log = structlog.get_logger(__name__)
+
+_STORE_PAUSES_S = (0.1, 0.2, 0.5, 1, 2)  # quick at first; then every two seconds until Redis is back
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended: the state the invocation is in now, and one line for people."""
+
+    state: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Everything an attempt needs, shared by all threads of a worker process."""
+
+    ledger: Ledger
+    builder: RequestBuilder
+    sender: Sender
+    story: Story
+    in_flight: InFlight
+    policies: Mapping[Kind, RetryPolicy]
+    idempotency_header: str
+    longest_s: float
+    """Total deadline of a request, and a little for what is around it."""
+    handed_out: Callable[[tuple[Claim, ...]], None]
+    """Takes the claims that an ended attempt makes room for."""
+    clock_offset_ms: Callable[[], float]
+    """Redis's clock minus ours."""
+    draining: threading.Event
+
+    def run(self, id: str, token: int, start_ms: int) -> Ended | None:
+        """One attempt for a claim. None: the claim is stale, or the worker drains; nothing was sent."""
+        self._wait_for(start_ms)
+        if self.draining.is_set():
+            self.ledger.give_back(id, token)
+            return None
+        begun = self.ledger.begin(id, token)
+        if begun is None:
+            log.debug("delivery.stale", id=id, token=token)
+            return None
+        # A crash from here on leaves it `begun`: its lease lapses and the unknown-outcome policy decides.
+        with self.in_flight.attempt(begun, self.longest_s):
+            return self._attempt(begun)
+
+    def _attempt(self, begun: Begun) -> Ended:
+        try:
+            prepared = self.builder.build(begun)
+        except Unbuildable as error:
+            finish = self.story.stopped(begun, "dead", error.reason, error.cause)
+            return self._ended(begun, finish, error.cause)
+        if prepared.target != begun.target:
+            self.ledger.defer(begun, prepared.target, prepared.lane)
+            log.info("delivery.deferred", run_id=begun.run, target=begun.target, to=prepared.target)
+            return Ended("deferred", f"belongs to {prepared.target}")
+        outcome = self.sender.send(prepared.request, self._headers(begun))
+        age_s = max(0.0, (time.time() * 1000 + self.clock_offset_ms() - begun.accepted_ms) / 1000)
+        step = next_step(outcome, begun.attempt, age_s, self._policy(begun), random.random())
+        finish = self.story.finish(begun, outcome, step, self._report(begun, prepared, outcome, step))
+        self._log(begun, outcome, step)
+        return self._ended(begun, finish, _line(outcome))
+
+    def _ended(self, begun: Begun, finish: Finish, line: str) -> Ended:
+        state, claims = self._store(begun, finish)
+        self.handed_out(claims)
+        if state != finish.result:
+            log.warning("delivery.late", run_id=begun.run, result=finish.result, state=state)
+        return Ended(state, line)
+
+    def _store(self, begun: Begun, finish: Finish) -> tuple[str, tuple[Claim, ...]]:
+        """`finish`, again and again until Redis has it: only here is it known what came of the request."""
+        tries = 0
+        while True:
+            try:
+                return self.ledger.finish(begun.id, begun.token, finish)
+            except StoreUnavailable as error:
+                pause_s = _STORE_PAUSES_S[min(tries, len(_STORE_PAUSES_S) - 1)]
+                if tries == 0:
+                    log.warning("delivery.result_waits_for_store", run_id=begun.run, error=str(error))
+                tries += 1
+                time.sleep(pause_s)
+
+    def _headers(self, begun: Begun) -> dict[str, str]:
+        return {self.idempotency_header: begun.id} if self.idempotency_header else {}
+
+    def _policy(self, begun: Begun) -> RetryPolicy:
+        return self.policies[begun.kind]
+
+    def _report(self, begun: Begun, prepared: Prepared, outcome: Outcome, step: Step) -> dict[str, object] | None:
+        final = next_in_words(step) in ("done", "dead letter")
+        if begun.kind is not Kind.ACTION_RUN or not final or outcome.response is None:
+            return None
+        return self.builder.report(prepared, outcome.headers, outcome.response)
+
+    def _wait_for(self, start_ms: int) -> None:
+        """Sleeps until the start that the target's rate gave this claim; a clock jump cannot make it long."""
+        left_s = (start_ms - time.time() * 1000 - self.clock_offset_ms()) / 1000
+        if left_s > 0:
+            time.sleep(min(left_s, 1.0))
+
+    def _log(self, begun: Begun, outcome: Outcome, step: Step) -> None:
+        now_ms = time.time() * 1000 + self.clock_offset_ms()
+        log.info(
+            "delivery.attempted",
+            run_id=begun.run or begun.id,
+            kind=begun.kind.value,
+            target=begun.target,
+            lane=begun.lane,
+            attempt=begun.attempt,
+            of=begun.max_attempts,
+            generation=begun.generation,
+            outcome=outcome.reason,
+            status=outcome.status,
+            cause=outcome.cause if outcome.reason != "delivered" else None,
+            duration_ms=round(outcome.duration_ms, 1),
+            since_published_ms=round(now_ms - begun.published_ms),
+            since_accepted_ms=round(now_ms - begun.accepted_ms),
+            origin=begun.origin,
+            next=next_in_words(step),
+        )
+
+
+def _line(outcome: Outcome) -> str:
+    what = f"HTTP {outcome.status}" if outcome.status is not None else outcome.cause
+    return f"{what} in {outcome.duration_ms:.0f} ms"

@@ -1,0 +1,80 @@
+"""The Celery task: one message, one attempt, told in Celery's words so that Flower shows a run as one row.
+
+What Celery must see for that was measured: a plain result for a success, a `Retry` for "again later", an exception
+listed in `throws` for an end, `Ignore` for a message that means nothing any more.
+"""
+
+from typing import Any
+
+import structlog
+from celery import Task
+from celery.exceptions import Ignore, Retry
+from celery.worker.request import Request
+
+from longshore.errors import StoreUnavailable
+from tasks.attempt import Attempts
+from tasks.publish import TASK
+
+log = structlog.get_logger(__name__)
+
+
+class Later(Retry):
+    """The attempt failed and another follows: Celery's state RETRY."""
+
+    def __init__(self, line: str = "") -> None:
+        super().__init__(line)
+        self.line = line
+        self.exc = self
+
+    def __repr__(self) -> str:
+        return self.line
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.line,)
+
+
+class Failed(Exception):
+    """Given up or unknown: Celery's state FAILURE, with the reason."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class QuietRequest(Request):
+    """Sends Celery's events without tracebacks: a failed webhook is no fault of the code."""
+
+    def send_event(self, type: str, **fields: Any) -> None:
+        """As Celery's, for the events it sends itself."""
+        if "traceback" in fields:
+            fields["traceback"] = None
+        super().send_event(type, **fields)
+
+
+class Deliver(Task):
+    """The task `deliver`. `attempts` is set by the worker; other programs only know the name."""
+
+    name = TASK
+    Request = QuietRequest
+    throws = (Failed,)
+    ignore_result = True
+    acks_late = True
+    max_retries = None
+    attempts: Attempts | None = None
+
+    def run(self, id: str, token: int, start_ms: int) -> str:
+        """One attempt for the claim `token` of invocation `id`, not before `start_ms` (Redis time)."""
+        if self.attempts is None:
+            raise Ignore
+        try:
+            ended = self.attempts.run(id, token, start_ms)
+        except StoreUnavailable as error:
+            # Nothing was sent: had it begun, the result would have been kept until it is stored.
+            log.warning("delivery.not_begun", id=id, error=str(error))
+            raise Ignore from None
+        if ended is None:
+            raise Ignore
+        if ended.state == "done":
+            return ended.line
+        if ended.state in ("waiting", "claimed", "deferred"):
+            raise Later(ended.line) from None
+        raise Failed(f"{ended.state}: {ended.line}") from None

@@ -1,0 +1,76 @@
+"""How a worker ends: nothing new begins, what is under way ends, what cannot end in time is parked as unknown."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from longshore.errors import LongshoreError
+from longshore.store.entry import Begun, Finish
+from longshore.store.ledger import Ledger
+from tasks.in_flight import InFlight
+from tasks.story import Story
+
+log = structlog.get_logger(__name__)
+
+DRAINED = "drained"
+"""Reason code of an attempt that the end of the grace cut off."""
+
+
+class Drain:
+    """Watches over the end of a worker process, in a thread started by SIGTERM."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        story: Story,
+        in_flight: InFlight,
+        grace_s: float,
+        withdraw: Callable[[], None],
+        last_words: Callable[[], None],
+    ) -> None:
+        self.begun = threading.Event()
+        self._ledger = ledger
+        self._story = story
+        self._in_flight = in_flight
+        self._grace_s = grace_s
+        self._withdraw = withdraw
+        self._last_words = last_words
+
+    def start(self) -> None:
+        """Called from the signal handler, so it only starts the thread. Further calls change nothing."""
+        if not self.begun.is_set():
+            self.begun.set()
+            threading.Thread(target=self._watch, name="drain", daemon=True).start()
+
+    def _watch(self) -> None:
+        end = time.monotonic() + self._grace_s
+        log.info("worker.draining", in_flight=len(self._in_flight.all()), grace_s=self._grace_s)
+        try:
+            self._withdraw()
+        except LongshoreError as error:
+            log.warning("worker.withdraw_failed", error=str(error))  # the slots lapse with the lease
+        while self._in_flight.all() and time.monotonic() < end:
+            time.sleep(0.05)
+        if left := self._in_flight.all():
+            self._park(left)
+            self._last_words()
+            # Threads cannot be stopped; every one that is left has its outcome stored.
+            os._exit(0)
+
+    def _park(self, left: list[Begun]) -> None:
+        for begun in left:
+            try:
+                state, _ = self._ledger.finish(begun.id, begun.token, self._cut_off(begun), want=0)
+            except LongshoreError as error:
+                log.warning("worker.park_failed", run_id=begun.id, error=str(error))  # its lease lapses to the same end
+            else:
+                log.warning("worker.parked", run_id=begun.id, state=state, reason=DRAINED)
+
+    def _cut_off(self, begun: Begun) -> Finish:
+        """The same ends that a lapsed lease leads to."""
+        if begun.unknown == "retry" and begun.attempt < begun.max_attempts:
+            return Finish("waiting", DRAINED)
+        return self._story.stopped(begun, "unknown", DRAINED, "the worker had to stop before the target answered")

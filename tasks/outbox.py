@@ -1,0 +1,112 @@
+"""Sends what Port is to hear. A failing Port API delays reports and nothing else.
+
+A sender leases a run's reports, makes the calls, then drops what was taken. If it dies in between, the lease lapses and the
+reports are sent again: logs may come twice, a status twice the same.
+"""
+
+import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from longshore.errors import PortUnavailable
+from longshore.port import reports
+from longshore.port.calls import calls
+from longshore.port.client import PortClient
+from longshore.port.errors import PortRefused
+from longshore.port.reports import BadReport, Report
+from longshore.store.entry import TakenReports
+from longshore.store.ledger import Ledger
+from longshore.store.seal import Sealer, Unsealable
+from tasks.background import Loop
+
+log = structlog.get_logger(__name__)
+
+SENDERS = 8
+"""Runs reported at once by one process: at 100 ms a call enough for Port's whole rate limit."""
+
+_LEASE_MS = 120_000  # above the three calls of a run at their longest
+_LONGEST_DELAY_S = 300.0
+_IDLE_S = 0.1
+
+
+class Outbox:
+    """Empties the outbox, a few runs at a time."""
+
+    def __init__(self, ledger: Ledger, sealer: Sealer, port: PortClient) -> None:
+        self._ledger = ledger
+        self._sealer = sealer
+        self._port = port
+        self._pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="report")
+        self._loop = Loop("outbox", _IDLE_S, self.send_due)
+        self.start = self._loop.start
+
+    def stop(self) -> None:
+        """Sends what is due now, and ends. What cannot be sent now, another process sends later."""
+        self._loop.stop()
+        try:
+            self.send_due()
+        except Exception as error:
+            log.debug("outbox.left", error=type(error).__name__)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def send_due(self) -> float | None:
+        """Reports some runs. Returns how long to pause: 0 while there is more, longer while Port is away."""
+        due = self._ledger.take_reports(2 * SENDERS, _LEASE_MS)
+        if not due:
+            return None
+        waits = list(self._pool.map(self._send, due))
+        return max([0.0, *(min(wait, 5.0) for wait in waits)])
+
+    def _send(self, taken: TakenReports) -> float:
+        """Sends the reports of one run. Returns 0, or after how many seconds Port should be asked again."""
+        told, places = self._opened(taken)
+        unsent: set[int] = set()
+        delay_s = 0.0
+        for call in calls(taken.kind, taken.run, told):
+            covered = {places[at] for at in call.covers}
+            if delay_s:
+                unsent |= covered  # in order: nothing overtakes a report that waits
+                continue
+            try:
+                self._port.call(call.method, call.path, call.json)
+            except PortUnavailable as error:
+                delay_s = _delay_s(taken.tries, error.retry_after_s)
+                unsent |= covered
+                self._say_waiting(taken, error, delay_s)
+            except PortRefused as error:
+                log.warning("report.refused", run_id=taken.run, error=str(error))
+        left = [item for at, item in enumerate(taken.items) if at in unsent]
+        self._ledger.settle_reports(taken, left, round(delay_s * 1000))
+        return delay_s
+
+    def _opened(self, taken: TakenReports) -> tuple[list[Report], list[int]]:
+        """The reports, and for each the place of the item it came from."""
+        told: list[Report] = []
+        places: list[int] = []
+        for place, item in enumerate(taken.items):
+            for report in self._report(taken, item):
+                told.append(report)
+                places.append(place)
+        return told, places
+
+    def _report(self, taken: TakenReports, item: bytes) -> Sequence[Report]:
+        if item[:1] in b"!?":
+            # Written by a script, which cannot seal: the reason alone.
+            return reports.unknown(taken.kind, taken.synchronized, None, item[1:].decode())
+        try:
+            return [reports.decode(self._sealer.open(item[1:]))]
+        except (Unsealable, BadReport) as error:
+            log.error("report.unreadable", run_id=taken.run, error=str(error))
+            return []
+
+    def _say_waiting(self, taken: TakenReports, error: PortUnavailable, delay_s: float) -> None:
+        log.warning(
+            "report.waits", run_id=taken.run, tries=taken.tries + 1, again_in_s=round(delay_s, 1), error=error.reason
+        )
+
+
+def _delay_s(tries: int, asked_s: float | None) -> float:
+    """Port's advice: from one second, doubling, with jitter; or what Port asked for."""
+    return max(asked_s or 0.0, min(2.0 ** min(tries, 10), _LONGEST_DELAY_S) * (0.5 + random.random() / 2))

@@ -1,0 +1,109 @@
+"""Claims become Celery messages. A message that is lost costs one lease, so nothing here is repeated or awaited."""
+
+import threading
+from collections.abc import Iterable
+from queue import SimpleQueue
+from typing import Any
+
+import structlog
+from celery import Celery
+
+from longshore.store.entry import Claim
+
+log = structlog.get_logger(__name__)
+
+TASK = "deliver"
+"""The task's name on the wire; moving its module strands no message."""
+
+
+def task_id(id: str, generation: int) -> str:
+    """Celery's id of an invocation: Port's run id, with the generation behind it after a requeue.
+
+    Celery and Flower never let a finished id live again.
+    """
+    return id if generation == 1 else f"{id}~{generation}"
+
+
+class Publisher:
+    """Publishes claims, many in one round trip. Thread safe."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._producer: Any = None
+
+    def publish(self, claims: Iterable[Claim]) -> None:
+        """Puts one message per claim on Celery's list. On failure the claims' leases lapse and they come again."""
+        claims = list(claims)
+        if not claims:
+            return
+        with self._lock:
+            try:
+                if self._producer is None:
+                    self._producer = self._app.amqp.Producer(self._app.connection_for_write())
+                with self._producer.batch(len(claims)):
+                    for claim in claims:
+                        self._send(claim)
+            except Exception as error:
+                # Whether some of them arrived is unknown; `begin` takes each token once, so either way is safe.
+                log.warning("publish.failed", claims=len(claims), error=type(error).__name__)
+                self._drop()
+
+    def close(self) -> None:
+        """Closes the connection."""
+        with self._lock:
+            self._drop()
+
+    def _send(self, claim: Claim) -> None:
+        self._app.send_task(
+            TASK,
+            (claim.id, claim.token, claim.start_ms),
+            task_id=task_id(claim.id, claim.generation),
+            retries=claim.attempts,
+            shadow=f"{TASK} {claim.target}",
+            argsrepr=f"({claim.id!r},)",
+            kwargsrepr="{}",
+            producer=self._producer,
+            retry=False,
+        )
+
+    def _drop(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                producer.connection.release()
+            except Exception as error:
+                log.debug("publish.release_failed", error=type(error).__name__)
+
+
+class BackgroundPublisher:
+    """Publishes from a thread of its own, so that deliveries which end together share a round trip."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._queue: SimpleQueue[tuple[Claim, ...] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
+        self._thread.start()
+
+    def publish(self, claims: tuple[Claim, ...]) -> None:
+        """Hands `claims` to the thread."""
+        if claims:
+            self._queue.put(claims)
+
+    def stop(self) -> None:
+        """Publishes what it has and ends."""
+        self._queue.put(None)
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch, ended = list(first), False
+            while not self._queue.empty() and len(batch) < 500:
+                more = self._queue.get()
+                if more is None:
+                    ended = True
+                    break
+                batch += more
+            self._publisher.publish(batch)
+            if ended:
+                return

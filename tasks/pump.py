@@ -1,0 +1,77 @@
+"""Keeps the fleet going: hands out what may start now, and says that this process lives.
+
+Every worker pumps, as each script is atomic; so there is no leader to lose. A crash between claim and publish costs one
+lease: the claim lapses and any pump hands it out again.
+"""
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable
+
+import structlog
+
+from longshore.store.entry import Claim
+from longshore.store.ledger import Ledger
+from tasks.background import Loop
+from tasks.in_flight import InFlight
+
+log = structlog.get_logger(__name__)
+
+_PRUNE_EVERY = 12  # beats: about once a minute
+
+
+def worker_name() -> str:
+    """A name no other process of the fleet has, that tells people which one it is."""
+    return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:6]}"
+
+
+class Pump:
+    """Claims what may start and passes it to `publish`, every `interval_s` seconds."""
+
+    def __init__(self, ledger: Ledger, publish: Callable[[tuple[Claim, ...]], None], interval_s: float) -> None:
+        self._ledger = ledger
+        self._publish = publish
+        self._loop = Loop("pump", interval_s, self._step)
+        self.start, self.stop = self._loop.start, self._loop.stop
+
+    def _step(self) -> float | None:
+        claims, lapsed = self._ledger.pump()
+        self._publish(claims)
+        for one in lapsed:
+            log.warning("lease.lapsed", run_id=one.id, target=one.target, now=one.state, reason=one.reason)
+        return None
+
+
+class Beat:
+    """Registers this process's slots and renews the leases of what it works on, every third of a lease.
+
+    In a thread of its own, as a busy pool must not cost a lease.
+    """
+
+    def __init__(self, ledger: Ledger, in_flight: InFlight, slots: int, lease_s: float) -> None:
+        self.worker = worker_name()
+        self.clock_offset_ms = 0.0
+        self._ledger = ledger
+        self._in_flight = in_flight
+        self._slots = slots
+        self._beats = 0
+        self._loop = Loop("beat", lease_s / 3, self._step)
+        self.start, self.stop = self._loop.start, self._loop.stop
+
+    def withdraw(self) -> None:
+        """Offers no slots any more; leases of what is under way are still renewed."""
+        self._slots = 0
+        self._ledger.beat(self.worker, 0, self._in_flight.renewable())
+
+    def _step(self) -> float | None:
+        self._ledger.beat(self.worker, self._slots, self._in_flight.renewable())
+        before = time.time()
+        theirs_ms = self._ledger.clock_ms()
+        self.clock_offset_ms = theirs_ms - (before + time.time()) * 500
+        self._beats += 1
+        if self._beats % _PRUNE_EVERY == 0:
+            while self._ledger.prune():
+                pass
+        return None

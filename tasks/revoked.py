@@ -1,0 +1,28 @@
+"""What an operator revokes in Flower becomes a dead letter.
+
+Celery throws away every later message of a revoked id, so the ledger would hand the invocation out for ever.
+"""
+
+from typing import Any
+
+import structlog
+
+from longshore.errors import LongshoreError
+from longshore.store.ledger import Ledger
+from tasks.story import Story
+
+log = structlog.get_logger(__name__)
+
+REVOKED = "revoked"
+"""Reason code."""
+
+
+def park_revoked(ledger: Ledger, story: Story, args: Any) -> None:
+    """Makes the claim in `args` (of the discarded message) a dead letter. If Redis is away, its lease lapses first."""
+    try:
+        id, token = str(args[0]), int(args[1])
+        if begun := ledger.begin(id, token):
+            ledger.finish(id, token, story.stopped(begun, "dead", REVOKED, "revoked by an operator"), want=0)
+            log.warning("delivery.revoked", run_id=id)
+    except (LongshoreError, LookupError, TypeError, ValueError) as error:
+        log.warning("delivery.revoke_failed", error=type(error).__name__)

@@ -1,0 +1,79 @@
+"""What an attempt leaves behind: its place in the ledger, its history entry, and what Port hears."""
+
+import json
+from typing import Any
+
+from longshore.delivery.outcome import Outcome, Verdict
+from longshore.delivery.policy import Again, Dead, Done, Step
+from longshore.port import reports
+from longshore.port.reports import Report
+from longshore.store.entry import Begun, Finish
+from longshore.store.seal import Sealer
+
+
+class Story:
+    """Tells the ledger how attempts ended, everything from payloads and responses sealed. Thread safe."""
+
+    def __init__(self, sealer: Sealer, detailed: bool, keep_bytes: int) -> None:
+        self._sealer = sealer
+        self._detailed = detailed
+        self._keep = keep_bytes
+
+    def finish(self, begun: Begun, outcome: Outcome, step: Step, report: dict[str, Any] | None) -> Finish:
+        """The ledger's entry for an attempt that ended in `outcome` and is followed by `step`.
+
+        `report` is what the mapping's report section gave, None for none.
+        """
+        kind, sync = begun.kind, begun.synchronized
+        if isinstance(step, Done):
+            result, told = "done", reports.delivered(kind, sync, outcome, report, self._detailed)
+        elif isinstance(step, Again):
+            result, told = "waiting", reports.retrying(kind, outcome, begun.attempt, step.delay_s)
+        elif isinstance(step, Dead):
+            result, told = "dead", reports.failed(kind, sync, outcome, report, self._detailed, begun.attempt)
+        else:
+            result, told = "unknown", reports.unknown(kind, sync, outcome, outcome.reason)
+        return Finish(
+            result=result,
+            reason=outcome.reason,
+            status=outcome.status,
+            delay_ms=round(step.delay_s * 1000) if isinstance(step, Again) else 0,
+            attempt=self._history(begun, outcome),
+            reports=self.sealed(told),
+        )
+
+    def stopped(self, begun: Begun, result: str, reason: str, cause: str) -> Finish:
+        """The entry for an invocation that ends without an outcome: no request could be made, or nobody waits for it."""
+        outcome = Outcome(Verdict.GIVE_UP, False, reason, cause)
+        if result == "unknown":
+            told = reports.unknown(begun.kind, begun.synchronized, None, reason)
+        else:
+            told = reports.failed(begun.kind, begun.synchronized, outcome, None, self._detailed, begun.attempt)
+        return Finish(result, reason, attempt=self._history(begun, outcome), reports=self.sealed(told))
+
+    def sealed(self, told: list[Report]) -> tuple[bytes, ...]:
+        """Reports as outbox items: the type in clear, so that scripts can order and drop; the rest sealed."""
+        return tuple(one.type.encode() + self._sealer.seal(reports.encode(one)) for one in told)
+
+    def _history(self, begun: Begun, outcome: Outcome) -> bytes:
+        response = outcome.response
+        entry = {
+            "generation": begun.generation,
+            "attempt": begun.attempt,
+            "reason": outcome.reason,
+            "cause": outcome.cause,
+            "status": outcome.status,
+            "sent": outcome.sent,
+            "duration_ms": round(outcome.duration_ms, 1),
+            "response": response.text[: self._keep] if response else None,
+        }
+        return self._sealer.seal(json.dumps(entry).encode())
+
+
+def next_in_words(step: Step) -> str:
+    """What follows an attempt, for log lines."""
+    if isinstance(step, Again):
+        return f"again in {step.delay_s:.1f} s"
+    return {"Done": "done", "Dead": "dead letter", "Unknown": "unknown, kept for a person to decide"}[
+        type(step).__name__
+    ]

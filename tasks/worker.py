@@ -1,0 +1,130 @@
+"""One worker process: Celery's pool of threads, and around it pump, beat, outbox and drain."""
+
+import os
+import socket
+from typing import Any
+
+import structlog
+from celery import signals
+from celery.apps.worker import Worker
+
+from config.ledger import open_ledger
+from config.settings import Settings
+from longshore.delivery.send import Sender
+from longshore.invocation.kinds import Kind
+from longshore.invocation.mapping import Mapping
+from longshore.port.client import PortClient
+from longshore.store.seal import Sealer
+from tasks.app import make_app
+from tasks.attempt import Attempts
+from tasks.drain import Drain
+from tasks.in_flight import InFlight
+from tasks.outbox import SENDERS, Outbox
+from tasks.publish import TASK, BackgroundPublisher, Publisher
+from tasks.pump import Beat, Pump
+from tasks.request import RequestBuilder
+from tasks.revoked import park_revoked
+from tasks.story import Story
+
+log = structlog.get_logger(__name__)
+
+_AROUND_S = 30.0  # what an attempt may take besides its request: its start time, the mapping, Redis
+
+
+class WorkerProcess:
+    """Everything in one worker process, wired together."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._app = make_app(settings)
+        self._ledger = open_ledger(settings, settings.worker_slots + 20)
+        sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
+        self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
+        self._port = PortClient(
+            settings.port_api_base_url, settings.port_client_id, settings.port_client_secret, pool_size=SENDERS
+        )
+        self._story = Story(sealer, settings.detailed_logging, settings.response_keep_bytes)
+        self._in_flight = InFlight()
+        self._publisher = BackgroundPublisher(Publisher(self._app))
+        self._pump = Pump(self._ledger, self._publisher.publish, settings.pump_interval_s)
+        self._beat = Beat(self._ledger, self._in_flight, settings.worker_slots, settings.lease_s)
+        self._outbox = Outbox(self._ledger, sealer, self._port)
+        self._drain = Drain(
+            self._ledger, self._story, self._in_flight, settings.drain_grace_s, self._withdraw, self._outbox.stop
+        )
+        self._started = False
+        self._app.tasks[TASK].attempts = self._attempts(sealer)
+
+    def run(self) -> int:
+        """Runs until SIGTERM; returns the exit code."""
+        signals.worker_ready.connect(self._ready, weak=False)
+        signals.worker_shutting_down.connect(self._shutting_down, weak=False)
+        signals.task_revoked.connect(self._revoked, weak=False)
+        worker = Worker(
+            app=self._app,
+            hostname=f"longshore-{os.getpid()}@{socket.gethostname()}",
+            pool_cls="threads",
+            concurrency=self._settings.worker_slots,
+            loglevel=self._settings.log_level,
+            without_gossip=True,
+            without_mingle=True,
+            task_events=self._settings.worker_events,
+            quiet=True,
+        )
+        worker.start()
+        self._stop()
+        log.info("worker.stopped")
+        return int(worker.exitcode or 0)
+
+    def _attempts(self, sealer: Sealer) -> Attempts:
+        settings = self._settings
+        return Attempts(
+            ledger=self._ledger,
+            builder=RequestBuilder(sealer, self._mapping, settings.secrets),
+            sender=Sender(
+                secret=settings.port_client_secret,
+                timeout_s=settings.webhook_invoker_timeout,
+                total_s=settings.total_timeout_s,
+                verify=settings.webhook_verify_ssl,
+                pool_size=settings.worker_slots,
+                response_cap=settings.response_max_bytes,
+            ),
+            story=self._story,
+            in_flight=self._in_flight,
+            policies={kind: settings.retry_policy(kind) for kind in Kind},
+            idempotency_header=settings.idempotency_header,
+            longest_s=settings.total_timeout_s + _AROUND_S,
+            handed_out=self._publisher.publish,
+            clock_offset_ms=lambda: self._beat.clock_offset_ms,
+            draining=self._drain.begun,
+        )
+
+    def _ready(self, **_: Any) -> None:
+        # Sent anew after each reconnect to the broker.
+        if not self._started:
+            self._started = True
+            for part in (self._beat, self._pump, self._outbox):
+                part.start()
+            log.info("worker.ready", worker=self._beat.worker, slots=self._settings.worker_slots)
+
+    def _shutting_down(self, **_: Any) -> None:
+        self._drain.start()
+
+    def _revoked(self, request: Any = None, **_: Any) -> None:
+        if request is not None and request.task == TASK:
+            park_revoked(self._ledger, self._story, request.args)
+
+    def _withdraw(self) -> None:
+        self._pump.stop()
+        self._beat.withdraw()
+
+    def _stop(self) -> None:
+        for part in (self._pump, self._beat, self._publisher, self._outbox):
+            part.stop()
+        self._mapping.close()
+        self._port.close()
+
+
+def run(settings: Settings) -> int:
+    """Runs one worker process in the foreground until SIGTERM; returns its exit code."""
+    return WorkerProcess(settings).run()
