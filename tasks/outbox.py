@@ -1,7 +1,7 @@
 """Sends what Port is to hear. A failing Port API delays reports and nothing else.
 
-A sender leases a run's reports, makes the calls, then drops what was taken. If it dies in between, the lease lapses and the
-reports are sent again: logs may come twice, a status twice the same.
+A sender leases a run's reports, makes the calls, then drops what was taken. If it dies in between, the lease lapses and
+the reports are sent again: logs may come twice, a status twice the same.
 """
 
 import random

@@ -43,7 +43,7 @@ class Story:
         )
 
     def stopped(self, begun: Begun, result: str, reason: str, cause: str) -> Finish:
-        """The entry for an invocation that ends without an outcome: no request could be made, or nobody waits for it."""
+        """The entry for one that ends without an outcome: no request could be made, or nobody can wait for it."""
         outcome = Outcome(Verdict.GIVE_UP, False, reason, cause)
         if result == "unknown":
             told = reports.unknown(begun.kind, begun.synchronized, None, reason)
