@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from longshore.invocation import json_text
 from longshore.port.sizes import TEXT_MAX, fit
 
 TERMINAL = frozenset({"SUCCESS", "FAILURE"})
@@ -27,11 +28,10 @@ def merge_status(defaults: Mapping[str, Any], report: Mapping[str, Any]) -> dict
 
 def _shaped(key: str, value: Any) -> Any:
     """`value` in the type and size Port takes: numbers and booleans as text, only `link` may be a list."""
-    if isinstance(value, int | float):
-        value = json.dumps(value)
-    if isinstance(value, str):
-        return fit(value, TEXT_MAX)
+    if value is None:
+        return None
     if isinstance(value, list) and key == "link":
-        return value if len(json.dumps(value)) <= _LINK_MAX else None
-    # Neither text nor list: Port would refuse the whole PATCH and with it the status.
-    return None if value is None else fit(json.dumps(value, ensure_ascii=False), TEXT_MAX)
+        text = json_text.dumps(value, ascii=True)
+        return json.loads(text) if len(text) <= _LINK_MAX else None
+    # Port would refuse the whole PATCH, and with it the status, for the sake of one value of the wrong type.
+    return fit(value if isinstance(value, str) else json_text.dumps(value, ascii=False), TEXT_MAX)

@@ -25,7 +25,7 @@ class LogLine:
 class FakeRun:
     """A run as Port knows it.
 
-    `state` is IN_PROGRESS, SUCCESS or FAILURE; `changes` are the calls about it that were taken, name and body, in order.
+    `state` is IN_PROGRESS, SUCCESS or FAILURE; `changes` are the calls that were taken, name and body, in order.
     """
 
     id: str

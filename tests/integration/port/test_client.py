@@ -1,0 +1,298 @@
+"""The client against the fake Port: tokens, refusals, pauses, connections, secrets."""
+
+import logging
+import pickle
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from longshore.errors import PortUnavailable
+from longshore.port import PortClient, PortRefused
+from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.http_server import Answer, HttpServer, Request
+from tests.support.port_clock import Clock
+
+ID, SECRET = "demo-client", "demo-client-secret-0123456789"
+LOG = ("POST", "/v1/actions/runs/r_1/logs", {"message": "hello"})
+
+
+@pytest.fixture
+def port() -> Iterator[FakePort]:
+    """A fake Port that knows one client."""
+    with FakePort(client_id=ID, client_secret=SECRET, kafka_password="kafka-secret") as fake:
+        yield fake
+        assert [] == fake.violations
+
+
+@pytest.fixture
+def client(port: FakePort) -> Iterator[PortClient]:
+    """Its client."""
+    made = PortClient(port.url, ID, SECRET)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def server() -> Iterator[HttpServer]:
+    """A server for answers that the fake Port does not give."""
+    made = HttpServer("test-server")
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_many_calls_take_one_token(port: FakePort, client: PortClient) -> None:
+    """The original asked for a token before each call."""
+    for _ in range(5):
+        assert 201 == client.call(*LOG).status
+
+    assert {"token": 1, "run_log": 5} == port.counts
+
+
+def test_concurrent_calls_take_one_token_too(port: FakePort, client: PortClient) -> None:
+    """The others wait for the one that asks."""
+    threads = [threading.Thread(target=client.call, args=LOG) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {"token": 1, "run_log": 30} == port.counts
+
+
+def test_a_revoked_token_is_renewed_within_the_call(port: FakePort, client: PortClient) -> None:
+    """The caller does not notice a rotation."""
+    client.call(*LOG)
+    port.revoke_tokens()
+    client.call(*LOG)
+
+    assert [201, 401, 201] == [call.status for call in port.calls if call.name == "run_log"]
+    assert 2 == port.counts["token"]
+
+
+def test_a_port_that_refuses_fresh_tokens_is_left_alone(server: HttpServer) -> None:
+    """One renewal, then a wait: token calls are the scarce ones."""
+    seen: list[str] = []
+
+    def answer(request: Request) -> Answer:
+        seen.append(request.path)
+        return Answer(200, b'{"accessToken":"t"}') if request.path == "/v1/auth/access_token" else Answer(401)
+
+    client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}", ID, SECRET, clock=Clock())
+    for _ in range(5):
+        with pytest.raises(PortUnavailable, match="refuses the tokens") as caught:
+            client.call(*LOG)
+        assert 1 == caught.value.retry_after_s
+
+    assert ["/v1/auth/access_token", LOG[1]] * 2 == seen
+    client.close()
+
+
+def test_wrong_credentials_say_what_to_check_and_may_be_right_later(port: FakePort) -> None:
+    """A rotation may be under way; the error names the variables and no secret."""
+    client = PortClient(port.url, ID, "wrong-secret")
+    with pytest.raises(PortUnavailable) as caught:
+        client.call(*LOG)
+
+    assert "PORT_CLIENT_SECRET" in str(caught.value)
+    assert "wrong-secret" not in str(caught.value)
+
+
+def test_what_is_wrong_for_good_is_refused(client: PortClient, port: FakePort) -> None:
+    """A call that Port will never take is told apart from one that it cannot take now."""
+    client.call(*LOG)
+    port.fail_next(1, 422)
+    with pytest.raises(PortRefused) as caught:
+        client.call(*LOG)
+
+    assert (422, "injected") == (caught.value.status, caught.value.code)
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert str(caught.value) == str(copy)
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
+def test_what_passes_is_unavailable(client: PortClient, port: FakePort, status: int) -> None:
+    """The outbox comes back later; the next call goes through."""
+    client.call(*LOG)
+    port.fail_next(1, status)
+    with pytest.raises(PortUnavailable) as caught:
+        client.call(*LOG)
+
+    assert caught.value.retry_after_s is None
+    client.call(*LOG)
+
+
+def test_a_wait_that_port_asks_for_holds_for_all_calls(port: FakePort) -> None:
+    """Asking sooner would only prolong it; no call leaves until it is over."""
+    clock = Clock()
+    client = PortClient(port.url, ID, SECRET, clock=clock)
+    client.call(*LOG)
+    port.fail_next(1, 429, (("x-ratelimit-reset", "20"),))
+    with pytest.raises(PortUnavailable) as caught:
+        client.call(*LOG)
+    assert 20 == caught.value.retry_after_s
+    with pytest.raises(PortUnavailable):
+        client.call(*LOG)
+    assert 2 == port.counts["run_log"]
+
+    clock.now += 20.1
+    client.call(*LOG)
+    client.close()
+
+
+def test_a_port_that_is_down_is_unavailable_and_comes_back(port: FakePort, client: PortClient) -> None:
+    """Nobody restarts anything."""
+    client.call(*LOG)
+    port.down()
+    with pytest.raises(PortUnavailable, match="no connection"):
+        client.call(*LOG)
+    port.up()
+    client.call(*LOG)
+
+
+def test_a_port_that_is_silent_is_given_up(server: HttpServer) -> None:
+    """The original waited for ever."""
+    port = server.listen("127.0.0.1", 0, lambda request: None)
+    client = PortClient(f"http://127.0.0.1:{port}", ID, SECRET, read_timeout_s=0.05)
+
+    with pytest.raises(PortUnavailable, match="no whole answer"):
+        client.call(*LOG)
+    client.close()
+
+
+def test_a_reply_that_drips_is_given_up(server: HttpServer) -> None:
+    """Each byte comes in time, the whole never does."""
+    port = server.listen("127.0.0.1", 0, lambda request: Answer(200, b" " * 10_000, drip_s=0.01))
+    client = PortClient(f"http://127.0.0.1:{port}", ID, SECRET, read_timeout_s=0.05)
+
+    with pytest.raises(PortUnavailable, match="no whole answer"):
+        client.call(*LOG)
+    client.close()
+
+
+def test_a_redirect_is_not_followed(server: HttpServer) -> None:
+    """It would turn a report into a GET, and carry the token to another host."""
+    seen: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        seen.append(request)
+        return Answer(302, headers=(("Location", "/elsewhere"),))
+
+    client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}", ID, SECRET)
+    with pytest.raises(PortUnavailable, match="PORT_API_BASE_URL"):
+        client.call(*LOG)
+
+    assert ["/v1/auth/access_token"] == [request.path for request in seen]
+    client.close()
+
+
+def test_requests_are_ports_agents(server: HttpServer) -> None:
+    """Header names and bodies as the original sends them; no cookies, nothing of a netrc file."""
+    seen: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        seen.append(request)
+        token = b'{"ok":true,"accessToken":"t0ken","expiresIn":60,"tokenType":"Bearer"}'
+        return Answer(200, token, headers=(("Set-Cookie", "a=b; Path=/"),))
+
+    client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}/base/", ID, SECRET)
+    client.set_streamer("KAFKA")
+    client.call("GET", "/v1/x")
+    client.close()
+
+    token, change, get = seen
+    assert ["/base/v1/auth/access_token", "/base/v1/organization", "/base/v1/x"] == [each.path for each in seen]
+    assert b'{"settings":{"portAgentStreamerName":"KAFKA"}}' == change.body
+    assert "authorization" not in token.headers
+    assert all("Bearer t0ken" == each.headers["authorization"] for each in (change, get))
+    assert all("port-agent" == each.headers["user-agent"] for each in seen)
+    assert all("cookie" not in each.headers for each in seen)
+    assert "application/json" == change.headers["content-type"]
+    assert "content-type" not in get.headers
+
+
+def test_a_netrc_entry_does_not_replace_the_token(
+    port: FakePort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests prefers ~/.netrc to a mere header."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password something\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    client = PortClient(port.url, ID, SECRET)
+
+    assert 201 == client.call(*LOG).status
+    client.close()
+
+
+def test_connections_are_reused() -> None:
+    """A new connection and handshake per call was most of what the original's calls cost."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    accepted: list[socket.socket] = []
+    reply = b'{"accessToken":"t","expiresIn":60}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(reply), reply)
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        accepted.append(connection)
+        while connection.recv(65_536):
+            connection.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    client = PortClient(f"http://127.0.0.1:{listener.getsockname()[1]}", ID, SECRET)
+    for _ in range(5):
+        client.call("GET", "/v1/x")
+    client.close()
+    thread.join()
+
+    assert 1 == len(accepted)
+    accepted[0].close()
+    listener.close()
+
+
+def test_kafka_credentials_are_values_without_a_password_in_their_repr(client: PortClient) -> None:
+    """Brokers, user and password; the last stays out of logs."""
+    found = client.kafka_credentials()
+
+    assert (("localhost:9092",), "fake-user", "kafka-secret") == (found.brokers, found.username, found.password)
+    assert "kafka-secret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'{"credentials":null}', b'{"credentials":{"brokers":[]}}', b"[" * 100_000]
+)
+def test_a_reply_without_credentials_is_no_crash(server: HttpServer, body: bytes) -> None:
+    """A proxy's page instead of Port's answer: come back later."""
+
+    def answer(request: Request) -> Answer:
+        return Answer(200, body if request.method == "GET" else b'{"accessToken":"t"}')
+
+    client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}", ID, SECRET)
+    with pytest.raises(PortUnavailable, match="without Kafka credentials"):
+        client.kafka_credentials()
+    client.close()
+
+
+def test_no_secret_and_no_payload_reaches_a_log_or_an_error(
+    port: FakePort, client: PortClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever goes wrong: not the client secret, the token or the report."""
+    texts = []
+    with caplog.at_level(logging.DEBUG):
+        client.call(*LOG)
+        for status in (422, 500):
+            port.fail_next(1, status)
+            with pytest.raises((PortRefused, PortUnavailable)) as caught:
+                client.call("POST", LOG[1], {"message": "the payload"})
+            texts.append(f"{caught.value} {caught.value!r} {caught.value.__cause__!r}")
+        port.down()
+        with pytest.raises(PortUnavailable) as lost:
+            client.call("POST", LOG[1], {"message": "the payload"})
+        texts.append(f"{lost.value!r}")
+        port.up()
+
+    everything = "\n".join([caplog.text, *texts, repr(client)])
+    assert all(secret not in everything for secret in (SECRET, "the payload", "Bearer"))

@@ -1,0 +1,25 @@
+"""Outcomes as plain facts, for the tests of what Port hears."""
+
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A target's response."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a report is made from: a status with its response, or a cause."""
+
+    status: int | None = None
+    cause: str = ""
+    response: Answered | None = None
+
+    @classmethod
+    def of(cls, status: int, text: str = "") -> Self:
+        """A target that answered."""
+        return cls(status, f"HTTP {status}", Answered(text))
