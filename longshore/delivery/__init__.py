@@ -1,0 +1,40 @@
+"""Delivery: one attempt over HTTP, classified, and when the next one is due.
+
+    sender = Sender(secret, timeout_s=30, total_s=300)          # one per process, shared by its threads
+    outcome = sender.send(request, {"Idempotency-Key": run_id})
+    step = next_step(outcome, attempt, age_s, DEFAULTS[kind], random.random())
+
+This room promises that an attempt ends within its total deadline whatever the target does, that its `Outcome` never
+says "not sent" of what may have been, and that the bytes signed are the bytes sent. What a delivery's records, leases
+and reports are is for others.
+"""
+
+from longshore.delivery.errors import BadUrl, Unsendable
+from longshore.delivery.outcome import Fault, Outcome, Response, Verdict
+from longshore.delivery.policy import DEFAULTS, Again, Dead, Done, RetryPolicy, Step, Unknown, next_step
+from longshore.delivery.request import Request
+from longshore.delivery.send import Sender
+from longshore.delivery.sign import signed_headers
+from longshore.delivery.target import lane_of, target_of
+
+__all__ = [
+    "DEFAULTS",
+    "Again",
+    "BadUrl",
+    "Dead",
+    "Done",
+    "Fault",
+    "Outcome",
+    "Request",
+    "Response",
+    "RetryPolicy",
+    "Sender",
+    "Step",
+    "Unknown",
+    "Unsendable",
+    "Verdict",
+    "lane_of",
+    "next_step",
+    "signed_headers",
+    "target_of",
+]

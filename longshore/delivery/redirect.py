@@ -1,0 +1,38 @@
+"""Redirects by `requests`' own rules, but for what another host may see.
+
+301, 302 and 303 turn a POST into a GET without a body, 307 and 308 repeat it as it was; relative places, fragments and
+cookies set on the way are handled as `requests` does. What differs: on the way to another host (or port, or from https
+to http) the signature and all mapped headers are dropped, and `.netrc` is not asked for credentials.
+"""
+
+import requests
+from requests.cookies import RequestsCookieJar
+from requests.models import PreparedRequest, Response
+
+from longshore.delivery.request import DEFAULT_HEADERS
+
+MAX_REDIRECTS = 30
+"""As in `requests`."""
+
+_KEPT = ("Content-Type", "Content-Length", "Cookie", "Proxy-Authorization")
+"""What goes on to another host: what describes the body, and what was made for this hop."""
+
+
+class RedirectSession(requests.Session):
+    """The rules of redirects. It never sends anything itself."""
+
+    def follow(self, request: PreparedRequest, response: Response) -> PreparedRequest | None:
+        """The next request after `response`, whose body was read already, answered `request`."""
+        response._content, response._content_consumed = b"", True  # type: ignore[attr-defined]
+        if request._cookies is None:  # type: ignore[attr-defined]
+            request._cookies = RequestsCookieJar()  # type: ignore[attr-defined]
+        return next(self.resolve_redirects(response, request, yield_requests=True), None)
+
+    def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
+        """Drop what another host must not see; never ask `.netrc`."""
+        if self.should_strip_auth(response.request.url, prepared_request.url):  # type: ignore[no-untyped-call]
+            headers = prepared_request.headers
+            kept = {name: headers[name] for name in _KEPT if name in headers}
+            headers.clear()
+            headers.update(DEFAULT_HEADERS.values())
+            headers.update(kept)

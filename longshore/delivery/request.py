@@ -1,0 +1,123 @@
+"""From what the mapping gave to a request ready to be sent: checked, signed, framed.
+
+Wire contract, webhook request: the bytes that were signed are the bytes that are sent; a mapped header wins over ours,
+the two signature headers over mapped ones, in any case of letters; a GET carries its body too.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from requests.models import PreparedRequest
+from requests.structures import CaseInsensitiveDict
+
+from longshore.delivery.errors import Unsendable
+from longshore.delivery.sign import signed_headers
+from longshore.delivery.target import prepared_url
+
+
+class Request(Protocol):
+    """What is sent: the parts of a mapped request (`longshore.invocation.mapping.MappedRequest` fits)."""
+
+    @property
+    def method(self) -> str:
+        """The verb, in any case."""
+
+    @property
+    def url(self) -> str | None:
+        """Where to; None when the mapping gave nothing."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Mapped headers."""
+
+    @property
+    def query(self) -> Sequence[tuple[str, str]]:
+        """What to append to the URL's query, already as text."""
+
+    @property
+    def body(self) -> str | None:
+        """The exact JSON text to sign and send; None: no body."""
+
+
+DEFAULT_HEADERS = {
+    "user-agent": ("User-Agent", "longshore"),
+    "accept-encoding": ("Accept-Encoding", "gzip, deflate"),
+    "accept": ("Accept", "*/*"),
+    "connection": ("Connection", "keep-alive"),
+}
+"""What goes out unless the mapping says otherwise, by lower-case name."""
+
+_OURS = frozenset({"content-length", "transfer-encoding"})
+"""Mapped headers of these names are dropped: the body's length is known, and two opinions on it let a proxy and a
+target see different requests."""
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FORBIDDEN = re.compile(r"[\r\n\0]")
+_SAFE_WITHOUT_LENGTH = frozenset({"GET", "HEAD"})
+
+
+def prepare(request: Request, extra: Mapping[str, str], secret: str, now: float) -> PreparedRequest:
+    """`request` as it will go over the wire, signed with `secret` at `now` (seconds since 1970).
+
+    `extra` headers (such as the idempotency key) give way to mapped ones of the same name. Raises Unsendable, with
+    reason `bad_url` or `bad_request`, for what could not be sent or would smuggle something in.
+    """
+    prepared = PreparedRequest()
+    prepared.method = _method(request.method)
+    prepared.url = prepared_url(request.url or "", request.query)
+    prepared.body = body = _body(request.body)
+    prepared.headers = _headers(request.headers, extra, body)
+    prepared.headers.update(signed_headers(secret, body, now))
+    if "@" in prepared.url.split("/", 3)[2]:
+        # User and password in the URL become basic authentication, over a mapped one, as `requests` does it.
+        prepared.prepare_auth(None, prepared.url)
+    if body is not None or prepared.method not in _SAFE_WITHOUT_LENGTH:
+        prepared.headers["Content-Length"] = str(len(body or b""))
+    return prepared
+
+
+def _method(method: str) -> str:
+    if not _TOKEN.fullmatch(method):
+        raise Unsendable("bad_request", "the mapping gave a method that is no HTTP method")
+    return method.upper()
+
+
+def _body(body: str | None) -> bytes | None:
+    if body is None:
+        return None
+    try:
+        return body.encode()
+    except UnicodeEncodeError:
+        raise Unsendable("bad_request", "the body holds half a character, which no text can be sent with") from None
+
+
+def _headers(mapped: Mapping[str, str], extra: Mapping[str, str], body: bytes | None) -> "CaseInsensitiveDict[str]":
+    merged: dict[str, tuple[str, str | bytes]] = dict(DEFAULT_HEADERS)
+    for source in (extra, mapped):
+        for name, value in source.items():
+            if (key := name.lower()) not in _OURS:
+                merged[key] = name, _value(name, value)
+    if body is not None and "content-type" not in merged:
+        merged["content-type"] = "Content-Type", "application/json"
+    return CaseInsensitiveDict(merged.values())  # type: ignore[arg-type]  # bytes are fine, the stubs know only str
+
+
+def _value(name: str, value: str) -> str | bytes:
+    """A header's value without outer spaces; bytes where Latin-1, the spelling of the wire, cannot hold it."""
+    if not _TOKEN.fullmatch(name):
+        raise Unsendable("bad_request", "the mapping gave a header whose name is no header name")
+    if _FORBIDDEN.search(value):
+        raise Unsendable("bad_request", f"the header {name} holds a line break or a NUL")
+    text = value.strip(" \t")
+    if text.isascii():
+        return text
+    try:
+        text.encode("latin-1")
+        return text
+    except UnicodeEncodeError:
+        pass  # what Latin-1 cannot say goes out as UTF-8, as curl and browsers do it
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise Unsendable("bad_request", f"the header {name} holds half a character") from None

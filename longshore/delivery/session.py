@@ -1,0 +1,145 @@
+"""The pooled connections of one sender, and what the environment says about how to reach each origin.
+
+Proxies, NO_PROXY and CA bundle are what `requests` reads from the environment, with its own rules, once per origin:
+asking it for every request would cost more than sending one. `.netrc` is not read (it may name webhook hosts by
+accident), and no cookie outlives its chain of redirects.
+"""
+
+import logging
+import threading
+from typing import Any, NamedTuple
+
+from requests.adapters import HTTPAdapter
+from requests.models import PreparedRequest
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Retry
+from urllib3.util import Timeout as Timeouts
+
+from longshore.delivery.connection import pool_classes
+from longshore.delivery.redirect import RedirectSession
+from longshore.delivery.resolver import Resolver
+from longshore.delivery.target import origin_of
+from longshore.delivery.tls import Contexts
+
+REMEMBERED = 1_024
+"""Origins whose way is remembered. They come from payloads, so their number has no natural end."""
+
+POOLS = 256
+"""Origins whose idle connections are kept."""
+
+_NEVER = Retry(False)
+"""Neither retries nor redirects: both are decided here, where it is known what was sent."""
+
+# urllib3 writes whole URLs, and so queries, into its debug lines and into a warning about malformed headers.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+class Way(NamedTuple):
+    """How to reach an origin: proxies by scheme, and which certificates to trust (see `Contexts.context`)."""
+
+    proxies: dict[str, str]
+    verify: bool | str
+
+
+class Adapter(HTTPAdapter):
+    """`requests`' adapter with pools that obey the attempt's deadline, and with shared TLS contexts."""
+
+    def __init__(self, pool_size: int, resolver: Resolver, proxy_verify: bool | str) -> None:
+        self._contexts = Contexts()
+        self._classes = pool_classes(resolver)
+        self._proxy_verify = proxy_verify
+        self._proxy_lock = threading.Lock()
+        super().__init__(pool_connections=POOLS, pool_maxsize=pool_size)
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """As in `requests`, with our pools."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = self._classes
+
+    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
+        """As in `requests`, with our pools. An https proxy is checked like an https target."""
+        with self._proxy_lock:
+            if proxy not in self.proxy_manager and proxy.lower().startswith("https"):
+                options["proxy_ssl_context"] = self._contexts.context(self._proxy_verify)
+            manager = super().proxy_manager_for(proxy, **options)
+            manager.pool_classes_by_scheme = self._classes
+            return manager
+
+    def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
+        """Which pool serves `request`: its origin and, for https, the TLS context."""
+        scheme, host, port = origin_of(request.url or "")
+        tls = {"ssl_context": self._contexts.context(verify)} if scheme == "https" else {}
+        return {"scheme": scheme, "host": host.strip("[]"), "port": port}, tls
+
+    def open(self, request: PreparedRequest, way: Way, timeout_s: float) -> BaseHTTPResponse:
+        """Send `request` and return the response with its body still unread.
+
+        `timeout_s` is for connecting and for each read. Raises whatever `urllib3` raises.
+        """
+        pool, place = self._pool(request, way)
+        response: BaseHTTPResponse = pool.urlopen(
+            request.method,
+            place,
+            body=request.body,
+            headers=request.headers,
+            retries=_NEVER,
+            redirect=False,
+            assert_same_host=False,
+            timeout=Timeouts(connect=timeout_s, read=timeout_s),
+            preload_content=False,
+            decode_content=False,
+        )
+        return response
+
+    def _pool(self, request: PreparedRequest, way: Way) -> tuple[Any, str]:
+        """The pool that serves `request`, and what its first line names: the path, or for some proxies the URL."""
+        if way.proxies:
+            pool = self.get_connection_with_tls_context(request, way.verify, proxies=way.proxies)
+            return pool, self.request_url(request, way.proxies)
+        # The same in short: looking for a proxy that is not there costs more than finding the pool.
+        origin, tls = self.build_connection_pool_key_attributes(request, way.verify)
+        return self.poolmanager.connection_from_host(**origin, pool_kwargs=tls), request.path_url
+
+
+class Session:
+    """Connections for any number of threads at once."""
+
+    def __init__(self, verify: bool, pool_size: int, resolver: Resolver) -> None:
+        self._verify = verify
+        self._requests = RedirectSession()
+        self._ways: dict[tuple[str, str, int], Way] = {}
+        self._adapter = Adapter(pool_size, resolver, self._ask("https://proxy.invalid/").verify)
+
+    def open(self, request: PreparedRequest, timeout_s: float) -> BaseHTTPResponse:
+        """Send `request`; see `Adapter.open`."""
+        return self._adapter.open(request, self.way(request.url or ""), timeout_s)
+
+    def way(self, url: str) -> Way:
+        """How to reach `url`, as the environment had it when its origin was first asked for."""
+        origin = origin_of(url)
+        way = self._ways.get(origin)
+        if way is None:
+            if len(self._ways) >= REMEMBERED:
+                self._ways.clear()
+            way = self._ways[origin] = self._ask(url)
+        return way
+
+    def redirected(self, request: PreparedRequest, raw: BaseHTTPResponse) -> PreparedRequest | None:
+        """The request that `raw`, the answer to `request`, redirects to; None when it is no redirect.
+
+        The body of `raw` must have been read. Raises `requests`' errors, or ValueError, for a place that is none.
+        """
+        if "location" not in raw.headers or raw.status not in (301, 302, 303, 307, 308):
+            return None
+        response = self._adapter.build_response(request, raw)
+        return self._requests.follow(request, response)
+
+    def close(self) -> None:
+        """Close what is idle; attempts under way end by themselves."""
+        self._adapter.close()
+
+    def _ask(self, url: str) -> Way:
+        # As an argument, because REQUESTS_CA_BUNDLE overrules a session's `verify = False`.
+        found = self._requests.merge_environment_settings(url, {}, None, self._verify, None)
+        verify = found["verify"] if isinstance(found["verify"], str) else self._verify
+        return Way({str(scheme): str(proxy) for scheme, proxy in found["proxies"].items()}, verify)

@@ -1,0 +1,101 @@
+"""Which target a URL belongs to, and which lane an invocation waits in.
+
+The target is the origin (scheme, host, port): what shares a machine shares its limits. The lane is target and action,
+so that one bad route behind a gateway does not take the gateway's other routes with it.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import IPv6Address
+
+from requests.exceptions import RequestException
+from requests.models import PreparedRequest
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
+
+from longshore.delivery.errors import BadUrl
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+"""The schemes that can be called, and the port each means when the URL names none."""
+
+CACHED_LENGTH = 2_048
+"""Longer URLs are not remembered: 4096 of them would be too much memory."""
+
+
+def target_of(url: str) -> str:
+    """The origin of `url` as `scheme://host:port`, in the one spelling used for limits, lanes and logs.
+
+    Lower case, the default port written out, names in other scripts as IDNA, IPv6 in brackets and in its shortest
+    form. Never holds the path, the query or a user name. It is read with the same code that later makes the request,
+    so that what is limited is what is called. Raises BadUrl when nothing could be called.
+    """
+    scheme, host, port = origin_of(prepared_url(url))
+    return f"{scheme}://{host}:{port}"
+
+
+def lane_of(target: str, action: str) -> str:
+    """The lane of `action` (the identifier of the action, `change_log`, or `-`) within `target`."""
+    return f"{target} {action}"
+
+
+def prepared_url(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
+    """`url` with `query` appended, encoded as `requests` does it: `%2F` stays, a space becomes `%20`.
+
+    Raises BadUrl.
+    """
+    if query or len(url) > CACHED_LENGTH:
+        return _prepare(url, query)
+    return _prepare_cached(url)
+
+
+def _prepare(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
+    if any(character < " " or character == "\x7f" for character in url):
+        # `requests` would percent-encode them; nobody means that, and a log or proxy may decode it again.
+        raise BadUrl("the URL holds a line break or another control character")
+    prepared = PreparedRequest()
+    try:
+        prepared.prepare_url(url, list(query))
+    except (RequestException, HTTPError, ValueError):
+        raise BadUrl(_problem(url)) from None  # the original error quotes the whole URL, and so its query
+    if prepared.url is None or not prepared.url.lower().startswith(("http://", "https://")):
+        raise BadUrl(_problem(url))
+    return prepared.url
+
+
+_prepare_cached = lru_cache(maxsize=4096)(_prepare)  # few URLs make most of the traffic; this costs more than signing
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a URL that `prepared_url` made. Raises BadUrl for a host that is none."""
+    # Only what can decide the origin, so that a payload's ids in paths and queries do not wash out the cache.
+    return _origin("/".join(url.split("/", 3)[:3]).partition("?")[0])
+
+
+@lru_cache(maxsize=1024)
+def _origin(url: str) -> tuple[str, str, int]:
+    try:
+        parts = parse_url(url)
+    except HTTPError:
+        raise BadUrl(_problem(url)) from None
+    scheme, host = (parts.scheme or "").lower(), (parts.host or "").lower()
+    if scheme not in DEFAULT_PORTS or not host.strip("[]"):
+        raise BadUrl(_problem(url))
+    return scheme, _shortest(host), parts.port if parts.port is not None else DEFAULT_PORTS[scheme]
+
+
+def _shortest(host: str) -> str:
+    """An IPv6 address in its one short spelling; any other host as it is."""
+    if not host.startswith("["):
+        return host
+    try:
+        return f"[{IPv6Address(host[1:-1].replace('%25', '%'))}]"
+    except ValueError:
+        return host
+
+
+def _problem(url: str) -> str:
+    if not url.strip():
+        return "the mapping gave no URL"
+    if not url.lstrip().lower().startswith(("http://", "https://")):
+        return "the URL does not begin with http:// or https://"
+    return "the URL has no usable host or port"

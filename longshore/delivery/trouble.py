@@ -1,0 +1,153 @@
+"""What went wrong, as a reason code and as a sentence for a person.
+
+The sentences name host and port, and the remedy where there is one. They never quote what a target or a proxy wrote,
+nor a URL, since its query and its user name may be secrets.
+"""
+
+import errno
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from typing import TypeVar
+
+from requests.exceptions import InvalidProxyURL, InvalidSchema
+from urllib3.exceptions import LocationValueError, ProxySchemeUnknown
+from urllib3.exceptions import TimeoutError as Urllib3Timeout
+
+from longshore.delivery.attempt import Attempt, Stage
+from longshore.delivery.errors import Unsendable
+from longshore.delivery.tls import BundleUnreadable
+
+E = TypeVar("E", bound=BaseException)
+
+Trouble = tuple[str, str]
+"""Reason code and cause."""
+
+_MOUNT_CA = (
+    "mount the certificate of its CA below /usr/local/share/ca-certificates, or name a bundle in REQUESTS_CA_BUNDLE"
+)
+
+_UNTRUSTED = {
+    # OpenSSL's verification results (x509_vfy.h).
+    10: "certificate of {peer} has expired: renew it",
+    9: "certificate of {peer} is not valid yet: check the clocks",
+    62: "certificate of {peer} is for another host name: use a name that it holds, or issue one for this name",
+    64: "certificate of {peer} is for another IP address: use a name that it holds, or issue one for this address",
+}
+_NOT_SIGNED = f"certificate of {{peer}} is not signed by a known CA: {_MOUNT_CA}"
+
+_HERE = {
+    # What is wrong on our side of the wire.
+    errno.EMFILE: "too many open files in this process: raise its limit (ulimit -n), or lower WORKER_SLOTS",
+    errno.ENFILE: "too many open files on this machine",
+    errno.EADDRNOTAVAIL: "no free local port to connect to {peer} from: too many connections at once",
+    errno.ENETUNREACH: "no route to the network of {peer}",
+    errno.EHOSTUNREACH: "no route to {peer}",
+    errno.ECONNRESET: "{peer} broke off the connection at once",
+    errno.EACCES: "a firewall rule forbids connecting to {peer}",
+    errno.EPERM: "a firewall rule forbids connecting to {peer}",
+}
+
+
+def explain_connect(error: Exception, attempt: Attempt) -> Trouble:
+    """Why no connection came about; nothing of the request has left."""
+    reason, cause = _connect_trouble(error, attempt.stage, attempt.peer)
+    if attempt.proxied:
+        return "proxy", f"through the proxy {attempt.peer}: {cause}"
+    return reason, cause
+
+
+def _connect_trouble(error: Exception, stage: Stage, peer: str) -> Trouble:
+    timed_out = _find(error, TimeoutError) is not None
+    if stage is Stage.RESOLVE:
+        return "dns", _dns_cause(error, peer.rpartition(":")[0], timed_out)
+    if stage is Stage.TUNNEL:
+        return "proxy", _tunnel_cause(error, timed_out)
+    if stage is Stage.TLS:
+        return "tls", _tls_cause(error, peer, timed_out)
+    if timed_out:
+        return "connect_timeout", f"{peer} did not accept the connection in time: is a firewall dropping it?"
+    code = next((each.errno for each in _chain(error) if isinstance(each, OSError) and each.errno), 0)
+    if code == errno.ECONNREFUSED:
+        return "connect_refused", f"connection refused by {peer}: nothing listens there"
+    return "connect_failed", _HERE.get(code, "no connection to {peer}").format(peer=peer)
+
+
+def _dns_cause(error: Exception, host: str, timed_out: bool) -> str:
+    if timed_out:
+        return f"DNS: no name server answered in time for {host}"
+    failure = _find(error, socket.gaierror)
+    if failure is not None and failure.errno == socket.EAI_AGAIN:
+        return f"DNS: the name servers cannot say now where {host} is"
+    return f"DNS: no such host {host}"
+
+
+def _tunnel_cause(error: Exception, timed_out: bool) -> str:
+    if timed_out:
+        return "it did not open the tunnel in time"
+    # http.client's own text; what follows the status was written by the proxy.
+    status = re.match(r"Tunnel connection failed: (\d{3})", str(error))
+    if status is None:
+        return "it broke off while opening the tunnel"
+    if status[1] == "407":
+        return "it wants a user name and a password (407): put them into the proxy's URL"
+    return f"it refused to open the tunnel ({status[1]})"
+
+
+def _tls_cause(error: Exception, peer: str, timed_out: bool) -> str:
+    untrusted = _find(error, ssl.SSLCertVerificationError)
+    if untrusted is not None:
+        return "TLS: " + _UNTRUSTED.get(untrusted.verify_code, _NOT_SIGNED).format(peer=peer)
+    if timed_out:
+        return f"TLS: {peer} did not finish the handshake in time"
+    failure = _find(error, ssl.SSLError)
+    if failure is not None and failure.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
+        return f"TLS: {peer} does not speak TLS: does the URL need http:// instead of https://?"
+    detail = f" ({failure.reason})" if failure is not None and failure.reason else ""
+    return f"TLS: the handshake with {peer} failed{detail}"
+
+
+def wants_client_certificate(error: Exception) -> bool:
+    """In TLS 1.3 the refusal for want of a client certificate comes after our handshake, in place of an answer."""
+    failure = _find(error, ssl.SSLError)
+    return failure is not None and failure.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+
+
+def explain_silence(error: Exception, timeout_s: float, target: str) -> Trouble:
+    """Why there is no answer to a request that has (or may have) left for `target` (host:port)."""
+    if _find(error, TimeoutError) is not None or _find(error, Urllib3Timeout) is not None:
+        return "read_timeout", f"{target} did not answer within {timeout_s:g} s"
+    garbled = _find(error, HTTPException)
+    if garbled is not None and not isinstance(garbled, RemoteDisconnected | IncompleteRead):
+        return "bad_answer", f"{target} answered, but not in HTTP that can be read"
+    return "connection_lost", f"{target} closed the connection without answering"
+
+
+def explain_unsent(error: Exception, target: str) -> tuple[bool, Trouble]:
+    """Why a request did not even get as far as a connection, and whether that is final.
+
+    Final is what is wrong with the request itself. A broken proxy setting is not: somebody will mend it.
+    """
+    if isinstance(error, BundleUnreadable):
+        return False, ("tls", f"TLS: {error}")
+    if isinstance(error, InvalidProxyURL | InvalidSchema | ProxySchemeUnknown):
+        return False, ("proxy", f"the proxy set for {target} cannot be used: it must be http://host:port or https://")
+    if isinstance(error, ValueError | LocationValueError | Unsendable):
+        return True, ("bad_request", f"no request to {target} can be made of what the mapping gave")
+    return False, ("unexpected", f"sending to {target} failed with {type(error).__name__}")
+
+
+def _find(error: BaseException, kind: type[E]) -> E | None:
+    return next((each for each in _chain(error) if isinstance(each, kind)), None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """`error` and what it was raised from, newest first."""
+    each: BaseException | None = error
+    for _ in range(20):  # a chain may be circular
+        if each is None:
+            return
+        yield each
+        each = each.__cause__ or each.__context__
