@@ -1,0 +1,226 @@
+"""Evaluates a mapping file over messages: which entry, which request, which report (wire contract, mapping evaluation).
+
+One object per process, shared by its threads. Everything jq is done in its child process (`jq.py`).
+"""
+
+import hashlib
+from collections.abc import Mapping as Variables
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from longshore.invocation.mapping import lint, request, schema
+from longshore.invocation.mapping.jq import Job, JqEngine, JqLimits
+from longshore.invocation.mapping.jq_process import Answer, Status
+from longshore.invocation.mapping.programs import (
+    DEFAULT_METHOD,
+    DEFAULT_URL,
+    FAILED,
+    Compiler,
+    Group,
+    parsed,
+    unguarded,
+)
+from longshore.invocation.mapping.results import MappedRequest, MappingFault, MappingFileError, Route, Unmatched
+from longshore.invocation.mapping.schema import Entry, Findings
+from longshore.invocation.mapping.template import Expression, Expressions, fill
+
+log = structlog.get_logger(__name__)
+
+BUILT_IN = Path(__file__).with_name("default.json")
+_VARIABLE = "CONTROL_THE_PAYLOAD_CONFIG_PATH"
+
+
+class Mapping:
+    """A mapping file, ready to be evaluated by any number of threads.
+
+    Attributes:
+        digest: 16 hex digits that change with the file's content.
+        warnings: what is likely a mistake in it, one line each, to be logged at start.
+    """
+
+    def __init__(self, content: bytes, env: Variables[str, str], limits: JqLimits | None = None) -> None:
+        """Use `load`; `content` is the file's, `env` what its expressions see as `env`.
+
+        Raises:
+            MappingFileError: the content is no mapping file.
+            JqUnavailable: the jq process cannot be started.
+        """
+        findings = Findings()
+        entries = schema.read(content, findings)
+        if findings.problems:
+            raise MappingFileError(_VARIABLE, f"the mapping file {'; '.join(findings.problems)}", "Correct the file.")
+        self.digest = hashlib.sha256(content).hexdigest()[:16]
+        self._entries = entries
+        self._engine = JqEngine(env, limits)
+        try:
+            self._prepare(findings)
+        except BaseException:
+            self.close()
+            raise
+        self.warnings = tuple(findings.warnings)
+
+    @classmethod
+    def load(cls, path: Path | None, env: Variables[str, str]) -> "Mapping":
+        """Read the file, or the built-in mappings where `path` is None.
+
+        `env` is what expressions see as `env`; leave out what they shall not see.
+
+        Raises:
+            MappingFileError: it cannot be read, is no JSON, or is against the schema; names all problems.
+            JqUnavailable: the jq process cannot be started.
+        """
+        try:
+            content = (path or BUILT_IN).read_bytes()
+        except OSError as problem:
+            remedy = "Give the path of a readable JSON file, or unset the variable for the built-in mappings."
+            raise MappingFileError(_VARIABLE, f"{path} cannot be read: {problem.strerror}", remedy) from problem
+        return cls(content, env)
+
+    def _prepare(self, findings: Findings) -> None:
+        every: list[Expression] = [Expression("default", DEFAULT_URL), Expression("default", DEFAULT_METHOD)]
+        for index, entry in enumerate(self._entries):
+            findings.warnings.extend(lint.warnings_of(entry, index))
+            for expressions in lint.expressions_of(entry, index):
+                every.extend(expressions)
+        compiler = Compiler(self._engine, every)
+        for expression in every:
+            if problem := compiler.errors.get(expression.source):
+                findings.warnings.append(f"{expression.place}: gives null always: {problem}")
+        self._router = compiler.router(self._entries)
+        self._plans = [_Plan(compiler, entry, index) for index, entry in enumerate(self._entries)]
+
+    def routes(self, texts: Sequence[str]) -> list[Route | Unmatched | MappingFault]:
+        """For each canonical message text the entry it selects, in one round trip for all of them.
+
+        A message whose evaluation is cut off gives a fault, and harms no other in the batch.
+
+        Raises:
+            JqUnavailable: says nothing of the messages; come back later.
+        """
+        if not self._entries:
+            return [Unmatched() for _ in texts]
+        answers = self._engine.evaluate([Job(self._router, text) for text in texts])
+        return [self._route(answer, text) for answer, text in zip(answers, texts, strict=True)]
+
+    def select(self, text: str) -> int | None:
+        """The entry that a message selects, None if none is enabled for it.
+
+        Raises:
+            MappingFault: its evaluation was cut off.
+            JqUnavailable: says nothing of the message; come back later.
+        """
+        route = self.routes([text])[0]
+        if isinstance(route, MappingFault):
+            raise route
+        return route.entry if isinstance(route, Route) else None
+
+    def request(self, entry: int, text: str) -> MappedRequest:
+        """The request that an entry makes of a message; `text` is the message after decryption.
+
+        Raises:
+            MappingFault: an expression was cut off, or gives what no request can be made of.
+            JqUnavailable: says nothing of the message; come back later.
+        """
+        plan = self._plans[entry]
+        parts = fill(plan.request, _values(plan.request_group, text))
+        place = f"mapping {entry}"
+        return MappedRequest(
+            method=request.method(parts["method"], f"{place}, method"),
+            url=request.url(parts["url"], f"{place}, url"),
+            headers=request.headers(parts["headers"], f"{place}, headers"),
+            query=request.query(parts["query"], f"{place}, query"),
+            body=request.body(parts["body"] if plan.maps_body else parsed(text, place), f"{place}, body"),
+        )
+
+    def decrypt_paths(self, entry: int) -> tuple[str, ...]:
+        """The paths of secret inputs that an entry wants decrypted before its request is made."""
+        return self._entries[entry].decrypt
+
+    def has_report(self, entry: int) -> bool:
+        """Whether an entry has any report expression."""
+        return bool(self._entries[entry].report)
+
+    def report(self, entry: int, context_text: str) -> dict[str, Any]:
+        """What the report expressions of an entry give over `{"body", "request", "response"}`, null included.
+
+        Only the keys that the entry has: each overrides its default, even with null.
+
+        Raises:
+            MappingFault: an expression was cut off.
+            JqUnavailable: come back later.
+        """
+        plan = self._plans[entry]
+        report: dict[str, Any] = fill(plan.report, _values(plan.report_group, context_text))
+        return report
+
+    def close(self) -> None:
+        """End the jq process."""
+        self._engine.close()
+
+    def _route(self, answer: Answer, text: str) -> Route | Unmatched | MappingFault:
+        try:
+            if answer.status is not Status.VALUE:
+                return self._route_slowly(text)
+            found = parsed(answer.text, "mapping")
+            return self._pointed(*found) if found is not None else Unmatched()
+        except MappingFault as problem:
+            return problem
+
+    def _pointed(self, index: int, url: Any, method: Any) -> Route:
+        place = f"mapping {index}"
+        return Route(
+            index,
+            request.method(_or_null(unguarded(method)), f"{place}, method"),
+            request.url(_or_null(unguarded(url)), f"{place}, url"),
+        )
+
+    def _route_slowly(self, text: str) -> Route | Unmatched:
+        """One expression after the other, which finds out which one was cut off, or halts jq."""
+        for index, plan in enumerate(self._plans):
+            enabled = self._entries[index].enabled
+            if not isinstance(enabled, bool):
+                enabled = plan.enabled_group.evaluate(text)[0]
+            if enabled is True:  # not 1, which Python takes for equal
+                url, method = (_or_null(result) for result in plan.target_group.evaluate(text))
+                return self._pointed(index, [url], [method])
+        return Unmatched()
+
+
+class _Plan:
+    """The programs of one entry."""
+
+    def __init__(self, compiler: Compiler, entry: Entry, index: int) -> None:
+        place = f"mapping {index}"
+        self.maps_body = entry.body is not None
+        target, parts, report = Expressions(), Expressions(), Expressions()
+        pointers = {
+            "url": DEFAULT_URL if entry.url is None else entry.url,
+            "method": DEFAULT_METHOD if entry.method is None else entry.method,
+        }
+        for key, source in pointers.items():
+            target.take(source, f"{place}, {key}")
+        self.request = {key: parts.take(source, f"{place}, {key}") for key, source in pointers.items()}
+        for key, part in (("headers", entry.headers), ("query", entry.query), ("body", entry.body)):
+            self.request[key] = parts.take(part, f"{place}, {key}")
+        self.report = report.take(entry.report, f"{place}, report")
+        enabled = entry.enabled if isinstance(entry.enabled, str) else "true"
+        self.enabled_group = compiler.group([Expression(f"{place}, enabled", enabled)])
+        self.target_group = compiler.group(target.all)
+        self.request_group = compiler.group(parts.all)
+        self.report_group = compiler.group(report.all)
+
+
+def _values(group: Group, text: str) -> list[Any]:
+    """The results with null for what failed, which is logged without what jq says of it: that quotes the message."""
+    results = group.evaluate(text)
+    for expression, result in zip(group.expressions, results, strict=True):
+        if result is FAILED:
+            log.warning("mapping.expression_failed", place=expression.place)
+    return [_or_null(result) for result in results]
+
+
+def _or_null(result: Any) -> Any:
+    return None if result is FAILED else result

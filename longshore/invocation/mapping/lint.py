@@ -1,0 +1,47 @@
+"""Warnings about mapping files that are valid but surely not meant so; logged once, at start."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from longshore.invocation.mapping.schema import Entry
+from longshore.invocation.mapping.template import Expression, Expressions
+
+# At the beginning of a path only: `.payload.body` may well exist.
+_WRAPPER = re.compile(r"""(?<![\w\])}"'?.])\.(body|request|response)\b""")
+_SHORTCUT = re.compile(r"\.payload\.invocationMethod\b")
+
+
+def expressions_of(entry: Entry, index: int) -> tuple[list[Expression], list[Expression]]:
+    """All expressions of an entry: those over the message, and those of its report."""
+    message, report = Expressions(), Expressions()
+    parts: dict[str, Any] = {
+        "enabled": entry.enabled,
+        "url": entry.url,
+        "method": entry.method,
+        "headers": entry.headers,
+        "body": entry.body,
+        "query": entry.query,
+    }
+    for key, part in parts.items():
+        message.take(part, f"mapping {index}, {key}")
+    report.take(entry.report, f"mapping {index}, report")
+    return message.all, report.all
+
+
+def warnings_of(entry: Entry, index: int) -> Iterator[str]:
+    """What is likely a mistake in one entry."""
+    for expression in expressions_of(entry, index)[0]:
+        if match := _WRAPPER.search(expression.source):
+            yield (
+                f"{expression.place}: there is no .{match[1]} here and it gives null; the message itself is `.`, "
+                f"as in `.payload`"
+            )
+        if _SHORTCUT.search(expression.source):
+            yield f"{expression.place}: the invocation method is at .payload.action.invocationMethod"
+    for path in entry.decrypt:
+        if path.startswith(".") or "[" in path or "*" in path:
+            yield (
+                f"mapping {index}, fieldsToDecryptPaths: {path!r} leads nowhere; write it without a leading dot, "
+                f"brackets or wildcards, such as payload.secrets.0.value"
+            )

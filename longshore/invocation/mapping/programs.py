@@ -1,0 +1,135 @@
+"""The jq programs of a mapping file: everything that is asked about a message at one time is one program.
+
+jq reads the message anew for every program, which costs more than evaluating it. So the expressions are joined, each
+guarded so that it cannot disturb the others. Only where that fails (one of them was cut off, or halts jq) are they
+evaluated one by one, which also finds out which one it was.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from longshore.invocation import json_text
+from longshore.invocation.mapping.jq import Job, JqEngine
+from longshore.invocation.mapping.jq_process import Answer, Status
+from longshore.invocation.mapping.jq_text import guarded
+from longshore.invocation.mapping.results import MappingFault
+from longshore.invocation.mapping.schema import Entry
+from longshore.invocation.mapping.template import Expression
+
+# What the mapping leaves out comes from the invocation method, wherever the message has it.
+_METHOD_OBJECT = "((.payload?|.action?|.invocationMethod?|objects) // (.changelogDestination?|objects))"
+DEFAULT_URL = f'{_METHOD_OBJECT} | .url // ""'
+DEFAULT_METHOD = f'{_METHOD_OBJECT} | .method // "POST"'
+
+RESULT_DEPTH = json_text.MAX_DEPTH + 8
+"""A result is a part of a message, inside the lists that the programs put around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Stands for the result of an expression that failed over this message; it counts as null."""
+
+
+FAILED = Failed()
+
+
+class Compiler:
+    """Knows which expressions have no syntax error, and makes programs of those."""
+
+    def __init__(self, engine: JqEngine, expressions: Sequence[Expression]) -> None:
+        """Compiles every expression alone, as joined ones could complete each other's brackets.
+
+        Raises:
+            JqUnavailable: the jq process cannot be started.
+        """
+        self._engine = engine
+        self.errors: dict[str, str] = {}
+        sources = list(dict.fromkeys(expression.source for expression in expressions))
+        alone = engine.check(sources)
+        inside = engine.check([guarded(source) for source in sources])
+        for source, *problems in zip(sources, alone, inside, strict=True):
+            if found := next((problem for problem in problems if problem is not None), None):
+                self.errors[source] = found
+
+    def guarded(self, source: str) -> str:
+        """The expression as a part of a larger program."""
+        return guarded(None if source in self.errors else source)
+
+    def group(self, expressions: Sequence[Expression]) -> "Group":
+        """Expressions that are evaluated together."""
+        return Group(self._engine, self, tuple(expressions))
+
+    def router(self, entries: Sequence[Entry]) -> int:
+        """The program that gives `[entry, url, method]` of the first enabled entry, or null."""
+        branches = [self._branch(index, entry) for index, entry in enumerate(entries)]
+        return self._engine.program(f"first({','.join(branch for branch in [*branches, 'null'] if branch)})|tojson")
+
+    def _branch(self, index: int, entry: Entry) -> str:
+        url = self.guarded(DEFAULT_URL if entry.url is None else entry.url)
+        method = self.guarded(DEFAULT_METHOD if entry.method is None else entry.method)
+        result = f"[{index},{url},{method}]"
+        if isinstance(entry.enabled, bool):
+            return result if entry.enabled else ""
+        return f"(if {self.guarded(entry.enabled)}==[true] then {result} else empty end)"
+
+
+class Group:
+    """Expressions that are evaluated together over one message."""
+
+    def __init__(self, engine: JqEngine, compiler: Compiler, expressions: tuple[Expression, ...]) -> None:
+        self.expressions = expressions
+        self._engine = engine
+        parts = [compiler.guarded(expression.source) for expression in expressions]
+        self._together = engine.program(f"[{','.join(parts)}]|tojson")
+        self._alone = [engine.program(f"{part}|tojson") for part in parts]
+
+    def evaluate(self, text: str) -> list[Any]:
+        """The result of each expression: its first output, None for no output, FAILED if it failed.
+
+        Raises:
+            MappingFault: an expression was cut off, or jq cannot read the message.
+            JqUnavailable: the jq process cannot be started or kept.
+        """
+        if len(self.expressions) < 2:
+            return [self._single(index, text) for index in range(len(self.expressions))]
+        answer = self._engine.evaluate([Job(self._together, text)])[0]
+        if answer.status is Status.VALUE:
+            place = self.expressions[0].place.split(",")[0]
+            return [unguarded(part) for part in parsed(answer.text, place)]
+        return [self._single(index, text) for index in range(len(self.expressions))]
+
+    def _single(self, index: int, text: str) -> Any:
+        answer = self._engine.evaluate([Job(self._alone[index], text)])[0]
+        place = self.expressions[index].place
+        if answer.status is Status.VALUE:
+            return unguarded(parsed(answer.text, place))
+        if answer.status is Status.NOTHING:  # it halts jq
+            return None
+        raise fault(answer, place)
+
+
+def unguarded(part: Any) -> Any:
+    """The result that a guarded expression gave."""
+    if isinstance(part, list):
+        return part[0]
+    return FAILED if part is False else None
+
+
+def parsed(text: str, place: str) -> Any:
+    """A result as a value.
+
+    Raises:
+        MappingFault: it is nested too deeply.
+    """
+    try:
+        return json_text.loads(text, RESULT_DEPTH)
+    except json_text.Malformed:
+        raise MappingFault(place, "gives a result that is nested too deeply") from None
+
+
+def fault(answer: Answer, place: str) -> MappingFault:
+    """The fault that an answer without a result stands for."""
+    return MappingFault(
+        place, answer.text if answer.status is Status.KILLED else "cannot be evaluated over the message"
+    )
