@@ -142,7 +142,8 @@ def test_an_unknown_outcome_ends_only_what_nothing_else_would_end() -> None:
     assert "it may have run" in unknown(ACTION, True, silent, "read_timeout")[-1].body["summary"]
     assert "L" == types(unknown(ACTION, False, silent, "read_timeout"))
     assert "NC" == types(unknown(NODE, True, silent, "read_timeout"))
-    assert "N" == types(unknown(NODE, False, None, "lease_lapsed"))
+    assert "N" == types(unknown(NODE, False, None, "worker_lost"))
+    assert "the worker was lost" in unknown(ACTION, True, None, "worker_lost")[-1].body["summary"]
     assert "LRS" == types(unknown(ACTION, True, Facts.of(502, "bad gateway"), "http_502"))
 
 
