@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -38,6 +39,18 @@ class EmbeddedKafkaFailed(LongshoreError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message stands in Kafka; printed as the ledger writes an invocation's origin."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
 
 
 class EmbeddedKafka:
@@ -68,22 +81,26 @@ class EmbeddedKafka:
         *,
         partition: int = -1,
         timeout_s: float = FLUSH_S,
-    ) -> None:
-        """Write one message and wait until the broker has it; raises `EmbeddedKafkaFailed` after `timeout_s`.
+    ) -> Place:
+        """Write one message and return its place; raises `EmbeddedKafkaFailed` if it is not taken within `timeout_s`.
 
         None is a tombstone; partition -1 follows the key, or any partition without one.
         """
-        failures: list[str] = []
+        places: list[Place] = []
+        problems: list[str] = []
 
-        def confirmed(error: confluent_kafka.KafkaError | None, _: confluent_kafka.Message) -> None:
+        def confirmed(error: confluent_kafka.KafkaError | None, message: confluent_kafka.Message) -> None:
             if error is not None:
-                failures.append(error.str())
+                problems.append(error.str())
+            else:
+                places.append(Place(topic, int(message.partition() or 0), int(message.offset() or 0)))
 
         self._producer.produce(topic, value, key, partition, on_delivery=confirmed)
-        left = self._producer.flush(timeout_s)
-        if left or failures:
+        self._producer.flush(timeout_s)
+        if not places:
             self._producer.purge()  # what was called failed must not arrive later
-            raise EmbeddedKafkaFailed(f"a message to {topic} was not taken: {failures or 'no confirmation'}")
+            raise EmbeddedKafkaFailed(f"a message to {topic} was not taken: {problems or 'no confirmation'}")
+        return places[0]
 
     def down(self) -> None:
         """Make the broker unreachable: connections are cut and refused until `up`. What it holds stays."""

@@ -89,6 +89,13 @@ def test_an_outage_refuses_and_keeps_what_was_there(broker: EmbeddedKafka) -> No
     assert [b"before", b"after"] == [message.value() for message in messages]
 
 
+def test_publishing_tells_the_place(broker: EmbeddedKafka) -> None:
+    """Whoever published can find the message again in the ledger, by its origin."""
+    broker.publish("three", b"first", partition=2)
+
+    assert "three/2/1" == str(broker.publish("three", b"second", partition=2))
+
+
 def test_stop_may_be_called_twice(broker: EmbeddedKafka) -> None:
     """A shutdown path that runs again after an error does no harm."""
     broker.stop()

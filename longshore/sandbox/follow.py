@@ -1,0 +1,134 @@
+"""What has become of each published message, pieced together from the ledger, the targets and the fake Port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from longshore.sandbox.embedded_kafka import Place
+from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.scenario import Case
+from longshore.sandbox.targets import Targets
+from longshore.store.keys import Keys
+from longshore.store.states import FINAL
+
+NOT_READ = "in Kafka"
+SKIPPED, REPEATED = "skipped", "repeated"
+ENDED = frozenset({*FINAL, SKIPPED, REPEATED})
+"""States after which only Port may still hear something."""
+
+
+@dataclass(slots=True)
+class Followed:
+    """A published case and what is known of it; `requests` is what the targets counted, None where nobody counts."""
+
+    case: Case
+    place: Place
+    id: str = ""
+    state: str = NOT_READ
+    reason: str = ""
+    attempts: int = 0
+    status: str = ""
+    requests: int | None = None
+    port: str | None = None
+    logs: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is going to be sent to its target."""
+        return self.state in ENDED
+
+    def differences(self) -> list[str]:
+        """What is not as the case expects it; empty when all is well."""
+        expected, found = self.case.expected, []
+        if self.state != expected.state:
+            found.append(f"state {self.state}{f' ({self.reason})' if self.reason else ''}, expected {expected.state}")
+        elif expected.reason and self.reason != expected.reason:
+            found.append(f"reason {self.reason}, expected {expected.reason}")
+        if self.state in FINAL and self.attempts != expected.attempts:
+            found.append(f"{self.attempts} attempts, expected {expected.attempts}")
+        if self.requests is not None and self.requests != self.attempts:
+            found.append(f"{self.requests} requests at the target, but {self.attempts} attempts in the ledger")
+        if self.port != expected.port and self.state != REPEATED:
+            found.append(f"Port has {self.port or 'heard nothing'}, expected {expected.port or 'nothing'}")
+        return found
+
+
+@dataclass(slots=True)
+class Follower:
+    """Looks the followed messages up; raises `redis.RedisError` while Redis is away."""
+
+    client: redis.Redis
+    """Must decode replies to text."""
+    keys: Keys
+    port: FakePort
+    targets: Targets
+    _origins: dict[str, str] = field(default_factory=dict)
+    """Id → origin of the records there were at the last look, so that each is read once."""
+
+    def look(self, followed: Sequence[Followed]) -> None:
+        """Bring each of `followed` up to date."""
+        runs, requests = self.port.runs, self.targets.attempts()
+        for each in followed:
+            if not each.ended:
+                self._look_into_ledger(each)
+            each.requests = self._requests(each, requests)
+            run = runs.get(each.case.run_id) if each.case.run_id else None
+            each.port = run.state if run else None
+            each.logs = len(run.logs) if run else 0
+
+    def counts(self) -> dict[str, int]:
+        """How many invocations made each move since the sandbox started, and how many wait (`backlog`)."""
+        return {name: int(number) for name, number in self._hash(self.keys.counts).items()}
+
+    def _look_into_ledger(self, each: Followed) -> None:
+        if not each.id and not self._find(each):
+            return
+        record = self._hash(self.keys.invocation(each.id))
+        each.state = record.get("state", each.state)
+        each.reason = record.get("reason", "")
+        each.attempts = int(record.get("attempts", 0))
+        each.status = record.get("status", "")
+
+    def _find(self, each: Followed) -> bool:
+        """Learn the id of its record; sets the state of what has none. Whether there is one now."""
+        place, run_id = each.place, each.case.run_id
+        next_offset = self._hash(self.keys.partition(place.topic, place.partition)).get("next", 0)
+        if int(next_offset) <= place.offset:
+            return False
+        origin = self._hash(self.keys.invocation(run_id)).get("origin") if run_id else None
+        if origin is not None and origin != str(place):
+            each.state = REPEATED
+            return False
+        each.id = run_id if origin is not None else self._id_at(str(place))
+        if not each.id:
+            each.state = SKIPPED
+        return bool(each.id)
+
+    def _id_at(self, origin: str) -> str:
+        """The id of the record that came from `origin`; empty if there is none. What has a run id is found by that."""
+        start = self.keys.invocation("")
+        ids = [key.removeprefix(start) for key in self.client.scan_iter(match=_literal(start) + "*", count=1000)]
+        self._origins = {id: self._origins.get(id) or self._origin(id) for id in ids}
+        return next((id for id, found in self._origins.items() if found == origin), "")
+
+    def _origin(self, id: str) -> str:
+        return self._hash(self.keys.invocation(id)).get("origin", "")
+
+    def _hash(self, key: str) -> dict[str, str]:
+        values: Any = self.client.hgetall(key)
+        return dict(values)
+
+    def _requests(self, each: Followed, requests: dict[str, int]) -> int | None:
+        # The dead target counts nothing: nobody listens there. A copy has the requests of its original.
+        if each.state == REPEATED or each.reason == "connect_refused":
+            return None
+        return requests.get(each.id, 0) if each.id else 0
+
+
+def _literal(pattern: str) -> str:
+    # The braces of the hash tag mean themselves; an organization's name could hold any of these.
+    return "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in pattern)

@@ -1,0 +1,207 @@
+"""What the sandbox publishes, and how each of it should end: the demo's fixed list, and the endless stream."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from longshore.sandbox.publisher import action_run, as_text, change_log_event, gitlab_run, node_run, signed, text_of
+
+ATTEMPTS = 4
+"""`RETRY_MAX_ATTEMPTS` in the sandbox: what fails for good does so after this many."""
+GITLAB_GROUP, GITLAB_PROJECT = "sandbox", "demo"
+
+IN_PROGRESS, SUCCESS, FAILURE = "IN_PROGRESS", "SUCCESS", "FAILURE"
+"""Port's states of a run; an asynchronous one stays in progress until its backend reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """How an invocation should end.
+
+    `state` is the ledger's, or `skipped` (nothing for us, so no record), or `repeated` (a copy of one that has a
+    record). `reason` is checked for dead letters and unknown outcomes. `port` is Port's state of the run, None if Port
+    must not hear of it.
+    """
+
+    state: str
+    attempts: int = 0
+    port: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One message: its title for the table, its Kafka value, and how it should end."""
+
+    title: str
+    value: bytes | None = field(repr=False)
+    expected: Expected
+    run_id: str = ""
+    """Port's id of the run; empty for change log events and for what is no run at all."""
+    change_log: bool = False
+
+
+def done(attempts: int = 1, port: str | None = IN_PROGRESS) -> Expected:
+    """Delivered with the attempt of this number."""
+    return Expected("done", attempts, port)
+
+
+def dead(reason: str, attempts: int, port: str | None = FAILURE) -> Expected:
+    """A dead letter after this many attempts."""
+    return Expected("dead", attempts, port, reason)
+
+
+def unknown(reason: str, attempts: int = 1, port: str | None = IN_PROGRESS) -> Expected:
+    """Sent, never answered, and not sent again."""
+    return Expected("unknown", attempts, port, reason)
+
+
+SKIPPED = Expected("skipped")
+
+
+class Scenario:
+    """Cases for targets at `urls` (name → address), signed with `secret`; run ids begin with `prefix`."""
+
+    def __init__(self, urls: Mapping[str, str], secret: str, prefix: str = "demo") -> None:
+        self.urls = urls
+        self.secret = secret
+        self.prefix = prefix
+        self._numbers = itertools.count(1)
+
+    def demo(self) -> list[Case]:
+        """The fixed list: every kind supported so far, and every way to end."""
+        repeated = self.action("good", done(), "published twice: the first")
+        return [
+            *self._action_runs(),
+            *self._special_action_runs(),
+            repeated,
+            Case("published twice: the copy", repeated.value, Expected("repeated"), repeated.run_id),
+            *self._node_runs(),
+            *self._change_log_events(),
+            *self._not_for_us(),
+        ]
+
+    def stream(self, choice: random.Random) -> Iterator[Case]:
+        """Invocations without end, most of them well-behaved."""
+        common = [
+            lambda: self.action("good", done()),
+            lambda: self.action("good", done(port=SUCCESS), synchronized=True),
+            lambda: self.node("good", done(port=SUCCESS)),
+            lambda: self.change("good", done(port=None)),
+            lambda: self.action("slow", done()),
+        ]
+        rare = [
+            lambda: self.action("flaky", done(3)),
+            lambda: self.action("throttling", done(2)),
+            lambda: self.action("hanging", unknown("read_timeout")),
+            lambda: self.action("dead", dead("connect_refused", ATTEMPTS)),
+            lambda: self.action("not_found", dead("http_404", 1)),
+            lambda: self.node("error", dead("http_500", ATTEMPTS)),
+            lambda: self.change("flaky", done(3, None)),
+            self._gitlab,
+            self._bad_signature,
+            self._not_for_agent,
+        ]
+        while True:
+            yield choice.choice(rare if choice.random() < 0.35 else common)()
+
+    def action(self, target: str, expected: Expected, title: str = "", *, synchronized: bool = False) -> Case:
+        """An action run for one of the targets."""
+        run_id = self._id("r")
+        message = action_run(run_id, self.urls[target], synchronized=synchronized, action=f"call_{target}")
+        named = title or f"{'sync' if synchronized else 'async'} action run → {target}"
+        return Case(named, as_text(message, self.secret), expected, run_id)
+
+    def node(self, target: str, expected: Expected, *, synchronized: bool = True) -> Case:
+        """A workflow node run for one of the targets."""
+        run_id = self._id("wfnr")
+        message = node_run(run_id, self.urls[target], synchronized=synchronized)
+        title = f"{'sync' if synchronized else 'async'} node run → {target}"
+        return Case(title, as_text(message, self.secret), expected, run_id)
+
+    def change(self, target: str, expected: Expected) -> Case:
+        """A change log event for one of the targets."""
+        message = change_log_event(self.urls[target], self._id("entity"))
+        return Case(f"change log event → {target}", text_of(message), expected, change_log=True)
+
+    def _action_runs(self) -> list[Case]:
+        return [
+            self.action("good", done()),
+            self.action("good", done(port=SUCCESS), synchronized=True),
+            self.action("slow", done()),
+            self.action("flaky", done(3, SUCCESS), synchronized=True),
+            self.action("throttling", done(2)),
+            self.action("drip", done()),
+            self.action("hanging", unknown("read_timeout")),
+            self.action("hanging", unknown("read_timeout", port=FAILURE), synchronized=True),
+            self.action("gateway", unknown("http_502")),
+            self.action("dead", dead("connect_refused", ATTEMPTS)),
+            self.action("not_found", dead("http_404", 1)),
+            self.action("error", dead("http_500", ATTEMPTS), synchronized=True),
+        ]
+
+    def _special_action_runs(self) -> list[Case]:
+        strange = self._id("r")
+        # Texts and numbers that a careless reader prints differently, so that the signature would no longer fit.
+        properties = {"city": "Zürich 🚀", "quote": '"\\\n\x01', "share": 0.5, "big": 2**63}
+        message = action_run(strange, self.urls["good"], synchronized=True, method="PUT", properties=properties)
+        return [
+            Case("PUT with texts in many scripts", as_text(message, self.secret), done(port=SUCCESS), strange),
+            self._gitlab(),
+            self._bad_signature(),
+            Case(
+                "a run id that is no text",
+                as_text(action_run(17, self.urls["good"]), self.secret),
+                dead("malformed", 0, None),
+            ),
+        ]
+
+    def _node_runs(self) -> list[Case]:
+        forged = self._id("wfnr")
+        return [
+            self.node("good", done(port=SUCCESS)),
+            self.node("good", done(), synchronized=False),
+            self.node("not_found", dead("http_404", 1)),
+            Case(
+                "node run with a bad signature",
+                text_of(signed(node_run(forged, self.urls["good"]), "not the secret")),
+                dead("bad_signature", 0),
+                forged,
+            ),
+        ]
+
+    def _change_log_events(self) -> list[Case]:
+        return [
+            self.change("good", done(port=None)),
+            self.change("flaky", done(3, None)),
+            # The default for change log events is to send again what was never answered.
+            self.change("hanging", unknown("read_timeout", ATTEMPTS, None)),
+        ]
+
+    def _not_for_us(self) -> list[Case]:
+        return [
+            self._not_for_agent(),
+            Case("not JSON", b'{"payload": ', SKIPPED),
+        ]
+
+    def _gitlab(self) -> Case:
+        run_id = self._id("r")
+        value = as_text(gitlab_run(run_id, GITLAB_GROUP, GITLAB_PROJECT), self.secret)
+        return Case("GitLab pipeline → good", value, done(), run_id)
+
+    def _bad_signature(self) -> Case:
+        run_id = self._id("r")
+        value = text_of(signed(action_run(run_id, self.urls["good"]), "not the secret"))
+        return Case("action run with a bad signature", value, dead("bad_signature", 0, None), run_id)
+
+    def _not_for_agent(self) -> Case:
+        run_id = self._id("r")
+        return Case(
+            "a run of another backend", as_text(action_run(run_id, "", agent=False), self.secret), SKIPPED, run_id
+        )
+
+    def _id(self, kind: str) -> str:
+        return f"{kind}_{self.prefix}{next(self._numbers):04}"

@@ -1,0 +1,245 @@
+"""All that the sandbox runs: Kafka, Port and targets in this process, Redis and the agent's programs as children."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import redis
+import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from config.settings import Settings
+from longshore.errors import LongshoreError
+from longshore.invocation import mapping
+from longshore.sandbox.embedded_kafka import EmbeddedKafka
+from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis, free_port
+from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.follow import Followed, Follower
+from longshore.sandbox.publisher import Publisher, topics
+from longshore.sandbox.scenario import ATTEMPTS, GITLAB_GROUP, GITLAB_PROJECT, Case
+from longshore.sandbox.targets import Manners, Targets
+from longshore.store.keys import Keys
+from longshore.supervisor import Child, Supervisor
+
+ORGANIZATION = "sandbox"
+GROUP = "sandbox.agent"
+CLIENT_ID = "sandbox-client"
+PARTITIONS = 2
+PROGRAMS = ("ingest", "worker", "flower")
+FLOWER_PORT = 5555
+PORT_PAGE_PORT = 8787
+TIMEOUT_S = 2
+"""Of webhooks: how long the hanging target keeps a row of the table waiting."""
+TOTAL_TIMEOUT_S = 4
+SLOW_S = 1.0
+"""Well below the timeout."""
+STOP_GRACE_S = 4.0
+"""Between SIGTERM and SIGKILL of a child; the worker drains for one second."""
+INHERITED = frozenset({"HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TERM", "TMPDIR", "TZ", "VIRTUAL_ENV"})
+"""Of our environment, what children need. No more, so that the sandbox behaves alike everywhere."""
+
+
+class ProgramFailed(LongshoreError):
+    """One of the agent's programs refuses to run here; names it and its log."""
+
+    def __init__(self, program: str, log: Path) -> None:
+        super().__init__(program, log)
+        self.program = program
+        self.log = log
+
+    def __str__(self) -> str:
+        return f"{self.program} does not start; the end of {self.log}:\n{end_of(self.log)}"
+
+
+class Stage:
+    """The parts of a sandbox, with their logs in `folder`; `say` tells the user. Start it once, stop it always."""
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.say = say
+        self.secret = secrets.token_urlsafe(32)
+        self.flower = ""
+        self._deaths: deque[tuple[str, bool]] = deque(maxlen=1000)
+        self._stops: list[Callable[[], object]] = []
+        self._supervisor: Supervisor | None = None
+
+    def start(self) -> None:
+        """Start all parts; returns when messages can be published, before the programs have come up."""
+        self._log_to_file()
+        self.redis = EmbeddedRedis(self.folder / "redis")
+        self.kafka = EmbeddedKafka(dict.fromkeys(topics(ORGANIZATION), PARTITIONS))
+        self._stops.append(self.kafka.stop)
+        self.publisher = Publisher(self.kafka, ORGANIZATION)
+        self.targets = Targets(HOST, Manners(slow_s=SLOW_S))
+        self._stops.append(self.targets.stop)
+        self.targets.start()
+        self.port = self._start_port()
+        flower_port = self._free_port(FLOWER_PORT, "Flower")
+        self.flower = f"http://{HOST}:{flower_port}"
+        environ = environment(self, flower_port)
+        self._supervisor = Supervisor(self._children(environ))
+        self._supervisor.start()
+        began = time.monotonic()
+        self.redis.wait_ready()
+        self.say(f"Redis is ready after {time.monotonic() - began:.1f} s; {', '.join(PROGRAMS)} are starting.")
+        # No retries: whoever looks comes again in a moment, and must not be held up when all of it is ending.
+        self.client: redis.Redis = redis.Redis.from_url(
+            self.redis.url, decode_responses=True, socket_timeout=2, retry=Retry(NoBackoff(), 0)
+        )
+        self._stops.append(self.client.close)
+        keys = Keys.of(Settings(port_org_id=ORGANIZATION, kafka_consumer_group_id=GROUP).namespace)
+        self.follower = Follower(self.client, keys, self.port, self.targets)
+
+    def publish(self, case: Case) -> Followed:
+        """Publish one case, from now on to be followed."""
+        run = self.publisher.change(case.value) if case.change_log else self.publisher.run(case.value, case.run_id)
+        return Followed(case, run)
+
+    def check(self) -> None:
+        """Tell of children that died since the last call; raises `ProgramFailed` for one that will not come back."""
+        while self._deaths:
+            name, final = self._deaths.popleft()
+            if final:
+                raise ProgramFailed(name, self.log_of(name))
+            self.say(f"{name} died and is being restarted; see {self.log_of(name)}")
+
+    def log_of(self, program: str) -> Path:
+        """Where a child's output goes."""
+        return self.folder / f"{program}.log"
+
+    def hurry(self) -> None:
+        """Give the children no more time to end than a second."""
+        if self._supervisor is not None:
+            self._supervisor.request_stop(hurry=True)
+
+    def stop(self) -> None:
+        """End everything, the children first. May be called twice."""
+        if self._supervisor is not None:
+            self._supervisor.stop()
+        while self._stops:
+            self._stops.pop()()
+        shutil.rmtree(self.folder / "redis", ignore_errors=True)
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _children(self, environ: Mapping[str, str]) -> list[Child]:
+        storage = Child("redis", self.redis.argv(), environ, STOP_GRACE_S, order=1, output=self.log_of("redis"))
+        return [
+            *(Child(name, command(name), environ, STOP_GRACE_S, output=self.log_of(name)) for name in PROGRAMS),
+            storage,
+        ]
+
+    def _start_port(self) -> FakePort:
+        def attempt(number: int) -> FakePort:
+            port = FakePort(
+                HOST, number, client_id=CLIENT_ID, client_secret=self.secret, brokers=[self.kafka.bootstrap]
+            )
+            self._stops.append(port.stop)
+            return port.start()
+
+        return attempt(self._free_port(PORT_PAGE_PORT, "the fake Port"))
+
+    def _free_port(self, wanted: int, owner: str) -> int:
+        if is_free(wanted):
+            return wanted
+        other = free_port()
+        self.say(f"Port {wanted} is busy: {owner} listens on {other} instead.")
+        return other
+
+    def _log_to_file(self) -> None:
+        # The supervisor's lines would tear the live table; what the user must know of them is told by `check`.
+        log = (self.folder / "sandbox.log").open("a", buffering=1, encoding="utf-8")
+        self._stops.append(log.close)
+
+        def deaths(_logger: Any, _level: str, event: Any) -> Any:
+            if event.get("event") == "child.died":
+                self._deaths.append((event["child"], "restart_in_s" not in event))
+            return event
+
+        structlog.configure(
+            processors=[
+                deaths,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso"),
+                structlog.processors.JSONRenderer(),
+            ],
+            logger_factory=structlog.WriteLoggerFactory(log),
+            cache_logger_on_first_use=False,
+        )
+
+
+def environment(stage: Stage, flower_port: int) -> dict[str, str]:
+    """The environment of the agent's programs: a production one in miniature, with everything quick."""
+    inherited = {name: value for name, value in os.environ.items() if name in INHERITED}
+    return inherited | {
+        "PORT_ORG_ID": ORGANIZATION,
+        "PORT_CLIENT_ID": CLIENT_ID,
+        "PORT_CLIENT_SECRET": stage.secret,
+        "PORT_API_BASE_URL": stage.port.url,
+        "USING_LOCAL_PORT_INSTANCE": "true",
+        "KAFKA_CONSUMER_BOOTSTRAP_SERVERS": stage.kafka.bootstrap,
+        "KAFKA_CONSUMER_GROUP_ID": GROUP,
+        # The embedded broker makes a restarted ingest wait this long, less a second.
+        "KAFKA_CONSUMER_SESSION_TIMEOUT_MS": "6000",
+        "CONTROL_THE_PAYLOAD_CONFIG_PATH": str(Path(mapping.__file__).with_name("default.json")),
+        "GITLAB_URL": stage.targets.origin("good"),
+        f"{GITLAB_GROUP}_{GITLAB_PROJECT}": "sandbox-trigger-token",
+        "REDIS_URL": stage.redis.url,
+        "WEBHOOK_INVOKER_TIMEOUT": str(TIMEOUT_S),
+        "WEBHOOK_TOTAL_TIMEOUT": str(TOTAL_TIMEOUT_S),
+        "RETRY_MAX_ATTEMPTS": str(ATTEMPTS),
+        "RETRY_BASE_S": "0.3",
+        "RETRY_MAX_S": "2",
+        "REPORT_DELAY_S": "0.5",
+        "DRAIN_S": "1",
+        # Enough to look at what ended, little enough to let it run for days.
+        "KEEP_DONE_S": "600",
+        "KEEP_DEAD_S": "3600",
+        "WORKER_SLOTS": "50",
+        "WORKER_EVENTS": "true",
+        "FLOWER_PORT": str(flower_port),
+        "FLOWER_ADDRESS": HOST,
+        "NO_PROXY": HOST,
+    }
+
+
+def command(program: str) -> list[str]:
+    """The command line of one of the agent's programs; -P, so that a `tasks.py` in the working directory is no harm."""
+    return [sys.executable, "-P", "-m", "longshore.cli", program]
+
+
+def is_free(port: int) -> bool:
+    """Whether somebody could listen on this port now."""
+    with socket.socket() as probe:
+        # Like every server: what lingers of closed connections does not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def end_of(path: Path, size: int = 2000) -> str:
+    """The last characters of a log."""
+    try:
+        return path.read_bytes()[-size:].decode("utf-8", "replace").strip()
+    except OSError:
+        return "(no log)"

@@ -1,0 +1,122 @@
+"""The sandbox tells from the ledger, the targets and the fake Port what became of each message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from longshore.invocation.kinds import Kind
+from longshore.sandbox.embedded_kafka import Place
+from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.follow import NOT_READ, REPEATED, SKIPPED, Followed, Follower
+from longshore.sandbox.scenario import Case, done
+from longshore.sandbox.targets import Targets
+from longshore.store.entry import Entry, Finish, Span
+from longshore.store.keys import Keys
+from longshore.store.ledger import Ledger
+from longshore.store.limits import Limits
+
+KEYS = Keys.of("sandbox/test*[x]")
+TOPIC = "sandbox.runs"
+
+
+@pytest.fixture
+def ledger(redis_client: redis.Redis) -> Ledger:
+    return Ledger(redis_client, KEYS, Limits())
+
+
+@pytest.fixture
+def follower(shared_redis: EmbeddedRedis, redis_client: redis.Redis) -> Iterator[Follower]:
+    client = redis.Redis.from_url(shared_redis.url, decode_responses=True)
+    with client, FakePort() as port, Targets() as targets:
+        yield Follower(client, KEYS, port, targets)
+
+
+def published(offset: int, run_id: str = "") -> Followed:
+    return Followed(Case("a case", b"{}", done(), run_id), Place(TOPIC, 0, offset))
+
+
+def entry(id: str, offset: int, dead: str = "") -> Entry:
+    return Entry(
+        id=id,
+        kind=Kind.ACTION_RUN,
+        run=id,
+        target="http://good:80",
+        lane="http://good:80 deploy",
+        synchronized=False,
+        origin=f"{TOPIC}/0/{offset}",
+        published_ms=1,
+        mapping="m/0",
+        payload=b"sealed",
+        unknown="park",
+        dead=dead,
+    )
+
+
+def read(ledger: Ledger, next_offset: int, *entries: Entry) -> None:
+    ledger.accept([Span(TOPIC, 0, 0, next_offset)], entries, want=0)
+
+
+def test_a_message_nobody_has_read_is_still_in_kafka(follower: Follower) -> None:
+    """Without a word in the ledger there is nothing to tell."""
+    each = published(0, "r_1")
+    follower.look([each])
+
+    assert NOT_READ == each.state
+
+
+def test_a_run_is_followed_to_its_end(ledger: Ledger, follower: Follower) -> None:
+    """Waiting, then delivered, with attempts, status and reason."""
+    each = published(0, "r_1")
+    read(ledger, 1, entry("r_1", 0))
+    follower.look([each])
+    assert "waiting" == each.state
+
+    ledger.beat("worker", 10)
+    (claim,), _ = ledger.pump()
+    assert ledger.begin(claim.id, claim.token)
+    ledger.finish(claim.id, claim.token, Finish("done", "delivered", 200))
+    follower.look([each])
+
+    assert ("done", "delivered", 1, "200") == (each.state, each.reason, each.attempts, each.status)
+
+
+def test_what_has_no_run_id_is_found_by_its_place(ledger: Ledger, follower: Follower) -> None:
+    """Change log events and malformed runs have ids that only ingest knows."""
+    first, second = published(0), published(1)
+    read(ledger, 2, entry("made-up-1", 0, dead="malformed"), entry("made-up-2", 1))
+    follower.look([first, second])
+
+    assert ("made-up-1", "dead", "malformed") == (first.id, first.state, first.reason)
+    assert ("made-up-2", "waiting") == (second.id, second.state)
+
+
+def test_what_was_read_and_not_kept_was_skipped(ledger: Ledger, follower: Follower) -> None:
+    """The partition's next offset is past it, and there is no record."""
+    each = published(3, "r_other_backend")
+    read(ledger, 4)
+    follower.look([each])
+
+    assert SKIPPED == each.state
+
+
+def test_a_copy_is_told_from_its_original(ledger: Ledger, follower: Follower) -> None:
+    """The record of its run came from another place."""
+    original, copy = published(0, "r_1"), published(1, "r_1")
+    read(ledger, 2, entry("r_1", 0), entry("r_1", 1))
+    follower.look([original, copy])
+
+    assert ("waiting", REPEATED) == (original.state, copy.state)
+    assert 1 == follower.counts()["repeated_elsewhere"]
+
+
+def test_a_run_at_port_is_shown_with_its_state(follower: Follower) -> None:
+    """What Port heard counts, and that it heard nothing."""
+    each, unheard = published(0, "r_1"), published(1, "r_2")
+    follower.port.add_run("r_1")
+    follower.look([each, unheard])
+
+    assert ("IN_PROGRESS", None) == (each.port, unheard.port)

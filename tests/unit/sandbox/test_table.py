@@ -1,0 +1,89 @@
+"""What the sandbox writes: a table where it can be redrawn, lines where it cannot."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from longshore.sandbox.embedded_kafka import Place
+from longshore.sandbox.follow import Followed
+from longshore.sandbox.scenario import Case, dead, done
+from longshore.sandbox.table import Screen, most_telling
+
+
+def followed(title: str = "async action run", **known: object) -> Followed:
+    case = Case(title, b"{}", done(), "r_1")
+    each = Followed(case, Place("runs", 0, 0))
+    for name, value in known.items():
+        setattr(each, name, value)
+    return each
+
+
+def plain() -> tuple[Screen, io.StringIO]:
+    output = io.StringIO()
+    return Screen(Console(file=output)), output
+
+
+def test_without_a_terminal_each_change_is_one_line() -> None:
+    """Nothing is repeated that did not change, and no control codes are written."""
+    screen, output = plain()
+    each = followed()
+    screen.show([each], "", checked=True)
+    screen.show([each], "", checked=True)
+    each.state, each.attempts, each.status = "done", 1, "200"
+    screen.show([each], "", checked=True)
+    lines = output.getvalue().splitlines()
+
+    assert 2 == len(lines)
+    assert lines[0].endswith("in Kafka  async action run (r_1)")
+    assert lines[1].endswith("done      async action run (r_1): attempts 1, HTTP 200")
+    assert "\x1b" not in output.getvalue()
+
+
+def test_the_final_table_marks_what_is_not_as_expected() -> None:
+    """Yes, no, and nothing for what has not ended."""
+    screen, output = plain()
+    good = followed("good", id="r_1", state="done", reason="delivered", attempts=1, requests=1, port="IN_PROGRESS")
+    bad = followed("bad", id="r_1", state="dead", reason="http_404", attempts=1, requests=1, port="FAILURE")
+    screen.close([good, bad, followed("open")], checked=True)
+    rows = [line.rstrip() for line in output.getvalue().splitlines()]
+
+    assert rows[1].startswith("good")
+    assert rows[1].endswith("yes")
+    assert rows[2].endswith("no")
+    assert rows[3].endswith("in Kafka")
+
+
+def test_titles_are_shown_as_they_are() -> None:
+    """Brackets are no markup."""
+    screen, output = plain()
+    screen.show([followed("[red]run[/red]")], "", checked=False)
+
+    assert "[red]run[/red]" in output.getvalue()
+
+
+def test_a_small_terminal_shows_what_is_under_way_first() -> None:
+    """What still moves is worth more than what ended long ago; the order stays."""
+    rows = [followed("old", state="done"), followed("open"), followed("late", state="done"), followed("last")]
+
+    assert ["open", "late", "last"] == [each.case.title for each in most_telling(rows, 3)]
+
+
+def test_differences_name_what_was_found_and_expected() -> None:
+    """Each side is compared: ledger, target and Port."""
+    each = followed(state="done", attempts=2, requests=3, port="FAILURE")
+
+    assert [
+        "2 attempts, expected 1",
+        "3 requests at the target, but 2 attempts in the ledger",
+        "Port has FAILURE, expected IN_PROGRESS",
+    ] == each.differences()
+
+
+def test_a_dead_letter_is_checked_for_its_reason() -> None:
+    """Given up is not enough: for the right reason."""
+    case = Case("dead", b"{}", dead("http_404", 1), "r_1")
+    each = Followed(case, Place("runs", 0, 0), state="dead", reason="http_500", attempts=1, port="FAILURE")
+
+    assert ["reason http_500, expected http_404"] == each.differences()
