@@ -26,13 +26,17 @@ QUIET = {
     "urllib3": logging.INFO,
     "kombu": logging.INFO,
     "asyncio": logging.INFO,
+    # Says so once per method and look while no worker is there.
+    "flower.inspector": logging.ERROR,
 }
 
 
-def configure(level: str, secrets: Collection[str] = (), stream: TextIO | None = None) -> None:
+def configure(
+    level: str, secrets: Collection[str] = (), stream: TextIO | None = None, *, program: str = ""
+) -> None:
     """Send all logging of this process to `stream` (standard error) from `level` up, with `secrets` masked.
 
-    May be called again; the last call holds.
+    `program` tells the lines of several processes apart that share a stream. May be called again; the last call holds.
     """
     out = sys.stderr if stream is None else stream
     before: list[Processor] = [
@@ -42,6 +46,8 @@ def configure(level: str, secrets: Collection[str] = (), stream: TextIO | None =
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
+    if program:
+        before.append(_of_program(program))
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -94,9 +100,16 @@ def _renderers(*, on_terminal: bool, secrets: Collection[str]) -> list[Processor
         plain = structlog.dev.plain_traceback
         renderer: Processor = structlog.dev.ConsoleRenderer(timestamp_key="time", exception_formatter=plain)
         return [drop_meta, renderer, SecretMask(secrets)]  # type: ignore[list-item]
-    order = ["time", "level", "event", "logger"]
+    order = ["time", "level", "event", "program", "logger"]
     logfmt = structlog.processors.LogfmtRenderer(key_order=order, drop_missing=True, bool_as_flag=False)
     return [drop_meta, structlog.processors.format_exc_info, _safe_keys, logfmt, SecretMask(secrets)]  # type: ignore[list-item]
+
+
+def _of_program(name: str) -> Processor:
+    def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {**event, "program": name}
+
+    return add
 
 
 def _safe_keys(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

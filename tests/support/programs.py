@@ -1,10 +1,24 @@
-"""Waiting for what other processes do, without guessing how long it takes."""
+"""The console script as a process, and waiting for what processes do without guessing how long it takes."""
 
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+SCRIPT = Path(sys.executable).with_name("longshore")
 
 PATIENCE_S = 30.0
 """Long enough for a busy machine; only a failing test waits this long."""
+
+SETTINGS = {
+    "PORT_ORG_ID": "org",
+    "PORT_CLIENT_ID": "client",
+    "PORT_CLIENT_SECRET": "s3cret-value",
+    "KAFKA_CONSUMER_GROUP_ID": "org.agent",
+}
+"""The least that an agent needs."""
 
 
 def eventually(condition: Callable[[], object], what: str = "") -> None:
@@ -13,3 +27,58 @@ def eventually(condition: Callable[[], object], what: str = "") -> None:
     while not condition():
         assert time.monotonic() < deadline, f"never happened: {what or condition}"
         time.sleep(0.02)
+
+
+def bare(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ`, and of this process's variables only those that no program can do without."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | dict(environ)
+
+
+def longshore(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the console script to its end, in `folder` and with these variables alone."""
+    return subprocess.run(
+        [str(SCRIPT), *arguments],
+        cwd=folder,
+        env=bare(environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+class Program:
+    """The console script running in the background; its standard error is kept in a file."""
+
+    def __init__(self, *arguments: str, folder: Path, **environ: str) -> None:
+        self.log_path = folder / f"{'-'.join(arguments)}.log"
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                [str(SCRIPT), *arguments],
+                cwd=folder,
+                env=bare(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def log(self) -> str:
+        """What it has said so far."""
+        return self.log_path.read_text()
+
+    def says(self, text: str) -> None:
+        """Wait until its log holds `text`."""
+        eventually(lambda: text in self.log() or self.process.poll() is not None, f"{text!r} in the log")
+        assert text in self.log(), f"it ended with code {self.process.returncode}:\n{self.log()}"
+
+    def stop(self) -> int:
+        """Send SIGTERM and wait; returns the exit code."""
+        self.process.terminate()
+        return self.process.wait(60)
+
+    def close(self) -> None:
+        """Make sure that nothing is left of it."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()

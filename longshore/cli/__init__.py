@@ -1,0 +1,1 @@
+"""The `longshore` command: every program of an agent starts here."""

@@ -1,0 +1,80 @@
+"""`longshore run`: a whole agent in one process tree, for a single container.
+
+Redis, if it brings its own, then ingest and workers. Which of them may hold up the end, and how long, is decided here,
+so that all is over within `WEBHOOK_INVOKER_TIMEOUT` + 5 s unless `DRAIN_S` is longer.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+
+import structlog
+
+from config.settings import Settings
+from longshore.invocation import mapping
+from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.supervisor import Child, Supervisor
+
+log = structlog.get_logger(__name__)
+
+INGEST_GRACE_S = 4.0
+INGEST_HEAD_START_S = 1.0
+"""What ingest gets before the workers are told to stop, so that it does not hand them new work."""
+WORKER_EXIT_S = 0.5
+"""What a worker gets on top of its drain, to write down what it did not finish."""
+REDIS_GRACE_S = 0.5
+"""Redis has written everything already, and only closes its file."""
+
+
+def run(settings: Settings) -> int:
+    """Run the agent until it is told to stop; returns the exit code."""
+    # Found out here, once, instead of by each child.
+    mapping.Mapping.load(settings.mapping_path, settings.mapping_env()).close()
+    if settings.redis_url:
+        return Supervisor(children(settings, os.environ)).run()
+    redis = EmbeddedRedis(settings.longshore_data)
+    if redis.temporary:
+        log.warning(
+            "redis.does_not_last",
+            text="The embedded Redis keeps its data in a temporary folder: dead letters and history end with this "
+            "process. Set LONGSHORE_DATA to a folder that lasts, or REDIS_URL.",
+        )
+    else:
+        log.info("redis.embedded", data=str(redis.data_dir))
+    environ = {**os.environ, "REDIS_URL": redis.url}
+    keeper = Child("redis", redis.argv(), stop_grace_s=REDIS_GRACE_S, order=2, output=redis.log_path)
+    try:
+        return Supervisor([*children(settings, environ), keeper]).run()
+    finally:
+        redis.stop()
+
+
+def children(settings: Settings, environ: Mapping[str, str]) -> list[Child]:
+    """Ingest and the workers, as children with `environ`."""
+    ingest = Child(
+        "ingest",
+        program("ingest", "ingest"),
+        env=environ,
+        stop_grace_s=INGEST_GRACE_S,
+        order=0,
+        hold_s=INGEST_HEAD_START_S,
+    )
+    workers = [
+        Child(
+            name,
+            program("worker", name),
+            env=environ,
+            stop_grace_s=settings.drain_grace_s + WORKER_EXIT_S,
+            order=1,
+        )
+        for name in (f"worker-{number}" for number in range(1, settings.worker_processes + 1))
+    ]
+    return [ingest, *workers]
+
+
+def program(command: str, name: str) -> list[str]:
+    """The command line of one of our programs, as the child called `name`.
+
+    -P keeps the working directory out of the import path: a `tasks.py` there must not stand in for ours.
+    """
+    return [sys.executable, "-P", "-m", "longshore.cli", command, "--supervised-as", name]

@@ -1,0 +1,60 @@
+"""`longshore config check`: what the settings come to, before anything is started with them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from config.environment import advice, find_env_file, read_environment
+from config.roles import Role
+from config.settings import SECRETS, Settings, load
+from longshore.invocation import mapping
+
+HIDDEN = "(set, not shown)"
+
+commands = typer.Typer(no_args_is_help=True, help="Look at the configuration.")
+
+
+@commands.callback()
+def _config() -> None:
+    """Look at the configuration."""
+
+
+@commands.command()
+def check(
+    role: Annotated[Role, typer.Option(help="The program to check the settings for.")] = Role.RUN,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of lines.")] = False,
+) -> None:
+    """Check the settings and the mapping file, and print what is in effect. Secrets are not shown.
+
+    Exits with 78 and a list of all problems when something is wrong.
+    """
+    settings = load(role=role)
+    mappings = mapping.Mapping.load(settings.mapping_path, settings.mapping_env())
+    mappings.close()
+    environ = read_environment()
+    if as_json:
+        print(json.dumps({name: value for name, value, _ in _in_effect(settings, environ)}, indent=2))
+    else:
+        for name, value, given in _in_effect(settings, environ):
+            print(f"{name}={'' if value is None else value}{'' if given else '  (default)'}")
+    notes = [*advice(environ, {name.upper() for name in Settings.model_fields}), *mappings.warnings]
+    if (env_file := find_env_file()) is not None:
+        notes.append(f"{env_file} was read too; the process environment is stronger")
+    for note in notes:
+        typer.echo(note, err=True)
+    where = settings.mapping_path or "built in"
+    typer.echo(f"The settings for `longshore {role.value}` are fine. The mapping is {where}.", err=True)
+
+
+def _in_effect(settings: Settings, environ: dict[str, str]) -> Iterator[tuple[str, Any, bool]]:
+    """Each variable, its value fit to be shown, and whether it was given."""
+    for field in Settings.model_fields:
+        value = getattr(settings, field)
+        if field in SECRETS and value:
+            value = HIDDEN
+        yield field.upper(), str(value) if isinstance(value, Path) else value, field.upper() in environ
+
+

@@ -1,0 +1,107 @@
+"""The console script: commands, and what errors become on their way out.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong settings. Data goes to standard output, words to standard error.
+Each command imports its program when it is called: `longshore --version` need not load Kafka and Celery.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from config.roles import Role
+from longshore.cli import check
+from longshore.cli.version import version
+from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreError
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+sandbox = typer.Typer(no_args_is_help=True, help="An agent with everything around it, on this machine, to try out.")
+app.add_typer(sandbox, name="sandbox")
+app.add_typer(check.commands, name="config")
+
+SupervisedAs = Annotated[str, typer.Option(hidden=True, help="The name a supervisor gave this program.")]
+
+
+def main() -> None:
+    """Run the command line; never returns."""
+    try:
+        app(prog_name="longshore")
+    except (ConfigError, ConfigProblems) as error:
+        print(error, file=sys.stderr)
+        sys.exit(EX_CONFIG)
+    except LongshoreError as error:
+        print(f"longshore: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _version_and_exit(wanted: bool) -> None:
+    if wanted:
+        print(version())
+        raise typer.Exit
+
+
+@app.callback()
+def _longshore(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version_and_exit, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Carries Port's invocations from Kafka to services inside your network, and loses none.
+
+    Every setting is an environment variable: see docs/reference/settings.md, or `longshore config check`.
+    """
+
+
+@app.command()
+def run() -> None:
+    """Run a whole agent in one process tree: ingest, workers, and Redis where REDIS_URL is empty."""
+    from longshore.cli import agent
+    from longshore.cli.start import begin
+
+    raise typer.Exit(agent.run(begin(Role.RUN)))
+
+
+@app.command()
+def ingest(supervised_as: SupervisedAs = "") -> None:
+    """Take invocations from Kafka and store them. Any number may run."""
+    from ingest import service
+    from longshore.cli.start import begin
+
+    raise typer.Exit(service.run(begin(Role.INGEST, supervised_as)))
+
+
+@app.command()
+def worker(supervised_as: SupervisedAs = "") -> None:
+    """Deliver what is stored, and report to Port. Any number may run."""
+    from longshore.cli.start import begin
+    from tasks import worker as program
+
+    raise typer.Exit(program.run(begin(Role.WORKER, supervised_as)))
+
+
+@app.command()
+def flower(supervised_as: SupervisedAs = "") -> None:
+    """Show workers and invocations in a browser, at FLOWER_ADDRESS and FLOWER_PORT."""
+    from longshore.cli import flower as program
+    from longshore.cli.start import begin
+
+    raise typer.Exit(program.run(begin(Role.FLOWER, supervised_as)))
+
+
+@sandbox.command("run")
+def sandbox_run() -> None:
+    """Send a stream of invocations through an agent and show what happens to each. Ctrl-C ends it."""
+    from longshore.sandbox.sandbox import run as program
+
+    raise typer.Exit(program(demo=False))
+
+
+@sandbox.command("demo")
+def sandbox_demo() -> None:
+    """Send a fixed list of invocations through an agent; succeeds only if each ends as it should."""
+    from longshore.sandbox.sandbox import run as program
+
+    raise typer.Exit(program(demo=True))
+
+

@@ -1,0 +1,29 @@
+"""What every program does first: settings, logging, and advice on the environment."""
+
+import os
+
+import structlog
+
+from config import logging
+from config.environment import advice, plain_no_proxy, read_environment
+from config.roles import Role
+from config.settings import Settings, load
+from longshore.cli.version import version
+
+log = structlog.get_logger(__name__)
+
+
+def begin(role: Role, supervised_as: str = "") -> Settings:
+    """Load the settings for `role` and set logging up; raises `ConfigProblems`.
+
+    `supervised_as` is the name a supervisor gave this program. It stands in each log line, and what the supervisor has
+    said already is not said again.
+    """
+    plain_no_proxy(os.environ)
+    settings = load(role=role)
+    logging.configure(settings.log_level, settings.masked, program=supervised_as)
+    if not supervised_as:
+        log.info("longshore.started", role=role.value, version=version(), namespace=settings.namespace)
+        for text in advice(read_environment(), {name.upper() for name in Settings.model_fields}):
+            log.warning("config.advice", text=text)
+    return settings

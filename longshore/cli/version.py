@@ -1,0 +1,14 @@
+"""Which Longshore this is."""
+
+import os
+from importlib import metadata
+
+
+def version() -> str:
+    """`PORT_AGENT_VERSION` if set, else the installed package's version, else `unknown`."""
+    if given := os.environ.get("PORT_AGENT_VERSION"):
+        return given
+    try:
+        return metadata.version("longshore")
+    except metadata.PackageNotFoundError:
+        return "unknown"
