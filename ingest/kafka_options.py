@@ -1,0 +1,53 @@
+"""librdkafka's options: the original agent's names and values (wire contract, settings), and the few of our own."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from config.settings import Settings
+from ingest.credentials import Access
+
+
+def consumer_options(
+    settings: Settings,
+    access: Access,
+    on_error: Callable[[Any], None],
+    on_commit: Callable[[Any, Any], None],
+    environ: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The options of the consumer at the brokers of `access`; `environ` None means the process environment."""
+    options: dict[str, Any] = {
+        "bootstrap.servers": access.brokers,
+        "client.id": "port-agent",
+        "security.protocol": settings.kafka_consumer_security_protocol,
+        "sasl.mechanism": settings.kafka_consumer_authentication_mechanism,
+        "group.id": settings.kafka_consumer_group_id,
+        "session.timeout.ms": settings.kafka_consumer_session_timeout_ms,
+        "auto.offset.reset": settings.kafka_consumer_auto_offset_reset,
+        "enable.auto.commit": False,
+        # librdkafka's own default, and so the original's: both can share a group during a migration.
+        "partition.assignment.strategy": "range,roundrobin",
+        # The default of 100 ms asks a broker that is away 20 times a second; it grows to 10 s.
+        "reconnect.backoff.ms": 500,
+        # The default of 64 MB only costs memory: what we cannot store is better left in Kafka.
+        "queued.max.messages.kbytes": 16_384,
+        # New partitions and topics are noticed within a minute instead of five.
+        "topic.metadata.refresh.interval.ms": 60_000,
+        # What librdkafka would print by itself reaches us as events too; it must not pass by our log.
+        "log_level": 2,
+        "error_cb": on_error,
+        "on_commit": on_commit,
+    }
+    if access.username is not None:
+        options |= {"sasl.username": access.username, "sasl.password": access.password}
+    bundle = _ca_bundle(os.environ if environ is None else environ)
+    if bundle and "ssl" in settings.kafka_consumer_security_protocol.lower():
+        options["ssl.ca.location"] = bundle
+    return options
+
+
+def _ca_bundle(environ: Mapping[str, str]) -> str | None:
+    """The CA bundle that requests would use, if one is set, so that a private CA in front of Kafka works too."""
+    path = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE")
+    return path if path and Path(path).exists() else None

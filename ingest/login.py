@@ -1,0 +1,61 @@
+"""New Kafka credentials without a restart, when the brokers no longer take the ones at hand."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import structlog
+
+from ingest.consumer import Reader
+from ingest.credentials import Access, in_background
+
+log = structlog.get_logger(__name__)
+
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 60.0
+"""Port's limit for credentials is counted in hundreds of calls per hour; one a minute is far below."""
+
+
+class Login:
+    """Watches a reader's login, and asks `fetch` for new credentials when it is refused.
+
+    `fetch` None: there is nobody to ask (local Kafka), so the refusal is only logged.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        fetch: Callable[[], Access | None] | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._access = access
+        self._fetch = fetch
+        self._clock = clock
+        self._asked: Future[Access | None] | None = None
+        self._not_before = 0.0
+        self._wait_s = FIRST_WAIT_S
+
+    def look(self, reader: Reader) -> Access | None:
+        """To be called every now and then. Returns an access for which a new consumer must be made, if there is one."""
+        if reader.broken:
+            return self._access
+        if self._fetch is None:
+            return None
+        if self._asked is None:
+            if reader.login_refused and self._clock() >= self._not_before:
+                log.warning("kafka.login_refused", remedy="asking Port for the credentials again")
+                self._asked = in_background("kafka-credentials", self._fetch)
+            return None
+        if not self._asked.done():
+            return None
+        found, self._asked = self._asked.result(), None
+        return None if found is None else self._use(found, reader)
+
+    def _use(self, found: Access, reader: Reader) -> Access | None:
+        self._wait_s = FIRST_WAIT_S if found != self._access else min(self._wait_s * 2, LONGEST_WAIT_S)
+        self._not_before = self._clock() + self._wait_s
+        if found.brokers != self._access.brokers or found.username is None or found.password is None:
+            return found
+        self._access = found
+        reader.log_in_with(found.username, found.password)
+        return None

@@ -1,0 +1,117 @@
+"""The thread that polls Kafka: reads while there is room, and between reads commits, pauses, seeks and logs in anew.
+
+Nothing in it waits for Redis, Port or a long batch, so it always polls again within a second or so and the group never
+misses this member (`max.poll.interval.ms` is 5 minutes).
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty
+
+import structlog
+
+from ingest.backlog import Gate
+from ingest.consumer import Reader
+from ingest.credentials import Access
+from ingest.handover import Handover
+from ingest.login import Login
+from ingest.offsets import TrailingOffsets
+from ingest.pipeline import Pipeline, Reread
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 0.2
+"""How long one poll waits for a message; one that comes is returned at once. Also how late SIGTERM is noticed."""
+ROOM_S = 0.05
+"""How long one turn waits for room. Pausing at once would throw away what librdkafka has fetched ahead."""
+STALL_S = 0.5
+"""When nothing was stored for so long although all is full, the partitions are paused and polling goes on."""
+TIDY_S = 0.5
+"""How often commits are made and brokers that were away are looked for."""
+
+
+class Loop:
+    """Polls for one consumer."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        handover: Handover,
+        pipeline: Pipeline,
+        gate: Gate,
+        offsets: TrailingOffsets,
+        login: Login,
+        batch: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._reader = reader
+        self._handover = handover
+        self._pipeline = pipeline
+        self._gate = gate
+        self._offsets = offsets
+        self._login = login
+        self._batch = batch
+        self._clock = clock
+        self._full_since: float | None = None
+        self._tidied_at = 0.0
+
+    def run(self, stop: threading.Event) -> Access | None:
+        """Poll until `stop`. Returns None then; else the access for a new consumer, where this one will not do."""
+        while not stop.is_set():
+            if not self._pipeline.alive:
+                raise RuntimeError("the thread that fills the ledger has ended")
+            self._turn()
+            if self._clock() - self._tidied_at >= TIDY_S:
+                self._tidied_at = self._clock()
+                self._tidy()
+                if (access := self._login.look(self._reader)) is not None:
+                    return access
+        return None
+
+    def _turn(self) -> None:
+        has_room = self._handover.has_room(0 if self._reader.paused else ROOM_S)
+        if has_room:
+            self._full_since = None
+        elif self._full_since is None:
+            self._full_since = self._clock()
+        self._reader.pause(self._gate.closed or self._pipeline.outage.is_on or self._is_stalled())
+        if has_room or self._reader.paused:
+            records = self._reader.read(self._batch, POLL_S)
+            if records:
+                self._handover.put(records)
+
+    def _is_stalled(self) -> bool:
+        return self._full_since is not None and self._clock() - self._full_since > STALL_S
+
+    def _tidy(self) -> None:
+        self._reread()
+        ripe = self._offsets.ripe(self._reader.epochs)
+        if ripe:
+            self._reader.commit(ripe)
+        self._reader.look_for_brokers()
+
+    def _reread(self) -> None:
+        later: list[Reread] = []
+        while True:
+            try:
+                again = self._pipeline.rereads.get_nowait()
+            except Empty:
+                break
+            if self._reader.epochs.get(again.place) == again.epoch and not self._seek(again):
+                later.append(again)
+        for again in later:
+            self._pipeline.rereads.put(again)
+
+    def _seek(self, again: Reread) -> bool:
+        # A ledger that was replaced knows no offset. What we committed it once had for good; what came later is read
+        # again. To bring back more than that is an operator's decision.
+        known = again.next_offset
+        committed = self._offsets.last_committed(again.place)
+        start = known if known is not None else committed if committed is not None else again.began
+        epoch = self._reader.seek(again.place, start)
+        if epoch is None:
+            return False
+        self._pipeline.sought(again.place, epoch, known)
+        log.warning("intake.reading_again", topic=again.place[0], partition=again.place[1], offset=start)
+        return True

@@ -1,0 +1,185 @@
+"""The intake process: starts in the order of the wire contract, reads until it is told to stop, and ends quickly.
+
+Waits for whatever is away (Redis, Port, Kafka) and says so, once. Ends within a second of SIGTERM or SIGINT in every
+phase: what it has in hand is not committed, so nothing needs to be saved.
+"""
+
+import signal
+import threading
+from collections.abc import Collection
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotDone
+from types import FrameType
+from typing import Any
+
+import structlog
+
+from config.ledger import open_ledger
+from config.settings import Settings
+from ingest import credentials
+from ingest.backlog import Gate
+from ingest.consumer import Reader
+from ingest.credentials import Access, in_background
+from ingest.entries import EntryMaker
+from ingest.handover import Handover
+from ingest.intake import Intake
+from ingest.kafka_options import consumer_options
+from ingest.login import Login
+from ingest.loop import Loop
+from ingest.offsets import TrailingOffsets
+from ingest.outage import Outage
+from ingest.pipeline import Pipeline
+from ingest.record import Partition
+from longshore.errors import ConfigError
+from longshore.invocation.kinds import Kind
+from longshore.invocation.mapping import Mapping
+from longshore.invocation.source import Source
+from longshore.port import PortClient
+from longshore.store.seal import Sealer
+from tasks.app import make_app
+from tasks.publish import Publisher
+
+log = structlog.get_logger(__name__)
+
+STORE_GRACE_S = 0.5
+"""How long a batch that is being stored gets at the end; what is not stored stays uncommitted."""
+CLOSE_GRACE_S = 0.4
+"""How long leaving the consumer group may take; a broker that does not answer finds out by itself."""
+LOOK_S = 0.1
+
+REDIS_CONNECTIONS = 4
+
+
+def run(settings: Settings) -> int:
+    """Run the intake in the foreground until SIGTERM or SIGINT; returns the exit code.
+
+    Raises ConfigError for what no restart mends: a mapping file that is none, a streamer that is not supported.
+    """
+    stop = threading.Event()
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    return Service(settings, stop).run()
+
+
+class Service:
+    """The intake, wired together. Works until `stop` is set."""
+
+    def __init__(self, settings: Settings, stop: threading.Event) -> None:
+        if settings.streamer_name != credentials.STREAMER:
+            raise ConfigError("STREAMER_NAME", f"{settings.streamer_name} is not supported yet", "Use KAFKA")
+        self._settings = settings
+        self._stop = stop
+        self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
+        self._port = PortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
+        self._publisher = Publisher(make_app(settings))
+        self._ledger = open_ledger(settings, REDIS_CONNECTIONS)
+        self._epochs: dict[Partition, int] = {}
+        self._offsets = TrailingOffsets(settings.commit_delay_s)
+        self._gate = Gate(settings.backlog_limit, settings.memory_limit_share)
+        self._handover = Handover(settings.kafka_batch_size)
+        self._kafka = Outage("kafka", stop)
+        self._pipeline = Pipeline(
+            handover=self._handover,
+            intake=self._intake(),
+            ledger=self._ledger,
+            publish=self._publisher.publish,
+            offsets=self._offsets,
+            gate=self._gate,
+            epochs=self._epochs,
+        )
+
+    def run(self) -> int:
+        """Start, read, end; returns the exit code: 0 if told to stop, 1 if something broke that a restart may mend."""
+        self._say_what_starts()
+        try:
+            self._read_until_stopped()
+        except Exception as error:
+            log.error("ingest.broken", error=type(error).__name__, exc_info=True)
+            return 1
+        finally:
+            self._stop.set()
+            self._pipeline.stop(STORE_GRACE_S)
+            self._publisher.close()
+            self._mapping.close()
+            log.info("ingest.stopped")
+        return 0
+
+    def _intake(self) -> Intake:
+        settings = self._settings
+        maker = EntryMaker(
+            self._mapping,
+            Sealer(settings.port_client_secret, settings.port_client_secret_previous),
+            {kind: settings.retry_policy(kind) for kind in Kind},
+            fail_unmatched_nodes=settings.unmatched_node_runs == "fail",
+        )
+        # Where both have one name, the runs win: an unsigned event must not pass for a run.
+        sources = {settings.change_log_topic: Source.CHANGE_LOG, settings.runs_topic: Source.RUNS}
+        return Intake(sources, settings.secrets, self._mapping, maker, settings.message_max_bytes)
+
+    def _say_what_starts(self) -> None:
+        settings = self._settings
+        topics = (settings.runs_topic, settings.change_log_topic)
+        reset = settings.kafka_consumer_auto_offset_reset
+        log.info("ingest.starting", topics=" ".join(topics), group=settings.kafka_consumer_group_id, offset_reset=reset)
+        if reset in ("largest", "latest"):
+            log.warning(
+                "ingest.starts_at_the_end",
+                group=settings.kafka_consumer_group_id,
+                means="a group without commits ignores what was published before its first assignment",
+                remedy="set KAFKA_CONSUMER_AUTO_OFFSET_RESET=earliest to read it",
+            )
+        for warning in self._mapping.warnings:
+            log.warning("mapping.suspicious", problem=warning)
+
+    def _read_until_stopped(self) -> None:
+        self._pipeline.start()
+        announced = in_background("announce", lambda: credentials.announce(self._port))
+        while not self._pipeline.ready.wait(LOOK_S):
+            if self._stop.is_set():
+                return
+        access = credentials.from_settings(self._settings)
+        if access is None and self._done(announced):
+            access = self._done(in_background("kafka-credentials", self._ask_port))
+        while access is not None:
+            access = self._read(access)
+
+    def _done(self, future: "Future[Any]") -> Any:
+        """The result of `future`; None if the end comes first. What is still under way ends with the process."""
+        while not self._stop.is_set():
+            try:
+                return future.result(LOOK_S)
+            except NotDone:
+                continue
+        return None
+
+    def _ask_port(self) -> Access | None:
+        return credentials.from_port(self._port, self._stop)
+
+    def _read(self, access: Access) -> Access | None:
+        """Read with one consumer; returns the access for the next one, None at the end."""
+        reader = Reader(
+            lambda on_error, on_commit: consumer_options(self._settings, access, on_error, on_commit),
+            [self._settings.runs_topic, self._settings.change_log_topic],
+            self._epochs,
+            left=self._left,
+            committed=self._offsets.committed,
+            outage=self._kafka,
+        )
+        login = Login(access, None if self._settings.using_local_port_instance else self._ask_port)
+        batch = self._settings.kafka_batch_size
+        try:
+            return Loop(reader, self._handover, self._pipeline, self._gate, self._offsets, login, batch).run(self._stop)
+        finally:
+            try:
+                in_background("leave-group", reader.close).result(CLOSE_GRACE_S)
+            except NotDone:
+                log.warning("kafka.close_took_too_long")
+
+    def _left(self, places: Collection[Partition]) -> None:
+        self._handover.drop(places)
+        for place in places:
+            self._offsets.forget(place)
