@@ -7,11 +7,14 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+# --universal: one lock for all supported Pythons. No index address is written: whoever installs brings their own.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --only-binary :all: --generate-hashes \
+	--no-emit-index-url --no-header
 # More for pytest: make test PYTEST_ARGS='tests/unit -x'
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check lock clean
+.PHONY: help setup run demo test check reference lock clean
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
@@ -32,14 +35,15 @@ check: setup ## Lint, docstrings, strict types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+reference: setup ## Write docs/reference/settings.md anew from the settings
+	@$(BIN)/python scripts/settings_reference.py
+
 lock: ## Pin the dependencies anew from pyproject.toml (needs uv)
-	@for lock in run dev; do \
-		group=; [ $$lock = run ] || group='--group dev --constraint requirements/run.txt'; \
-		uv pip compile pyproject.toml $$group --universal --python-version 3.11 --only-binary :all: --generate-hashes \
-			--no-emit-index-url --no-header --quiet --output-file requirements/$$lock.txt && \
-		sed -i "1i # Made from pyproject.toml by 'make lock'; do not edit. Wheels only, CPython 3.11 to 3.13 on Linux x86-64." \
-			requirements/$$lock.txt || exit 1; \
-	done
+	@$(COMPILE) pyproject.toml --output-file requirements/run.txt
+	@$(COMPILE) pyproject.toml --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	@$(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
+	@sed -i "1i # Made from pyproject.toml by 'make lock'; do not edit. Wheels only, CPython 3.11 to 3.13 on Linux x86-64." \
+		requirements/run.txt requirements/dev.txt requirements/build.txt
 
 clean: ## Remove everything that the other commands made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .cache
