@@ -34,7 +34,6 @@ class Followed:
     status: str = ""
     requests: int | None = None
     port: str | None = None
-    logs: int = 0
 
     @property
     def ended(self) -> bool:
@@ -43,10 +42,12 @@ class Followed:
 
     def differences(self) -> list[str]:
         """What is not as the case expects it; empty when all is well."""
-        expected, found = self.case.expected, []
+        expected = self.case.expected
         if self.state != expected.state:
-            found.append(f"state {self.state}{f' ({self.reason})' if self.reason else ''}, expected {expected.state}")
-        elif expected.reason and self.reason != expected.reason:
+            # The rest follows from it.
+            return [f"{self.state}{f' ({self.reason})' if self.reason else ''}, expected {expected.state}"]
+        found = []
+        if expected.reason and self.reason != expected.reason:
             found.append(f"reason {self.reason}, expected {expected.reason}")
         if self.state in FINAL and self.attempts != expected.attempts:
             found.append(f"{self.attempts} attempts, expected {expected.attempts}")
@@ -78,7 +79,6 @@ class Follower:
             each.requests = self._requests(each, requests)
             run = runs.get(each.case.run_id) if each.case.run_id else None
             each.port = run.state if run else None
-            each.logs = len(run.logs) if run else 0
 
     def counts(self) -> dict[str, int]:
         """How many invocations made each move since the sandbox started, and how many wait (`backlog`)."""

@@ -105,7 +105,7 @@ def _judge(stage: Stage, screen: Screen, followed: Sequence[Followed], took_s: f
 
 
 def _stream(stage: Stage, screen: Screen, stop: threading.Event) -> int:
-    cases = _scenario(stage, "r").stream(random.Random())
+    cases = _scenario(stage, "run").stream(random.Random())
     followed: deque[Followed] = deque(maxlen=SHOWN)
     screen.say("Publishing two invocations a second. Ctrl-C ends everything.")
     publish_at = time.monotonic()

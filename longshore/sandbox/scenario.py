@@ -73,12 +73,10 @@ class Scenario:
 
     def demo(self) -> list[Case]:
         """The fixed list: every kind supported so far, and every way to end."""
-        repeated = self.action("good", done(), "published twice: the first")
         return [
             *self._action_runs(),
             *self._special_action_runs(),
-            repeated,
-            Case("published twice: the copy", repeated.value, Expected("repeated"), repeated.run_id),
+            *self._repeated_runs(),
             *self._node_runs(),
             *self._change_log_events(),
             *self._not_for_us(),
@@ -158,6 +156,10 @@ class Scenario:
                 dead("malformed", 0, None),
             ),
         ]
+
+    def _repeated_runs(self) -> list[Case]:
+        first = self.action("good", done(), "published twice: the first")
+        return [first, Case("published twice: the copy", first.value, Expected("repeated"), first.run_id)]
 
     def _node_runs(self) -> list[Case]:
         forged = self._id("wfnr")

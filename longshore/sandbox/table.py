@@ -25,8 +25,10 @@ COLOURS = {
     REPEATED: "dim",
     NOT_READ: "dim",
 }
-PLAIN_WIDTH = 150
-"""Columns without a terminal: wide enough that no cell is broken into lines."""
+PLAIN_WIDTH = 160
+"""Columns without a terminal: wide enough for every cell."""
+ID_WIDTH = 40
+"""Columns for an id: those of change log events name topic, place and time."""
 PROGRESS_S = 5.0
 """Without a terminal: the longest silence while something is waited for."""
 LIVE_PER_S = 4
@@ -80,7 +82,7 @@ class Screen:
     def _print_changes(self, followed: Sequence[Followed], progress: str) -> None:
         for each in followed:
             line = line_of(each)
-            if self._shown.get(id(each)) != line:
+            if each.state != NOT_READ and self._shown.get(id(each)) != line:
                 self._shown[id(each)] = line
                 self.say(f"{time.monotonic() - self._started:6.1f} s  {line}")
         current = {id(each) for each in followed}
@@ -99,7 +101,8 @@ def table_of(followed: Sequence[Followed], *, checked: bool) -> Table:
     """The table: one row per message, told from the sides of the ledger, the target and Port."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("message", "id", "state", "reason", "attempts", "HTTP", "Port", *(["as expected"] if checked else [])):
-        table.add_column(name, no_wrap=True, justify="right" if name == "attempts" else "left")
+        width = ID_WIDTH if name == "id" else None
+        table.add_column(name, no_wrap=True, max_width=width, justify="right" if name == "attempts" else "left")
     for each in followed:
         cells = [
             escape(each.case.title),
@@ -108,7 +111,7 @@ def table_of(followed: Sequence[Followed], *, checked: bool) -> Table:
             escape(each.reason),
             str(each.attempts) if each.attempts else "",
             each.status,
-            _port(each),
+            each.port or "",
         ]
         table.add_row(*cells, *([_verdict(each)] if checked else []))
     return table
@@ -121,14 +124,10 @@ def line_of(each: Followed) -> str:
         each.reason if each.reason != "delivered" else "",
         f"attempts {each.attempts}" if each.attempts else "",
         f"HTTP {each.status}" if each.status else "",
-        f"Port: {_port(each)}" if each.port else "",
+        f"Port: {each.port}" if each.port else "",
     ]
     told = ", ".join(detail for detail in details if detail)
     return f"{each.state:<8}  {each.case.title}{f' ({name})' if name else ''}{f': {told}' if told else ''}"
-
-
-def _port(each: Followed) -> str:
-    return f"{each.port}, {each.logs} log line{'s' if each.logs != 1 else ''}" if each.port else ""
 
 
 def _verdict(each: Followed) -> str:

@@ -28,15 +28,15 @@ def plain() -> tuple[Screen, io.StringIO]:
 def test_without_a_terminal_each_change_is_one_line() -> None:
     """Nothing is repeated that did not change, and no control codes are written."""
     screen, output = plain()
-    each = followed()
-    screen.show([each], "", checked=True)
+    each = followed(state="claimed")
+    screen.show([each, followed("not read yet")], "", checked=True)
     screen.show([each], "", checked=True)
     each.state, each.attempts, each.status = "done", 1, "200"
     screen.show([each], "", checked=True)
     lines = output.getvalue().splitlines()
 
     assert 2 == len(lines)
-    assert lines[0].endswith("in Kafka  async action run (r_1)")
+    assert lines[0].endswith("claimed   async action run (r_1)")
     assert lines[1].endswith("done      async action run (r_1): attempts 1, HTTP 200")
     assert "\x1b" not in output.getvalue()
 
@@ -58,7 +58,7 @@ def test_the_final_table_marks_what_is_not_as_expected() -> None:
 def test_titles_are_shown_as_they_are() -> None:
     """Brackets are no markup."""
     screen, output = plain()
-    screen.show([followed("[red]run[/red]")], "", checked=False)
+    screen.show([followed("[red]run[/red]", state="waiting")], "", checked=False)
 
     assert "[red]run[/red]" in output.getvalue()
 
