@@ -129,7 +129,7 @@ class Attempts:
             target=begun.target,
             lane=begun.lane,
             attempt=begun.attempt,
-            of=begun.max_attempts,
+            of=self._policy(begun).max_attempts,
             generation=begun.generation,
             outcome=outcome.reason,
             status=outcome.status,

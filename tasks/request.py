@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from longshore.delivery.target import BadUrl, lane_of, target_of
+from longshore.delivery.errors import BadUrl
+from longshore.delivery.target import lane_of, target_of
 from longshore.errors import LongshoreError
 from longshore.invocation import json_text
 from longshore.invocation.decrypt import decrypt

@@ -81,7 +81,7 @@ class Ledger:
             for topic, partition in partitions:
                 value = self.redis.hget(self.keys.partition(topic, partition), "next")
                 if value is not None:
-                    known[topic, partition] = int(value)  # type: ignore[arg-type]
+                    known[topic, partition] = int(value)
         return known
 
     def memory_share(self) -> float:
@@ -175,5 +175,5 @@ class Ledger:
     def clock_ms(self) -> int:
         """Redis's wall clock, which claims' start times are told in."""
         with reaching_store():
-            seconds, micros = self.redis.time()  # type: ignore[misc]
+            seconds, micros = self.redis.time()
         return int(seconds) * 1000 + int(micros) // 1000

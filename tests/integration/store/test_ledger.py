@@ -49,7 +49,7 @@ def test_a_delivered_invocation_leaves_nothing_but_its_expiring_record(ledger: L
     assert ("done", ()) == ledger.finish("r_1", claim.token, DONE)
     assert "done" == state(ledger, "r_1")
     assert not client.exists(ledger.keys.payload("r_1"))
-    assert 0 < client.ttl(ledger.keys.invocation("r_1")) <= 86_400  # type: ignore[operator]
+    assert 0 < client.ttl(ledger.keys.invocation("r_1")) <= 86_400
     for empty in (ledger.keys.leased, ledger.keys.target_busy, ledger.keys.lane_busy, ledger.keys.targets):
         assert not client.exists(empty), empty
 
@@ -280,7 +280,7 @@ def test_an_outage_does_not_lapse_everything(ledger: Ledger, client: "redis.Redi
     """The lease clock moves at most two seconds a call, and never backwards."""
     store(ledger, entry("r_1"))
     claim_one(ledger)
-    now_s, _ = client.time()  # type: ignore[misc]
+    now_s, _ = client.time()
     client.hset(ledger.keys.clock, "last", (now_s - 3600) * 1000)
     assert ((), ()) == ledger.pump()
     client.hset(ledger.keys.clock, "last", (now_s + 3600) * 1000)

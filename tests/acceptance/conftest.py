@@ -1,0 +1,109 @@
+"""One worker as a real process, with a ledger that the test fills itself: no Kafka in the way."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.ledger import open_ledger
+from config.settings import Settings, load
+from longshore.delivery.target import lane_of, target_of
+from longshore.invocation.kinds import Kind
+from longshore.invocation.mapping import Mapping
+from longshore.port import reports
+from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.targets import Targets
+from longshore.store.entry import Entry, Span
+from longshore.store.seal import Sealer
+from tasks.app import make_app
+from tasks.publish import Publisher
+from tests.support.programs import SETTINGS, Program, eventually
+
+
+class Bench:
+    """Redis, a fake Port, sample targets, and a ledger to put invocations into."""
+
+    def __init__(self, redis: EmbeddedRedis, port: FakePort, targets: Targets, folder: Path) -> None:
+        self.redis, self.port, self.targets, self.folder = redis, port, targets, folder
+        self.environ = SETTINGS | {
+            "REDIS_URL": redis.url,
+            "PORT_API_BASE_URL": port.url,
+            "USING_LOCAL_PORT_INSTANCE": "true",
+            "KAFKA_CONSUMER_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+            "WEBHOOK_INVOKER_TIMEOUT": "2",
+            "RETRY_BASE_S": "0.05",
+            "RETRY_MAX_ATTEMPTS": "4",
+            "REPORT_DELAY_S": "0.2",
+            "WORKER_SLOTS": "20",
+        }
+        self.programs: list[Program] = []
+        self.offset = 0
+        mapping = Mapping.load(None, {})
+        self.digest = mapping.digest
+        mapping.close()
+
+    @property
+    def settings(self) -> Settings:
+        return load(self.environ)
+
+    def worker(self, **environ: str) -> Program:
+        """A worker that has offered its slots."""
+        self.environ |= environ
+        program = Program("worker", folder=self.folder, **self.environ)
+        self.programs.append(program)
+        program.says("worker.ready")
+        return program
+
+    def accept(self, id: str, sample: str, synchronized: bool = False, **more: Any) -> None:
+        """Puts a run for the sample target `sample` into the ledger."""
+        url = self.targets.url(sample)
+        method = {"type": "WEBHOOK", "agent": True, "synchronized": synchronized, "method": "POST", "url": url}
+        message = {"context": {"runId": id}, "payload": {"action": {"invocationMethod": method}}}
+        sealer = Sealer(self.settings.port_client_secret)
+        kind = more.pop("kind", Kind.ACTION_RUN)
+        own = {
+            "target": target_of(url),
+            "lane": lane_of(target_of(url), "deploy"),
+            "mapping": f"{self.digest}/1",
+            "payload": sealer.seal(json.dumps(message).encode()),
+            "unknown": "park",
+            "reports": tuple(one.type.encode() + sealer.seal(reports.encode(one)) for one in reports.received(kind)),
+        }
+        entry = Entry(
+            id=id,
+            kind=kind,
+            run=id,
+            synchronized=synchronized,
+            origin=f"org.runs/0/{self.offset}",
+            published_ms=round(time.time() * 1000),
+            **{**own, **more},
+        )
+        ledger = open_ledger(self.settings)
+        accepted = ledger.accept([Span("org.runs", 0, self.offset, self.offset + 1)], [entry])
+        Publisher(make_app(self.settings)).publish(accepted.claims)
+        self.offset += 1
+
+    def record(self, id: str) -> dict[str, str]:
+        """The record of `id`."""
+        ledger = open_ledger(self.settings)
+        found: Any = ledger.redis.hgetall(ledger.keys.invocation(id))
+        return {name.decode(): value.decode() for name, value in found.items()}
+
+    def ends(self, id: str, state: str, reason: str) -> None:
+        """Waits for the end of `id`, which must be this one."""
+        eventually(lambda: self.record(id).get("state") in ("done", "dead", "unknown"), f"an end of {id}")
+        record = self.record(id)
+        assert (state, reason) == (record["state"], record["reason"])
+
+
+@pytest.fixture
+def bench(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Bench]:
+    with FakePort() as port, Targets() as targets:
+        bench = Bench(redis_server, port, targets, tmp_path)
+        yield bench
+        for program in bench.programs:
+            program.close()
