@@ -1,0 +1,249 @@
+"""The jq child process: what is hostile in it harms only itself."""
+
+import gc
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from longshore.invocation.mapping.jq import Job, JqEngine, JqLimits, JqUnavailable
+from longshore.invocation.mapping.jq_process import Answer, Status
+
+ROOT = Path(__file__).parents[3]
+
+HOSTILE = [
+    "def f: f; f",
+    "[range(1e9)]",
+    "last(range(1e12))",
+    '"a"*1e9',
+    "def f: [f]; f",
+    "[1]|.[1e8]=1",
+    "[limit(1e8; repeat(1))]",
+    '[range(1e6)|"\\(.)"*1000]',
+]
+
+
+def children() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "jq_child.py" in " ".join(child.cmdline())]
+
+
+def test_a_batch_is_answered_in_order(engine: JqEngine) -> None:
+    """Each answer belongs to the job at its place, whatever the sizes."""
+    double, echo = engine.program(".n * 2 | tojson"), engine.program("tojson")
+    jobs = [Job(double if n % 2 else echo, json.dumps({"n": n, "pad": "x" * (n * 37 % 5000)})) for n in range(600)]
+
+    answers = engine.evaluate(jobs)
+
+    for n, answer in enumerate(answers):
+        assert Status.VALUE is answer.status
+        assert answer.text == str(2 * n) if n % 2 else json.loads(answer.text)["n"] == n
+
+
+def test_answers_larger_than_a_pipe_do_not_deadlock(engine: JqEngine) -> None:
+    """Reading goes on while writing: 8 MB each way through pipes of 64 KB."""
+    echo = engine.program("tojson")
+    text = json.dumps("é" * 1_000_000, ensure_ascii=False)
+
+    assert [Answer(Status.VALUE, text)] * 4 == engine.evaluate([Job(echo, text)] * 4)
+
+
+@pytest.mark.parametrize("expression", HOSTILE)
+def test_a_hostile_expression_is_cut_off_and_spoils_nothing_else(engine: JqEngine, expression: str) -> None:
+    """Between 40 innocent jobs, only the hostile one is killed."""
+    good, bad = engine.program(".n | tojson"), engine.program(f"{expression} | tojson")
+    jobs = [Job(bad if n == 20 else good, f'{{"n":{n}}}') for n in range(40)]
+
+    answers = engine.evaluate(jobs)
+
+    assert Status.KILLED is answers[20].status
+    assert [Answer(Status.VALUE, str(n)) for n in range(40) if n != 20] == answers[:20] + answers[21:]
+
+
+@pytest.mark.parametrize("expression", ["input", "debug", "stderr", "halt", "halt_error", "input_filename", "[inputs]"])
+def test_what_crashed_the_original_does_not_even_harm_the_child(engine: JqEngine, expression: str) -> None:
+    """They are errors, pass through or end the one program."""
+    odd, good = engine.program(f"{expression} | tojson"), engine.program("tojson")
+    engine.evaluate([Job(good, "1")])
+    before = children()
+
+    answers = engine.evaluate([Job(odd, "1"), Job(good, "2")])
+
+    assert Status.KILLED is not answers[0].status
+    assert Answer(Status.VALUE, "2") == answers[1]
+    assert before == children()
+
+
+def test_several_hostile_jobs_in_one_batch(engine: JqEngine) -> None:
+    """Each is found and cut off; the jobs between them are answered."""
+    good, bad = engine.program("tojson"), engine.program("def f: f; f | tojson")
+
+    answers = engine.evaluate([Job(bad, "0"), Job(good, "1"), Job(bad, "2"), Job(good, "3")])
+
+    assert ["killed", "value", "killed", "value"] == [answer.status for answer in answers]
+
+
+def test_a_result_that_is_too_large_is_refused() -> None:
+    """The parent's memory is bounded too."""
+    engine = JqEngine({}, JqLimits(output_bytes=1000))
+    try:
+        wide, good = engine.program('"a"*2000'), engine.program("tojson")
+        assert ["killed", "value"] == [answer.status for answer in engine.evaluate([Job(wide, "1"), Job(good, "1")])]
+    finally:
+        engine.close()
+
+
+def test_a_child_killed_from_outside_is_no_verdict(engine: JqEngine) -> None:
+    """An idle child that the kernel killed is replaced, and nobody notices."""
+    echo = engine.program("tojson")
+    engine.evaluate([Job(echo, "1")])
+    (child,) = children()
+    child.kill()
+    child.wait()
+
+    assert [Answer(Status.VALUE, "2")] == engine.evaluate([Job(echo, "2")])
+
+
+def test_a_child_killed_while_it_works_is_no_verdict(engine: JqEngine) -> None:
+    """Killed twice under load, every job is still answered: it was not the job's fault."""
+    count = engine.program("[range(.)] | length | tojson")
+    stop = threading.Event()
+
+    def kill_now_and_then() -> None:
+        for _ in range(2):
+            for child in children():
+                child.send_signal(signal.SIGKILL)
+            if stop.wait(0.05):
+                return
+
+    killer = threading.Thread(target=kill_now_and_then)
+    killer.start()
+    try:
+        answers = engine.evaluate([Job(count, "2000")] * 500)
+    finally:
+        stop.set()
+        killer.join()
+    assert [Answer(Status.VALUE, "2000")] * 500 == answers
+
+
+def test_many_threads_share_one_engine(engine: JqEngine) -> None:
+    """Every thread gets its own answers, also while another's expression is being cut off."""
+    echo, bad = engine.program("tojson"), engine.program("def f: f; f")
+    wrong: list[int] = []
+
+    def ask(thread: int) -> None:
+        for n in range(20):
+            expected = str(thread * 1000 + n)
+            if thread == 7 and n == 5:
+                engine.evaluate([Job(bad, "1")])
+            if [Answer(Status.VALUE, expected)] != engine.evaluate([Job(echo, expected)]):
+                wrong.append(thread)
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [] == wrong
+
+
+def test_expressions_see_the_given_environment_alone(engine: JqEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`env` and `$ENV` hold what was given; the parent's own variables are not there."""
+    monkeypatch.setenv("PARENT_SECRET", "s3cret")
+    jobs = [Job(engine.program(f"{env} | [.TOKEN, .PARENT_SECRET] | tojson"), "1") for env in ("env", "$ENV")]
+
+    assert [Answer(Status.VALUE, '["t0k",null]')] * 2 == engine.evaluate(jobs)
+
+
+def test_odd_variables_do_not_stop_the_start() -> None:
+    """Names and values that no process can be given are left out; Python's own variables change nothing."""
+    env = {"": "x", "A=B": "x", "N": "a\0b", "PYTHONHOME": "/nowhere", "PYTHONPATH": "/nowhere", "ok!": "y"}
+    engine = JqEngine(env)
+    try:
+        assert [Answer(Status.VALUE, '"y"')] == engine.evaluate([Job(engine.program('env["ok!"] | tojson'), "1")])
+    finally:
+        engine.close()
+
+
+def test_syntax_errors_are_told_in_one_line_without_the_program(engine: JqEngine) -> None:
+    """The place in the expression, but not the expression, which may hold a secret."""
+    problems = engine.check([".a", ']"s3cret"', "nosuch(1)"])
+
+    assert None is problems[0]
+    assert "line 1, column 1" in str(problems[1])
+    assert "s3cret" not in str(problems[1])
+    assert "nosuch/1 is not defined at <top-level>, line 1, column 1" == problems[2]
+
+
+@pytest.mark.parametrize("size", [2_000_000, 5_000_000])
+def test_large_messages_are_within_the_limits(engine: JqEngine, size: int) -> None:
+    """The limits grow with the input: 5 MB of numbers need more time and memory than 2 KB."""
+    text = "[" + ",".join(["12345.678"] * (size // 10)) + "]"
+
+    (answer,) = engine.evaluate([Job(engine.program("tojson"), text)])
+
+    assert (Status.VALUE, len(text)) == (answer.status, len(answer.text))
+
+
+def test_lone_surrogates_are_replaced_and_pairs_are_kept(engine: JqEngine) -> None:
+    """Jq 1.8 refuses a whole message for one of them."""
+    text = r'"\ud800 \udfff\ud83d \ud83d\ude80 \\ud800 \\\ud800 \uD83D\uDE80 \uDC00"'
+
+    (answer,) = engine.evaluate([Job(engine.program("tojson"), text)])
+
+    assert "� �� 🚀 \\ud800 \\� 🚀 �" == json.loads(answer.text)
+
+
+def test_closing_ends_the_child() -> None:
+    """No process is left, and a closed engine says so."""
+    engine = JqEngine({})
+    echo = engine.program("tojson")
+    engine.evaluate([Job(echo, "1")])
+
+    engine.close()
+
+    assert [] == children()
+    with pytest.raises(JqUnavailable, match="closed"):
+        engine.evaluate([Job(echo, "1")])
+
+
+def test_a_forgotten_engine_ends_its_child() -> None:
+    """Nothing is left behind by whoever does not close."""
+    engine = JqEngine({})
+    engine.evaluate([Job(engine.program("tojson"), "1")])
+
+    del engine
+    gc.collect()
+
+    assert [] == children()
+
+
+PARENT = """
+import sys, time
+from longshore.invocation.mapping.jq import Job, JqEngine
+engine = JqEngine({})
+engine.evaluate([Job(engine.program("tojson"), "1")])
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_the_child_ends_with_its_parent() -> None:
+    """A parent that is killed leaves no child: its end of the pipe closes."""
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert parent.stdout is not None
+    assert "ready\n" == parent.stdout.readline()
+    (child,) = psutil.Process(parent.pid).children()
+
+    parent.kill()
+    parent.communicate()
+
+    try:
+        child.wait(timeout=30)
+    except psutil.TimeoutExpired:
+        # Nobody may have collected the dead child of a dead parent.
+        assert psutil.STATUS_ZOMBIE == child.status()
