@@ -4,6 +4,7 @@ Nothing that was meant for us vanishes: what can never be delivered is kept as a
 is told where it may be.
 """
 
+from collections.abc import Mapping as Table
 from dataclasses import dataclass
 
 import structlog
@@ -46,7 +47,7 @@ class EntryMaker:
     """Makes entries."""
 
     def __init__(
-        self, mapping: Mapping, sealer: Sealer, policies: dict[Kind, RetryPolicy], *, fail_unmatched_nodes: bool
+        self, mapping: Mapping, sealer: Sealer, policies: Table[Kind, RetryPolicy], *, fail_unmatched_nodes: bool
     ) -> None:
         self._mapping = mapping
         self._sealer = sealer
