@@ -34,7 +34,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One message: its title for the table, its Kafka value, and how it should end."""
+    """One message: its title (short: some terminals are narrow), its Kafka value, and how it should end."""
 
     title: str
     value: bytes | None = field(repr=False)
@@ -110,20 +110,20 @@ class Scenario:
         """An action run for one of the targets."""
         run_id = self._id("r")
         message = action_run(run_id, self.urls[target], synchronized=synchronized, action=f"call_{target}")
-        named = title or f"{'sync' if synchronized else 'async'} action run → {target}"
+        named = title or f"{'sync ' if synchronized else ''}run → {target}"
         return Case(named, as_text(message, self.secret), expected, run_id)
 
     def node(self, target: str, expected: Expected, *, synchronized: bool = True) -> Case:
         """A workflow node run for one of the targets."""
         run_id = self._id("wfnr")
         message = node_run(run_id, self.urls[target], synchronized=synchronized)
-        title = f"{'sync' if synchronized else 'async'} node run → {target}"
+        title = f"{'sync ' if synchronized else ''}node run → {target}"
         return Case(title, as_text(message, self.secret), expected, run_id)
 
     def change(self, target: str, expected: Expected) -> Case:
         """A change log event for one of the targets."""
         message = change_log_event(self.urls[target], self._id("entity"))
-        return Case(f"change log event → {target}", text_of(message), expected, change_log=True)
+        return Case(f"change → {target}", text_of(message), expected, change_log=True)
 
     def _action_runs(self) -> list[Case]:
         return [
@@ -147,19 +147,19 @@ class Scenario:
         properties = {"city": "Zürich 🚀", "quote": '"\\\n\x01', "share": 0.5, "big": 2**63}
         message = action_run(strange, self.urls["good"], synchronized=True, method="PUT", properties=properties)
         return [
-            Case("PUT with texts in many scripts", as_text(message, self.secret), done(port=SUCCESS), strange),
+            Case("PUT in many scripts", as_text(message, self.secret), done(port=SUCCESS), strange),
             self._gitlab(),
             self._bad_signature(),
             Case(
-                "a run id that is no text",
+                "run id is no text",
                 as_text(action_run(17, self.urls["good"]), self.secret),
                 dead("malformed", 0, None),
             ),
         ]
 
     def _repeated_runs(self) -> list[Case]:
-        first = self.action("good", done(), "published twice: the first")
-        return [first, Case("published twice: the copy", first.value, Expected("repeated"), first.run_id)]
+        first = self.action("good", done(), "twice: the first")
+        return [first, Case("twice: the copy", first.value, Expected("repeated"), first.run_id)]
 
     def _node_runs(self) -> list[Case]:
         forged = self._id("wfnr")
@@ -168,7 +168,7 @@ class Scenario:
             self.node("good", done(), synchronized=False),
             self.node("not_found", dead("http_404", 1)),
             Case(
-                "node run with a bad signature",
+                "forged node run",
                 text_of(signed(node_run(forged, self.urls["good"]), "not the secret")),
                 dead("bad_signature", 0),
                 forged,
@@ -192,18 +192,16 @@ class Scenario:
     def _gitlab(self) -> Case:
         run_id = self._id("r")
         value = as_text(gitlab_run(run_id, GITLAB_GROUP, GITLAB_PROJECT), self.secret)
-        return Case("GitLab pipeline → good", value, done(), run_id)
+        return Case("GitLab → good", value, done(), run_id)
 
     def _bad_signature(self) -> Case:
         run_id = self._id("r")
         value = text_of(signed(action_run(run_id, self.urls["good"]), "not the secret"))
-        return Case("action run with a bad signature", value, dead("bad_signature", 0, None), run_id)
+        return Case("forged run", value, dead("bad_signature", 0, None), run_id)
 
     def _not_for_agent(self) -> Case:
         run_id = self._id("r")
-        return Case(
-            "a run of another backend", as_text(action_run(run_id, "", agent=False), self.secret), SKIPPED, run_id
-        )
+        return Case("run for others", as_text(action_run(run_id, "", agent=False), self.secret), SKIPPED, run_id)
 
     def _id(self, kind: str) -> str:
         return f"{kind}_{self.prefix}{next(self._numbers):04}"

@@ -27,8 +27,12 @@ COLOURS = {
 }
 PLAIN_WIDTH = 160
 """Columns without a terminal: wide enough for every cell."""
-ID_WIDTH = 40
-"""Columns for an id: those of change log events name topic, place and time."""
+ID_WIDTHS = (13, 40)
+"""Columns for an id: the least shows those of runs, the most also those of change log events."""
+FIXED_WIDTH = 51
+"""Columns that all but message and id take, with the gaps between them."""
+STATE_WIDTH = 20
+"""For "unknown read_timeout" and the like."""
 PROGRESS_S = 5.0
 """Without a terminal: the longest silence while something is waited for."""
 LIVE_PER_S = 4
@@ -60,7 +64,7 @@ class Screen:
             self._live = Live(console=self.console, refresh_per_second=LIVE_PER_S, vertical_overflow="crop")
             self._live.start()
         rows = most_telling(followed, max(5, self.console.height - AROUND_TABLE))
-        self._live.update(Group(table_of(rows, checked=checked), Text(progress)))
+        self._live.update(Group(table_of(rows, self.console.width, checked=checked), Text(progress)))
 
     def close(self, followed: Sequence[Followed] = (), *, checked: bool = False) -> None:
         """End the changing part; then the whole table once more, if given."""
@@ -69,7 +73,7 @@ class Screen:
             self._live.stop()
             self._live = None
         if followed:
-            self.console.print(table_of(followed, checked=checked))
+            self.console.print(table_of(followed, self.console.width, checked=checked))
 
     def __enter__(self) -> Screen:
         return self
@@ -97,20 +101,24 @@ def most_telling(followed: Sequence[Followed], most: int) -> list[Followed]:
     return [followed[index] for index in sorted(chosen)]
 
 
-def table_of(followed: Sequence[Followed], *, checked: bool) -> Table:
-    """The table: one row per message, told from the sides of the ledger, the target and Port."""
+def table_of(followed: Sequence[Followed], width: int, *, checked: bool) -> Table:
+    """The table, `width` columns wide: one row per message, told from the sides of the ledger, the target and Port."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("message", "id", "state", "reason", "attempts", "HTTP", "Port", *(["as expected"] if checked else [])):
-        width = ID_WIDTH if name == "id" else None
-        table.add_column(name, no_wrap=True, max_width=width, justify="right" if name == "attempts" else "left")
+    longest = max((len(each.case.title) for each in followed), default=0)
+    id_width = max(ID_WIDTHS[0], min(ID_WIDTHS[1], width - FIXED_WIDTH - longest))
+    table.add_column("message", no_wrap=True, max_width=max(10, width - FIXED_WIDTH - id_width))
+    table.add_column("id", no_wrap=True, max_width=id_width)
+    table.add_column("state", no_wrap=True, min_width=STATE_WIDTH)
+    table.add_column("attempts", no_wrap=True, justify="right")
+    table.add_column("Port", no_wrap=True, min_width=len("IN_PROGRESS"))
+    if checked:
+        table.add_column("ok?", no_wrap=True)
     for each in followed:
         cells = [
             escape(each.case.title),
             escape(each.case.run_id or each.id or "-"),
-            f"[{COLOURS.get(each.state, 'default')}]{each.state}[/]",
-            escape(each.reason),
+            f"[{COLOURS.get(each.state, 'default')}]{each.state}[/] {escape(each.reason) if _telling(each) else ''}",
             str(each.attempts) if each.attempts else "",
-            each.status,
             each.port or "",
         ]
         table.add_row(*cells, *([_verdict(each)] if checked else []))
@@ -121,13 +129,18 @@ def line_of(each: Followed) -> str:
     """One message's present state as a line."""
     name = each.case.run_id or each.id
     details = [
-        each.reason if each.reason != "delivered" else "",
+        each.reason if _telling(each) else "",
         f"attempts {each.attempts}" if each.attempts else "",
         f"HTTP {each.status}" if each.status else "",
         f"Port: {each.port}" if each.port else "",
     ]
     told = ", ".join(detail for detail in details if detail)
     return f"{each.state:<8}  {each.case.title}{f' ({name})' if name else ''}{f': {told}' if told else ''}"
+
+
+def _telling(each: Followed) -> bool:
+    # "done delivered" says the same twice.
+    return each.reason not in ("", "delivered")
 
 
 def _verdict(each: Followed) -> str:
