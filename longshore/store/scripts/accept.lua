@@ -39,7 +39,7 @@ for _, span in ipairs(spans) do
   end
 end
 
-local results, at = {}, 5
+local results, tally, at = {}, {}, 5
 for _ = 1, tonumber(ARGV[4]) do
   local id, target, lane, origin = ARGV[at], ARGV[at + 3], ARGV[at + 4], ARGV[at + 6]
   local dead, reports = ARGV[at + 12], tonumber(ARGV[at + 13])
@@ -55,10 +55,7 @@ for _ = 1, tonumber(ARGV[4]) do
       'mapping', ARGV[at + 8], 'unknown', ARGV[at + 10], 'max_attempts', ARGV[at + 11], 'generation', 1, 'attempts', 0)
     call('SET', P .. 'pay:' .. id, ARGV[at + 9])
     if dead ~= '' then
-      move(id, 'held', 'dead')
-      call('HSET', record, 'reason', dead, 'ended', whole(now))
-      call('ZADD', P .. 'dead', whole(now), id)
-      call('HINCRBY', P .. 'counts', 'dead:' .. dead, 1)
+      conclude(id, 'held', 'dead', dead)
     else
       move(id, 'held', 'waiting')
       queue(id, lane, target, now)
@@ -69,11 +66,17 @@ for _ = 1, tonumber(ARGV[4]) do
       report(id, items, dead ~= '' and now or now + limits.report_delay)
     end
   end
-  call('HINCRBY', P .. 'counts', result, 1)
-  count(partition, result, 1)
-  if read[partition] then read[partition] = read[partition] - 1 end
+  tally[partition] = tally[partition] or {}
+  tally[partition][result] = (tally[partition][result] or 0) + 1
   results[#results + 1] = result
   at = at + 14 + reports
+end
+for partition, counts in pairs(tally) do
+  for result, n in pairs(counts) do
+    call('HINCRBY', P .. 'counts', result, n)
+    count(partition, result, n)
+    if read[partition] then read[partition] = read[partition] - n end
+  end
 end
 for partition, gap in pairs(read) do
   if gap > 0 then count(partition, 'gaps', gap) end

@@ -12,11 +12,10 @@
 local id = ARGV[2]
 local record = P .. 'inv:' .. id
 local r = call('HMGET', record, 'state', 'token', 'kind', 'run', 'synchronized', 'target', 'lane', 'generation',
-  'published', 'accepted', 'origin', 'mapping', 'unknown', 'max_attempts')
+  'published', 'accepted', 'origin', 'mapping', 'unknown', 'max_attempts', 'attempts')
 if r[1] ~= 'claimed' or r[2] ~= ARGV[3] then return {} end
-move(id, 'claimed', 'begun')
-local attempt = call('HINCRBY', record, 'attempts', 1)
-call('HSET', record, 'begun_token', r[2], 'begun', whole(now))
+local attempt = (tonumber(r[15]) or 0) + 1
+move(id, 'claimed', 'begun', 'attempts', whole(attempt), 'begun_token', r[2], 'begun', whole(now))
 call('ZADD', P .. 'leased', 'XX', whole(lease_now + limits.lease), id)
 return {call('GET', P .. 'pay:' .. id) or '', r[3], r[4], r[5], r[6], r[7], attempt, r[8], r[9], r[10], r[11], r[12],
   r[13], r[14]}

@@ -31,10 +31,10 @@ end
 local function lease(id, lane, target, start, claims)
   local record = P .. 'inv:' .. id
   call('ZREM', P .. 'wait:' .. lane, id)
-  local r = call('HMGET', record, 'state', 'attempts', 'generation', 'run')
+  local r = call('HMGET', record, 'state', 'attempts', 'generation', 'token')
   if r[1] ~= 'waiting' then return false end
-  move(id, 'waiting', 'claimed')
-  local token = call('HINCRBY', record, 'token', 1)
+  local token = (tonumber(r[4]) or 0) + 1
+  move(id, 'waiting', 'claimed', 'token', whole(token))
   call('ZADD', P .. 'leased', whole(lease_now + limits.lease + start - now), id)
   call('HINCRBY', P .. 'busy:target', target, 1)
   call('HINCRBY', P .. 'busy:lane', lane, 1)

@@ -16,8 +16,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- Scores below this are turns, above it times in ms: a visit that is due beats one that lies ahead.
 local TURNS = 1e12
 
--- The longest step of the lease clock (ms): ten pump intervals.
-local LONGEST_TICK = 2000
+-- The longest step of the lease clock (ms), ten pump intervals; and the shortest that is worth a write.
+local LONGEST_TICK, SHORTEST_TICK = 2000, 100
 
 local function whole(number)
   return string.format('%d', number)
@@ -27,7 +27,7 @@ local function tick()
   local c = call('HMGET', P .. 'clock', 'last', 'lease')
   local last, lease = tonumber(c[1]) or now, tonumber(c[2]) or 0
   local step = math.max(0, math.min(now - last, LONGEST_TICK))
-  if step > 0 or now < last or not c[1] then
+  if step >= SHORTEST_TICK or now < last or not c[1] then
     call('HSET', P .. 'clock', 'last', whole(now), 'lease', whole(lease + step))
   end
   return lease + step
@@ -39,13 +39,12 @@ local function turn()
   return call('INCR', P .. 'turn')
 end
 
--- The one way to change a state. `from` is what the caller read in this same script.
-local function move(id, from, to)
+-- The one way to change a state. `from` is what the caller read in this same script; other fields to set may follow.
+local function move(id, from, to, ...)
   if not MOVES[from .. '>' .. to] then
     error('the move ' .. from .. ' > ' .. to .. ' does not exist')
   end
-  call('HSET', P .. 'inv:' .. id, 'state', to)
-  call('HINCRBY', P .. 'counts', to, 1)
+  call('HSET', P .. 'inv:' .. id, 'state', to, ...)
   if from == 'waiting' then call('HINCRBY', P .. 'counts', 'backlog', -1) end
   if to == 'waiting' then call('HINCRBY', P .. 'counts', 'backlog', 1) end
 end
@@ -96,9 +95,9 @@ end
 
 -- Ends a delivery in a final state. The caller has taken it out of its lane or lease.
 local function conclude(id, from, to, reason)
-  move(id, from, to)
+  move(id, from, to, 'reason', reason, 'ended', whole(now))
+  call('HINCRBY', P .. 'counts', to, 1)
   local record = P .. 'inv:' .. id
-  call('HSET', record, 'reason', reason, 'ended', whole(now))
   if from == 'unknown' then call('ZREM', P .. 'unknown', id) end
   if to == 'done' then
     call('DEL', P .. 'pay:' .. id)

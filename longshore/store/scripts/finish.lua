@@ -35,16 +35,16 @@ local function apply()
   elseif not (state == 'unknown' and result ~= 'unknown') then
     return state
   end
-  call('HSET', record, 'status', ARGV[8])
   call('RPUSH', P .. 'att:' .. id, ARGV[9])
-  call('LTRIM', P .. 'att:' .. id, -limits.history, -1)
+  if tonumber(r[5]) > limits.history then call('LTRIM', P .. 'att:' .. id, -limits.history, -1) end
   if result == 'waiting' then
     if state == 'unknown' then call('ZREM', P .. 'unknown', id) end
-    move(id, state, 'waiting')
-    call('HSET', record, 'reason', ARGV[7])
+    move(id, state, 'waiting', 'reason', ARGV[7], 'status', ARGV[8])
+    call('HINCRBY', P .. 'counts', 'retried', 1)
     queue(id, lane, target, now + tonumber(ARGV[6]))
   else
     conclude(id, state, result, ARGV[7])
+    call('HSET', record, 'status', ARGV[8])
   end
   local items = {}
   for n = 10, #ARGV do items[#items + 1] = ARGV[n] end
