@@ -87,6 +87,11 @@ class Sender:
             attempt.begin_hop()
             try:
                 raw = self._session.open(request, self._timeout_s)
+                if attempt.expired:
+                    # The standard library takes the end of a cut connection for the end of the headers.
+                    raw.close()
+                    raw.release_conn()
+                    raise TimeoutError("cut within the headers")
             except Exception as error:
                 return _after_redirects(self._unanswered(error, request, attempt), hop, rewritten)
             body, truncated = read_body(raw, self._cap)

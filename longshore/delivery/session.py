@@ -127,12 +127,16 @@ class Session:
     def redirected(self, request: PreparedRequest, raw: BaseHTTPResponse) -> PreparedRequest | None:
         """The request that `raw`, the answer to `request`, redirects to; None when it is no redirect.
 
-        The body of `raw` must have been read. Raises `requests`' errors, or ValueError, for a place that is none.
+        The body of `raw` must have been read. Raises BadUrl, `requests`' errors or ValueError for a
+        place that is none.
         """
         if "location" not in raw.headers or raw.status not in (301, 302, 303, 307, 308):
             return None
         response = self._adapter.build_response(request, raw)
-        return self._requests.follow(request, response)
+        following = self._requests.follow(request, response)
+        if following is not None:
+            origin_of(following.url or "")
+        return following
 
     def close(self) -> None:
         """Close what is idle; attempts under way end by themselves."""

@@ -15,6 +15,8 @@ from urllib3.util import parse_url
 
 from longshore.delivery.errors import BadUrl
 
+__all__ = ["DEFAULT_PORTS", "BadUrl", "lane_of", "origin_of", "prepared_url", "target_of"]
+
 DEFAULT_PORTS = {"http": 80, "https": 443}
 """The schemes that can be called, and the port each means when the URL names none."""
 

@@ -1,0 +1,174 @@
+"""Proxies as `requests` understands the environment; what they do wrong is never the target's doing."""
+
+import socket
+import threading
+
+import pytest
+
+from longshore.delivery import Fault, Sender, Verdict
+from tests.support.certificates import Authority
+from tests.support.hostile import OK, HostileTarget, Script, Talk, answering, closed_port
+from tests.support.posting import Post, make_sender
+
+
+def tunnel(talk: Talk) -> None:
+    """A proxy that connects whom it is asked to, whatever the name, to the same port on loopback."""
+    asked = talk.receive()
+    if asked is None:
+        return
+    port = int(asked.line.split()[1].rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as other:
+        talk.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        back = threading.Thread(target=_pour, args=(other, talk.sock))
+        back.start()
+        _pour(talk.sock, other)
+        back.join()
+
+
+def _pour(source: socket.socket, drain: socket.socket) -> None:
+    try:
+        while chunk := source.recv(65_536):
+            drain.sendall(chunk)
+        drain.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # the other side went first
+
+
+def test_a_plain_request_goes_to_the_proxy_with_its_whole_url(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And `%2F` survives there too."""
+    with HostileTarget(answering(OK)) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url(""))
+        outcome = sender.send(Post("http://target.invalid:8080/a%2Fb", query=[("k", "v")]))
+
+    assert Verdict.DELIVERED is outcome.verdict
+    assert "POST http://target.invalid:8080/a%2Fb?k=v HTTP/1.1" == proxy.received[0].line
+
+
+def test_a_tls_request_goes_through_a_tunnel(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy sees a name and a port, and the password meant for it; the target sees neither."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
+    sender = make_sender()
+    with HostileTarget(answering(OK), authority.context()) as target, HostileTarget(tunnel) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://ann:s3cret@{proxy.address}")
+        outcomes = [sender.send(Post(target.url(host="localhost"))) for _ in range(2)]
+        sender.close()
+
+    assert [Verdict.DELIVERED] * 2 == [outcome.verdict for outcome in outcomes]
+    assert f"CONNECT localhost:{target.port}" in proxy.received[0].line
+    assert proxy.received[0].header("Proxy-Authorization") is not None
+    assert target.received[0].header("Proxy-Authorization") is None
+    assert 1 == len(proxy.received)
+
+
+def test_no_proxy_is_heeded(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address in NO_PROXY is called directly."""
+    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.0/8")
+    with HostileTarget(answering(OK)) as target:
+        outcome = sender.send(Post(target.url()))
+
+    assert Verdict.DELIVERED is outcome.verdict
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_dead_proxy_sent_nothing(sender: Sender, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    """It is the proxy that is named, not the target."""
+    address = f"127.0.0.1:{closed_port()}"
+    monkeypatch.setenv("ALL_PROXY", f"http://ann:s3cret@{address}")
+
+    outcome = sender.send(Post(f"{scheme}://target.invalid/"))
+
+    assert (Verdict.RETRY, False, "proxy") == (outcome.verdict, outcome.sent, outcome.reason)
+    assert Fault.CONNECTION is outcome.fault
+    assert outcome.cause.startswith(f"through the proxy {address}: connection refused")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"HTTP/1.1 407 token=hush\r\nContent-Length: 0\r\n\r\n", "user name and a password (407)"),
+        (b"HTTP/1.1 503 token=hush\r\nContent-Length: 0\r\n\r\n", "refused to open the tunnel (503)"),
+        (b"", "broke off while opening the tunnel"),
+    ],
+)
+def test_a_refused_tunnel_sent_nothing(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch, answer: bytes, words: str
+) -> None:
+    """The CONNECT that asks for a tunnel is not the request."""
+
+    def script(talk: Talk) -> None:
+        talk.receive()
+        talk.send(answer)
+
+    with HostileTarget(script) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url(""))
+        outcome = sender.send(Post("https://target.invalid/"))
+
+    assert (Verdict.RETRY, False, "proxy") == (outcome.verdict, outcome.sent, outcome.reason)
+    assert words in outcome.cause
+    assert "hush" not in outcome.cause
+
+
+def test_a_proxy_that_wants_a_password_is_not_the_target_refusing(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """407 from the proxy of a plain request is retried: somebody will give it one."""
+    refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    with HostileTarget(answering(refusal)) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url(""))
+        outcome = sender.send(Post("http://target.invalid/"))
+
+    assert (Verdict.RETRY, "proxy") == (outcome.verdict, outcome.reason)
+
+
+def test_an_untrusted_target_behind_a_proxy_is_the_targets_fault(
+    sender: Sender, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy did its part; the certificate named is the target's."""
+    with HostileTarget(answering(OK), authority.context()) as target, HostileTarget(tunnel) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url(""))
+        outcome = sender.send(Post(target.url(host="localhost")))
+
+    assert (Verdict.RETRY, False, "tls") == (outcome.verdict, outcome.sent, outcome.reason)
+    assert f"certificate of localhost:{target.port} is not signed" in outcome.cause
+
+
+def test_a_proxy_may_itself_speak_tls(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS to the proxy, and TLS to the target within it."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
+    with (
+        HostileTarget(answering(OK), authority.context()) as target,
+        HostileTarget(tunnel, authority.context()) as proxy,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url("", "localhost"))
+        sender = make_sender()
+        outcome = sender.send(Post(target.url(host="localhost")))
+        sender.close()
+
+    assert Verdict.DELIVERED is outcome.verdict, outcome.cause
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://", "gopher://127.0.0.1:1"])
+def test_a_proxy_that_cannot_be_used_is_said_so(sender: Sender, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """A setting to be mended, so it is retried."""
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+
+    outcome = sender.send(Post("http://target.invalid/"))
+
+    assert (Verdict.RETRY, False, "proxy") == (outcome.verdict, outcome.sent, outcome.reason)
+    assert "the proxy set for target.invalid:80 cannot be used" in outcome.cause
+
+
+def test_netrc_is_not_read(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Credentials of the machine's user are not for webhooks, neither at first nor after a redirect."""
+    netrc = tmp_path_factory.mktemp("home") / "netrc"
+    netrc.write_text("machine 127.0.0.1 login ann password s3cret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    again: Script = answering(b"HTTP/1.1 307 Again\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n", OK)
+    with HostileTarget(again) as target:
+        sender.send(Post(target.url()))
+
+    assert [None, None] == [received.header("Authorization") for received in target.received]

@@ -1,0 +1,145 @@
+"""Certificates: who is trusted, and what is said when somebody is not."""
+
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+
+from longshore.delivery import Fault, Sender, Verdict
+from tests.support.certificates import Authority
+from tests.support.hostile import OK, HostileTarget, Talk, answering
+from tests.support.posting import Post, make_sender
+
+
+def test_a_certificate_of_an_unknown_ca_is_refused_with_the_remedy(sender: Sender, authority: Authority) -> None:
+    """Nothing is sent to somebody who cannot be told from an impostor."""
+    with HostileTarget(answering(OK), authority.context()) as target:
+        outcome = sender.send(Post(target.url()))
+
+    assert (Verdict.RETRY, False, "tls") == (outcome.verdict, outcome.sent, outcome.reason)
+    assert Fault.CONNECTION is outcome.fault
+    assert f"TLS: certificate of {target.address} is not signed by a known CA: mount" in outcome.cause
+    assert "REQUESTS_CA_BUNDLE" in outcome.cause
+    assert [] == target.received
+
+
+def test_the_bundle_of_the_environment_is_trusted(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A private CA works with the check left on."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
+    with HostileTarget(answering(OK), authority.context()) as target:
+        outcome = make_sender().send(Post(target.url(host="localhost")))
+
+    assert Verdict.DELIVERED is outcome.verdict
+
+
+def test_checks_turned_off_stay_off_with_a_bundle_in_the_environment(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`requests` lets REQUESTS_CA_BUNDLE overrule a session that does not verify; here it must not."""
+    other = Authority.create(authority.folder.parent)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other.bundle))
+    with HostileTarget(answering(OK), authority.context()) as target:
+        outcome = make_sender(verify=False).send(Post(target.url()))
+
+    assert Verdict.DELIVERED is outcome.verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "words"), [("localhost", -2, "has expired"), ("elsewhere.invalid", 1, "is for another")]
+)
+def test_a_bad_certificate_is_called_by_its_fault(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, name: str, days: int, words: str
+) -> None:
+    """Expired and misnamed certificates need other remedies than an unknown CA."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
+    with HostileTarget(answering(OK), authority.context(name, days)) as target:
+        outcome = make_sender().send(Post(target.url(host="localhost")))
+
+    assert (Verdict.RETRY, False, "tls") == (outcome.verdict, outcome.sent, outcome.reason)
+    assert f"certificate of localhost:{target.port} {words}" in outcome.cause
+
+
+def test_a_missing_bundle_is_our_own_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Retried, because somebody will mount it; no target is to blame."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
+
+    outcome = make_sender().send(Post("https://localhost:1/"))
+
+    assert (Verdict.RETRY, False, "tls", Fault.NONE) == (
+        outcome.verdict,
+        outcome.sent,
+        outcome.reason,
+        outcome.fault,
+    )
+    assert "gone.pem cannot be read" in outcome.cause
+
+
+def test_a_bundle_that_changes_is_read_again(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A rotated CA needs no restart."""
+    bundle = tmp_path / "bundle.pem"
+    (tmp_path / "other").mkdir()
+    bundle.write_bytes(Authority.create(tmp_path / "other").bundle.read_bytes())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    sender = make_sender()
+    with HostileTarget(answering(OK), authority.context()) as target:
+        before = sender.send(Post(target.url()))
+        bundle.write_bytes(bundle.read_bytes() + authority.bundle.read_bytes())
+        after = sender.send(Post(target.url()))
+
+    assert ("tls", "delivered") == (before.reason, after.reason)
+
+
+def test_plain_http_on_a_tls_port_is_recognised(sender: Sender) -> None:
+    """The commonest slip in a URL gets the remedy."""
+
+    def plain(talk: Talk) -> None:
+        talk.sock.recv(10)
+        talk.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    with HostileTarget(plain) as target:
+        outcome = sender.send(Post(target.url().replace("http:", "https:")))
+
+    assert (Verdict.RETRY, False, "tls") == (outcome.verdict, outcome.sent, outcome.reason)
+    assert "does the URL need http://" in outcome.cause
+
+
+def test_a_target_that_hangs_up_in_the_handshake_got_nothing(sender: Sender) -> None:
+    """Nothing of the request leaves before TLS stands."""
+    with HostileTarget(lambda talk: talk.sock.recv(10)) as target:
+        outcome = sender.send(Post(target.url().replace("http:", "https:")))
+
+    assert (Verdict.RETRY, False, "tls") == (outcome.verdict, outcome.sent, outcome.reason)
+
+
+def test_a_wanted_client_certificate_is_no_unknown(authority: Authority) -> None:
+    """In TLS 1.3 the refusal arrives in place of an answer; the target has processed nothing."""
+    context = authority.context()
+    context.load_verify_locations(authority.bundle)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def refuse(talk: Talk) -> None:
+        wrapped = context.wrap_socket(talk.sock, server_side=True, do_handshake_on_connect=False)
+        talk.sock = wrapped
+        with pytest.raises(ssl.SSLError):
+            wrapped.do_handshake()
+        # What is unread when a socket closes makes the close a reset, which would overtake the refusal.
+        while socket.socket.recv(wrapped, 65_536):
+            pass
+
+    with HostileTarget(refuse) as target:
+        outcome = make_sender(verify=False).send(Post(target.url().replace("http:", "https:")))
+
+    assert (Verdict.RETRY, "tls") == (outcome.verdict, outcome.reason)
+    assert "client certificate" in outcome.cause
+
+
+def test_a_tls_connection_is_kept(authority: Authority) -> None:
+    """A handshake costs more than all the rest."""
+    sender = make_sender(verify=False)
+    with HostileTarget(answering(OK), authority.context()) as target:
+        outcomes = [sender.send(Post(target.url())).verdict for _ in range(3)]
+
+    assert ([Verdict.DELIVERED] * 3, 1) == (outcomes, target.connections)

@@ -1,0 +1,34 @@
+"""A mapped request, and a sender to send it with, for the tests of delivery."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from longshore.delivery import Sender
+from longshore.delivery.resolver import Resolver
+
+SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
+
+
+@dataclass(frozen=True)
+class Post:
+    """What a mapping would give."""
+
+    url: str | None
+    body: str | None = '{"a":1}'
+    method: str = "POST"
+    headers: dict[str, str] = field(default_factory=dict)
+    query: Sequence[tuple[str, str]] = ()
+
+
+def make_sender(
+    *,
+    timeout_s: float = 10,
+    total_s: float = 30,
+    verify: bool = True,
+    response_cap: int = 1_048_576,
+    resolver: Resolver | None = None,
+) -> Sender:
+    """A sender that waits long enough for a busy machine, unless told otherwise."""
+    return Sender(
+        SECRET, timeout_s=timeout_s, total_s=total_s, verify=verify, response_cap=response_cap, resolver=resolver
+    )
