@@ -117,15 +117,16 @@ def unguarded(part: Any) -> Any:
 
 
 def parsed(text: str, place: str) -> Any:
-    """A result as a value.
+    """A JSON text that jq gave or is about to be given, as a value.
 
     Raises:
-        MappingFault: it is nested too deeply.
+        MappingFault: it is nested too deeply, or no JSON (an operator may requeue what never was).
     """
     try:
         return json_text.loads(text, RESULT_DEPTH)
-    except json_text.Malformed:
-        raise MappingFault(place, "gives a result that is nested too deeply") from None
+    except json_text.Malformed as problem:
+        words = "is nested too deeply" if problem.reason == "too_deep" else "has to do with a text that is not JSON"
+        raise MappingFault(place, words) from None
 
 
 def fault(answer: Answer, place: str) -> MappingFault:
