@@ -55,16 +55,25 @@ class Publisher:
             self._drop()
 
     def _send(self, claim: Claim) -> None:
-        self._app.send_task(
+        # What `send_task` does, without the routing and declaring that cost two thirds of it: one queue, one task.
+        message = self._app.amqp.create_task_message(
+            task_id(claim.id, claim.generation),
             TASK,
             (claim.id, claim.token, claim.start_ms),
-            task_id=task_id(claim.id, claim.generation),
+            {},
             retries=claim.attempts,
             shadow=f"{TASK} {claim.target}",
             argsrepr=f"({claim.id!r},)",
             kwargsrepr="{}",
-            producer=self._producer,
+        )
+        self._producer.publish(
+            message.body,
+            exchange="",
+            routing_key=self._app.conf.task_default_queue,
+            serializer="json",
+            headers=message.headers,
             retry=False,
+            **message.properties,
         )
 
     def _drop(self) -> None:
