@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -21,33 +19,24 @@ from redis.retry import Retry
 
 from config.settings import Settings
 from longshore.errors import LongshoreError
-from longshore.invocation import mapping
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis, free_port
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.follow import Followed, Follower
+from longshore.sandbox.programs import CLIENT_ID, GROUP, ORGANIZATION, PROGRAMS, Parts, command, environment
 from longshore.sandbox.publisher import Publisher, topics
-from longshore.sandbox.scenario import ATTEMPTS, GITLAB_GROUP, GITLAB_PROJECT, Case
+from longshore.sandbox.scenario import Case
 from longshore.sandbox.targets import Manners, Targets
 from longshore.store.keys import Keys
 from longshore.supervisor import Child, Supervisor
 
-ORGANIZATION = "sandbox"
-GROUP = "sandbox.agent"
-CLIENT_ID = "sandbox-client"
 PARTITIONS = 2
-PROGRAMS = ("ingest", "worker", "flower")
 FLOWER_PORT = 5555
 PORT_PAGE_PORT = 8787
-TIMEOUT_S = 2
-"""Of webhooks: how long the hanging target keeps a row of the table waiting."""
-TOTAL_TIMEOUT_S = 4
 SLOW_S = 1.0
 """Well below the timeout."""
 STOP_GRACE_S = 4.0
 """Between SIGTERM and SIGKILL of a child; the worker drains for one second."""
-INHERITED = frozenset({"HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TERM", "TMPDIR", "TZ", "VIRTUAL_ENV"})
-"""Of our environment, what children need. No more, so that the sandbox behaves alike everywhere."""
 
 
 class ProgramFailed(LongshoreError):
@@ -87,7 +76,15 @@ class Stage:
         self.port = self._start_port()
         flower_port = self._free_port(FLOWER_PORT, "Flower")
         self.flower = f"http://{HOST}:{flower_port}"
-        environ = environment(self, flower_port)
+        parts = Parts(
+            self.secret,
+            self.port.url,
+            self.kafka.bootstrap,
+            self.redis.url,
+            gitlab_url=self.targets.origin("good"),
+            flower_port=flower_port,
+        )
+        environ = environment(parts)
         self._supervisor = Supervisor(self._children(environ))
         self._supervisor.start()
         began = time.monotonic()
@@ -183,46 +180,6 @@ class Stage:
             logger_factory=structlog.WriteLoggerFactory(log),
             cache_logger_on_first_use=False,
         )
-
-
-def environment(stage: Stage, flower_port: int) -> dict[str, str]:
-    """The environment of the agent's programs: a production one in miniature, with everything quick."""
-    inherited = {name: value for name, value in os.environ.items() if name in INHERITED}
-    return inherited | {
-        "PORT_ORG_ID": ORGANIZATION,
-        "PORT_CLIENT_ID": CLIENT_ID,
-        "PORT_CLIENT_SECRET": stage.secret,
-        "PORT_API_BASE_URL": stage.port.url,
-        "USING_LOCAL_PORT_INSTANCE": "true",
-        "KAFKA_CONSUMER_BOOTSTRAP_SERVERS": stage.kafka.bootstrap,
-        "KAFKA_CONSUMER_GROUP_ID": GROUP,
-        # The embedded broker makes a restarted ingest wait this long, less a second.
-        "KAFKA_CONSUMER_SESSION_TIMEOUT_MS": "6000",
-        "CONTROL_THE_PAYLOAD_CONFIG_PATH": str(Path(mapping.__file__).with_name("default.json")),
-        "GITLAB_URL": stage.targets.origin("good"),
-        f"{GITLAB_GROUP}_{GITLAB_PROJECT}": "sandbox-trigger-token",
-        "REDIS_URL": stage.redis.url,
-        "WEBHOOK_INVOKER_TIMEOUT": str(TIMEOUT_S),
-        "WEBHOOK_TOTAL_TIMEOUT": str(TOTAL_TIMEOUT_S),
-        "RETRY_MAX_ATTEMPTS": str(ATTEMPTS),
-        "RETRY_BASE_S": "0.3",
-        "RETRY_MAX_S": "2",
-        "REPORT_DELAY_S": "0.5",
-        "DRAIN_S": "1",
-        # Enough to look at what ended, little enough to let it run for days.
-        "KEEP_DONE_S": "600",
-        "KEEP_DEAD_S": "3600",
-        "WORKER_SLOTS": "50",
-        "WORKER_EVENTS": "true",
-        "FLOWER_PORT": str(flower_port),
-        "FLOWER_ADDRESS": HOST,
-        "NO_PROXY": HOST,
-    }
-
-
-def command(program: str) -> list[str]:
-    """The command line of one of the agent's programs; -P, so that a `tasks.py` in the working directory is no harm."""
-    return [sys.executable, "-P", "-m", "longshore.cli", program]
 
 
 def is_free(port: int) -> bool:
