@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import redis
@@ -160,6 +161,11 @@ class Ledger:
             TakenReports(_text(id), token, Kind(_text(kind)), _text(run), sync == b"1", int(tries), tuple(items))
             for id, token, kind, run, sync, tries, *items in rows
         ]
+
+    def renew_reports(self, taken: TakenReports, lease_ms: int) -> TakenReports | None:
+        """Holds `taken` for `lease_ms` more; what it returns takes its place. None if somebody else may have them."""
+        token = self._run("renew_reports", _bytes(taken.id), taken.token, lease_ms)
+        return replace(taken, token=token) if token else None
 
     def settle_reports(self, taken: TakenReports, unsent: Sequence[bytes] = (), delay_ms: int = 0) -> bool:
         """Drops the taken reports but `unsent`, due again after `delay_ms`. False if somebody else has them by now."""

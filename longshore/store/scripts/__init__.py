@@ -17,6 +17,7 @@ NAMES = (
     "beat",
     "prune",
     "take_reports",
+    "renew_reports",
     "settle_reports",
 )
 

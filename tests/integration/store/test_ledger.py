@@ -321,6 +321,20 @@ def test_reports_are_sent_by_one_at_a_time_and_in_order(ledger: Ledger, client: 
     assert not client.exists(ledger.keys.outbox_tries)
 
 
+def test_a_sender_keeps_reports_by_renewing_its_lease(ledger: Ledger, client: "redis.Redis") -> None:
+    """So the lease can be short, and what a killed sender had taken does not wait long."""
+    store(ledger, entry("r_1", dead="bad_url", reports=(b"Lrefused",)))
+    (taken,) = ledger.take_reports(10, 1_000)
+    renewed = ledger.renew_reports(taken, 60_000)
+
+    assert renewed is not None
+    assert not ledger.settle_reports(taken), "the token of the first lease is worth nothing any more"
+    client.zadd(ledger.keys.outbox_leased, {"r_1": -1})
+    assert ledger.renew_reports(renewed, 60_000) is None
+    (again,) = ledger.take_reports(10, 60_000)
+    assert ledger.settle_reports(again)
+
+
 def test_dead_letters_are_dropped_only_when_their_time_is_over(ledger: Ledger, client: "redis.Redis") -> None:
     """Two weeks by default."""
     store(ledger, entry("r_1", dead="malformed"), entry("r_2", dead="malformed"))
