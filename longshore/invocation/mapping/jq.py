@@ -39,7 +39,7 @@ class JqLimits:
     """What one evaluation may use. The allowances per MiB let large messages through, which take 0.2 s per MiB."""
 
     cpu_s: float = 0.25
-    cpu_s_per_mib: float = 0.5
+    cpu_s_per_mib: float = 1.0
     memory_bytes: int = 256 * _MIB
     memory_bytes_per_byte: int = 64
     output_bytes: int = 32 * _MIB
