@@ -151,7 +151,7 @@ class HostileTarget:
     def _serve(self, sock: socket.socket, number: int) -> None:
         talk = Talk(self, sock, number)
         sock.settimeout(30)
-        waker = threading.Thread(target=self._wake, args=(sock,), daemon=True)
+        waker = threading.Thread(target=self._wake, args=(talk,), daemon=True)
         waker.start()
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -163,11 +163,12 @@ class HostileTarget:
         finally:
             talk.sock.close()
 
-    def _wake(self, sock: socket.socket) -> None:
+    def _wake(self, talk: Talk) -> None:
         """At the end of the test, wake a script that reads."""
         self.stopped.wait()
         try:
-            sock.shutdown(socket.SHUT_RDWR)
+            # Not a TLS socket's own shutdown, which would drop the state that the script reads with.
+            socket.socket.shutdown(talk.sock, socket.SHUT_RDWR)
         except OSError:
             pass
 

@@ -102,10 +102,11 @@ def test_the_second_address_is_tried_within_the_same_connect_timeout() -> None:
 def test_with_all_addresses_dead_the_connect_timeout_is_not_multiplied() -> None:
     """The last address finds no time left; it is still one timeout."""
     with FullPort() as full:
-        outcome = make_sender(timeout_s=0.4, resolver=addresses(*[full.port] * 4)).send(Post("http://four.invalid/"))
+        # Were each address given the whole timeout, the total deadline would end it, under another name.
+        sender = make_sender(timeout_s=0.4, total_s=3, resolver=addresses(*[full.port] * 10))
+        outcome = sender.send(Post("http://ten.invalid/"))
 
     assert (Verdict.RETRY, False, "connect_timeout") == (outcome.verdict, outcome.sent, outcome.reason)
-    assert outcome.duration_ms < 4 * 400
 
 
 @pytest.mark.parametrize("script", [hang_up, reset])
