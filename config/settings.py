@@ -74,7 +74,9 @@ class Settings(BaseModel):
     )
 
     # Intake
-    streamer_name: Literal["KAFKA", "POLLING"] = Field("KAFKA", description="Where invocations come from")
+    streamer_name: Literal["KAFKA", "POLLING"] = Field(
+        "KAFKA", description="Where invocations come from; POLLING is not supported yet"
+    )
     using_local_port_instance: bool = Field(
         False, description="Do not ask Port for Kafka credentials; the next setting names the brokers, no SASL user"
     )
@@ -185,7 +187,7 @@ class Settings(BaseModel):
         None, description="Folder of the embedded Redis; empty: a temporary one, so dead letters do not last"
     )
     log_level: Annotated[str, AfterValidator(rules.log_level)] = Field("INFO", description="Name of a Python log level")
-    metrics_port: Port = Field(0, description="Port of the metrics page; 0: none")
+    metrics_port: Port = Field(0, description="Kept for a page of metrics, which there is none of yet")
     flower_port: Port = Field(5555, description="Port of Flower")
     flower_address: str = Field("127.0.0.1", description="Address Flower listens at; it has no login of its own")
 
