@@ -1,0 +1,151 @@
+"""Ingest on a real broker: what the mock broker cannot answer. Commits, takeovers, a broker that goes away."""
+
+import itertools
+
+import pytest
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from structlog.testing import capture_logs
+
+from longshore.sandbox.embedded_redis import EmbeddedRedis
+from tests.integration.ingest.conftest import Ingest, MakeIngest, run
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.programs import eventually
+
+pytestmark = pytest.mark.real_kafka
+
+_NUMBERS = itertools.count()
+
+
+class Topics:
+    """Two topics and a group of this test's own."""
+
+    def __init__(self, broker: KafkaBroker, partitions: int) -> None:
+        number = next(_NUMBERS)
+        self.broker = broker
+        self.runs, self.change_log, self.group = f"org{number}.runs", f"org{number}.change.log", f"org{number}.agent"
+        broker.create_topic(self.runs, partitions)
+        broker.create_topic(self.change_log)
+        self._producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 1})
+
+    def settings(self) -> dict[str, str]:
+        return {
+            "KAFKA_RUNS_TOPIC": self.runs,
+            "KAFKA_CHANGE_LOG_TOPIC": self.change_log,
+            "KAFKA_CONSUMER_GROUP_ID": self.group,
+        }
+
+    def publish(self, numbers: range) -> None:
+        for number in numbers:
+            self._producer.produce(self.runs, run(number), partition=0)
+        assert self._producer.flush(30) == 0
+
+    def committed(self) -> int:
+        """The group's committed offset of partition 0 of the runs topic; negative if there is none."""
+        place = TopicPartition(self.runs, 0)
+        admin = AdminClient({"bootstrap.servers": self.broker.bootstrap})
+        asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(self.group, [place])])
+        return int(asked[self.group].result(10).topic_partitions[0].offset)
+
+
+@pytest.fixture
+def topics(real_kafka: KafkaBroker) -> Topics:
+    """Topics with one partition."""
+    return Topics(real_kafka, 1)
+
+
+def make(make_ingest: MakeIngest, topics: Topics, redis: EmbeddedRedis, **more: str) -> Ingest:
+    return make_ingest(topics.broker.bootstrap, redis, **topics.settings(), **more)
+
+
+def test_commits_follow_the_ledger(make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis) -> None:
+    """After the delay, without another message having to come."""
+    topics.publish(range(10))
+    ingest = make(make_ingest, topics, redis_server, COMMIT_DELAY_S="0.2").start()
+    ingest.eventually("accepted", 10)
+
+    eventually(lambda: topics.committed() == 10, "the commit")
+
+
+def test_nothing_is_committed_early_at_the_end(
+    make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis
+) -> None:
+    """Redis may still lose its last second; the next ingest reads it again and knows what it has."""
+    topics.publish(range(10))
+    ingest = make(make_ingest, topics, redis_server, COMMIT_DELAY_S="3600").start()
+    ingest.eventually("accepted", 10)
+    ingest.stop()
+    assert topics.committed() < 0
+
+    topics.publish(range(10, 11))
+    make(make_ingest, topics, redis_server).start()
+    ingest.eventually("accepted", 11)
+    assert ingest.count("repeated") == 10
+
+
+def test_a_spare_stands_by_and_takes_over(make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis) -> None:
+    """One partition, two ingests: the second has nothing to do, lives on, and goes on where the first ends."""
+    first = make(make_ingest, topics, redis_server).start()
+    topics.publish(range(10))
+    first.eventually("accepted", 10)
+    with capture_logs() as lines:
+        second = make(make_ingest, topics, redis_server).start()
+        eventually(lambda: any("none" in str(line.get("partitions")) for line in lines), "an empty assignment")
+    first.stop()
+    topics.publish(range(10, 20))
+
+    second.eventually("accepted", 20)
+    assert second.exit_code is None
+
+
+def test_a_broker_that_was_away_is_read_on(
+    make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis
+) -> None:
+    """Stopped and started again: said once, and nobody restarted ingest."""
+    ingest = make(make_ingest, topics, redis_server).start()
+    topics.publish(range(10))
+    ingest.eventually("accepted", 10)
+    with capture_logs() as lines:
+        topics.broker.stop()
+        eventually(lambda: "kafka.unavailable" in [line["event"] for line in lines], "the outage in the log")
+        topics.broker.start()
+        eventually(lambda: "kafka.available" in [line["event"] for line in lines], "its end in the log")
+        topics.publish(range(10, 20))
+        ingest.eventually("accepted", 20)
+
+    assert [line["event"] for line in lines].count("kafka.unavailable") == 1
+
+
+def test_transaction_markers_are_counted_as_gaps(
+    make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis
+) -> None:
+    """Offsets that no consumer ever sees: every one of the partition is accounted for all the same."""
+    producer = Producer({"bootstrap.servers": topics.broker.bootstrap, "transactional.id": topics.group})
+    producer.init_transactions(30)
+    for number in range(5):
+        producer.begin_transaction()
+        producer.produce(topics.runs, run(number), partition=0)
+        producer.commit_transaction(30)
+    ingest = make(make_ingest, topics, redis_server).start()
+    ingest.eventually("accepted", 5)
+
+    found = ingest.partition(topics.runs, 0)
+    assert found["next"] == 9
+    assert (found["read"], found["accepted"], found["gaps"]) == (9, 5, 4)
+
+
+def test_it_shares_a_group_with_the_original(
+    make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis
+) -> None:
+    """A plain librdkafka client, as the original is: both get a part, so that one can replace the other step by step."""
+    ingest = make(make_ingest, topics, redis_server).start()
+    original = Consumer({"bootstrap.servers": topics.broker.bootstrap, "group.id": topics.group})
+    original.subscribe([topics.runs, topics.change_log])
+    try:
+        original.poll(0)
+        eventually(lambda: original.poll(0.1) is None and original.assignment(), "an assignment for the other member")
+    finally:
+        original.close()
+
+    topics.publish(range(10))
+    ingest.eventually("accepted", 10)
