@@ -1,10 +1,12 @@
 """One attempt: begin, build the request, send it, store what came of it. Knows nothing of Celery."""
 
+import itertools
 import random
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -20,6 +22,8 @@ from tasks.request import Prepared, RequestBuilder, Unbuildable
 from tasks.story import Story, next_in_words
 
 log = structlog.get_logger(__name__)
+
+_T = TypeVar("_T")
 
 _STORE_PAUSES_S = (0.1, 0.2, 0.5, 1, 2)  # quick at first; then every two seconds until Redis is back
 
@@ -57,7 +61,12 @@ class Attempts:
         if self.draining.is_set():
             self.ledger.give_back(id, token)
             return None
-        begun = self.ledger.begin(id, token)
+        try:
+            begun = self.ledger.begin(id, token)
+        except StoreUnavailable:
+            # Perhaps it has begun and only the answer was lost: left so, it would end as unknown, though never sent.
+            self._give_back(id, token)
+            return None
         if begun is None:
             log.debug("delivery.stale", id=id, token=token)
             return None
@@ -72,7 +81,7 @@ class Attempts:
             finish = self.story.stopped(begun, "dead", error.reason, error.cause)
             return self._ended(begun, finish, error.cause)
         if prepared.target != begun.target:
-            self.ledger.defer(begun, prepared.target, prepared.lane)
+            self._until_stored(begun, lambda: self.ledger.defer(begun, prepared.target, prepared.lane))
             log.info("delivery.deferred", run_id=begun.run, target=begun.target, to=prepared.target)
             return Ended("deferred", f"belongs to {prepared.target}")
         outcome = self.sender.send(prepared.request, self._headers(begun))
@@ -83,24 +92,37 @@ class Attempts:
         return self._ended(begun, finish, _line(outcome))
 
     def _ended(self, begun: Begun, finish: Finish, line: str) -> Ended:
-        state, claims = self._store(begun, finish)
+        state, claims = self._until_stored(begun, lambda: self.ledger.finish(begun.id, begun.token, finish))
         self.handed_out(claims)
         if state != finish.result:
             log.warning("delivery.late", run_id=begun.run, result=finish.result, state=state)
         return Ended(state, line)
 
-    def _store(self, begun: Begun, finish: Finish) -> tuple[str, tuple[Claim, ...]]:
-        """`finish`, again and again until Redis has it: only here is it known what came of the request."""
+    def _until_stored(self, begun: Begun, store: Callable[[], _T]) -> _T:
+        """`store`, again and again until Redis has it: only here is it known what came of the attempt."""
         tries = 0
         while True:
             try:
-                return self.ledger.finish(begun.id, begun.token, finish)
+                return store()
             except StoreUnavailable as error:
-                pause_s = _STORE_PAUSES_S[min(tries, len(_STORE_PAUSES_S) - 1)]
                 if tries == 0:
                     log.warning("delivery.result_waits_for_store", run_id=begun.run, error=str(error))
-                tries += 1
-                time.sleep(pause_s)
+            time.sleep(_pause_s(tries))
+            tries += 1
+
+    def _give_back(self, id: str, token: int) -> None:
+        """Until Redis has it, or the process ends: then the lease lapses."""
+        for tries in itertools.count():
+            try:
+                given = self.ledger.give_back(id, token)
+            except StoreUnavailable as error:
+                if tries == 0:
+                    log.warning("delivery.not_begun", id=id, error=str(error))
+                if self.draining.wait(_pause_s(tries)):
+                    return
+            else:
+                log.info("delivery.given_back", id=id, given=given)
+                return
 
     def _headers(self, begun: Begun) -> dict[str, str]:
         return {self.idempotency_header: begun.id} if self.idempotency_header else {}
@@ -140,6 +162,10 @@ class Attempts:
             origin=begun.origin,
             next=next_in_words(step),
         )
+
+
+def _pause_s(tries: int) -> float:
+    return _STORE_PAUSES_S[min(tries, len(_STORE_PAUSES_S) - 1)]
 
 
 def _line(outcome: Outcome) -> str:

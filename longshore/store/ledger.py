@@ -140,7 +140,7 @@ class Ledger:
         return _text(applied), _claims(claims)
 
     def give_back(self, id: str, token: int) -> bool:
-        """Returns a claimed invocation to its lane, unsent and without using an attempt."""
+        """Returns a claimed or begun invocation to its lane, unsent and without using an attempt. False: stale."""
         return bool(self._run("give_back", _bytes(id), token))
 
     def beat(self, worker: str, slots: int, working_on: Iterable[tuple[str, int]] = ()) -> int:

@@ -1,4 +1,5 @@
--- give_back: a claimed invocation returns to its lane unsent (the worker is draining). Uses no attempt.
+-- give_back: an invocation of which nothing was sent returns to its lane: the worker is draining, or never learned
+-- whether `begin` had run. Uses no attempt.
 -- uses: common
 --
 -- KEYS[1]  prefix
@@ -8,9 +9,13 @@
 --
 -- Returns  1 it is back in its lane, 0 the claim was stale
 local id = ARGV[2]
-local r = call('HMGET', P .. 'inv:' .. id, 'state', 'token', 'lane', 'target')
-if r[1] ~= 'claimed' or r[2] ~= ARGV[3] then return 0 end
+local r = call('HMGET', P .. 'inv:' .. id, 'state', 'token', 'lane', 'target', 'attempts')
+if r[2] ~= ARGV[3] or (r[1] ~= 'claimed' and r[1] ~= 'begun') then return 0 end
 release(id, r[3], r[4])
-move(id, 'claimed', 'waiting')
+if r[1] == 'begun' then
+  move(id, 'begun', 'waiting', 'attempts', whole(r[5] - 1))
+else
+  move(id, 'claimed', 'waiting')
+end
 queue(id, r[3], r[4], now)
 return 1

@@ -251,6 +251,20 @@ def test_work_given_back_may_start_elsewhere_at_once(ledger: Ledger) -> None:
     assert "r_1" == claim_one(ledger).id
 
 
+def test_a_begin_whose_answer_was_lost_can_be_taken_back(ledger: Ledger) -> None:
+    """Nothing was sent, so it is neither unknown nor an attempt; what has been claimed anew is left alone."""
+    store(ledger, entry("r_1"))
+    claim = claim_one(ledger)
+    ledger.begin("r_1", claim.token)
+
+    assert ledger.give_back("r_1", claim.token)
+    again = claim_one(ledger)
+    assert 0 == again.attempts
+    ledger.begin("r_1", again.token)
+    assert not ledger.give_back("r_1", claim.token)
+    assert "begun" == state(ledger, "r_1")
+
+
 def test_an_attempt_that_belongs_to_another_lane_moves_there_and_costs_nothing(ledger: Ledger) -> None:
     """The worker's mapping gives another target than ingest's did."""
     store(ledger, entry("r_1"))
