@@ -103,8 +103,10 @@ class Service:
         finally:
             self._stop.set()
             self._pipeline.stop(STORE_GRACE_S)
-            self._publisher.close()
-            self._mapping.close()
+            if not self._pipeline.alive:
+                # Else it waits for a Redis that does not answer and still uses them; they end with the process.
+                self._publisher.close()
+                self._mapping.close()
             log.info("ingest.stopped")
         return 0
 

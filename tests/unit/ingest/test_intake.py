@@ -189,7 +189,8 @@ def test_a_url_nobody_can_call_is_a_dead_letter_and_port_is_told(intake: Intake,
 
 def test_a_url_that_is_no_text_is_the_mappings_fault(intake: Intake) -> None:
     """The cause names the place in the mapping file, and never the value."""
-    entry = only(prepare(intake, as_text(action_run("r_1", 7), SECRET)))
+    number: Any = 7
+    entry = only(prepare(intake, as_text(action_run("r_1", number), SECRET)))
 
     assert entry.dead == "mapping"
     assert "mapping 1, url" in told(entry)[-1][1]["summary"]

@@ -1,0 +1,69 @@
+"""The ingest process and its signals: it ends within seconds, whatever hangs."""
+
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from longshore.sandbox.embedded_kafka import EmbeddedKafka
+from longshore.sandbox.embedded_redis import EmbeddedRedis
+from tests.integration.ingest.conftest import SECRET, Ingest, MakeIngest, run
+from tests.support.programs import Program, eventually
+
+
+@pytest.fixture
+def watched(make_ingest: MakeIngest, kafka: EmbeddedKafka, redis_server: EmbeddedRedis) -> Ingest:
+    """Not started: only to look into the ledger that the process fills."""
+    return make_ingest(kafka.bootstrap, redis_server)
+
+
+def program(folder: Path, ingest: Ingest) -> Program:
+    settings = ingest.settings
+    return Program(
+        "ingest",
+        folder=folder,
+        PORT_ORG_ID="org",
+        PORT_CLIENT_ID="client",
+        PORT_CLIENT_SECRET=SECRET,
+        PORT_API_BASE_URL=settings.port_api_base_url,
+        USING_LOCAL_PORT_INSTANCE="true",
+        KAFKA_CONSUMER_BOOTSTRAP_SERVERS=settings.kafka_consumer_bootstrap_servers,
+        KAFKA_CONSUMER_GROUP_ID="org.agent",
+        KAFKA_CONSUMER_SESSION_TIMEOUT_MS="6000",
+        REDIS_URL=settings.redis_url,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_on_a_signal(tmp_path: Path, kafka: EmbeddedKafka, watched: Ingest, number: signal.Signals) -> None:
+    """Exit code 0, and its jq process goes with it."""
+    ingest = program(tmp_path, watched)
+    kafka.publish("org.runs", run(1))
+    watched.eventually("accepted", 1)
+    children = psutil.Process(ingest.process.pid).children()
+    assert children
+
+    ingest.process.send_signal(number)
+
+    assert ingest.process.wait(10) == 0
+    eventually(lambda: not any(child.is_running() for child in children), "the end of its children")
+
+
+def test_it_ends_while_redis_hangs(
+    tmp_path: Path, kafka: EmbeddedKafka, redis_server: EmbeddedRedis, watched: Ingest
+) -> None:
+    """A Redis that took the connection and says nothing; what was on its way is not committed."""
+    ingest = program(tmp_path, watched)
+    kafka.publish("org.runs", run(1))
+    watched.eventually("accepted", 1)
+    assert redis_server.process is not None
+    redis_server.process.send_signal(signal.SIGSTOP)
+    try:
+        kafka.publish("org.runs", run(2))
+        time.sleep(1)  # so that it is likely on its way; the promise holds either way
+        ingest.process.terminate()
+        assert ingest.process.wait(10) == 0
+    finally:
+        redis_server.process.send_signal(signal.SIGCONT)
