@@ -71,6 +71,12 @@ class Sender:
             return Outcome(
                 Verdict.GIVE_UP, False, refused.reason, refused.cause, fault=Fault.REQUEST, duration_ms=_since(started)
             )
+        except Exception as error:  # a fault of ours, or parts of another type: it must not end the worker's task
+            log.error("delivery.unexpected", error=type(error).__name__)
+            cause = f"no request can be made of what the mapping gave ({type(error).__name__})"
+            return Outcome(
+                Verdict.GIVE_UP, False, "bad_request", cause, fault=Fault.REQUEST, duration_ms=_since(started)
+            )
         headers = _as_sent(prepared)
         with Attempt(self._total_s) as attempt:
             outcome = self._exchange(prepared, attempt)

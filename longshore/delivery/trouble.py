@@ -81,6 +81,8 @@ def _dns_cause(error: Exception, host: str, timed_out: bool) -> str:
     failure = _find(error, socket.gaierror)
     if failure is not None and failure.errno == socket.EAI_AGAIN:
         return f"DNS: the name servers cannot say now where {host} is"
+    if failure is None and _find(error, UnicodeError) is None:
+        return f"DNS: looking up {host} failed on our side"
     return f"DNS: no such host {host}"
 
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -131,6 +131,13 @@ def test_a_url_that_is_none_is_refused(url: str | None) -> None:
     assert (Verdict.GIVE_UP, False) == (outcome.verdict, outcome.sent)
     assert outcome.reason in ("bad_url", "bad_request")
     assert "X-C" not in outcome.cause
+
+
+def test_parts_of_another_type_are_no_exception() -> None:
+    """A mapping that got past its own checks must not end the worker's task."""
+    outcome = make_sender().send(Post("http://a/", headers={"X-A": cast(str, None)}))
+
+    assert (Verdict.GIVE_UP, False, "bad_request") == (outcome.verdict, outcome.sent, outcome.reason)
 
 
 @given(
