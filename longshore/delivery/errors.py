@@ -26,8 +26,8 @@ class Unsendable(LongshoreError):
 
 
 class BadUrl(Unsendable, ValueError):
-    """The URL is empty, not http(s), without a host, or otherwise not callable."""
+    """The URL is empty, not http(s), without a host, or would smuggle something in (reason `bad_request`)."""
 
-    def __init__(self, cause: str) -> None:
-        super().__init__("bad_url", cause)
-        self.args = (cause,)
+    def __init__(self, cause: str, reason: str = "bad_url") -> None:
+        super().__init__(reason, cause)
+        self.args = (cause, reason)

@@ -53,7 +53,7 @@ def prepared_url(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
 def _prepare(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
     if any(character < " " or character == "\x7f" for character in url):
         # `requests` would percent-encode them; nobody means that, and a log or proxy may decode it again.
-        raise BadUrl("the URL holds a line break or another control character")
+        raise BadUrl("the URL holds a line break or another control character", "bad_request")
     prepared = PreparedRequest()
     try:
         prepared.prepare_url(url, list(query))

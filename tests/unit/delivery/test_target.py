@@ -69,8 +69,10 @@ def test_what_cannot_be_called_is_a_bad_url(url: str) -> None:
 @pytest.mark.parametrize("sneaked", ["\r\nX-A: b", "\n", "\0", "\t", "\x7f"])
 def test_control_characters_make_a_bad_url(sneaked: str) -> None:
     """Nobody means them, and somebody on the way may take them for more than a part of the path."""
-    with pytest.raises(BadUrl):
+    with pytest.raises(BadUrl) as caught:
         target_of(f"http://a/b{sneaked}c")
+
+    assert "bad_request" == caught.value.reason
 
 
 @given(st.text(max_size=60), st.sampled_from(["", "http://", "https://", "http://a:8/", "http://u:p@"]))
