@@ -1,0 +1,52 @@
+"""A target that costs next to nothing: answers 200 at once and remembers when each run arrived.
+
+Prints its port, then, when its input ends, one JSON object: run id → arrivals (seconds since 1970).
+"""
+
+import asyncio
+import json
+import re
+import sys
+import time
+
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
+RUN_ID = re.compile(rb'"runId":"([^"]+)"')
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+arrivals: dict[str, list[float]] = {}
+
+
+class Target(asyncio.Protocol):
+    """One keep-alive connection."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begins with nothing read."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.data = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Answers every whole request."""
+        self.data += data
+        while (end := self.data.find(b"\r\n\r\n")) >= 0:
+            length = LENGTH.search(self.data, 0, end)
+            whole = end + 4 + (int(length[1]) if length else 0)
+            if len(self.data) < whole:
+                return
+            if found := RUN_ID.search(self.data, end, whole):
+                arrivals.setdefault(found[1].decode(), []).append(time.time())
+            self.data = self.data[whole:]
+            self.transport.write(ANSWER)
+
+
+async def main() -> None:
+    """Serves until standard input ends."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Target, "127.0.0.1", 0, backlog=2048)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    print(json.dumps(arrivals))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
