@@ -4,13 +4,17 @@ Redis, if it brings its own, then ingest and workers. Which of them may hold up 
 so that all is over within `WEBHOOK_INVOKER_TIMEOUT` + 5 s unless `DRAIN_S` is longer.
 """
 
+import fcntl
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 import structlog
 
 from config.settings import Settings
+from longshore.errors import ConfigError
 from longshore.invocation import mapping
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.supervisor import Child, Supervisor
@@ -32,21 +36,49 @@ def run(settings: Settings) -> int:
     mapping.Mapping.load(settings.mapping_path, settings.mapping_env()).close()
     if settings.redis_url:
         return Supervisor(children(settings, os.environ)).run()
-    redis = EmbeddedRedis(settings.longshore_data)
+    if settings.longshore_data is None:
+        return _run_with(EmbeddedRedis(), settings)
+    with _alone_in(settings.longshore_data):
+        return _run_with(EmbeddedRedis(settings.longshore_data), settings)
+
+
+def _run_with(redis: EmbeddedRedis, settings: Settings) -> int:
     if redis.temporary:
         log.warning(
             "redis.does_not_last",
-            text="The embedded Redis keeps its data in a temporary folder: dead letters and history end with this "
-            "process. Set LONGSHORE_DATA to a folder that lasts, or REDIS_URL.",
+            text="The embedded Redis keeps its data in a temporary folder: what is not delivered, dead letters and "
+            "history end with this process. Set LONGSHORE_DATA to a folder that lasts, or REDIS_URL.",
         )
     else:
         log.info("redis.embedded", data=str(redis.data_dir))
     environ = {**os.environ, "REDIS_URL": redis.url}
-    keeper = Child("redis", redis.argv(), stop_grace_s=REDIS_GRACE_S, order=2, output=redis.log_path)
+    # It needs nothing of the environment, and could only show our secrets.
+    keeper = Child("redis", redis.argv(), env={}, stop_grace_s=REDIS_GRACE_S, order=2, output=redis.log_path)
     try:
         return Supervisor([*children(settings, environ), keeper]).run()
     finally:
         redis.stop()
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold a folder for one agent; raises `ConfigError` if it cannot be had.
+
+    Two Redis processes that append to one file would ruin it. The lock goes with the process, however it ends.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "agent.lock").open("w")
+    except OSError as error:
+        problem = f'"{folder}" cannot be written to ({error.strerror})'
+        raise ConfigError("LONGSHORE_DATA", problem, "Give a folder that this user may write to") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            problem = f'"{folder}" is in use by another agent'
+            raise ConfigError("LONGSHORE_DATA", problem, "Give each agent a folder of its own") from None
+        yield
 
 
 def children(settings: Settings, environ: Mapping[str, str]) -> list[Child]:

@@ -11,7 +11,7 @@ from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text
 from longshore.sandbox.targets import Manners, Targets
-from tests.support.programs import SETTINGS, Program, eventually
+from tests.support.programs import SETTINGS, Program, eventually, longshore
 
 
 class Agent:
@@ -137,3 +137,22 @@ def test_data_in_a_folder_outlast_the_agent(agent: Agent) -> None:
 
     eventually(lambda: len(agent.targets.received("r_1")) > 1, "a retry by the next agent")
     assert "redis.does_not_last" not in program.log()
+
+
+def test_two_agents_do_not_share_a_folder(agent: Agent) -> None:
+    """Two Redis processes would ruin the file they both append to."""
+    folder = str(agent.folder / "data")
+    agent.start(LONGSHORE_DATA=folder)
+    second = longshore("run", folder=agent.folder, **agent.environ, LONGSHORE_DATA=folder)
+
+    assert 78 == second.returncode
+    assert "is in use by another agent" in second.stderr
+
+
+def test_a_folder_that_cannot_be_written_to_is_a_wrong_setting(agent: Agent) -> None:
+    """Said at the start, with the name of the variable."""
+    (agent.folder / "file").touch()
+    done = longshore("run", folder=agent.folder, **agent.environ, LONGSHORE_DATA=str(agent.folder / "file" / "data"))
+
+    assert 78 == done.returncode
+    assert "LONGSHORE_DATA: " in done.stderr
