@@ -70,8 +70,8 @@ MakeIngest = Callable[..., Ingest]
 
 
 @pytest.fixture
-def make_ingest() -> Iterator[MakeIngest]:
-    """Ingests for a broker address, a Redis and more settings; all are stopped at the end."""
+def make_ingest(kafka: EmbeddedKafka, redis_server: EmbeddedRedis) -> Iterator[MakeIngest]:
+    """Ingests for a broker address, a Redis and more settings; all are stopped before what they depend on."""
     made: list[Ingest] = []
 
     def make(bootstrap: str, redis: EmbeddedRedis, **more: str) -> Ingest:
