@@ -177,9 +177,8 @@ def main() -> None:
         arrivals = bench.close()
         repeats = sum(len(times) - 1 for times in arrivals.values())
         late = sorted((arrivals[id][0] - at) * 1000 for id, at in list(bench.sent.items())[steady:])
-        print(
-            f"Kafka to target at {options.rate:g}/s, ms  p50 {statistics.median(late):.1f}  p99 {late[len(late) * 99 // 100]:.1f}"
-        )
+        p50, p99 = statistics.median(late), late[len(late) * 99 // 100]
+        print(f"Kafka to target at {options.rate:g}/s, ms  p50 {p50:.1f}  p99 {p99:.1f}")
         print(f"repeated                    {repeats:8d}")
 
 
