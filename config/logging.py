@@ -6,6 +6,7 @@ by value in the finished line, whoever logged them; keeping payloads out is the 
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Collection
 from typing import TextIO
@@ -14,9 +15,17 @@ from urllib.parse import quote
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-MASK = "***"
+from longshore.invocation.masking import MASK, current
+
 SHORTEST_SECRET = 4
 """A shorter one would mask half of every line and is no secret anyway."""
+
+_NAMED = re.compile(
+    r"""(?ix) ( (?: [\w-]*authorization | x-port-signature | (?:set-)?cookie | [\w-]*(?:api|access|private)[_-]?key
+              | [\w-]*(?:password|passwd|secret|token) ) (?: \\?["'] )? \s* [:=] \s* (?: \\?["'] )? )
+    (?! \*\*\* | \d+\b | none\b | true\b | false\b ) ( (?: (?:bearer|basic|digest)\s+ )? [^\s"'\\,;&}\])]+ )"""
+)
+_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/-]{8,}=*")
 
 QUIET = {
     # One line per attempt is ours to write; Celery's two more say less.
@@ -31,9 +40,7 @@ QUIET = {
 }
 
 
-def configure(
-    level: str, secrets: Collection[str] = (), stream: TextIO | None = None, *, program: str = ""
-) -> None:
+def configure(level: str, secrets: Collection[str] = (), stream: TextIO | None = None, *, program: str = "") -> None:
     """Send all logging of this process to `stream` (standard error) from `level` up, with `secrets` masked.
 
     `program` tells the lines of several processes apart that share a stream. May be called again; the last call holds.
@@ -74,7 +81,11 @@ def configure(
 
 
 class SecretMask:
-    """Puts `***` in place of each secret in a finished line, also where it stands escaped or URL-quoted."""
+    """Puts `***` in place of each secret in a finished line, also where it stands escaped or URL-quoted.
+
+    Secret are the given values, those of the delivery that the thread is at, and whatever follows a name such as
+    `Authorization`, `token` or `password`.
+    """
 
     def __init__(self, secrets: Collection[str]) -> None:
         forms = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _forms(secret)}
@@ -85,7 +96,8 @@ class SecretMask:
         """Return the line without secrets; the last step of rendering."""
         for form in self._forms:
             line = line.replace(form, MASK)
-        return line
+        line = current().text(line)
+        return _NAMED.sub(rf"\1{MASK}", _BEARER.sub(rf"\1 {MASK}", line))
 
 
 def _forms(secret: str) -> set[str]:

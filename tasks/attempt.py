@@ -15,9 +15,11 @@ from longshore.delivery.policy import RetryPolicy, Step, next_step
 from longshore.delivery.send import Sender
 from longshore.errors import StoreUnavailable
 from longshore.invocation.kinds import Kind
+from longshore.invocation.masking import masking
 from longshore.store.entry import Begun, Claim, Finish
 from longshore.store.ledger import Ledger
 from tasks.in_flight import InFlight
+from tasks.masked import masked, masked_report
 from tasks.request import Prepared, RequestBuilder, Unbuildable
 from tasks.story import Story, next_in_words
 
@@ -84,10 +86,16 @@ class Attempts:
             self._until_stored(begun, lambda: self.ledger.defer(begun, prepared.target, prepared.lane))
             log.info("delivery.deferred", run_id=begun.run, target=begun.target, to=prepared.target)
             return Ended("deferred", f"belongs to {prepared.target}")
-        outcome = self.sender.send(prepared.request, self._headers(begun))
+        with masking(prepared.mask):
+            return self._send(begun, prepared)
+
+    def _send(self, begun: Begun, prepared: Prepared) -> Ended:
+        """Sends what is prepared. Log lines of this thread are masked meanwhile, whoever writes them."""
+        answered = self.sender.send(prepared.request, self._headers(begun))
+        outcome = masked(answered, prepared.mask)
         age_s = max(0.0, (time.time() * 1000 + self.clock_offset_ms() - begun.accepted_ms) / 1000)
         step = next_step(outcome, begun.attempt, age_s, self._policy(begun), random.random())
-        finish = self.story.finish(begun, outcome, step, self._report(begun, prepared, outcome, step))
+        finish = self.story.finish(begun, outcome, step, self._report(begun, prepared, answered, step))
         self._log(begun, outcome, step)
         return self._ended(begun, finish, _line(outcome))
 
@@ -134,7 +142,8 @@ class Attempts:
         final = next_in_words(step) in ("done", "dead letter")
         if begun.kind is not Kind.ACTION_RUN or not final or outcome.response is None:
             return None
-        return self.builder.report(prepared, outcome.headers, outcome.response)
+        report = self.builder.report(prepared, outcome.headers, outcome.response)
+        return None if report is None else masked_report(report, prepared.mask, outcome.headers)
 
     def _wait_for(self, start_ms: int) -> None:
         """Sleeps until the start that the target's rate gave this claim; a clock jump cannot make it long."""

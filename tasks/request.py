@@ -1,17 +1,23 @@
 """From a sealed record to the request its mapping makes of it. Decrypted values live only here, in this call."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
+
+import structlog
 
 from longshore.delivery.errors import BadUrl
 from longshore.delivery.target import lane_of, target_of
 from longshore.errors import LongshoreError
 from longshore.invocation import json_text
-from longshore.invocation.decrypt import decrypt
+from longshore.invocation.gitlab import missing_token
 from longshore.invocation.mapping import MappedRequest, Mapping, MappingFault
+from longshore.invocation.masking import Mask
+from longshore.invocation.opened import Opened, mask_of, opened
+from longshore.invocation.report_context import report_context
 from longshore.store.entry import Begun
 from longshore.store.seal import Sealer, Unsealable
+
+log = structlog.get_logger(__name__)
 
 
 class Unbuildable(LongshoreError):
@@ -33,6 +39,8 @@ class Prepared:
     entry: int
     message: str = field(repr=False)
     """The message after decryption, as JSON text: `.body` of the mapping's report."""
+    mask: Mask
+    """What of it no log line, no text for Port and no dead letter may hold."""
 
 
 class RequestBuilder:
@@ -51,39 +59,33 @@ class RequestBuilder:
             raise Unbuildable("unsealable", f"its payload cannot be opened: {error}") from None
         try:
             entry = self._entry(begun, text)
-            text = self._decrypted(entry, text)
-            request = self._mapping.request(entry, text)
+            message = self._opened(begun, entry, text)
+            request = self._mapping.request(entry, message.text)
         except MappingFault as fault:
             raise Unbuildable("mapping", str(fault)) from None
+        except json_text.Malformed:
+            raise Unbuildable("malformed", "its message is not JSON") from None
         if not request.url:
             raise Unbuildable("bad_url", "the mapping gives no URL")
         try:
             target = target_of(request.url)
         except BadUrl as error:
             raise Unbuildable("bad_url", str(error)) from None
+        if (problem := missing_token(self._mapping, entry, message.text, request)) is not None:
+            raise Unbuildable("missing_variable", problem)
         action = begun.lane.removeprefix(begun.target)[1:]
-        return Prepared(request, target, lane_of(target, action), entry, text)
+        mask = mask_of(message, request, self._secrets)
+        return Prepared(request, target, lane_of(target, action), entry, message.text, mask)
 
     def report(self, prepared: Prepared, headers: Any, response: Any) -> dict[str, Any] | None:
         """What the mapping's `report` section makes of the final response; None where it has none or fails."""
         if not self._mapping.has_report(prepared.entry):
             return None
-        request = prepared.request
-        shown = {"method": request.method, "url": request.url, "headers": dict(headers), "query": _query(request)}
-        answer = {
-            "statusCode": response.status,
-            "headers": dict(response.headers),
-            "text": response.text,
-            "json": _parsed(response.text),
-        }
-        context = (
-            f'{{"body":{prepared.message},'
-            f'"request":{{"body":{request.body or "null"},{json.dumps(shown)[1:]},'
-            f'"response":{json.dumps(answer)}}}'
-        )
         try:
+            context = report_context(prepared.message, prepared.request, headers, response)
             return self._mapping.report(prepared.entry, context)
-        except MappingFault:
+        except MappingFault as fault:
+            log.warning("mapping.report_failed", place=fault.place, problem=fault.problem)
             return None
 
     def _entry(self, begun: Begun, text: str) -> int:
@@ -95,26 +97,8 @@ class RequestBuilder:
             raise Unbuildable("no_mapping", "no mapping of this worker's file is enabled for it")
         return entry
 
-    def _decrypted(self, entry: int, text: str) -> str:
-        paths = self._mapping.decrypt_paths(entry)
-        if not paths:
-            return text
-        message, _ = decrypt(json_text.loads(text), paths, self._secrets)
-        return json_text.dumps(message, ascii=False)
-
-
-def _query(request: MappedRequest) -> dict[str, Any]:
-    query: dict[str, Any] = {}
-    for name, value in request.query:
-        if name in query:
-            query[name] = [*(query[name] if isinstance(query[name], list) else [query[name]]), value]
-        else:
-            query[name] = value
-    return query
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    def _opened(self, begun: Begun, entry: int, text: str) -> Opened:
+        message = opened(text, self._mapping.decrypt_paths(entry), self._secrets)
+        for path in message.failed:
+            log.warning("invocation.not_decrypted", run_id=begun.run or begun.id, path=path, means="sent as it came")
+        return message

@@ -37,6 +37,12 @@ def decrypt(message: dict[str, Any], paths: Iterable[str], secrets: Sequence[str
     return message, failed
 
 
+def values_at(message: dict[str, Any], paths: Iterable[str]) -> list[Any]:
+    """What stands at these paths; those that lead nowhere are left out."""
+    found = (_find(message, path.split(".")) for path in paths)
+    return [value for value in found if value is not None]
+
+
 def _find(value: Any, steps: list[str]) -> Any:
     for step in steps:
         key = _key(value, step)

@@ -4,8 +4,10 @@ One object per process, shared by its threads. Everything jq is done in its chil
 """
 
 import hashlib
+import json
 from collections.abc import Mapping as Variables
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +141,11 @@ class Mapping:
         """The paths of secret inputs that an entry wants decrypted before its request is made."""
         return self._entries[entry].decrypt
 
+    def takes_gitlab_token(self, entry: int) -> bool:
+        """Whether an entry sends the trigger token that the built-in GitLab mapping takes from the environment."""
+        body = self._entries[entry].body
+        return isinstance(body, dict) and body.get("token") == _gitlab_token()
+
     def has_report(self, entry: int) -> bool:
         """Whether an entry has any report expression."""
         return bool(self._entries[entry].report)
@@ -187,6 +194,13 @@ class Mapping:
                 url, method = (_or_null(result) for result in plan.target_group.evaluate(text))
                 return self._pointed(index, [url], [method])
         return Unmatched()
+
+
+@lru_cache(1)
+def _gitlab_token() -> str:
+    """The built-in mapping's expression, also in files that were made from it."""
+    token: str = json.loads(BUILT_IN.read_bytes())[0]["body"]["token"]
+    return token
 
 
 class _Plan:

@@ -1,0 +1,59 @@
+"""What a mapping's `report` expressions look at: message, request as sent, response (wire contract, report)."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from longshore.invocation.mapping import MappedRequest
+
+
+class AnyResponse(Protocol):
+    """What is used of a target's answer."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, in the target's spelling."""
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+
+
+def report_context(message: str, request: MappedRequest, headers: Mapping[str, str], response: AnyResponse) -> str:
+    """The JSON text that report expressions are evaluated over.
+
+    `message` is the JSON text of the message after decryption, `headers` are those of the request as it was sent, the
+    signature among them.
+    """
+    shown = {"method": request.method, "url": request.url, "headers": dict(headers), "query": _query(request)}
+    answer = {
+        "statusCode": response.status,
+        "headers": dict(response.headers),
+        "text": response.text,
+        "json": _parsed(response.text),
+    }
+    return (
+        f'{{"body":{message},"request":{{"body":{request.body or "null"},{json.dumps(shown)[1:]},'
+        f'"response":{json.dumps(answer)}}}'
+    )
+
+
+def _query(request: MappedRequest) -> dict[str, Any]:
+    query: dict[str, Any] = {}
+    for name, value in request.query:
+        if name in query:
+            query[name] = [*(query[name] if isinstance(query[name], list) else [query[name]]), value]
+        else:
+            query[name] = value
+    return query
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
