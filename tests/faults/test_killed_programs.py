@@ -1,0 +1,82 @@
+"""Programs killed without warning under load: nothing is lost, and only what had begun may come twice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from longshore.store.states import State
+from tests.faults.conftest import MakeScene
+from tests.support.accounts import WORKER_LOST, Account
+from tests.support.fleet import Role
+from tests.support.scene import SIZE, Scene
+
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(90)]
+
+BUSY = 20
+"""Invocations under way when a worker is killed."""
+
+
+def kill_under_load(scene: Scene, size: int, victims: Sequence[Role], choice: random.Random) -> set[str]:
+    """Publish `size` invocations in portions and kill one of `victims` in each. Returns ids that had begun then."""
+    begun: set[str] = set()
+    portion = size // (len(victims) + 1)
+    for victim in victims:
+        scene.load.publish(portion)
+        scene.until_busy(BUSY)
+        for member in scene.fleet.living(victim):
+            member.wait_ready()
+        struck = choice.choice(scene.fleet.living(victim))
+        if victim == "worker":
+            begun |= scene.kill_worker(struck)
+        else:
+            scene.kill_ingest(struck)
+    scene.load.publish(size - len(scene.load.sent))
+    scene.until_settled()
+    return begun
+
+
+def untouched_ends_are_natural(accounts: Sequence[Account]) -> bool:
+    """Whether everything that no kill cut off ended as its target makes it end."""
+    return all((each.state, each.reason) == each.natural_end() for each in accounts if not each.cut_off)
+
+
+def test_killed_workers_and_ingests_lose_nothing(make_scene: MakeScene) -> None:
+    """Five workers and three ingests killed: all ends have a reason, runs cut off are `unknown`, events come again."""
+    scene = make_scene("kill -9: 5 workers, 3 ingests")
+    scene.start_fleet()
+    choice = random.Random(1)
+    victims: list[Role] = [*("worker",) * 5, *("ingest",) * 3]
+    choice.shuffle(victims)
+
+    begun = kill_under_load(scene, SIZE, victims, choice)
+
+    accounts = scene.balance()
+    cut_off = [account for account in accounts if account.cut_off]
+    assert cut_off, "no kill hit anything: the test proves nothing"
+    assert {account.sent.id for account in cut_off} <= begun
+    assert untouched_ends_are_natural(accounts)
+    # Runs are parked, and so never repeated; change log events are sent again.
+    runs = [account for account in cut_off if account.sent.run]
+    assert {(account.state, account.reason) for account in runs} <= {(State.UNKNOWN, WORKER_LOST)}
+    assert all(account.state == State.DONE for account in cut_off if not account.sent.run)
+    assert {account.sent.id for account in accounts if account.repeats} <= {
+        account.sent.id for account in cut_off if not account.sent.run
+    }
+
+
+def test_what_a_killed_worker_had_begun_is_sent_again_where_that_is_wanted(make_scene: MakeScene) -> None:
+    """With UNKNOWN_OUTCOME=retry everything ends as if nobody had been killed; repeats were under way at a kill."""
+    scene = make_scene("kill -9: 3 workers, retry", UNKNOWN_OUTCOME="retry")
+    scene.start_fleet()
+
+    begun = kill_under_load(scene, SIZE // 4, ["worker"] * 3, random.Random(2))
+
+    accounts = scene.balance()
+    cut_off = {account.sent.id for account in accounts if account.cut_off}
+    assert cut_off, "no kill hit anything: the test proves nothing"
+    assert cut_off <= begun
+    assert {account.sent.id for account in accounts if account.repeats} <= cut_off
+    assert all((account.state, account.reason) == account.natural_end() for account in accounts)

@@ -1,0 +1,64 @@
+"""Redis killed under load and started again with the same data: all resume by themselves."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.faults.conftest import MakeScene
+from tests.support.load import WELL_BEHAVED
+from tests.support.scene import SIZE, Recovery, Scene
+
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(90)]
+
+OUTAGES = 2
+DOWN_S = 2.0
+"""Longer than the pauses between tries to reach Redis at first, so that every loop has to come back from an outage."""
+UNSYNCED_S = 2.0
+"""What a killed Redis may forget: what it has not yet written while the disk is busy with the sync of every second."""
+BUSY = 20
+LEASE_S = 8
+"""The lease clock counts up to 2 s of an outage, and workers need up to 2 s more to come back: a lease must outlast
+both although a third of it may have passed already."""
+
+
+def break_redis(scene: Scene, meanwhile: int) -> float:
+    """Kill Redis under load, publish `meanwhile` more, start it again. Returns when it was killed (epoch seconds)."""
+    scene.until_busy(BUSY)
+    killed_at = time.time()
+    scene.redis.kill()
+    scene.load.publish(meanwhile, WELL_BEHAVED)
+    time.sleep(DOWN_S)  # the fault itself: nothing is waited for
+    scene.redis.start()
+    held, published = scene.accounts.leased(), list(scene.load.sent)
+    scene.recoveries.append(
+        Recovery("Redis", lambda: not scene.accounts.still_leased(held) and not scene.accounts.missing(published))
+    )
+    return killed_at
+
+
+def test_a_killed_redis_that_comes_back_stops_nothing_and_loses_nothing(make_scene: MakeScene) -> None:
+    """Every process lives on; only what Redis had no time to write may be unknown or sent again."""
+    scene = make_scene(f"Redis: killed {OUTAGES} times", LEASE_S=str(LEASE_S))
+    scene.start_fleet()
+    pids = scene.fleet.pids()
+    portion = SIZE // 4 // OUTAGES // 2
+
+    killed_at = []
+    for _ in range(OUTAGES):
+        scene.load.publish(portion, WELL_BEHAVED)
+        killed_at.append(break_redis(scene, portion))
+        scene.until_recovered()
+    scene.until_settled()
+
+    assert scene.fleet.pids() == pids
+    accounts = scene.balance()
+    at_risk = {
+        request.run_id
+        for request in scene.targets.received()
+        if any(-UNSYNCED_S <= request.at - at <= DOWN_S for at in killed_at)
+    }
+    for account in accounts:
+        if account.sent.id not in at_risk:
+            assert (account.state, account.reason, account.repeats) == (*account.natural_end(), 0), account

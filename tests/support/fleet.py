@@ -1,0 +1,146 @@
+"""Ingest and worker processes of one agent, to be killed, stopped and replaced; the console script, as in production.
+
+Owns the processes and their logs: each program writes a file of its own, which stays when the process is gone. `close`
+leaves no process behind, nor any of their children.
+"""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import psutil
+
+from tests.support.programs import SCRIPT, bare, eventually
+
+Role = Literal["ingest", "worker"]
+
+READY: Mapping[Role, str] = {"ingest": "kafka.assigned", "worker": "worker.ready"}
+"""What a program logs once it works."""
+
+
+class Member:
+    """One program of the fleet as a process."""
+
+    def __init__(self, role: Role, name: str, folder: Path, environ: Mapping[str, str]) -> None:
+        self.role = role
+        self.name = name
+        self.log_path = folder / f"{name}.log"
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                [str(SCRIPT), role],
+                cwd=folder,
+                env=bare(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process.poll() is None
+
+    def log(self) -> str:
+        """What it has said so far."""
+        return self.log_path.read_text(errors="replace")
+
+    def wait_ready(self) -> Member:
+        """Wait until it works; fails with the end of its log if it ends before."""
+        eventually(lambda: READY[self.role] in self.log() or not self.alive, f"{self.name} is ready")
+        assert self.alive, f"{self.name} ended with code {self.process.returncode}:\n{self.log()[-2000:]}"
+        return self
+
+    def kill(self) -> None:
+        """End it as a crash would, and wait until it and its children are gone."""
+        children = self._children()
+        self.process.kill()
+        self.process.wait()
+        _, left = psutil.wait_procs(children, timeout=10)
+        for child in left:
+            child.kill()
+        assert not left, f"{self.name} left children behind: {left}"
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM."""
+        self.process.terminate()
+
+    def wait_end(self, within_s: float) -> tuple[int, float]:
+        """Wait until it has ended; returns its exit code and the seconds since this call."""
+        began = time.monotonic()
+        code = self.process.wait(within_s)
+        return code, time.monotonic() - began
+
+    def close(self) -> None:
+        """Make sure that nothing is left of it."""
+        if self.alive:
+            children = self._children()
+            self.process.kill()
+            self.process.wait()
+            for child in children:
+                if child.is_running():
+                    child.kill()
+
+    def _children(self) -> list[psutil.Process]:
+        try:
+            return psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+
+class Fleet:
+    """All programs of one agent, which share `environ`; their logs are in `folder`."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.environ = dict(environ)
+        self.started: list[Member] = []
+        self._numbers = itertools.count(1)
+
+    def start(self, role: Role, count: int = 1) -> list[Member]:
+        """Start `count` programs of a role; they are ready a second or so later."""
+        begun = [Member(role, f"{role}-{next(self._numbers)}", self.folder, self.environ) for _ in range(count)]
+        self.started += begun
+        return begun
+
+    def replace(self, member: Member) -> Member:
+        """Start another in place of one that has ended."""
+        assert not member.alive
+        return self.start(member.role)[0]
+
+    def living(self, role: Role) -> list[Member]:
+        """The programs of a role whose process runs."""
+        return [member for member in self.started if member.role == role and member.alive]
+
+    def pids(self) -> set[int]:
+        """Ids of the processes that run."""
+        return {member.process.pid for member in self.started if member.alive}
+
+    def log_lines(self, *words: str) -> list[str]:
+        """Lines of all logs that hold one of `words`, with the program's name in front."""
+        return [
+            f"{member.name}: {line}"
+            for member in self.started
+            for line in member.log().splitlines()
+            if any(word in line for word in words)
+        ]
+
+    def close(self) -> None:
+        """End everything at once."""
+        for member in self.started:
+            member.close()
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

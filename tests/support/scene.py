@@ -1,0 +1,219 @@
+"""Everything around a fleet that is to be broken: real Kafka and Redis, a fake Port, targets, load and accounts.
+
+Waiting is done in `until`, which polls; while it does, it also times how long what was struck takes to recover.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import redis
+
+from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.publisher import topics
+from longshore.sandbox.targets import Manners, Targets
+from longshore.store.keys import Keys
+from longshore.store.states import State
+from tests.support.accounts import Account, Accounts
+from tests.support.fleet import Fleet, Member
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.load import Load, Sent
+
+SIZE_VARIABLE = "LONGSHORE_FAULTS_MESSAGES"
+SIZE = int(os.environ.get(SIZE_VARIABLE, "2000"))
+"""Invocations of the largest test; the others take a share of it."""
+
+SECRET = "faults-client-secret-0123456789-abcdef"
+MANNERS = Manners(slow_s=0.3)
+WEBHOOK_TIMEOUT_S = 2
+EXIT_BOUND_S = WEBHOOK_TIMEOUT_S + 5
+"""What the programs promise for their end after SIGTERM."""
+RECOVERY_BOUND_S = 30.0
+"""What the fleet promises for work that a dead program held."""
+LEASE_S = 4
+ATTEMPTS = 6
+SLOTS = 60
+POLL_S = 0.1
+AWAY = (redis.ConnectionError, redis.TimeoutError)
+"""Redis is down or loading: look again in a moment."""
+
+
+@dataclass(slots=True)
+class Recovery:
+    """How long something that was struck takes until `over` holds."""
+
+    what: str
+    over: Callable[[], bool]
+    began: float = field(default_factory=time.monotonic)
+    seconds: float | None = None
+
+    def look(self) -> None:
+        """Take the time if it is over now."""
+        if self.seconds is None and self.over():
+            self.seconds = time.monotonic() - self.began
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    fault: str
+    published: int
+    delivered: int
+    dead: int
+    unknown: int
+    lost: int
+    repeated: int
+    recovery_s: float
+
+
+class Scene:
+    """One agent and its world. `organization` names its topics and its group, and must be new to the broker."""
+
+    def __init__(
+        self, folder: Path, kafka: KafkaBroker, server: EmbeddedRedis, organization: str, seed: int, **environ: str
+    ) -> None:
+        runs, changes = topics(organization)
+        kafka.create_topic(runs, 4)
+        kafka.create_topic(changes, 2)
+        self.redis = server
+        self.targets = Targets(manners=MANNERS).start()
+        self.port = FakePort().start()
+        urls = {name: self.targets.url(name) for name in Targets.NAMES}
+        self.load = Load(kafka.bootstrap, organization, SECRET, urls, seed)
+        group = f"{organization}.agent"
+        self.accounts = Accounts(server.url, f"{organization}/{group}", self.targets, self.port, MANNERS)
+        self.keys: Keys = self.accounts.keys
+        self.fleet = Fleet(
+            folder / "logs",
+            {
+                "PORT_ORG_ID": organization,
+                "PORT_CLIENT_ID": "client",
+                "PORT_CLIENT_SECRET": SECRET,
+                "PORT_API_BASE_URL": self.port.url,
+                "USING_LOCAL_PORT_INSTANCE": "true",
+                "KAFKA_CONSUMER_BOOTSTRAP_SERVERS": kafka.bootstrap,
+                "KAFKA_CONSUMER_GROUP_ID": group,
+                "KAFKA_CONSUMER_AUTO_OFFSET_RESET": "earliest",
+                # The shortest that a broker takes by default: how long a killed ingest's partitions stand still.
+                "KAFKA_CONSUMER_SESSION_TIMEOUT_MS": "6000",
+                "KAFKA_BATCH_SIZE": "50",
+                "REDIS_URL": server.url,
+                "LEASE_S": str(LEASE_S),
+                "WORKER_SLOTS": str(SLOTS),
+                "WEBHOOK_INVOKER_TIMEOUT": str(WEBHOOK_TIMEOUT_S),
+                "RETRY_MAX_ATTEMPTS": str(ATTEMPTS),
+                "RETRY_BASE_S": "0.2",
+                "RETRY_MAX_S": "1",
+                "COMMIT_DELAY_S": "1",
+                "REPORT_DELAY_S": "0.5",
+            }
+            | environ,
+        )
+        self.recoveries: list[Recovery] = []
+
+    def start_fleet(self, ingests: int = 2, workers: int = 2) -> None:
+        """Start the programs and wait until all work."""
+        members = self.fleet.start("worker", workers) + self.fleet.start("ingest", ingests)
+        for member in members:
+            member.wait_ready()
+
+    def until(self, condition: Callable[[], object], what: str, within_s: float = 60.0) -> None:
+        """Return as soon as `condition()` holds; fails with `what` if it does not in time."""
+        deadline = time.monotonic() + within_s
+        while True:
+            try:
+                for recovery in self.recoveries:
+                    recovery.look()
+                if condition():
+                    return
+            except AWAY:
+                pass  # that is what some of the tests are about
+            assert time.monotonic() < deadline, f"never happened: {what}; logs are in {self.fleet.folder}"
+            time.sleep(POLL_S)
+
+    def until_busy(self, least: int) -> None:
+        """Wait until so many invocations are claimed or begun."""
+        self.until(lambda: len(self.accounts.leased()) >= least, f"{least} invocations under way")
+
+    def until_settled(self, within_s: float = 60.0) -> None:
+        """Wait until everything published has ended, is reported, and whatever was struck has recovered."""
+        left: list[Sent] = list(self.load.sent)
+
+        def ended() -> bool:
+            left[:] = self.accounts.unfinished(left)
+            return not left
+
+        self.until(ended, "every invocation has ended", within_s)
+        self.until(lambda: self.accounts.reports_left() == 0, "Port has heard everything", within_s)
+        self.until_recovered(within_s)
+
+    def until_recovered(self, within_s: float = 60.0) -> None:
+        """Wait until whatever was struck has recovered."""
+        self.until(lambda: all(each.seconds is not None for each in self.recoveries), "everything is back", within_s)
+
+    def kill_worker(self, worker: Member) -> set[str]:
+        """Kill a worker and start another at once. Returns the ids that had begun, its own and its siblings'."""
+        worker.kill()
+        held = self.accounts.leased()
+        self.fleet.replace(worker)
+        self.recoveries.append(Recovery(f"{worker.name} killed", lambda: not self.accounts.still_leased(held)))
+        return {id for id, (state, _) in held.items() if state == State.BEGUN}
+
+    def kill_ingest(self, ingest: Member) -> None:
+        """Kill an ingest and start another at once; it has recovered when all published so far is in the ledger."""
+        published = list(self.load.sent)
+        ingest.kill()
+        self.fleet.replace(ingest)
+        self.recoveries.append(Recovery(f"{ingest.name} killed", lambda: not self.accounts.missing(published)))
+
+    def balance(self) -> list[Account]:
+        """The accounts of everything published; fails with what must not be, whatever was broken."""
+        accounts = self.accounts.of(self.load.sent)
+        problems = [problem for account in accounts for problem in account.problems()]
+        assert not problems, f"{len(problems)} problems, logs are in {self.fleet.folder}:\n" + "\n".join(problems[:20])
+        assert not self.port.violations
+        assert not (imbalances := self.accounts.imbalances()), imbalances
+        slow = [f"{each.what}: {each.seconds} s" for each in self.recoveries if each.seconds is None]
+        slow += [
+            f"{each.what}: {each.seconds:.1f} s"
+            for each in self.recoveries
+            if each.seconds is not None and each.seconds > RECOVERY_BOUND_S
+        ]
+        assert not slow, slow
+        return accounts
+
+    def row(self, fault: str) -> Row:
+        """The line of the table, from the accounts as they are."""
+        accounts = self.accounts.of(self.load.sent)
+        return Row(
+            fault=fault,
+            published=len(accounts),
+            delivered=sum(account.state == State.DONE for account in accounts),
+            dead=sum(account.state == State.DEAD for account in accounts),
+            unknown=sum(account.state == State.UNKNOWN for account in accounts),
+            lost=sum(account.lost for account in accounts),
+            repeated=sum(account.repeats > 0 for account in accounts),
+            recovery_s=max((each.seconds or 0.0 for each in self.recoveries), default=0.0),
+        )
+
+    def close(self) -> None:
+        """End everything."""
+        self.fleet.close()
+        self.accounts.close()
+        self.port.stop()
+        self.targets.stop()
+
+    def __enter__(self) -> Scene:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
