@@ -31,8 +31,8 @@ QUIET = {
     # One line per attempt is ours to write; Celery's two more say less.
     "celery.app.trace": logging.WARNING,
     "celery.worker.strategy": logging.WARNING,
-    # At DEBUG these print whole URLs with their query, and broker addresses with their password.
-    "urllib3": logging.INFO,
+    # Prints whole URLs with their query; what goes wrong comes back as an exception anyway.
+    "urllib3": logging.ERROR,
     "kombu": logging.INFO,
     "asyncio": logging.INFO,
     # Says so once per method and look while no worker is there.

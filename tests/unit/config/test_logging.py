@@ -81,11 +81,12 @@ def test_the_level_holds_and_celery_stays_quiet_below_warning() -> None:
 
 
 def test_whole_urls_of_urllib3_are_never_logged() -> None:
-    """At DEBUG it prints paths with their query, where tokens may stand."""
+    """It prints paths with their query, where tokens may stand; at DEBUG each, in warnings those in trouble."""
     stream = io.StringIO()
     configure("DEBUG", (), stream)
 
     logging.getLogger("urllib3.connectionpool").debug("GET /hook?token=abc")
+    logging.getLogger("urllib3.connection").warning("Failed to parse headers (url=http://h/hook?token=abc)")
     structlog.get_logger("a").debug("shown")
 
     assert "token" not in stream.getvalue()
