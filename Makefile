@@ -14,7 +14,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --only-binar
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check reference lock clean
+.PHONY: help setup run demo test faults check reference lock clean
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
@@ -29,6 +29,9 @@ demo: setup ## Send a fixed list of invocations through the sandbox and check ho
 
 test: setup ## Run all tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+faults: setup ## Kill programs, Redis and Port under load, and account for every invocation (Java 17 and Maven)
+	@$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
 
 check: setup ## Lint, docstrings, strict types and the direction of imports
 	@$(BIN)/ruff check .
