@@ -15,6 +15,7 @@ from longshore.delivery.policy import RetryPolicy, Step, next_step
 from longshore.delivery.send import Sender
 from longshore.errors import StoreUnavailable
 from longshore.invocation.kinds import Kind
+from longshore.invocation.mapping import JqUnavailable
 from longshore.invocation.masking import masking
 from longshore.store.entry import Begun, Claim, Finish
 from longshore.store.ledger import Ledger
@@ -26,6 +27,8 @@ from tasks.story import Story, next_in_words
 log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
+
+_JQ_PAUSE_S = 1.0
 
 _STORE_PAUSES_S = (0.1, 0.2, 0.5, 1, 2)  # quick at first; then every two seconds until Redis is back
 
@@ -82,6 +85,12 @@ class Attempts:
         except Unbuildable as error:
             finish = self.story.stopped(begun, "dead", error.reason, error.cause)
             return self._ended(begun, finish, error.cause)
+        except JqUnavailable as error:
+            # Says nothing of the message, and nothing was sent. The pause is for a machine without memory for jq.
+            log.error("mapping.unavailable", run_id=begun.run or begun.id, problem=error.reason)
+            time.sleep(_JQ_PAUSE_S)
+            self._until_stored(begun, lambda: self.ledger.defer(begun, begun.target, begun.lane))
+            return Ended("deferred", "the mapping could not be evaluated")
         if prepared.target != begun.target:
             self._until_stored(begun, lambda: self.ledger.defer(begun, prepared.target, prepared.lane))
             log.info("delivery.deferred", run_id=begun.run, target=begun.target, to=prepared.target)

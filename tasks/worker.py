@@ -57,6 +57,8 @@ class WorkerProcess:
 
     def run(self) -> int:
         """Runs until SIGTERM; returns the exit code."""
+        for warning in self._mapping.warnings:
+            log.warning("mapping.suspicious", problem=warning)
         signals.worker_ready.connect(self._ready, weak=False)
         signals.worker_shutting_down.connect(self._shutting_down, weak=False)
         signals.task_revoked.connect(self._revoked, weak=False)
