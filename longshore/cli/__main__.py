@@ -1,6 +1,19 @@
-"""`python -P -m longshore.cli`: how a program of ours starts another one, without looking for the console script."""
+"""Where the `longshore` command begins; also `python -P -m longshore.cli`, with which our programs start each other."""
 
-from longshore.cli.main import main
+import sys
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells say it."""
+
+
+def start() -> None:
+    """Run the command line; never returns. Ctrl-C while it is still being loaded ends it without a traceback."""
+    try:
+        from longshore.cli.main import main
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    main()
+
 
 if __name__ == "__main__":
-    main()
+    start()

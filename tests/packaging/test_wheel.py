@@ -66,6 +66,6 @@ def test_it_names_its_license_and_its_command(unpacked: Path) -> None:
     """What installers and auditors look at."""
     (info,) = unpacked.glob("*.dist-info")
 
-    assert "longshore = longshore.cli.main:main" in (info / "entry_points.txt").read_text()
+    assert "longshore = longshore.cli.__main__:start" in (info / "entry_points.txt").read_text()
     assert "License-Expression: Apache-2.0" in (info / "METADATA").read_text()
     assert (info / "licenses" / "LICENSE").is_file()
