@@ -8,11 +8,11 @@ import difflib
 import os
 from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
 from longshore.errors import ConfigError, ConfigProblems
+from longshore.network.no_proxy import plain
 
 REMOVED = {
     "KAFKA_CONSUMER_BROKERS": "KAFKA_CONSUMER_BOOTSTRAP_SERVERS, with USING_LOCAL_PORT_INSTANCE=true",
@@ -64,16 +64,10 @@ def advice(environ: Mapping[str, str], ours: Collection[str]) -> Iterator[str]:
 
 
 def plain_no_proxy(environ: MutableMapping[str, str]) -> None:
-    """Rewrite entries of NO_PROXY that are URLs to their host and port: requests matches hosts only."""
+    """Rewrite entries of NO_PROXY that are URLs to their host and port: libraries match hosts only."""
     for name in ("NO_PROXY", "no_proxy"):
-        if "://" in environ.get(name, ""):
-            environ[name] = ",".join(_host_and_port(entry.strip()) for entry in environ[name].split(","))
-
-
-def _host_and_port(entry: str) -> str:
-    if "://" not in entry:
-        return entry
-    return urlsplit(entry).netloc.rpartition("@")[2]
+        if name in environ:
+            environ[name] = plain(environ[name])
 
 
 def _meant(name: str, ours: Collection[str]) -> str | None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
+from config import user_bundle
 from config.roles import Role
 from longshore.errors import ConfigError
 
@@ -75,7 +76,8 @@ def header_name(value: str) -> str:
 
 def broken_rules(given: Mapping[str, str], environ: Mapping[str, str], role: Role) -> list[ConfigError]:
     """What is wrong across variables for `role`. `given` are the settings as texts by field name."""
-    problems = [*_missing(given, role), *_ca_bundle(environ)]
+    assembled = Path(given.get("longshore_ca_bundle") or user_bundle.CA_BUNDLE)
+    problems = [*_missing(given, role), *user_bundle.problems(environ, assembled)]
     if role.reads_invocations:
         problems.extend(_brokers(given))
     if role is not Role.FLOWER:
@@ -124,14 +126,6 @@ def _mapping_file(given: Mapping[str, str]) -> Iterator[ConfigError]:
             f'"{path}" is not a file',
             "Give the path of the mapping file, or take the variable out for the built-in mapping",
         )
-
-
-def _ca_bundle(environ: Mapping[str, str]) -> Iterator[ConfigError]:
-    # requests would fail each call with it, long after the start.
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        path = environ.get(name)
-        if path and not Path(path).exists():
-            yield ConfigError(name, f'"{path}" is no readable file', "Give the path of a PEM bundle, or take it out")
 
 
 def _one_of(value: str, normal: str, known: tuple[str, ...], what: str) -> str:

@@ -28,6 +28,7 @@ from config import rules
 from config.environment import read_environment
 from config.problems import problems_of
 from config.roles import Role
+from config.user_bundle import CA_BUNDLE, CA_FOLDER
 from longshore.delivery.policy import DEFAULTS, RetryPolicy
 from longshore.errors import ConfigProblems
 from longshore.invocation.kinds import Kind
@@ -186,6 +187,13 @@ class Settings(BaseModel):
     longshore_data: Annotated[Path | None, EmptyIsNone] = Field(
         None, description="Folder of the embedded Redis; empty: a temporary one, so dead letters do not last"
     )
+    longshore_ca_dir: Annotated[Path, BeforeValidator(lambda value: value or CA_FOLDER)] = Field(
+        CA_FOLDER, description="Folder with certificates to trust besides the public ones: .crt, .pem, .cer"
+    )
+    longshore_ca_bundle: Annotated[Path, BeforeValidator(lambda value: value or CA_BUNDLE)] = Field(
+        CA_BUNDLE, description="File that all trusted certificates are written to at start, and when they change"
+    )
+    longshore_ca_check_s: Seconds = Field(30, description="Seconds between two looks at whether they have changed")
     log_level: Annotated[str, AfterValidator(rules.log_level)] = Field("INFO", description="Name of a Python log level")
     metrics_port: Port = Field(0, description="Kept for a page of metrics, which there is none of yet")
     flower_port: Port = Field(5555, description="Port of Flower")

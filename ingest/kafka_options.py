@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from config.settings import Settings
+from config.trust import kafka_bundle
 from ingest.credentials import Access
 
 
@@ -41,13 +41,7 @@ def consumer_options(
     }
     if access.username is not None:
         options |= {"sasl.username": access.username, "sasl.password": access.password}
-    bundle = _ca_bundle(os.environ if environ is None else environ)
+    bundle = kafka_bundle(os.environ if environ is None else environ)
     if bundle and "ssl" in settings.kafka_consumer_security_protocol.lower():
         options["ssl.ca.location"] = bundle
     return options
-
-
-def _ca_bundle(environ: Mapping[str, str]) -> str | None:
-    """The CA bundle that requests would use, if one is set, so that a private CA in front of Kafka works too."""
-    path = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE")
-    return path if path and Path(path).exists() else None

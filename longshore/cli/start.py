@@ -4,7 +4,7 @@ import os
 
 import structlog
 
-from config import logging
+from config import logging, trust
 from config.environment import advice, plain_no_proxy, read_environment
 from config.roles import Role
 from config.settings import Settings, load
@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 def begin(role: Role, supervised_as: str = "") -> Settings:
-    """Load the settings for `role` and set logging up; raises `ConfigProblems`.
+    """Load the settings for `role`, set logging up, and assemble the trusted certificates; raises `ConfigProblems`.
 
     `supervised_as` is the name a supervisor gave this program. It stands in each log line, and what the supervisor has
     said already is not said again.
@@ -26,4 +26,8 @@ def begin(role: Role, supervised_as: str = "") -> Settings:
         log.info("longshore.started", role=role.value, version=version(), namespace=settings.namespace)
         for text in advice(read_environment(), {name.upper() for name in Settings.model_fields}):
             log.warning("config.advice", text=text)
+        # Once per process tree: children get the exported variables.
+        watch = trust.Watch(settings)
+        trust.establish(settings, os.environ)
+        watch.start()
     return settings

@@ -30,7 +30,7 @@ class Fault(StrEnum):
     """What was unwell, for the breakers: a connection is the whole target's matter, an answer that of one lane."""
 
     NONE = "none"
-    """Nothing, or only ourselves."""
+    """Nothing, or only ourselves, our proxy included: the target was never reached."""
 
     REQUEST = "request"
     """This one request; the target is well and said so."""

@@ -5,6 +5,8 @@ cookies set on the way are handled as `requests` does. What differs: on the way 
 to http) the signature and all mapped headers are dropped, and `.netrc` is not asked for credentials.
 """
 
+from typing import Any
+
 import requests
 from requests.cookies import RequestsCookieJar
 from requests.models import PreparedRequest, Response
@@ -14,7 +16,7 @@ from longshore.delivery.request import DEFAULT_HEADERS
 MAX_REDIRECTS = 30
 """As in `requests`."""
 
-_KEPT = ("Content-Type", "Content-Length", "Cookie", "Proxy-Authorization")
+_KEPT = ("Content-Type", "Content-Length", "Cookie")
 """What goes on to another host: what describes the body, and what was made for this hop."""
 
 
@@ -27,6 +29,11 @@ class RedirectSession(requests.Session):
         if request._cookies is None:  # type: ignore[attr-defined]
             request._cookies = RequestsCookieJar()  # type: ignore[attr-defined]
         return next(self.resolve_redirects(response, request, yield_requests=True), None)
+
+    def rebuild_proxies(self, prepared_request: PreparedRequest, proxies: Any) -> dict[str, str]:
+        """Leave the proxy's password to the connection to the proxy: the next host may be called directly."""
+        prepared_request.headers.pop("Proxy-Authorization", None)
+        return {}
 
     def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
         """Drop what another host must not see; never ask `.netrc`."""

@@ -122,7 +122,7 @@ class Sender:
         if verdict is Verdict.UNKNOWN:
             cause += ": a gateway that heard nothing from the service behind it, which may have run"
         if answer.status == 407 and select_proxy(request.url or "", self._session.way(request.url or "").proxies):
-            verdict, fault, reason = Verdict.RETRY, Fault.CONNECTION, "proxy"
+            verdict, fault, reason = Verdict.RETRY, Fault.NONE, "proxy"
             cause = f"the proxy for {target} wants a user name and a password (407): put them into the proxy's URL"
         wait_s = None if verdict is Verdict.DELIVERED else retry_after_s(answer.headers, time.time())
         return Outcome(verdict, True, reason, cause, answer.status, wait_s, answer, fault=fault)
@@ -143,7 +143,8 @@ class Sender:
             return Outcome(Verdict.RETRY, False, "deadline", cause, fault=Fault.CONNECTION)
         if attempt.trouble is not None:
             reason, cause = attempt.trouble
-            return Outcome(Verdict.RETRY, False, reason, cause, fault=Fault.CONNECTION)
+            fault = Fault.NONE if reason == "proxy" else Fault.CONNECTION
+            return Outcome(Verdict.RETRY, False, reason, cause, fault=fault)
         final, (reason, cause) = explain_unsent(error, target)
         if reason == "unexpected":
             log.error("delivery.unexpected", error=type(error).__name__, target=target)

@@ -6,10 +6,8 @@ accident), and no cookie outlives its chain of redirects.
 """
 
 import logging
-import threading
 from typing import Any, NamedTuple
 
-from requests.adapters import HTTPAdapter
 from requests.models import PreparedRequest
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
@@ -19,7 +17,8 @@ from longshore.delivery.connection import pool_classes
 from longshore.delivery.redirect import RedirectSession
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.target import origin_of
-from longshore.delivery.tls import Contexts
+from longshore.network.adapter import TrustingAdapter
+from longshore.network.no_proxy import proxies_for
 
 REMEMBERED = 1_024
 """Origins whose way is remembered. They come from payloads, so their number has no natural end."""
@@ -35,35 +34,17 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class Way(NamedTuple):
-    """How to reach an origin: proxies by scheme, and which certificates to trust (see `Contexts.context`)."""
+    """How to reach an origin: its proxy, if it has one, by its scheme, and whom to trust (see `Contexts.context`)."""
 
     proxies: dict[str, str]
     verify: bool | str
 
 
-class Adapter(HTTPAdapter):
+class Adapter(TrustingAdapter):
     """`requests`' adapter with pools that obey the attempt's deadline, and with shared TLS contexts."""
 
     def __init__(self, pool_size: int, resolver: Resolver, proxy_verify: bool | str) -> None:
-        self._contexts = Contexts()
-        self._classes = pool_classes(resolver)
-        self._proxy_verify = proxy_verify
-        self._proxy_lock = threading.Lock()
-        super().__init__(pool_connections=POOLS, pool_maxsize=pool_size)
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """As in `requests`, with our pools."""
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = self._classes
-
-    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
-        """As in `requests`, with our pools. An https proxy is checked like an https target."""
-        with self._proxy_lock:
-            if proxy not in self.proxy_manager and proxy.lower().startswith("https"):
-                options["proxy_ssl_context"] = self._contexts.context(self._proxy_verify)
-            manager = super().proxy_manager_for(proxy, **options)
-            manager.pool_classes_by_scheme = self._classes
-            return manager
+        super().__init__(pool_size, proxy_verify, POOLS, pool_classes(resolver))
 
     def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
         """Which pool serves `request`: its origin and, for https, the TLS context."""
@@ -146,4 +127,4 @@ class Session:
         # As an argument, because REQUESTS_CA_BUNDLE overrules a session's `verify = False`.
         found = self._requests.merge_environment_settings(url, {}, None, self._verify, None)
         verify = found["verify"] if isinstance(found["verify"], str) else self._verify
-        return Way({str(scheme): str(proxy) for scheme, proxy in found["proxies"].items()}, verify)
+        return Way(proxies_for(url, found["proxies"]), verify)

@@ -18,7 +18,7 @@ from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
 from longshore.delivery.attempt import Attempt, Stage
 from longshore.delivery.errors import Unsendable
-from longshore.delivery.tls import BundleUnreadable
+from longshore.network.tls import BundleUnreadable
 
 E = TypeVar("E", bound=BaseException)
 

@@ -1,6 +1,7 @@
 """One HTTP exchange with the Port API: pooled connections, timeouts, a bounded body, plain words for what fails."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
@@ -9,12 +10,16 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from longshore.errors import PortUnavailable
+from longshore.network.adapter import TrustingAdapter
+from longshore.network.no_proxy import proxies_for
+from longshore.network.tls import BundleUnreadable
 from longshore.port.replies import Reply
 
 _HEADERS = {"User-Agent": "port-agent", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
+
+_WANTS_PASSWORD = re.compile(r"^407$|Tunnel connection failed: 407")
 
 REPLY_MAX = 4_194_304
 """Most bytes read of one reply: nothing we ask for comes near it."""
@@ -29,11 +34,12 @@ class Wire:
         self._timeout = (connect_timeout_s, read_timeout_s)
         self._session = requests.Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_maxsize=pool_size)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
         # Proxies and CA bundle as requests finds them; once, as looking them up costs as much as half a call.
         self._environment = self._session.merge_environment_settings(base_url, {}, True, True, None)
+        self._environment["proxies"] = proxies_for(base_url, self._environment["proxies"])
+        adapter = TrustingAdapter(pool_size, self._environment["verify"] or True)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
 
     def send(self, method: str, path: str, body: Any, token: str | None) -> Reply:
         """One exchange, with `token` as bearer if given. Raises PortUnavailable when no whole answer came.
@@ -53,8 +59,10 @@ class Wire:
             with self._session.send(
                 request, timeout=self._timeout, allow_redirects=False, **self._environment
             ) as response:
+                if response.status_code == 407:  # Port has no such answer; to a tunnel's it becomes a ProxyError
+                    raise requests.exceptions.ProxyError("407")
                 return Reply(response.status_code, self._content(response), response.headers)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, BundleUnreadable) as error:
             raise PortUnavailable(f"Port at {self._host}: {self._words(error)}") from None
 
     def close(self) -> None:
@@ -73,10 +81,14 @@ class Wire:
 
     def _words(self, error: Exception) -> str:
         """What failed, in plain words."""
+        if isinstance(error, BundleUnreadable):
+            return str(error)
         if isinstance(error, requests.exceptions.ProxyError):
-            return "the proxy does not answer; check HTTPS_PROXY and NO_PROXY"
+            if _WANTS_PASSWORD.search(str(error)):
+                return "the proxy wants a user name and a password (407); put them into the proxy's URL"
+            return "the proxy does not answer, or opens no tunnel; check HTTPS_PROXY and NO_PROXY"
         if isinstance(error, requests.exceptions.SSLError):
-            return "its certificate is not accepted; if a proxy replaces it, give its CA in REQUESTS_CA_BUNDLE"
+            return "its certificate is not accepted; if a proxy replaces it, mount the proxy's CA (`longshore ca show`)"
         if isinstance(error, requests.ConnectTimeout):
             return f"no connection within {self._timeout[0]:g} s"
         if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):

@@ -72,14 +72,14 @@ def test_no_proxy_is_heeded(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_dead_proxy_sent_nothing(sender: Sender, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    """It is the proxy that is named, not the target."""
+    """It is the proxy that is named and at fault, not the target."""
     address = f"127.0.0.1:{closed_port()}"
     monkeypatch.setenv("ALL_PROXY", f"http://ann:s3cret@{address}")
 
     outcome = sender.send(Post(f"{scheme}://target.invalid/"))
 
     assert (Verdict.RETRY, False, "proxy") == (outcome.verdict, outcome.sent, outcome.reason)
-    assert Fault.CONNECTION is outcome.fault
+    assert Fault.NONE is outcome.fault
     assert outcome.cause.startswith(f"through the proxy {address}: connection refused")
 
 

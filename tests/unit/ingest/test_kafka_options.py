@@ -72,17 +72,17 @@ def test_ports_kafka_is_asked_for_otherwise() -> None:
 
 
 def test_a_ca_bundle_holds_for_kafka_too(tmp_path: Path) -> None:
-    """A private CA in front of Kafka works, with the variable that requests knows."""
+    """A private CA in front of Kafka works, with the bundle in effect for OpenSSL; that of requests is not Kafka's."""
     bundle = tmp_path / "ca.pem"
     bundle.touch()
     tls = settings(KAFKA_CONSUMER_SECURITY_PROTOCOL="SASL_SSL")
     access = Access("a:9196", "user", "password")
 
-    assert options(tls, access, {"REQUESTS_CA_BUNDLE": str(bundle)})["ssl.ca.location"] == str(bundle)
-    assert options(tls, access, {"CURL_CA_BUNDLE": str(bundle)})["ssl.ca.location"] == str(bundle)
+    assert options(tls, access, {"SSL_CERT_FILE": str(bundle)})["ssl.ca.location"] == str(bundle)
     assert "ssl.ca.location" not in options(tls, access)
-    assert "ssl.ca.location" not in options(tls, access, {"REQUESTS_CA_BUNDLE": str(tmp_path / "missing.pem")})
-    assert "ssl.ca.location" not in options(settings(), access, {"REQUESTS_CA_BUNDLE": str(bundle)})
+    assert "ssl.ca.location" not in options(tls, access, {"REQUESTS_CA_BUNDLE": str(bundle)})
+    assert "ssl.ca.location" not in options(tls, access, {"SSL_CERT_FILE": str(tmp_path / "missing.pem")})
+    assert "ssl.ca.location" not in options(settings(), access, {"SSL_CERT_FILE": str(bundle)})
 
 
 def test_the_password_is_in_no_repr() -> None:

@@ -1,0 +1,127 @@
+"""Whom this agent trusts: the bundle of certificates it assembles at start, and the user's own, which win.
+
+The bundle holds the system's certificates and those of the files below `LONGSHORE_CA_DIR`. It is exported for all that
+read certificates from the environment: `requests` for webhooks and Port, Kafka and Redis through `SSL_CERT_FILE`. What
+the user set is never replaced. While the agent runs, the bundle follows its files.
+"""
+
+import threading
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+
+import structlog
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from config.settings import Settings
+from config.user_bundle import CURL, REQUESTS, SSL_CERT_FILE, given, of_requests, unusable
+from longshore.network import ca_files
+from longshore.network.ca_bundle import Bundle, BundleUnwritable, gather, write
+
+log = structlog.get_logger(__name__)
+
+SYSTEMS = ("/etc/ssl/certs/ca-certificates.crt", str(DEFAULT_CA_BUNDLE_PATH))
+"""Where public CAs are found: as the image, or its owner, has them; else those that come with `requests`."""
+
+
+def assemble(settings: Settings) -> Bundle:
+    """The bundle as it should be now; nothing is written."""
+    return gather(str(settings.longshore_ca_dir), SYSTEMS)
+
+
+def establish(settings: Settings, environ: MutableMapping[str, str]) -> bool:
+    """Write the bundle, and export it in `environ` unless the user named another; says what happened.
+
+    Never raises: without the bundle, public CAs are trusted as ever. Returns whether the bundle was written.
+    """
+    done = _write(settings, assemble(settings))
+    if done:
+        export(environ, settings.longshore_ca_bundle)
+    else:
+        _withdraw(environ, settings.longshore_ca_bundle)
+    if (path := given(environ, SSL_CERT_FILE, settings.longshore_ca_bundle)) and (problem := unusable(path)):
+        log.warning("trust.ssl_cert_file_unusable", path=path, problem=problem)
+    return done
+
+
+def export(environ: MutableMapping[str, str], bundle: Path) -> None:
+    """Name `bundle` in the variables that libraries read, where the user named none."""
+    if given(environ, SSL_CERT_FILE, bundle) is None:
+        environ[SSL_CERT_FILE] = str(bundle)
+    # Both are for the same readers, and the first one wins: beside a user's CURL_CA_BUNDLE it must stay unset.
+    if of_requests(environ, bundle) is None:
+        environ[REQUESTS] = environ[CURL] = str(bundle)
+    elif given(environ, CURL, bundle) is None:
+        environ[CURL] = str(bundle)
+
+
+def kafka_bundle(environ: Mapping[str, str]) -> str | None:
+    """The bundle for Kafka: `SSL_CERT_FILE` in effect. None, librdkafka's own choice, when it names no file."""
+    path = environ.get(SSL_CERT_FILE)
+    return path if path and Path(path).is_file() else None
+
+
+class Watch:
+    """Assembles the bundle again when a file it is made of came, went or changed, or when the bundle itself is gone.
+
+    Make it before the bundle is written for the first time. Whoever sends notices the new file by itself (see
+    `longshore.network.tls`).
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # Seen before the files are read: a change in between is found at the first look.
+        self._known = self._state()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ca-watch", daemon=True)
+
+    def start(self) -> None:
+        """Look every `LONGSHORE_CA_CHECK_S` seconds, in a thread that ends with the process."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def look(self) -> bool:
+        """Write the bundle if it must be; returns whether it was."""
+        now = self._state()
+        if now == self._known and self._settings.longshore_ca_bundle.exists():
+            return False
+        self._known = now
+        return _write(self._settings, assemble(self._settings))
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._settings.longshore_ca_check_s):
+            try:
+                self.look()
+            except Exception as error:  # the agent goes on with the bundle it has
+                log.error("trust.watch_failed", error=type(error).__name__)
+
+    def _state(self) -> object:
+        return ca_files.state(str(self._settings.longshore_ca_dir)), [ca_files.version(path) for path in SYSTEMS]
+
+
+def _write(settings: Settings, bundle: Bundle) -> bool:
+    for path, problem in bundle.warnings:
+        log.warning("trust.left_out", path=path, problem=problem)
+    mounted = sum(len(source.taken) for source in bundle.files)
+    public = len(bundle.system.taken) if bundle.system else 0
+    if not mounted + public:
+        log.warning("trust.nothing_found", folder=str(settings.longshore_ca_dir))
+        return False
+    try:
+        write(settings.longshore_ca_bundle, bundle.text)
+    except BundleUnwritable as error:
+        log.warning("trust.bundle_not_written", problem=str(error), remedy="make its folder writable", lost=mounted)
+        return False
+    path, folder = str(settings.longshore_ca_bundle), str(settings.longshore_ca_dir)
+    log.info("trust.bundle_assembled", path=path, public=public, mounted=mounted, folder=folder)
+    return True
+
+
+def _withdraw(environ: MutableMapping[str, str], bundle: Path) -> None:
+    """Take back what a parent, or an image, exported: a path without a file would fail every call."""
+    for name in (SSL_CERT_FILE, REQUESTS, CURL):
+        if environ.get(name) == str(bundle):
+            del environ[name]

@@ -1,0 +1,59 @@
+"""The user's own bundles of certificates: the variables that name them, and whether they can be used."""
+
+import os
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from longshore.errors import ConfigError
+
+CA_FOLDER = Path("/usr/local/share/ca-certificates")
+CA_BUNDLE = Path("/tmp/port-agent/ca-certificates/ca-certificates.crt")
+"""Where certificates are mounted, and where the bundle that holds them is written; both as users know them."""
+
+SSL_CERT_FILE, REQUESTS, CURL = "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"
+"""The variables; `requests` reads the third only without the second, OpenSSL and librdkafka are given the first."""
+
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
+
+
+def given(environ: Mapping[str, str], name: str, assembled: Path) -> str | None:
+    """What the user set `name` to; None when it is empty, or names the bundle that Longshore assembles itself."""
+    value = environ.get(name)
+    return None if not value or value == str(assembled) else value
+
+
+def of_requests(environ: Mapping[str, str], assembled: Path) -> tuple[str, str] | None:
+    """The variable and the path of the user's bundle for webhooks and Port, as `requests` chooses; None without one."""
+    for name in (REQUESTS, CURL):
+        if (path := given(environ, name, assembled)) is not None:
+            return name, path
+        if environ.get(name):
+            return None  # the assembled one
+    return None
+
+
+def problems(environ: Mapping[str, str], assembled: Path) -> Iterator[ConfigError]:
+    """What is wrong with the bundle of webhooks and Port: `requests` would fail each call, long after the start."""
+    chosen = of_requests(environ, assembled)
+    if chosen is not None and (problem := unusable(chosen[1])) is not None:
+        remedy = "Give the path of a PEM bundle, or take it out: certificates below LONGSHORE_CA_DIR are trusted anyway"
+        yield ConfigError(chosen[0], f'"{chosen[1]}" {problem}', remedy)
+
+
+def unusable(path: str) -> str | None:
+    """Why `path` cannot serve as a bundle, None when it can: a PEM file, or a folder as `c_rehash` makes it."""
+    if not os.path.exists(path):
+        return "is no readable file: it does not exist"
+    try:
+        if os.path.isdir(path):
+            return None if any(map(_HASHED.fullmatch, os.listdir(path))) else "is a folder without c_rehash's links"
+        if not os.path.isfile(path):
+            return "is no readable file: it is a device, a pipe or a socket"
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        return "is no readable PEM bundle: OpenSSL finds no certificates in it, or a damaged one"
+    except OSError as error:
+        return f"is no readable file: {(error.strerror or type(error).__name__).lower()}"
+    return None

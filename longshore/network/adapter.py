@@ -1,0 +1,61 @@
+"""The connections of `requests`, with TLS contexts that are shared and that follow their bundle.
+
+Without this, every new connection reads the whole bundle, and a connection to an https proxy trusts for ever what it
+trusted at first.
+"""
+
+import threading
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from requests.models import PreparedRequest
+
+from longshore.network.tls import Contexts
+
+
+class TrustingAdapter(HTTPAdapter):
+    """`requests`' adapter; `proxy_verify` says whom to trust as an https proxy (see `Contexts.context`).
+
+    `pool_classes` are `urllib3`'s pools by scheme, where others than its own are wanted.
+    """
+
+    def __init__(
+        self,
+        pool_size: int,
+        proxy_verify: bool | str,
+        pools: int = 10,
+        pool_classes: dict[str, Any] | None = None,
+    ) -> None:
+        self._contexts = Contexts()
+        self._pool_classes = pool_classes
+        self._proxy_verify = proxy_verify
+        self._proxy_lock = threading.Lock()
+        super().__init__(pool_connections=pools, pool_maxsize=pool_size)
+
+    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
+        """As in `requests`. An https proxy is checked like an https target, and anew when the bundle has changed."""
+        with self._proxy_lock:
+            if proxy.lower().startswith("https"):
+                context = options["proxy_ssl_context"] = self._contexts.context(self._proxy_verify)
+                known = self.proxy_manager.get(proxy)
+                if known is not None and known.proxy_config.ssl_context is not context:
+                    del self.proxy_manager[proxy]
+            return self._with_pools(super().proxy_manager_for(proxy, **options))
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """As in `requests`, with the given pools."""
+        super().init_poolmanager(*args, **options)
+        self._with_pools(self.poolmanager)
+
+    def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
+        """Which pool serves `request`: its origin and, for https, the TLS context."""
+        origin, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return origin, ({"ssl_context": self._contexts.context(verify)} if origin["scheme"] == "https" else {})
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Nothing: the context decides. `requests` would load the bundle into it once more for each connection."""
+
+    def _with_pools(self, manager: Any) -> Any:
+        if self._pool_classes is not None:
+            manager.pool_classes_by_scheme = self._pool_classes
+        return manager

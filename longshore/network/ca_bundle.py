@@ -1,0 +1,144 @@
+"""One bundle of trusted certificates: the system's, and those that were mounted for this agent.
+
+Promises that no file can break the bundle, whatever is in it; that whoever reads the bundle while it is replaced sees
+the old one or the new one; and that each file that was left out is named with its reason.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from longshore.errors import LongshoreError
+from longshore.network import ca_files
+from longshore.network.pem import as_pem, extract
+
+MODE = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was looked at: the certificates taken from it (DER), and in words what was left out."""
+
+    path: str
+    taken: tuple[bytes, ...] = field(default=(), repr=False)
+    left_out: tuple[str, ...] = ()
+    ignored: bool = False
+    """By its name it is no certificate file: nothing to warn of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What was gathered: from the system's bundle (None: there is none), and from each file of the folder."""
+
+    system: Source | None
+    files: tuple[Source, ...]
+
+    @property
+    def text(self) -> str:
+        """The bundle in PEM; empty when nothing was found at all."""
+        sources = [*([self.system] if self.system else []), *self.files]
+        return "".join(as_pem(certificate) for source in sources for certificate in source.taken)
+
+    @property
+    def warnings(self) -> list[tuple[str, str]]:
+        """Path and reason of everything that somebody meant to be trusted and that is not."""
+        return [
+            (ca_files.shown(source.path), reason)
+            for source in self.files
+            if not source.ignored
+            for reason in source.left_out
+            if not reason.startswith(REPEATED)
+        ]
+
+
+class BundleUnwritable(LongshoreError):
+    """The bundle could not be written to `path`, and why."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, why)
+        self.path = path
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"the bundle of trusted certificates cannot be written to {self.path}: {self.why}"
+
+
+REPEATED = "in the bundle already"
+"""How the reason begins for a certificate that another file gave before."""
+
+
+def gather(folder: str, systems: Sequence[str]) -> Bundle:
+    """All certificates of the first of `systems` that has any, then those of the files below `folder`."""
+    origin: dict[bytes, str] = {}
+    system = next((source for path in systems if (source := _source(path, origin)).taken), None)
+    return Bundle(system, tuple(_found(found, origin) for found in ca_files.walk(folder)))
+
+
+def write(path: Path, text: str) -> None:
+    """Put `text` at `path`, whole and at once, unless it is there already. Raises BundleUnwritable.
+
+    The folder is made if it must be. One that belongs to somebody else is refused: its owner could replace the bundle.
+    """
+    try:
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        owner = path.parent.stat().st_uid
+        if owner not in (0, os.geteuid()):
+            raise BundleUnwritable(str(path), f"its folder belongs to another user ({owner})")
+        data = text.encode("ascii")
+        if not _holds(path, data):
+            _replace(path, data)
+    except OSError as error:
+        raise BundleUnwritable(str(path), ca_files.why(error)) from None
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        status = path.lstat()
+        return status.st_mode & 0o777 == MODE and status.st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
+
+
+def _replace(path: Path, data: bytes) -> None:
+    # A name of its own for each writer: several programs may start at once.
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), MODE)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _found(found: ca_files.Found, origin: dict[bytes, str]) -> Source:
+    if not found.path.lower().endswith(ca_files.ENDINGS):
+        # A folder that cannot be opened may hold certificates; another file cannot.
+        ends = f"its name does not end in {', '.join(ca_files.ENDINGS)}"
+        return Source(found.path, left_out=(found.problem or ends,), ignored=not os.path.isdir(found.path))
+    if found.problem:
+        return Source(found.path, left_out=(found.problem,))
+    return _source(found.path, origin)
+
+
+def _source(path: str, origin: dict[bytes, str]) -> Source:
+    """The file at `path`. `origin` says which file gave which certificate; it is filled in."""
+    try:
+        found = extract(ca_files.read(path))
+    except OSError as error:
+        return Source(path, left_out=(ca_files.why(error),))
+    taken: list[bytes] = []
+    left_out = list(found.left_out)
+    for certificate in found.certificates:
+        if certificate in origin:
+            left_out.append(f"{REPEATED}, from {ca_files.shown(origin[certificate])}")
+        else:
+            origin[certificate] = path
+            taken.append(certificate)
+    if not found.certificates and not left_out:
+        left_out.append("no certificate in it")
+    return Source(path, tuple(taken), tuple(left_out))

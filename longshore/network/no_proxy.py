@@ -1,0 +1,72 @@
+"""NO_PROXY: what `requests` makes of it, and the entries with a URL or a port that it misses.
+
+`requests` matches hosts, domains, IPv4 addresses and IPv4 networks. It knows no URLs, though guides show them, no port
+after an IPv4 address, and a port after a name only where the called URL writes it out too.
+"""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from requests.utils import is_ipv4_address, select_proxy
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def plain(value: str) -> str:
+    """`value` of NO_PROXY with each entry that is a URL reduced to its host, and its port if it names one.
+
+    An entry that looks like a URL and is none stays as it is: it matches nothing.
+    """
+    if "://" not in value:
+        return value
+    return ",".join(_host_and_port(entry.strip()) for entry in value.split(","))
+
+
+def proxies_for(url: str, found: Mapping[str, str]) -> dict[str, str]:
+    """The proxy for `url` by its scheme; empty when it is called directly.
+
+    `found` is what `requests` found in the environment for this URL, the value of NO_PROXY among it as `no`.
+    """
+    proxy = select_proxy(url, dict(found))
+    if proxy is None or _names(found.get("no", ""), url):
+        return {}
+    return {urlsplit(url).scheme: proxy}
+
+
+def _host_and_port(entry: str) -> str:
+    if "://" not in entry:
+        return entry
+    try:
+        parts = urlsplit(entry)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return entry
+    # An IPv6 address goes without brackets, also before a port: so it is compared in `requests`.
+    return host if port is None else f"{host}:{port}"
+
+
+def _names(no_proxy: str, url: str) -> bool:
+    """Whether `no_proxy` has an entry with a port, or in brackets, that means `url`."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    return any(_means(entry, host, port) for entry in no_proxy.replace(" ", "").lower().split(","))
+
+
+def _means(entry: str, host: str, port: int | None) -> bool:
+    name, _, number = entry.rpartition(":")
+    if entry.startswith("["):
+        name, _, number = entry[1:].partition("]")
+        number = number.removeprefix(":")
+        return _same_address(name, host) and number in ("", str(port))
+    if not name or ":" in name or number != str(port):
+        return False
+    name = name.lstrip(".")
+    return host == name or (bool(name) and not is_ipv4_address(host) and host.endswith(f".{name}"))
+
+
+def _same_address(one: str, other: str) -> bool:
+    try:
+        return ip_address(one) == ip_address(other)
+    except ValueError:
+        return False
