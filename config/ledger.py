@@ -15,6 +15,7 @@ def limits_of(settings: Settings) -> Limits:
         rate=settings.target_rate,
         target=settings.target_concurrency,
         lane=settings.lane_concurrency,
+        port_rate=settings.port_api_rate,
         report_delay=round(settings.report_delay_s * 1000),
         keep_done=settings.keep_done_s * 1000,
         keep_dead=settings.keep_dead_s * 1000,

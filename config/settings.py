@@ -173,6 +173,11 @@ class Settings(BaseModel):
 
     # Reports and what is kept
     detailed_logging: bool = Field(True, description="Put targets' answers into log lines and into texts sent to Port")
+    port_api_rate: Factor = Field(
+        40,
+        description="Calls to the Port API per second, of the whole fleet; 0: no limit. Reports beyond it wait; once "
+        "they are a minute late, run logs are dropped, statuses never",
+    )
     report_delay_s: Factor = Field(
         3, description="Seconds that run logs wait for others, so that one call carries them all"
     )

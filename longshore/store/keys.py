@@ -116,6 +116,11 @@ class Keys:
         """Hash: how many invocations made each move, and how many wait now."""
         return f"{self.prefix}counts"
 
+    @property
+    def port_budget(self) -> str:
+        """Number: until when (ms) the fleet has drawn its calls to the Port API."""
+        return f"{self.prefix}port_budget"
+
     def partition(self, topic: str, partition: int | str) -> str:
         """Hash: `next` offset expected of a partition, and its counters."""
         return f"{self.prefix}part:{topic}/{partition}"

@@ -11,6 +11,7 @@ FORMAT = 1
 class Limits:
     """Numbers of the ledger. Times in ms.
 
+    `port_rate`: calls to the Port API per second, of the whole fleet, 0 for no limit.
     `lease`: how long a claim or a begun attempt is somebody's without being renewed.
     `ahead`: how far ahead of its start a rate-limited invocation may be handed out.
     `rate`: starts per second and target, 0 for no limit. `target`, `lane`: most in flight at once.
@@ -27,6 +28,7 @@ class Limits:
     keep_done: int = 86_400_000
     keep_dead: int = 1_209_600_000
     history: int = 20
+    port_rate: float = 0
     format: int = FORMAT
 
     def json(self) -> str:

@@ -9,26 +9,91 @@
 -- Returns  {{id, token, kind, run, synchronized, tries, item, ...}, ...}
 --
 -- A sender that dies leaves them here: they are sent again after the lease, in order, perhaps twice.
+--
+-- The budget is the fleet's: `port_rate` calls per second, of which a second's worth may be drawn at once (GCRA). What
+-- is beyond it stays where it is. If that cannot keep up for a minute, run logs are dropped so that statuses get through.
+local LATE = 60000
+local AHEAD = 1000
+-- How many calls an item makes; all logs of an invocation share one, and so do `P` and `S`. See CLOSING for `!` and `?`.
+local LOGS = {L = true, N = true}
+local CALLS = {R = 1, S = 1, C = 1, ['!'] = 2, ['?'] = 1}
+
+local rate = limits.port_rate
+local budget_key = P .. 'port_budget'
+-- Bounded, so that a jump of the clock cannot close it for long.
+local drawn = math.min(math.max(tonumber(call('GET', budget_key)) or 0, now), now + 60000)
+local spent = false
+
+-- Draws the calls of `items`; false if they are beyond the budget. A full budget carries whatever comes first.
+local function draw(items)
+  if rate == 0 then return true end
+  local calls, logs, seen = 0, 0, {}
+  for _, item in ipairs(items) do
+    local type = string.sub(item, 1, 1)
+    if type == 'P' then type = 'S' end
+    if LOGS[type] then
+      logs = 1
+    elseif not seen[type] then
+      seen[type] = true
+      calls = calls + (CALLS[type] or 1)
+    end
+  end
+  local after = drawn + (calls + logs) * 1000 / rate
+  if drawn > now and after > now + AHEAD then return false end
+  drawn, spent = after, true
+  return true
+end
+
+-- Drops the run logs among `items`; returns the rest.
+local function without_logs(id, items)
+  local rest = {}
+  for _, item in ipairs(items) do
+    if LOGS[string.sub(item, 1, 1)] then
+      call('LREM', P .. 'out:' .. id, 1, item)
+      call('HINCRBY', P .. 'counts', 'reports_shed', 1)
+    else
+      rest[#rest + 1] = item
+    end
+  end
+  return rest
+end
+
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox:leased', '-inf', '(' .. whole(lease_now), 'LIMIT', 0, 100)) do
   call('ZREM', P .. 'outbox:leased', id)
   call('ZADD', P .. 'outbox', whole(now), id)
 end
+
+local first = call('ZRANGE', P .. 'outbox', 0, 0, 'WITHSCORES')
+-- What a second's budget carries is no backlog, however old: nobody was there to send it.
+local late = rate > 0 and first[2] and now - first[2] > LATE
+  and call('ZCOUNT', P .. 'outbox', '-inf', whole(now)) > rate
+local most = tonumber(ARGV[2])
 local taken = {}
-for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LIMIT', 0, tonumber(ARGV[2]))) do
-  call('ZREM', P .. 'outbox', id)
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LIMIT', 0, late and 200 or most)) do
+  if #taken == most then break end
   local r = call('HMGET', P .. 'inv:' .. id, 'kind', 'run', 'synchronized')
   local items = call('LRANGE', P .. 'out:' .. id, 0, 199)
-  if r[1] and #items > 0 then
-    local token = whole(lease_now + tonumber(ARGV[3]))
-    call('ZADD', P .. 'outbox:leased', token, id)
-    local row = {id, token, r[1], r[2], r[3], call('HGET', P .. 'outbox:tries', id) or '0'}
-    for _, item in ipairs(items) do row[#row + 1] = item end
-    taken[#taken + 1] = row
-  else
+  if not r[1] or #items == 0 then
+    call('ZREM', P .. 'outbox', id)
     -- The record has expired (Port was away for longer than it is kept): nobody can be told any more.
     call('DEL', P .. 'out:' .. id)
     call('HDEL', P .. 'outbox:tries', id)
     call('HINCRBY', P .. 'counts', 'reports_expired', #items)
+  else
+    if late then items = without_logs(id, items) end
+    if #items > 0 then
+      if not draw(items) then break end
+      local token = whole(lease_now + tonumber(ARGV[3]))
+      call('ZREM', P .. 'outbox', id)
+      call('ZADD', P .. 'outbox:leased', token, id)
+      local row = {id, token, r[1], r[2], r[3], call('HGET', P .. 'outbox:tries', id) or '0'}
+      for _, item in ipairs(items) do row[#row + 1] = item end
+      taken[#taken + 1] = row
+    elseif call('EXISTS', P .. 'out:' .. id) == 0 then
+      call('ZREM', P .. 'outbox', id)
+      call('HDEL', P .. 'outbox:tries', id)
+    end
   end
 end
+if spent then call('SET', budget_key, string.format('%.3f', drawn), 'PX', 120000) end
 return taken
