@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from config.roles import Role
-from longshore.cli import check
+from longshore.cli import ca, check
 from longshore.cli.version import version
 from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreError
 
@@ -18,6 +18,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 sandbox = typer.Typer(no_args_is_help=True, help="An agent with everything around it, on this machine, to try out.")
 app.add_typer(sandbox, name="sandbox")
 app.add_typer(check.commands, name="config")
+app.add_typer(ca.commands, name="ca")
 
 SupervisedAs = Annotated[str, typer.Option(hidden=True, help="The name a supervisor gave this program.")]
 
