@@ -29,8 +29,10 @@ PLAIN_WIDTH = 160
 """Columns without a terminal: wide enough for every cell."""
 ID_WIDTHS = (13, 40)
 """Columns for an id: the least shows those of runs, the most also those of change log events."""
-FIXED_WIDTH = 51
-"""Columns that all but message and id take, with the gaps between them."""
+FIXED_WIDTH = 47
+"""Columns that state, attempts and Port take, with the gaps between all."""
+VERDICT_WIDTH = 5
+"""What "ok?" adds."""
 STATE_WIDTH = 20
 """For "unknown read_timeout" and the like."""
 PROGRESS_S = 5.0
@@ -105,8 +107,9 @@ def table_of(followed: Sequence[Followed], width: int, *, checked: bool) -> Tabl
     """The table, `width` columns wide: one row per message, told from the sides of the ledger, the target and Port."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     longest = max((len(each.case.title) for each in followed), default=0)
-    id_width = max(ID_WIDTHS[0], min(ID_WIDTHS[1], width - FIXED_WIDTH - longest))
-    table.add_column("message", no_wrap=True, max_width=max(10, width - FIXED_WIDTH - id_width))
+    free = width - FIXED_WIDTH - (VERDICT_WIDTH if checked else 0)
+    id_width = max(ID_WIDTHS[0], min(ID_WIDTHS[1], free - longest))
+    table.add_column("message", no_wrap=True, max_width=max(10, free - id_width))
     table.add_column("id", no_wrap=True, max_width=id_width)
     table.add_column("state", no_wrap=True, min_width=STATE_WIDTH)
     table.add_column("attempts", no_wrap=True, justify="right")

@@ -55,6 +55,19 @@ def test_the_final_table_marks_what_is_not_as_expected() -> None:
     assert rows[3].endswith("in Kafka")
 
 
+def test_eighty_columns_have_room_for_the_verdict() -> None:
+    """Titles and ids are cut, states and verdicts are not."""
+    output = io.StringIO()
+    screen = Screen(Console(file=output, width=80, force_terminal=True, no_color=True))
+    long = {"title": "sync node run → not_found", "id": "cl.sandbox.change.log.0.0.1795392108723"}
+    screen.close([followed(**long, state="unknown", reason="read_timeout", port="IN_PROGRESS")], checked=True)
+    head, row = output.getvalue().splitlines()
+
+    assert "ok?" in head
+    assert "unknown read_timeout" in row
+    assert "IN_PROGRESS  no" in row
+
+
 def test_titles_are_shown_as_they_are() -> None:
     """Brackets are no markup."""
     screen, output = plain()
