@@ -1,32 +1,82 @@
-"""kombu's Redis transport without restoring.
+"""kombu's Redis transport as the ledger needs it.
 
-On a lost connection kombu puts unacknowledged messages back into the list, and where that fails the worker ends. Here a
-message is only a wake-up call whose lease lapses, so there is nothing to put back. `do_restore` is a class attribute of
-kombu's virtual channel, not a documented option: tests/integration/tasks/test_transport.py holds it in place.
+*No restoring.* On a lost connection kombu puts unacknowledged messages back into the list, and where that fails the
+worker ends. Here a message is only a wake-up call whose lease lapses, so there is nothing to put back.
+
+*What Redis refuses is an outage.* A Redis whose disk is full (MISCONF), that has become a replica (READONLY) or is at
+its `maxmemory` (OOM) answers with errors. To kombu those are faults of the channel, over which a worker ends or goes on
+deaf; here they are lost connections, so the worker reconnects until Redis takes its commands again.
+
+*Wake-up calls find room.* At `maxmemory` Redis refuses LPUSH; but what is never handed out never ends and gives no room
+back. So the push follows a DEL in one script (see longshore/store/scripts/room.lua).
+
+`do_restore` and `connection_errors` are class attributes of kombu, not documented options, and `_put` is its own:
+tests/integration/tasks/test_transport.py holds them in place.
 """
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from kombu.transport import redis
+from kombu.utils.json import dumps
+from redis.exceptions import ConnectionError, ResponseError
+
+PUSH = "redis.call('DEL', KEYS[1] .. ':room') return redis.call('LPUSH', KEYS[1], ARGV[1])"
+
+_PAUSE_S = 1.0
+"""Before a refused worker reconnects: Redis answers at once, so without it that would be a busy loop."""
+
+
+@contextmanager
+def _outage_if_refused() -> Iterator[None]:
+    try:
+        yield
+    except ResponseError as error:
+        # The event loop stands still meanwhile, which costs nothing: leases are renewed in another thread.
+        time.sleep(_PAUSE_S)
+        raise ConnectionError(f"Redis refuses commands: {error}") from error
 
 
 class Channel(redis.Channel):
-    """A channel that leaves messages of a lost connection to the ledger."""
+    """A channel of the kind described above."""
 
     do_restore = False
+
+    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
+        if queue in self._expires:  # replies to Flower, which may be refused
+            super()._put(queue, message, **kwargs)
+            return
+        key = self.global_keyprefix + self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
+        if (batch := kwargs.get("_publish_batch")) is not None:
+            batch.add("eval", PUSH, 1, key, dumps(message))
+            return
+        with self.conn_or_acquire() as client:
+            client.eval(PUSH, 1, key, dumps(message))
+
+    def _brpop_read(self, **options: Any) -> Any:
+        with _outage_if_refused():
+            return super()._brpop_read(**options)
+
+    def _queue_bind(self, *args: Any) -> None:
+        with _outage_if_refused():
+            super()._queue_bind(*args)
 
 
 class Transport(redis.Transport):
     """For `redis://`, `rediss://` and `unix://`."""
 
     Channel = Channel
+    connection_errors = (*redis.Transport.connection_errors, ResponseError)
 
 
-class SentinelChannel(redis.SentinelChannel):
+class SentinelChannel(Channel, redis.SentinelChannel):
     """The same behind Sentinel."""
-
-    do_restore = False
 
 
 class SentinelTransport(redis.SentinelTransport):
     """For `sentinel://`."""
 
     Channel = SentinelChannel
+    connection_errors = Transport.connection_errors

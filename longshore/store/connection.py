@@ -1,5 +1,6 @@
 """How a process reaches Redis: timeouts instead of eternal waits, one error for all ways of being away."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -13,6 +14,18 @@ from longshore.errors import StoreUnavailable
 
 _TIMEOUT_S = 10.0  # a Redis that does not answer for so long is away
 _CONNECT_S = 3.0
+
+_NOT_NOW = (
+    redis.ConnectionError,  # LOADING and a password that is not valid (yet) are subclasses
+    redis.TimeoutError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.MasterDownError,
+    redis.exceptions.TryAgainError,
+    OSError,
+)
+_SAYS_NOT_NOW = re.compile(r"(?:^|-)(?:OOM|MISCONF|READONLY|LOADING|MASTERDOWN|NOREPLICAS|BUSY|UNKILLABLE) ")
+"""Those without a class; and up to Redis 6.2 all that a script met: `ERR ... @user_script: 10: -OOM command ...`."""
 
 
 def connect(url: str, connections: int = 50, master_name: str = "mymaster") -> redis.Redis:
@@ -49,9 +62,9 @@ def reaching_store() -> Iterator[None]:
     """
     try:
         yield
-    except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError, OSError) as error:
+    except _NOT_NOW as error:
         raise StoreUnavailable(type(error).__name__, str(error)[:200]) from error
     except redis.exceptions.ResponseError as error:
-        if str(error).split(" ", 1)[0] in {"OOM", "MISCONF", "LOADING", "MASTERDOWN", "TRYAGAIN", "NOREPLICAS", "BUSY"}:
+        if _SAYS_NOT_NOW.search(str(error)):
             raise StoreUnavailable(type(error).__name__, str(error)[:200]) from error
         raise

@@ -119,6 +119,8 @@ class Begun:
     mapping: str
     unknown: str
     max_attempts: int
+    deaths: int = 0
+    """Deaths of workers, one after the other, at which it was under way. See `Limits.suspect`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class Keys:
 
     @property
     def lane_busy(self) -> str:
-        """Hash: lane → invocations claimed or begun."""
+        """Hash: lane → invocations claimed or begun; all suspects of the fleet count as one lane, `!suspects`."""
         return f"{self.prefix}busy:lane"
 
     @property

@@ -45,11 +45,17 @@ class Ledger:
         self.keys = keys
         self.limits = limits
         self._limits = limits.json()
-        self._scripts = {name: client.register_script(scripts.assemble(name)) for name in scripts.NAMES}
+        self._scripts = {name: scripts.Script.named(name) for name in scripts.NAMES}
 
     def _run(self, name: str, *args: Any) -> Any:
+        script = self._scripts[name]
+        values = [self.keys.prefix, self._limits, *args]
         with reaching_store():
-            return self._scripts[name](keys=[self.keys.prefix], args=[self._limits, *args])
+            try:
+                return self.redis.evalsha(script.sha, 1, *values)
+            except redis.exceptions.NoScriptError:
+                # A Redis that was restarted has forgotten it. Not SCRIPT LOAD, which is refused while Redis is full.
+                return self.redis.eval(script.text, 1, *values)
 
     def accept(self, spans: Sequence[Span], entries: Sequence[Entry], want: int = MOST_CLAIMS) -> Accepted:
         """Stores a batch from Kafka, once, and claims what may start at once."""
@@ -103,7 +109,7 @@ class Ledger:
         if not row:
             return None
         payload, kind, run, synchronized, target, lane, attempt, generation, *rest = row
-        published, accepted, origin, mapping, unknown, most = rest
+        published, accepted, origin, mapping, unknown, most, deaths = rest
         return Begun(
             id=id,
             token=token,
@@ -121,6 +127,7 @@ class Ledger:
             mapping=_text(mapping),
             unknown=_text(unknown),
             max_attempts=int(most),
+            deaths=int(deaths),
         )
 
     def finish(self, id: str, token: int, finish: Finish, want: int = 1) -> tuple[str, tuple[Claim, ...]]:

@@ -1,6 +1,8 @@
 """The Lua scripts, assembled and registered. A script's header names what it uses: `-- uses: common, claim`."""
 
+import hashlib
 import re
+from dataclasses import dataclass
 from importlib.resources import files
 
 from longshore.store.states import lua_table
@@ -20,6 +22,20 @@ NAMES = (
     "renew_reports",
     "settle_reports",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A whole script, and the digest under which Redis remembers it."""
+
+    text: str
+    sha: str
+
+    @classmethod
+    def named(cls, name: str) -> "Script":
+        """The script `name`."""
+        body = assemble(name)
+        return cls(body, hashlib.sha1(body.encode(), usedforsecurity=False).hexdigest())
 
 
 def text(name: str) -> str:

@@ -37,11 +37,18 @@ local function lease(id, lane, target, start, claims)
   move(id, 'waiting', 'claimed', 'token', whole(token))
   call('ZADD', P .. 'leased', whole(lease_now + limits.lease + start - now), id)
   call('HINCRBY', P .. 'busy:target', target, 1)
-  call('HINCRBY', P .. 'busy:lane', lane, 1)
+  call('HINCRBY', P .. 'busy:lane', counted_as(lane, target), 1)
   for _, value in ipairs({id, token, whole(start), target, r[2] or '0', r[3] or '1'}) do
     claims[#claims + 1] = value
   end
   return true
+end
+
+-- Whether no more of a lane may be in flight. Suspects: as many at once as there are worker processes.
+local function full(lane, target)
+  local counted = counted_as(lane, target)
+  local most = counted == SUSPECTS and math.max(1, call('ZCARD', P .. 'fleet')) or limits.lane
+  return (tonumber(call('HGET', P .. 'busy:lane', counted)) or 0) >= most
 end
 
 -- One visit of a target: at most `want` invocations start. Returns how many did.
@@ -64,8 +71,13 @@ local function visit(target, want, claims)
       call('ZREM', lanes, lane)
     elseif tonumber(head[2]) > now then
       call('ZADD', lanes, head[2], lane)
-    elseif (tonumber(call('HGET', P .. 'busy:lane', lane)) or 0) >= limits.lane then
-      call('ZREM', lanes, lane)
+    elseif full(lane, target) then
+      -- A lane's own release brings it back; that of another target's suspect does not.
+      if counted_as(lane, target) == SUSPECTS then
+        call('ZADD', lanes, whole(now + 1000), lane)
+      else
+        call('ZREM', lanes, lane)
+      end
     else
       if lease(head[1], lane, target, math.floor(start), claims) then
         started = started + 1

@@ -49,6 +49,14 @@ local function move(id, from, to, ...)
   if to == 'waiting' then call('HINCRBY', P .. 'counts', 'backlog', 1) end
 end
 
+-- The lane of a target's suspects (invocations that were in flight at several deaths of workers), and under which name
+-- a lane is counted in busy:lane: all suspects of the fleet together, as few of them may be tried at once.
+local SUSPECTS = '!suspects'
+
+local function counted_as(lane, target)
+  return lane == target .. SUSPECTS and SUSPECTS or lane
+end
+
 -- Puts an invocation into its lane; the lane and its target are visited no later than `due`.
 local function queue(id, lane, target, due)
   due = whole(due)
@@ -61,16 +69,18 @@ end
 local function release(id, lane, target)
   call('ZREM', P .. 'leased', id)
   if call('HINCRBY', P .. 'busy:target', target, -1) <= 0 then call('HDEL', P .. 'busy:target', target) end
-  if call('HINCRBY', P .. 'busy:lane', lane, -1) <= 0 then call('HDEL', P .. 'busy:lane', lane) end
+  local counted = counted_as(lane, target)
+  if call('HINCRBY', P .. 'busy:lane', counted, -1) <= 0 then call('HDEL', P .. 'busy:lane', counted) end
   local head = call('ZRANGE', P .. 'wait:' .. lane, 0, 0, 'WITHSCORES')
   if head[2] then call('ZADD', P .. 'lanes:' .. target, 'LT', head[2], lane) end
   local first = call('ZRANGE', P .. 'lanes:' .. target, 0, 0, 'WITHSCORES')
   if first[2] then call('ZADD', P .. 'targets', 'LT', first[2], target) end
 end
 
--- Reports that close Port's record of the run; after one of them nothing but logs may follow. `!` and `?` are written by
--- the scripts themselves, which cannot seal: a reason code that the sender puts into words, closing the run or not.
-local CLOSING = {S = true, C = true, ['!'] = true}
+-- Reports that close Port's record of the run; after one of them nothing but logs may follow. `!`, `?` and `#` are
+-- written by the scripts themselves, which cannot seal: a reason code that the sender puts into words. `!` and `?` tell an
+-- unknown outcome, closing the run or not; `#` a dead letter.
+local CLOSING = {S = true, C = true, ['!'] = true, ['#'] = true}
 
 -- Appends reports to the outbox of an invocation, to be sent at `due`. Returns nothing.
 local function report(id, items, due)

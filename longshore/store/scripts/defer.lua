@@ -1,5 +1,6 @@
--- defer: an attempt that has begun but sent nothing belongs to another lane. Uses no attempt.
--- uses: common
+-- defer: an attempt that has begun but sent nothing belongs to another lane. Uses no attempt. A suspect
+-- stays one.
+-- uses: room, common
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -11,9 +12,14 @@
 -- Returns  1 it waits in its new lane, 0 the lease had lapsed (nothing changed)
 local id = ARGV[2]
 local record = P .. 'inv:' .. id
-local r = call('HMGET', record, 'state', 'begun_token', 'lane', 'target', 'attempts')
+local r = call('HMGET', record, 'state', 'begun_token', 'lane', 'target', 'attempts', 'home')
 if r[1] ~= 'begun' or r[2] ~= ARGV[3] then return 0 end
 release(id, r[3], r[4])
-move(id, 'begun', 'waiting', 'attempts', whole(r[5] - 1), 'target', ARGV[4], 'lane', ARGV[5])
-queue(id, ARGV[5], ARGV[4], now)
+local lane = ARGV[5]
+if r[6] then
+  lane = ARGV[4] .. SUSPECTS
+  call('HSET', record, 'home', ARGV[5])
+end
+move(id, 'begun', 'waiting', 'attempts', whole(r[5] - 1), 'target', ARGV[4], 'lane', lane)
+queue(id, lane, ARGV[4], now)
 return 1

@@ -1,5 +1,5 @@
 -- finish: what came of an attempt, its reports, and who may start in its place: one step.
--- uses: common, claim
+-- uses: room, common, claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -19,7 +19,7 @@
 -- somebody has begun anew since.
 local id, token, result = ARGV[3], ARGV[4], ARGV[5]
 local record = P .. 'inv:' .. id
-local r = call('HMGET', record, 'state', 'begun_token', 'lane', 'target', 'attempts')
+local r = call('HMGET', record, 'state', 'begun_token', 'lane', 'target', 'attempts', 'home', 'deaths')
 local state, lane, target = r[1], r[3], r[4]
 
 local function apply()
@@ -34,6 +34,12 @@ local function apply()
     call('ZREM', P .. 'wait:' .. lane, id)
   elseif not (state == 'unknown' and result ~= 'unknown') then
     return state
+  end
+  if r[7] then
+    -- It has ended in the hands of a worker that lives: whatever killed the others, it was not this.
+    lane = r[6] or lane
+    call('HSET', record, 'lane', lane)
+    call('HDEL', record, 'deaths', 'home')
   end
   call('RPUSH', P .. 'att:' .. id, ARGV[9])
   if tonumber(r[5]) > limits.history then call('LTRIM', P .. 'att:' .. id, -limits.history, -1) end

@@ -1,6 +1,6 @@
 -- give_back: an invocation of which nothing was sent returns to its lane: the worker is draining, or never learned
 -- whether `begin` had run. Uses no attempt.
--- uses: common
+-- uses: room, common
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 import redis
 
+from longshore.errors import StoreUnavailable
 from longshore.store.entry import Claim, Finish
 from longshore.store.ledger import Ledger
 
@@ -48,7 +49,7 @@ def test_a_delivered_invocation_leaves_nothing_but_its_expiring_record(ledger: L
 
     assert ("done", ()) == ledger.finish("r_1", claim.token, DONE)
     assert "done" == state(ledger, "r_1")
-    assert not client.exists(ledger.keys.payload("r_1"))
+    assert 0 < client.ttl(ledger.keys.payload("r_1")) <= 3600
     assert 0 < client.ttl(ledger.keys.invocation("r_1")) <= 86_400
     for empty in (ledger.keys.leased, ledger.keys.target_busy, ledger.keys.lane_busy, ledger.keys.targets):
         assert not client.exists(empty), empty
@@ -356,3 +357,73 @@ def test_dead_letters_are_dropped_only_when_their_time_is_over(ledger: Ledger, c
 
     assert (1, 0) == (ledger.prune(), ledger.prune())
     assert ("", "dead") == (state(ledger, "r_1"), state(ledger, "r_2"))
+
+
+def test_a_full_redis_refuses_new_work_and_takes_the_end_of_old(ledger: Ledger, client: "redis.Redis") -> None:
+    """Ends make room, so they must find it."""
+    store(ledger, entry("r_1"), entry("r_2"), entry("r_3"))
+    claim, other, third = ledger.pump()[0]
+    lapse(ledger, third.id)
+    client.config_set("maxmemory", "1mb")
+    try:
+        with pytest.raises(StoreUnavailable):
+            ledger.accept([span(3, 4)], [entry("r_4", offset=3)])
+        assert ledger.begin(claim.id, claim.token) is not None
+        assert "done" == ledger.finish(claim.id, claim.token, Finish("done", "delivered", reports=(b"Lone",)))[0]
+        assert ledger.give_back(other.id, other.token)
+        ledger.beat("worker-1", 100)
+        assert ["waiting"] == [one.state for one in ledger.pump()[1]]
+        (taken,) = ledger.take_reports(10, 60_000)
+        assert ledger.settle_reports(taken)
+    finally:
+        client.config_set("maxmemory", 0)
+    assert "" == state(ledger, "r_4")
+
+
+def test_what_was_in_flight_at_two_deaths_is_suspected_and_what_kills_a_third_is_poison(ledger: Ledger) -> None:
+    """Claims that lapse do not count; Port hears the end."""
+    store(ledger, entry("r_1", unknown="retry"))
+    for deaths in range(3):
+        claim_one(ledger)
+        lapse(ledger, "r_1")
+        claim = claim_one(ledger)
+        begun = ledger.begin(claim.id, claim.token)
+        assert begun is not None
+        assert (deaths, deaths + 1) == (begun.deaths, begun.attempt)
+        lapse(ledger, "r_1")
+        _, (lapsed,) = ledger.pump(0)
+
+    assert ("dead", "poison") == (lapsed.state, lapsed.reason)
+    (taken,) = ledger.take_reports(10, 60_000)
+    assert (b"#poison",) == taken.items
+
+
+def test_suspects_are_tried_one_per_worker_process_and_hold_up_nobody(ledger: Ledger, client: "redis.Redis") -> None:
+    """A hundred innocents in flight at the deaths of others each get their turn, and are cleared by their end."""
+    ids = [f"r_{n}" for n in range(6)]
+    store(ledger, *(entry(id, f"http://t{n % 2}:80", unknown="retry") for n, id in enumerate(ids)))
+    for _ in range(2):
+        for claim in ledger.pump()[0]:
+            ledger.begin(claim.id, claim.token)
+            lapse(ledger, claim.id)
+        ledger.pump(0)
+    store(ledger, entry("r_new"))
+
+    claims, _ = ledger.pump()
+    assert "r_new" in {claim.id for claim in claims}
+    cleared = set()
+    while suspects := [claim for claim in claims if claim.id != "r_new"]:
+        (claim,) = suspects
+        begun = ledger.begin(claim.id, claim.token)
+        assert begun is not None
+        assert 2 == begun.deaths
+        cleared.add(claim.id)
+        ledger.finish(claim.id, claim.token, Finish("waiting", "http_503", 503, 60_000), want=0)
+        for target in ("http://t0:80", "http://t1:80"):  # the second is over in which a full lane is not looked at
+            client.zadd(ledger.keys.lanes(target), {f"{target}!suspects": 1}, xx=True)
+            client.zadd(ledger.keys.targets, {target: 1})
+        claims, _ = ledger.pump()
+    assert set(ids) == cleared
+    for id in ids:
+        lane = f"http://t{ids.index(id) % 2}:80|deploy".encode()
+        assert [None, None, lane] == client.hmget(ledger.keys.invocation(id), "deaths", "home", "lane")

@@ -23,7 +23,7 @@ def test_a_script_documents_every_argument_and_its_result(name: str) -> None:
     assert {int(n) for n in re.findall(r"ARGV\[(\d+)\]", code)} <= documented
 
 
-@pytest.mark.parametrize("name", [*scripts.NAMES, "common", "claim"])
+@pytest.mark.parametrize("name", [*scripts.NAMES, "common", "claim", "room"])
 def test_scripts_use_only_names_that_keys_lists(name: str) -> None:
     """`keys.py` says what each key holds; a name it does not know would be undocumented."""
     keys = Keys("P:")

@@ -1,0 +1,73 @@
+"""A worker while Redis refuses commands or drops connections: it goes on, and what is under way still ends."""
+
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from tests.support.programs import eventually
+
+from .conftest import Bench
+
+Refusal = tuple[Callable[[Bench, "redis.Redis"], object], Callable[["redis.Redis"], object]]
+
+
+def _disk_full(bench: Bench, client: "redis.Redis") -> None:
+    # Where the snapshot should go stands a folder, so saving fails: the same answer, MISCONF, as when the disk is full.
+    (bench.redis.data_dir / "dump.rdb" / "taken").mkdir(parents=True)
+    client.config_set("save", "3600 1")
+    client.bgsave()
+    eventually(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", "saving fails")
+
+
+def _kill_all(_: Bench, client: "redis.Redis") -> None:
+    for kind in ("normal", "pubsub"):
+        client.client_kill_filter(_type=kind, skipme=True)
+
+
+REFUSALS: dict[str, Refusal] = {
+    "MISCONF": (_disk_full, lambda client: client.config_set("stop-writes-on-bgsave-error", "no")),
+    "NOREPLICAS": (
+        lambda _, client: client.config_set("min-replicas-to-write", 1),
+        lambda client: client.config_set("min-replicas-to-write", 0),
+    ),
+    "READONLY": (
+        lambda _, client: client.slaveof("127.0.0.1", 1),
+        lambda client: client.slaveof(),
+    ),
+    "connections killed": (_kill_all, lambda _: None),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_worker_outlives_what_redis_refuses(bench: Bench, refusal: str) -> None:
+    """Neither dead nor deaf: the same process takes the next invocation once Redis takes commands again."""
+    worker = bench.worker(WEBHOOK_INVOKER_TIMEOUT="20")
+    bench.accept("r_0", "slow")
+    eventually(lambda: bench.record("r_0")["state"] == "begun", "the attempt begins")
+    begin, end = REFUSALS[refusal]
+    with redis.Redis.from_url(bench.redis.url) as client:
+        begin(bench, client)
+        worker.says("Connection to broker lost")
+        end(client)
+
+    bench.ends("r_0", "done", "delivered")
+    bench.accept("r_1", "good")
+    bench.ends("r_1", "done", "delivered")
+    assert 1 == len(bench.targets.received("r_0"))
+    assert worker.process.poll() is None
+
+
+def test_a_full_redis_still_takes_what_ends_and_hands_out_what_waits(bench: Bench) -> None:
+    """At maxmemory only intake is refused; retries, results and reports go on, and give room back."""
+    bench.worker(WEBHOOK_INVOKER_TIMEOUT="20")
+    bench.accept("r_slow", "slow", synchronized=True)
+    bench.accept("r_flaky", "flaky")
+    with redis.Redis.from_url(bench.redis.url) as client:
+        client.config_set("maxmemory", "1mb")
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            client.set("x", "x")
+
+        bench.ends("r_slow", "done", "delivered")
+        bench.ends("r_flaky", "done", "delivered")
+        eventually(lambda: bench.port.runs["r_slow"].state == "SUCCESS", "Port is told")
