@@ -112,6 +112,11 @@ class Keys:
         return f"{self.prefix}outbox:tries"
 
     @property
+    def room(self) -> str:
+        """Never exists: deleting it opens the way for a script while Redis is full (`scripts/room.lua`)."""
+        return f"{self.prefix}room"
+
+    @property
     def counts(self) -> str:
         """Hash: how many invocations made each move, and how many wait now."""
         return f"{self.prefix}counts"

@@ -15,6 +15,7 @@ class Limits:
     `lease`: how long a claim or a begun attempt is somebody's without being renewed.
     `ahead`: how far ahead of its start a rate-limited invocation may be handed out.
     `rate`: starts per second and target, 0 for no limit. `target`, `lane`: most in flight at once.
+    `suspect`: after so many deaths of workers at which it was under way, an invocation is tried alone; one more ends it.
     `report_delay`: how long first reports wait to be merged with later ones.
     `keep_done`, `keep_dead`: how long finished records and dead letters stay. `history`: attempts kept per invocation.
     """
@@ -24,6 +25,7 @@ class Limits:
     rate: float = 0
     target: int = 100
     lane: int = 50
+    suspect: int = 2
     report_delay: int = 3_000
     keep_done: int = 86_400_000
     keep_dead: int = 1_209_600_000
