@@ -5,13 +5,14 @@ the reports are sent again: logs may come twice, a status twice the same.
 """
 
 import random
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from longshore.errors import PortUnavailable
+from longshore.errors import PortUnavailable, StoreUnavailable
 from longshore.port import reports
 from longshore.port.calls import calls
 from longshore.port.client import PortClient
@@ -31,6 +32,7 @@ _LEASE_MS = 25_000  # above one call at its longest (20 s): what a killed sender
 _RENEW_AFTER_S = 2.0  # a lease is renewed before a call if it is older; younger ones cost no command
 _LONGEST_DELAY_S = 300.0
 _IDLE_S = 0.1
+_SETTLE_PAUSE_S = 0.5
 
 
 class Outbox:
@@ -41,11 +43,13 @@ class Outbox:
         self._sealer = sealer
         self._port = port
         self._pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="report")
+        self._ending = threading.Event()
         self._loop = Loop("outbox", _IDLE_S, self.send_due)
         self.start = self._loop.start
 
     def stop(self) -> None:
         """Sends what is due now, and ends. What cannot be sent now, another process sends later."""
+        self._ending.set()
         self._loop.stop()
         try:
             self.send_due()
@@ -87,8 +91,18 @@ class Outbox:
             except PortRefused as error:
                 log.warning("report.refused", run_id=taken.run, error=str(error))
         left = [item for at, item in enumerate(taken.items) if at in unsent]
-        self._ledger.settle_reports(taken, left, round(delay_s * 1000))
+        self._settle(taken, left, delay_s)
         return delay_s
+
+    def _settle(self, taken: TakenReports, left: list[bytes], delay_s: float) -> None:
+        """Again and again until Redis has it: else Port would be told all of it once more."""
+        while True:
+            try:
+                self._ledger.settle_reports(taken, left, round(delay_s * 1000))
+                return
+            except StoreUnavailable:
+                if self._ending.wait(_SETTLE_PAUSE_S):
+                    raise
 
     def _opened(self, taken: TakenReports) -> tuple[list[Report], list[int]]:
         """The reports, and for each the place of the item it came from."""
