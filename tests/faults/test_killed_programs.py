@@ -11,9 +11,9 @@ from longshore.store.states import State
 from tests.faults.conftest import MakeScene
 from tests.support.accounts import WORKER_LOST, Account
 from tests.support.fleet import Role
-from tests.support.scene import SIZE, Scene
+from tests.support.scene import BOUND_S, SIZE, Scene
 
-pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
 
 BUSY = 20
 """Invocations under way when a worker is killed."""

@@ -7,9 +7,9 @@ import pytest
 from longshore.invocation.kinds import Kind
 from tests.faults.conftest import MakeScene
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import SIZE, Recovery
+from tests.support.scene import BOUND_S, SIZE, Recovery
 
-pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
 
 BUSY = 20
 PROGRAMS = 4

@@ -8,9 +8,9 @@ import pytest
 
 from tests.faults.conftest import MakeScene
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import SIZE, Recovery, Scene
+from tests.support.scene import BOUND_S, SIZE, Recovery, Scene
 
-pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
 
 OUTAGES = 2
 DOWN_S = 2.0

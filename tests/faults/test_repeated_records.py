@@ -6,9 +6,9 @@ import pytest
 
 from tests.faults.conftest import MakeScene
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import SIZE
+from tests.support.scene import BOUND_S, SIZE
 
-pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
 
 
 def test_a_run_published_twice_is_delivered_once(make_scene: MakeScene) -> None:

@@ -7,9 +7,9 @@ import pytest
 from tests.faults.conftest import MakeScene
 from tests.support.fleet import Member, Role
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import EXIT_BOUND_S, SIZE, Recovery, Scene
+from tests.support.scene import BOUND_S, EXIT_BOUND_S, SIZE, Recovery, Scene
 
-pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
 
 BUSY = 20
 

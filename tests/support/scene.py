@@ -29,8 +29,13 @@ SIZE_VARIABLE = "LONGSHORE_FAULTS_MESSAGES"
 SIZE = int(os.environ.get(SIZE_VARIABLE, "2000"))
 """Invocations of the largest test; the others take a share of it."""
 
+BOUND_S = 90 * max(1.0, SIZE / 2000)
+"""Within which each test ends, or something is stuck."""
+PATIENCE_S = 0.7 * BOUND_S
+"""How long a test waits for one thing."""
+
 SECRET = "faults-client-secret-0123456789-abcdef"
-MANNERS = Manners(slow_s=0.3)
+MANNERS = Manners(slow_s=0.5)
 WEBHOOK_TIMEOUT_S = 2
 EXIT_BOUND_S = WEBHOOK_TIMEOUT_S + 5
 """What the programs promise for their end after SIGTERM."""
@@ -124,7 +129,7 @@ class Scene:
         for member in members:
             member.wait_ready()
 
-    def until(self, condition: Callable[[], object], what: str, within_s: float = 60.0) -> None:
+    def until(self, condition: Callable[[], object], what: str, within_s: float = PATIENCE_S) -> None:
         """Return as soon as `condition()` holds; fails with `what` if it does not in time."""
         deadline = time.monotonic() + within_s
         while True:
@@ -142,7 +147,7 @@ class Scene:
         """Wait until so many invocations are claimed or begun."""
         self.until(lambda: len(self.accounts.leased()) >= least, f"{least} invocations under way")
 
-    def until_settled(self, within_s: float = 60.0) -> None:
+    def until_settled(self, within_s: float = PATIENCE_S) -> None:
         """Wait until everything published has ended, is reported, and whatever was struck has recovered."""
         left: list[Sent] = list(self.load.sent)
 
@@ -154,7 +159,7 @@ class Scene:
         self.until(lambda: self.accounts.reports_left() == 0, "Port has heard everything", within_s)
         self.until_recovered(within_s)
 
-    def until_recovered(self, within_s: float = 60.0) -> None:
+    def until_recovered(self, within_s: float = PATIENCE_S) -> None:
         """Wait until whatever was struck has recovered."""
         self.until(lambda: all(each.seconds is not None for each in self.recoveries), "everything is back", within_s)
 
