@@ -15,6 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from config import user_bundle
 from config.roles import Role
+from longshore.delivery.errors import BadPlace
+from longshore.delivery.places import Places
 from longshore.errors import ConfigError
 
 WRONG = "wrong_setting"
@@ -24,6 +26,9 @@ OFFSET_RESETS = ("earliest", "largest", "latest", "smallest", "beginning", "end"
 PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TAKEN_HEADERS = frozenset(
+    {"host", "content-length", "content-type", "transfer-encoding", "x-port-signature", "x-port-timestamp"}
+)
 
 
 def wrong(problem: str, remedy: str) -> PydanticCustomError:
@@ -68,9 +73,20 @@ def offset_reset(value: str) -> str:
 
 
 def header_name(value: str) -> str:
-    """Check the name of an HTTP header; empty passes."""
+    """Check the name of an HTTP header that may be added to every request; empty passes."""
     if value and not _HEADER_NAME.fullmatch(value):
         raise wrong("is not the name of an HTTP header", "Give one, e.g. Idempotency-Key, or nothing for no header")
+    if value.lower() in _TAKEN_HEADERS:
+        raise wrong("is a header with a meaning of its own", "Give another, e.g. Idempotency-Key")
+    return value
+
+
+def places(value: str) -> str:
+    """Check a comma list of hosts, domains, addresses and networks."""
+    try:
+        Places.parse(value)
+    except BadPlace as error:
+        raise wrong(f"has an entry that makes no sense: {error}", "See docs/how-to/outgoing-safety.md") from None
     return value
 
 

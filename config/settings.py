@@ -135,6 +135,12 @@ class Settings(BaseModel):
     webhook_verify_ssl: bool = Field(
         True, description="Check the certificates of webhooks; that of the Port API is always checked"
     )
+    webhook_allow: Annotated[str, AfterValidator(rules.places)] = Field(
+        "", description="Hosts, *.domains, addresses, networks, with :port or not, that alone are called; empty: all"
+    )
+    webhook_deny: Annotated[str, AfterValidator(rules.places)] = Field(
+        "", description="The same, never called; metadata services, our Redis and Kafka are denied unless allowed"
+    )
     idempotency_header: Annotated[str, AfterValidator(rules.header_name)] = Field(
         "Idempotency-Key", description="Header with the invocation's id, by which targets know repeats; empty: none"
     )

@@ -9,6 +9,7 @@ from celery import signals
 from celery.apps.worker import Worker
 
 from config.ledger import open_ledger
+from config.outgoing import fence_of
 from config.settings import Settings
 from longshore.delivery.send import Sender
 from longshore.invocation.kinds import Kind
@@ -90,6 +91,7 @@ class WorkerProcess:
                 verify=settings.webhook_verify_ssl,
                 pool_size=settings.worker_slots,
                 response_cap=settings.response_max_bytes,
+                fence=fence_of(settings),
             ),
             story=self._story,
             in_flight=self._in_flight,

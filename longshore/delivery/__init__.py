@@ -9,8 +9,10 @@ says "not sent" of what may have been, and that the bytes signed are the bytes s
 and reports are is for others.
 """
 
-from longshore.delivery.errors import BadUrl, Unsendable
+from longshore.delivery.errors import BadPlace, BadUrl, Denied, Unsendable
+from longshore.delivery.fence import Fence, OwnService
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict
+from longshore.delivery.places import Places
 from longshore.delivery.policy import DEFAULTS, Again, Dead, Done, RetryPolicy, Step, Unknown, next_step
 from longshore.delivery.request import Request
 from longshore.delivery.send import Sender
@@ -20,11 +22,16 @@ from longshore.delivery.target import lane_of, target_of
 __all__ = [
     "DEFAULTS",
     "Again",
+    "BadPlace",
     "BadUrl",
     "Dead",
+    "Denied",
     "Done",
     "Fault",
+    "Fence",
     "Outcome",
+    "OwnService",
+    "Places",
     "Request",
     "Response",
     "RetryPolicy",

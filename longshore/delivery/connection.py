@@ -16,6 +16,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util.ssltransport import SSLTransport
 
 from longshore.delivery.attempt import Attempt, Stage, current
+from longshore.delivery.fence import Fence
 from longshore.delivery.resolver import Address, Resolver
 from longshore.delivery.trouble import explain_connect
 
@@ -40,6 +41,7 @@ class _Watched(_Connection):
     """A connection that the watchdog can cut, and that knows whether anything of the request has left."""
 
     resolver: Resolver
+    fence: Fence
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -131,7 +133,7 @@ class _Watched(_Connection):
         timeout_s = min(self.timeout or attempt.left(), attempt.left())
         give_up_at = time.monotonic() + timeout_s
         try:
-            addresses = self.resolver.resolve(self._dns_host.strip("[]"), self.port, timeout_s)
+            addresses = self._look_up(timeout_s)
             attempt.stage = Stage.CONNECT
             sock = _connect_any(addresses, give_up_at, self.socket_options)
         except socket.gaierror as error:
@@ -145,6 +147,14 @@ class _Watched(_Connection):
         self._swap(sock.dup())
         attempt.stage = Stage.TLS
         return sock
+
+    def _look_up(self, timeout_s: float) -> Sequence[Address]:
+        """The addresses to connect to; only those of a target are fenced, as a proxy is the operator's choice."""
+        host, port = self._dns_host.strip("[]"), self.port
+        if self.proxy is not None:
+            return self.resolver.resolve(host, port, timeout_s)
+        self.fence.before_lookup(host, port)
+        return self.fence.permitted(host, port, self.resolver.resolve(host, port, timeout_s), self.resolver, timeout_s)
 
     def _tunnel(self) -> None:
         attempt, target = current(), f"{self._tunnel_host}:{self._tunnel_port}"
@@ -202,10 +212,10 @@ class HttpsPool(_Frees, HTTPSConnectionPool):
             conn.connect()
 
 
-def pool_classes(resolver: Resolver) -> dict[str, Any]:
-    """The pool class of each scheme, for `urllib3`, looking names up with `resolver`."""
-    http = type("WatchedHttp", (WatchedHttp,), {"resolver": resolver})
-    https = type("WatchedHttps", (WatchedHttps,), {"resolver": resolver})
+def pool_classes(resolver: Resolver, fence: Fence) -> dict[str, Any]:
+    """The pool class of each scheme, for `urllib3`: looks names up with `resolver`, connects where `fence` lets it."""
+    http = type("WatchedHttp", (WatchedHttp,), {"resolver": resolver, "fence": fence})
+    https = type("WatchedHttps", (WatchedHttps,), {"resolver": resolver, "fence": fence})
     return {
         "http": type("HttpPool", (HttpPool,), {"ConnectionCls": http}),
         "https": type("HttpsPool", (HttpsPool,), {"ConnectionCls": https}),

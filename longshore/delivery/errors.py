@@ -1,10 +1,12 @@
 """The errors of this room.
 
 LongshoreError
-└── Unsendable      no request can be made of what the mapping gave
-    └── BadUrl      because its URL is not one we could ever call
+├── Unsendable      no request can be made of what the mapping gave
+│   └── BadUrl      because its URL is not one we could ever call
+├── Denied          the place may not be called
+└── BadPlace        an entry of a list of places makes no sense
 
-What a target does is never an error but an `Outcome`; these become one too before they leave `Sender.send`.
+What a target does is never an error but an `Outcome`; the first three become one too before they leave `Sender.send`.
 """
 
 from longshore.errors import LongshoreError
@@ -31,3 +33,23 @@ class BadUrl(Unsendable, ValueError):
     def __init__(self, cause: str, reason: str = "bad_url") -> None:
         super().__init__(reason, cause)
         self.args = (cause, reason)
+
+
+class Denied(LongshoreError):
+    """A place that may not be called; `cause` says why, and which setting would allow it."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class BadPlace(LongshoreError):
+    """An entry of a list of places that makes no sense: the `entry`, and the `problem` with its remedy."""
+
+    def __init__(self, entry: str, problem: str) -> None:
+        super().__init__(entry, problem)
+        self.entry = entry
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f'"{self.entry}" {self.problem}'

@@ -66,8 +66,8 @@ class Outcome:
 
     `reason` is a code for lists, filters and labels: `delivered`, `http_<status>`, `dns`, `connect_refused`,
     `connect_timeout`, `connect_failed`, `tls`, `proxy`, `read_timeout`, `connection_lost`, `bad_answer`, `deadline`,
-    `bad_url`, `bad_request`, `bad_redirect`, `unexpected`. `cause` says it to a person, remedy included where there is
-    one; it names host and port but never a secret, a query, a user name or anything that the target wrote.
+    `bad_url`, `bad_request`, `bad_redirect`, `denied`, `unexpected`. `cause` says it to a person, remedy included
+    where there is one; it names host and port but never a secret, a query, a user name or what the target wrote.
 
     `retry_after_s` is the wait the target asked for, in seconds from its answer. `duration_ms` covers everything from
     the call of `send` to its end. `headers` are those of the first request as sent, with the signature, for the

@@ -48,8 +48,8 @@ DEFAULT_HEADERS = {
 }
 """What goes out unless the mapping says otherwise, by lower-case name."""
 
-_OURS = frozenset({"content-length", "transfer-encoding"})
-"""Mapped headers of these names are dropped: the body's length is known, and two opinions on it let a proxy and a
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+"""Mapped headers of these names are refused: the body's length is known, and two opinions on it let a proxy and a
 target see different requests."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -67,11 +67,8 @@ def prepare(request: Request, extra: Mapping[str, str], secret: str, now: float)
     prepared.method = _method(request.method)
     prepared.url = prepared_url(request.url or "", request.query)
     prepared.body = body = _body(request.body)
-    prepared.headers = _headers(request.headers, extra, body)
+    prepared.headers = _headers(request.headers, extra, body, _authority(prepared.url))
     prepared.headers.update(signed_headers(secret, body, now))
-    if "@" in prepared.url.split("/", 3)[2]:
-        # User and password in the URL become basic authentication, over a mapped one, as `requests` does it.
-        prepared.prepare_auth(None, prepared.url)
     if body is not None or prepared.method not in _SAFE_WITHOUT_LENGTH:
         prepared.headers["Content-Length"] = str(len(body or b""))
     return prepared
@@ -83,6 +80,16 @@ def _method(method: str) -> str:
     return method.upper()
 
 
+def _authority(url: str) -> str:
+    """Host and port as `url` has them."""
+    authority = url.split("/", 3)[2]
+    if "@" in authority:
+        # It also makes a URL look as if it went elsewhere: http://good.example@evil.example/.
+        remedy = "send it in an Authorization header of the mapping instead"
+        raise Unsendable("bad_request", f"the URL holds a user name or a password before its host: {remedy}")
+    return authority
+
+
 def _body(body: str | None) -> bytes | None:
     if body is None:
         return None
@@ -92,12 +99,19 @@ def _body(body: str | None) -> bytes | None:
         raise Unsendable("bad_request", "the body holds half a character, which no text can be sent with") from None
 
 
-def _headers(mapped: Mapping[str, str], extra: Mapping[str, str], body: bytes | None) -> "CaseInsensitiveDict[str]":
+def _headers(
+    mapped: Mapping[str, str], extra: Mapping[str, str], body: bytes | None, authority: str
+) -> "CaseInsensitiveDict[str]":
     merged: dict[str, tuple[str, str | bytes]] = dict(DEFAULT_HEADERS)
     for source in (extra, mapped):
         for name, value in source.items():
-            if (key := name.lower()) not in _OURS:
+            if (key := name.lower()) in _FRAMING:
+                raise Unsendable("bad_request", f"the header {name} is not the mapping's to set: leave it out")
+            if key != "host":
                 merged[key] = name, _value(name, value)
+            elif value.strip().lower() != authority.lower():
+                # Behind a proxy or a gateway it chooses the target, past the limits and lists that go by the URL.
+                raise Unsendable("bad_request", "the header Host names another host than the URL: leave it out")
     if body is not None and "content-type" not in merged:
         merged["content-type"] = "Content-Type", "application/json"
     return CaseInsensitiveDict(merged.values())  # type: ignore[arg-type]  # bytes are fine, the stubs know only str

@@ -14,7 +14,8 @@ from urllib3.response import BaseHTTPResponse
 
 from longshore.delivery.attempt import Attempt
 from longshore.delivery.body import as_text, read_body
-from longshore.delivery.errors import Unsendable
+from longshore.delivery.errors import Denied, Unsendable
+from longshore.delivery.fence import Fence
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict, classify
 from longshore.delivery.redirect import MAX_REDIRECTS
 from longshore.delivery.request import Request, prepare
@@ -38,7 +39,8 @@ class Sender:
     `secret` signs; it is Port's client secret. `timeout_s` is for connecting (looking the name up included) and for
     each read, `total_s` for an attempt as a whole. `verify` False checks no certificate of any target. `pool_size` is
     how many idle connections are kept per origin: as many as threads send. `response_cap` is how many bytes of an
-    unpacked response body are kept. Make it after a fork, not before: connections are not shared between processes.
+    unpacked response body are kept. `fence` says which places may not be called. Make it after a fork, not before:
+    connections are not shared between processes.
     """
 
     def __init__(
@@ -50,13 +52,14 @@ class Sender:
         verify: bool = True,
         pool_size: int = 400,
         response_cap: int = 1_048_576,
+        fence: Fence | None = None,
         resolver: Resolver | None = None,
     ) -> None:
         self._secret = secret
         self._timeout_s = timeout_s
         self._total_s = total_s
         self._cap = response_cap
-        self._session = Session(verify, pool_size, resolver or Resolver())
+        self._session = Session(verify, pool_size, resolver or Resolver(), fence or Fence())
 
     def send(self, request: Request, extra: Mapping[str, str] = NO_HEADERS) -> Outcome:
         """Sign `request`, send it, follow its redirects, and say what came of it.
@@ -129,6 +132,8 @@ class Sender:
 
     def _unanswered(self, error: Exception, request: PreparedRequest, attempt: Attempt) -> Outcome:
         target = _place(request)
+        if isinstance(error, Denied):
+            return Outcome(Verdict.GIVE_UP, False, "denied", error.cause, fault=Fault.REQUEST)
         if attempt.sent:
             if attempt.over():
                 cause = f"{target} had not answered when the total deadline of {self._total_s:g} s was over"
@@ -161,6 +166,8 @@ def _after_redirects(outcome: Outcome, hops: int, rewritten: bool) -> Outcome:
     """
     if hops == 0:
         return outcome
+    if outcome.reason == "denied":
+        return replace(outcome, sent=True, cause=f"redirected to a place that may not be called: {outcome.cause}")
     if rewritten and outcome.verdict is Verdict.RETRY:
         cause = f"{outcome.cause}; the request itself was answered with a redirect and may have run"
         return replace(outcome, verdict=Verdict.UNKNOWN, sent=True, cause=cause)

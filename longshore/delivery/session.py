@@ -14,6 +14,7 @@ from urllib3.util import Retry
 from urllib3.util import Timeout as Timeouts
 
 from longshore.delivery.connection import pool_classes
+from longshore.delivery.fence import Fence
 from longshore.delivery.redirect import RedirectSession
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.target import origin_of
@@ -43,8 +44,8 @@ class Way(NamedTuple):
 class Adapter(TrustingAdapter):
     """`requests`' adapter with pools that obey the attempt's deadline, and with shared TLS contexts."""
 
-    def __init__(self, pool_size: int, resolver: Resolver, proxy_verify: bool | str) -> None:
-        super().__init__(pool_size, proxy_verify, POOLS, pool_classes(resolver))
+    def __init__(self, pool_size: int, resolver: Resolver, fence: Fence, proxy_verify: bool | str) -> None:
+        super().__init__(pool_size, proxy_verify, POOLS, pool_classes(resolver, fence))
 
     def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
         """Which pool serves `request`: its origin and, for https, the TLS context."""
@@ -85,15 +86,22 @@ class Adapter(TrustingAdapter):
 class Session:
     """Connections for any number of threads at once."""
 
-    def __init__(self, verify: bool, pool_size: int, resolver: Resolver) -> None:
+    def __init__(self, verify: bool, pool_size: int, resolver: Resolver, fence: Fence) -> None:
         self._verify = verify
+        self._fence = fence
         self._requests = RedirectSession()
         self._ways: dict[tuple[str, str, int], Way] = {}
-        self._adapter = Adapter(pool_size, resolver, self._ask("https://proxy.invalid/").verify)
+        self._adapter = Adapter(pool_size, resolver, fence, self._ask("https://proxy.invalid/").verify)
 
     def open(self, request: PreparedRequest, timeout_s: float) -> BaseHTTPResponse:
-        """Send `request`; see `Adapter.open`."""
-        return self._adapter.open(request, self.way(request.url or ""), timeout_s)
+        """Send `request`; see `Adapter.open`. Raises Denied too, for a place that may not be called."""
+        url = request.url or ""
+        way = self.way(url)
+        if way.proxies:
+            # The connection to the proxy may have been opened for another target, so each request is judged.
+            _, host, port = origin_of(url)
+            self._fence.before_proxy(host, port)
+        return self._adapter.open(request, way, timeout_s)
 
     def way(self, url: str) -> Way:
         """How to reach `url`, as the environment had it when its origin was first asked for."""

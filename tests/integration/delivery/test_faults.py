@@ -234,8 +234,9 @@ def test_no_fault_tells_a_secret(
     """Neither query, user name, body nor signature is in the outcome, or in any log line at any level."""
     caplog.set_level(0)
     with HostileTarget(script) as target:
-        url = target.url("/p?token=hush").replace("//", "//ann:s3cret@")
-        outcome = sender.send(Post(url, '"hush"', headers={"X-Key": "hush"}))
+        outcome = sender.send(Post(target.url("/p?token=hush"), '"s3cret"', headers={"X-Key": "hush"}))
+
+    assert outcome.sent
 
     told = repr(outcome) + caplog.text + "".join(capsys.readouterr())
     assert [] == [secret for secret in SECRETS if secret in told]

@@ -1,0 +1,43 @@
+"""Where webhooks may go, from the settings: the two lists, and what is our own."""
+
+from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
+
+from config.settings import Settings
+from longshore.delivery import Fence, OwnService, Places
+
+_REDIS_PORT = 6379
+_SENTINEL_PORT = 26379
+_BROKER_PORT = 9092
+
+
+def fence_of(settings: Settings) -> Fence:
+    """What may be called. Brokers that Port names are to be added to its `own` once they are known."""
+    allow, deny = Places.parse(settings.webhook_allow), Places.parse(settings.webhook_deny)
+    return Fence(allow, deny, own_services(settings, settings.kafka_consumer_bootstrap_servers.split(",")))
+
+
+def own_services(settings: Settings, brokers: Iterable[str]) -> tuple[OwnService, ...]:
+    """Our Redis and its sentinels, and Kafka's `brokers` (`host:port`, empty ones are skipped)."""
+    return (*_redis(settings.redis_url), *_kafka(brokers))
+
+
+def _redis(url: str) -> Iterator[OwnService]:
+    for address in filter(None, url.split(";")):
+        parts = urlsplit(address)
+        if parts.scheme == "sentinel":
+            yield OwnService("Redis sentinel", parts.hostname or "localhost", parts.port or _SENTINEL_PORT)
+        elif parts.scheme != "unix":
+            yield OwnService("Redis", parts.hostname or "localhost", parts.port or _REDIS_PORT)
+
+
+def _kafka(brokers: Iterable[str]) -> Iterator[OwnService]:
+    for broker in filter(None, map(str.strip, brokers)):
+        try:
+            # librdkafka takes a protocol in front: SASL_SSL://host:port.
+            parts = urlsplit(f"//{broker.rpartition('://')[2]}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            continue  # no address, so nobody can connect to it
+        if host:
+            yield OwnService("Kafka broker", host, port or _BROKER_PORT)

@@ -1,0 +1,61 @@
+"""IP addresses as they are meant, whatever way they are spelled or wrapped.
+
+`169.254.169.254` is also `2852039166`, `0xa9fea9fe`, `0251.0376.0251.0376` and `::ffff:169.254.169.254`. A rule about
+an address must hold for all of them.
+"""
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+IP = IPv4Address | IPv6Address
+
+_WRAPPED = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
+"""Networks whose last 32 bits are an IPv4 address: NAT64 (RFC 6052), and "IPv4-compatible" (RFC 4291, given up)."""
+
+_LOOPBACK_V4, _LOOPBACK_V6 = IPv4Address("127.0.0.1"), IPv6Address("::1")
+
+
+def meant(address: IP) -> IP:
+    """Where a connection to `address` ends up: IPv4 within IPv6 is unwrapped, "any address" is this machine."""
+    if isinstance(address, IPv6Address):
+        if address.is_unspecified or address == _LOOPBACK_V6:
+            return _LOOPBACK_V6
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and any(address in network for network in _WRAPPED):
+            inner = IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is None:
+            return IPv6Address(int(address))  # without its zone
+        address = inner
+    return _LOOPBACK_V4 if address.is_unspecified else address
+
+
+def spelled(host: str) -> IP | None:
+    """The address that `host` spells in any way the system's resolver takes; None for a name.
+
+    Beyond the usual spellings these are the ones of `inet_aton`: one to four numbers, decimal, octal or hexadecimal.
+    """
+    text = host.strip("[]").rstrip(".")
+    try:
+        return meant(ip_address(text))
+    except ValueError:
+        pass
+    if not text[:1].isdecimal():
+        return None
+    try:
+        return meant(IPv4Address(socket.inet_aton(text)))
+    except (OSError, ValueError):
+        return None
+
+
+def on_this_machine(address: IP) -> bool:
+    """Would a connection to `address` stay on this machine? Sends nothing."""
+    if address.is_loopback:
+        return True
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            # Connecting a datagram socket only picks the route; to an address of our own it starts from that address.
+            probe.connect((str(address), 9))
+            return ip_address(probe.getsockname()[0].partition("%")[0]) == address
+    except OSError:
+        return False

@@ -1,0 +1,125 @@
+"""Lists of places by host name, domain, address or network, as operators write them.
+
+    hooks.example.com, *.internal.example.com, 10.20.0.0/16, 192.0.2.7:8443, [2001:db8::1]:8443, *
+
+Each entry may end in a port; without one it holds for all ports. `*` alone is every place.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from longshore.delivery.addresses import IP, meant, spelled
+from longshore.delivery.errors import BadPlace, BadUrl
+from longshore.delivery.target import origin_of, prepared_url
+
+_BRACKETED = re.compile(r"\[([^\[\]]+)\](?::(.*))?")
+_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
+_HIGHEST_PORT = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry: a name, a domain (`name` begins with a dot), a network, or every place (neither)."""
+
+    text: str
+    name: str = ""
+    network: IPv4Network | IPv6Network | None = None
+    port: int | None = None
+
+    def covers(self, host: str, port: int, address: IP | None) -> bool:
+        """Is `host` (lower case) or `address`, as far as it is known, at `port` meant by this entry?"""
+        if self.port is not None and self.port != port:
+            return False
+        if self.network is not None:
+            return address is not None and address in self.network
+        if self.name.startswith("."):
+            return host.endswith(self.name)
+        return self.name in ("", host)
+
+
+class Places:
+    """A list of entries; false when it has none."""
+
+    def __init__(self, entries: Iterable[Place] = ()) -> None:
+        self._entries = tuple(entries)
+        self.by_address = any(entry.network is not None for entry in self._entries)
+        """Does any entry need the address to be known?"""
+
+    @classmethod
+    def parse(cls, text: str) -> "Places":
+        """The list that `text` holds, entries between commas. Raises BadPlace for the first that makes no sense."""
+        return cls(_place(entry.strip()) for entry in text.split(",") if entry.strip())
+
+    def covering(self, host: str, port: int, address: IP | None) -> Place | None:
+        """The first entry that means this place."""
+        return next((entry for entry in self._entries if entry.covers(host, port, address)), None)
+
+    def __iter__(self) -> Iterator[Place]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _place(entry: str) -> Place:
+    if "@" in entry or "://" in entry:
+        # Not quoted: what stands before an @ may be a password.
+        raise BadPlace("an entry", "is a URL or holds a user name; give the host alone, or host:port")
+    rest, port = _without_port(entry)
+    if rest == "*":
+        return Place(entry, port=port)
+    if rest.startswith("*."):
+        return Place(entry, f".{_name(entry, rest[2:])}", port=port)
+    if "/" in rest or ":" in rest or spelled(rest) is not None:
+        return Place(entry, network=_network(entry, rest), port=port)
+    return Place(entry, _name(entry, rest), port=port)
+
+
+def _without_port(entry: str) -> tuple[str, int | None]:
+    bracketed = _BRACKETED.fullmatch(entry)
+    if bracketed is not None:
+        rest, port = bracketed[1], bracketed[2]
+    elif entry.count(":") == 1:
+        rest, _, port = entry.partition(":")
+    else:
+        rest, port = entry, None
+    if port is None:
+        return rest, None
+    if not (port.isascii() and port.isdecimal() and 0 < int(port) <= _HIGHEST_PORT):
+        raise BadPlace(entry, f"has a port that is none; give a number from 1 to {_HIGHEST_PORT}")
+    return rest, int(port)
+
+
+def _network(entry: str, text: str) -> IPv4Network | IPv6Network:
+    try:
+        network = ip_network(text)
+    except ValueError:
+        raise BadPlace(entry, _what_is_wrong(text)) from None
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None and network.prefixlen >= 96:
+        network = ip_network(f"{network.network_address.ipv4_mapped}/{network.prefixlen - 96}")
+    return ip_network(meant(network.network_address)) if network.num_addresses == 1 else network
+
+
+def _what_is_wrong(text: str) -> str:
+    try:
+        return f"has bits set beyond its length; did you mean {ip_network(text, strict=False)}?"
+    except ValueError:
+        pass
+    address = spelled(text)
+    if address is not None:
+        return f"is an address in an unusual spelling; did you mean {address}?"
+    return "is no address or network; give e.g. 10.0.0.7 or 10.0.0.0/8"
+
+
+def _name(entry: str, text: str) -> str:
+    """The name in the spelling that targets have: lower case, other scripts as IDNA, no dot at the end."""
+    try:
+        _, host, _ = origin_of(prepared_url(f"http://{text}/"))
+    except BadUrl:
+        host = ""
+    host = host.rstrip(".")
+    if "/" in text or ".." in host or not _NAME.fullmatch(host):
+        raise BadPlace(entry, "is no host name; give e.g. hooks.example.com, *.example.com or 10.0.0.0/8")
+    return host
