@@ -139,6 +139,4 @@ def _source(path: str, origin: dict[bytes, str]) -> Source:
         else:
             origin[certificate] = path
             taken.append(certificate)
-    if not found.certificates and not left_out:
-        left_out.append("no certificate in it")
     return Source(path, tuple(taken), tuple(left_out))

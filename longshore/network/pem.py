@@ -19,7 +19,7 @@ _LINE = 64
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """The certificates of one file (DER, in their order), and in words what was left out of it."""
+    """The certificates of one file (DER, in their order), and in words what was left out; never both empty."""
 
     certificates: tuple[bytes, ...]
     left_out: tuple[str, ...]
@@ -36,6 +36,8 @@ def extract(data: bytes) -> Extract:
     left_out = [each for each in found if isinstance(each, str)]
     good = usable(certificates)
     left_out += ["a certificate that OpenSSL cannot read"] * (len(certificates) - len(good))
+    if not good and not left_out:
+        left_out.append("no certificate in it")
     return Extract(tuple(good), tuple(left_out))
 
 

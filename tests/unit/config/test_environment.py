@@ -84,8 +84,11 @@ def test_stray_white_space_is_pointed_out_without_the_value() -> None:
 
 
 def test_urls_in_no_proxy_become_hosts() -> None:
-    """The library matches hosts only, while the guide shows a URL."""
+    """In both spellings of the variable; one that is not set stays unset."""
     environ = {"NO_PROXY": "http://127.0.0.1,google.com, https://u@h:8443/path", "no_proxy": "plain"}
     plain_no_proxy(environ)
-
     assert {"NO_PROXY": "127.0.0.1,google.com,h:8443", "no_proxy": "plain"} == environ
+
+    environ = {"no_proxy": "http://10.0.0.1"}
+    plain_no_proxy(environ)
+    assert {"no_proxy": "10.0.0.1"} == environ

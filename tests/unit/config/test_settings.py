@@ -257,11 +257,6 @@ def test_the_mapping_file_in_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "CONTROL_THE_PAYLOAD_CONFIG_PATH" in problems({**LEAST, "CONTROL_THE_PAYLOAD_CONFIG_PATH": "gone.json"})
 
 
-def test_a_ca_bundle_must_exist(tmp_path: Path) -> None:
-    """Else every call would fail, long after the start."""
-    assert "REQUESTS_CA_BUNDLE" in problems({**LEAST, "REQUESTS_CA_BUNDLE": str(tmp_path / "gone.pem")})
-
-
 def test_mappings_see_the_environment_without_our_secrets() -> None:
     """GitLab tokens are there to be read; the client secret and the address of Redis are not."""
     environ = {**LEAST, **REDIS, "platform_tools_billing": "token", "PORT_CLIENT_SECRET_PREVIOUS": "old"}
