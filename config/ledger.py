@@ -18,6 +18,7 @@ def limits_of(settings: Settings) -> Limits:
         port_rate=settings.port_api_rate,
         report_delay=round(settings.report_delay_s * 1000),
         keep_done=settings.keep_done_s * 1000,
+        keep_payload=settings.keep_payload_s * 1000,
         keep_dead=settings.keep_dead_s * 1000,
         history=settings.history_attempts,
     )
@@ -25,4 +26,4 @@ def limits_of(settings: Settings) -> Limits:
 
 def open_ledger(settings: Settings, connections: int = 20) -> Ledger:
     """The ledger at `REDIS_URL`, with at most `connections` at once. Connects on first use."""
-    return Ledger(connect(settings.redis_url, connections), Keys.of(settings.namespace), limits_of(settings))
+    return Ledger(connect(settings.redis_url, connections, settings.redis_master_name), Keys.of(settings.namespace), limits_of(settings))

@@ -188,6 +188,7 @@ class Settings(BaseModel):
         3, description="Seconds that run logs wait for others, so that one call carries them all"
     )
     keep_done_s: PositiveInt = Field(86_400, description="Seconds that delivered invocations stay known")
+    keep_payload_s: PositiveInt = Field(3_600, description="Seconds that delivered invocations can be replayed")
     keep_dead_s: PositiveInt = Field(1_209_600, description="Seconds that dead letters and unknowns are kept")
     history_attempts: PositiveInt = Field(20, description="Attempts of an invocation that are remembered, at most")
 
@@ -195,6 +196,7 @@ class Settings(BaseModel):
     redis_url: Annotated[str, AfterValidator(rules.redis_url)] = Field(
         "", repr=False, description="redis://, rediss://, unix:// or sentinel://; empty: `longshore run` brings its own"
     )
+    redis_master_name: str = Field("mymaster", description="Name of the primary that the sentinels of REDIS_URL watch")
     longshore_data: Annotated[Path | None, EmptyIsNone] = Field(
         None, description="Folder of the embedded Redis; empty: a temporary one, so dead letters do not last"
     )

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from config.roles import Role
-from longshore.cli import ca, check
+from longshore.cli import ca, check, dlq, show
 from longshore.cli.version import version
 from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreError
 
@@ -19,6 +19,8 @@ sandbox = typer.Typer(no_args_is_help=True, help="An agent with everything aroun
 app.add_typer(sandbox, name="sandbox")
 app.add_typer(check.commands, name="config")
 app.add_typer(ca.commands, name="ca")
+app.add_typer(dlq.commands, name="dlq")
+app.command()(show.show)
 
 SupervisedAs = Annotated[str, typer.Option(hidden=True, help="The name a supervisor gave this program.")]
 
@@ -104,5 +106,3 @@ def sandbox_demo() -> None:
     from longshore.sandbox.sandbox import run as program
 
     raise typer.Exit(program(demo=True))
-
-

@@ -116,6 +116,20 @@ class Keys:
         """Never exists: deleting it opens the way for a script while Redis is full (`scripts/room.lua`)."""
         return f"{self.prefix}room"
 
+    def job(self, id: str) -> str:
+        """Hash: a requeue job; with `:ids` behind it the list still to do, with `:canary` those sent first."""
+        return f"{self.prefix}job:{id}"
+
+    @property
+    def jobs(self) -> str:
+        """Sorted set: jobs with something to do."""
+        return f"{self.prefix}jobs"
+
+    @property
+    def jobs_made(self) -> str:
+        """Sorted set: all jobs that are kept, scored with when they were made (seconds)."""
+        return f"{self.prefix}jobs:made"
+
     @property
     def counts(self) -> str:
         """Hash: how many invocations made each move, and how many wait now."""

@@ -17,7 +17,8 @@ class Limits:
     `rate`: starts per second and target, 0 for no limit. `target`, `lane`: most in flight at once.
     `suspect`: after so many deaths of workers at which it was under way, an invocation is tried alone; one more ends it.
     `report_delay`: how long first reports wait to be merged with later ones.
-    `keep_done`, `keep_dead`: how long finished records and dead letters stay. `history`: attempts kept per invocation.
+    `keep_done`, `keep_dead`: how long finished records and dead letters stay; `keep_payload`: how long a delivered message
+    can be replayed. `history`: attempts kept per invocation.
     """
 
     lease: int = 15_000
@@ -28,6 +29,7 @@ class Limits:
     suspect: int = 2
     report_delay: int = 3_000
     keep_done: int = 86_400_000
+    keep_payload: int = 3_600_000
     keep_dead: int = 1_209_600_000
     history: int = 20
     port_rate: float = 0

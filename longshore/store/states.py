@@ -22,7 +22,7 @@ class State(StrEnum):
     """A worker may have sent bytes. If the lease lapses, the unknown-outcome policy decides."""
 
     DONE = "done"
-    """The target accepted it. Nobody moves it on; the record expires."""
+    """The target accepted it. Only an operator's replay moves it on; the record expires."""
 
     DEAD = "dead"
     """Given up, with the reason. Only an operator's requeue moves it on."""
@@ -52,6 +52,8 @@ MOVES: frozenset[tuple[State, State]] = frozenset(
         # A late answer that proves nothing was done, or an operator's requeue.
         (State.UNKNOWN, State.WAITING),
         (State.DEAD, State.WAITING),
+        # An operator's replay of what was delivered.
+        (State.DONE, State.WAITING),
     }
 )
 """Every move a script may make. All others raise inside Redis and change nothing."""

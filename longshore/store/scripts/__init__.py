@@ -18,6 +18,8 @@ NAMES = (
     "defer",
     "beat",
     "prune",
+    "requeue",
+    "run_job",
     "take_reports",
     "renew_reports",
     "settle_reports",

@@ -110,7 +110,7 @@ local function conclude(id, from, to, reason)
   local record = P .. 'inv:' .. id
   if from == 'unknown' then call('ZREM', P .. 'unknown', id) end
   if to == 'done' then
-    call('DEL', P .. 'pay:' .. id)
+    call('PEXPIRE', P .. 'pay:' .. id, limits.keep_payload)
     call('PEXPIRE', record, limits.keep_done)
     call('PEXPIRE', P .. 'att:' .. id, limits.keep_done)
   else

@@ -41,7 +41,7 @@ def test_the_same_record_again_changes_nothing(ledger: Ledger) -> None:
 
 
 def test_a_delivered_invocation_leaves_nothing_but_its_expiring_record(ledger: Ledger, client: "redis.Redis") -> None:
-    """The payload goes at once; the record stays for a while, to recognise repeats."""
+    """The payload stays for an hour, to be replayed; the record for a day, to recognise repeats."""
     (claim,) = ledger.accept([span(0, 1)], [entry("r_1")]).claims
     begun = ledger.begin(claim.id, claim.token)
     assert begun is not None

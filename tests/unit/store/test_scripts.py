@@ -29,7 +29,7 @@ def test_scripts_use_only_names_that_keys_lists(name: str) -> None:
     keys = Keys("P:")
     known = {getattr(keys, attribute) for attribute in dir(Keys) if isinstance(getattr(Keys, attribute), property)}
     known |= {
-        make("") for make in (keys.invocation, keys.payload, keys.attempts, keys.reports, keys.waiting, keys.lanes)
+        make("") for make in (keys.invocation, keys.payload, keys.attempts, keys.reports, keys.waiting, keys.lanes, keys.job)
     }
     known |= {"P:part:", "P:"}
 
@@ -37,10 +37,18 @@ def test_scripts_use_only_names_that_keys_lists(name: str) -> None:
     assert used <= known, used - known
 
 
-def test_every_state_can_be_reached_and_every_state_but_done_can_be_left() -> None:
-    """Dead letters and unknown outcomes leave by requeue; done is the end."""
+@pytest.mark.parametrize("name", scripts.NAMES)
+def test_only_intake_is_refused_while_redis_is_full(name: str) -> None:
+    """What ends work or hands it out gives room back, and so must find some."""
+    before_anything_else = scripts.assemble(name).removeprefix(lua_table()).startswith("\n" + scripts.text("room"))
+
+    assert (name != "accept") == before_anything_else
+
+
+def test_every_state_can_be_reached_and_left() -> None:
+    """Dead letters and unknown outcomes leave by requeue, what was delivered only by a replay."""
     assert {after for _, after in MOVES} == set(State) - {State.HELD}
-    assert {before for before, _ in MOVES} == set(State) - {State.DONE}
+    assert {before for before, _ in MOVES} == set(State)
     assert FINAL == {State.DONE, State.DEAD, State.UNKNOWN}
 
 

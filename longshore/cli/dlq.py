@@ -1,0 +1,267 @@
+"""`longshore dlq`: dead letters and unknown outcomes, and sending them again.
+
+Exit codes besides the common ones: 3 nothing fits, 4 refused (what was asked for cannot be done).
+"""
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from longshore.cli import operator, terminal
+from longshore.cli.operator import NOT_FOUND, REFUSED, Operator, actor, wanted
+from longshore.store.letters import Letter
+from longshore.store.requeue import FINISHED, Job, Order
+
+commands = typer.Typer(no_args_is_help=True, help="Dead letters and unknown outcomes: look, send again, drop.")
+
+COLUMNS = ("ended", "id", "state", "reason", "status", "attempts", "kind", "target", "action")
+
+REQUEUED = ("requeued", "requeued_closed")
+WORDS = {
+    "requeued": "requeued",
+    "requeued_closed": "requeued; Port's run has ended, so only its log will tell what comes of it",
+    "gone": "it is not there any more",
+    "changed": "somebody else has requeued it meanwhile",
+    "busy": "it has not ended; it will be delivered or end by itself",
+    "delivered": "it was delivered; --replay sends it all the same",
+    "no_payload": "its message is kept no longer, so it cannot be sent",
+}
+
+
+@commands.command("list")
+def list_letters(
+    state: Annotated[str, operator.STATE] = "",
+    reason: Annotated[str, operator.REASON] = "",
+    target: Annotated[str, operator.TARGET] = "",
+    lane: Annotated[str, operator.LANE] = "",
+    kind: Annotated[str, operator.KIND] = "",
+    since: Annotated[str, operator.SINCE] = "",
+    until: Annotated[str, operator.UNTIL] = "",
+    text: Annotated[str, operator.TEXT] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Show so many, the newest first.")] = 50,
+    counts: Annotated[bool, typer.Option("--counts", help="Count by reason instead of listing.")] = False,
+    as_json: Annotated[bool, operator.JSON] = False,
+) -> None:
+    """List dead letters and unknown outcomes, the newest first."""
+    letters = Operator.connect().letters
+    filter = wanted(state, reason, target, lane, kind, since, until, text)
+    if counts:
+        found = letters.count(filter).most_common()
+        if as_json:
+            terminal.as_json([{"state": s, "reason": r, "count": n} for (s, r), n in found])
+        else:
+            terminal.table(("count", "state", "reason"), [(n, s, r) for (s, r), n in found])
+        return
+    shown = list(islice(letters.find(filter), limit))
+    if as_json:
+        terminal.as_json([asdict(letter) for letter in shown])
+    else:
+        terminal.table(COLUMNS, [_row(letter) for letter in shown])
+        if len(shown) == limit:
+            terminal.say(f"The newest {limit}; --limit shows more, --counts counts all.")
+
+
+@commands.command()
+def requeue(
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids to send again.")] = None,
+    why: Annotated[str, typer.Option(help="Why; kept in the history of each.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="All that the filter takes, as a job.")] = False,
+    state: Annotated[str, operator.STATE] = "",
+    reason: Annotated[str, operator.REASON] = "",
+    target: Annotated[str, operator.TARGET] = "",
+    lane: Annotated[str, operator.LANE] = "",
+    kind: Annotated[str, operator.KIND] = "",
+    since: Annotated[str, operator.SINCE] = "",
+    until: Annotated[str, operator.UNTIL] = "",
+    text: Annotated[str, operator.TEXT] = "",
+    cap: Annotated[int, typer.Option(min=1, help="Refuse a job of more than so many.")] = 100_000,
+    rate: Annotated[float, typer.Option(min=0, help="Per second; 0 for no limit.")] = 50,
+    canary: Annotated[int, typer.Option(min=0, help="So many first; stop if one of them fails.")] = 0,
+    replay: Annotated[bool, typer.Option("--replay", help="Also what was delivered already.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for the job, showing how far it is.")] = True,
+    yes: Annotated[bool, operator.YES] = False,
+) -> None:
+    """Send again: the given ids at once, or with --all everything that the filter takes, as a job.
+
+    A job is carried out by the workers: it goes on when this command ends, and survives any crash.
+    """
+    if bool(ids) == everything:
+        raise typer.BadParameter("give ids, or --all with a filter")
+    if not why.strip() and not dry_run:
+        raise typer.BadParameter("say why with --why: it is kept in the history of each")
+    agent = Operator.connect()
+    order = Order(actor(), why or "dry run", rate, canary, replay)
+    if ids:
+        raise typer.Exit(_requeue_ids(agent, ids, order, dry_run))
+    filter = wanted(state, reason, target, lane, kind, since, until, text)
+    counts = agent.letters.count(filter)
+    total = sum(counts.values())
+    terminal.table(("count", "state", "reason"), [(n, s, r) for (s, r), n in counts.most_common()])
+    if not total:
+        terminal.say("Nothing fits.")
+        raise typer.Exit(NOT_FOUND)
+    if total > cap:
+        terminal.say(f"{total} are more than --cap {cap}: nothing was requeued.")
+        raise typer.Exit(REFUSED)
+    if dry_run:
+        return
+    if not terminal.confirmed(f"Send {total} again?", yes):
+        raise typer.Exit(REFUSED)
+    job = agent.requeue.start(agent.letters.find(filter), order)
+    terminal.say(f"Job {job.id}: {job.total} to send again.")
+    if wait:
+        _follow(agent, job)
+
+
+@commands.command()
+def jobs(as_json: Annotated[bool, operator.JSON] = False) -> None:
+    """List requeue jobs, the newest first."""
+    found = Operator.connect().requeue.jobs()
+    if as_json:
+        terminal.as_json([asdict(job) for job in found])
+    else:
+        columns = ("made", "job", "state", "started", "of", "by", "why")
+        terminal.table(
+            columns,
+            [(terminal.moment(j.created_ms), j.id, j.state, j.started, j.total, j.actor, j.why) for j in found],
+        )
+
+
+@commands.command()
+def pause(job: str) -> None:
+    """Hold a requeue job where it is."""
+    _existing(job)[0].requeue.pause(job)
+
+
+@commands.command()
+def resume(job: str, wait: Annotated[bool, typer.Option(help="Wait for the job.")] = True) -> None:
+    """Go on with a paused job, or with one that its canary stopped."""
+    agent, found = _existing(job)
+    agent.requeue.resume(job)
+    if wait:
+        _follow(agent, found)
+
+
+@commands.command()
+def export(
+    state: Annotated[str, operator.STATE] = "",
+    reason: Annotated[str, operator.REASON] = "",
+    target: Annotated[str, operator.TARGET] = "",
+    lane: Annotated[str, operator.LANE] = "",
+    kind: Annotated[str, operator.KIND] = "",
+    since: Annotated[str, operator.SINCE] = "",
+    until: Annotated[str, operator.UNTIL] = "",
+    text: Annotated[str, operator.TEXT] = "",
+) -> None:
+    """Print letters with their attempts, one JSON object a line. Messages themselves stay sealed."""
+    letters = Operator.connect().letters
+    for letter in letters.find(wanted(state, reason, target, lane, kind, since, until, text)):
+        print(json.dumps({**asdict(letter), "history": letters.history(letter.id)}))
+
+
+@commands.command()
+def purge(
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids to drop.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that the filter takes.")] = False,
+    state: Annotated[str, operator.STATE] = "",
+    reason: Annotated[str, operator.REASON] = "",
+    target: Annotated[str, operator.TARGET] = "",
+    lane: Annotated[str, operator.LANE] = "",
+    kind: Annotated[str, operator.KIND] = "",
+    since: Annotated[str, operator.SINCE] = "",
+    until: Annotated[str, operator.UNTIL] = "",
+    text: Annotated[str, operator.TEXT] = "",
+    yes: Annotated[bool, operator.YES] = False,
+) -> None:
+    """Drop dead letters for good. They cannot be brought back."""
+    if bool(ids) == everything:
+        raise typer.BadParameter("give ids, or --all with a filter")
+    letters = Operator.connect().letters
+    filter = wanted(state, reason, target, lane, kind, since, until, text)
+    chosen = list(ids) if ids else [letter.id for letter in letters.find(filter)]
+    if not chosen:
+        terminal.say("Nothing fits.")
+        raise typer.Exit(NOT_FOUND)
+    if not terminal.confirmed(f"Drop {len(chosen)} for good?", yes):
+        raise typer.Exit(REFUSED)
+    gone = letters.purge(chosen)
+    terminal.say(f"Dropped {gone}.")
+    if not gone:
+        raise typer.Exit(NOT_FOUND)
+
+
+def _requeue_ids(agent: Operator, ids: list[str], order: Order, dry_run: bool) -> int:
+    code = 0
+    for id in ids:
+        found = agent.letters.by_run(id)
+        if not found:
+            terminal.say(f"{id}: nothing of that id is known")
+            code = NOT_FOUND
+        for letter in found[:1]:
+            became = _would(letter, order.replay) if dry_run else agent.requeue.one(letter, order)
+            terminal.say(f"{letter.id}: {'would be ' if dry_run and became in REQUEUED else ''}{WORDS[became]}")
+            if became not in REQUEUED:
+                code = code or REFUSED
+    return code
+
+
+def _would(letter: Letter, replay: bool) -> str:
+    if letter.state == "done":
+        return "requeued" if replay else "delivered"
+    if letter.state not in ("dead", "unknown"):
+        return "busy"
+    return "requeued_closed" if letter.closed else "requeued"
+
+
+def _follow(agent: Operator, job: Job) -> None:
+    """Shows how far `job` is until it ends; Ctrl-C ends the showing, not the job."""
+    shown = ""
+    try:
+        while (now := agent.requeue.job(job.id)) is not None:
+            line = f"{now.state}: {now.started} of {now.total}"
+            if line != shown:
+                terminal.say(line)
+            shown = line
+            if now.state in FINISHED or now.state == "paused":
+                break
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        terminal.say(f"The job goes on; `longshore dlq jobs` shows it, `longshore dlq pause {job.id}` holds it.")
+        sys.exit(130)
+    if now is None:
+        return
+    terminal.table(("count", "became"), [(n, WORDS[name]) for name, n in now.counts.items()])
+    if now.state == "stopped":
+        terminal.say(
+            f"Stopped: {now.canary_failed} of the canary failed. `longshore dlq resume {job.id}` sends the rest."
+        )
+        raise typer.Exit(1)
+
+
+def _existing(id: str) -> tuple[Operator, Job]:
+    agent = Operator.connect()
+    job = agent.requeue.job(id)
+    if job is None:
+        terminal.say(f"There is no job {id}: `longshore dlq jobs` lists them.")
+        raise typer.Exit(NOT_FOUND)
+    return agent, job
+
+
+def _row(letter: Letter) -> tuple[object, ...]:
+    return (
+        terminal.moment(letter.ended_ms),
+        letter.id,
+        letter.state,
+        letter.reason,
+        letter.status,
+        letter.attempts,
+        letter.kind,
+        letter.target,
+        letter.action,
+    )

@@ -1,0 +1,96 @@
+"""What the commands of people on call stand on: the ledger, opened with the agent's own settings, as one value."""
+
+import getpass
+import os
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import typer
+
+from config.ledger import open_ledger
+from config.roles import Role
+from config.settings import load
+from longshore.errors import LongshoreError
+from longshore.store.ledger import Ledger
+from longshore.store.letters import Filter, Letters
+from longshore.store.requeue import Requeue
+from longshore.store.seal import Sealer
+
+NOT_FOUND = 3
+"""Exit code: nothing fits what was asked for."""
+REFUSED = 4
+"""Exit code: it was found, but cannot be done."""
+
+_SPAN = re.compile(r"(\d+)([smhd])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+class BadTime(LongshoreError):
+    """A time that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The ledger, and what reads and requeues in it."""
+
+    ledger: Ledger
+    letters: Letters
+    requeue: Requeue
+    worker_slots: int
+
+    @classmethod
+    def connect(cls) -> "Operator":
+        """With the settings of a worker: the client secret opens what is sealed."""
+        settings = load(role=Role.WORKER)
+        ledger = open_ledger(settings)
+        sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
+        return cls(
+            ledger,
+            Letters(ledger.redis, ledger.keys, sealer),
+            Requeue(ledger.redis, ledger.keys, ledger.limits, sealer),
+            settings.worker_slots,
+        )
+
+
+def actor() -> str:
+    """Who runs this command: `LONGSHORE_ACTOR`, else the login name."""
+    given = os.environ.get("LONGSHORE_ACTOR", "")
+    if given:
+        return given
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"  # a container's user often has no name
+
+
+def time_ms(text: str) -> int:
+    """`text` as ms since 1970: an ISO time (UTC unless it says otherwise), or a span before now such as `2h`."""
+    if not text:
+        return 0
+    if found := _SPAN.fullmatch(text):
+        return round((time.time() - int(found[1]) * _UNITS[found[2]]) * 1000)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadTime(f"{text!r} is no time: give e.g. 2026-01-31T12:00 (UTC) or 2h, 30m, 1d before now") from None
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def wanted(state: str, reason: str, target: str, lane: str, kind: str, since: str, until: str, text: str) -> Filter:
+    """The filter that the options of a command describe."""
+    states = (state,) if state else ("dead", "unknown")
+    return Filter(states, reason, target, lane, kind, time_ms(since), time_ms(until), text)
+
+
+STATE = typer.Option(help="dead or unknown; both by default.")
+REASON = typer.Option(help="Reason code, e.g. http_500.")
+TARGET = typer.Option(help="Target, e.g. http://deployer.internal:8080.")
+LANE = typer.Option(help="Lane, or the action alone.")
+KIND = typer.Option(help="action_run, node_run or change_log.")
+SINCE = typer.Option(help="Ended since: an ISO time, or e.g. 2h.")
+UNTIL = typer.Option(help="Ended until: an ISO time, or e.g. 30m.")
+TEXT = typer.Option(help="Part of the run id, or of what the attempts say.")
+JSON = typer.Option("--json", help="Print JSON.")
+YES = typer.Option("--yes", "-y", help="Do not ask.")

@@ -1,0 +1,66 @@
+"""How commands talk: tables for people, JSON for scripts, a question before anything that cannot be undone."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Prints rows on standard output: a table on a terminal, tab-separated lines elsewhere."""
+    if not sys.stdout.isatty():
+        for row in [columns, *rows]:
+            print("\t".join(_plain(cell) for cell in row))
+        return
+    drawn = Table(box=None, pad_edge=False)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(_plain(cell)) for cell in row))
+    Console().print(drawn)
+
+
+def as_json(value: Any) -> None:
+    """Prints `value` as one JSON document."""
+    print(json.dumps(value, indent=2, default=str))
+
+
+def say(words: str) -> None:
+    """Words for people go to standard error, so that standard output stays data."""
+    typer.echo(words, err=True)
+
+
+def confirmed(question: str, yes: bool) -> bool:
+    """Whether to go on: `yes` was given, or a person says so. Without a terminal nobody can, so it is no."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        say(f"{question} Nobody can be asked here: give --yes.")
+        return False
+    return typer.confirm(question, err=True)
+
+
+def moment(ms: int) -> str:
+    """A time in ms since 1970, in UTC to the second; empty for 0."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if ms else ""
+
+
+def span(ms: float) -> str:
+    """A duration as people say it."""
+    seconds = ms / 1000
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _plain(cell: object) -> str:
+    """A cell as one line; control characters of foreign texts would write to the terminal."""
+    text = "" if cell is None else str(cell)
+    return "".join(character if character.isprintable() else "�" for character in text)

@@ -1,0 +1,191 @@
+"""Sending ended invocations again: one at once, or many as a job that workers carry out at a rate.
+
+A job's list of ids is fixed when it is made, with the generation each had. Taking one off the list and requeueing it is
+one script, so that a job survives any crash and sends nothing twice; what somebody else has requeued meanwhile is left.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from longshore.store import scripts
+from longshore.store.connection import reaching_store
+from longshore.store.keys import Keys
+from longshore.store.letters import Letter
+from longshore.store.limits import Limits
+from longshore.store.seal import Sealer
+
+STEP = 200
+"""Most invocations one step of a job requeues: about 5 ms of Redis's time."""
+
+_KEPT_S = 1_209_600  # two weeks, as long as dead letters by default
+
+FINISHED = frozenset({"done", "stopped"})
+"""States in which a job does nothing any more. Of the others, `paused` waits for an operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who sends again, why, and how."""
+
+    actor: str
+    why: str
+    rate: float = 50
+    """Invocations per second; 0 for as fast as it goes."""
+    canary: int = 0
+    """So many first; the rest only when all of these were delivered."""
+    replay: bool = False
+    """Also what was delivered already."""
+
+    def __post_init__(self) -> None:
+        if not self.actor.strip() or not self.why.strip():
+            raise ValueError("requeueing needs an actor and a reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How far a job is."""
+
+    id: str
+    state: str
+    """`canary`, `watching` (the canary), `running`, `paused`, `done` or `stopped`."""
+    actor: str
+    why: str
+    total: int
+    started: int
+    counts: dict[str, int]
+    """What became of those started, see again.lua."""
+    created_ms: int
+    canary_failed: int
+
+
+class Requeue:
+    """Requeues. Thread safe; raises `StoreUnavailable` when Redis is away."""
+
+    def __init__(self, client: "redis.Redis", keys: Keys, limits: Limits, sealer: Sealer) -> None:
+        self._redis = client
+        self._keys = keys
+        self._limits = limits.json()
+        self._sealer = sealer
+        self._requeue = client.register_script(scripts.assemble("requeue"))
+        self._run_job = client.register_script(scripts.assemble("run_job"))
+
+    def one(self, letter: Letter, order: Order) -> str:
+        """Sends `letter` again unless it has changed since it was read. Returns what became of it, see again.lua."""
+        with reaching_store():
+            became: bytes = self._requeue(
+                keys=[self._keys.prefix],
+                args=[
+                    self._limits,
+                    letter.id.encode("utf-8", "surrogatepass"),
+                    letter.generation,
+                    "1" if order.replay else "",
+                    self._note(order),
+                ],
+            )
+        return became.decode()
+
+    def start(self, letters: Iterable[Letter], order: Order) -> Job:
+        """Makes a job of `letters`, stored whole before the workers begin with it."""
+        id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:4]}"
+        key = self._keys.job(id)
+        total, batch = 0, []
+        with reaching_store():
+            for letter in letters:
+                batch.append(f"{letter.generation}:{letter.id}".encode("utf-8", "surrogatepass"))
+                total += 1
+                if len(batch) == 1000:
+                    self._redis.rpush(f"{key}:ids", *batch)
+                    batch = []
+            if batch:
+                self._redis.rpush(f"{key}:ids", *batch)
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hset(key, mapping=self._record(order, total))
+            pipe.zadd(self._keys.jobs, {id: 1})
+            pipe.zadd(self._keys.jobs_made, {id: time.time()})
+            for name in (key, f"{key}:ids"):
+                pipe.expire(name, _KEPT_S)
+            pipe.zremrangebyscore(self._keys.jobs_made, "-inf", time.time() - _KEPT_S)
+            pipe.execute()
+        found = self.job(id)
+        assert found is not None
+        return found
+
+    def job(self, id: str) -> Job | None:
+        """The job `id`, or None."""
+        with reaching_store():
+            raw: Any = self._redis.hgetall(self._keys.job(id))
+        if not raw:
+            return None
+        values = {name.decode(): value for name, value in raw.items()}
+        outcomes = ("requeued", "requeued_closed", "gone", "changed", "busy", "delivered", "no_payload")
+        return Job(
+            id=id,
+            state=values["state"].decode(),
+            actor=values["actor"].decode(),
+            why=values["why"].decode(),
+            total=int(values["total"]),
+            started=int(values.get("started", 0)),
+            counts={name: int(values[name]) for name in outcomes if name in values},
+            created_ms=int(values["created"]),
+            canary_failed=int(values.get("canary_failed", 0)),
+        )
+
+    def jobs(self) -> list[Job]:
+        """All jobs that are kept, newest first."""
+        with reaching_store():
+            ids: Any = self._redis.zrevrange(self._keys.jobs_made, 0, 99)
+        return [job for id in ids if (job := self.job(id.decode())) is not None]
+
+    def run_due(self) -> bool:
+        """One step of every unfinished job. Called by every worker; returns whether there is any."""
+        with reaching_store():
+            ids: Any = self._redis.zrange(self._keys.jobs, 0, -1)
+            for id in ids:
+                self._run_job(keys=[self._keys.prefix], args=[self._limits, id, STEP])
+        return bool(ids)
+
+    def pause(self, id: str) -> None:
+        """Holds a job where it is; `resume` goes on with it."""
+        job = self.job(id)
+        if job is not None and job.state not in FINISHED and job.state != "paused":
+            with reaching_store():
+                pipe = self._redis.pipeline(transaction=True)
+                pipe.hset(self._keys.job(id), mapping={"state": "paused", "paused_from": job.state})
+                pipe.zrem(self._keys.jobs, id)
+                pipe.execute()
+
+    def resume(self, id: str) -> None:
+        """Goes on with a paused job where it was, or with the rest of one that its canary stopped."""
+        job = self.job(id)
+        if job is None or job.state not in ("paused", "stopped"):
+            return
+        with reaching_store():
+            before: Any = self._redis.hget(self._keys.job(id), "paused_from")
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hset(self._keys.job(id), "state", before if job.state == "paused" and before else "running")
+            pipe.zadd(self._keys.jobs, {id: 1})
+            pipe.execute()
+
+    def _record(self, order: Order, total: int) -> Any:
+        return {
+            "state": "canary" if 0 < order.canary < total else "running",
+            "actor": order.actor,
+            "why": order.why,
+            "rate": order.rate,
+            "canary": order.canary,
+            "replay": "1" if order.replay else "",
+            "note": self._note(order),
+            "total": total,
+            "started": 0,
+            "created": round(time.time() * 1000),
+        }
+
+    def _note(self, order: Order) -> bytes:
+        note = {"requeued_by": order.actor, "why": order.why, "at": time.time(), "replay": order.replay}
+        return self._sealer.seal(json.dumps(note).encode())

@@ -1,0 +1,24 @@
+-- again: an invocation that has ended starts anew, as a new generation. Used by requeue and run_job after common.lua.
+
+-- Returns  requeued | requeued_closed (Port's run has ended: only its log hears of this) | gone | changed (not the
+--          generation that was meant) | busy (it has not ended) | delivered (only a replay repeats it) | no_payload
+--
+-- `generation` "" takes any. `note` joins the history: who, when, why.
+local function again(id, generation, replay, note)
+  local record = P .. 'inv:' .. id
+  local r = call('HMGET', record, 'state', 'generation', 'lane', 'target', 'closed')
+  local state = r[1]
+  if not state then return 'gone' end
+  if generation ~= '' and r[2] ~= generation then return 'changed' end
+  if state == 'done' and not replay then return 'delivered' end
+  if state ~= 'dead' and state ~= 'unknown' and state ~= 'done' then return 'busy' end
+  if call('EXISTS', P .. 'pay:' .. id) == 0 then return 'no_payload' end
+  if state ~= 'done' then call('ZREM', P .. state, id) end
+  move(id, state, 'waiting', 'generation', whole(r[2] + 1), 'attempts', 0, 'accepted', whole(now))
+  call('HDEL', record, 'begun_token', 'reason', 'status', 'ended', 'deaths')
+  for _, key in ipairs({record, P .. 'pay:' .. id, P .. 'att:' .. id}) do call('PERSIST', key) end
+  call('RPUSH', P .. 'att:' .. id, note)
+  queue(id, r[3], r[4], now)
+  call('HINCRBY', P .. 'counts', 'requeued', 1)
+  return r[5] and 'requeued_closed' or 'requeued'
+end

@@ -1,0 +1,76 @@
+-- gates: what holds a target or a lane back besides its room: an operator's pause and limits, the mapping's limits, and
+-- the breaker. Used after common.lua.
+--
+-- One hash, `gates`: `o:<name>` an operator's word and `m:<name>` the mapping's, JSON {paused, rate, concurrency}, each
+-- key optional; `b:<name>` the breaker, there only while something is wrong:
+--   <failures in a row>|<open until (ms), 0 closed>|<length of this opening (ms)>|<room while it ramps up>|<probe's id>
+--
+-- A breaker opens after so many faults in a row, for longer each time. When its time is over one invocation may go, the
+-- probe. Its success lets two at once go, then four, and so on until the breaker is forgotten; its failure, and its
+-- death with its worker, opens it again.
+local GATES = P .. 'gates'
+
+-- Room at which a breaker that ramps up is forgotten.
+local FULL_ROOM = 64
+
+local function decoded(text)
+  return text and cjson.decode(text) or {}
+end
+
+local function breaker_of(text)
+  if not text then return nil end
+  local failures, till, pause, room, probe = string.match(text, '^(%d+)|(%d+)|(%d+)|(%d+)|(.*)$')
+  return {failures = tonumber(failures), till = tonumber(till), pause = tonumber(pause), room = tonumber(room), probe = probe}
+end
+
+local function keep(name, b)
+  call('HSET', GATES, 'b:' .. name,
+    string.format('%d|%d|%d|%d|%s', b.failures, b.till, b.pause, b.room, b.probe))
+end
+
+-- How many may start now of `name`, which has `busy` in flight and may have `most`. Returns the number; when it is 0,
+-- also the time to look again (ms), or nil where the end of an attempt or an operator brings it back; and whether the
+-- one that may start is a probe.
+local function room_of(name, busy, most, operator, mapping, b)
+  if operator.paused then return 0 end
+  most = operator.concurrency or mapping.concurrency or most
+  if b and b.till > 0 then
+    if b.till > now then return 0, b.till end
+    if b.room > 0 then return math.max(0, math.min(most, b.room) - busy) end
+    if b.probe ~= '' then return 0 end
+    return 1, nil, true
+  end
+  return math.max(0, most - busy)
+end
+
+-- What the end of an attempt says about `name`: 'well', 'fault', or '' (nothing: it was not tried).
+local function observe(name, id, said)
+  local b = breaker_of(call('HGET', GATES, 'b:' .. name))
+  if not b and said ~= 'fault' then return end
+  b = b or {failures = 0, till = 0, pause = 0, room = 0, probe = ''}
+  local mine = b.probe == id
+  if said == 'fault' then
+    b.failures = b.failures + 1
+    local half_open = b.till > 0 and b.till <= now and (mine or b.room > 0)
+    if half_open or (b.till == 0 and b.failures >= limits.breaker_failures) then
+      b.pause = math.min(b.pause == 0 and limits.breaker_open or b.pause * 2, limits.breaker_longest)
+      b.till, b.room, b.probe = now + b.pause, 0, ''
+      call('HINCRBY', P .. 'counts', 'breaker_opened', 1)
+    elseif b.till > 0 and not mine then
+      return  -- one that began before it opened: it knows no more than the breaker does
+    end
+    return keep(name, b)
+  end
+  if said == '' then
+    if mine then
+      b.probe = ''
+      keep(name, b)
+    end
+    return
+  end
+  if b.till == 0 then return call('HDEL', GATES, 'b:' .. name) end
+  if b.till > now or not (mine or b.room > 0) then return end
+  b.failures, b.probe, b.room = 0, '', math.max(2, b.room * 2)
+  if b.room >= FULL_ROOM then return call('HDEL', GATES, 'b:' .. name) end
+  keep(name, b)
+end

@@ -1,0 +1,12 @@
+-- requeue: an operator sends one ended invocation again.
+-- uses: room, common, again
+--
+-- KEYS[1]  prefix
+-- ARGV[1]  limits
+-- ARGV[2]  id
+-- ARGV[3]  generation  the one that was looked at, or "" for any
+-- ARGV[4]  replay      "1": also what was delivered
+-- ARGV[5]  note        sealed history entry: who, when, why
+--
+-- Returns  what became of it, see again.lua
+return again(ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5])

@@ -1,0 +1,71 @@
+-- run_job: one step of a requeue job: as many invocations as its rate allows by now, each once.
+-- uses: room, common, again
+--
+-- KEYS[1]  prefix
+-- ARGV[1]  limits
+-- ARGV[2]  job
+-- ARGV[3]  most        invocations to requeue in this step
+--
+-- Returns  the job's state: canary | watching | running | paused | done | stopped, or "" if there is no such job
+--
+-- Taking an id off the job's list and requeueing it are one step, so a crash on either side repeats and skips nothing.
+local job = P .. 'job:' .. ARGV[2]
+local j = call('HMGET', job, 'state', 'rate', 'canary', 'replay', 'note', 'started', 'next')
+local state, rate, canary = j[1], tonumber(j[2]), tonumber(j[3])
+if not state then
+  call('ZREM', P .. 'jobs', ARGV[2])
+  return ''
+end
+
+local function turn_to(new)
+  state = new
+  call('HSET', job, 'state', new, 'turned', whole(now))
+  if new == 'done' or new == 'stopped' or new == 'paused' then call('ZREM', P .. 'jobs', ARGV[2]) end
+end
+
+if state == 'watching' then
+  local pending, failed = 0, 0
+  for _, id in ipairs(call('LRANGE', job .. ':canary', 0, -1)) do
+    local now_is = call('HGET', P .. 'inv:' .. id, 'state')
+    if now_is == 'waiting' or now_is == 'claimed' or now_is == 'begun' then
+      pending = pending + 1
+    elseif now_is ~= 'done' then
+      failed = failed + 1
+    end
+  end
+  if failed > 0 then
+    call('HSET', job, 'canary_failed', failed)
+    turn_to('stopped')
+  elseif pending == 0 then
+    turn_to('running')
+  end
+end
+
+if state == 'canary' or state == 'running' then
+  local left = tonumber(ARGV[3])
+  local start = math.max(tonumber(j[7]) or now, now - 1000)
+  if rate > 0 then left = math.min(left, math.floor((now - start) * rate / 1000) + 1) end
+  local started = tonumber(j[6]) or 0
+  if state == 'canary' then left = math.min(left, canary - started) end
+  local taken = 0
+  while taken < left and start <= now do
+    local entry = call('LPOP', job .. ':ids')
+    if not entry then break end
+    local generation, id = string.match(entry, '^(%d+):(.*)$')
+    local became = again(id, generation, j[4] == '1', j[5])
+    call('HINCRBY', job, became, 1)
+    taken = taken + 1
+    if state == 'canary' and string.sub(became, 1, 8) == 'requeued' then call('RPUSH', job .. ':canary', id) end
+    if rate > 0 then start = start + 1000 / rate end
+  end
+  if taken > 0 then
+    call('HINCRBY', job, 'started', taken)
+    if rate > 0 then call('HSET', job, 'next', string.format('%.3f', start)) end
+  end
+  if state == 'canary' and started + taken >= canary then
+    turn_to('watching')
+  elseif call('EXISTS', job .. ':ids') == 0 then
+    turn_to('done')
+  end
+end
+return state
