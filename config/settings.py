@@ -275,14 +275,16 @@ class Settings(BaseModel):
         return dataclasses.replace(DEFAULTS[kind], **given)
 
 
-def load(environ: Mapping[str, str] | None = None, role: Role = Role.RUN) -> Settings:
+def load(environ: Mapping[str, str] | None = None, role: Role | None = Role.RUN) -> Settings:
     """Read and check the settings that `role` needs; raises `ConfigProblems` with everything that is wrong.
+
+    None is a command that starts nothing and does without any of them.
 
     `environ` None means the process environment, and below it a `.env` file. A given `environ` is taken as it is.
     """
     values = read_environment() if environ is None else environ
     given = {name: values[name.upper()] for name in Settings.model_fields if name.upper() in values}
-    problems = rules.broken_rules(given, values, role)
+    problems = rules.broken_rules(given, values, role) if role is not None else []
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from config.roles import Role
-from longshore.cli import ca, check, dlq, show
+from longshore.cli import ca, check, dlq, mapping, show
 from longshore.cli.version import version
 from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreError
 
@@ -21,6 +21,7 @@ app.add_typer(check.commands, name="config")
 app.add_typer(ca.commands, name="ca")
 app.add_typer(dlq.commands, name="dlq")
 app.command()(show.show)
+app.add_typer(mapping.commands, name="mapping")
 
 SupervisedAs = Annotated[str, typer.Option(hidden=True, help="The name a supervisor gave this program.")]
 

@@ -1,0 +1,137 @@
+"""`longshore mapping test`: what a mapping file makes of a message, without sending anything."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from config.settings import load
+from longshore.delivery.outcome import Response
+from longshore.invocation import json_text
+from longshore.invocation.mapping import Mapping
+from longshore.invocation.source import Source
+
+if TYPE_CHECKING:
+    from longshore.cli.rehearsal import Rehearsal
+
+FAILS, LEFT_ALONE = 1, 3
+
+_ENVELOPE = frozenset({"statusCode", "status", "headers", "content_type", "body", "text", "json"})
+
+commands = typer.Typer(no_args_is_help=True, help="Try mapping files out.")
+
+
+@commands.callback()
+def _mapping() -> None:
+    """Try mapping files out."""
+
+
+@commands.command("test")
+def try_out(
+    message: Annotated[
+        Path,
+        typer.Option(
+            "--message",
+            exists=True,
+            dir_okay=False,
+            allow_dash=True,
+            help="A Kafka value, or a message that is verified already (JSON); - reads it from standard input.",
+        ),
+    ],
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", help="The mapping file; the one in effect if left out."),
+    ] = None,
+    response: Annotated[
+        Path | None,
+        typer.Option(
+            "--response",
+            exists=True,
+            dir_okay=False,
+            allow_dash=True,
+            help='The target\'s answer: {"statusCode", "headers", "body"}, or only the body of a 200.',
+        ),
+    ] = None,
+    topic: Annotated[
+        Source | None, typer.Option("--topic", help="The topic it is from; told from the message if left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of lines.")] = False,
+) -> None:
+    """Print the request that a message becomes, and what Port would hear. Nothing is sent.
+
+    Secret inputs are decrypted with PORT_CLIENT_SECRET if it is set, and shown as ***.
+
+    Exit codes: 0 it would be sent; 1 it would fail before that; 2 wrong usage; 3 it would be left alone (no mapping is
+    enabled for it, or it is not for the agent); 78 the mapping file or a setting is wrong.
+    """  # fmt: skip
+    from longshore.cli.rehearsal import rehearse, source_of
+
+    settings = load(role=None)
+    raw = _read(message)
+    try:
+        parsed = json_text.loads(raw)
+    except json_text.Malformed:
+        raise typer.BadParameter("is not JSON", param_hint="--message") from None
+    if not isinstance(parsed, dict):
+        raise typer.BadParameter("is no JSON object", param_hint="--message")
+    answer = _response(_read(response)) if response is not None else None
+    mapping = Mapping.load(file or settings.mapping_path, settings.mapping_env())
+    try:
+        found = rehearse(raw, topic or source_of(parsed), mapping, settings, answer)
+    finally:
+        mapping.close()
+    for note in (*mapping.warnings, *found.notes, *([found.problem] if found.problem else ())):
+        typer.echo(note, err=True)
+    if as_json:
+        print(json.dumps(_as_json(found, mapping), indent=2))
+    else:
+        print("\n".join(_lines(found)))
+    if not found.sent:
+        raise typer.Exit(FAILS if found.ours else LEFT_ALONE)
+
+
+def _read(path: Path) -> bytes:
+    return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+
+
+def _response(raw: bytes) -> Response:
+    """The answer that a file describes: an object with a status, or else the body of a 200."""
+    text = raw.decode("utf-8", "replace")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    status = value.get("statusCode", value.get("status")) if isinstance(value, dict) else None
+    if not isinstance(status, int) or isinstance(status, bool) or not set(value) <= _ENVELOPE:
+        return Response(200, {"Content-Type": "application/json"}, text)
+    body = value.get("text", value.get("body", value.get("json", "")))
+    headers = {"Content-Type": str(value.get("content_type", "application/json"))}
+    given = value.get("headers")
+    headers |= {name: str(item) for name, item in given.items()} if isinstance(given, dict) else {}
+    return Response(status, headers, body if isinstance(body, str) and "json" not in value else json.dumps(body))
+
+
+def _as_json(found: "Rehearsal", mapping: Mapping) -> dict[str, Any]:
+    return {**asdict(found), "warnings": list(mapping.warnings)}
+
+
+def _lines(found: "Rehearsal") -> Iterator[str]:
+    if found.entry is not None:
+        yield f"mapping {found.entry}"
+    if found.request is not None:
+        request = found.request
+        yield f"{request['method']} {request['url'] or '(no URL)'}"
+        yield from (f"{name}: {value}" for name, value in request["headers"].items())
+        if request["body"] is not None:
+            yield ""
+            yield request["body"]
+    if found.report is not None:
+        yield f"\nreport: {json.dumps(found.report, ensure_ascii=False)}"
+    if found.calls:
+        yield "\nPort would hear:"
+        for call in found.calls:
+            yield f"{call['method']} {call['path']} {json.dumps(call['json'], ensure_ascii=False)}"
