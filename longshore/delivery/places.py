@@ -16,6 +16,8 @@ from longshore.delivery.target import origin_of, prepared_url
 
 _BRACKETED = re.compile(r"\[([^\[\]]+)\](?::(.*))?")
 _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
+_ADDRESS = re.compile(r"[/:]|(?:^|\.)[0-9]+\.?$")
+"""What no name holds: a slash, a colon, a last part of digits alone."""
 _HIGHEST_PORT = 65_535
 
 
@@ -72,7 +74,7 @@ def _place(entry: str) -> Place:
         return Place(entry, port=port)
     if rest.startswith("*."):
         return Place(entry, f".{_name(entry, rest[2:])}", port=port)
-    if "/" in rest or ":" in rest or spelled(rest) is not None:
+    if _ADDRESS.search(rest) or entry.startswith("[") or spelled(rest) is not None:
         return Place(entry, network=_network(entry, rest), port=port)
     return Place(entry, _name(entry, rest), port=port)
 
@@ -120,6 +122,7 @@ def _name(entry: str, text: str) -> str:
     except BadUrl:
         host = ""
     host = host.rstrip(".")
-    if "/" in text or ".." in host or not _NAME.fullmatch(host):
+    # What would end the host of a URL is not in a name.
+    if re.search(r"[/?#\\]", text) or ".." in host or not _NAME.fullmatch(host):
         raise BadPlace(entry, "is no host name; give e.g. hooks.example.com, *.example.com or 10.0.0.0/8")
     return host
