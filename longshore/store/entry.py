@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from longshore.invocation.kinds import Kind
 
@@ -47,6 +48,11 @@ class Span:
     """The next offset this consumer knows the ledger to have; None before its first batch."""
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Reason → how many of them were not for us."""
+    way: Literal["read", "anew", "beside"] = "read"
+    """`anew`: the partition was made anew, so its next offset goes back. `beside`: read by somebody who is not of the
+    group, so its next offset stays as it is."""
+    newest_ms: int = 0
+    """Timestamp of the last record; 0 if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,22 @@ class Accepted:
     claims: tuple[Claim, ...]
     backlog: int
     """Invocations waiting."""
+    ledger: str = ""
+    """Name of the ledger, see `Keys.name`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What the ledger knows of partitions, each of them topic and number."""
+
+    ledger: str
+    """Its name; empty if it has never stored anything."""
+    next: Mapping[tuple[str, int], int]
+    """The offset it expects next."""
+    newest_ms: Mapping[tuple[str, int], int]
+    """The timestamp of the record it had last."""
+    topics: frozenset[str]
+    """Topics of which it has read any partition."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,3 +143,22 @@ class Keys:
     def partition(self, topic: str, partition: int | str) -> str:
         """Hash: `next` offset expected of a partition, and its counters."""
         return f"{self.prefix}part:{topic}/{partition}"
+
+    def open(self, topic: str, partition: int | str) -> str:
+        """Sorted set: unfinished invocations of a partition, scored with their offset; only where commits name them."""
+        return f"{self.prefix}open:{topic}/{partition}"
+
+    @property
+    def ended(self) -> str:
+        """Hash: invocation that ended of late → its origin; only where commits name what is unfinished."""
+        return f"{self.prefix}ended"
+
+    @property
+    def newest(self) -> str:
+        """Hash: partition (`topic/n`) → timestamp (ms) of the record read last."""
+        return f"{self.prefix}newest"
+
+    @property
+    def name(self) -> str:
+        """String: the ledger's own name, a random one. A copy of it has the same, an emptied Redis another."""
+        return f"{self.prefix}name"

@@ -1,7 +1,8 @@
 """The ledger: every transition of an invocation, one script each. What it promises stands in the scripts' headers."""
 
 import json
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +11,15 @@ import redis
 from longshore.invocation.kinds import Kind
 from longshore.store import scripts
 from longshore.store.connection import reaching_store
-from longshore.store.entry import Accepted, Begun, Claim, Entry, Finish, Lapsed, Rewind, Span, TakenReports
+from longshore.store.entry import Accepted, Begun, Claim, Entry, Finish, Lapsed, Places, Rewind, Span, TakenReports
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
 
 MOST_CLAIMS = 500
 """Most invocations one call hands out: bounds how long a script holds Redis (about 10 ms)."""
+
+REPORT_PATIENCE_MS = 10_000
+"""How long what has ended does not count as finished because Port has not heard of it."""
 
 
 def _text(value: bytes) -> str:
@@ -45,6 +49,7 @@ class Ledger:
         self.keys = keys
         self.limits = limits
         self._limits = limits.json()
+        self._name = uuid.uuid4().hex[:12]
         self._scripts = {name: scripts.Script.named(name) for name in scripts.NAMES}
 
     def _run(self, name: str, *args: Any) -> Any:
@@ -66,30 +71,62 @@ class Ledger:
                 span.next,
                 -1 if span.expected is None else span.expected,
                 dict(span.skipped),
+                span.way,
+                span.newest_ms,
             ]
             for span in spans
         ]
-        args: list[Any] = [want, json.dumps(read), len(entries)]
+        args: list[Any] = [want, json.dumps(read), self._name, len(entries)]
         for e in entries:
             args += [_bytes(e.id), e.kind.value, _bytes(e.run), _bytes(e.target), _bytes(e.lane)]
             args += ["1" if e.synchronized else "", e.origin, e.published_ms, e.mapping, e.payload, e.unknown]
             args += [e.max_attempts, e.dead, len(e.reports), *e.reports]
-        behind, results, claims, backlog = self._run("accept", *args)
+        behind, results, claims, backlog, name = self._run("accept", *args)
         rewinds = []
         for name, offset in behind:
             topic, _, partition = _text(name).rpartition("/")
             rewinds.append(Rewind(topic, int(partition), None if int(offset) < 0 else int(offset)))
-        return Accepted(tuple(map(_text, results)), tuple(rewinds), _claims(claims), int(backlog))
+        return Accepted(tuple(map(_text, results)), tuple(rewinds), _claims(claims), int(backlog), _text(name))
 
-    def next_offsets(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """The next offset the ledger expects of each of `partitions` that it knows."""
-        known: dict[tuple[str, int], int] = {}
-        with reaching_store():
+    def places(self, partitions: Collection[tuple[str, int]]) -> Places:
+        """What is known of `partitions`."""
+        fields = [f"{topic}/{partition}" for topic, partition in partitions]
+        with reaching_store(), self.redis.pipeline(transaction=False) as pipe:
+            pipe.get(self.keys.name)
+            pipe.hgetall(self.keys.newest)
             for topic, partition in partitions:
-                value = self.redis.hget(self.keys.partition(topic, partition), "next")
-                if value is not None:
-                    known[topic, partition] = int(value)
-        return known
+                pipe.hget(self.keys.partition(topic, partition), "next")
+            name, newest, *following = pipe.execute()
+        times = {_text(field): int(value) for field, value in newest.items()}
+        return Places(
+            ledger=_text(name or b""),
+            next={place: int(value) for place, value in zip(partitions, following, strict=True) if value is not None},
+            newest_ms={
+                place: times[field] for place, field in zip(partitions, fields, strict=True) if times.get(field)
+            },
+            topics=frozenset(field.rpartition("/")[0] for field in times),
+        )
+
+    def unfinished(self, partitions: Collection[tuple[str, int]]) -> tuple[str, dict[tuple[str, int], list[int]]]:
+        """The ledger's name, and the offsets of `partitions` that are not finished, in order (`Limits.open`)."""
+        fields = [f"{topic}/{partition}" for topic, partition in partitions]
+        (name,), *offsets = self._run("unfinished", REPORT_PATIENCE_MS, *fields)
+        return _text(name), {place: list(map(int, row)) for place, row in zip(partitions, offsets, strict=True)}
+
+    def known(self, ids: Sequence[str]) -> list[bool]:
+        """Which of `ids` the ledger has a record of."""
+        with reaching_store(), self.redis.pipeline(transaction=False) as pipe:
+            for id in ids:
+                pipe.exists(self.keys.invocation(id))
+            return list(map(bool, pipe.execute()))
+
+    def replicated(self, replicas: int, timeout_ms: int) -> bool:
+        """Whether so many replicas of Redis have everything that was stored before this call."""
+        with reaching_store(), self.redis.pipeline(transaction=False) as pipe:
+            # WAIT is about what was written before the last command of its own connection, whoever wrote it.
+            pipe.ping()
+            pipe.wait(replicas, timeout_ms)
+            return int(pipe.execute()[1]) >= replicas
 
     def memory_share(self) -> float:
         """Redis's used memory as a share of its `maxmemory`; 0 where none is set."""

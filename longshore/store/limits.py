@@ -22,6 +22,7 @@ class Limits:
     """
 
     lease: int = 15_000
+    `open`: keep the offsets of what is not finished, for commits that name them.
     ahead: int = 200
     rate: float = 0
     target: int = 100
@@ -38,3 +39,4 @@ class Limits:
     def json(self) -> str:
         """The JSON text for the scripts."""
         return json.dumps(asdict(self), separators=(",", ":"))
+    open: bool = False

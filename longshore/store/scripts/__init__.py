@@ -24,6 +24,7 @@ NAMES = (
     "renew_reports",
     "settle_reports",
 )
+    "unfinished",
 
 
 @dataclass(frozen=True, slots=True)

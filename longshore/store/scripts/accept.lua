@@ -4,56 +4,58 @@
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
 -- ARGV[2]  want       most invocations to claim
--- ARGV[3]  spans      JSON list of {partition key ("topic/n"), first, next, expected or -1, {reason: count}}: what was read
--- ARGV[4]  entries    how many follow, 14 values each and then the reports:
+-- ARGV[3]  spans      JSON list of what was read: {partition key ("topic/n"), first, next, expected or -1,
+--          {reason: count}, way, newest}. way: "read"; "anew" sets the next offset back, for a partition that was made
+--          anew; "beside" leaves it alone, for a reader that is not the group's. newest: timestamp (ms), 0 for none
+-- ARGV[4]  name       for this ledger, if it has none yet
+-- ARGV[5]  entries    how many follow, 14 values each and then the reports:
 --          id, kind, run, target, lane, synchronized ("1" or ""), origin ("topic/partition/offset"), published (ms),
 --          mapping, payload, unknown ("park" or "retry"), max attempts, dead (reason, or ""), number of reports
 --
--- Returns  {{"topic/n", next or -1}, ...}, {}, {}, 0        the ledger is behind what this consumer has read: nothing stored
---          {}, {result, ...}, {claim, ...}, backlog          result: accepted | repeated | repeated_elsewhere
+-- Returns  {{"topic/n", next or -1}, ...}, {}, {}, 0, name    the ledger is behind what this consumer read: nothing stored
+--          {}, {result, ...}, {claim, ...}, backlog, name     result: accepted | repeated | repeated_elsewhere
 --
--- All or nothing, so a crash on either side of the call repeats the batch and the ids recognise it.
+-- All or nothing, so a crash on either side of the call repeats the batch and the ids recognise it. Reads all it needs
+-- before it writes: a record that is none fails here, before anything has changed. Offsets and counters come last.
 local spans = cjson.decode(ARGV[3])
-local behind = {}
+call('SETNX', P .. 'name', ARGV[4])
+local name = call('GET', P .. 'name')
+
+local stored, behind = {}, {}
 for _, span in ipairs(spans) do
-  local stored = tonumber(call('HGET', P .. 'part:' .. span[1], 'next'))
-  if span[4] >= 0 and (not stored or stored < span[4]) then
-    behind[#behind + 1] = {span[1], whole(stored or -1)}
+  local next = tonumber(call('HGET', P .. 'part:' .. span[1], 'next'))
+  stored[span[1]] = next
+  if span[4] >= 0 and (not next or next < span[4]) then
+    behind[#behind + 1] = {span[1], whole(next or -1)}
   end
 end
-if #behind > 0 then return {behind, {}, {}, 0} end
+if #behind > 0 then return {behind, {}, {}, 0, name} end
 
-local read = {}
-local function count(partition, what, n)
-  call('HINCRBY', P .. 'part:' .. partition, what, n)
-end
-for _, span in ipairs(spans) do
-  local partition, first, next = span[1], span[2], span[3]
-  local stored = tonumber(call('HGET', P .. 'part:' .. partition, 'next')) or 0
-  if next > stored then call('HSET', P .. 'part:' .. partition, 'next', whole(next)) end
-  count(partition, 'read', next - first)
-  read[partition] = next - first
-  for reason, n in pairs(span[5]) do
-    count(partition, 'skipped:' .. reason, n)
-    read[partition] = read[partition] - n
-  end
+local known, at = {}, 6
+for n = 1, tonumber(ARGV[5]) do
+  known[n] = call('HMGET', P .. 'inv:' .. ARGV[at], 'state', 'origin')
+  at = at + 14 + tonumber(ARGV[at + 13])
 end
 
-local results, tally, at = {}, {}, 5
-for _ = 1, tonumber(ARGV[4]) do
+local results, tally, here = {}, {}, {}
+at = 6
+for n = 1, tonumber(ARGV[5]) do
   local id, target, lane, origin = ARGV[at], ARGV[at + 3], ARGV[at + 4], ARGV[at + 6]
   local dead, reports = ARGV[at + 12], tonumber(ARGV[at + 13])
-  local record, partition = P .. 'inv:' .. id, string.match(origin, '^(.*)/%d+$')
-  local known = call('HMGET', record, 'state', 'origin')
+  local record, partition, offset = P .. 'inv:' .. id, string.match(origin, '^(.*)/(%d+)$')
+  local first = here[id] or (known[n][1] and known[n][2])
   local result
-  if known[1] then
-    result = known[2] == origin and 'repeated' or 'repeated_elsewhere'
+  if first then
+    result = first == origin and 'repeated' or 'repeated_elsewhere'
   else
     result = 'accepted'
+    here[id] = origin
     call('HSET', record, 'format', limits.format, 'kind', ARGV[at + 1], 'run', ARGV[at + 2], 'target', target,
       'lane', lane, 'synchronized', ARGV[at + 5], 'origin', origin, 'published', ARGV[at + 7], 'accepted', whole(now),
       'mapping', ARGV[at + 8], 'unknown', ARGV[at + 10], 'max_attempts', ARGV[at + 11], 'generation', 1, 'attempts', 0)
     call('SET', P .. 'pay:' .. id, ARGV[at + 9])
+    -- Before it is concluded, which takes a dead letter's offset out again.
+    if limits.open then call('ZADD', P .. 'open:' .. partition, offset, id) end
     if dead ~= '' then
       conclude(id, 'held', 'dead', dead)
     else
@@ -62,7 +64,7 @@ for _ = 1, tonumber(ARGV[4]) do
     end
     if reports > 0 then
       local items = {}
-      for n = 1, reports do items[n] = ARGV[at + 13 + n] end
+      for r = 1, reports do items[r] = ARGV[at + 13 + r] end
       report(id, items, dead ~= '' and now or now + limits.report_delay)
     end
   end
@@ -70,6 +72,25 @@ for _ = 1, tonumber(ARGV[4]) do
   tally[partition][result] = (tally[partition][result] or 0) + 1
   results[#results + 1] = result
   at = at + 14 + reports
+end
+
+local read = {}
+local function count(partition, what, n)
+  if n > 0 then call('HINCRBY', P .. 'part:' .. partition, what, n) end
+end
+for _, span in ipairs(spans) do
+  local partition, first, next, way, newest = span[1], span[2], span[3], span[6], span[7]
+  if way == 'anew' then call('HINCRBY', P .. 'counts', 'partitions_made_anew', 1) end
+  if way == 'anew' or way == 'read' and next > (stored[partition] or 0) then
+    call('HSET', P .. 'part:' .. partition, 'next', whole(next))
+    if newest > 0 then call('HSET', P .. 'newest', partition, whole(newest)) end
+  end
+  count(partition, 'read', next - first)
+  read[partition] = (read[partition] or 0) + next - first
+  for reason, n in pairs(span[5]) do
+    count(partition, 'skipped:' .. reason, n)
+    read[partition] = read[partition] - n
+  end
 end
 for partition, counts in pairs(tally) do
   for result, n in pairs(counts) do
@@ -79,7 +100,7 @@ for partition, counts in pairs(tally) do
   end
 end
 for partition, gap in pairs(read) do
-  if gap > 0 then count(partition, 'gaps', gap) end
+  count(partition, 'gaps', gap)
 end
 local claims = claim(tonumber(ARGV[2]))
-return {{}, results, claims, tonumber(call('HGET', P .. 'counts', 'backlog')) or 0}
+return {{}, results, claims, tonumber(call('HGET', P .. 'counts', 'backlog')) or 0, name}

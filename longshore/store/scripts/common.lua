@@ -118,3 +118,4 @@ local function conclude(id, from, to, reason)
     call('HINCRBY', P .. 'counts', to .. ':' .. reason, 1)
   end
 end
+  if limits.open then call('HSET', P .. 'ended', id, call('HGET', record, 'origin')) end

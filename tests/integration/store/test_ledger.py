@@ -213,7 +213,7 @@ def test_a_ledger_that_has_rolled_back_says_so_and_stores_nothing(ledger: Ledger
 
     assert [5] == [rewind.next for rewind in behind.rewinds]
     assert "" == state(ledger, "r_1")
-    assert {("org_1.runs", 0): 5} == ledger.next_offsets([("org_1.runs", 0), ("org_1.runs", 1)])
+    assert {("org_1.runs", 0): 5} == ledger.places([("org_1.runs", 0), ("org_1.runs", 1)]).next
 
 
 def test_every_offset_read_is_accounted_for(ledger: Ledger, client: "redis.Redis") -> None:

@@ -31,7 +31,7 @@ def test_scripts_use_only_names_that_keys_lists(name: str) -> None:
     known |= {
         make("") for make in (keys.invocation, keys.payload, keys.attempts, keys.reports, keys.waiting, keys.lanes, keys.job)
     }
-    known |= {"P:part:", "P:"}
+    known |= {"P:part:", "P:open:", "P:"}
 
     used = {"P:" + name for name in re.findall(r"P \.\. '([a-z:_]*)'", scripts.text(name))}
     assert used <= known, used - known

@@ -1,0 +1,28 @@
+-- unfinished: which offsets are not finished yet, for commits that say so (the ledger does not last).
+-- uses: room, common
+--
+-- KEYS[1]  prefix
+-- ARGV[1]  limits
+-- ARGV[2]  patience (ms)  how long the reports of what has ended are waited for
+-- ARGV[3..] partitions    "topic/n"
+--
+-- Returns  {name of the ledger, or ""}, {offset, ...} per partition, in order
+--
+-- Finished is what has ended and of which Port has heard everything. Should Port be away for longer, it counts as
+-- finished all the same: to run it again would be worse than a run that stays open.
+local ended = call('HGETALL', P .. 'ended')
+for n = 1, #ended, 2 do
+  local id, origin = ended[n], ended[n + 1]
+  local r = call('HMGET', P .. 'inv:' .. id, 'state', 'ended')
+  local over = not r[1] or r[1] == 'done' or r[1] == 'dead' or r[1] == 'unknown'
+  local told = call('EXISTS', P .. 'out:' .. id) == 0 or now - (tonumber(r[2]) or 0) > tonumber(ARGV[2])
+  if over and told then call('ZREM', P .. 'open:' .. string.match(origin, '^(.*)/%d+$'), id) end
+  if told or not over then call('HDEL', P .. 'ended', id) end
+end
+local found = {{call('GET', P .. 'name') or ''}}
+for n = 3, #ARGV do
+  local offsets, flat = {}, call('ZRANGE', P .. 'open:' .. ARGV[n], 0, -1, 'WITHSCORES')
+  for m = 2, #flat, 2 do offsets[#offsets + 1] = flat[m] end
+  found[#found + 1] = offsets
+end
+return found
