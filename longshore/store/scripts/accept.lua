@@ -1,5 +1,5 @@
 -- accept: stores a batch read from Kafka, once, and claims what may start at once.
--- uses: common, claim
+-- uses: common, gates, claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
