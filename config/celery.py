@@ -23,7 +23,7 @@ def celery_options(settings: Settings) -> dict[str, Any]:
             "socket_connect_timeout": 3,
             "socket_keepalive": True,
             "health_check_interval": 5,
-            **({"master_name": "mymaster"} if sentinel else {}),
+            **({"master_name": settings.redis_master_name} if sentinel else {}),
         },
         # Redis may come later than we do, and go for as long as it likes.
         "broker_connection_retry_on_startup": True,

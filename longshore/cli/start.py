@@ -8,13 +8,16 @@ from config import logging, trust
 from config.environment import advice, plain_no_proxy, read_environment
 from config.roles import Role
 from config.settings import Settings, load
+from config.store_check import await_fit_redis
 from longshore.cli.version import version
 
 log = structlog.get_logger(__name__)
 
 
 def begin(role: Role, supervised_as: str = "") -> Settings:
-    """Load the settings for `role`, set logging up, and assemble the trusted certificates; raises `ConfigProblems`.
+    """Load the settings for `role`, set logging up, assemble the trusted certificates, and wait for a fit Redis.
+
+    Raises `ConfigProblems`, and `ConfigError` for a Redis that must not hold the ledger.
 
     `supervised_as` is the name a supervisor gave this program. It stands in each log line, and what the supervisor has
     said already is not said again.
@@ -30,4 +33,6 @@ def begin(role: Role, supervised_as: str = "") -> Settings:
         watch = trust.Watch(settings)
         trust.establish(settings, os.environ)
         watch.start()
+    if role is not Role.RUN:  # whose children ask, as it may bring the Redis itself
+        await_fit_redis(settings, say_warnings=role is Role.INGEST or not supervised_as)
     return settings

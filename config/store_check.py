@@ -1,0 +1,57 @@
+"""The first thing a program does with Redis: wait until it answers, and see whether it may hold the ledger."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import structlog
+
+from config.settings import Settings
+from longshore.errors import StoreUnavailable
+from longshore.store.connection import connect
+from longshore.store.fitness import check_fitness
+
+log = structlog.get_logger(__name__)
+
+_LONGEST_PAUSE_S = 2.0
+
+
+def await_fit_redis(settings: Settings, *, say_warnings: bool = True) -> None:
+    """Returns once Redis answers and is fit; warnings are logged. Raises ConfigError if it is not fit.
+
+    Told to stop meanwhile (SIGTERM, SIGINT), it raises SystemExit(0): there is nothing yet to save.
+    """
+    client = connect(settings.redis_url, 1, settings.redis_master_name)
+    pause_s, waited = 0.1, False
+    with client, _stoppable():
+        while True:
+            try:
+                warnings = check_fitness(client)
+            except StoreUnavailable as error:
+                if not waited:
+                    log.warning("redis.awaited", error=str(error))
+                waited = True
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            else:
+                break
+    if waited:
+        log.info("redis.answers")
+    for text in warnings if say_warnings else ():
+        log.warning("redis.advice", text=text)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -1,0 +1,104 @@
+"""Behind Sentinel: primary, replica and sentinel as processes, and a worker that survives the failover."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from longshore.errors import StoreUnavailable
+from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis, find_program, free_port
+from longshore.store.connection import connect
+from tests.support.programs import eventually
+
+from .conftest import Bench
+
+
+class Sentinel:
+    """Watches a primary called `ours` with one replica."""
+
+    def __init__(self, folder: Path, primary: EmbeddedRedis) -> None:
+        self.port = free_port()
+        config = folder / "sentinel.conf"
+        config.write_text(
+            f"port {self.port}\nbind {HOST}\ndir {folder}\nsentinel monitor ours {HOST} {primary.port} 1\n"
+            "sentinel down-after-milliseconds ours 1000\nsentinel failover-timeout ours 5000\n"
+        )
+        with (folder / "sentinel.log").open("wb") as log:
+            self.process = subprocess.Popen([find_program(), str(config), "--sentinel"], stdout=log, stderr=log)
+
+    @property
+    def url(self) -> str:
+        return f"sentinel://{HOST}:{self.port}/0"
+
+    def knows_its_replica(self) -> bool:
+        try:
+            with redis.Redis(port=self.port) as client:
+                replicas: Any = client.sentinel_slaves("ours")
+        except redis.ConnectionError:
+            return False
+        return any(not replica["is_disconnected"] for replica in replicas)
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def replica(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path / "replica") as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.slaveof(HOST, redis_server.port)
+            eventually(lambda: client.info("replication")["master_link_status"] == "up", "the replica is in step")
+        yield server
+
+
+@pytest.fixture
+def sentinel(redis_server: EmbeddedRedis, replica: EmbeddedRedis, tmp_path: Path) -> Iterator[Sentinel]:
+    watching = Sentinel(tmp_path, redis_server)
+    try:
+        eventually(watching.knows_its_replica, "the sentinel knows the replica")
+        yield watching
+    finally:
+        watching.close()
+
+
+def delivered(bench: Bench, id: str) -> bool:
+    """Whether it is; False while nobody knows who is primary."""
+    try:
+        return bench.record(id).get("state") == "done"
+    except redis.RedisError:
+        return False
+
+
+def accepted(bench: Bench, id: str) -> bool:
+    """Put it into the ledger, as ingest does it: again and again until Redis answers."""
+    try:
+        bench.accept(id, "good")
+    except StoreUnavailable:
+        return False
+    return True
+
+
+def test_a_worker_follows_its_redis_to_another_server(bench: Bench, sentinel: Sentinel, replica: EmbeddedRedis) -> None:
+    """Ledger and wake-up calls both, in the same process; what was under way ends."""
+    bench.environ |= {"REDIS_URL": sentinel.url, "REDIS_MASTER_NAME": "ours"}
+    worker = bench.worker(WEBHOOK_INVOKER_TIMEOUT="20")
+    bench.accept("r_1", "good")
+    bench.ends("r_1", "done", "delivered")
+    bench.accept("r_2", "slow")
+    eventually(lambda: bench.record("r_2")["state"] == "begun", "the attempt begins")
+    with redis.Redis.from_url(bench.redis.url) as primary:
+        assert primary.wait(1, 5000)
+
+    bench.redis.kill()
+
+    eventually(lambda: delivered(bench, "r_2"), "the end of what was under way")
+    eventually(lambda: accepted(bench, "r_3"), "the new primary takes work")
+    eventually(lambda: delivered(bench, "r_3"), "the end of what came later")
+    with connect(replica.url) as client:
+        assert client.info("replication")["role"] == "master"
+    assert 1 == len(bench.targets.received("r_2"))
+    assert worker.process.poll() is None
