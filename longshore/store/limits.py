@@ -19,10 +19,10 @@ class Limits:
     `report_delay`: how long first reports wait to be merged with later ones.
     `keep_done`, `keep_dead`: how long finished records and dead letters stay; `keep_payload`: how long a delivered message
     can be replayed. `history`: attempts kept per invocation.
+    `open`: keep the offsets of what is not finished, for commits that name them.
     """
 
     lease: int = 15_000
-    `open`: keep the offsets of what is not finished, for commits that name them.
     ahead: int = 200
     rate: float = 0
     target: int = 100
@@ -34,9 +34,9 @@ class Limits:
     keep_dead: int = 1_209_600_000
     history: int = 20
     port_rate: float = 0
+    open: bool = False
     format: int = FORMAT
 
     def json(self) -> str:
         """The JSON text for the scripts."""
         return json.dumps(asdict(self), separators=(",", ":"))
-    open: bool = False

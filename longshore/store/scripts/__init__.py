@@ -23,8 +23,8 @@ NAMES = (
     "take_reports",
     "renew_reports",
     "settle_reports",
-)
     "unfinished",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ local function conclude(id, from, to, reason)
   call('HINCRBY', P .. 'counts', to, 1)
   local record = P .. 'inv:' .. id
   if from == 'unknown' then call('ZREM', P .. 'unknown', id) end
+  if limits.open then call('HSET', P .. 'ended', id, call('HGET', record, 'origin')) end
   if to == 'done' then
     call('PEXPIRE', P .. 'pay:' .. id, limits.keep_payload)
     call('PEXPIRE', record, limits.keep_done)
@@ -118,4 +119,3 @@ local function conclude(id, from, to, reason)
     call('HINCRBY', P .. 'counts', to .. ':' .. reason, 1)
   end
 end
-  if limits.open then call('HSET', P .. 'ended', id, call('HGET', record, 'origin')) end
