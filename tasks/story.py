@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from longshore.delivery.outcome import Outcome, Verdict
+from longshore.delivery.outcome import Fault, Outcome, Verdict
 from longshore.delivery.policy import Again, Dead, Done, Step
 from longshore.port import reports
 from longshore.port.reports import Report
@@ -40,6 +40,8 @@ class Story:
             delay_ms=round(step.delay_s * 1000) if isinstance(step, Again) else 0,
             attempt=self._history(begun, outcome),
             reports=self.sealed(told),
+            about_target=_about_target(outcome),
+            about_lane=_about_lane(outcome),
         )
 
     def stopped(self, begun: Begun, result: str, reason: str, cause: str) -> Finish:
@@ -77,3 +79,17 @@ def next_in_words(step: Step) -> str:
     return {"Done": "done", "Dead": "dead letter", "Unknown": "unknown, kept for a person to decide"}[
         type(step).__name__
     ]
+
+
+def _about_target(outcome: Outcome) -> str:
+    """What an attempt says about its target: whether a connection came about. A proxy's fault says nothing of it."""
+    if outcome.fault is Fault.CONNECTION:
+        return "" if outcome.reason == "proxy" else "fault"
+    return "well" if outcome.status is not None else ""
+
+
+def _about_lane(outcome: Outcome) -> str:
+    """What an attempt says about its route: whether it answers, and not with trouble of its own."""
+    if outcome.fault is Fault.ANSWER:
+        return "fault"
+    return "well" if outcome.status is not None else ""

@@ -15,11 +15,13 @@ from longshore.delivery.send import Sender
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.port.client import PortClient
+from longshore.store.requeue import Requeue
 from longshore.store.seal import Sealer
 from tasks.app import make_app
 from tasks.attempt import Attempts
 from tasks.drain import Drain
 from tasks.in_flight import InFlight
+from tasks.jobs import Jobs
 from tasks.outbox import SENDERS, Outbox
 from tasks.publish import TASK, BackgroundPublisher, Publisher
 from tasks.pump import Beat, Pump
@@ -50,6 +52,7 @@ class WorkerProcess:
         self._pump = Pump(self._ledger, self._publisher.publish, settings.pump_interval_s)
         self._beat = Beat(self._ledger, self._in_flight, settings.worker_slots, settings.lease_s)
         self._outbox = Outbox(self._ledger, sealer, self._port)
+        self._jobs = Jobs(Requeue(self._ledger.redis, self._ledger.keys, self._ledger.limits, sealer))
         self._drain = Drain(
             self._ledger, self._story, self._in_flight, settings.drain_grace_s, self._withdraw, self._outbox.stop
         )
@@ -107,7 +110,7 @@ class WorkerProcess:
         # Sent anew after each reconnect to the broker.
         if not self._started:
             self._started = True
-            for part in (self._beat, self._pump, self._outbox):
+            for part in (self._beat, self._pump, self._outbox, self._jobs):
                 part.start()
             log.info("worker.ready", worker=self._beat.worker, slots=self._settings.worker_slots)
 
@@ -123,7 +126,7 @@ class WorkerProcess:
         self._beat.withdraw()
 
     def _stop(self) -> None:
-        for part in (self._pump, self._beat, self._publisher, self._outbox):
+        for part in (self._pump, self._jobs, self._beat, self._publisher, self._outbox):
             part.stop()
         self._mapping.close()
         self._port.close()

@@ -158,6 +158,10 @@ class Finish:
     attempt: bytes = field(default=b"", repr=False)
     """Sealed history entry."""
     reports: tuple[bytes, ...] = field(default=(), repr=False)
+    about_target: str = ""
+    """What it says about the target, for its breaker: `well`, `fault`, or nothing (it was not tried)."""
+    about_lane: str = ""
+    """The same about the lane."""
 
 
 @dataclass(frozen=True, slots=True)

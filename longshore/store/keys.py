@@ -116,6 +116,11 @@ class Keys:
         """Never exists: deleting it opens the way for a script while Redis is full (`scripts/room.lua`)."""
         return f"{self.prefix}room"
 
+    @property
+    def gates(self) -> str:
+        """Hash: what holds targets and lanes back: operators' words, mappings' limits, breakers (`scripts/gates.lua`)."""
+        return f"{self.prefix}gates"
+
     def job(self, id: str) -> str:
         """Hash: a requeue job; with `:ids` behind it the list still to do, with `:canary` those sent first."""
         return f"{self.prefix}job:{id}"

@@ -179,6 +179,8 @@ class Ledger:
             finish.reason,
             "" if finish.status is None else finish.status,
             finish.attempt,
+            finish.about_target,
+            finish.about_lane,
             *finish.reports,
         )
         return _text(applied), _claims(claims)

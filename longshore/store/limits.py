@@ -15,6 +15,9 @@ class Limits:
     `lease`: how long a claim or a begun attempt is somebody's without being renewed.
     `ahead`: how far ahead of its start a rate-limited invocation may be handed out.
     `rate`: starts per second and target, 0 for no limit. `target`, `lane`: most in flight at once.
+    `late`: by how much younger first attempts may overtake a retry.
+    `breaker_failures`: faults in a row that open a breaker; `breaker_open`, `breaker_longest`: for how long, at first
+    and at most.
     `suspect`: after so many deaths of workers at which it was under way, an invocation is tried alone; one more ends it.
     `report_delay`: how long first reports wait to be merged with later ones.
     `keep_done`, `keep_dead`: how long finished records and dead letters stay; `keep_payload`: how long a delivered message
@@ -27,6 +30,10 @@ class Limits:
     rate: float = 0
     target: int = 100
     lane: int = 50
+    late: int = 60_000
+    breaker_failures: int = 5
+    breaker_open: int = 5_000
+    breaker_longest: int = 60_000
     suspect: int = 2
     report_delay: int = 3_000
     keep_done: int = 86_400_000

@@ -20,6 +20,7 @@ NAMES = (
     "prune",
     "requeue",
     "run_job",
+    "set_gate",
     "take_reports",
     "renew_reports",
     "settle_reports",

@@ -1,5 +1,5 @@
 -- beat: a worker process is alive, holds so many slots, and still works on these.
--- uses: room, common, claim
+-- uses: room, common, gates, claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -1,7 +1,8 @@
--- claim: who may start now? Used by accept, pump and finish after common.lua.
+-- claim: who may start now? Used by accept, pump and finish after common.lua and gates.lua.
 --
 -- Targets are visited in the order of their turns; at each visit every ready lane of the target starts one invocation.
--- What is full or limited is taken off the round and costs nothing until a lease ends (release) or its time comes.
+-- What is full, limited, paused or broken is taken off the round and costs nothing until a lease ends (release), its
+-- time comes, or an operator resumes it (wake).
 
 local function count_slots()
   for _, gone in ipairs(call('ZRANGEBYSCORE', P .. 'fleet', '-inf', '(' .. whole(lease_now))) do
@@ -44,49 +45,72 @@ local function lease(id, lane, target, start, claims)
   return true
 end
 
--- Whether no more of a lane may be in flight. Suspects: as many at once as there are worker processes.
-local function full(lane, target)
+-- How many more of a lane may start, and as room_of. Suspects: as many at once as there are worker processes.
+local function room_in(lane, target)
   local counted = counted_as(lane, target)
-  local most = counted == SUSPECTS and math.max(1, call('ZCARD', P .. 'fleet')) or limits.lane
-  return (tonumber(call('HGET', P .. 'busy:lane', counted)) or 0) >= most
+  local busy = tonumber(call('HGET', P .. 'busy:lane', counted)) or 0
+  if counted == SUSPECTS then
+    -- A lane's own release brings it back; that of another target's suspect does not.
+    return math.max(1, call('ZCARD', P .. 'fleet')) - busy, now + 1000
+  end
+  local g = call('HMGET', GATES, 'o:' .. lane, 'b:' .. lane)
+  return room_of(busy, limits.lane, decoded(g[1]), {}, breaker_of(g[2]))
+end
+
+-- Takes a full lane or target off the round, or has it looked at again at `time`.
+local function set_aside(key, member, time)
+  if time then call('ZADD', key, whole(time), member) else call('ZREM', key, member) end
+end
+
+-- Which of a lane goes first. A probe is rather a retry: it has failed before, so its failure costs nobody a first try.
+local function first_of(wait, probe)
+  if probe then
+    for _, id in ipairs(call('ZRANGEBYSCORE', wait, '-inf', whole(now + limits.late), 'LIMIT', 0, 20)) do
+      local score = call('ZSCORE', wait, id)
+      if is_late(score) and due_of(score) <= now then return id, score end
+    end
+  end
+  local head = call('ZRANGE', wait, 0, 0, 'WITHSCORES')
+  return head[1], head[2]
 end
 
 -- One visit of a target: at most `want` invocations start. Returns how many did.
 local function visit(target, want, claims)
   local lanes, horizon = P .. 'lanes:' .. target, now + limits.ahead
-  local room = limits.target - (tonumber(call('HGET', P .. 'busy:target', target)) or 0)
+  local g = call('HMGET', GATES, 'o:' .. target, 'm:' .. target, 'b:' .. target)
+  local operator, mapping, b = decoded(g[1]), decoded(g[2]), breaker_of(g[3])
+  local busy = tonumber(call('HGET', P .. 'busy:target', target)) or 0
+  local room, again, probing = room_of(busy, limits.target, operator, mapping, b)
   if room <= 0 then
-    call('ZREM', P .. 'targets', target)
+    set_aside(P .. 'targets', target, again)
     return 0
   end
+  local rate = operator.rate or mapping.rate or limits.rate
   local start = now
-  if limits.rate > 0 then start = math.max(now, tonumber(call('HGET', P .. 'starts', target)) or 0) end
+  if rate > 0 then start = math.max(now, tonumber(call('HGET', P .. 'starts', target)) or 0) end
   promote(lanes, now)
   local started = 0
   for _, lane in ipairs(call('ZRANGEBYSCORE', lanes, '-inf', '(' .. whole(TURNS), 'LIMIT', 0, math.min(want, room, 100))) do
     if start > horizon then break end
-    local wait = P .. 'wait:' .. lane
-    local head = call('ZRANGE', wait, 0, 0, 'WITHSCORES')
-    if not head[1] then
+    local lane_room, lane_again, lane_probing = room_in(lane, target)
+    local id, score = first_of(P .. 'wait:' .. lane, probing or lane_probing)
+    if not id then
       call('ZREM', lanes, lane)
-    elseif tonumber(head[2]) > now then
-      call('ZADD', lanes, head[2], lane)
-    elseif full(lane, target) then
-      -- A lane's own release brings it back; that of another target's suspect does not.
-      if counted_as(lane, target) == SUSPECTS then
-        call('ZADD', lanes, whole(now + 1000), lane)
-      else
-        call('ZREM', lanes, lane)
-      end
+    elseif due_of(score) > now then
+      call('ZADD', lanes, whole(due_of(score)), lane)
+    elseif lane_room <= 0 then
+      set_aside(lanes, lane, lane_again)
     else
-      if lease(head[1], lane, target, math.floor(start), claims) then
+      if lease(id, lane, target, math.floor(start), claims) then
         started = started + 1
-        if limits.rate > 0 then start = start + 1000 / limits.rate end
+        if rate > 0 then start = start + 1000 / rate end
+        if probing then sent_as_probe(target, id) end
+        if lane_probing then sent_as_probe(lane, id) end
       end
       call('ZADD', lanes, turn(), lane)
     end
   end
-  if limits.rate > 0 and started > 0 then call('HSET', P .. 'starts', target, string.format('%.3f', start)) end
+  if rate > 0 and started > 0 then call('HSET', P .. 'starts', target, string.format('%.3f', start)) end
   local next = call('ZRANGE', lanes, 0, 0, 'WITHSCORES')
   if not next[1] then
     call('ZREM', P .. 'targets', target)

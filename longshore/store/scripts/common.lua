@@ -57,12 +57,26 @@ local function counted_as(lane, target)
   return lane == target .. SUSPECTS and SUSPECTS or lane
 end
 
--- Puts an invocation into its lane; the lane and its target are visited no later than `due`.
-local function queue(id, lane, target, due)
-  due = whole(due)
-  call('ZADD', P .. 'wait:' .. lane, due, id)
+-- First attempts go before late retries: a retry's score in its lane is its due time, so much more, and half a ms by
+-- which it is known. So it is overtaken by what is younger by at most `late`, and by nobody when nobody else waits.
+local function is_late(score)
+  return score % 1 ~= 0
+end
+
+local function due_of(score)
+  return is_late(score) and score - 0.5 - limits.late or tonumber(score)
+end
+
+-- The lane and its target are visited no later than `due`.
+local function wake(lane, target, due)
   call('ZADD', P .. 'lanes:' .. target, 'LT', due, lane)
   call('ZADD', P .. 'targets', 'LT', due, target)
+end
+
+-- Puts an invocation into its lane, as a retry if it is one.
+local function queue(id, lane, target, due, retry)
+  call('ZADD', P .. 'wait:' .. lane, retry and string.format('%.1f', math.floor(due) + limits.late + 0.5) or whole(due), id)
+  wake(lane, target, whole(due))
 end
 
 -- Ends a lease: its places in the target and in the lane are free for the next.
@@ -72,7 +86,7 @@ local function release(id, lane, target)
   local counted = counted_as(lane, target)
   if call('HINCRBY', P .. 'busy:lane', counted, -1) <= 0 then call('HDEL', P .. 'busy:lane', counted) end
   local head = call('ZRANGE', P .. 'wait:' .. lane, 0, 0, 'WITHSCORES')
-  if head[2] then call('ZADD', P .. 'lanes:' .. target, 'LT', head[2], lane) end
+  if head[2] then call('ZADD', P .. 'lanes:' .. target, 'LT', whole(due_of(head[2])), lane) end
   local first = call('ZRANGE', P .. 'lanes:' .. target, 0, 0, 'WITHSCORES')
   if first[2] then call('ZADD', P .. 'targets', 'LT', first[2], target) end
 end

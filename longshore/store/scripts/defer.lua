@@ -1,6 +1,6 @@
 -- defer: an attempt that has begun but sent nothing belongs to another lane. Uses no attempt. A suspect
 -- stays one.
--- uses: room, common
+-- uses: room, common, gates
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -15,6 +15,8 @@ local record = P .. 'inv:' .. id
 local r = call('HMGET', record, 'state', 'begun_token', 'lane', 'target', 'attempts', 'home')
 if r[1] ~= 'begun' or r[2] ~= ARGV[3] then return 0 end
 release(id, r[3], r[4])
+observe(r[4], id, '')
+observe(r[3], id, '')
 local lane = ARGV[5]
 if r[6] then
   lane = ARGV[4] .. SUSPECTS

@@ -1,5 +1,5 @@
 -- finish: what came of an attempt, its reports, and who may start in its place: one step.
--- uses: room, common, claim
+-- uses: room, common, gates, claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -11,7 +11,9 @@
 -- ARGV[7]  reason     code, for people and filters
 -- ARGV[8]  status     HTTP status, or ""
 -- ARGV[9]  attempt    sealed history entry
--- ARGV[10..] reports  outbox items, in order
+-- ARGV[10] target     what this says about the target: well | fault | "" (nothing, it was not tried)
+-- ARGV[11] lane       the same about the lane
+-- ARGV[12..] reports  outbox items, in order
 --
 -- Returns  {applied}, {claim, ...}     applied: the state it is in now, or "stale" | "gone" (nothing was written)
 --
@@ -35,6 +37,8 @@ local function apply()
   elseif not (state == 'unknown' and result ~= 'unknown') then
     return state
   end
+  observe(target, id, ARGV[10])
+  observe(r[6] or lane, id, ARGV[11])
   if r[7] then
     -- It has ended in the hands of a worker that lives: whatever killed the others, it was not this.
     lane = r[6] or lane
@@ -47,13 +51,13 @@ local function apply()
     if state == 'unknown' then call('ZREM', P .. 'unknown', id) end
     move(id, state, 'waiting', 'reason', ARGV[7], 'status', ARGV[8])
     call('HINCRBY', P .. 'counts', 'retried', 1)
-    queue(id, lane, target, now + tonumber(ARGV[6]))
+    queue(id, lane, target, now + tonumber(ARGV[6]), true)
   else
     conclude(id, state, result, ARGV[7])
     call('HSET', record, 'status', ARGV[8])
   end
   local items = {}
-  for n = 10, #ARGV do items[#items + 1] = ARGV[n] end
+  for n = 12, #ARGV do items[#items + 1] = ARGV[n] end
   report(id, items, now)
   return result
 end

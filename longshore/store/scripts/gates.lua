@@ -1,5 +1,5 @@
 -- gates: what holds a target or a lane back besides its room: an operator's pause and limits, the mapping's limits, and
--- the breaker. Used after common.lua.
+-- the breaker. Used after common.lua, before claim.lua.
 --
 -- One hash, `gates`: `o:<name>` an operator's word and `m:<name>` the mapping's, JSON {paused, rate, concurrency}, each
 -- key optional; `b:<name>` the breaker, there only while something is wrong:
@@ -28,10 +28,10 @@ local function keep(name, b)
     string.format('%d|%d|%d|%d|%s', b.failures, b.till, b.pause, b.room, b.probe))
 end
 
--- How many may start now of `name`, which has `busy` in flight and may have `most`. Returns the number; when it is 0,
--- also the time to look again (ms), or nil where the end of an attempt or an operator brings it back; and whether the
--- one that may start is a probe.
-local function room_of(name, busy, most, operator, mapping, b)
+-- How many more may start where `busy` are in flight and `most` may be. Returns the number; when it is 0, also the time
+-- to look again (ms), or nil where the end of an attempt or an operator brings it back; and whether the one that may
+-- start is a probe.
+local function room_of(busy, most, operator, mapping, b)
   if operator.paused then return 0 end
   most = operator.concurrency or mapping.concurrency or most
   if b and b.till > 0 then
@@ -41,6 +41,13 @@ local function room_of(name, busy, most, operator, mapping, b)
     return 1, nil, true
   end
   return math.max(0, most - busy)
+end
+
+-- One was started although the breaker of `name` is not closed.
+local function sent_as_probe(name, id)
+  local b = breaker_of(call('HGET', GATES, 'b:' .. name))
+  b.probe = id
+  keep(name, b)
 end
 
 -- What the end of an attempt says about `name`: 'well', 'fault', or '' (nothing: it was not tried).

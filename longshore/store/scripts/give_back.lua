@@ -1,6 +1,6 @@
 -- give_back: an invocation of which nothing was sent returns to its lane: the worker is draining, or never learned
 -- whether `begin` had run. Uses no attempt.
--- uses: room, common
+-- uses: room, common, gates
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -12,6 +12,8 @@ local id = ARGV[2]
 local r = call('HMGET', P .. 'inv:' .. id, 'state', 'token', 'lane', 'target', 'attempts')
 if r[2] ~= ARGV[3] or (r[1] ~= 'claimed' and r[1] ~= 'begun') then return 0 end
 release(id, r[3], r[4])
+observe(r[4], id, '')
+observe(r[3], id, '')
 if r[1] == 'begun' then
   move(id, 'begun', 'waiting', 'attempts', whole(r[5] - 1))
 else

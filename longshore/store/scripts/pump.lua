@@ -1,5 +1,5 @@
 -- pump: lapsed leases first, then what may start now.
--- uses: room, common, claim
+-- uses: room, common, gates, claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -30,6 +30,11 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(le
     call('ZREM', P .. 'leased', id)
   else
     release(id, lane, target)
+    -- A probe that was lost with its worker opens its breaker again; of others nobody knows.
+    for _, name in ipairs({target, lane}) do
+      local b = breaker_of(call('HGET', GATES, 'b:' .. name))
+      if b and b.probe == id then observe(name, id, state == 'begun' and 'fault' or '') end
+    end
     call('HINCRBY', P .. 'counts', 'lapsed:' .. state, 1)
     local to, reason, mark = 'waiting', 'not_begun', ''
     if state == 'begun' then

@@ -1,0 +1,24 @@
+-- set_gate: an operator pauses, resumes or limits a target or one of its lanes, from now on.
+-- uses: room, common, gates
+--
+-- KEYS[1]  prefix
+-- ARGV[1]  limits
+-- ARGV[2]  target
+-- ARGV[3]  lane     or "" for the whole target
+-- ARGV[4]  word     JSON {paused, rate, concurrency}, each key optional; "{}" takes the operator's word back
+-- ARGV[5]  close    "1" closes its breaker too
+--
+-- Returns  1
+local name = ARGV[3] ~= '' and ARGV[3] or ARGV[2]
+if ARGV[4] == '{}' then
+  call('HDEL', GATES, 'o:' .. name)
+else
+  call('HSET', GATES, 'o:' .. name, ARGV[4])
+end
+if ARGV[5] == '1' then call('HDEL', GATES, 'b:' .. name) end
+-- Whoever was set aside is looked at again.
+if ARGV[3] ~= '' and call('EXISTS', P .. 'wait:' .. ARGV[3]) == 1 then
+  call('ZADD', P .. 'lanes:' .. ARGV[2], 'LT', whole(now), ARGV[3])
+end
+if call('EXISTS', P .. 'lanes:' .. ARGV[2]) == 1 then call('ZADD', P .. 'targets', 'LT', whole(now), ARGV[2]) end
+return 1

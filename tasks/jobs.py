@@ -1,0 +1,19 @@
+"""Carries out requeue jobs: every worker takes steps, as each step is one script."""
+
+from longshore.store.requeue import Requeue
+from tasks.background import Loop
+
+_STEP_S = 0.2
+_IDLE_S = 1.0
+
+
+class Jobs:
+    """Takes a step of every unfinished job, a few times a second while there are any."""
+
+    def __init__(self, requeue: Requeue) -> None:
+        self._requeue = requeue
+        self._loop = Loop("jobs", _STEP_S, self._step)
+        self.start, self.stop = self._loop.start, self._loop.stop
+
+    def _step(self) -> float | None:
+        return None if self._requeue.run_due() else _IDLE_S
