@@ -42,7 +42,8 @@ class Mask:
         self._values = frozenset(part for value in values for part in _parts(value) if part)
         forms = {form for value in self._values if len(value) >= SHORTEST for form in _forms(value)}
         # Longest first, so that a secret which holds another one goes whole.
-        self._forms = sorted({form.lower() for form in forms}, key=len, reverse=True)
+        self._spelled = {form.lower(): form for form in sorted(forms, key=len)}
+        self._forms = sorted(self._spelled, key=len, reverse=True)
 
     def __repr__(self) -> str:
         return f"Mask({len(self._values)} values)"
@@ -58,7 +59,7 @@ class Mask:
         """`text` without secrets."""
         lower = text.lower()
         # Compiled only when there is something to replace: it costs as much as a request.
-        found = [re.escape(form) for form in self._forms if form in lower]
+        found = [re.escape(self._spelled[form]) for form in self._forms if form in lower]
         return re.sub("|".join(found), MASK, text, flags=re.IGNORECASE) if found else text
 
     def cut_text(self, text: str) -> str:
