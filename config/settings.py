@@ -166,6 +166,9 @@ class Settings(BaseModel):
     target_rate: Factor = Field(0, description="Requests per second to one target; 0: no limit")
     target_concurrency: PositiveInt = Field(100, description="Requests in flight to one target, at most")
     lane_concurrency: PositiveInt = Field(50, description="Requests in flight for one action of a target, at most")
+    breaker_failures: PositiveInt = Field(5, description="Faults in a row after which a target or a lane is left alone")
+    breaker_open_s: Seconds = Field(5, description="Seconds it is left alone at first; doubled when the probe fails")
+    breaker_max_open_s: Seconds = Field(60, description="Seconds it is left alone at most")
 
     # Workers
     worker_slots: PositiveInt = Field(400, description="Requests in flight in one worker process, at most")

@@ -100,10 +100,13 @@ class Attempts:
 
     def _send(self, begun: Begun, prepared: Prepared) -> Ended:
         """Sends what is prepared. Log lines of this thread are masked meanwhile, whoever writes them."""
+        age_s = self._age_s(begun)
+        if age_s > self._policy(begun).max_age_s:
+            cause = f"it came too late: more than {self._policy(begun).max_age_s:g} s after it was accepted"
+            return self._ended(begun, self.story.stopped(begun, "dead", "expired", cause), cause)
         answered = self.sender.send(prepared.request, self._headers(begun))
         outcome = masked(answered, prepared.mask)
-        age_s = max(0.0, (time.time() * 1000 + self.clock_offset_ms() - begun.accepted_ms) / 1000)
-        step = next_step(outcome, begun.attempt, age_s, self._policy(begun), random.random())
+        step = next_step(outcome, begun.attempt, self._age_s(begun), self._policy(begun), random.random())
         finish = self.story.finish(begun, outcome, step, self._report(begun, prepared, answered, step))
         self._log(begun, outcome, step)
         return self._ended(begun, finish, _line(outcome))
@@ -143,6 +146,9 @@ class Attempts:
 
     def _headers(self, begun: Begun) -> dict[str, str]:
         return {self.idempotency_header: begun.id} if self.idempotency_header else {}
+
+    def _age_s(self, begun: Begun) -> float:
+        return max(0.0, (time.time() * 1000 + self.clock_offset_ms() - begun.accepted_ms) / 1000)
 
     def _policy(self, begun: Begun) -> RetryPolicy:
         return self.policies[begun.kind]

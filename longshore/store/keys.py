@@ -118,7 +118,7 @@ class Keys:
 
     @property
     def gates(self) -> str:
-        """Hash: what holds targets and lanes back: operators' words, mappings' limits, breakers (`scripts/gates.lua`)."""
+        """Hash: what holds targets and lanes back: operators' words, mappings' limits, breakers (see gates.lua)."""
         return f"{self.prefix}gates"
 
     def job(self, id: str) -> str:

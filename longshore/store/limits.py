@@ -18,10 +18,11 @@ class Limits:
     `late`: by how much younger first attempts may overtake a retry.
     `breaker_failures`: faults in a row that open a breaker; `breaker_open`, `breaker_longest`: for how long, at first
     and at most.
-    `suspect`: after so many deaths of workers at which it was under way, an invocation is tried alone; one more ends it.
+    `suspect`: after so many deaths of workers at which it was under way, an invocation is tried alone; one more ends
+    it.
     `report_delay`: how long first reports wait to be merged with later ones.
-    `keep_done`, `keep_dead`: how long finished records and dead letters stay; `keep_payload`: how long a delivered message
-    can be replayed. `history`: attempts kept per invocation.
+    `keep_done`, `keep_dead`: how long finished records and dead letters stay; `keep_payload`: how long a delivered
+    message can be replayed. `history`: attempts kept per invocation.
     `open`: keep the offsets of what is not finished, for commits that name them.
     """
 

@@ -28,9 +28,8 @@ def test_scripts_use_only_names_that_keys_lists(name: str) -> None:
     """`keys.py` says what each key holds; a name it does not know would be undocumented."""
     keys = Keys("P:")
     known = {getattr(keys, attribute) for attribute in dir(Keys) if isinstance(getattr(Keys, attribute), property)}
-    known |= {
-        make("") for make in (keys.invocation, keys.payload, keys.attempts, keys.reports, keys.waiting, keys.lanes, keys.job)
-    }
+    of_one = (keys.invocation, keys.payload, keys.attempts, keys.reports, keys.waiting, keys.lanes, keys.job)
+    known |= {make("") for make in of_one}
     known |= {"P:part:", "P:open:", "P:"}
 
     used = {"P:" + name for name in re.findall(r"P \.\. '([a-z:_]*)'", scripts.text(name))}

@@ -1,0 +1,115 @@
+"""`longshore targets`: what waits for each target, and an operator's word on it."""
+
+import time
+from dataclasses import asdict, replace
+from typing import Annotated
+
+import typer
+
+from longshore.cli import operator, terminal
+from longshore.cli.operator import NOT_FOUND, Operator
+from longshore.store.targets import Gate, Line, Targets
+
+commands = typer.Typer(help="Targets and lanes: what waits, what holds it back; pause, resume, limit.")
+
+TargetName = Annotated[str, typer.Argument(help="Target, e.g. http://deployer.internal:8080.")]
+Action = Annotated[str, typer.Option("--action", help="Only the lane of this action.")]
+
+COLUMNS = ("target", "action", "waiting", "in flight", "oldest", "breaker", "limits")
+
+
+def _targets() -> Targets:
+    ledger = Operator.connect().ledger
+    return Targets(ledger.redis, ledger.keys, ledger.limits)
+
+
+@commands.callback(invoke_without_command=True)
+def list_targets(context: typer.Context, as_json: Annotated[bool, operator.JSON] = False) -> None:
+    """List targets and lanes with what waits, and what holds them back."""
+    if context.invoked_subcommand is not None:
+        return
+    lines = list(_targets().lines())
+    if as_json:
+        terminal.as_json([asdict(line) for line in lines])
+    else:
+        terminal.table(COLUMNS, [_row(line) for line in lines])
+
+
+@commands.command()
+def pause(target: TargetName, action: Action = "") -> None:
+    """Start nothing for it until it is resumed. What is in flight ends."""
+    _say(target, action, paused=True)
+
+
+@commands.command()
+def resume(target: TargetName, action: Action = "") -> None:
+    """Start again, and close its breaker."""
+    targets, lane = _targets(), _lane(target, action)
+    targets.set(target, lane, replace(targets.gate(lane or target), paused=False), close_breaker=True)
+    terminal.say(f"{lane or target} is resumed.")
+
+
+@commands.command()
+def limit(
+    target: TargetName,
+    action: Action = "",
+    rate: Annotated[float | None, typer.Option(min=0, help="Starts per second; 0 for no limit.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Most in flight at once.")] = None,
+    default: Annotated[bool, typer.Option("--default", help="Take back what was said here before.")] = False,
+) -> None:
+    """Limit a target, or with --action the requests in flight of one lane. Holds for the whole fleet, from now on."""
+    if not default and rate is None and concurrency is None:
+        raise typer.BadParameter("give --rate, --concurrency or --default")
+    if action and rate is not None:
+        raise typer.BadParameter("a rate is a target's; a lane has --concurrency only")
+    targets, lane = _targets(), _lane(target, action)
+    now = targets.gate(lane or target)
+    gate = Gate(now.paused)
+    if not default:
+        gate = replace(
+            now,
+            rate=now.rate if rate is None else rate,
+            concurrency=now.concurrency if concurrency is None else concurrency,
+        )
+    targets.set(target, lane, gate)
+    terminal.say(f"{lane or target}: {_limits(gate) or 'as the settings say'}.")
+
+
+def _say(target: str, action: str, *, paused: bool) -> None:
+    targets, lane = _targets(), _lane(target, action)
+    targets.set(target, lane, replace(targets.gate(lane or target), paused=paused))
+    if not any(target == line.target for line in targets.lines()):
+        terminal.say(f"{target} has nothing now; it will be paused when something comes.")
+        raise typer.Exit(NOT_FOUND)
+    terminal.say(f"{lane or target} is paused.")
+
+
+def _lane(target: str, action: str) -> str:
+    return f"{target} {action}" if action else ""
+
+
+def _row(line: Line) -> tuple[object, ...]:
+    now_ms = time.time() * 1000
+    late = terminal.span(now_ms - line.oldest_due_ms) if 0 < line.oldest_due_ms < now_ms else ""
+    breaker = line.breaker
+    if breaker == "open":
+        breaker = f"open for {terminal.span(line.open_until_ms - now_ms)}"
+    action = line.lane.removeprefix(line.target)[1:]
+    return (
+        line.target,
+        action,
+        line.waiting,
+        line.in_flight,
+        late,
+        breaker,
+        _limits(line.gate) or _limits(line.mapping),
+    )
+
+
+def _limits(gate: Gate) -> str:
+    said = ["paused"] if gate.paused else []
+    if gate.rate is not None:
+        said.append(f"{gate.rate:g}/s")
+    if gate.concurrency is not None:
+        said.append(f"{gate.concurrency} at once")
+    return ", ".join(said)
