@@ -39,6 +39,8 @@ class Bench:
             "RETRY_MAX_ATTEMPTS": "4",
             "REPORT_DELAY_S": "0.2",
             "WORKER_SLOTS": "20",
+            "LONGSHORE_CA_DIR": str(folder / "ca-certificates"),
+            "LONGSHORE_CA_BUNDLE": str(folder / "bundle" / "ca-certificates.crt"),
         }
         self.programs: list[Program] = []
         self.offset = 0
@@ -59,8 +61,8 @@ class Bench:
         return program
 
     def accept(self, id: str, sample: str, synchronized: bool = False, **more: Any) -> None:
-        """Puts a run for the sample target `sample` into the ledger."""
-        url = self.targets.url(sample)
+        """Puts a run for the sample target `sample`, or for a URL, into the ledger."""
+        url = sample if "://" in sample else self.targets.url(sample)
         method = {"type": "WEBHOOK", "agent": True, "synchronized": synchronized, "method": "POST", "url": url}
         message = {"context": {"runId": id}, "payload": {"action": {"invocationMethod": method}}}
         sealer = Sealer(self.settings.port_client_secret)

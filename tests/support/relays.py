@@ -1,0 +1,182 @@
+"""What stands between an agent and its targets: a forward proxy, and a TLS front for a server that speaks none."""
+
+import asyncio
+import base64
+import ssl
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+REFUSED = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n"
+
+
+class Relay:
+    """A TCP server on a free loopback port, in a thread of its own."""
+
+    context: ssl.SSLContext | None = None
+
+    def __enter__(self) -> Self:
+        self._writers: list[asyncio.StreamWriter] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        serving = asyncio.start_server(self._safely, "127.0.0.1", 0, ssl=self.context)
+        self._server = asyncio.run_coroutine_threadsafe(serving, self._loop).result()
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        self._server.close()
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        # TLS that failed does not close what is below it by itself.
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.01)
+
+    async def _safely(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        try:
+            await self.serve(reader, writer)
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # somebody went away
+        finally:
+            writer.close()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection."""
+        raise NotImplementedError
+
+
+class TlsFront(Relay):
+    """TLS with `context`, in front of a plain server at `target` (a port); `trusted` counts accepted handshakes."""
+
+    def __init__(self, context: ssl.SSLContext, target: int) -> None:
+        self.context = context
+        self._target = target
+        self.trusted = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass everything on."""
+        # A client that does not trust us learns it after our side of the handshake: only its first bytes tell.
+        first = await reader.read(65_536)
+        if not first:
+            return
+        self.trusted += 1
+        await _join(reader, writer, "127.0.0.1", self._target, first)
+
+
+class ForwardProxy(Relay):
+    """An HTTP proxy as companies run them: CONNECT, and plain requests with a whole URL.
+
+    With `user` it wants that name and password. `hosts` says where some names (host:port) really are. `lines` are the
+    first lines of the requests that it let through, `refused` counts the others.
+    """
+
+    def __init__(self, user: str = "", password: str = "", hosts: Mapping[str, int] | None = None) -> None:
+        self._login = base64.b64encode(f"{user}:{password}".encode()).decode() if user else ""
+        self._hosts = hosts or {}
+        self.lines: list[str] = []
+        self.heads: list[str] = []
+        self.refused = 0
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The value of HTTP_PROXY, without a password."""
+        return f"http://{self.address}"
+
+    def saw(self, text: str) -> bool:
+        """Whether a request that was let through had this in its first line."""
+        return any(text in line for line in self.lines)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One request; the connection is the tunnel's, or ends with the answer."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        line, *fields = head.rstrip().split("\r\n")
+        if self._login and f"proxy-authorization: basic {self._login}" not in (_lower_name(each) for each in fields):
+            self.refused += 1
+            writer.write(REFUSED + b"Connection: close\r\n\r\n")
+            await writer.drain()
+            return
+        self.lines.append(line)
+        self.heads.append(head)
+        method, url, _ = line.split(" ")
+        if method == "CONNECT":
+            await _join(reader, writer, *self._place(url), before=b"HTTP/1.1 200 Connection established\r\n\r\n")
+            return
+        _, _, rest = url.partition("://")
+        authority, slash, path = rest.partition("/")
+        kept = [each for each in fields if not each.lower().startswith(("proxy-", "connection:"))]
+        request = "\r\n".join([f"{method} {slash or '/'}{path} HTTP/1.1", *kept, "Connection: close", "", ""])
+        await self._pass_on(reader, writer, authority, request.encode("latin-1"))
+
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, authority: str, request: bytes
+    ) -> None:
+        there_reader, there = await asyncio.open_connection(*self._place(authority))
+        try:
+            there.write(request)
+            sending = asyncio.create_task(_pour(reader, there))
+            answer = await there_reader.readuntil(b"\r\n\r\n")
+            writer.write(answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+            await _pour(there_reader, writer)
+            sending.cancel()
+        finally:
+            there.close()
+
+    def _place(self, authority: str) -> tuple[str, int]:
+        host, _, port = authority.partition(":")
+        port = port or "80"
+        known = self._hosts.get(f"{host}:{port}")
+        return ("127.0.0.1", known) if known else (host, int(port))
+
+
+async def _join(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    host: str,
+    port: int,
+    first: bytes = b"",
+    before: bytes = b"",
+) -> None:
+    there_reader, there = await asyncio.open_connection(host, port)
+    try:
+        writer.write(before)
+        there.write(first)
+        ways = [asyncio.create_task(_pour(reader, there)), asyncio.create_task(_pour(there_reader, writer))]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+    finally:
+        there.close()
+
+
+async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass  # the other side went first
+
+
+def _lower_name(field: str) -> str:
+    name, colon, value = field.partition(": ")
+    scheme, space, token = value.partition(" ")
+    return f"{name.lower()}{colon}{scheme.lower()}{space}{token}"
