@@ -1,0 +1,57 @@
+"""The examples of docs/how-to/mapping.md, and the keys of docs/reference/mapping.md, are true."""
+
+import json
+import re
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.settings import load
+from longshore.cli import mapping as command
+from longshore.cli.rehearsal import Rehearsal, rehearse, source_of
+from longshore.invocation.mapping import Mapping
+from longshore.invocation.mapping.schema import KEYS, REPORT_KEYS
+
+DOCS = Path(__file__).parents[3] / "docs"
+SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
+
+
+def examples() -> list[tuple[str, dict[str, str]]]:
+    """Title and named blocks of each section that has any."""
+    sections = (DOCS / "how-to" / "mapping.md").read_text().split("\n## ")[1:]
+    found = [(text.split("\n")[0], dict(re.findall(r"```json (\w+)\n(.*?)```", text, re.DOTALL))) for text in sections]
+    return [(title, blocks) for title, blocks in found if blocks]
+
+
+@pytest.mark.parametrize(("title", "blocks"), examples(), ids=[title for title, _ in examples()])
+def test_an_example_becomes_what_the_page_says(title: str, blocks: dict[str, str]) -> None:
+    """Request by request, and what Port is told."""
+    settings = load({"PORT_CLIENT_SECRET": SECRET}, role=None)
+    message, expected = blocks["message"].encode(), json.loads(blocks["request"])
+    answer = command._response(blocks["response"].encode()) if "response" in blocks else None
+    with closing(Mapping(blocks["mapping"].encode(), {})) as mapping:
+        assert () == mapping.warnings, title
+        found = rehearse(message, source_of(json.loads(message)), mapping, settings, answer)
+    if expected is None:
+        assert found.request is None
+        return
+    made: dict[str, Any] = found.request or {}
+    assert expected.pop("body") == (json.loads(made["body"]) if made["body"] is not None else None)
+    assert expected.pop("headers", {}).items() <= made["headers"].items()
+    assert expected.items() <= made.items()
+    if "patch" in blocks:
+        assert json.loads(blocks["patch"]) == found.calls[-1]["json"]
+
+
+def test_the_reference_has_every_key() -> None:
+    """Of a mapping, and of its report."""
+    text = (DOCS / "reference" / "mapping.md").read_text()
+    assert not [key for key in (*KEYS, *REPORT_KEYS) if f"`{key}`" not in text]
+
+
+def test_the_reference_has_every_part_of_the_json_that_the_command_prints() -> None:
+    """Scripts rely on it."""
+    text = (DOCS / "reference" / "mapping.md").read_text()
+    assert not [name for name in (*Rehearsal.__dataclass_fields__, "warnings") if f"`{name}`" not in text]
