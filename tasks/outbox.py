@@ -14,7 +14,7 @@ import structlog
 
 from longshore.errors import PortUnavailable, StoreUnavailable
 from longshore.port import reports
-from longshore.port.calls import calls
+from longshore.port.calls import Call, calls
 from longshore.port.client import PortClient
 from longshore.port.errors import PortRefused
 from longshore.port.reports import BadReport, Report
@@ -90,6 +90,7 @@ class Outbox:
                 self._say_waiting(taken, error, delay_s)
             except PortRefused as error:
                 log.warning("report.refused", run_id=taken.run, error=str(error))
+                self._tell_of_refusal(taken, call, error)
         left = [item for at, item in enumerate(taken.items) if at in unsent]
         self._settle(taken, left, delay_s)
         return delay_s
@@ -123,6 +124,23 @@ class Outbox:
         except (Unsealable, BadReport) as error:
             log.error("report.unreadable", run_id=taken.run, error=str(error))
             return []
+
+    def _tell_of_refusal(self, taken: TakenReports, call: Call, error: PortRefused) -> None:
+        """A line in the run's log for what Port did not take, so that its reader does not look for it in vain.
+
+        Asked for once and not kept: whoever refuses a response may refuse this too.
+        """
+        if call.types == "R":
+            told = reports.not_taken(taken.kind, "response", error.status)
+        elif "S" in call.types or "P" in call.types:
+            told = reports.not_taken(taken.kind, "status", error.status)
+        else:
+            return
+        for line in calls(taken.kind, taken.run, told):
+            try:
+                self._port.call(line.method, line.path, line.json)
+            except (PortUnavailable, PortRefused) as again:
+                log.debug("report.refusal_not_told", run_id=taken.run, error=str(again))
 
     def _say_waiting(self, taken: TakenReports, error: PortUnavailable, delay_s: float) -> None:
         log.warning(

@@ -172,6 +172,11 @@ def refused(kind: Kind, reason: str, cause: str = "") -> list[Report]:
     return _action(kind, logs, False, None, {"status": "FAILURE", "summary": fit(text, TEXT_MAX)}, None)
 
 
+def not_taken(kind: Kind, what: str, status: int) -> list[Report]:
+    """Port refused the `what` of a run for good, with this HTTP status."""
+    return _log(kind, f"Port did not take the {what} of this run (HTTP {status}).", "ERROR")
+
+
 _LOST = {
     "worker_lost": "the worker was lost while the request was under way.",
     "drained": "the worker had to stop while the request was under way.",
