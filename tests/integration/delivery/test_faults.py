@@ -156,6 +156,45 @@ def test_a_connection_that_closed_while_idle_is_not_used(sender: Sender) -> None
     assert [Verdict.DELIVERED] * 3 == outcomes
 
 
+def test_a_connection_that_the_target_half_closed_is_not_used(sender: Sender) -> None:
+    """It promised to keep it, and would still read a request: one that nobody will answer."""
+
+    def half_close(talk: Talk) -> None:
+        talk.receive()
+        talk.send(OK)
+        talk.sock.shutdown(socket.SHUT_WR)
+        closed.set()
+        talk.receive()
+
+    closed = threading.Event()
+    with HostileTarget(half_close) as target:
+        outcomes = []
+        for _ in range(3):
+            outcomes.append(sender.send(Post(target.url())).verdict)
+            assert closed.wait(10)
+            closed.clear()
+
+    assert ([Verdict.DELIVERED] * 3, 3, 3) == (outcomes, target.connections, len(target.received))
+
+
+@pytest.mark.parametrize(
+    "start", [b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 O", b"HTTP/1.1 200 OK\r\nX-A: b\r\n" * 2]
+)
+def test_a_flood_before_the_body_is_cut_by_its_size(sender: Sender, start: bytes) -> None:
+    """A line or a list of headers without end; the deadline would be too late for the memory."""
+
+    def flood(talk: Talk) -> None:
+        talk.receive()
+        talk.send(start)
+        while True:
+            talk.send((b"X-A: b\r\n" if start.endswith(b"\n") else b"O") * 10_000)
+
+    with HostileTarget(flood) as target:
+        outcome = sender.send(Post(target.url()))
+
+    assert (Verdict.UNKNOWN, True, "bad_answer") == (outcome.verdict, outcome.sent, outcome.reason)
+
+
 def test_a_connection_that_has_been_idle_for_long_is_not_used(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     """The target may be closing it this moment, and the request would be a false unknown."""
     with HostileTarget(answering(OK)) as target:

@@ -112,6 +112,23 @@ def test_bodies_of_all_kinds_become_text(sender: Sender, answer: bytes, text: st
     assert 1 == target.connections
 
 
+@pytest.mark.parametrize("more", ["", "Content-Length: 5\r\n", "Connection: keep-alive\r\nContent-Length: 5\r\n"])
+def test_http_1_0_is_understood(sender: Sender, more: str) -> None:
+    """Where nothing else is said, the end of the connection is the end of the body."""
+
+    def old(talk: Talk) -> None:
+        while talk.receive() is not None:
+            talk.send(f"HTTP/1.0 200 OK\r\n{more}\r\n1996!".encode())
+            if "keep-alive" not in more:
+                return
+
+    with HostileTarget(old) as target:
+        responses = [sender.send(Post(target.url())).response for _ in range(2)]
+
+    assert [("1996!", False)] * 2 == [(each.text, each.truncated) for each in responses if each is not None]
+    assert target.connections == (1 if "keep-alive" in more else 2)
+
+
 def test_an_answer_to_head_has_no_body(sender: Sender) -> None:
     """Whatever length it announces."""
     with HostileTarget(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")) as target:
