@@ -23,6 +23,7 @@ def limits_of(settings: Settings) -> Limits:
         keep_done=settings.keep_done_s * 1000,
         keep_payload=settings.keep_payload_s * 1000,
         keep_dead=settings.keep_dead_s * 1000,
+        keep_dead_count=settings.keep_dead_count,
         history=settings.history_attempts,
     )
 

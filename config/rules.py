@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from config import user_bundle
+from config import limits_file, user_bundle
 from config.roles import Role
 from longshore.delivery.errors import BadPlace
 from longshore.delivery.places import Places
@@ -98,6 +98,7 @@ def broken_rules(given: Mapping[str, str], environ: Mapping[str, str], role: Rol
         problems.extend(_brokers(given))
     if role is not Role.FLOWER:
         problems.extend(_mapping_file(given))
+        problems.extend(limits_file.problems(given.get("limits_file", "")))
     return problems
 
 

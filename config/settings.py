@@ -166,6 +166,9 @@ class Settings(BaseModel):
     target_rate: Factor = Field(0, description="Requests per second to one target; 0: no limit")
     target_concurrency: PositiveInt = Field(100, description="Requests in flight to one target, at most")
     lane_concurrency: PositiveInt = Field(50, description="Requests in flight for one action of a target, at most")
+    limits_file: Annotated[Path | None, EmptyIsNone] = Field(
+        None, description="JSON file with rate and concurrency by host pattern; the mapping and operators overrule it"
+    )
     breaker_failures: PositiveInt = Field(5, description="Faults in a row after which a target or a lane is left alone")
     breaker_open_s: Seconds = Field(5, description="Seconds it is left alone at first; doubled when the probe fails")
     breaker_max_open_s: Seconds = Field(60, description="Seconds it is left alone at most")
@@ -193,6 +196,9 @@ class Settings(BaseModel):
     keep_done_s: PositiveInt = Field(86_400, description="Seconds that delivered invocations stay known")
     keep_payload_s: PositiveInt = Field(3_600, description="Seconds that delivered invocations can be replayed")
     keep_dead_s: PositiveInt = Field(1_209_600, description="Seconds that dead letters and unknowns are kept")
+    keep_dead_count: PositiveInt = Field(
+        100_000, description="Dead letters that are kept at most, and unknowns as many; the oldest go first"
+    )
     history_attempts: PositiveInt = Field(20, description="Attempts of an invocation that are remembered, at most")
 
     # The installation

@@ -6,12 +6,13 @@ the hour that the design gives an action run, and with 15 most of the day of a c
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from longshore.delivery.outcome import Outcome, Verdict
 from longshore.invocation.kinds import Kind
+from longshore.invocation.delivery import Delivery
 
 GROWTH = 3
 """How much higher each attempt's ceiling is than the last."""
@@ -33,6 +34,13 @@ class RetryPolicy:
     max_s: float
     max_age_s: float
     unknown: UnknownPolicy
+
+    def refined(self, delivery: Delivery) -> "RetryPolicy":
+        """This policy, and what a mapping says instead."""
+        names = ("max_attempts", "base_s", "max_s", "max_age_s", "unknown")
+        said: dict[str, Any] = {name: getattr(delivery, name) for name in names}
+        said = {name: value for name, value in said.items() if value is not None}
+        return replace(self, **said) if said else self
 
 
 DEFAULTS: Mapping[Kind, RetryPolicy] = MappingProxyType(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -61,10 +61,17 @@ class Sender:
         self._cap = response_cap
         self._session = Session(verify, pool_size, resolver or Resolver(), fence or Fence())
 
-    def send(self, request: Request, extra: Mapping[str, str] = NO_HEADERS) -> Outcome:
+    def send(
+        self,
+        request: Request,
+        extra: Mapping[str, str] = NO_HEADERS,
+        timeout_s: float | None = None,
+        total_s: float | None = None,
+    ) -> Outcome:
         """Sign `request`, send it, follow its redirects, and say what came of it.
 
-        `extra` headers (the idempotency key) give way to mapped ones of the same name. Raises nothing for whatever a
+        `extra` headers (the idempotency key) give way to mapped ones of the same name. `timeout_s` and
+        `total_s` replace the sender's own. Raises nothing for whatever a
         target, a proxy, a name server or the request itself does.
         """
         started = time.perf_counter()
@@ -81,28 +88,29 @@ class Sender:
                 Verdict.GIVE_UP, False, "bad_request", cause, fault=Fault.REQUEST, duration_ms=_since(started)
             )
         headers = _as_sent(prepared)
-        with Attempt(self._total_s) as attempt:
-            outcome = self._exchange(prepared, attempt)
+        patience = _Patience(timeout_s or self._timeout_s, total_s or self._total_s)
+        with Attempt(patience.total_s) as attempt:
+            outcome = self._exchange(prepared, attempt, patience)
         return replace(outcome, duration_ms=_since(started), headers=headers)
 
     def close(self) -> None:
         """Close the idle connections."""
         self._session.close()
 
-    def _exchange(self, request: PreparedRequest, attempt: Attempt) -> Outcome:
+    def _exchange(self, request: PreparedRequest, attempt: Attempt, patience: "_Patience") -> Outcome:
         """One request, and those it is redirected to."""
         rewritten = False
         for hop in range(MAX_REDIRECTS + 1):
             attempt.begin_hop()
             try:
-                raw = self._session.open(request, self._timeout_s)
+                raw = self._session.open(request, patience.timeout_s)
                 if attempt.expired:
                     # The standard library takes the end of a cut connection for the end of the headers.
                     raw.close()
                     raw.release_conn()
                     raise TimeoutError("cut within the headers")
             except Exception as error:
-                return _after_redirects(self._unanswered(error, request, attempt), hop, rewritten)
+                return _after_redirects(self._unanswered(error, request, attempt, patience), hop, rewritten)
             body, truncated = read_body(raw, self._cap)
             try:
                 following = self._session.redirected(request, raw)
@@ -130,21 +138,23 @@ class Sender:
         wait_s = None if verdict is Verdict.DELIVERED else retry_after_s(answer.headers, time.time())
         return Outcome(verdict, True, reason, cause, answer.status, wait_s, answer, fault=fault)
 
-    def _unanswered(self, error: Exception, request: PreparedRequest, attempt: Attempt) -> Outcome:
+    def _unanswered(
+        self, error: Exception, request: PreparedRequest, attempt: Attempt, patience: "_Patience"
+    ) -> Outcome:
         target = _place(request)
         if isinstance(error, Denied):
             return Outcome(Verdict.GIVE_UP, False, "denied", error.cause, fault=Fault.REQUEST)
         if attempt.sent:
             if attempt.over():
-                cause = f"{target} had not answered when the total deadline of {self._total_s:g} s was over"
+                cause = f"{target} had not answered when the total deadline of {patience.total_s:g} s was over"
                 return Outcome(Verdict.UNKNOWN, True, "deadline", cause, fault=Fault.ANSWER)
             if wants_client_certificate(error):
                 cause = f"TLS: {target} wants a client certificate, and there is none to show"
                 return Outcome(Verdict.RETRY, True, "tls", cause, fault=Fault.CONNECTION)
-            reason, cause = explain_silence(error, self._timeout_s, target)
+            reason, cause = explain_silence(error, patience.timeout_s, target)
             return Outcome(Verdict.UNKNOWN, True, reason, cause, fault=Fault.ANSWER)
         if attempt.over():
-            cause = f"no connection to {target} when the total deadline of {self._total_s:g} s was over"
+            cause = f"no connection to {target} when the total deadline of {patience.total_s:g} s was over"
             return Outcome(Verdict.RETRY, False, "deadline", cause, fault=Fault.CONNECTION)
         if attempt.trouble is not None:
             reason, cause = attempt.trouble
@@ -156,6 +166,14 @@ class Sender:
         if final:
             return Outcome(Verdict.GIVE_UP, False, reason, cause, fault=Fault.REQUEST)
         return Outcome(Verdict.RETRY, False, reason, cause, fault=Fault.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    """How long one attempt waits: for connecting and each read, and in all."""
+
+    timeout_s: float
+    total_s: float
 
 
 def _after_redirects(outcome: Outcome, hops: int, rewritten: bool) -> Outcome:

@@ -22,7 +22,8 @@ class Limits:
     it.
     `report_delay`: how long first reports wait to be merged with later ones.
     `keep_done`, `keep_dead`: how long finished records and dead letters stay; `keep_payload`: how long a delivered
-    message can be replayed. `history`: attempts kept per invocation.
+    message can be replayed. `keep_dead_count`: how many dead letters stay at most, and how many unknown outcomes.
+    `history`: attempts kept per invocation.
     `open`: keep the offsets of what is not finished, for commits that name them.
     """
 
@@ -40,6 +41,7 @@ class Limits:
     keep_done: int = 86_400_000
     keep_payload: int = 3_600_000
     keep_dead: int = 1_209_600_000
+    keep_dead_count: int = 100_000
     history: int = 20
     port_rate: float = 0
     open: bool = False

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from longshore.invocation.mapping import lint, request, schema
+from longshore.invocation.delivery import Delivery
 from longshore.invocation.mapping.jq import Job, JqEngine, JqLimits
 from longshore.invocation.mapping.jq_process import Answer, Status
 from longshore.invocation.mapping.programs import (
@@ -140,6 +141,15 @@ class Mapping:
     def decrypt_paths(self, entry: int) -> tuple[str, ...]:
         """The paths of secret inputs that an entry wants decrypted before its request is made."""
         return self._entries[entry].decrypt
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """What each entry says of its deliveries, in order."""
+        return tuple(entry.delivery for entry in self._entries)
+
+    def delivery(self, entry: int) -> Delivery:
+        """How the invocations of an entry are to be delivered."""
+        return self._entries[entry].delivery
 
     def takes_gitlab_token(self, entry: int) -> bool:
         """Whether an entry sends the trigger token that the built-in GitLab mapping takes from the environment."""

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from longshore.invocation import json_text
+from longshore.invocation import delivery, json_text
+from longshore.invocation.delivery import Delivery
 
 MAX_DEPTH = 64
 """Deepest nesting of a file: bodies are walked by recursion, at every message."""
 
 REPORT_KEYS = ("status", "link", "summary", "externalRunId")
-KEYS = ("enabled", "url", "method", "headers", "body", "query", "report", "fieldsToDecryptPaths")
+KEYS = ("enabled", "url", "method", "headers", "body", "query", "report", "fieldsToDecryptPaths", "delivery")
 
 _TRUE = {"true", "yes", "on", "t", "y", "1"}
 _FALSE = {"false", "no", "off", "f", "n", "0"}
@@ -29,6 +30,7 @@ class Entry:
     query: dict[str, str] | str | None = None
     report: dict[str, str] = field(default_factory=dict)
     decrypt: tuple[str, ...] = ()
+    delivery: Delivery = Delivery()
 
 
 @dataclass(slots=True)
@@ -72,6 +74,7 @@ def _entry(mapping: Any, place: str, findings: Findings) -> Entry:
             except _Wrong as problem:
                 findings.problems.append(f"{place}, {key} {problem}")
     values["decrypt"] = values.pop("fieldsToDecryptPaths", ())
+    values["delivery"] = delivery.read(mapping.get("delivery"), findings.problems, f"{place}, delivery")
     return Entry(**values)
 
 

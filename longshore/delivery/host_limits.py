@@ -1,0 +1,108 @@
+"""Limits by host pattern: a file that says how fast and how many at once, for targets that no mapping says it of.
+
+    {"*.internal": {"rate": 5, "concurrency": 10}, "https://gw:443": {"rate": 50}, "10.0.0.0/8": {"concurrency": 4}}
+
+A name is a target as `longshore targets` shows it, or a host, domain, address or network, with a port or without. Of
+several that fit, the narrowest counts, alone.
+"""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from longshore.delivery.addresses import IP
+from longshore.delivery.errors import BadPlace, BadUrl
+from longshore.delivery.places import Place, Places
+from longshore.delivery.target import origin_of, target_of
+from longshore.errors import LongshoreError
+from longshore.invocation import json_text
+from longshore.invocation.delivery import Delivery, read_limits
+
+
+class BadLimits(LongshoreError):
+    """A limits file is no good; `problems` are all of them."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "; ".join(self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    place: Place
+    limits: Delivery
+
+    @property
+    def narrowness(self) -> tuple[bool, int, bool]:
+        """Names and networks before domains, long before short, with a port before without."""
+        place = self.place
+        if place.network is not None:
+            width = place.network.prefixlen * 100 // place.network.max_prefixlen
+            return True, width, place.port is not None
+        exact = bool(place.name) and not place.name.startswith(".")
+        return exact, 1000 if exact else len(place.name), place.port is not None
+
+
+class HostLimits:
+    """The limits of a file. Empty without one."""
+
+    def __init__(self, targets: dict[str, Delivery] | None = None, patterns: tuple[_Pattern, ...] = ()) -> None:
+        self._targets = targets or {}
+        self._patterns = sorted(patterns, key=lambda pattern: pattern.narrowness, reverse=True)
+
+    @classmethod
+    def parse(cls, content: bytes) -> "HostLimits":
+        """The limits that a file's content says. Raises BadLimits, which names every problem."""
+        try:
+            given = json_text.loads(content)
+        except json_text.Malformed as problem:
+            raise BadLimits(["is not UTF-8" if problem.reason == "not_utf8" else "is not JSON"]) from None
+        if not isinstance(given, dict):
+            raise BadLimits(["is not an object of host patterns"])
+        problems: list[str] = []
+        targets: dict[str, Delivery] = {}
+        patterns: list[_Pattern] = []
+        for name, value in given.items():
+            limits = read_limits(value, problems, repr(name))
+            try:
+                if "://" in name:
+                    targets[target_of(name)] = limits
+                else:
+                    patterns += [_Pattern(place, limits) for place in _one_place(name)]
+            except (BadPlace, BadUrl) as problem:
+                problems.append(f"{name!r}: {problem}")
+        if problems:
+            raise BadLimits(problems)
+        return cls(targets, tuple(patterns))
+
+    def of(self, target: str) -> Delivery:
+        """What the file says of a target; of one with a name of its own, nothing."""
+        if not self or "://" not in target:
+            return Delivery()
+        if (exact := self._targets.get(target)) is not None:
+            return exact
+        _, host, port = origin_of(target)
+        host = host.strip("[]")
+        address = _address(host)
+        covering = (pattern for pattern in self._patterns if pattern.place.covers(host.rstrip("."), port, address))
+        found = next(covering, None)
+        return found.limits if found is not None else Delivery()
+
+    def __bool__(self) -> bool:
+        return bool(self._targets or self._patterns)
+
+
+def _one_place(name: str) -> Places:
+    places = Places.parse(name)
+    if len(places) != 1 or "," in name:
+        raise BadPlace(name, "is no single host pattern; give e.g. *.internal, deployer:8080, 10.0.0.0/8 or a target")
+    return places
+
+
+def _address(host: str) -> IP | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
