@@ -30,11 +30,12 @@ from ingest.offsets import TrailingOffsets
 from ingest.outage import Outage
 from ingest.pipeline import Pipeline
 from ingest.record import Partition
-from longshore.errors import ConfigError
+from longshore.errors import ConfigError, StoreUnavailable
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.source import Source
 from longshore.port import PortClient
+from longshore.store.brokers import Brokers
 from longshore.store.seal import Sealer
 from tasks.app import make_app
 from tasks.publish import Publisher
@@ -171,6 +172,7 @@ class Service:
             committed=self._offsets.committed,
             outage=self._kafka,
         )
+        in_background("brokers", lambda: self._tell_workers(access))
         login = Login(access, None if self._settings.using_local_port_instance else self._ask_port)
         batch = self._settings.kafka_batch_size
         try:
@@ -180,6 +182,13 @@ class Service:
                 in_background("leave-group", reader.close).result(CLOSE_GRACE_S)
             except NotDone:
                 log.warning("kafka.close_took_too_long")
+
+    def _tell_workers(self, access: Access) -> None:
+        """Workers let no webhook go to the brokers, and only ingest learns from Port which those are."""
+        try:
+            Brokers(self._ledger.redis, self._ledger.keys).remember(access.brokers)
+        except StoreUnavailable as error:
+            log.warning("kafka.brokers_not_stored", means="webhooks may call them", problem=str(error))
 
     def _left(self, places: Collection[Partition]) -> None:
         self._handover.drop(places)

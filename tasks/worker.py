@@ -23,6 +23,7 @@ from tasks.drain import Drain
 from tasks.in_flight import InFlight
 from tasks.jobs import Jobs
 from tasks.outbox import SENDERS, Outbox
+from tasks.own_services import OwnServices
 from tasks.publish import TASK, BackgroundPublisher, Publisher
 from tasks.pump import Beat, Pump
 from tasks.request import RequestBuilder
@@ -56,6 +57,8 @@ class WorkerProcess:
         self._drain = Drain(
             self._ledger, self._story, self._in_flight, settings.drain_grace_s, self._withdraw, self._outbox.stop
         )
+        self._fence = fence_of(settings)
+        self._own_services = OwnServices(settings, self._ledger, self._fence)
         self._started = False
         self._app.tasks[TASK].attempts = self._attempts(sealer)
 
@@ -94,7 +97,7 @@ class WorkerProcess:
                 verify=settings.webhook_verify_ssl,
                 pool_size=settings.worker_slots,
                 response_cap=settings.response_max_bytes,
-                fence=fence_of(settings),
+                fence=self._fence,
             ),
             story=self._story,
             in_flight=self._in_flight,
@@ -110,7 +113,7 @@ class WorkerProcess:
         # Sent anew after each reconnect to the broker.
         if not self._started:
             self._started = True
-            for part in (self._beat, self._pump, self._outbox, self._jobs):
+            for part in (self._beat, self._pump, self._outbox, self._jobs, self._own_services):
                 part.start()
             log.info("worker.ready", worker=self._beat.worker, slots=self._settings.worker_slots)
 
@@ -126,7 +129,7 @@ class WorkerProcess:
         self._beat.withdraw()
 
     def _stop(self) -> None:
-        for part in (self._pump, self._jobs, self._beat, self._publisher, self._outbox):
+        for part in (self._pump, self._jobs, self._own_services, self._beat, self._publisher, self._outbox):
             part.stop()
         self._mapping.close()
         self._port.close()

@@ -145,6 +145,11 @@ class Keys:
         """Number: until when (ms) the fleet has drawn its calls to the Port API."""
         return f"{self.prefix}port_budget"
 
+    @property
+    def brokers(self) -> str:
+        """String: Kafka's brokers as ingest knows them, a comma list of host:port; no webhook may go there."""
+        return f"{self.prefix}brokers"
+
     def partition(self, topic: str, partition: int | str) -> str:
         """Hash: `next` offset expected of a partition, and its counters."""
         return f"{self.prefix}part:{topic}/{partition}"

@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from config.ledger import open_ledger
+from longshore.store.brokers import Brokers
 from tasks.outbox import SENDERS
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, Script, Talk, answering
@@ -221,6 +223,23 @@ def test_local_brokers_and_metadata_are_denied(bench: Bench) -> None:
     bench.accept("r_2", "http://metadata.google.internal/computeMetadata/v1/")
     bench.ends("r_1", "dead", "denied")
     bench.ends("r_2", "dead", "denied")
+
+
+def test_brokers_that_port_named_are_denied(bench: Bench) -> None:
+    """Only ingest asks Port for them; workers learn them through the ledger, without a restart."""
+    ledger = open_ledger(bench.settings)
+    bench.worker()
+    with HostileTarget(reset) as broker:  # a broker takes an HTTP request for garbage
+        Brokers(ledger.redis, ledger.keys).remember(f"other:9196,localhost:{broker.port}")
+        turns = iter(range(1_000))
+
+        def denied() -> bool:
+            id = f"r_{next(turns)}"
+            bench.accept(id, broker.url())
+            eventually(lambda: bench.record(id)["state"] in ("unknown", "dead"), f"an end of {id}")
+            return bench.record(id)["reason"] == "denied"
+
+        eventually(denied, "the worker knows the brokers")
 
 
 def test_a_list_that_makes_no_sense_stops_the_worker(bench: Bench) -> None:

@@ -1,0 +1,28 @@
+"""Where Kafka is, told by ingest, which asks Port, to workers, which must not let a webhook go there.
+
+Addresses only: user and password stay with ingest.
+"""
+
+import redis
+
+from longshore.store.connection import reaching_store
+from longshore.store.keys import Keys
+
+
+class Brokers:
+    """The addresses of the brokers in the ledger's Redis. Every method raises `StoreUnavailable` when it is away."""
+
+    def __init__(self, client: "redis.Redis", keys: Keys) -> None:
+        self._redis = client
+        self._key = keys.brokers
+
+    def remember(self, addresses: str) -> None:
+        """Store a comma list of `host:port`, in place of the one before."""
+        with reaching_store():
+            self._redis.set(self._key, addresses)
+
+    def known(self) -> tuple[str, ...]:
+        """The addresses stored last; empty if none were."""
+        with reaching_store():
+            stored = self._redis.get(self._key)
+        return tuple(stored.decode().split(",")) if isinstance(stored, bytes) else ()

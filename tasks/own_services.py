@@ -1,0 +1,34 @@
+"""Keeps up to date what no webhook may call because it is our own: the brokers that Port names, and Redis's primary."""
+
+from redis.sentinel import SentinelConnectionPool
+
+from config.outgoing import own_services
+from config.settings import Settings
+from longshore.delivery import Fence, OwnService
+from longshore.store.brokers import Brokers
+from longshore.store.ledger import Ledger
+from tasks.background import Loop
+
+_INTERVAL_S = 5.0  # brokers change with Port's clusters, and a failover of Redis takes longer than this
+
+
+class OwnServices:
+    """Looks every few seconds, in a thread of its own, so that no attempt waits for it."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, fence: Fence) -> None:
+        self._settings = settings
+        self._pool = ledger.redis.connection_pool
+        self._brokers = Brokers(ledger.redis, ledger.keys)
+        self._fence = fence
+        self._loop = Loop("own-services", _INTERVAL_S, self._step)
+        self.start, self.stop = self._loop.start, self._loop.stop
+
+    def _step(self) -> float | None:
+        settled = self._settings.kafka_consumer_bootstrap_servers.split(",")
+        self._fence.own = (*own_services(self._settings, [*settled, *self._brokers.known()]), *self._primary())
+        return None
+
+    def _primary(self) -> tuple[OwnService, ...]:
+        """Redis itself, where the settings name its sentinels: as they said when a connection was last made."""
+        found = self._pool.proxy.master_address if isinstance(self._pool, SentinelConnectionPool) else None
+        return () if found is None else (OwnService("Redis", str(found[0]), int(found[1])),)
