@@ -60,6 +60,12 @@ def kafka_bundle(environ: Mapping[str, str]) -> str | None:
     return path if path and Path(path).is_file() else None
 
 
+def kafka_bundle_version(environ: Mapping[str, str]) -> object:
+    """Something that is another when that bundle was changed or replaced; None while there is none."""
+    path = kafka_bundle(environ)
+    return ca_files.version(path) if path else None
+
+
 class Watch:
     """Assembles the bundle again when a file it is made of came, went or changed, or when the bundle itself is gone.
 

@@ -1,11 +1,16 @@
-"""New Kafka credentials without a restart, when the brokers no longer take the ones at hand."""
+"""New Kafka credentials, and new certificates to trust, without a restart.
 
+Credentials when the brokers no longer take the ones at hand; certificates when the file with them has changed.
+"""
+
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
 import structlog
 
+from config.trust import kafka_bundle_version
 from ingest.consumer import Reader
 from ingest.credentials import Access, in_background
 
@@ -27,17 +32,20 @@ class Login:
         access: Access,
         fetch: Callable[[], Access | None] | None,
         clock: Callable[[], float] = time.monotonic,
+        bundle: Callable[[], object] = lambda: kafka_bundle_version(os.environ),
     ) -> None:
         self._access = access
         self._fetch = fetch
         self._clock = clock
+        self._bundle = bundle
+        self._trusted = bundle()
         self._asked: Future[Access | None] | None = None
         self._not_before = 0.0
         self._wait_s = FIRST_WAIT_S
 
     def look(self, reader: Reader) -> Access | None:
         """To be called every now and then. Returns an access for which a new consumer must be made, if there is one."""
-        if reader.broken:
+        if reader.broken or self._trusts_others():
             return self._access
         if self._fetch is None:
             return None
@@ -50,6 +58,15 @@ class Login:
             return None
         found, self._asked = self._asked.result(), None
         return None if found is None else self._use(found, reader)
+
+    def _trusts_others(self) -> bool:
+        # librdkafka reads the certificates once, when a consumer is made.
+        now = self._bundle()
+        if now is None or now == self._trusted:
+            return False
+        self._trusted = now
+        log.info("kafka.certificates_changed", remedy="making a new consumer")
+        return True
 
     def _use(self, found: Access, reader: Reader) -> Access | None:
         self._wait_s = FIRST_WAIT_S if found != self._access else min(self._wait_s * 2, LONGEST_WAIT_S)

@@ -166,15 +166,19 @@ def test_certificates_are_not_checked_for_webhooks_alone(
 
 
 def test_kafka_is_reached_over_tls_with_a_mounted_ca(bench: Bench, authority: Authority, kafka: EmbeddedKafka) -> None:
-    """The bundle in effect for OpenSSL is librdkafka's; a user's own SSL_CERT_FILE wins."""
-    (mounted(bench) / "ca.crt").write_text(authority.bundle.read_text().rstrip())
+    """Also if it is mounted late. The bundle in effect for OpenSSL is librdkafka's; a user's SSL_CERT_FILE wins."""
+    folder = mounted(bench)
     with TlsFront(authority.context(), int(kafka.bootstrap.rpartition(":")[2])) as broker:
         over_tls = {
             "KAFKA_CONSUMER_BOOTSTRAP_SERVERS": f"localhost:{broker.port}",
             "KAFKA_CONSUMER_SECURITY_PROTOCOL": "SSL",
         }
-        ingest = Program("ingest", folder=bench.folder, **{**bench.environ, **over_tls})
+        ingest = Program("ingest", folder=bench.folder, **{**bench.environ, **over_tls, "LONGSHORE_CA_CHECK_S": "0.1"})
         bench.programs.append(ingest)
+        ingest.says("kafka.")
+        assert 0 == broker.trusted
+
+        (folder / "ca.crt").write_text(authority.bundle.read_text().rstrip())
         eventually(lambda: broker.trusted, "Kafka is asked over TLS")
         assert 0 == ingest.stop()
 

@@ -105,3 +105,11 @@ def test_a_local_kafka_has_nobody_to_ask() -> None:
     reader.login_refused = True
 
     assert Login(OLD, None).look(reader) is None  # type: ignore[arg-type]
+
+
+def test_changed_certificates_need_another_consumer() -> None:
+    """librdkafka reads them once; while the file is away for a moment, the old ones do."""
+    versions = iter(["old", "old", None, "old", "new", "new"])
+    login, reader = Login(OLD, None, bundle=lambda: next(versions)), Reader()
+
+    assert [None, None, None, OLD, None] == [login.look(reader) for _ in range(5)]  # type: ignore[arg-type]
