@@ -10,6 +10,7 @@ as `*` or `10.0.0.0/8` was not written with them in mind. Then `allow`, unless e
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -33,6 +34,9 @@ _NETWORKS: tuple[tuple[IPv4Network | IPv6Network, str], ...] = (
 )
 _NAMES = frozenset({"metadata.google.internal", "metadata.goog", "instance-data.ec2.internal"})
 """Names of such services: behind a proxy the address is not seen."""
+
+_REMEMBERED = 1_024
+"""Hosts and addresses whose reading is remembered: it would double what a new connection costs."""
 
 
 class OwnService(NamedTuple):
@@ -99,9 +103,10 @@ class Fence:
         denied = self._deny.covering(name, port, address)
         if denied is not None:
             return f"{_place(name, port, address)} is denied by {denied.text} in WEBHOOK_DENY: take it out to allow it"
-        for network, what in _NETWORKS:
-            if address is not None and address in network and not self._within(network, port, address):
-                return self._no(name, port, address, what, str(address))
+        if address is not None:
+            for network, what in _special(address):
+                if not self._within(network, port, address):
+                    return self._no(name, port, address, what, str(address))
         if name in _NAMES and not any(entry.name == name for entry in self._allow):
             return self._no(name, port, address, _METADATA, name)
         for service in self.own:
@@ -157,6 +162,13 @@ class Fence:
             raise Denied(cause)
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _special(address: IP) -> Sequence[tuple[IPv4Network | IPv6Network, str]]:
+    """What `address` is, of that which is denied by default."""
+    return [each for each in _NETWORKS if address in each[0]]
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _plain(host: str) -> tuple[str, IP | None]:
     """A host in the spelling of rules, and the address if it is one."""
     # A proxy may decode what stands percent-encoded in a name.
@@ -166,7 +178,12 @@ def _plain(host: str) -> tuple[str, IP | None]:
 
 
 def _of(address: Address) -> IP:
-    return meant(ip_address(str(address[4][0]).partition("%")[0]))
+    return _read(address[4][0])
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _read(text: str) -> IP:
+    return meant(ip_address(text.partition("%")[0]))
 
 
 def _place(name: str, port: int, address: IP | None) -> str:
