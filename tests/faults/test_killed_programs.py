@@ -15,20 +15,18 @@ from tests.support.scene import BOUND_S, SIZE, Scene
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
 
-BUSY = 20
-"""Invocations under way when a worker is killed."""
-
 
 def kill_under_load(scene: Scene, size: int, victims: Sequence[Role], choice: random.Random) -> set[str]:
     """Publish `size` invocations in portions and kill one of `victims` in each. Returns ids that had begun then."""
     begun: set[str] = set()
     portion = size // (len(victims) + 1)
     for victim in victims:
-        scene.load.publish(portion)
-        scene.until_busy(BUSY)
-        for member in scene.fleet.living(victim):
+        members = scene.fleet.living(victim)
+        for member in members:
             member.wait_ready()
-        struck = choice.choice(scene.fleet.living(victim))
+        struck = choice.choice(members)
+        scene.load.publish(portion)
+        scene.until_busy(struck)
         if victim == "worker":
             begun |= scene.kill_worker(struck)
         else:

@@ -11,7 +11,6 @@ from tests.support.scene import BOUND_S, SIZE, Recovery
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
 
-BUSY = 20
 PROGRAMS = 4
 """Two ingests and two workers, each with a token of its own."""
 SICK_CALLS = 40
@@ -26,7 +25,7 @@ def test_deliveries_go_on_without_port_and_reports_arrive_when_it_is_back(make_s
     scene.load.publish(size // 2, WELL_BEHAVED)
     # Each program has its token by then. Without one it would ask for it ever more seldom, for Port's sake.
     scene.until(lambda: scene.port.counts.get("token", 0) >= PROGRAMS, "every program has a token")
-    scene.until_busy(BUSY)
+    scene.until_busy()
 
     scene.port.down()
     closed = sum(run.ended for run in scene.port.runs.values())

@@ -17,7 +17,6 @@ DOWN_S = 2.0
 """Longer than the pauses between tries to reach Redis at first, so that every loop has to come back from an outage."""
 UNSYNCED_S = 2.0
 """What a killed Redis may forget: what it has not yet written while the disk is busy with the sync of every second."""
-BUSY = 20
 LEASE_S = 8
 """The lease clock counts up to 2 s of an outage, and workers need up to 2 s more to come back: a lease must outlast
 both although a third of it may have passed already."""
@@ -25,7 +24,7 @@ both although a third of it may have passed already."""
 
 def break_redis(scene: Scene, meanwhile: int) -> float:
     """Kill Redis under load, publish `meanwhile` more, start it again. Returns when it was killed (epoch seconds)."""
-    scene.until_busy(BUSY)
+    scene.until_busy()
     killed_at = time.time()
     scene.redis.kill()
     scene.load.publish(meanwhile, WELL_BEHAVED)

@@ -11,8 +11,6 @@ from tests.support.scene import BOUND_S, EXIT_BOUND_S, SIZE, Recovery, Scene
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
 
-BUSY = 20
-
 
 def roll(scene: Scene, role: Role, size: int) -> list[str]:
     """Replace every program of `role` under load, the new one first. Returns how each ended that ended badly."""
@@ -21,7 +19,7 @@ def roll(scene: Scene, role: Role, size: int) -> list[str]:
     for member in veterans:
         scene.fleet.start(role)[0].wait_ready()
         scene.load.publish(size // len(veterans), {**WELL_BEHAVED, "flaky": 20})
-        scene.until_busy(BUSY)
+        scene.until_busy(member)
         member.ask_to_end()
         code, seconds = member.wait_end(2 * EXIT_BOUND_S)
         scene.recoveries.append(Recovery(f"{member.name} stopped", lambda: True, seconds=seconds))

@@ -44,6 +44,8 @@ RECOVERY_BOUND_S = 30.0
 LEASE_S = 4
 ATTEMPTS = 6
 SLOTS = 60
+BUSY = 20
+"""Invocations claimed or begun when something is struck."""
 POLL_S = 0.1
 AWAY = (redis.ConnectionError, redis.TimeoutError)
 """Redis is down or loading: look again in a moment."""
@@ -114,6 +116,8 @@ class Scene:
                 "WORKER_SLOTS": str(SLOTS),
                 "WEBHOOK_INVOKER_TIMEOUT": str(WEBHOOK_TIMEOUT_S),
                 "RETRY_MAX_ATTEMPTS": str(ATTEMPTS),
+                # Half of the targets are bad on purpose: breakers would only make the tests longer.
+                "BREAKER_FAILURES": "1000000",
                 "RETRY_BASE_S": "0.2",
                 "RETRY_MAX_S": "1",
                 "COMMIT_DELAY_S": "1",
@@ -143,9 +147,15 @@ class Scene:
             assert time.monotonic() < deadline, f"never happened: {what}; logs are in {self.fleet.folder}"
             time.sleep(POLL_S)
 
-    def until_busy(self, least: int) -> None:
-        """Wait until so many invocations are claimed or begun."""
-        self.until(lambda: len(self.accounts.leased()) >= least, f"{least} invocations under way")
+    def until_busy(self, member: Member | None = None) -> None:
+        """Wait until the fleet has work in hand, and `member`, if it is a worker, has a part in it."""
+        before = member.attempts() if member else 0
+
+        def busy() -> bool:
+            has_part = member is None or member.role != "worker" or member.attempts() > before
+            return has_part and len(self.accounts.leased()) >= BUSY
+
+        self.until(busy, f"{BUSY} invocations under way{f', some of them at {member.name}' if member else ''}")
 
     def until_settled(self, within_s: float = PATIENCE_S) -> None:
         """Wait until everything published has ended, is reported, and whatever was struck has recovered."""
@@ -158,6 +168,7 @@ class Scene:
         self.until(ended, "every invocation has ended", within_s)
         self.until(lambda: self.accounts.reports_left() == 0, "Port has heard everything", within_s)
         self.until_recovered(within_s)
+        self.until(lambda: not self.fleet.orphans(), "the children of killed programs have ended", within_s)
 
     def until_recovered(self, within_s: float = PATIENCE_S) -> None:
         """Wait until whatever was struck has recovered."""
