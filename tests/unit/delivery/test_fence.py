@@ -2,10 +2,12 @@
 
 import socket
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from longshore.delivery import Denied, Fence, OwnService, Places
+from longshore.delivery import fence as fencing
 from longshore.delivery.resolver import Address, Resolver
 from tests.unit.delivery.test_places import SPELLINGS
 
@@ -77,6 +79,14 @@ def test_metadata_and_link_local_are_denied_without_being_looked_up(host: str, a
     assert cause.isprintable()
     assert "which no webhook may call" in cause
     assert "set WEBHOOK_ALLOW=*," in cause
+
+
+def test_the_guide_lists_all_that_is_denied_by_default() -> None:
+    """Nobody should have to find out by trying."""
+    guide = (Path(__file__).parents[3] / "docs" / "how-to" / "outgoing-safety.md").read_text()
+    texts = [str(network).removesuffix("/32").removesuffix("/128") for network, _ in fencing._NETWORKS]
+
+    assert [] == [text for text in (*texts, *fencing._NAMES) if f"`{text}`" not in guide]
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1%2", "64:ff9b::a9fe:a9fe"])
