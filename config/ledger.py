@@ -25,6 +25,7 @@ def limits_of(settings: Settings) -> Limits:
         keep_dead=settings.keep_dead_s * 1000,
         keep_dead_count=settings.keep_dead_count,
         history=settings.history_attempts,
+        open=settings.commits_finished,
     )
 
 

@@ -103,6 +103,14 @@ class Settings(BaseModel):
     commit_delay_s: Factor = Field(
         3, description="Seconds by which commits trail the ledger; more than the second Redis may lose in a crash"
     )
+    commit_mode: Annotated[Literal["trail", "finished"] | None, EmptyIsNone] = Field(
+        None,
+        description="Commit what the ledger has, or only what is finished, for a Redis that does not last; "
+        "empty: finished where `longshore run` brings its own Redis without LONGSHORE_DATA, else trail",
+    )
+    redis_wait_replicas: NonNegativeInt = Field(
+        0, description="Replicas of Redis that must have an invocation before its offset is committed"
+    )
     message_max_bytes: PositiveInt = Field(
         16_777_216, description="A larger message is not parsed; it becomes a dead letter without its payload"
     )
@@ -242,6 +250,11 @@ class Settings(BaseModel):
     def total_timeout_s(self) -> float:
         """Seconds one webhook request may take in all."""
         return self.webhook_total_timeout or 10 * self.webhook_invoker_timeout
+
+    @property
+    def commits_finished(self) -> bool:
+        """Whether commits wait for what is finished, because the ledger does not last."""
+        return self.commit_mode == "finished"
 
     @property
     def drain_grace_s(self) -> float:

@@ -3,15 +3,20 @@
 Every assignment of a partition, and every seek in it, is an *epoch* with a number of its own. What was read carries the
 number, so whoever handles it later can tell that the partition has meanwhile gone to another consumer or is being read
 again, and drop it: it is not committed, so it comes again.
+
+Nothing is read of a partition before it is known from where: it is *unplaced* after its assignment, and again when
+Kafka no longer has the offset that comes next. librdkafka's own reset rule would go on from elsewhere without a word.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from itertools import count
 from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from ingest.mark import Mark, parse
+from ingest.offsets import Commit
 from ingest.outage import Outage
 from ingest.record import Partition, Record
 
@@ -43,6 +48,9 @@ PASSING = frozenset(
 _EPOCHS = count(1)
 """Numbers that are never used again in this process, whatever consumer they are for."""
 
+LOOK_UP_S = 1.0
+"""How long one question to Kafka may hold up the thread; it is asked again later."""
+
 ASK_S = 0.1
 """How long a look for brokers that were away may hold up the thread."""
 
@@ -60,7 +68,7 @@ class Reader:
         epochs: dict[Partition, int],
         *,
         left: Callable[[Collection[Partition]], None],
-        committed: Callable[[Partition, int], None],
+        committed: Callable[[Partition, Commit], None],
         outage: Outage,
     ) -> None:
         """`make_options` gives librdkafka's options around the two callbacks, for errors and for finished commits.
@@ -68,6 +76,8 @@ class Reader:
         `left` hears of partitions that are no longer read on from where they were, `committed` of confirmed commits.
         """
         self.epochs = epochs
+        self.unplaced: dict[Partition, int] = {}
+        """Assigned partitions that wait for `place`, with their epochs."""
         self.login_refused = False
         self.broken = False
         """A fatal error of librdkafka: this consumer will never read again."""
@@ -76,8 +86,10 @@ class Reader:
         self._outage = outage
         self._paused = False
         self._told: set[str] = set()
-        self._topics = topics
-        self._consumer = Consumer(make_options(self._on_error, self._on_commit))
+        self._next: dict[Partition, int] = {}
+        # The setting's rule is applied in `start.py`; here an offset that is gone has to show.
+        options = make_options(self._on_error, self._on_commit) | {"auto.offset.reset": "error"}
+        self._consumer = Consumer(options)
         self._consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
 
     def read(self, most: int, timeout_s: float) -> list[Record]:
@@ -98,7 +110,7 @@ class Reader:
         """Stop or go on fetching; the membership in the group stays as long as `read` is called."""
         if wanted != self._paused:
             self._paused = wanted
-            self._apply_pause([TopicPartition(*place) for place in self.epochs])
+            self._apply_pause([TopicPartition(*place) for place in self._next])
 
     @property
     def paused(self) -> bool:
@@ -113,15 +125,56 @@ class Reader:
             log.debug("kafka.seek_failed", topic=place[0], partition=place[1], problem=error.args[0].str())
             return None
         self.epochs[place] = number = next(_EPOCHS)
+        self._next[place] = next_offset
         self._left([place])
         return number
 
-    def commit(self, offsets: dict[Partition, int]) -> None:
-        """Begin to commit these next offsets; how it ends reaches `committed` during a later `read`."""
+    def place(self, offsets: Mapping[Partition, int]) -> None:
+        """Read these partitions from these next offsets on."""
+        self._next |= {place: offset for place, offset in offsets.items() if place in self.epochs}
+        for place in offsets:
+            self.unplaced.pop(place, None)
+        # All of them, because there is no other way back for one that librdkafka has stopped to fetch.
+        partitions = [TopicPartition(*place, offset) for place, offset in self._next.items()]
         try:
-            self._consumer.commit(
-                offsets=[TopicPartition(*place, offset) for place, offset in offsets.items()], asynchronous=True
-            )
+            self._consumer.assign(partitions)
+        except KafkaException as error:
+            # Only a consumer that is broken or being closed refuses this.
+            log.warning("kafka.assign_failed", problem=error.args[0].str())
+        if self._paused:
+            self._apply_pause(partitions)
+
+    EARLIEST = -2
+    LATEST = -1
+    """Times for `offsets_at` (Kafka protocol, ListOffsets)."""
+
+    def offsets_at(self, times_ms: Mapping[Partition, int]) -> dict[Partition, int]:
+        """The first offset at or after a time (ms), where there is one. Raises `KafkaException`."""
+        asked = [TopicPartition(*place, time_ms) for place, time_ms in times_ms.items()]
+        found = self._consumer.offsets_for_times(asked, timeout=LOOK_UP_S) if asked else []
+        return {(each.topic, each.partition): each.offset for each in _sound(found) if each.offset >= 0}
+
+    def commits(self, places: Collection[Partition]) -> dict[Partition, tuple[int, Mark | None]]:
+        """What the group has committed, and our mark with it. Raises `KafkaException`."""
+        found = self._consumer.committed([TopicPartition(*place) for place in places], timeout=LOOK_UP_S)
+        return {
+            (each.topic, each.partition): (each.offset, parse(each.metadata, each.offset))
+            for each in _sound(found)
+            if each.offset >= 0
+        }
+
+    def count_partitions(self, topic: str) -> int:
+        """How many partitions `topic` has. Raises `KafkaException`."""
+        found = self._consumer.list_topics(topic, timeout=LOOK_UP_S).topics[topic]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        return len(found.partitions)
+
+    def commit(self, commits: Mapping[Partition, Commit]) -> None:
+        """Begin to make these commits; how it ends reaches `committed` during a later `read`."""
+        offsets = [TopicPartition(*place, commit.offset, metadata=commit.mark) for place, commit in commits.items()]
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
             self._commit_failed(error.args[0])
 
@@ -145,21 +198,24 @@ class Reader:
 
     def _record(self, message: Message) -> Record | None:
         error = message.error()
-        if error is not None:
-            self._on_error(error)
-            return None
         topic, partition, offset = message.topic(), message.partition(), message.offset()
+        if error is not None:
+            if error.code() == KafkaError._AUTO_OFFSET_RESET and topic is not None and partition is not None:
+                self._displaced((topic, partition), error)
+            else:
+                self._on_error(error)
+            return None
         if topic is None or partition is None or offset is None:
             return None  # never so without an error; the types of confluent_kafka do not know
         epoch = self.epochs.get((topic, partition), 0)
+        if (topic, partition) in self._next:
+            self._next[topic, partition] = offset + 1
         return Record(topic, partition, offset, message.timestamp()[1], message.value(), epoch)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for each in partitions:
-            self.epochs[each.topic, each.partition] = next(_EPOCHS)
-        consumer.assign(partitions)
-        if self._paused:
-            self._apply_pause(partitions)
+            self.epochs[each.topic, each.partition] = self.unplaced[each.topic, each.partition] = next(_EPOCHS)
+        consumer.assign([])
         self._told.clear()
         self._outage.over()
         log.info("kafka.assigned", partitions=_names(partitions) or "none: this process stands by")
@@ -168,8 +224,19 @@ class Reader:
         places = [(each.topic, each.partition) for each in partitions]
         for place in places:
             self.epochs.pop(place, None)
+            self.unplaced.pop(place, None)
+            self._next.pop(place, None)
         self._left(places)
         log.info("kafka.revoked", partitions=_names(partitions))
+
+    def _displaced(self, place: Partition, error: KafkaError) -> None:
+        """Kafka has the offset no longer that comes next: expired, or the topic was made anew."""
+        if place in self._next:
+            log.warning("kafka.offset_gone", topic=place[0], partition=place[1], next=self._next.pop(place))
+            self.epochs[place] = self.unplaced[place] = next(_EPOCHS)
+            self._left([place])
+        else:
+            log.debug("kafka.trouble", code=error.name(), problem=error.str())
 
     def _apply_pause(self, partitions: list[TopicPartition]) -> None:
         if not partitions:
@@ -185,7 +252,7 @@ class Reader:
             if problem is not None:
                 self._commit_failed(problem)
             else:
-                self._committed((each.topic, each.partition), each.offset)
+                self._committed((each.topic, each.partition), Commit(each.offset, each.metadata or ""))
 
     def _commit_failed(self, error: KafkaError) -> None:
         said = log.debug if error.code() in PASSING else log.warning
@@ -204,6 +271,13 @@ class Reader:
             # Repeated with every try of librdkafka; said once until the next assignment.
             self._told.add(text)
             log.warning("kafka.trouble", code=error.name(), problem=error.str())
+
+
+def _sound(partitions: list[TopicPartition]) -> list[TopicPartition]:
+    for each in partitions:
+        if each.error is not None:
+            raise KafkaException(each.error)
+    return partitions
 
 
 def _names(partitions: list[TopicPartition]) -> str:

@@ -5,13 +5,15 @@ or a dead letter. Costs one jq round trip a batch.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping as Table
 from collections.abc import Sequence
+from collections.abc import Mapping as Table
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import structlog
 
 from ingest.entries import EntryMaker, Routed
+from ingest.intervals import Intervals, contains
 from ingest.record import Partition, Record
 from ingest.spans import spans_of
 from longshore.invocation.mapping import Mapping
@@ -21,8 +23,12 @@ from longshore.store.entry import Entry, Span
 
 log = structlog.get_logger(__name__)
 
-EXPECTED = frozenset({"not_for_agent", "no_mapping", "tombstone"})
-"""The normal fate of what is meant for other agents of the topic: no line in the log."""
+FINISHED_BEFORE = "finished_before"
+
+EXPECTED = frozenset({"not_for_agent", "no_mapping", "tombstone", FINISHED_BEFORE})
+"""The normal fate of what is meant for other agents of the topic, or read again by a new one: no line in the log."""
+
+NOTHING: Table[Partition, Intervals] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +57,24 @@ class Intake:
         self._maker = maker
         self._message_max_bytes = message_max_bytes
 
-    def prepare(self, records: Sequence[Record], expected: Table[Partition, int]) -> Prepared:
+    def prepare(
+        self,
+        records: Sequence[Record],
+        expected: Table[Partition, int],
+        finished: Table[Partition, Intervals] = NOTHING,
+    ) -> Prepared:
         """The spans and entries of `records`, which stand in the order they were read.
 
-        `expected` is the next offset of each partition that the ledger is known to have. Raises `JqUnavailable`, which
-        says nothing of the messages.
+        `expected` is the next offset of each partition that the ledger is known to have; `finished` are offsets that
+        were dealt with before, by another ledger. Raises `JqUnavailable`, which says nothing of the messages.
         """
         entries: list[Entry] = []
         skipped = _Skips()
         found: list[tuple[Record, Invocation]] = []
         for record in records:
+            if contains(finished.get(record.place, ()), record.offset):
+                skipped.add(record, FINISHED_BEFORE)
+                continue
             recognised = self._recognise(record)
             if isinstance(recognised, Invocation):
                 found.append((record, recognised))

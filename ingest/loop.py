@@ -16,8 +16,10 @@ from ingest.consumer import Reader
 from ingest.credentials import Access
 from ingest.handover import Handover
 from ingest.login import Login
-from ingest.offsets import TrailingOffsets
+from ingest.offsets import Offsets
 from ingest.pipeline import Pipeline, Reread
+from ingest.placing import Placing, Starts
+from ingest.start import REMEDIES
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +42,8 @@ class Loop:
         handover: Handover,
         pipeline: Pipeline,
         gate: Gate,
-        offsets: TrailingOffsets,
+        offsets: Offsets,
+        placing: Placing,
         login: Login,
         batch: int,
         clock: Callable[[], float] = time.monotonic,
@@ -50,6 +53,7 @@ class Loop:
         self._pipeline = pipeline
         self._gate = gate
         self._offsets = offsets
+        self._placing = placing
         self._login = login
         self._batch = batch
         self._clock = clock
@@ -70,6 +74,8 @@ class Loop:
         return None
 
     def _turn(self) -> None:
+        if self._reader.unplaced:
+            self._place(self._placing.look(self._reader) or {})
         has_room = self._handover.has_room(0 if self._reader.paused else ROOM_S)
         if has_room:
             self._full_since = None
@@ -104,14 +110,25 @@ class Loop:
             self._pipeline.rereads.put(again)
 
     def _seek(self, again: Reread) -> bool:
-        # A ledger that was replaced knows no offset. What we committed it once had for good; what came later is read
-        # again. To bring back more than that is an operator's decision.
-        known = again.next_offset
-        committed = self._offsets.last_committed(again.place)
-        start = known if known is not None else committed if committed is not None else again.began
-        epoch = self._reader.seek(again.place, start)
+        start = self._offsets.again(again.place, again.start, again.ledger, again.next_offset)
+        epoch = self._reader.seek(again.place, start.offset)
         if epoch is None:
             return False
-        self._pipeline.sought(again.place, epoch, known)
-        log.warning("intake.reading_again", topic=again.place[0], partition=again.place[1], offset=start)
+        self._offsets.began(again.place, epoch, start)
+        self._pipeline.placed(again.place, epoch, start)
+        log.warning(
+            "intake.reading_again",
+            topic=again.place[0],
+            partition=again.place[1],
+            offset=start.offset,
+            remedy="none needed" if again.ledger == again.start.ledger else REMEDIES["ledger_replaced"],
+        )
         return True
+
+    def _place(self, starts: Starts) -> None:
+        for place, start in starts.items():
+            epoch = self._reader.epochs[place]
+            self._offsets.began(place, epoch, start)
+            self._pipeline.placed(place, epoch, start)
+        if starts:
+            self._reader.place({place: start.offset for place, start in starts.items()})

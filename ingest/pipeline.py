@@ -8,25 +8,34 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from typing import Literal
 
 import structlog
 
 from ingest.backlog import Gate
 from ingest.handover import Handover
 from ingest.intake import Intake, Prepared
-from ingest.offsets import TrailingOffsets
+from ingest.intervals import Intervals
+from ingest.offsets import Offsets
 from ingest.outage import Outage
 from ingest.record import Partition, Record
+from ingest.start import Start
 from longshore.errors import StoreUnavailable
 from longshore.invocation.mapping import JqUnavailable
-from longshore.store.entry import Accepted, Claim, Rewind
+from longshore.store.entry import Accepted, Claim, Span
 from longshore.store.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
 LOOK_S = 1.0
 """How often Redis's memory is asked for, and the backlog while intake is paused."""
+
+BETWEEN_S = 0.3
+"""How often what is finished is asked for, where commits depend on it."""
+
+ROOM_S = 0.1
+"""How often room is asked for where there is none."""
 
 REFUSALS = 5
 """How often a single message may fail in the ledger's own scripts before it is kept without its payload."""
@@ -39,10 +48,12 @@ class Reread:
     place: Partition
     epoch: int
     """Under which it was read. Under another one, the matter has settled itself."""
+    start: Start
+    """Under which it was begun to be read."""
+    ledger: str
+    """Name of the ledger as it is now."""
     next_offset: int | None
-    """Where the ledger stands; None if it knows nothing of the partition any more."""
-    began: int
-    """The first offset read under this epoch."""
+    """Where it stands; None if it knows nothing of the partition."""
 
 
 class Pipeline:
@@ -54,11 +65,17 @@ class Pipeline:
         intake: Intake,
         ledger: Ledger,
         publish: Callable[[Sequence[Claim]], None],
-        offsets: TrailingOffsets,
+        offsets: Offsets,
         gate: Gate,
         epochs: Mapping[Partition, int],
+        has_room: Callable[[Sequence[Record]], bool] = lambda _: True,
+        between: Callable[[], None] = lambda: None,
     ) -> None:
-        """`epochs` is the present epoch of each partition that is ours; another thread keeps it up to date."""
+        """`epochs` is the present epoch of each partition that is ours; another thread keeps it up to date.
+
+        `has_room` says whether records may be stored now. `between` is called a few times a second; it may raise
+        `StoreUnavailable`.
+        """
         self._handover = handover
         self._intake = intake
         self._ledger = ledger
@@ -66,10 +83,14 @@ class Pipeline:
         self._offsets = offsets
         self._gate = gate
         self._epochs = epochs
+        self._has_room = has_room
+        self._between = between
+        self._placed: SimpleQueue[tuple[Partition, int, Start]] = SimpleQueue()
+        self._to_open: dict[Partition, tuple[int, Start]] = {}
+        self._starts: dict[Partition, tuple[int, Start]] = {}
         self._expected: dict[Partition, tuple[int, int]] = {}
-        self._began: dict[Partition, tuple[int, int]] = {}
         self._rewound: dict[Partition, int] = {}
-        self._looked_at = 0.0
+        self._looked_at = self._between_at = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="accept", daemon=True)
         self.outage = Outage("store", self._stopping)
@@ -93,26 +114,22 @@ class Pipeline:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
-    def sought(self, place: Partition, epoch: int, next_offset: int | None) -> None:
-        """`place` is read again from `next_offset` on, under this new epoch.
-
-        The ledger's own offset is what it expects next: should Kafka no longer have it, the gap is counted and not
-        rewound to once more.
-        """
-        if next_offset is not None:
-            self._expected[place] = (epoch, next_offset)
+    def placed(self, place: Partition, epoch: int, start: Start) -> None:
+        """`place` is read under this new epoch, beginning there. To be called before any of it is handed over."""
+        self._placed.put((place, epoch, start))
 
     def _run(self) -> None:
         while not self.ready.is_set() and not self._stopping.is_set():
             self._try_ledger()
         while not self._stopping.is_set():
-            records = self._handover.take(LOOK_S if self._gate.closed else None)
+            records = self._handover.take(LOOK_S)
             if records is None:
                 return
             try:
                 if records:
                     self._store(records)
                 self._look()
+                self._look_between()
             except Exception as error:
                 # Uncommitted, so not lost: but without this thread nothing would go on, so the process must end.
                 log.error("ingest.accept_failed", error=type(error).__name__, exc_info=True)
@@ -135,9 +152,14 @@ class Pipeline:
             ours = [record for record in records if self._is_ours(record)]
             if not ours:
                 return
+            if not self._has_room(ours):
+                self._stopping.wait(ROOM_S)
+                self._look_between()
+                continue
             try:
+                self._open()
                 if prepared is None or len(ours) != len(records):
-                    records, prepared = ours, self._intake.prepare(ours, self._known())
+                    records, prepared = ours, self._intake.prepare(ours, self._known(), self._finished())
                 accepted = self._ledger.accept(prepared.spans, prepared.entries)
             except (StoreUnavailable, JqUnavailable) as error:
                 self.outage.wait(error)
@@ -154,7 +176,7 @@ class Pipeline:
                 if not accepted.rewinds:
                     self._stored(records, prepared, accepted)
                     return
-                self._rewind(accepted.rewinds, prepared)
+                self._rewind(accepted)
 
     def _refused(self, record: Record, error: Exception, times: int) -> Prepared | None:
         """The ledger answered, but with an error of its own. Returns what to try in place of the message."""
@@ -168,18 +190,39 @@ class Pipeline:
         return self._epochs.get(record.place) == record.epoch != self._rewound.get(record.place)
 
     def _known(self) -> dict[Partition, int]:
-        # A copy, because `sought` is called from the other thread.
-        expected = self._expected.copy()
-        return {place: known for place, (epoch, known) in expected.items() if self._epochs.get(place) == epoch}
+        return {place: known for place, (epoch, known) in self._expected.items() if self._epochs.get(place) == epoch}
+
+    def _finished(self) -> dict[Partition, Intervals]:
+        return {place: start.finished for place, (_, start) in self._starts.items() if start.finished}
+
+    def _open(self) -> None:
+        """Tell the ledger where partitions begin that were placed; raises `StoreUnavailable`."""
+        while True:
+            try:
+                place, epoch, start = self._placed.get_nowait()
+            except Empty:
+                break
+            self._to_open[place] = (epoch, start)
+        self._to_open = {p: opened for p, opened in self._to_open.items() if self._epochs.get(p) == opened[0]}
+        if not self._to_open:
+            return
+        spans = []
+        for place, (_, start) in self._to_open.items():
+            first = start.offset - sum(start.passed.values())
+            way: Literal["read", "anew"] = "anew" if start.anew else "read"
+            spans.append(Span(*place, first=first, next=start.offset, skipped=start.passed, way=way))
+        self._ledger.accept(spans, (), 0)
+        for place, (epoch, start) in self._to_open.items():
+            self._starts[place] = (epoch, start)
+            self._expected[place] = (epoch, max(start.offset, start.expected or 0))
+        self._to_open = {}
 
     def _stored(self, records: Sequence[Record], prepared: Prepared, accepted: Accepted) -> None:
         epochs = {record.place: record.epoch for record in records}
         for span in prepared.spans:
             place = (span.topic, span.partition)
-            self._expected[place] = (epochs[place], span.next)
-            if self._began.get(place, (0, 0))[0] != epochs[place]:
-                self._began[place] = (epochs[place], span.first)
-            self._offsets.stored(place, epochs[place], span.next)
+            self._expected[place] = (epochs[place], max(span.next, self._known().get(place, 0)))
+            self._offsets.stored(place, epochs[place], span.next, accepted.ledger)
         self._publish(accepted.claims)
         self._gate.backlog(accepted.backlog)
         for entry, result in zip(prepared.entries, accepted.results, strict=True):
@@ -187,30 +230,48 @@ class Pipeline:
                 log.warning("intake.repeated_elsewhere", id=entry.id, origin=entry.origin)
         log.debug("intake.stored", messages=len(records), entries=len(prepared.entries), claims=len(accepted.claims))
 
-    def _rewind(self, rewinds: Sequence[Rewind], prepared: Prepared) -> None:
-        """The ledger is behind what this consumer has read: it lost its last second, or was replaced."""
-        first = {(span.topic, span.partition): span.first for span in prepared.spans}
-        for rewind in rewinds:
+    def _rewind(self, accepted: Accepted) -> None:
+        """The ledger is behind what this consumer has read: it lost its end, or was replaced."""
+        for rewind in accepted.rewinds:
             place = (rewind.topic, rewind.partition)
-            epoch = self._epochs.get(place)
-            if epoch is None:
+            known = self._known().get(place)
+            epoch, start = self._starts.get(place, (0, Start(0, "")))
+            if known is None or self._epochs.get(place) != epoch:
                 continue
-            log.error("intake.ledger_behind", topic=place[0], partition=place[1], ledger=rewind.next, read=first[place])
-            began_in, began = self._began.get(place, (0, 0))
+            log.error(
+                "intake.ledger_behind",
+                topic=place[0],
+                partition=place[1],
+                ledger_next=rewind.next,
+                read_up_to=known,
+                same_ledger=accepted.ledger == start.ledger,
+            )
             self._rewound[place] = epoch
             self._expected.pop(place, None)
-            self.rereads.put(Reread(place, epoch, rewind.next, began if began_in == epoch else first[place]))
+            self.rereads.put(Reread(place, epoch, start, accepted.ledger, rewind.next))
 
     def _look(self) -> None:
-        """Ask how full Redis is; while paused also how much still waits, as no batch tells it then."""
+        """What no batch would tell while none comes: how full Redis is, how much waits, and whether it fell behind."""
         if time.monotonic() - self._looked_at < LOOK_S:
             return
         self._looked_at = time.monotonic()
         try:
+            self._open()
             self._gate.memory(self._ledger.memory_share())
-            if self._gate.closed:
-                accepted = self._ledger.accept((), ())
-                self._publish(accepted.claims)
+            spans = [Span(*place, first=known, next=known, expected=known) for place, known in self._known().items()]
+            accepted = self._ledger.accept(spans, ())
+            self._publish(accepted.claims)
+            self._rewind(accepted)
+            if not accepted.rewinds:
                 self._gate.backlog(accepted.backlog)
         except StoreUnavailable:
             return  # the next batch finds out, and says so
+
+    def _look_between(self) -> None:
+        if time.monotonic() - self._between_at < BETWEEN_S:
+            return
+        self._between_at = time.monotonic()
+        try:
+            self._between()
+        except StoreUnavailable:
+            return

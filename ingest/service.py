@@ -20,23 +20,22 @@ from ingest import credentials
 from ingest.backlog import Gate
 from ingest.consumer import Reader
 from ingest.credentials import Access, in_background
-from ingest.entries import EntryMaker
+from ingest.finished_offsets import FinishedOffsets
 from ingest.handover import Handover
-from ingest.intake import Intake
 from ingest.kafka_options import consumer_options
 from ingest.login import Login
 from ingest.loop import Loop
-from ingest.offsets import TrailingOffsets
+from ingest.making import make_intake
+from ingest.offsets import Offsets, TrailingOffsets
 from ingest.outage import Outage
 from ingest.pipeline import Pipeline
+from ingest.placing import Placing
 from ingest.record import Partition
+from ingest.replicas import watch_replicas
 from longshore.errors import ConfigError, StoreUnavailable
-from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
-from longshore.invocation.source import Source
 from longshore.port import PortClient
 from longshore.store.brokers import Brokers
-from longshore.store.seal import Sealer
 from tasks.app import make_app
 from tasks.publish import Publisher
 
@@ -79,18 +78,22 @@ class Service:
         self._publisher = Publisher(make_app(settings))
         self._ledger = open_ledger(settings, REDIS_CONNECTIONS)
         self._epochs: dict[Partition, int] = {}
-        self._offsets = TrailingOffsets(settings.commit_delay_s)
+        self._finished = FinishedOffsets() if settings.commits_finished else None
+        self._trailing = TrailingOffsets(settings.commit_delay_s, replicated=settings.redis_wait_replicas > 0)
+        self._offsets: Offsets = self._finished or self._trailing
         self._gate = Gate(settings.backlog_limit, settings.memory_limit_share)
         self._handover = Handover(settings.kafka_batch_size)
         self._kafka = Outage("kafka", stop)
         self._pipeline = Pipeline(
             handover=self._handover,
-            intake=self._intake(),
+            intake=make_intake(settings, self._mapping),
             ledger=self._ledger,
             publish=self._publisher.publish,
             offsets=self._offsets,
             gate=self._gate,
             epochs=self._epochs,
+            has_room=self._finished.has_room if self._finished else lambda _: True,
+            between=self._between,
         )
 
     def run(self) -> int:
@@ -111,23 +114,24 @@ class Service:
             log.info("ingest.stopped")
         return 0
 
-    def _intake(self) -> Intake:
-        settings = self._settings
-        maker = EntryMaker(
-            self._mapping,
-            Sealer(settings.port_client_secret, settings.port_client_secret_previous),
-            {kind: settings.retry_policy(kind) for kind in Kind},
-            fail_unmatched_nodes=settings.unmatched_node_runs == "fail",
-        )
-        # Where both have one name, the runs win: an unsigned event must not pass for a run.
-        sources = {settings.change_log_topic: Source.CHANGE_LOG, settings.runs_topic: Source.RUNS}
-        return Intake(sources, settings.secrets, self._mapping, maker, settings.message_max_bytes)
+    def _watch_replicas(self) -> None:
+        watch_replicas(self._ledger, self._settings.redis_wait_replicas, self._trailing, self._stop)
+
+    def _between(self) -> None:
+        if self._finished is not None:
+            self._finished.look(self._ledger.unfinished)
 
     def _say_what_starts(self) -> None:
         settings = self._settings
         topics = (settings.runs_topic, settings.change_log_topic)
         reset = settings.kafka_consumer_auto_offset_reset
-        log.info("ingest.starting", topics=" ".join(topics), group=settings.kafka_consumer_group_id, offset_reset=reset)
+        log.info(
+            "ingest.starting",
+            topics=" ".join(topics),
+            group=settings.kafka_consumer_group_id,
+            offset_reset=reset,
+            commits="finished" if self._finished else "trailing",
+        )
         if reset in ("largest", "latest"):
             log.warning(
                 "ingest.starts_at_the_end",
@@ -140,6 +144,8 @@ class Service:
 
     def _read_until_stopped(self) -> None:
         self._pipeline.start()
+        if self._settings.redis_wait_replicas and self._finished is None:
+            in_background("wait-for-replicas", self._watch_replicas)
         announced = in_background("announce", lambda: credentials.announce(self._port))
         while not self._pipeline.ready.wait(LOOK_S):
             if self._stop.is_set():
@@ -173,10 +179,13 @@ class Service:
             outage=self._kafka,
         )
         in_background("brokers", lambda: self._tell_workers(access))
+        placing = Placing(self._ledger, self._settings.kafka_consumer_auto_offset_reset)
+        in_background("brokers", lambda: self._tell_workers(access))
         login = Login(access, None if self._settings.using_local_port_instance else self._ask_port)
         batch = self._settings.kafka_batch_size
         try:
-            return Loop(reader, self._handover, self._pipeline, self._gate, self._offsets, login, batch).run(self._stop)
+            loop = Loop(reader, self._handover, self._pipeline, self._gate, self._offsets, placing, login, batch)
+            return loop.run(self._stop)
         finally:
             try:
                 in_background("leave-group", reader.close).result(CLOSE_GRACE_S)

@@ -17,18 +17,19 @@ def spans_of(
     `skipped` counts by reason what was not for us.
     """
     first: dict[Partition, int] = {}
-    last: dict[Partition, int] = {}
+    last: dict[Partition, Record] = {}
     for record in records:
         first.setdefault(record.place, record.offset)
-        last[record.place] = record.offset
+        last[record.place] = record
     return [
         Span(
             topic=place[0],
             partition=place[1],
             first=min(start, expected.get(place, start)),
-            next=last[place] + 1,
+            next=last[place].offset + 1,
             expected=expected.get(place),
             skipped=dict(skipped.get(place, {})),
+            newest_ms=max(0, last[place].timestamp_ms),
         )
         for place, start in first.items()
     ]

@@ -81,7 +81,7 @@ end
 for _, span in ipairs(spans) do
   local partition, first, next, way, newest = span[1], span[2], span[3], span[6], span[7]
   if way == 'anew' then call('HINCRBY', P .. 'counts', 'partitions_made_anew', 1) end
-  if way == 'anew' or way == 'read' and next > (stored[partition] or 0) then
+  if way == 'anew' or way == 'read' and next > (stored[partition] or -1) then
     call('HSET', P .. 'part:' .. partition, 'next', whole(next))
     if newest > 0 then call('HSET', P .. 'newest', partition, whole(newest)) end
   end
