@@ -32,6 +32,7 @@ class Parts:
     redis_url: str
     gitlab_url: str
     flower_port: int
+    folder: Path
 
 
 def environment(parts: Parts) -> dict[str, str]:
@@ -66,6 +67,8 @@ def environment(parts: Parts) -> dict[str, str]:
         "FLOWER_PORT": str(parts.flower_port),
         "FLOWER_ADDRESS": HOST,
         "NO_PROXY": HOST,
+        # Elsewhere it would stay, or belong to another user of this machine.
+        "LONGSHORE_CA_BUNDLE": str(parts.folder / "trusted.crt"),
     }
 
 

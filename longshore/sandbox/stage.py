@@ -83,6 +83,7 @@ class Stage:
             self.redis.url,
             gitlab_url=self.targets.origin("good"),
             flower_port=flower_port,
+            folder=self.folder,
         )
         environ = environment(parts)
         self._supervisor = Supervisor(self._children(environ))

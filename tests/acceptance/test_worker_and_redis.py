@@ -64,7 +64,7 @@ def test_a_full_redis_still_takes_what_ends_and_hands_out_what_waits(bench: Benc
     bench.accept("r_slow", "slow", synchronized=True)
     bench.accept("r_flaky", "flaky")
     with redis.Redis.from_url(bench.redis.url) as client:
-        client.config_set("maxmemory", "1mb")
+        client.config_set("maxmemory", 1)
         with pytest.raises(redis.exceptions.OutOfMemoryError):
             client.set("x", "x")
 

@@ -34,12 +34,17 @@ def bare(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | dict(environ)
 
 
+def at_home(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """`bare(environ)`, where a program also keeps in `folder` what it would leave in the machine's temporary folder."""
+    return bare({"TMPDIR": str(folder), "LONGSHORE_CA_BUNDLE": str(folder / "trusted.crt")} | dict(environ))
+
+
 def longshore(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run the console script to its end, in `folder` and with these variables alone."""
     return subprocess.run(
         [str(SCRIPT), *arguments],
         cwd=folder,
-        env=bare(environ),
+        env=at_home(folder, environ),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -56,7 +61,7 @@ class Program:
             self.process = subprocess.Popen(
                 [str(SCRIPT), *arguments],
                 cwd=folder,
-                env=bare(environ),
+                env=at_home(folder, environ),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

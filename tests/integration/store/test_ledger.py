@@ -364,7 +364,7 @@ def test_a_full_redis_refuses_new_work_and_takes_the_end_of_old(ledger: Ledger, 
     store(ledger, entry("r_1"), entry("r_2"), entry("r_3"))
     claim, other, third = ledger.pump()[0]
     lapse(ledger, third.id)
-    client.config_set("maxmemory", "1mb")
+    client.config_set("maxmemory", 1)
     try:
         with pytest.raises(StoreUnavailable):
             ledger.accept([span(3, 4)], [entry("r_4", offset=3)])
