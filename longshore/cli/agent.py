@@ -46,12 +46,15 @@ def _run_with(redis: EmbeddedRedis, settings: Settings) -> int:
     if redis.temporary:
         log.warning(
             "redis.does_not_last",
-            text="The embedded Redis keeps its data in a temporary folder: what is not delivered, dead letters and "
-            "history end with this process. Set LONGSHORE_DATA to a folder that lasts, or REDIS_URL.",
+            text="The embedded Redis keeps its data in a temporary folder: dead letters, unknown outcomes and history "
+            "end with this container; what is not finished is read from Kafka again. Set LONGSHORE_DATA to a folder "
+            "that lasts, or REDIS_URL.",
         )
     else:
         log.info("redis.embedded", data=str(redis.data_dir))
     environ = {**os.environ, "REDIS_URL": redis.url}
+    if settings.commit_mode is None and redis.temporary:
+        environ["COMMIT_MODE"] = "finished"
     # It needs nothing of the environment, and could only show our secrets.
     keeper = Child("redis", redis.argv(), env={}, stop_grace_s=REDIS_GRACE_S, order=2, output=redis.log_path)
     try:
