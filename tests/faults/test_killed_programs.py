@@ -15,6 +15,8 @@ from tests.support.scene import BOUND_S, SIZE, Scene
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
 
+VICTIMS: Sequence[Role] = ("worker", "worker", "ingest", "worker", "worker", "ingest", "worker", "ingest")
+
 
 def kill_under_load(scene: Scene, size: int, victims: Sequence[Role], choice: random.Random) -> set[str]:
     """Publish `size` invocations in portions and kill one of `victims` in each. Returns ids that had begun then."""
@@ -45,11 +47,8 @@ def test_killed_workers_and_ingests_lose_nothing(make_scene: MakeScene) -> None:
     """Five workers and three ingests killed: all ends have a reason, runs cut off are `unknown`, events come again."""
     scene = make_scene("kill -9: 5 workers, 3 ingests")
     scene.start_fleet()
-    choice = random.Random(1)
-    victims: list[Role] = [*("worker",) * 5, *("ingest",) * 3]
-    choice.shuffle(victims)
 
-    begun = kill_under_load(scene, SIZE, victims, choice)
+    begun = kill_under_load(scene, SIZE, VICTIMS, random.Random(1))
 
     accounts = scene.balance()
     cut_off = [account for account in accounts if account.cut_off]
