@@ -4,6 +4,7 @@ Nothing that was meant for us vanishes: what can never be delivered is kept as a
 is told where it may be.
 """
 
+from collections.abc import Callable
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
 
@@ -47,11 +48,24 @@ class EntryMaker:
     """Makes entries."""
 
     def __init__(
-        self, mapping: Mapping, sealer: Sealer, policies: Table[Kind, RetryPolicy], *, fail_unmatched_nodes: bool
+        self,
+        mapping: Mapping,
+        sealer: Sealer,
+        policies: Table[Kind, RetryPolicy],
+        *,
+        fail_unmatched_nodes: bool,
+        heard: Callable[[str, int], None] | None = None,
     ) -> None:
+        """`heard` is told each target that an entry of the mapping sends to."""
         self._mapping = mapping
         self._sealer = sealer
         self._policies = policies
+        self._refined = {
+            (kind, entry): policy.refined(delivery)
+            for kind, policy in policies.items()
+            for entry, delivery in enumerate(mapping.deliveries)
+        }
+        self._heard = heard
         self._fail_unmatched_nodes = fail_unmatched_nodes
         # The same words for each run of a kind, so sealed once: half the cost of an entry otherwise.
         self._received = {kind: self._sealed(reports.received(kind)) for kind in Kind}
@@ -73,7 +87,10 @@ class EntryMaker:
             return self._dead(record, call, "bad_url", str(problem))
         mapping = f"{self._mapping.digest}/{routed.entry}"
         lane = lane_of(target, invocation.action)
-        return self._entry(record, call, target, lane, mapping, "", self._received[call.kind])
+        if self._heard is not None:
+            self._heard(target, routed.entry)
+        policy = self._refined[call.kind, routed.entry]
+        return self._entry(record, call, policy, target, lane, mapping, "", self._received[call.kind])
 
     def refused(self, record: Record, refused: Refused) -> Entry:
         """The dead letter of what was meant for us and is not to be delivered."""
@@ -87,8 +104,9 @@ class EntryMaker:
 
     def _target(self, route: Route) -> str:
         """Where the invocation will go, as far as can be known before secret inputs are decrypted."""
+        name = self._mapping.delivery(route.entry).target
         try:
-            return target_of(route.url or "")
+            return name or target_of(route.url or "")
         except BadUrl:
             if self._mapping.decrypt_paths(route.entry):
                 # The URL may be among what is still encrypted: the worker finds the real target and defers into it.
@@ -106,12 +124,19 @@ class EntryMaker:
             origin=record.origin,
         )
         told = self._sealed(reports.refused(call.kind, reason, cause))
-        return self._entry(record, call, NOWHERE, NOWHERE, "", reason, told)
+        return self._entry(record, call, self._policies[call.kind], NOWHERE, NOWHERE, "", reason, told)
 
     def _entry(
-        self, record: Record, call: _Call, target: str, lane: str, mapping: str, dead: str, told: tuple[bytes, ...]
+        self,
+        record: Record,
+        call: _Call,
+        policy: RetryPolicy,
+        target: str,
+        lane: str,
+        mapping: str,
+        dead: str,
+        told: tuple[bytes, ...],
     ) -> Entry:
-        policy = self._policies[call.kind]
         return Entry(
             id=call.id,
             kind=call.kind,

@@ -4,14 +4,14 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
 
 from longshore.delivery.outcome import Outcome
-from longshore.delivery.policy import RetryPolicy, Step, next_step
+from longshore.delivery.policy import Step, next_step
 from longshore.delivery.send import Sender
 from longshore.errors import StoreUnavailable
 from longshore.invocation.kinds import Kind
@@ -23,6 +23,7 @@ from tasks.in_flight import InFlight
 from tasks.masked import masked, masked_report
 from tasks.request import Prepared, RequestBuilder, Unbuildable
 from tasks.story import Story, next_in_words
+from tasks.terms import Terms
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,8 @@ class Attempts:
     sender: Sender
     story: Story
     in_flight: InFlight
-    policies: Mapping[Kind, RetryPolicy]
+    terms: Callable[[Kind, int], Terms]
+    """On which terms the invocations of a kind are delivered, by the number of their mapping."""
     idempotency_header: str
     longest_s: float
     """Total deadline of a request, and a little for what is around it."""
@@ -100,15 +102,16 @@ class Attempts:
 
     def _send(self, begun: Begun, prepared: Prepared) -> Ended:
         """Sends what is prepared. Log lines of this thread are masked meanwhile, whoever writes them."""
-        age_s = self._age_s(begun)
-        if age_s > self._policy(begun).max_age_s:
-            cause = f"it came too late: more than {self._policy(begun).max_age_s:g} s after it was accepted"
+        terms = self.terms(begun.kind, prepared.entry)
+        policy = terms.policy
+        if self._age_s(begun) > policy.max_age_s:
+            cause = f"it came too late: more than {policy.max_age_s:g} s after it was accepted"
             return self._ended(begun, self.story.stopped(begun, "dead", "expired", cause), cause)
-        answered = self.sender.send(prepared.request, self._headers(begun))
+        answered = self.sender.send(prepared.request, self._headers(begun), terms.timeout_s, terms.total_s)
         outcome = masked(answered, prepared.mask)
-        step = next_step(outcome, begun.attempt, self._age_s(begun), self._policy(begun), random.random())
+        step = next_step(outcome, begun.attempt, self._age_s(begun), policy, random.random())
         finish = self.story.finish(begun, outcome, step, self._report(begun, prepared, answered, step))
-        self._log(begun, outcome, step)
+        self._log(begun, outcome, step, policy.max_attempts)
         return self._ended(begun, finish, _line(outcome))
 
     def _ended(self, begun: Begun, finish: Finish, line: str) -> Ended:
@@ -150,9 +153,6 @@ class Attempts:
     def _age_s(self, begun: Begun) -> float:
         return max(0.0, (time.time() * 1000 + self.clock_offset_ms() - begun.accepted_ms) / 1000)
 
-    def _policy(self, begun: Begun) -> RetryPolicy:
-        return self.policies[begun.kind]
-
     def _report(self, begun: Begun, prepared: Prepared, outcome: Outcome, step: Step) -> dict[str, object] | None:
         final = next_in_words(step) in ("done", "dead letter")
         if begun.kind is not Kind.ACTION_RUN or not final or outcome.response is None:
@@ -166,7 +166,7 @@ class Attempts:
         if left_s > 0:
             time.sleep(min(left_s, 1.0))
 
-    def _log(self, begun: Begun, outcome: Outcome, step: Step) -> None:
+    def _log(self, begun: Begun, outcome: Outcome, step: Step, most: int) -> None:
         now_ms = time.time() * 1000 + self.clock_offset_ms()
         log.info(
             "delivery.attempted",
@@ -175,7 +175,7 @@ class Attempts:
             target=begun.target,
             lane=begun.lane,
             attempt=begun.attempt,
-            of=self._policy(begun).max_attempts,
+            of=most,
             generation=begun.generation,
             outcome=outcome.reason,
             status=outcome.status,

@@ -71,6 +71,8 @@ class RequestBuilder:
             target = target_of(request.url)
         except BadUrl as error:
             raise Unbuildable("bad_url", str(error)) from None
+        if (name := self._mapping.delivery(entry).target) is not None:
+            target = name
         if (problem := missing_token(self._mapping, entry, message.text, request)) is not None:
             raise Unbuildable("missing_variable", problem)
         action = begun.lane.removeprefix(begun.target)[1:]

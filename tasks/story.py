@@ -1,6 +1,7 @@
 """What an attempt leaves behind: its place in the ledger, its history entry, and what Port hears."""
 
 import json
+import time
 from typing import Any
 
 from longshore.delivery.outcome import Fault, Outcome, Verdict
@@ -62,6 +63,7 @@ class Story:
         entry = {
             "generation": begun.generation,
             "attempt": begun.attempt,
+            "at": round(time.time() - outcome.duration_ms / 1000, 3),
             "reason": outcome.reason,
             "cause": outcome.cause,
             "status": outcome.status,

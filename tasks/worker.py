@@ -12,7 +12,6 @@ from config.ledger import open_ledger
 from config.outgoing import fence_of
 from config.settings import Settings
 from longshore.delivery.send import Sender
-from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.port.client import PortClient
 from longshore.store.requeue import Requeue
@@ -29,6 +28,7 @@ from tasks.pump import Beat, Pump
 from tasks.request import RequestBuilder
 from tasks.revoked import park_revoked
 from tasks.story import Story
+from tasks.terms import AllTerms
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +87,7 @@ class WorkerProcess:
 
     def _attempts(self, sealer: Sealer) -> Attempts:
         settings = self._settings
+        terms = AllTerms(settings, self._mapping.deliveries)
         return Attempts(
             ledger=self._ledger,
             builder=RequestBuilder(sealer, self._mapping, settings.secrets),
@@ -101,9 +102,9 @@ class WorkerProcess:
             ),
             story=self._story,
             in_flight=self._in_flight,
-            policies={kind: settings.retry_policy(kind) for kind in Kind},
+            terms=terms.of,
             idempotency_header=settings.idempotency_header,
-            longest_s=settings.total_timeout_s + _AROUND_S,
+            longest_s=terms.longest_s + _AROUND_S,
             handed_out=self._publisher.publish,
             clock_offset_ms=lambda: self._beat.clock_offset_ms,
             draining=self._drain.begun,

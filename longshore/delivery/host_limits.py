@@ -26,7 +26,7 @@ class BadLimits(LongshoreError):
         self.problems = problems
 
     def __str__(self) -> str:
-        return "; ".join(self.problems)
+        return "; ".join(map(str, self.problems))
 
 
 @dataclass(frozen=True, slots=True)

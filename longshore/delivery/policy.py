@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from longshore.delivery.outcome import Outcome, Verdict
-from longshore.invocation.kinds import Kind
 from longshore.invocation.delivery import Delivery
+from longshore.invocation.kinds import Kind
 
 GROWTH = 3
 """How much higher each attempt's ceiling is than the last."""

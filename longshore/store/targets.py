@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import redis
 
@@ -11,6 +11,9 @@ from longshore.store import scripts
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
+
+Voice = Literal["operator", "mapping"]
+"""Whose word a gate is; an operator's is the stronger one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,12 @@ class Targets:
         self._late_ms = limits.late
         self._set_gate = client.register_script(scripts.assemble("set_gate"))
 
-    def set(self, target: str, lane: str, gate: Gate, close_breaker: bool = False) -> None:
-        """An operator's word on `target`, or on `lane` of it, from now on; an empty gate takes it back."""
+    def set(self, target: str, lane: str, gate: Gate, close_breaker: bool = False, whose: Voice = "operator") -> None:
+        """A word on `target`, or on `lane` of it, from now on; an empty gate takes it back."""
         with reaching_store():
             self._set_gate(
                 keys=[self._keys.prefix],
-                args=[self._limits, target, lane, gate.json(), "1" if close_breaker else ""],
+                args=[self._limits, target, lane, gate.json(), "1" if close_breaker else "", whose[0]],
             )
 
     def gate(self, name: str) -> Gate:
@@ -80,6 +83,21 @@ class Targets:
         with reaching_store():
             said: Any = self._redis.hget(self._keys.gates, f"o:{name}")
         return Gate.read(said)
+
+    def of_mapping(self) -> dict[str, Gate]:
+        """The mapping's word on every target that it has one on."""
+        with reaching_store():
+            gates: Any = self._redis.hgetall(self._keys.gates)
+        return {name[2:].decode(): Gate.read(said) for name, said in gates.items() if name.startswith(b"m:")}
+
+    def names(self) -> list[str]:
+        """Every target that something waits for or is in flight to."""
+        with reaching_store():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.zrange(self._keys.targets, 0, -1)
+            pipe.hkeys(self._keys.target_busy)
+            visited, busy = pipe.execute()
+        return sorted(name.decode() for name in {*visited, *busy})
 
     def lines(self) -> Iterator[Line]:
         """Every target with something waiting, in flight or said of it, each followed by its lanes."""

@@ -13,8 +13,8 @@ from typing import Any
 
 import structlog
 
-from longshore.invocation.mapping import lint, request, schema
 from longshore.invocation.delivery import Delivery
+from longshore.invocation.mapping import lint, request, schema
 from longshore.invocation.mapping.jq import Job, JqEngine, JqLimits
 from longshore.invocation.mapping.jq_process import Answer, Status
 from longshore.invocation.mapping.programs import (

@@ -30,7 +30,7 @@ class Entry:
     query: dict[str, str] | str | None = None
     report: dict[str, str] = field(default_factory=dict)
     decrypt: tuple[str, ...] = ()
-    delivery: Delivery = Delivery()
+    delivery: Delivery = field(default_factory=Delivery)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,9 @@ local function slots()
   return tonumber(c[1])
 end
 
+-- A rate of almost nothing must not lead to a time that is no number of ms any more.
+local LONGEST_STEP = 1e9
+
 -- Gives a turn to all whose time has come.
 local function promote(key, time)
   for _, member in ipairs(call('ZRANGEBYSCORE', key, whole(TURNS), whole(time), 'LIMIT', 0, 100)) do
@@ -103,7 +106,7 @@ local function visit(target, want, claims)
     else
       if lease(id, lane, target, math.floor(start), claims) then
         started = started + 1
-        if rate > 0 then start = start + 1000 / rate end
+        if rate > 0 then start = start + math.min(1000 / rate, LONGEST_STEP) end
         if probing then sent_as_probe(target, id) end
         if lane_probing then sent_as_probe(lane, id) end
       end

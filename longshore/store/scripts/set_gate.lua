@@ -1,20 +1,25 @@
--- set_gate: an operator pauses, resumes or limits a target or one of its lanes, from now on.
+-- set_gate: an operator pauses, resumes or limits a target or one of its lanes, or the mapping limits it, from now on.
 -- uses: room, common, gates
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
 -- ARGV[2]  target
 -- ARGV[3]  lane     or "" for the whole target
--- ARGV[4]  word     JSON {paused, rate, concurrency}, each key optional; "{}" takes the operator's word back
+-- ARGV[4]  word     JSON {paused, rate, concurrency}, each key optional; "{}" takes the word back
 -- ARGV[5]  close    "1" closes its breaker too
+-- ARGV[6]  whose    "o" an operator's word, "m" the mapping's
 --
 -- Returns  1
 local name = ARGV[3] ~= '' and ARGV[3] or ARGV[2]
+local field = ARGV[6] .. ':' .. name
 if ARGV[4] == '{}' then
-  call('HDEL', GATES, 'o:' .. name)
+  call('HDEL', GATES, field)
 else
-  call('HSET', GATES, 'o:' .. name, ARGV[4])
+  call('HSET', GATES, field, ARGV[4])
 end
+-- The next start was reckoned with the rate until now, which may have been one an hour.
+local next = tonumber(call('HGET', P .. 'starts', ARGV[2]))
+if next and next > now + 1000 then call('HSET', P .. 'starts', ARGV[2], whole(now + 1000)) end
 if ARGV[5] == '1' then call('HDEL', GATES, 'b:' .. name) end
 -- Whoever was set aside is looked at again.
 if ARGV[3] ~= '' and call('EXISTS', P .. 'wait:' .. ARGV[3]) == 1 then

@@ -1,0 +1,102 @@
+"""What the mapping and the limits file say of targets, told to the ledger when it changes and never per invocation.
+
+A name that mappings give to a target is limited as they say; a URL's origin as those mappings say that have sent to it.
+Where several speak of one target the strictest holds, and where none does, the limits file. Operators overrule all of
+it, in the ledger.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+
+import structlog
+
+from longshore.delivery.host_limits import HostLimits
+from longshore.invocation.delivery import Delivery
+from longshore.store.targets import Gate, Targets
+
+log = structlog.get_logger(__name__)
+
+REFRESH_S = 30.0
+"""How often the ledger is looked at: it may be another one, or hold the words of another mapping."""
+REMEMBERED = 10_000
+"""Pairs of target and mapping that are remembered; targets come from payloads, so their number has no natural end."""
+
+
+class TargetLimits:
+    """Keeps the mapping's word on targets in the ledger. For the thread that fills it."""
+
+    def __init__(self, deliveries: Sequence[Delivery], limits: HostLimits, targets: Targets) -> None:
+        self._gates = [Gate(rate=said.rate, concurrency=said.concurrency) for said in deliveries]
+        self._by_name: dict[str, Gate] = {}
+        for said, gate in zip(deliveries, self._gates, strict=True):
+            if said.target is not None:
+                self._by_name[said.target] = strictest(self._by_name.get(said.target, Gate()), gate)
+        self._of_origins = [
+            gate for said, gate in zip(deliveries, self._gates, strict=True) if said.target is None and gate != Gate()
+        ]
+        self._limits = limits
+        self._targets = targets
+        self._says_nothing = not self._of_origins and not limits and all(gate == Gate() for gate in self._gates)
+        self._heard: set[tuple[str, int]] = set()
+        self._by_origin: dict[str, Gate] = {}
+        self._stored: dict[str, Gate] = {}
+        self._news: set[str] = set()
+        self._refreshed_at = -math.inf
+
+    def heard(self, target: str, entry: int) -> None:
+        """The mapping `entry` sends to `target`."""
+        if self._says_nothing or (target, entry) in self._heard:
+            return
+        if len(self._heard) >= REMEMBERED:
+            self._heard.clear()
+            self._by_origin.clear()
+        self._heard.add((target, entry))
+        if target not in self._by_name and self._gates[entry] != Gate():
+            self._by_origin[target] = strictest(self._by_origin.get(target, Gate()), self._gates[entry])
+        self._news.add(target)
+
+    def tell(self) -> None:
+        """Tell the ledger what is new, and now and then look at what it has. Raises StoreUnavailable."""
+        if time.monotonic() - self._refreshed_at >= REFRESH_S:
+            self._stored = self._targets.of_mapping()
+            self._news |= {*self._stored, *self._by_name, *self._by_origin}
+            if self._limits:
+                self._news.update(self._targets.names())
+            self._refreshed_at = time.monotonic()
+        while self._news:
+            target = next(iter(self._news))
+            stored = self._stored.get(target, Gate())
+            said = self._said(target, stored)
+            if said != stored:
+                self._targets.set(target, "", said, whose="mapping")
+                self._stored[target] = said
+                log.info("target.limited", target=target, rate=said.rate, concurrency=said.concurrency)
+            self._news.discard(target)
+
+    def _said(self, target: str, stored: Gate) -> Gate:
+        said = self._by_name.get(target) or self._by_origin.get(target, Gate())
+        if target not in self._by_name and self._may_have_said(stored):
+            # Another process, or this one before its restart, has heard more of this origin.
+            said = strictest(said, stored)
+        file = self._limits.of(target)
+        return Gate(
+            rate=file.rate if said.rate is None else said.rate,
+            concurrency=file.concurrency if said.concurrency is None else said.concurrency,
+        )
+
+    def _may_have_said(self, stored: Gate) -> bool:
+        rates = {gate.rate for gate in self._of_origins}
+        numbers = {gate.concurrency for gate in self._of_origins}
+        return stored != Gate() and stored.rate in {None, *rates} and stored.concurrency in {None, *numbers}
+
+
+def strictest(one: Gate, other: Gate) -> Gate:
+    """The lower of both limits, each by itself; a rate of 0 is no limit, but stronger than saying nothing."""
+    rates = sorted(_given(one.rate, other.rate), key=lambda rate: rate or math.inf)
+    numbers = sorted(_given(one.concurrency, other.concurrency))
+    return Gate(rate=rates[0] if rates else None, concurrency=int(numbers[0]) if numbers else None)
+
+
+def _given(*values: float | None) -> Iterable[float]:
+    return (value for value in values if value is not None)
