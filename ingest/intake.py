@@ -5,7 +5,7 @@ or a dead letter. Costs one jq round trip a batch.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -49,13 +49,18 @@ class Intake:
         mapping: Mapping,
         maker: EntryMaker,
         message_max_bytes: int,
+        tell: Callable[[], None] | None = None,
     ) -> None:
-        """`sources` says by topic what its messages are; all other topics are none of our business."""
+        """`sources` says by topic what its messages are; all other topics are none of our business.
+
+        `tell` has the ledger know what the mapping says of the targets, before anything goes to them.
+        """
         self._sources = sources
         self._secrets = secrets
         self._mapping = mapping
         self._maker = maker
         self._message_max_bytes = message_max_bytes
+        self._tell = tell
 
     def prepare(
         self,
@@ -90,6 +95,8 @@ class Intake:
             else:
                 entries.append(entry)
         skipped.log()
+        if self._tell is not None:
+            self._tell()
         return Prepared(spans_of(records, expected, skipped.by_place), entries)
 
     def unstorable(self, record: Record, expected: Table[Partition, int]) -> Prepared:

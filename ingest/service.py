@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from config.ledger import open_ledger
+from config.limits_file import host_limits
 from config.settings import Settings
 from ingest import credentials
 from ingest.backlog import Gate
@@ -32,10 +33,12 @@ from ingest.pipeline import Pipeline
 from ingest.placing import Placing
 from ingest.record import Partition
 from ingest.replicas import watch_replicas
+from ingest.target_limits import TargetLimits
 from longshore.errors import ConfigError, StoreUnavailable
 from longshore.invocation.mapping import Mapping
 from longshore.port import PortClient
 from longshore.store.brokers import Brokers
+from longshore.store.targets import Targets
 from tasks.app import make_app
 from tasks.publish import Publisher
 
@@ -84,9 +87,14 @@ class Service:
         self._gate = Gate(settings.backlog_limit, settings.memory_limit_share)
         self._handover = Handover(settings.kafka_batch_size)
         self._kafka = Outage("kafka", stop)
+        self._limits = TargetLimits(
+            self._mapping.deliveries,
+            host_limits(settings.limits_file),
+            Targets(self._ledger.redis, self._ledger.keys, self._ledger.limits),
+        )
         self._pipeline = Pipeline(
             handover=self._handover,
-            intake=make_intake(settings, self._mapping),
+            intake=make_intake(settings, self._mapping, self._limits),
             ledger=self._ledger,
             publish=self._publisher.publish,
             offsets=self._offsets,
@@ -118,6 +126,7 @@ class Service:
         watch_replicas(self._ledger, self._settings.redis_wait_replicas, self._trailing, self._stop)
 
     def _between(self) -> None:
+        self._limits.tell()
         if self._finished is not None:
             self._finished.look(self._ledger.unfinished)
 
