@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +69,22 @@ def test_no_proxy_is_heeded(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> 
         outcome = sender.send(Post(target.url()))
 
     assert Verdict.DELIVERED is outcome.verdict
+
+
+def test_the_proxys_password_does_not_follow_a_redirect_past_the_proxy(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where only an entry with a port says that the next host is called directly."""
+    with HostileTarget(answering(OK)) as target:
+        again = b"HTTP/1.1 307 Again\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % target.url().encode()
+        with HostileTarget(answering(again)) as proxy:
+            monkeypatch.setenv("HTTP_PROXY", f"http://ann:s3cret@{proxy.address}")
+            monkeypatch.setenv("NO_PROXY", target.address)
+            outcome = sender.send(Post("http://target.invalid/"))
+
+    assert Verdict.DELIVERED is outcome.verdict
+    assert proxy.received[0].header("Proxy-Authorization") is not None
+    assert (1, None) == (len(proxy.received), target.received[0].header("Proxy-Authorization"))
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -146,6 +163,25 @@ def test_a_proxy_may_itself_speak_tls(authority: Authority, monkeypatch: pytest.
         sender.close()
 
     assert Verdict.DELIVERED is outcome.verdict, outcome.cause
+
+
+def test_an_https_proxy_is_checked_anew_when_the_bundle_changes(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A CA that is mounted late holds for the proxy too."""
+    (tmp_path / "other").mkdir()
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(Authority.create(tmp_path / "other").bundle.read_bytes())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with HostileTarget(answering(OK), authority.context()) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url("", "localhost"))
+        sender = make_sender()
+        before = sender.send(Post("http://target.invalid/"))
+        bundle.write_bytes(bundle.read_bytes() + authority.bundle.read_bytes())
+        after = sender.send(Post("http://target.invalid/"))
+        sender.close()
+
+    assert ("proxy", "delivered") == (before.reason, after.reason)
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://", "gopher://127.0.0.1:1"])
