@@ -1,10 +1,11 @@
-"""The Celery app of an agent: its options, its one task."""
+"""The Celery app of an agent: its options, its tasks."""
 
 from celery import Celery, signals
 
 from config.celery import celery_options
 from config.settings import Settings
 from tasks.deliver import Deliver
+from tasks.requeue import RequeueTask
 
 
 @signals.setup_logging.connect
@@ -17,4 +18,5 @@ def make_app(settings: Settings) -> Celery:
     app = Celery("longshore", set_as_current=False)
     app.config_from_object(celery_options(settings))
     app.register_task(Deliver())
+    app.register_task(RequeueTask())
     return app

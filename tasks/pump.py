@@ -14,6 +14,7 @@ import structlog
 
 from longshore.store.entry import Claim
 from longshore.store.ledger import Ledger
+from longshore.store.retention import Retention
 from tasks.background import Loop
 from tasks.in_flight import InFlight
 
@@ -57,6 +58,7 @@ class Beat:
         self._in_flight = in_flight
         self._slots = slots
         self._beats = 0
+        self._retention = Retention(ledger)
         self._loop = Loop("beat", lease_s / 3, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
@@ -72,6 +74,18 @@ class Beat:
         self.clock_offset_ms = theirs_ms - (before + time.time()) * 500
         self._beats += 1
         if self._beats % _PRUNE_EVERY == 0:
-            while self._ledger.prune():
-                pass
+            self._prune()
         return None
+
+    def _prune(self) -> None:
+        for one in self._retention.leaving():
+            log.warning(
+                "letters.leaving",
+                state=one.state,
+                kept=one.kept,
+                within_a_day=one.by_age,
+                now=one.beyond,
+                remedy="requeue or export them (longshore dlq), or raise KEEP_DEAD_S and KEEP_DEAD_COUNT",
+            )
+        if dropped := self._retention.prune():
+            log.warning("letters.dropped", count=dropped)

@@ -14,6 +14,7 @@ from config.settings import Settings
 from longshore.delivery.send import Sender
 from longshore.invocation.mapping import Mapping
 from longshore.port.client import PortClient
+from longshore.store.letters import Letters
 from longshore.store.requeue import Requeue
 from longshore.store.seal import Sealer
 from tasks.app import make_app
@@ -26,6 +27,7 @@ from tasks.own_services import OwnServices
 from tasks.publish import TASK, BackgroundPublisher, Publisher
 from tasks.pump import Beat, Pump
 from tasks.request import RequestBuilder
+from tasks.requeue import TASK as REQUEUE
 from tasks.revoked import park_revoked
 from tasks.story import Story
 from tasks.terms import AllTerms
@@ -53,7 +55,10 @@ class WorkerProcess:
         self._pump = Pump(self._ledger, self._publisher.publish, settings.pump_interval_s)
         self._beat = Beat(self._ledger, self._in_flight, settings.worker_slots, settings.lease_s)
         self._outbox = Outbox(self._ledger, sealer, self._port)
-        self._jobs = Jobs(Requeue(self._ledger.redis, self._ledger.keys, self._ledger.limits, sealer))
+        requeue = Requeue(self._ledger.redis, self._ledger.keys, self._ledger.limits, sealer)
+        self._jobs = Jobs(requeue)
+        by_celery = self._app.tasks[REQUEUE]
+        by_celery.letters, by_celery.requeue = Letters(self._ledger.redis, self._ledger.keys, sealer), requeue
         self._drain = Drain(
             self._ledger, self._story, self._in_flight, settings.drain_grace_s, self._withdraw, self._outbox.stop
         )

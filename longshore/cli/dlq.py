@@ -6,7 +6,7 @@ Exit codes besides the common ones: 3 nothing fits, 4 refused (what was asked fo
 import json
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Annotated
 
@@ -99,7 +99,9 @@ def requeue(
     order = Order(actor(), why or "dry run", rate, canary, replay)
     if ids:
         raise typer.Exit(_requeue_ids(agent, ids, order, dry_run))
+    # What ends from now on is not meant, and would move those that are under our eyes.
     filter = wanted(state, reason, target, lane, kind, since, until, text)
+    filter = replace(filter, until_ms=filter.until_ms or agent.ledger.clock_ms())
     counts = agent.letters.count(filter)
     total = sum(counts.values())
     terminal.table(("count", "state", "reason"), [(n, s, r) for (s, r), n in counts.most_common()])

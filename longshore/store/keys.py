@@ -141,6 +141,11 @@ class Keys:
         return f"{self.prefix}counts"
 
     @property
+    def warned(self) -> str:
+        """String, there for an hour after a warning that dead letters are about to go."""
+        return f"{self.prefix}warned"
+
+    @property
     def port_budget(self) -> str:
         """Number: until when (ms) the fleet has drawn its calls to the Port API."""
         return f"{self.prefix}port_budget"

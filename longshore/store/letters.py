@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 
+from longshore.store import scripts
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
 from longshore.store.seal import Sealer, Unsealable
@@ -96,6 +97,7 @@ class Letters:
         self._redis = client
         self._keys = keys
         self._sealer = sealer
+        self._purge = client.register_script(scripts.assemble("purge"))
 
     def find(self, wanted: Filter) -> Iterator[Letter]:
         """The letters that `wanted` takes, newest first. Reads pages, so that any number can be gone through."""
@@ -134,16 +136,11 @@ class Letters:
         return self._sealer.open(blob).decode("utf-8", "surrogatepass")
 
     def purge(self, ids: Sequence[str]) -> int:
-        """Drops ended invocations for good. Returns how many were there."""
+        """Drops dead letters and unknown outcomes for good, nothing else. Returns how many it were."""
         gone = 0
         with reaching_store():
             for id in ids:
-                pipe = self._redis.pipeline(transaction=True)
-                pipe.zrem(self._keys.dead, id)
-                pipe.zrem(self._keys.unknown, id)
-                pipe.delete(self._keys.invocation(id), self._keys.payload(id), self._keys.attempts(id))
-                dead, unknown, _ = pipe.execute()
-                gone += bool(dead or unknown)
+                gone += self._purge(keys=[self._keys.prefix], args=["", id.encode("utf-8", "surrogatepass")])
         return gone
 
     def _pages(self, state: str, wanted: Filter) -> Iterator[list[str]]:

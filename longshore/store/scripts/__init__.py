@@ -18,6 +18,7 @@ NAMES = (
     "defer",
     "beat",
     "prune",
+    "purge",
     "requeue",
     "run_job",
     "set_gate",

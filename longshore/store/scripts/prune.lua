@@ -1,4 +1,4 @@
--- prune: drops dead letters and unknown outcomes that are older than the time they are kept.
+-- prune: drops dead letters and unknown outcomes that are older than the time they are kept, or more than are kept.
 -- uses: room, common
 --
 -- KEYS[1]  prefix
@@ -7,7 +7,10 @@
 -- Returns  how many were dropped; call again while it is not 0
 local dropped = 0
 for _, set in ipairs({'dead', 'unknown'}) do
-  for _, id in ipairs(call('ZRANGEBYSCORE', P .. set, '-inf', whole(now - limits.keep_dead), 'LIMIT', 0, 100)) do
+  local old = call('ZRANGEBYSCORE', P .. set, '-inf', whole(now - limits.keep_dead), 'LIMIT', 0, 100)
+  local beyond = math.min(100, call('ZCARD', P .. set) - limits.keep_dead_count)
+  if #old < beyond then old = call('ZRANGE', P .. set, 0, beyond - 1) end
+  for _, id in ipairs(old) do
     call('ZREM', P .. set, id)
     call('DEL', P .. 'inv:' .. id, P .. 'pay:' .. id, P .. 'att:' .. id)
     call('HINCRBY', P .. 'counts', 'pruned:' .. set, 1)
