@@ -1,13 +1,25 @@
-"""The intake as the settings describe it."""
+"""The intake, and what stands on it, as the settings describe it."""
 
+import threading
+
+from config.ledger import open_ledger
+from config.limits_file import host_limits
 from config.settings import Settings
+from ingest.backlog import Gate
+from ingest.credentials import from_port, from_settings
 from ingest.entries import EntryMaker
 from ingest.intake import Intake
+from ingest.kafka_options import consumer_options
+from ingest.rebuild import Rebuild
 from ingest.target_limits import TargetLimits
+from longshore.errors import ConfigError, StoreUnavailable
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.source import Source
+from longshore.port import PortClient
+from longshore.store.ledger import Ledger
 from longshore.store.seal import Sealer
+from longshore.store.targets import Targets
 
 
 def make_intake(settings: Settings, mapping: Mapping, limits: TargetLimits | None = None) -> Intake:
@@ -23,3 +35,39 @@ def make_intake(settings: Settings, mapping: Mapping, limits: TargetLimits | Non
     sources = {settings.change_log_topic: Source.CHANGE_LOG, settings.runs_topic: Source.RUNS}
     tell = limits.tell if limits else None
     return Intake(sources, settings.secrets, mapping, maker, settings.message_max_bytes, tell)
+
+
+def make_limits(settings: Settings, mapping: Mapping, ledger: Ledger) -> TargetLimits:
+    """What tells the ledger of the limits of targets."""
+    targets = Targets(ledger.redis, ledger.keys, ledger.limits)
+    return TargetLimits(mapping.deliveries, host_limits(settings.limits_file), targets)
+
+
+def make_rebuild(settings: Settings, *, dry: bool) -> Rebuild:
+    """What reads Kafka again. Asks Port for the access to it, until it answers. `dry`: nothing will be stored."""
+    access = from_settings(settings)
+    if access is None:
+        port = PortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
+        access = from_port(port, threading.Event())
+    if access is None:
+        raise ConfigError("PORT_API_BASE_URL", "Port gave no access to Kafka", "Try again")
+    ledger = open_ledger(settings)
+    mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
+    gate = Gate(settings.backlog_limit, settings.memory_limit_share)
+
+    def has_room() -> bool:
+        try:
+            gate.backlog(ledger.backlog())
+            gate.memory(ledger.memory_share())
+        except StoreUnavailable:
+            return False
+        return not gate.closed
+
+    return Rebuild(
+        consumer_options(settings, access, lambda _: None, lambda *_: None),
+        [*dict.fromkeys((settings.runs_topic, settings.change_log_topic))],
+        make_intake(settings, mapping, None if dry else make_limits(settings, mapping, ledger)),
+        ledger,
+        has_room,
+        settings.kafka_batch_size,
+    )

@@ -15,7 +15,6 @@ from typing import Any
 import structlog
 
 from config.ledger import open_ledger
-from config.limits_file import host_limits
 from config.settings import Settings
 from ingest import credentials
 from ingest.backlog import Gate
@@ -26,19 +25,17 @@ from ingest.handover import Handover
 from ingest.kafka_options import consumer_options
 from ingest.login import Login
 from ingest.loop import Loop
-from ingest.making import make_intake
+from ingest.making import make_intake, make_limits
 from ingest.offsets import Offsets, TrailingOffsets
 from ingest.outage import Outage
 from ingest.pipeline import Pipeline
 from ingest.placing import Placing
 from ingest.record import Partition
 from ingest.replicas import watch_replicas
-from ingest.target_limits import TargetLimits
 from longshore.errors import ConfigError, StoreUnavailable
 from longshore.invocation.mapping import Mapping
 from longshore.port import PortClient
 from longshore.store.brokers import Brokers
-from longshore.store.targets import Targets
 from tasks.app import make_app
 from tasks.publish import Publisher
 
@@ -87,11 +84,7 @@ class Service:
         self._gate = Gate(settings.backlog_limit, settings.memory_limit_share)
         self._handover = Handover(settings.kafka_batch_size)
         self._kafka = Outage("kafka", stop)
-        self._limits = TargetLimits(
-            self._mapping.deliveries,
-            host_limits(settings.limits_file),
-            Targets(self._ledger.redis, self._ledger.keys, self._ledger.limits),
-        )
+        self._limits = make_limits(settings, self._mapping, self._ledger)
         self._pipeline = Pipeline(
             handover=self._handover,
             intake=make_intake(settings, self._mapping, self._limits),

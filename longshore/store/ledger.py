@@ -120,6 +120,12 @@ class Ledger:
                 pipe.exists(self.keys.invocation(id))
             return list(map(bool, pipe.execute()))
 
+    def backlog(self) -> int:
+        """How many invocations wait."""
+        with reaching_store():
+            found: Any = self.redis.hget(self.keys.counts, "backlog")
+        return int(found or 0)
+
     def replicated(self, replicas: int, timeout_ms: int) -> bool:
         """Whether so many replicas of Redis have everything that was stored before this call."""
         with reaching_store(), self.redis.pipeline(transaction=False) as pipe:

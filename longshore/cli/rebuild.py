@@ -1,0 +1,71 @@
+"""`longshore rebuild`: after a total loss of Redis, read Kafka again and store what the ledger does not know."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from config.roles import Role
+from longshore.cli import operator, terminal
+from longshore.cli.start import begin
+
+PROGRESS_S = 1.0
+
+
+def rebuild(
+    since: Annotated[str, typer.Option(help="An ISO time (UTC unless it says otherwise), or e.g. 2h before now.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing, only count.")] = False,
+    as_json: Annotated[bool, operator.JSON] = False,
+    yes: Annotated[bool, operator.YES] = False,
+) -> None:
+    """Read Kafka again from a time on, and store what the ledger does not know. For a Redis that was lost.
+
+    Reads all partitions of both topics, outside the consumer group and without committing; the agent may go on. What
+    the ledger knows is left alone. What was delivered before Redis was lost is forgotten, and so delivered again.
+    """
+    since_ms = operator.time_ms(since)
+    if since_ms > time.time() * 1000:
+        raise typer.BadParameter("the time lies ahead", param_hint="--since")
+    settings = begin(Role.INGEST)
+    from ingest.making import make_rebuild
+    from ingest.rebuild import Progress
+
+    job = make_rebuild(settings, dry=dry_run)
+    try:
+        ranges = job.ranges(since_ms)
+        total = sum(each.next - each.first for each in ranges)
+        partitions = sum(each.next > each.first for each in ranges)
+        terminal.say(
+            f"Since {terminal.moment(since_ms)}: {total} messages on {partitions} of {len(ranges)} partitions of "
+            f"{settings.runs_topic} and {settings.change_log_topic}."
+        )
+        for each in ranges:
+            if each.cut:
+                terminal.say(f"{each.place[0]}/{each.place[1]}: Kafka has nothing before offset {each.first} any more.")
+        terminal.say(
+            "What this ledger knows stays as it is. All else is stored and delivered, also what was delivered before "
+            f"and is forgotten: at most {total} invocations, each at most once more. What was published before that "
+            "time does not come back."
+        )
+        if not dry_run and not terminal.confirmed(f"Read {total} messages again?", yes):
+            raise typer.Exit(operator.REFUSED)
+        said_at = 0.0
+
+        def tell(progress: Progress) -> None:
+            nonlocal said_at
+            if time.monotonic() - said_at >= PROGRESS_S:
+                said_at = time.monotonic()
+                waits = f", waiting for {progress.waits_for}" if progress.waits_for else ""
+                counts = ", ".join(f"{word} {number}" for word, number in sorted(progress.counts.items()))
+                terminal.say(f"{progress.read} of {progress.total} read: {counts or 'nothing yet'}{waits}")
+
+        counts = job.run(ranges, tell, dry=dry_run)
+    except KeyboardInterrupt:
+        terminal.say("Broken off. What is stored is stored; begin again with the same time.")
+        raise typer.Exit(1) from None
+    finally:
+        job.close()
+    if as_json:
+        terminal.as_json({"read": total, **counts})
+    else:
+        terminal.table(("messages", "number"), [("read", total), *sorted(counts.items())])
