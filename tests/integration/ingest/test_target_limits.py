@@ -1,0 +1,91 @@
+"""What mapping and limits file say of targets stands in the ledger while they say it, and no longer."""
+
+from collections.abc import Callable
+
+import pytest
+
+from config.ledger import open_ledger
+from config.settings import load
+from ingest.target_limits import TargetLimits, strictest
+from longshore.delivery.host_limits import HostLimits
+from longshore.invocation.delivery import Delivery
+from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.store.targets import Gate, Targets
+from tests.support.programs import SETTINGS
+
+A, B = "http://a:80", "http://b.internal:80"
+FILE = HostLimits.parse(b'{"*.internal": {"rate": 5, "concurrency": 10}}')
+
+Start = Callable[..., TargetLimits]
+
+
+@pytest.fixture
+def targets(redis_server: EmbeddedRedis) -> Targets:
+    ledger = open_ledger(load(SETTINGS | {"REDIS_URL": redis_server.url}))
+    return Targets(ledger.redis, ledger.keys, ledger.limits)
+
+
+@pytest.fixture
+def start(targets: Targets) -> Start:
+    """Starts an ingest with these mappings; what it hears goes to the ledger."""
+
+    def begin(*deliveries: Delivery, file: HostLimits | None = None, hears: str = "") -> TargetLimits:
+        limits = TargetLimits(deliveries, file or HostLimits(), targets)
+        for entry, target in enumerate(hears.split()):
+            limits.heard(target, entry)
+        limits.tell()
+        return limits
+
+    return begin
+
+
+def test_a_name_is_limited_from_the_start_and_an_origin_once_it_is_sent_to(targets: Targets, start: Start) -> None:
+    """A mapping without a name says it of whatever its URLs lead to."""
+    limits = start(Delivery("deployer", rate=2), Delivery(concurrency=3))
+    assert {"deployer": Gate(rate=2)} == targets.of_mapping()
+    limits.heard(A, 1)
+    limits.tell()
+    assert {"deployer": Gate(rate=2), A: Gate(concurrency=3)} == targets.of_mapping()
+
+
+def test_the_strictest_of_several_mappings_holds(targets: Targets, start: Start) -> None:
+    """Each key by itself, whatever the order in which they are heard of."""
+    start(Delivery(rate=0), Delivery(rate=5, concurrency=9), Delivery(rate=7, concurrency=2), hears=f"{A} {A} {A}")
+    assert {A: Gate(rate=5, concurrency=2)} == targets.of_mapping()
+
+
+def test_the_file_speaks_where_the_mapping_does_not(targets: Targets, start: Start) -> None:
+    """Key by key; and only of hosts it names."""
+    start(Delivery(rate=1), Delivery(), file=FILE, hears=f"{B} {A}")
+    assert {B: Gate(rate=1, concurrency=10)} == targets.of_mapping()
+
+
+def test_what_is_said_no_longer_is_taken_back_at_the_next_start(targets: Targets, start: Start) -> None:
+    """Also of targets that nothing goes to any more; an operator's word stays."""
+    start(Delivery("deployer", rate=2), Delivery(rate=1), file=FILE, hears=f"deployer {A}")
+    targets.set(A, "", Gate(paused=True))
+    start(Delivery("deployer"), Delivery())
+    assert ({}, Gate(paused=True)) == (targets.of_mapping(), targets.gate(A))
+
+
+def test_a_restart_keeps_what_the_mapping_still_says_of_an_origin(targets: Targets, start: Start) -> None:
+    """Before anything is heard of it; a second ingest that heard less does not loosen it either."""
+    said = (Delivery(rate=5), Delivery(rate=2))
+    start(*said, hears=f"{A} {A}")
+    start(*said)
+    start(*said, hears=A)
+    assert {A: Gate(rate=2)} == targets.of_mapping()
+    start(Delivery(rate=5), hears=A)
+    assert {A: Gate(rate=5)} == targets.of_mapping()
+
+
+def test_where_nothing_is_said_nothing_is_remembered(start: Start) -> None:
+    """The normal case costs nothing."""
+    limits = start(Delivery(), hears=A)
+    assert not limits._heard
+
+
+def test_strictest_takes_no_limit_for_the_weakest() -> None:
+    """0 is said, so it is stronger than silence."""
+    assert Gate(rate=0) == strictest(Gate(), Gate(rate=0))
+    assert Gate(rate=3, concurrency=1) == strictest(Gate(rate=0, concurrency=1), Gate(rate=3, concurrency=8))

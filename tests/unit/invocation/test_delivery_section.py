@@ -1,0 +1,91 @@
+"""The `delivery` section of a mapping is taken as it stands, or the start fails and says what is wrong where."""
+
+import json
+from typing import Any
+
+import pytest
+
+from longshore.invocation.delivery import Delivery
+from longshore.invocation.mapping.schema import Findings, read
+
+
+def section(value: Any) -> tuple[Delivery, list[str]]:
+    """The section of the second entry of a file, and what is wrong with the file."""
+    findings = Findings()
+    entries = read(json.dumps([{}, {"delivery": value}]).encode(), findings)
+    return entries[1].delivery, findings.problems
+
+
+def test_every_key_is_taken() -> None:
+    """Whole numbers may be written with a point, as JSON has only one kind."""
+    retry = {"max_attempts": 3.0, "base_s": 0.5, "max_s": 60, "max_age_s": 600}
+    given = {"target": "deployer", "timeout": 90, "retry": retry, "rate": 2.5, "concurrency": 4, "unknown": "retry"}
+    expected = Delivery("deployer", 90, 3, 0.5, 60, 600, 2.5, 4, "retry")
+
+    assert (expected, []) == section(given)
+
+
+@pytest.mark.parametrize(
+    "value", [None, {}, {"rate": None, "retry": None, "target": None}, {"retry": {"base_s": None}}]
+)
+def test_what_is_left_out_or_null_is_left_to_the_settings(value: Any) -> None:
+    """All of it may be."""
+    assert (Delivery(), []) == section(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "unknown"),
+    [
+        ({"idempotent": True}, "retry"),
+        ({"idempotent": False}, "park"),
+        ({"idempotent": True, "unknown": "park"}, "park"),
+        ({"idempotent": False, "unknown": "retry"}, "retry"),
+    ],
+)
+def test_a_target_that_takes_repeats_is_sent_unknowns_again(value: Any, unknown: str) -> None:
+    """Unless `unknown` says otherwise."""
+    assert unknown == section(value)[0].unknown
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ([], "delivery is a list, not an object"),
+        ({"tiemout": 3}, "delivery: unknown key 'tiemout'; did you mean 'timeout'?"),
+        ({"Rate": 3}, "delivery: unknown key 'Rate'; did you mean 'rate'?"),
+        (
+            {"zzz": 1},
+            "delivery: unknown key 'zzz'; known are target, timeout, retry, rate, concurrency, unknown, idempotent",
+        ),
+        ({"retry": {"maxAttempts": 3}}, "delivery, retry: unknown key 'maxAttempts'; did you mean 'max_attempts'?"),
+        ({"retry": 3}, "delivery, retry is a number, not an object"),
+        ({"retry": {"max_attempts": 0}}, "delivery, retry, max_attempts is 0; give a whole number from 1 to 1000000"),
+        ({"retry": {"max_s": 0}}, "delivery, retry, max_s is 0; give 0.001 to 31536000"),
+        ({"target": " a"}, "delivery, target is no name; give 1 to 200 characters without spaces, e.g. deployer"),
+        ({"target": 1}, "delivery, target is a number, not a text"),
+        ({"timeout": "30"}, "delivery, timeout is a text, not a number"),
+        ({"timeout": 0}, "delivery, timeout is 0; give 0.001 to 86400"),
+        ({"rate": -1}, "delivery, rate is -1; give 0 for no limit, or 0.001 to 1000000"),
+        ({"rate": True}, "delivery, rate is a boolean, not a number"),
+        ({"concurrency": 1.5}, "delivery, concurrency is 1.5; give a whole number from 1 to 1000000"),
+        ({"concurrency": 10**400}, f"delivery, concurrency is 1{'0' * 19}...; give a whole number from 1 to 1000000"),
+        ({"unknown": "keep"}, "delivery, unknown is neither 'park' (keep it for a person to decide) nor 'retry'"),
+        ({"idempotent": "yes"}, "delivery, idempotent is a text, not true or false"),
+    ],
+)
+def test_what_is_wrong_is_named(value: Any, problem: str) -> None:
+    """With the entry and the key: a misspelt limit would be no limit."""
+    assert (Delivery(), [f"mapping 1, {problem}"]) == section(value)
+
+
+def test_a_number_that_is_none_is_refused() -> None:
+    """JSON's own spelling of what no float holds."""
+    findings = Findings()
+    read(b'[{"delivery": {"rate": 1e999}}]', findings)
+
+    assert ["mapping 0, delivery, rate is 1e999; give 0 for no limit, or 0.001 to 1000000"] == findings.problems
+
+
+def test_all_of_it_is_said_at_once() -> None:
+    """Not one start for each mistake."""
+    assert 3 == len(section({"rate": -1, "concurrency": 0, "retry": {"x": 1}})[1])
