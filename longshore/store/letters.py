@@ -104,12 +104,16 @@ class Letters:
         for state in wanted.states:
             for ids in self._pages(state, wanted):
                 for letter in self._read(ids):
-                    if wanted.takes(letter) and (not wanted.text or self._mentions(letter, wanted.text)):
+                    if wanted.takes(letter) and (not wanted.text or self.mentions(letter, wanted.text)):
                         yield letter
 
     def get(self, id: str) -> Letter | None:
         """One invocation by its id in the ledger, whatever its state."""
         return next(iter(self._read([id])), None)
+
+    def read(self, ids: Sequence[str]) -> list[Letter]:
+        """Those of `ids` that are there, in this order."""
+        return list(self._read(ids))
 
     def by_run(self, run: str) -> list[Letter]:
         """All that the ledger has of Port's run `run`: itself, and what was refused under its name."""
@@ -168,8 +172,11 @@ class Letters:
             if values["state"]:
                 yield _letter(id, values)
 
-    def _mentions(self, letter: Letter, text: str) -> bool:
-        return text in letter.run or any(text in json.dumps(entry) for entry in self.history(letter.id))
+    def mentions(self, letter: Letter, text: str) -> bool:
+        """Whether the run id of `letter`, or what its attempts say, holds `text`; an empty one it does."""
+        return text in letter.run or any(
+            text in json.dumps(entry, ensure_ascii=False) for entry in self.history(letter.id)
+        )
 
     def _opened(self, item: bytes) -> dict[str, Any]:
         try:

@@ -26,6 +26,7 @@ NAMES = (
     "renew_reports",
     "settle_reports",
     "unfinished",
+    "sift",
 )
 
 
