@@ -227,7 +227,10 @@ class Settings(BaseModel):
     log_level: Annotated[str, AfterValidator(rules.log_level)] = Field("INFO", description="Name of a Python log level")
     metrics_port: Port = Field(0, description="Kept for a page of metrics, which there is none of yet")
     flower_port: Port = Field(5555, description="Port of Flower")
-    flower_address: str = Field("127.0.0.1", description="Address Flower listens at; it has no login of its own")
+    flower_address: str = Field(
+        "127.0.0.1", description="Address Flower listens at; other than loopback needs a login, see how-to/flower.md"
+    )
+    flower_insecure: bool = Field(False, description="Let Flower listen at any address without a login of its own")
 
     _environ: dict[str, str] = PrivateAttr(default_factory=dict)
 
