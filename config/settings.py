@@ -184,6 +184,9 @@ class Settings(BaseModel):
     # Workers
     worker_slots: PositiveInt = Field(400, description="Requests in flight in one worker process, at most")
     worker_processes: PositiveInt = Field(1, description="Worker processes of `longshore run`; one per CPU core")
+    worker_hung_limit: NonNegativeInt = Field(
+        10, description="A worker process with more requests than this stuck far beyond their deadline starts anew"
+    )
     lease_s: Seconds = Field(15, description="Seconds after which the work of a worker that died is handed out again")
     pump_interval_s: Seconds = Field(0.2, description="How often each worker looks for what may start now")
     drain_s: Annotated[Factor | None, EmptyIsNone] = Field(

@@ -21,6 +21,7 @@ from longshore.store.entry import Begun, Claim, Finish
 from longshore.store.ledger import Ledger
 from tasks.in_flight import InFlight
 from tasks.masked import masked, masked_report
+from tasks.quarantine import POISON, POISON_CAUSE, Died, Recorder, Suspects
 from tasks.request import Prepared, RequestBuilder, Unbuildable
 from tasks.story import Story, next_in_words
 from tasks.terms import Terms
@@ -30,6 +31,7 @@ log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
 _JQ_PAUSE_S = 1.0
+_SUSPECT_PAUSE_S = 1.0  # while others are tried
 
 _STORE_PAUSES_S = (0.1, 0.2, 0.5, 1, 2)  # quick at first; then every two seconds until Redis is back
 
@@ -46,7 +48,7 @@ class Ended:
 class Attempts:
     """Everything an attempt needs, shared by all threads of a worker process."""
 
-    ledger: Ledger
+    ledger: Ledger | Recorder
     builder: RequestBuilder
     sender: Sender
     story: Story
@@ -61,9 +63,12 @@ class Attempts:
     clock_offset_ms: Callable[[], float]
     """Redis's clock minus ours."""
     draining: threading.Event
+    suspects: Suspects | None
+    """Tries suspects; None in the process made for one."""
 
     def run(self, id: str, token: int, start_ms: int) -> Ended | None:
         """One attempt for a claim. None: the claim is stale, or the worker drains; nothing was sent."""
+        assert isinstance(self.ledger, Ledger)
         self._wait_for(start_ms)
         if self.draining.is_set():
             self.ledger.give_back(id, token)
@@ -72,16 +77,40 @@ class Attempts:
             begun = self.ledger.begin(id, token)
         except StoreUnavailable:
             # Perhaps it has begun and only the answer was lost: left so, it would end as unknown, though never sent.
-            self._give_back(id, token)
+            self._give_back(self.ledger, id, token)
             return None
         if begun is None:
             log.debug("delivery.stale", id=id, token=token)
             return None
         # A crash from here on leaves it `begun`: its lease lapses and the unknown-outcome policy decides.
         with self.in_flight.attempt(begun, self.longest_s):
-            return self._attempt(begun)
+            if self.suspects is not None and begun.deaths >= self.ledger.limits.suspect:
+                return self._alone(begun, self.suspects)
+            return self.perform(begun)
 
-    def _attempt(self, begun: Begun) -> Ended:
+    def _alone(self, begun: Begun, suspects: Suspects) -> Ended:
+        """The attempt of a suspect, in a process of its own."""
+        try:
+            told = suspects.attempt(begun, self.clock_offset_ms(), self.longest_s)
+        except TimeoutError:
+            cause = "the process in which it was tried alone did not end in time"
+            return self._ended(begun, self.story.cut_off(begun, "deadline", cause), cause)
+        if isinstance(told, Died) and self.draining.is_set():
+            # Whoever ends this worker may have ended that process too.
+            return self._ended(begun, self.story.cut_off(begun, "drained", "the worker had to stop"), "drained")
+        if isinstance(told, Died):
+            log.error("delivery.poison", run_id=begun.run or begun.id, deaths=begun.deaths + 1, ended=told.how)
+            return self._ended(begun, self.story.stopped(begun, "dead", POISON, POISON_CAUSE), POISON_CAUSE)
+        if told is None:
+            time.sleep(_SUSPECT_PAUSE_S)
+        if told is None or told.finish is None:
+            target, lane = (told and told.moved) or (begun.target, begun.lane)
+            self._until_stored(begun, lambda: self.ledger.defer(begun, target, lane))
+            return Ended("deferred", told.line if told else "no process to try it alone")
+        return self._ended(begun, told.finish, told.line)
+
+    def perform(self, begun: Begun) -> Ended:
+        """Builds the request, sends it and stores what came of it."""
         try:
             prepared = self.builder.build(begun)
         except Unbuildable as error:
@@ -123,6 +152,7 @@ class Attempts:
 
     def _until_stored(self, begun: Begun, store: Callable[[], _T]) -> _T:
         """`store`, again and again until Redis has it: only here is it known what came of the attempt."""
+        self.in_flight.answered(begun)
         tries = 0
         while True:
             try:
@@ -133,11 +163,11 @@ class Attempts:
             time.sleep(_pause_s(tries))
             tries += 1
 
-    def _give_back(self, id: str, token: int) -> None:
+    def _give_back(self, ledger: Ledger, id: str, token: int) -> None:
         """Until Redis has it, or the process ends: then the lease lapses."""
         for tries in itertools.count():
             try:
-                given = self.ledger.give_back(id, token)
+                given = ledger.give_back(id, token)
             except StoreUnavailable as error:
                 if tries == 0:
                     log.warning("delivery.not_begun", id=id, error=str(error))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from longshore.errors import LongshoreError
-from longshore.store.entry import Begun, Finish
+from longshore.store.entry import Begun
 from longshore.store.ledger import Ledger
 from tasks.in_flight import InFlight
 from tasks.story import Story
@@ -32,6 +32,8 @@ class Drain:
         last_words: Callable[[], None],
     ) -> None:
         self.begun = threading.Event()
+        self.exit_code = 0
+        """What the process ends with; not 0 asks a supervisor for another."""
         self._ledger = ledger
         self._story = story
         self._in_flight = in_flight
@@ -52,25 +54,20 @@ class Drain:
             self._withdraw()
         except LongshoreError as error:
             log.warning("worker.withdraw_failed", error=str(error))  # the slots lapse with the lease
-        while self._in_flight.all() and time.monotonic() < end:
+        while self._in_flight.waited_for() and time.monotonic() < end:
             time.sleep(0.05)
         if left := self._in_flight.all():
             self._park(left)
             self._last_words()
             # Threads cannot be stopped; every one that is left has its outcome stored.
-            os._exit(0)
+            os._exit(self.exit_code)
 
     def _park(self, left: list[Begun]) -> None:
         for begun in left:
             try:
-                state, _ = self._ledger.finish(begun.id, begun.token, self._cut_off(begun), want=0)
+                finish = self._story.cut_off(begun, DRAINED, "the worker had to stop before the target answered")
+                state, _ = self._ledger.finish(begun.id, begun.token, finish, want=0)
             except LongshoreError as error:
                 log.warning("worker.park_failed", run_id=begun.id, error=str(error))  # its lease lapses to the same end
             else:
                 log.warning("worker.parked", run_id=begun.id, state=state, reason=DRAINED)
-
-    def _cut_off(self, begun: Begun) -> Finish:
-        """The same ends that a lapsed lease leads to."""
-        if begun.unknown == "retry" and begun.attempt < begun.max_attempts:
-            return Finish("waiting", DRAINED)
-        return self._story.stopped(begun, "unknown", DRAINED, "the worker had to stop before the target answered")

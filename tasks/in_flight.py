@@ -14,6 +14,7 @@ class InFlight:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._until: dict[tuple[str, int], tuple[float, Begun]] = {}
+        self._answered: set[tuple[str, int]] = set()
 
     @contextmanager
     def attempt(self, begun: Begun, longest_s: float) -> Iterator[None]:
@@ -25,6 +26,27 @@ class InFlight:
         finally:
             with self._lock:
                 del self._until[begun.id, begun.token]
+                self._answered.discard((begun.id, begun.token))
+
+    def answered(self, begun: Begun) -> None:
+        """What came of `begun` is known and only to be stored: however long Redis is away, it does not hang."""
+        with self._lock:
+            if (begun.id, begun.token) in self._until:
+                self._answered.add((begun.id, begun.token))
+
+    def hung(self) -> list[Begun]:
+        """Attempts far beyond their deadline: their threads are lost, as nothing can stop a thread."""
+        now = time.monotonic()
+        with self._lock:
+            return [
+                begun
+                for attempt, (until, begun) in self._until.items()
+                if now >= until and attempt not in self._answered
+            ]
+
+    def waited_for(self) -> bool:
+        """Whether anything is under way that may still end."""
+        return len(self.all()) > len(self.hung())
 
     def renewable(self) -> list[tuple[str, int]]:
         """Id and token of the attempts within their time."""

@@ -22,6 +22,7 @@ from longshore.store.entry import TakenReports
 from longshore.store.ledger import Ledger
 from longshore.store.seal import Sealer, Unsealable
 from tasks.background import Loop
+from tasks.quarantine import POISON_CAUSE
 
 log = structlog.get_logger(__name__)
 
@@ -116,6 +117,9 @@ class Outbox:
         return told, places
 
     def _report(self, taken: TakenReports, item: bytes) -> Sequence[Report]:
+        if item[:1] == b"#":
+            # Written by the pump: a suspect whose worker died with it.
+            return reports.refused(taken.kind, item[1:].decode(), POISON_CAUSE)
         if item[:1] in b"!?":
             # Written by a script, which cannot seal: the reason alone.
             return reports.unknown(taken.kind, taken.synchronized, None, item[1:].decode())

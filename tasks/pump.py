@@ -51,15 +51,26 @@ class Beat:
     In a thread of its own, as a busy pool must not cost a lease.
     """
 
-    def __init__(self, ledger: Ledger, in_flight: InFlight, slots: int, lease_s: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        in_flight: InFlight,
+        slots: int,
+        lease_s: float,
+        hung_limit: int,
+        too_many_hang: Callable[[], None],
+    ) -> None:
         self.worker = worker_name()
         self.clock_offset_ms = 0.0
         self._ledger = ledger
         self._in_flight = in_flight
         self._slots = slots
         self._beats = 0
+        self._hung = 0
+        self._hung_limit = hung_limit
+        self._too_many_hang = too_many_hang
         self._retention = Retention(ledger)
-        self._loop = Loop("beat", lease_s / 3, self._step)
+        self._loop = Loop("beat", lease_s / 3, self.step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def withdraw(self) -> None:
@@ -67,8 +78,12 @@ class Beat:
         self._slots = 0
         self._ledger.beat(self.worker, 0, self._in_flight.renewable())
 
-    def _step(self) -> float | None:
-        self._ledger.beat(self.worker, self._slots, self._in_flight.renewable())
+    def step(self) -> float | None:
+        """One beat."""
+        self._count_hung()
+        # At least one: with none this process would be withdrawn, and with all threads hung it is about to restart.
+        offered = max(1, self._slots - self._hung) if self._slots else 0
+        self._ledger.beat(self.worker, offered, self._in_flight.renewable())
         before = time.time()
         theirs_ms = self._ledger.clock_ms()
         self.clock_offset_ms = theirs_ms - (before + time.time()) * 500
@@ -76,6 +91,17 @@ class Beat:
         if self._beats % _PRUNE_EVERY == 0:
             self._prune()
         return None
+
+    def _count_hung(self) -> None:
+        """A thread that hangs beyond its attempt's deadline is a slot lost, until the process starts anew."""
+        hung = self._in_flight.hung()
+        if len(hung) > self._hung:
+            log.error(
+                "worker.threads_hang", hung=len(hung), limit=self._hung_limit, run_ids=[one.id for one in hung][:10]
+            )
+        self._hung = len(hung)
+        if self._hung > self._hung_limit:
+            self._too_many_hang()
 
     def _prune(self) -> None:
         for one in self._retention.leaving():

@@ -54,6 +54,12 @@ class Story:
             told = reports.failed(begun.kind, begun.synchronized, outcome, None, self._detailed, begun.attempt)
         return Finish(result, reason, attempt=self._history(begun, outcome), reports=self.sealed(told))
 
+    def cut_off(self, begun: Begun, reason: str, cause: str) -> Finish:
+        """The entry for one that nobody waits for any longer: the same ends that a lapsed lease leads to."""
+        if begun.unknown == "retry" and begun.attempt < begun.max_attempts:
+            return Finish("waiting", reason)
+        return self.stopped(begun, "unknown", reason, cause)
+
     def sealed(self, told: list[Report]) -> tuple[bytes, ...]:
         """Reports as outbox items: the type in clear, so that scripts can order and drop; the rest sealed."""
         return tuple(one.type.encode() + self._sealer.seal(reports.encode(one)) for one in told)

@@ -1,6 +1,7 @@
 """One worker process: Celery's pool of threads, and around it pump, beat, outbox and drain."""
 
 import os
+import signal
 import socket
 from typing import Any
 
@@ -11,13 +12,13 @@ from celery.apps.worker import Worker
 from config.ledger import open_ledger
 from config.outgoing import fence_of
 from config.settings import Settings
-from longshore.delivery.send import Sender
 from longshore.invocation.mapping import Mapping
 from longshore.port.client import PortClient
 from longshore.store.letters import Letters
 from longshore.store.requeue import Requeue
 from longshore.store.seal import Sealer
 from tasks.app import make_app
+from tasks.assembly import attempts_of, story_of
 from tasks.attempt import Attempts
 from tasks.drain import Drain
 from tasks.in_flight import InFlight
@@ -26,15 +27,14 @@ from tasks.outbox import SENDERS, Outbox
 from tasks.own_services import OwnServices
 from tasks.publish import TASK, BackgroundPublisher, Publisher
 from tasks.pump import Beat, Pump
-from tasks.request import RequestBuilder
+from tasks.quarantine import Suspects
 from tasks.requeue import TASK as REQUEUE
 from tasks.revoked import park_revoked
-from tasks.story import Story
-from tasks.terms import AllTerms
 
 log = structlog.get_logger(__name__)
 
-_AROUND_S = 30.0  # what an attempt may take besides its request: its start time, the mapping, Redis
+RESTART = 1
+"""Exit code of a process that asks for another in its place."""
 
 
 class WorkerProcess:
@@ -49,11 +49,18 @@ class WorkerProcess:
         self._port = PortClient(
             settings.port_api_base_url, settings.port_client_id, settings.port_client_secret, pool_size=SENDERS
         )
-        self._story = Story(sealer, settings.detailed_logging, settings.response_keep_bytes)
+        self._story = story_of(settings)
         self._in_flight = InFlight()
         self._publisher = BackgroundPublisher(Publisher(self._app))
         self._pump = Pump(self._ledger, self._publisher.publish, settings.pump_interval_s)
-        self._beat = Beat(self._ledger, self._in_flight, settings.worker_slots, settings.lease_s)
+        self._beat = Beat(
+            self._ledger,
+            self._in_flight,
+            settings.worker_slots,
+            settings.lease_s,
+            settings.worker_hung_limit,
+            self._restart,
+        )
         self._outbox = Outbox(self._ledger, sealer, self._port)
         requeue = Requeue(self._ledger.redis, self._ledger.keys, self._ledger.limits, sealer)
         self._jobs = Jobs(requeue)
@@ -65,7 +72,7 @@ class WorkerProcess:
         self._fence = fence_of(settings)
         self._own_services = OwnServices(settings, self._ledger, self._fence)
         self._started = False
-        self._app.tasks[TASK].attempts = self._attempts(sealer)
+        self._app.tasks[TASK].attempts = self._attempts()
 
     def run(self) -> int:
         """Runs until SIGTERM; returns the exit code."""
@@ -88,32 +95,29 @@ class WorkerProcess:
         worker.start()
         self._stop()
         log.info("worker.stopped")
-        return int(worker.exitcode or 0)
+        return int(worker.exitcode or self._drain.exit_code)
 
-    def _attempts(self, sealer: Sealer) -> Attempts:
-        settings = self._settings
-        terms = AllTerms(settings, self._mapping.deliveries)
-        return Attempts(
-            ledger=self._ledger,
-            builder=RequestBuilder(sealer, self._mapping, settings.secrets),
-            sender=Sender(
-                secret=settings.port_client_secret,
-                timeout_s=settings.webhook_invoker_timeout,
-                total_s=settings.total_timeout_s,
-                verify=settings.webhook_verify_ssl,
-                pool_size=settings.worker_slots,
-                response_cap=settings.response_max_bytes,
-                fence=self._fence,
-            ),
-            story=self._story,
+    def _attempts(self) -> Attempts:
+        return attempts_of(
+            self._settings,
+            self._ledger,
+            self._mapping,
+            self._fence,
+            self._story,
+            slots=self._settings.worker_slots,
             in_flight=self._in_flight,
-            terms=terms.of,
-            idempotency_header=settings.idempotency_header,
-            longest_s=terms.longest_s + _AROUND_S,
             handed_out=self._publisher.publish,
             clock_offset_ms=lambda: self._beat.clock_offset_ms,
             draining=self._drain.begun,
+            suspects=Suspects(self._fence),
         )
+
+    def _restart(self) -> None:
+        """Ends this process in order; whoever keeps it alive starts another."""
+        if not self._drain.begun.is_set():
+            log.error("worker.restarts", reason="too many threads hang", limit=self._settings.worker_hung_limit)
+            self._drain.exit_code = RESTART
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _ready(self, **_: Any) -> None:
         # Sent anew after each reconnect to the broker.

@@ -6,7 +6,7 @@
 -- `generation` "" takes any. `note` joins the history: who, when, why.
 local function again(id, generation, replay, note)
   local record = P .. 'inv:' .. id
-  local r = call('HMGET', record, 'state', 'generation', 'lane', 'target', 'closed')
+  local r = call('HMGET', record, 'state', 'generation', 'lane', 'target', 'closed', 'home')
   local state = r[1]
   if not state then return 'gone' end
   if generation ~= '' and r[2] ~= generation then return 'changed' end
@@ -16,6 +16,8 @@ local function again(id, generation, replay, note)
   if state ~= 'done' then call('ZREM', P .. state, id) end
   move(id, state, 'waiting', 'generation', whole(r[2] + 1), 'attempts', 0, 'accepted', whole(now))
   call('HDEL', record, 'begun_token', 'reason', 'status', 'ended', 'deaths')
+  -- A poison is still one as long as nothing proves otherwise: it is tried alone again.
+  if r[6] then call('HSET', record, 'deaths', limits.suspect) end
   for _, key in ipairs({record, P .. 'pay:' .. id, P .. 'att:' .. id}) do call('PERSIST', key) end
   call('RPUSH', P .. 'att:' .. id, note)
   queue(id, r[3], r[4], now)

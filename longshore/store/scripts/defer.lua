@@ -1,5 +1,5 @@
--- defer: an attempt that has begun but sent nothing belongs to another lane. Uses no attempt. A suspect
--- stays one.
+-- defer: an attempt that has begun but sent nothing belongs to another lane. Uses no attempt.
+-- A suspect stays one.
 -- uses: room, common, gates
 --
 -- KEYS[1]  prefix
@@ -20,7 +20,7 @@ observe(r[3], id, '')
 local lane = ARGV[5]
 if r[6] then
   lane = ARGV[4] .. SUSPECTS
-  call('HSET', record, 'home', ARGV[5])
+  if ARGV[5] ~= r[3] then call('HSET', record, 'home', ARGV[5]) end
 end
 move(id, 'begun', 'waiting', 'attempts', whole(r[5] - 1), 'target', ARGV[4], 'lane', lane)
 queue(id, lane, ARGV[4], now)

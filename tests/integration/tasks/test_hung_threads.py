@@ -1,0 +1,81 @@
+"""Threads that hang beyond the deadline of their attempt: no slots for them, a new process when they are too many."""
+
+import subprocess
+import sys
+
+import redis
+
+from longshore.invocation.kinds import Kind
+from longshore.store.entry import Begun
+from longshore.store.keys import Keys
+from longshore.store.ledger import Ledger
+from longshore.store.limits import Limits
+from tasks.in_flight import InFlight
+from tasks.pump import Beat
+
+
+def begun(id: str) -> Begun:
+    return Begun(id, 1, b"", Kind.ACTION_RUN, id, False, "t", "t x", 1, 1, 0, 0, "topic/0/0", "m", "park", 8)
+
+
+def beat_of(client: "redis.Redis", in_flight: InFlight, said: list[str]) -> Beat:
+    ledger = Ledger(client, Keys.of("org/agent"), Limits())
+    return Beat(ledger, in_flight, 10, 15, hung_limit=1, too_many_hang=lambda: said.append("restart"))
+
+
+def test_a_hung_thread_offers_no_slot_and_too_many_ask_for_another_process(redis_client: "redis.Redis") -> None:
+    """Ten slots, of which two are lost."""
+    in_flight, said = InFlight(), list[str]()
+    beat = beat_of(redis_client, in_flight, said)
+    slots = Keys.of("org/agent").slots
+
+    with in_flight.attempt(begun("r_1"), 0), in_flight.attempt(begun("r_2"), 60):
+        beat.step()
+        assert ([b"9"], []) == (redis_client.hvals(slots), said)
+        with in_flight.attempt(begun("r_3"), 0):
+            beat.step()
+            assert ([b"8"], ["restart"]) == (redis_client.hvals(slots), said)
+    beat.step()
+    assert [b"10"] == redis_client.hvals(slots)
+
+
+def test_what_only_waits_to_be_stored_does_not_hang(redis_client: "redis.Redis") -> None:
+    """After an hour without Redis all threads have their answers still to store; a restart would lose them."""
+    in_flight, said = InFlight(), list[str]()
+    beat = beat_of(redis_client, in_flight, said)
+
+    with in_flight.attempt(begun("r_1"), 0), in_flight.attempt(begun("r_2"), 0):
+        for id in ("r_1", "r_2"):
+            in_flight.answered(begun(id))
+        beat.step()
+        assert [] == said
+        assert in_flight.waited_for()
+
+
+DRAINING = """
+import threading
+from tests.integration.tasks.test_hung_threads import begun
+from tasks.drain import Drain
+from tasks.in_flight import InFlight
+from longshore.errors import StoreUnavailable
+
+class Away:
+    def finish(self, *_, **__): raise StoreUnavailable("away", "")
+
+class Story:
+    def cut_off(self, *_): return None
+
+in_flight = InFlight()
+drain = Drain(Away(), Story(), in_flight, 3600, lambda: None, lambda: print("last words", flush=True))
+drain.exit_code = 1
+with in_flight.attempt(begun("r_1"), 0):
+    drain.start()
+    threading.Event().wait()
+"""
+
+
+def test_a_drain_does_not_wait_for_what_hangs_and_ends_with_the_code_that_asks_for_another() -> None:
+    """The grace is an hour; the end comes at once."""
+    ended = subprocess.run([sys.executable, "-c", DRAINING], capture_output=True, text=True, timeout=60)
+
+    assert (1, "last words\n") == (ended.returncode, ended.stdout[-11:])

@@ -1,0 +1,40 @@
+"""Holds in place what the transport takes from kombu's inside."""
+
+import redis
+from kombu.connection import Connection
+from kombu.entity import Queue
+from kombu.transport import redis as kombus
+from kombu.transport import virtual
+
+from longshore.sandbox.embedded_redis import EmbeddedRedis
+from tasks.transport import Channel, SentinelChannel, SentinelTransport, Transport
+
+
+def test_kombu_still_asks_the_attributes_that_are_set() -> None:
+    """None of them is a documented option."""
+    assert virtual.Channel.do_restore is True
+    assert (False, False) == (Channel.do_restore, SentinelChannel.do_restore)
+    assert issubclass(SentinelChannel, kombus.SentinelChannel)
+    assert issubclass(SentinelTransport, kombus.SentinelTransport)
+    assert redis.exceptions.ResponseError in kombus.Transport.channel_errors
+    assert redis.exceptions.ResponseError in Transport.connection_errors
+    for name in ("_put", "_brpop_read", "_queue_bind"):
+        assert name in vars(kombus.Channel)
+
+
+def test_a_message_is_pushed_as_kombu_pushes_it(shared_redis: EmbeddedRedis, redis_client: "redis.Redis") -> None:
+    """Alone or in a batch, at the place where the worker reads, with the prefix; and also into a full Redis."""
+    options = {"global_keyprefix": "ours:", "ack_emulation": False, "priority_steps": [0]}
+    connection = Connection(shared_redis.url, transport="tasks.transport:Transport", transport_options=options)
+    with connection, connection.Producer() as producer:
+        producer.publish({"n": 0}, routing_key="deliver", declare=[Queue("deliver", routing_key="deliver")])
+        redis_client.config_set("maxmemory", "1mb")
+        try:
+            with producer.batch(10):
+                producer.publish({"n": 1}, routing_key="deliver")
+            producer.publish({"n": 2}, routing_key="deliver")
+        finally:
+            redis_client.config_set("maxmemory", 0)
+        queue = connection.SimpleQueue("deliver")
+        assert [{"n": n} for n in range(3)] == [queue.get(timeout=5).payload for _ in range(3)]
+        queue.close()
