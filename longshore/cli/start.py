@@ -33,6 +33,7 @@ def begin(role: Role, supervised_as: str = "") -> Settings:
         watch = trust.Watch(settings)
         trust.establish(settings, os.environ)
         watch.start()
-    if role is not Role.RUN:  # whose children ask, as it may bring the Redis itself
+    # The children of `run` ask, as it may bring the Redis itself; Flower shows that it is away.
+    if role not in (Role.RUN, Role.FLOWER):
         await_fit_redis(settings, say_warnings=role is Role.INGEST or not supervised_as)
     return settings

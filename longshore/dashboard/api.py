@@ -1,0 +1,172 @@
+"""The JSON API: all that the pages show and do, for programs (docs/reference/api.md)."""
+
+from dataclasses import asdict
+from typing import Any
+
+from longshore.dashboard import acts, asked, facts, overview, shown
+from longshore.dashboard.page import Api
+from longshore.store.requeue import Job
+
+LARGEST_PAGE = 500
+MOST_IDS = 1_000
+
+
+class LettersApi(Api):
+    """Dead letters and unknown outcomes, newest first."""
+
+    async def get(self) -> None:
+        """A page of them."""
+        wanted = self.wanted()
+        size = asked.number(self.get_query_argument("limit", ""), "limit", 50, least=1)
+        after = self.get_query_argument("after", "")
+        page = await self.ask(self.agent.pages.page, wanted.filter, after, min(int(size), LARGEST_PAGE))
+        rows = [facts.clear(letter) for letter in page.letters]
+        self.answer({"letters": rows, "after": page.after or None, "cut_short": page.cut_short})
+
+
+class CountsApi(Api):
+    """How many there are of each state and reason."""
+
+    async def get(self) -> None:
+        """The counts of what fits."""
+        counts = await self.ask(acts.matching, self.agent, self.wanted().filter)
+        self.answer(_counted(counts))
+
+
+class InvocationApi(Api):
+    """Everything about one invocation."""
+
+    async def get(self, name: str) -> None:
+        """Itself, and what else ended under its run id."""
+        found = await self.ask(facts.found, self.agent, name)
+        if not found:
+            raise asked.Refused("nothing of that id is known", 404)
+        told = await self.ask(facts.facts, self.agent, found[0], True)
+        self.answer({**told, "others": [facts.clear(letter) for letter in found[1:]]})
+
+
+class RequeueApi(Api):
+    """Sending again."""
+
+    async def post(self) -> None:
+        """`ids` at once, or `all` that `filter` takes as a job; with `dry_run` only how many that would be."""
+        self.changes()
+        given = self.given()
+        chosen = given.get("ids")
+        if (chosen is None) == (given.get("all") is not True):
+            raise asked.Refused("give ids, or all with a filter")
+        dry_run = asked.flag(given.get("dry_run"))
+        order = asked.order(self.actor, given.get if not dry_run else ({"why": "dry run"} | given).get)
+        if chosen is None:
+            await self._all(given, order, dry_run)
+        else:
+            await self._some(chosen, order, dry_run)
+
+    async def _some(self, chosen: Any, order: Any, dry_run: bool) -> None:
+        if not (isinstance(chosen, list) and all(isinstance(id, str) for id in chosen)):
+            raise asked.Refused("ids must be a list of texts")
+        if len(chosen) > MOST_IDS:
+            raise asked.Refused(f"give at most {MOST_IDS} ids, or all with a filter")
+        if dry_run:
+            letters = await self.ask(self.agent.letters.read, chosen)
+            self.answer({"dry_run": True, "found": [facts.clear(letter) for letter in letters]})
+            return
+        results = await self.ask(acts.requeue, self.agent, [(id, None) for id in chosen], order)
+        self.answer({"results": [{"id": id, "became": became} for id, became in results]})
+
+    async def _all(self, given: dict[str, Any], order: Any, dry_run: bool) -> None:
+        fields = given.get("filter", {})
+        if not isinstance(fields, dict):
+            raise asked.Refused("filter must be an object")
+        wanted = asked.Wanted.of(lambda name: asked.text(fields.get(name)))
+        if unknown := fields.keys() - asked.FIELDS:
+            # One that is not understood would send again more than was meant.
+            raise asked.Refused(f"filter has no field {min(unknown)[:50]}")
+        most = int(asked.number(given.get("cap"), "cap", asked.MOST, least=1))
+        if dry_run:
+            self.answer({"dry_run": True, **_counted(await self.ask(acts.matching, self.agent, wanted.filter, most))})
+            return
+        self.answer(_job(await self.ask(acts.requeue_all, self.agent, wanted.filter, order, most)), 202)
+
+
+class TargetsApi(Api):
+    """Targets and lanes."""
+
+    async def get(self) -> None:
+        """All of which anything is known now."""
+        rows = await self.ask(overview.targets, self.agent)
+        self.answer({"targets": [row.json() for row in rows]})
+
+
+class SteerTargetApi(Api):
+    """Pausing, resuming and limiting."""
+
+    async def post(self, word: str) -> None:
+        """Of `target`, or of one `action` of it."""
+        self.changes()
+        given = self.given()
+        limits: dict[str, Any] = {}
+        if word == "limit":
+            if "rate" in given:
+                limits["rate"] = None if given["rate"] is None else asked.number(given["rate"], "rate")
+            if "concurrency" in given:
+                most = given["concurrency"]
+                limits["concurrency"] = None if most is None else int(asked.number(most, "concurrency", least=1))
+            if not limits:
+                raise asked.Refused("give rate or concurrency; null takes a limit back")
+        target, action = asked.text(given.get("target")), asked.text(given.get("action"))
+        gate = await self.ask(acts.steer_target, self.agent, target, action, word, self.actor, limits)
+        self.answer({"target": target, "action": action, **asdict(gate)})
+
+
+class JobsApi(Api):
+    """Requeue jobs."""
+
+    async def get(self) -> None:
+        """All that are kept, newest first."""
+        self.answer({"jobs": [_job(job) for job in await self.ask(self.agent.requeue.jobs)]})
+
+
+class JobApi(Api):
+    """One requeue job."""
+
+    async def get(self, id: str) -> None:
+        """How far it is."""
+        job = await self.ask(self.agent.requeue.job, id)
+        if job is None:
+            raise asked.Refused("there is no such job", 404)
+        self.answer(_job(job))
+
+
+class SteerJobApi(Api):
+    """Pausing and resuming a job."""
+
+    async def post(self, id: str, word: str) -> None:
+        """Returns the job as it is then."""
+        self.changes()
+        self.answer(_job(await self.ask(acts.steer_job, self.agent, id, word, self.actor)))
+
+
+class StatusApi(Api):
+    """The agent in numbers."""
+
+    async def get(self) -> None:
+        """See `overview.numbers`."""
+        self.answer(await self.ask(overview.numbers, self.agent))
+
+
+class UnknownApi(Api):
+    """Whatever else is asked of the API."""
+
+    def get(self) -> None:
+        """404, as JSON."""
+        raise asked.Refused("there is no such address in the API", 404)
+
+
+def _counted(counts: Any) -> dict[str, Any]:
+    rows = [{"state": state, "reason": reason, "count": count} for (state, reason), count in counts.most_common()]
+    return {"total": sum(counts.values()), "counts": rows}
+
+
+def _job(job: Job) -> dict[str, Any]:
+    return {**asdict(job), "created": shown.iso(job.created_ms)}

@@ -1,0 +1,128 @@
+"""What was asked for: filters, times and orders, from a query, a form or JSON, refused in plain words."""
+
+import math
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from longshore.errors import LongshoreError
+from longshore.store.letters import Filter
+from longshore.store.requeue import Order
+
+STATES = ("dead", "unknown")
+KINDS = ("action_run", "node_run", "change_log")
+MOST = 100_000
+"""Invocations one job may send again, unless a smaller cap is given."""
+
+FIELDS = ("state", "reason", "target", "action", "kind", "since", "until", "text")
+_LONGEST = 2_000
+_LONGEST_WHY = 500
+_SPAN = re.compile(r"(\d{1,6})([smhd])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+class Refused(LongshoreError):
+    """What was asked for makes no sense, or cannot be done; says why."""
+
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(why, status)
+        self.why = why
+        self.status = status
+
+    def __str__(self) -> str:
+        return self.why
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A filter, and the words it was asked for with."""
+
+    words: Mapping[str, str]
+    filter: Filter
+
+    @classmethod
+    def of(cls, given: Callable[[str], str]) -> "Wanted":
+        """The filter whose fields `given` gives, empty for any. Raises `Refused`."""
+        words = {name: value.strip() for name in FIELDS if (value := given(name).strip())}
+        if any(len(value) > _LONGEST for value in words.values()):
+            raise Refused(f"a filter is longer than {_LONGEST} characters")
+        state, kind = words.get("state", ""), words.get("kind", "")
+        if state not in ("", *STATES):
+            raise Refused(f"state must be one of {', '.join(STATES)}")
+        if kind not in ("", *KINDS):
+            raise Refused(f"kind must be one of {', '.join(KINDS)}")
+        return cls(
+            words,
+            Filter(
+                (state,) if state else STATES,
+                words.get("reason", ""),
+                words.get("target", ""),
+                words.get("action", ""),
+                kind,
+                time_ms(words.get("since", "")),
+                time_ms(words.get("until", "")),
+                words.get("text", ""),
+            ),
+        )
+
+    def query(self, **changes: str) -> str:
+        """The same as a query of a URL, with `changes`; an empty value takes a field out."""
+        return urlencode({name: value for name, value in ({**self.words, **changes}).items() if value})
+
+
+def time_ms(text: str) -> int:
+    """`text` as ms since 1970: an ISO time (UTC unless it says otherwise), or a span before now such as `2h`."""
+    if not text:
+        return 0
+    if found := _SPAN.fullmatch(text):
+        return max(1, round((time.time() - int(found[1]) * _UNITS[found[2]]) * 1000))
+    try:
+        moment = datetime.fromisoformat(text)
+        return max(1, round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000))
+    except (ValueError, OverflowError):
+        raise Refused(f"{text[:50]!r} is no time: give e.g. 2026-01-31T12:00 (UTC), or 2h, 30m, 1d ago") from None
+
+
+def order(actor: str, given: Callable[[str], Any]) -> Order:
+    """How to send again: `why` (required), `rate`, `canary`, `replay`. Raises `Refused`."""
+    why = text(given("why")).strip()
+    if not why:
+        raise Refused("say why: it is kept in the history of each invocation")
+    if len(why) > _LONGEST_WHY:
+        raise Refused(f"the reason is longer than {_LONGEST_WHY} characters")
+    rate = number(given("rate"), "rate", 50.0)
+    canary = number(given("canary"), "canary", 0.0)
+    if canary != int(canary):
+        raise Refused("canary must be a whole number")
+    return Order(actor, why, rate, int(canary), flag(given("replay")))
+
+
+def text(value: Any) -> str:
+    """A text or nothing; anything else raises `Refused`."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Refused("a text was expected")
+    return value
+
+
+def number(value: Any, name: str, default: float | None = None, least: float = 0) -> float:
+    """A number of at least `least`; nothing is `default`. Raises `Refused`."""
+    if value in (None, "") and default is not None:
+        return default
+    try:
+        found = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        found = math.nan
+    if not (least <= found <= 1e9):
+        raise Refused(f"{name} must be a number of at least {least:g}")
+    return found
+
+
+def flag(value: Any) -> bool:
+    """A switch of a form or of JSON."""
+    return value is True or (isinstance(value, str) and value.lower() in ("1", "true", "yes", "on"))

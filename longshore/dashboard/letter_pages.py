@@ -1,0 +1,135 @@
+"""The tab of dead letters: looking for them, sending some or all of them again, taking them along as a file."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tornado.iostream import StreamClosedError
+from tornado.web import authenticated
+
+from longshore.dashboard import acts, asked, facts
+from longshore.dashboard.agent import Agent
+from longshore.dashboard.page import Handler, Page
+
+SIZE = 50
+"""Rows of a page."""
+
+EXPORT_STEP = 100
+"""Letters that are opened at once for an export."""
+
+
+class LettersPage(Page):
+    """The list, newest first, with how many there are of each reason."""
+
+    @authenticated
+    async def get(self) -> None:
+        """One page of it."""
+        wanted = self.wanted()
+        page, counts = await self.ask(_listed, self.agent, wanted, self.get_query_argument("after", ""))
+        self.render(
+            "longshore_letters.html",
+            wanted=wanted,
+            page=page,
+            counts=counts,
+            total=counts[wanted.filter.reason] if wanted.filter.reason else sum(counts.values()),
+            kinds=asked.KINDS,
+            done=_done(self),
+        )
+
+    @authenticated
+    async def post(self) -> None:
+        """Sends the selected ones again."""
+        self.changes()
+        order = asked.order(self.actor, lambda name: self.get_body_argument(name, ""))
+        picks = [_pick(pick) for pick in self.get_body_arguments("pick")]
+        if not picks:
+            raise asked.Refused("nothing was selected")
+        results = await self.ask(acts.requeue, self.agent, picks, order)
+        again = sum(became in acts.REQUEUED for _, became in results)
+        back = self.wanted().query(requeued=str(again), left=str(len(results) - again))
+        self.redirect(f"{self.reverse_url('longshore-letters')}?{back}")
+
+
+class RequeueAllPage(Page):
+    """A preview of what a requeue of all that fits would send, and starting it."""
+
+    @authenticated
+    async def get(self) -> None:
+        """Only counts. What ends from now on is not meant."""
+        words = {"until": datetime.now(UTC).isoformat(timespec="milliseconds"), **self.wanted().words}
+        wanted = asked.Wanted.of(lambda name: words.get(name, ""))
+        counts = await self.ask(acts.matching, self.agent, wanted.filter)
+        self.render(
+            "longshore_requeue_all.html", wanted=wanted, counts=counts, total=sum(counts.values()), most=asked.MOST
+        )
+
+    @authenticated
+    async def post(self) -> None:
+        """Starts the job that was previewed."""
+        self.changes()
+        wanted = asked.Wanted.of(lambda name: self.get_body_argument(name, ""))
+        order = asked.order(self.actor, lambda name: self.get_body_argument(name, ""))
+        job = await self.ask(acts.requeue_all, self.agent, wanted.filter, order)
+        self.redirect(f"{self.reverse_url('longshore-jobs')}?started={job.id}")
+
+
+class Export(Handler):
+    """All that fits as JSON lines, as they are read: an export of any size takes little memory."""
+
+    @authenticated
+    async def get(self) -> None:
+        """The lines. Messages themselves stay sealed."""
+        wanted = self.wanted()
+        after = ""
+        lines, after = await self.ask(_exported, self.agent, wanted, after)
+        self.set_header("Content-Type", "application/x-ndjson")
+        self.set_header("Content-Disposition", 'attachment; filename="dead-letters.jsonl"')
+        try:
+            while True:
+                self.write(lines)
+                await self.flush()
+                if not after:
+                    return
+                lines, after = await self.ask(_exported, self.agent, wanted, after)
+        except StreamClosedError:
+            return  # whoever wanted it has gone
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """In plain words."""
+        status, text = self.problem(status_code, kwargs.get("exc_info", (None, None))[1])
+        if status == 401:
+            super().write_error(401)
+            return
+        self.set_status(status)
+        self.finish(f"{text}\n")
+
+
+def _listed(agent: Agent, wanted: asked.Wanted, after: str) -> tuple[Any, Counter[str]]:
+    page = agent.pages.page(wanted.filter, after, SIZE)
+    counts: Counter[str] = Counter()
+    for (_, reason), count in agent.counts.of(replace(wanted.filter, reason="", text="")).items():
+        counts[reason] += count
+    return page, counts
+
+
+def _exported(agent: Agent, wanted: asked.Wanted, after: str) -> tuple[str, str]:
+    page = agent.pages.page(wanted.filter, after, EXPORT_STEP)
+    rows = [{**facts.clear(letter), "history": agent.letters.history(letter.id)} for letter in page.letters]
+    return "".join(f"{json.dumps(row)}\n" for row in rows), page.after
+
+
+def _pick(text: str) -> tuple[str, int | None]:
+    generation, _, id = text.partition(":")
+    if not (generation.isdecimal() and generation.isascii() and id):
+        raise asked.Refused("a selection makes no sense")
+    return id, int(generation)
+
+
+def _done(page: Page) -> tuple[int, int] | None:
+    """How many a requeue sent again, and how many it left; None if there was none just now."""
+    numbers = [page.get_query_argument(name, "") for name in ("requeued", "left")]
+    if not all(number.isdecimal() and number.isascii() and len(number) < 7 for number in numbers):
+        return None
+    return int(numbers[0]), int(numbers[1])

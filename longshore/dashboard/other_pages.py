@@ -1,0 +1,98 @@
+"""The page of an invocation, and the tabs of targets and jobs."""
+
+from typing import Any
+
+from tornado.web import authenticated
+
+from longshore.dashboard import acts, asked, facts, overview
+from longshore.dashboard.agent import Agent
+from longshore.dashboard.page import Page
+from longshore.store.letters import Letter
+
+
+class FindPage(Page):
+    """From the search box to the page of what is looked for."""
+
+    @authenticated
+    def get(self) -> None:
+        """Whether there is such a thing, that page says."""
+        id = self.get_query_argument("id", "")[:1000]
+        if not id:
+            raise asked.Refused("give a run id")
+        self.redirect(self.reverse_url("longshore-invocation", id))
+
+
+class InvocationPage(Page):
+    """Everything about one invocation."""
+
+    @authenticated
+    async def get(self, name: str) -> None:
+        """Its page, under its run id, our own id, or Celery's."""
+        others, told = await self.ask(_told, self.agent, name)
+        if told is None:
+            raise asked.Refused(
+                f"nothing is known of {name[:200]}: never accepted, delivered long ago, or another agent's", 404
+            )
+        became = self.get_query_argument("became", "")
+        self.render(
+            "longshore_invocation.html", told=told, others=others, became=acts.BECAME.get(became, ""),
+            went=became in acts.REQUEUED,
+        )  # fmt: skip
+
+    @authenticated
+    async def post(self, name: str) -> None:
+        """Sends it again."""
+        self.changes()
+        order = asked.order(self.actor, lambda field: self.get_body_argument(field, ""))
+        generation = asked.number(self.get_body_argument("generation"), "generation", least=1)
+        [(id, became)] = await self.ask(acts.requeue, self.agent, [(name, int(generation))], order)
+        self.redirect(f"{self.reverse_url('longshore-invocation', id)}?became={became}")
+
+
+class TargetsPage(Page):
+    """Targets and lanes, and steering them."""
+
+    @authenticated
+    async def get(self) -> None:
+        """The table."""
+        rows = await self.ask(overview.targets, self.agent)
+        self.render("longshore_targets.html", rows=rows, limited=overview.limited)
+
+    @authenticated
+    async def post(self) -> None:
+        """Pauses, resumes or limits one."""
+        self.changes()
+        word = self.get_body_argument("do")
+        target, action = self.get_body_argument("target"), self.get_body_argument("action", "")
+        limits: dict[str, Any] = {}
+        if word == "limit":
+            concurrency = self.get_body_argument("concurrency", "")
+            limits["concurrency"] = int(asked.number(concurrency, "at once", least=1)) if concurrency else None
+            if not action:
+                rate = self.get_body_argument("rate", "")
+                limits["rate"] = asked.number(rate, "rate") if rate else None
+        await self.ask(acts.steer_target, self.agent, target, action, word, self.actor, limits)
+        self.redirect(self.reverse_url("longshore-targets"))
+
+
+class JobsPage(Page):
+    """Requeue jobs, and steering them."""
+
+    @authenticated
+    async def get(self) -> None:
+        """The table."""
+        jobs = await self.ask(self.agent.requeue.jobs)
+        self.render("longshore_jobs.html", jobs=jobs, started=self.get_query_argument("started", ""))
+
+    @authenticated
+    async def post(self) -> None:
+        """Pauses or resumes one."""
+        self.changes()
+        job, word = self.get_body_argument("job"), self.get_body_argument("do")
+        await self.ask(acts.steer_job, self.agent, job, word, self.actor)
+        self.redirect(self.reverse_url("longshore-jobs"))
+
+
+def _told(agent: Agent, name: str) -> tuple[list[Letter], dict[str, Any] | None]:
+    found = facts.found(agent, name)
+    return (found[1:], facts.facts(agent, found[0])) if found else ([], None)

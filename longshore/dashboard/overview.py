@@ -1,0 +1,141 @@
+"""The agent at a glance: its numbers, and its targets with what holds each back."""
+
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from longshore.dashboard import shown
+from longshore.dashboard.agent import Agent
+from longshore.store.connection import reaching_store
+from longshore.store.letters import Filter
+from longshore.store.targets import Gate, Line
+
+RECENT = 500
+"""Newest dead letters that are looked through for the last error of each target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A target or a lane, and its last error as people read it."""
+
+    line: Line
+    error: str
+    """Reason code of what waits to be tried again, else of the newest dead letter."""
+    error_ms: int
+    """When that letter was given up; 0 for what is still tried."""
+    rate: float
+    """Starts per second in effect, 0 for no limit."""
+    concurrency: int
+    """Most in flight at once in effect."""
+
+    @property
+    def action(self) -> str:
+        """The action of a lane, empty for a target."""
+        return self.line.lane.removeprefix(self.line.target)[1:]
+
+    @property
+    def late_ms(self) -> float:
+        """For how long the oldest has been due."""
+        due = self.line.oldest_due_ms
+        return max(0.0, time.time() * 1000 - due) if due else 0.0
+
+    def json(self) -> dict[str, Any]:
+        """For the API."""
+        return {
+            **asdict(self.line),
+            "action": self.action,
+            "last_error": self.error,
+            "last_error_at": shown.iso(self.error_ms),
+            "rate": self.rate,
+            "concurrency": self.concurrency,
+            "oldest_late_ms": round(self.late_ms),
+        }
+
+
+def targets(agent: Agent) -> list[Row]:
+    """Every target that anything is known of now, each followed by its lanes."""
+    limits = agent.ledger.limits
+    lines = list(agent.targets.lines())
+    waiting = _waiting_errors(agent, [line.lane for line in lines if line.lane and line.waiting])
+    dead = _dead_errors(agent)
+    rows = []
+    for line in lines:
+        name = line.lane or line.target
+        error = next((waiting[lane] for lane in waiting if lane == name or lane.startswith(f"{name} ")), "")
+        reason, at_ms = (error, 0) if error else dead.get(name, ("", 0))
+        most = limits.lane if line.lane else limits.target
+        rows.append(
+            Row(
+                line,
+                reason,
+                at_ms,
+                rate=0.0 if line.lane else _said("rate", line, limits.rate),
+                concurrency=int(_said("concurrency", line, most)),
+            )
+        )
+    return rows
+
+
+def numbers(agent: Agent) -> dict[str, Any]:
+    """Counts: those that end in `_in_all` since the ledger began, the others now."""
+    keys, client = agent.ledger.keys, agent.ledger.redis
+    with reaching_store():
+        pipe = client.pipeline(transaction=False)
+        for key in (keys.leased, keys.fleet, keys.dead, keys.unknown, keys.outbox):
+            pipe.zcard(key)
+        pipe.hgetall(keys.counts)
+        pipe.hvals(keys.slots)
+        in_flight, workers, dead, unknown, outbox, raw, slots = pipe.execute()
+    counts = Counter({name.decode(): int(value) for name, value in raw.items()})
+    return {
+        "waiting": counts["backlog"],
+        "in_flight": in_flight,
+        "worker_processes": workers,
+        "slots": sum(int(one) for one in slots),
+        "dead_letters": dead,
+        "unknown_outcomes": unknown,
+        "runs_with_reports_to_send": outbox,
+        "accepted_in_all": counts["accepted"],
+        "delivered_in_all": counts["done"],
+        "retried_in_all": counts["retried"],
+        "requeued_in_all": counts["requeued"],
+    }
+
+
+def _said(name: str, line: Line, default: float) -> float:
+    for gate in (line.gate, line.mapping):
+        if (said := getattr(gate, name)) is not None:
+            return float(said)
+    return float(default)
+
+
+def _waiting_errors(agent: Agent, lanes: list[str]) -> dict[str, str]:
+    """Lane → reason of the one that has waited longest there, if it was tried before."""
+    client, keys = agent.ledger.redis, agent.ledger.keys
+    with reaching_store():
+        pipe = client.pipeline(transaction=False)
+        for lane in lanes:
+            pipe.zrevrange(keys.waiting(lane), 0, 0)  # retries stand behind first attempts
+        heads = [(lane, ids[0]) for lane, ids in zip(lanes, pipe.execute(), strict=True) if ids]
+        for _, id in heads:
+            pipe.hget(keys.invocation(id.decode("utf-8", "surrogatepass")), "reason")
+        reasons = pipe.execute()
+    return {lane: reason.decode() for (lane, _), reason in zip(heads, reasons, strict=True) if reason}
+
+
+def _dead_errors(agent: Agent) -> dict[str, tuple[str, int]]:
+    """Target or lane → reason and time of its newest dead letter."""
+    newest: dict[str, tuple[str, int]] = {}
+    for letter in agent.pages.page(Filter(), size=RECENT).letters:
+        for name in (letter.target, letter.lane):
+            newest.setdefault(name, (letter.reason, letter.ended_ms))
+    return newest
+
+
+def limited(gate: Gate) -> str:
+    """An operator's limits in words."""
+    said = [] if gate.rate is None else [f"{gate.rate:g}/s"]
+    if gate.concurrency is not None:
+        said.append(f"{gate.concurrency} at once")
+    return ", ".join(said)

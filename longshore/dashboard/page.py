@@ -1,0 +1,174 @@
+"""What all our handlers share: login, protection against foreign sites, no blocking, and plain errors."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import structlog
+from flower.views import BaseHandler
+from tornado.ioloop import IOLoop
+from tornado.web import HTTPError, MissingArgumentError, RequestHandler, StaticFileHandler
+
+from longshore.dashboard import access, asked, shown
+from longshore.dashboard.agent import Agent
+from longshore.errors import LongshoreError, StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+Found = TypeVar("Found")
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Nothing of a payload could run or call out even if it were not escaped. Bootstrap sets styles in elements."""
+
+
+class Handler(BaseHandler):
+    """A handler of Flower's, stricter: XSRF always, `read_only` on every change, nothing shared with other origins."""
+
+    def set_default_headers(self) -> None:
+        """No CORS, whatever Flower's own API allows; nothing is kept by browsers and proxies."""
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Referrer-Policy", "same-origin")
+        self.set_header("Content-Security-Policy", _POLICY)
+
+    def check_xsrf_cookie(self) -> None:
+        """Before every change: login, whose page it is, the token. Flower leaves out the last two at times."""
+        if not self.current_user:
+            raise HTTPError(401)
+        headers, options = self.request.headers, self.application.options
+        if access.is_foreign(self.request.host, headers.get("Sec-Fetch-Site"), headers.get("Origin")):
+            raise HTTPError(403, reason="Forbidden", log_message="a page of another site sent this")
+        if access.is_rebound(self.request.host, options) and not self.agent.settings.flower_insecure:
+            raise HTTPError(403, reason="Forbidden", log_message="unknown host name, and no login is set up")
+        super().check_xsrf_cookie()
+        self.check_token()
+
+    def check_token(self) -> None:
+        """Tornado's own check, which Flower skips where there is no login, and with basic auth."""
+        RequestHandler.check_xsrf_cookie(self)
+
+    def changes(self) -> None:
+        """Called first by whatever changes something: refused in Flower's read-only mode."""
+        if self.application.options.read_only:
+            raise HTTPError(403, "read-only mode")
+
+    @property
+    def agent(self) -> Agent:
+        """The ledger."""
+        found: Agent = self.application.agent
+        return found
+
+    @property
+    def actor(self) -> str:
+        """Who is logged in."""
+        return access.actor(self.current_user, self.request.headers.get("Authorization", ""))
+
+    async def ask(self, question: Callable[..., Found], *arguments: Any) -> Found:
+        """The answer of something that blocks: asked in a thread, so that everybody else is served meanwhile."""
+        return await IOLoop.current().run_in_executor(self.application.readers, question, *arguments)
+
+    def wanted(self) -> asked.Wanted:
+        """The filter in the query."""
+        return asked.Wanted.of(lambda name: self.get_query_argument(name, ""))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """An absent Redis and a senseless question are no faults of ours: no traceback."""
+        if isinstance(value, LongshoreError):
+            log.info("dashboard.not_answered", path=self.request.path, problem=str(value))
+        else:
+            super().log_exception(typ, value, tb)
+
+    def problem(self, status: int, error: BaseException | None) -> tuple[int, str]:
+        """The status to answer with, and what to say; nothing of exceptions we do not know."""
+        if isinstance(error, StoreUnavailable):
+            return 503, "Redis does not answer. Nothing is lost; this page comes back by itself."
+        if isinstance(error, asked.Refused):
+            return error.status, f"{error.why[:1].upper()}{error.why[1:]}."
+        if isinstance(error, LongshoreError):
+            return 400, str(error)
+        if isinstance(error, MissingArgumentError):
+            return 400, f"{error.arg_name} is missing."
+        if isinstance(error, HTTPError) and status < 500:
+            return status, error.get_message() or HTTPStatus(status).phrase
+        return status, "Something went wrong; the log of Flower says what."
+
+
+class Page(Handler):
+    """A page for people. Links and forms work without scripts."""
+
+    def get_template_namespace(self) -> dict[str, Any]:
+        """Flower's names, and the functions that make foreign texts fit for a page."""
+        names: dict[str, Any] = super().get_template_namespace()
+        return names | {
+            "shown": shown,
+            "words": shown.words,
+            "read_only": self.application.options.read_only,
+            "may_requeue": self.agent.has_secret and not self.application.options.read_only,
+            "refresh": self.application.options.auto_refresh,
+        }
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """A page that says what is the matter, and comes again by itself while Redis is away."""
+        if not hasattr(self, "_current_user"):
+            self.current_user = None
+        error = kwargs.get("exc_info", (None, None))[1]
+        status, text = self.problem(status_code, error)
+        if status == 401:
+            super().write_error(401)
+            return
+        self.set_status(status)
+        self.render("longshore_problem.html", text=text, away=status == 503)
+
+
+class Api(Handler):
+    """A handler of the JSON API: same login, errors as `{"error": ...}`."""
+
+    def prepare(self) -> None:
+        """A program is not sent to a login page."""
+        if not self.current_user:
+            raise HTTPError(401)
+
+    def check_token(self) -> None:
+        """Programs that log in with a header need no token: no foreign page can send JSON with it unasked."""
+        options = self.application.options
+        logs_in = options.basic_auth and self.request.headers.get("Authorization")
+        content = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if not (logs_in and content == "application/json"):
+            super().check_token()
+
+    def given(self) -> dict[str, Any]:
+        """The JSON object in the body; an empty body is an empty one."""
+        try:
+            found = json.loads(self.request.body or b"{}")
+        except (ValueError, RecursionError):
+            raise asked.Refused("the body is not JSON") from None
+        if not isinstance(found, dict):
+            raise asked.Refused("the body is no JSON object")
+        return found
+
+    def answer(self, value: Any, status: int = 200) -> None:
+        """Ends with `value` as JSON, in ASCII so that half characters pass."""
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.finish(json.dumps(value))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """`{"error": ...}`; 401 asks for a login."""
+        status, text = self.problem(status_code, kwargs.get("exc_info", (None, None))[1])
+        if status == 401:
+            self.set_header("WWW-Authenticate", 'Basic realm="flower"')
+            text = "log in first"
+        self.answer({"error": text}, status)
+
+
+class Static(StaticFileHandler):
+    """Our style and script."""
+
+    def set_extra_headers(self, path: str) -> None:
+        """Looked for anew each time: they change with the program, and are small."""
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-cache")
