@@ -23,6 +23,7 @@ from longshore.store.states import FINAL, State
 from tests.support.load import Sent
 
 WORKER_LOST = "worker_lost"
+POISON = "poison"
 
 
 @dataclass(frozen=True, slots=True)

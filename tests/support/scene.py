@@ -146,7 +146,7 @@ class Scene:
                     return
             except AWAY:
                 pass  # that is what some of the tests are about
-            assert time.monotonic() < deadline, f"never happened: {what}; logs are in {self.fleet.folder}"
+            assert time.monotonic() < deadline, f"never happened: {what}; {self._unfinished()}"
             time.sleep(POLL_S)
 
     def until_busy(self, member: Member | None = None) -> None:
@@ -175,6 +175,12 @@ class Scene:
     def until_recovered(self, within_s: float = PATIENCE_S) -> None:
         """Wait until whatever was struck has recovered."""
         self.until(lambda: all(each.seconds is not None for each in self.recoveries), "everything is back", within_s)
+
+    def _unfinished(self) -> str:
+        """What has not ended, for the message of a failure."""
+        left = self.accounts.of(self.accounts.unfinished(self.load.sent))
+        late = [each.what for each in self.recoveries if each.seconds is None]
+        return f"logs are in {self.fleet.folder}; late: {late}; unfinished: {len(left)}, among them {left[:5]}"
 
     def kill_worker(self, worker: Member) -> set[str]:
         """Kill a worker and start another at once. Returns the ids that had begun, its own and its siblings'."""
