@@ -80,7 +80,7 @@ def requeue(
     until: Annotated[str, operator.UNTIL] = "",
     text: Annotated[str, operator.TEXT] = "",
     cap: Annotated[int, typer.Option(min=1, help="Refuse a job of more than so many.")] = 100_000,
-    rate: Annotated[float, typer.Option(min=0, help="Per second; 0 for no limit.")] = 50,
+    rate: Annotated[float, typer.Option(callback=operator.rate_of, help="Per second; 0 for no limit.")] = 50,
     canary: Annotated[int, typer.Option(min=0, help="So many first; stop if one of them fails.")] = 0,
     replay: Annotated[bool, typer.Option("--replay", help="Also what was delivered already.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,

@@ -1,18 +1,20 @@
 """What the commands of people on call stand on: the ledger, opened with the agent's own settings, as one value."""
 
 import getpass
+import math
 import os
 import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 
 import typer
 
 from config.ledger import open_ledger
 from config.roles import Role
 from config.settings import load
-from longshore.errors import LongshoreError
+from longshore.invocation.kinds import Kind
 from longshore.store.ledger import Ledger
 from longshore.store.letters import Filter, Letters
 from longshore.store.requeue import Requeue
@@ -23,12 +25,13 @@ NOT_FOUND = 3
 REFUSED = 4
 """Exit code: it was found, but cannot be done."""
 
+STATES = ("dead", "unknown")
+KINDS = tuple(kind.value for kind in Kind)
+SLOWEST = 0.001
+"""Starts per second, besides 0 for no limit."""
+
 _SPAN = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-class BadTime(LongshoreError):
-    """A time that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +77,27 @@ def time_ms(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise BadTime(f"{text!r} is no time: give e.g. 2026-01-31T12:00 (UTC) or 2h, 30m, 1d before now") from None
+        problem = f"{text!r} is no time: give e.g. 2026-01-31T12:00 (UTC) or 2h, 30m, 1d before now"
+        raise typer.BadParameter(problem) from None
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def wanted(state: str, reason: str, target: str, lane: str, kind: str, since: str, until: str, text: str) -> Filter:
     """The filter that the options of a command describe."""
-    states = (state,) if state else ("dead", "unknown")
+    for name, given, known in (("state", state, STATES), ("kind", kind, KINDS)):
+        if given and given not in known:
+            near = get_close_matches(given, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"give one of {', '.join(known)}"
+            raise typer.BadParameter(f"there is no {name} {given!r}; {hint}")
+    states = (state,) if state else STATES
     return Filter(states, reason, target, lane, kind, time_ms(since), time_ms(until), text)
+
+
+def rate_of(value: float | None) -> float | None:
+    """`value` if it is a rate; neither nan nor almost nothing is."""
+    if value is None or value == 0 or SLOWEST <= value < math.inf:
+        return value
+    raise typer.BadParameter(f"give 0 for no limit, or at least {SLOWEST} per second")
 
 
 STATE = typer.Option(help="dead or unknown; both by default.")

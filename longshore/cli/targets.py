@@ -7,13 +7,15 @@ from typing import Annotated
 import typer
 
 from longshore.cli import operator, terminal
-from longshore.cli.operator import NOT_FOUND, Operator
+from longshore.cli.operator import Operator
 from longshore.store.targets import Gate, Line, Targets
 
 commands = typer.Typer(help="Targets and lanes: what waits, what holds it back; pause, resume, limit.")
 
 TargetName = Annotated[str, typer.Argument(help="Target, e.g. http://deployer.internal:8080.")]
 Action = Annotated[str, typer.Option("--action", help="Only the lane of this action.")]
+
+RATE = typer.Option(callback=operator.rate_of, help="Starts per second; 0 for no limit.")
 
 COLUMNS = ("target", "action", "waiting", "in flight", "oldest", "breaker", "limits")
 
@@ -53,7 +55,7 @@ def resume(target: TargetName, action: Action = "") -> None:
 def limit(
     target: TargetName,
     action: Action = "",
-    rate: Annotated[float | None, typer.Option(min=0, help="Starts per second; 0 for no limit.")] = None,
+    rate: Annotated[float | None, RATE] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Most in flight at once.")] = None,
     default: Annotated[bool, typer.Option("--default", help="Take back what was said here before.")] = False,
 ) -> None:
@@ -78,10 +80,9 @@ def limit(
 def _say(target: str, action: str, *, paused: bool) -> None:
     targets, lane = _targets(), _lane(target, action)
     targets.set(target, lane, replace(targets.gate(lane or target), paused=paused))
-    if not any(target == line.target for line in targets.lines()):
-        terminal.say(f"{target} has nothing now; it will be paused when something comes.")
-        raise typer.Exit(NOT_FOUND)
     terminal.say(f"{lane or target} is paused.")
+    if not any(line.waiting or line.in_flight for line in targets.lines() if target == line.target):
+        terminal.say(f"Nothing is there for {target} now; `longshore targets` lists the names.")
 
 
 def _lane(target: str, action: str) -> str:
