@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from config import rules
-from config.environment import read_environment
+from config.environment import advice, read_environment
 from config.problems import problems_of
 from config.roles import Role
 from config.user_bundle import CA_BUNDLE, CA_FOLDER
@@ -316,8 +316,13 @@ def load(environ: Mapping[str, str] | None = None, role: Role | None = Role.RUN)
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
-        raise ConfigProblems([*problems_of(error, secret=SECRETS), *problems]) from None
+        raise ConfigProblems([*problems_of(error, secret=SECRETS), *problems], _notes(values)) from None
     if problems:
-        raise ConfigProblems(problems)
+        raise ConfigProblems(problems, _notes(values))
     settings._environ.update(os.environ if environ is None else environ)
     return settings
+
+
+def _notes(values: Mapping[str, str]) -> list[str]:
+    """What may be behind a problem, such as a name with a slip in it."""
+    return list(advice(values, {name.upper() for name in Settings.model_fields}))

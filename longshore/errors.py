@@ -37,18 +37,22 @@ class ConfigError(LongshoreError):
 class ConfigProblems(LongshoreError):
     """Everything that is wrong with the settings, so that it takes one look and not one start per mistake."""
 
-    def __init__(self, problems: Sequence[ConfigError]) -> None:
-        super().__init__(tuple(problems))
+    def __init__(self, problems: Sequence[ConfigError], notes: Sequence[str] = ()) -> None:
+        super().__init__(tuple(problems), tuple(notes))
         self.problems = tuple(problems)
+        self.notes = tuple(notes)
 
     def __str__(self) -> str:
         count = len(self.problems)
         headline = "1 setting is wrong" if count == 1 else f"{count} settings are wrong"
-        return "\n".join([f"{headline}:", *(f"  {problem}" for problem in self.problems)])
+        return "\n".join([f"{headline}:", *(f"  {line}" for line in (*self.problems, *self.notes))])
 
 
 class StoreUnavailable(LongshoreError):
     """Redis cannot be reached or cannot answer now. Nothing is lost: do not acknowledge, come back later."""
+
+    def __str__(self) -> str:
+        return "Redis cannot be asked now: " + ", ".join(str(part) for part in self.args)
 
 
 class PortUnavailable(LongshoreError):

@@ -280,3 +280,11 @@ def test_problems_survive_pickling() -> None:
     problem = ConfigProblems([ConfigError("LEASE_S", "is missing", "Give it.")])
 
     assert str(problem) == str(pickle.loads(pickle.dumps(problem)))
+
+
+def test_a_misspelt_name_is_named_beside_what_is_missing_for_it() -> None:
+    """The one message says what is wrong and what was probably meant."""
+    with pytest.raises(ConfigProblems) as raised:
+        load({"PORT_ORGID": "org"})
+
+    assert "PORT_ORGID is not read. Did you mean PORT_ORG_ID?" in str(raised.value)
