@@ -52,10 +52,10 @@ class Pages:
         found: list[Letter] = []
         at = start
         places = self._places(wanted, start, size + 1)
-        while batch := list(islice(places, size)):
-            letters = {letter.id: letter for letter in self._letters.read([id.decode() for _, id in batch])}
+        while batch := list(islice(places, size + 1)):
+            letters = {letter.id: letter for letter in self._letters.read([_id(id) for _, id in batch])}
             for place in batch:
-                letter = letters.get(place[1].decode())
+                letter = letters.get(_id(place[1]))
                 if len(found) == size:
                     return Page(found, _text(at))
                 at = place
@@ -79,7 +79,7 @@ class Pages:
         places = chain.from_iterable(
             self._state(state, Filter(), None, LOOK, {"run": run}) for state in Filter().states
         )
-        return self._letters.read([id.decode() for _, id in islice(places, 20)])
+        return self._letters.read([_id(id) for _, id in islice(places, 20)])
 
     def _places(self, wanted: Filter, after: Place | None, size: int) -> Iterator[Place]:
         each = [self._state(state, wanted, after, size) for state in wanted.states]
@@ -117,8 +117,12 @@ class Pages:
 
 def _place(text: str) -> Place | None:
     ms, _, id = text.partition("-")
-    return (int(ms), id.encode()) if ms.isdecimal() and ms.isascii() and id else None
+    return (int(ms), id.encode("utf-8", "surrogatepass")) if ms.isdecimal() and ms.isascii() and id else None
 
 
 def _text(place: Place | None) -> str:
-    return f"{place[0]}-{place[1].decode()}" if place else ""
+    return f"{place[0]}-{_id(place[1])}" if place else ""
+
+
+def _id(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogatepass")

@@ -1,0 +1,215 @@
+"""Who may see and do what in Flower, over HTTP: logins, tokens, foreign sites, read-only mode; and the JSON API."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from longshore.sandbox.embedded_redis import free_port
+from tests.support.flower import Flower
+from tests.support.programs import longshore
+
+from .conftest import Bench
+
+LOGIN = ("ann", "pass:word")
+
+
+@pytest.fixture
+def start(bench: Bench) -> Iterator[Callable[..., Flower]]:
+    """Starts Flowers beside the bench."""
+    flowers: list[Flower] = []
+
+    def start(**environ: str) -> Flower:
+        flowers.append(Flower(bench.folder, **bench.environ, **environ))
+        return flowers[-1]
+
+    yield start
+    for flower in flowers:
+        flower.close()
+
+
+CHANGES: list[tuple[str, dict[str, Any]]] = [
+    ("/api/longshore/requeue", {"ids": ["r_1"], "why": "test"}),
+    ("/api/longshore/requeue", {"all": True, "why": "test"}),
+    ("/api/longshore/targets/pause", {"target": "http://a:80"}),
+    ("/api/longshore/targets/resume", {"target": "http://a:80"}),
+    ("/api/longshore/targets/limit", {"target": "http://a:80", "rate": 1}),
+    ("/api/longshore/jobs/x/pause", {}),
+    ("/api/longshore/jobs/x/resume", {}),
+]
+FORMS: list[tuple[str, dict[str, str]]] = [
+    ("/dead-letters", {"pick": "1:r_1", "why": "test"}),
+    ("/dead-letters/requeue", {"why": "test"}),
+    ("/invocation/r_1", {"generation": "1", "why": "test"}),
+    ("/targets", {"target": "http://a:80", "do": "pause"}),
+    ("/jobs", {"job": "x", "do": "pause"}),
+]
+VIEWS = (
+    "/dead-letters", "/dead-letters/requeue", "/dead-letters/export", "/invocation/r_1", "/invocation?id=r_1",
+    "/targets", "/jobs", "/api/longshore/letters", "/api/longshore/letters/counts", "/api/longshore/letters/export",
+    "/api/longshore/invocations/r_1", "/api/longshore/targets", "/api/longshore/jobs", "/api/longshore/jobs/x",
+    "/api/longshore/status", "/api/longshore/nothing",
+)  # fmt: skip
+
+
+def test_without_the_right_login_nothing_is_shown_and_nothing_done(bench: Bench, start: Callable[..., Flower]) -> None:
+    """401 everywhere; with it, a change from a page needs its token, and one from a program does not."""
+    bench.accept("r_1", "good", dead="http_500")
+    flower = start(FLOWER_BASIC_AUTH=":".join(LOGIN))
+
+    for wrong in (None, ("ann", "wrong"), ("", "")):
+        assert {401} == {flower.get(path, auth=wrong).status_code for path in VIEWS}
+        assert {401} == {flower.post(path, json=body, auth=wrong).status_code for path, body in CHANGES}
+        assert {401} == {flower.post(path, data=form, auth=wrong).status_code for path, form in FORMS}
+    assert {403} == {flower.post(path, data=form, auth=LOGIN).status_code for path, form in FORMS}
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    assert {403} == {flower.post(path, json=body, auth=LOGIN, headers=foreign).status_code for path, body in CHANGES}
+    other = {"Origin": "http://evil.example"}
+    assert {403} == {flower.post(path, json=body, auth=LOGIN, headers=other).status_code for path, body in CHANGES}
+    # What a form of a foreign page could send.
+    text = {"Content-Type": "text/plain"}
+    path, body = CHANGES[0]
+    assert 403 == flower.post(path, data=json.dumps(body), auth=LOGIN, headers=text).status_code
+    assert "dead" == bench.record("r_1")["state"]
+
+    answer = flower.post(path, json=body, auth=LOGIN)
+    assert [{"id": "r_1", "became": "requeued"}] == answer.json()["results"]
+    assert "2" == bench.record("r_1")["generation"]
+    (note,) = flower.get("/api/longshore/invocations/r_1", auth=LOGIN).json()["history"]
+    assert ("ann", "test") == (note["requeued_by"], note["why"])
+    assert "event=operator.requeued" in flower.log()
+    assert "actor=ann" in flower.log()
+    assert "pass:word" not in flower.log()
+
+
+def test_without_a_login_on_loopback_changes_need_a_token_and_our_own_name(
+    bench: Bench, start: Callable[..., Flower]
+) -> None:
+    """A foreign page in the browser of whoever is on call is still a foreign page."""
+    bench.accept("r_1", "good", dead="http_500")
+    flower = start()
+    path, body = CHANGES[0]
+
+    assert {403} == {flower.post(path, json=body).status_code for path, body in CHANGES}
+    assert {403} == {flower.post(path, data=form).status_code for path, form in FORMS}
+    forged = {"Authorization": "Basic eDp5"}
+    assert 403 == flower.post(path, json=body, headers=forged).status_code
+    token = {"Cookie": "_xsrf=0123456789abcdef", "X-Xsrftoken": "0123456789abcdef"}
+    assert 403 == flower.post(path, json=body, headers=token | {"Host": "evil.example"}).status_code
+    assert 403 == flower.post(path, json=body, headers=token | {"Sec-Fetch-Site": "same-site"}).status_code
+    assert "dead" == bench.record("r_1")["state"]
+
+    assert 200 == flower.post(path, json=body, headers=token).status_code
+    (note,) = flower.get("/api/longshore/invocations/r_1").json()["history"]
+    assert "flower" == note["requeued_by"]
+
+
+def test_in_read_only_mode_everything_is_shown_and_nothing_can_be_done(
+    bench: Bench, start: Callable[..., Flower]
+) -> None:
+    """403, and no buttons."""
+    bench.accept("r_1", "good", dead="http_500")
+    flower = start(FLOWER_BASIC_AUTH=":".join(LOGIN), FLOWER_READ_ONLY="true")
+    with requests.Session() as session:
+        session.trust_env, session.auth = False, LOGIN
+        page = session.get(flower.url + "/invocation/r_1")
+        token = session.cookies["_xsrf"]
+        answers = {session.post(flower.url + path, data=form | {"_xsrf": token}).status_code for path, form in FORMS}
+
+    assert {403} == answers
+    assert {403} == {flower.post(path, json=body, auth=LOGIN).status_code for path, body in CHANGES}
+    assert "dead" == bench.record("r_1")["state"]
+    assert "requeue-form" not in page.text
+    assert {200} == {flower.get(f"/{tab}", auth=LOGIN).status_code for tab in ("dead-letters", "targets", "jobs")}
+
+
+def test_beyond_this_machine_it_starts_only_with_a_login_or_when_told_so(
+    bench: Bench, start: Callable[..., Flower]
+) -> None:
+    """Exit code 78, and what to do."""
+    elsewhere = bench.environ | {"FLOWER_ADDRESS": "0.0.0.0", "FLOWER_PORT": str(free_port())}
+    ended = longshore("flower", folder=bench.folder, **elsewhere)
+
+    assert 78 == ended.returncode
+    assert "FLOWER_BASIC_AUTH" in ended.stderr
+    assert "FLOWER_INSECURE" in ended.stderr
+    for allowed in ({"FLOWER_BASIC_AUTH": ":".join(LOGIN)}, {"FLOWER_INSECURE": "true"}):
+        start(FLOWER_ADDRESS="0.0.0.0", **allowed).close()
+
+
+def test_the_api_lists_counts_exports_and_steers(bench: Bench, start: Callable[..., Flower]) -> None:
+    """All of the pages, as JSON; and nothing sealed or secret in it."""
+    for number in range(7):
+        bench.accept(f"r_{number}", "good", dead="http_500" if number % 2 else "bad_signature")
+    target = bench.record("r_0")["target"]
+    flower = start(FLOWER_BASIC_AUTH=":".join(LOGIN), FLOWER_URL_PREFIX="flowers")
+    api = "/flowers/api/longshore"
+
+    def get(path: str, **query: Any) -> Any:
+        return flower.get(f"{api}{path}", params=query, auth=LOGIN).json()
+
+    def post(path: str, **body: Any) -> requests.Response:
+        return flower.post(f"{api}{path}", json=body, auth=LOGIN)
+
+    first = get("/letters", limit=5)
+    rest = get("/letters", limit=5, after=first["after"])
+    assert (5, 2, None) == (len(first["letters"]), len(rest["letters"]), rest["after"])
+    assert 4 == get("/letters/counts", reason="bad_signature")["total"]
+    lines = flower.get(f"{api}/letters/export", params={"reason": "http_500"}, auth=LOGIN).text.splitlines()
+    assert {"r_1", "r_3", "r_5"} == {json.loads(line)["id"] for line in lines}
+    assert "s3cret-value" not in json.dumps([first, rest, get("/invocations/r_1")])
+    assert 404 == flower.get(f"{api}/invocations/none", auth=LOGIN).status_code
+    assert "error" in get("/letters", since="soon")
+
+    dry = post("/requeue", all=True, filter={"reason": "http_500"}, dry_run=True).json()
+    assert (True, 3) == (dry["dry_run"], dry["total"])
+    assert 409 == post("/requeue", all=True, why="test", cap=2).status_code
+    assert 400 == post("/requeue", all=True, why="test", filter={"raeson": "http_500"}).status_code
+    assert 400 == post("/requeue", all=True, filter={"reason": "http_500"}).status_code
+    job = post("/requeue", all=True, why="test", filter={"reason": "http_500"}, rate=1000).json()
+    assert (3, "ann", "running") == (job["total"], job["actor"], job["state"])
+    assert "paused" == post(f"/jobs/{job['id']}/pause").json()["state"]
+    assert [job["id"]] == [each["id"] for each in get("/jobs")["jobs"]]
+    assert "running" == post(f"/jobs/{job['id']}/resume").json()["state"]
+
+    assert post("/targets/pause", target=target).json()["paused"]
+    assert (2.5, None) == (
+        (gate := post("/targets/limit", target=target, rate=2.5).json())["rate"],
+        gate["concurrency"],
+    )
+    (line,) = [each for each in get("/targets")["targets"] if each["target"] == target and not each["lane"]]
+    assert (True, 2.5) == (line["gate"]["paused"], line["rate"])
+    assert not post("/targets/resume", target=target).json()["paused"]
+    assert 7 == get("/status")["dead_letters"]
+
+
+def test_without_redis_it_starts_says_so_and_comes_back(bench: Bench, start: Callable[..., Flower]) -> None:
+    """Whoever is on call looks here first."""
+    bench.accept("r_1", "good", dead="http_500")
+    bench.redis.stop()
+    flower = start()
+
+    pages = [flower.get(f"/{tab}") for tab in ("dead-letters", "targets", "jobs", "invocation/r_1")]
+    assert {503} == {page.status_code for page in pages}
+    assert all("Redis does not answer" in page.text for page in pages)
+    assert "Redis does not answer" in flower.get("/api/longshore/status").json()["error"]
+    bench.redis.start()
+    bench.redis.wait_ready()
+    flower.answers("/dead-letters")
+    assert "r_1" in flower.get("/dead-letters").text
+
+
+def test_without_the_client_secret_the_clear_facts_are_shown_and_nothing_is_requeued(
+    bench: Bench, start: Callable[..., Flower]
+) -> None:
+    """Flower can be run without any credentials of Port."""
+    bench.accept("r_1", "good", dead="http_500")
+    del bench.environ["PORT_CLIENT_SECRET"]
+    flower = start(FLOWER_BASIC_AUTH=":".join(LOGIN))
+
+    page = flower.get("/invocation/r_1", auth=LOGIN).text
+    assert "without PORT_CLIENT_SECRET" in page
+    assert "requeue-form" not in page
+    assert 409 == flower.post("/api/longshore/requeue", json=CHANGES[0][1], auth=LOGIN).status_code

@@ -1,0 +1,149 @@
+"""Pages of dead letters: complete, in order, and at a cost that does not grow with their number."""
+
+from typing import Any
+
+import pytest
+import redis
+
+from longshore.store.entry import Entry, Span
+from longshore.store.ledger import Ledger
+from longshore.store.letters import Filter, Letters
+from longshore.store.pages import Pages
+from longshore.store.seal import Sealer
+
+from .conftest import entry
+
+ACTIONS = ("deploy", "restart")
+
+
+@pytest.fixture
+def pages(ledger: Ledger) -> Pages:
+    return Pages(ledger.redis, ledger.keys, Letters(ledger.redis, ledger.keys, Sealer("secret")))
+
+
+def fill(ledger: Ledger, count: int, name: str = "r", **more: Any) -> list[str]:
+    """Dead letters, of which hundreds have ended in the same ms."""
+    ids = [f"{name}_{number:05}" for number in range(count)]
+    for start in range(0, count, 500):
+        batch: list[Entry] = []
+        for number, id in enumerate(ids[start : start + 500]):
+            given = {"dead": "http_404" if number % 3 else "http_500", "target": "http://a:80"} | more
+            given.setdefault("lane", f"{given['target']} {ACTIONS[number % 2]}")
+            batch.append(entry(id, offset=start + number, **given))
+        ledger.accept([Span("org_1.runs", 0, start, start + len(batch), way="beside")], batch, 0)
+    return ids
+
+
+def unknown(ledger: Ledger, id: str, ended_ms: int) -> None:
+    """Makes a dead letter an unknown outcome, as finish would."""
+    keys = ledger.keys
+    ledger.redis.zrem(keys.dead, id)
+    ledger.redis.zadd(keys.unknown, {id: ended_ms})
+    ledger.redis.hset(keys.invocation(id), mapping={"state": "unknown", "ended": ended_ms})
+
+
+def walk(pages: Pages, wanted: Filter, size: int) -> list[str]:
+    found: list[str] = []
+    after = ""
+    while True:
+        page = pages.page(wanted, after, size)
+        assert len(page.letters) <= size
+        found += [letter.id for letter in page.letters]
+        if not page.after:
+            return found
+        after = page.after
+
+
+@pytest.mark.parametrize("size", [7, 50, 1000])
+def test_walking_through_the_pages_meets_each_letter_once_newest_first(ledger: Ledger, pages: Pages, size: int) -> None:
+    """Dead letters and unknown outcomes in one order, also those of the same ms."""
+    ids = fill(ledger, 600)
+    scores = {id.decode(): int(score) for id, score in ledger.redis.zrange(ledger.keys.dead, 0, -1, withscores=True)}
+    for id in ids[::5]:
+        unknown(ledger, id, scores[id])
+
+    found = walk(pages, Filter(), size)
+
+    assert sorted(ids, key=lambda id: (scores[id], id), reverse=True) == found
+
+
+def test_a_page_costs_the_same_however_many_letters_there_are(ledger: Ledger, pages: Pages) -> None:
+    """Counted in records looked at, by Redis itself: the last page too."""
+    fill(ledger, 6_000)
+    after = ""
+    for _ in range(100):
+        after = pages.page(Filter(), after, 50).after
+
+    ledger.redis.config_resetstat()
+    page = pages.page(Filter(), after, 50)
+
+    looked: Any = ledger.redis.info("commandstats")["cmdstat_hmget"]
+    assert 50 == len(page.letters)
+    assert looked["calls"] <= 200
+
+
+def test_filters_and_counts_agree_with_going_through_all(ledger: Ledger, pages: Pages) -> None:
+    """By reason, target, action, kind and state."""
+    fill(ledger, 300)
+    fill(ledger, 100, "other", target="https://b:443")
+    unknown(ledger, "r_00003", 1_700_000_000_000)
+    letters = Letters(ledger.redis, ledger.keys, Sealer("secret"))
+    for wanted in (
+        Filter(),
+        Filter(reason="http_500"),
+        Filter(target="https://b:443", lane="restart"),
+        Filter(lane="http://a:80 deploy"),
+        Filter(kind="node_run"),
+        Filter(states=("unknown",)),
+        Filter(until_ms=1_700_000_000_001),
+        Filter(since_ms=1_700_000_000_001),
+        Filter(text="r_001"),
+    ):
+        expected = {letter.id for letter in letters.find(wanted)}
+        assert expected == set(walk(pages, wanted, 40)), wanted
+        if not wanted.text:
+            assert letters.count(wanted) == pages.count(wanted), wanted
+
+
+def test_a_page_goes_on_although_its_last_letter_has_left(ledger: Ledger, pages: Pages) -> None:
+    """Somebody has requeued it: none is left out."""
+    ids = fill(ledger, 200)
+    first = pages.page(Filter(), "", 50)
+    ledger.redis.zrem(ledger.keys.dead, first.letters[-1].id)
+
+    rest = []
+    after = first.after
+    while after:
+        page = pages.page(Filter(), after, 50)
+        rest += [letter.id for letter in page.letters]
+        after = page.after
+
+    assert set(ids) - {letter.id for letter in first.letters} <= set(rest)
+
+
+@pytest.mark.parametrize("after", ["x", "1-", "-", "9" * 30 + "-a", "1-\ud800"])
+def test_a_place_that_makes_no_sense_is_the_beginning_or_nothing(ledger: Ledger, pages: Pages, after: str) -> None:
+    """It comes from a URL."""
+    fill(ledger, 3)
+
+    assert len(pages.page(Filter(), after).letters) in (0, 3)
+
+
+def test_what_was_refused_under_a_run_id_is_found_by_it(ledger: Ledger, pages: Pages) -> None:
+    """It has an id of its own, as nobody knows whether it is that run."""
+    fill(ledger, 3)
+    ledger.accept(
+        [Span("org_1.runs", 0, 9, 10, way="beside")], [entry("bad.org_1.runs.0.9.1", run="r_x", dead="bad_signature")]
+    )
+
+    assert ["bad.org_1.runs.0.9.1"] == [letter.id for letter in pages.of_run("r_x")]
+
+
+def test_looking_changes_nothing(ledger: Ledger, pages: Pages, client: "redis.Redis") -> None:
+    """Not even the clock."""
+    fill(ledger, 10)
+    before = {key: client.dump(key) for key in client.keys()}
+    pages.page(Filter(), "", 5)
+    pages.count(Filter())
+
+    assert before == {key: client.dump(key) for key in client.keys()}
