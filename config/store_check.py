@@ -18,8 +18,10 @@ log = structlog.get_logger(__name__)
 _LONGEST_PAUSE_S = 2.0
 
 
-def await_fit_redis(settings: Settings, *, say_warnings: bool = True) -> None:
+def await_fit_redis(settings: Settings, *, say_warnings: bool = True, wait: bool = True) -> None:
     """Returns once Redis answers and is fit; warnings are logged. Raises ConfigError if it is not fit.
+
+    Without `wait` it returns although Redis does not answer.
 
     Told to stop meanwhile (SIGTERM, SIGINT), it raises SystemExit(0): there is nothing yet to save.
     """
@@ -30,6 +32,8 @@ def await_fit_redis(settings: Settings, *, say_warnings: bool = True) -> None:
             try:
                 warnings = check_fitness(client)
             except StoreUnavailable as error:
+                if not wait:
+                    return
                 if not waited:
                     log.warning("redis.awaited", error=str(error))
                 waited = True

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from config.roles import Role
-from longshore.cli import ca, check, dlq, mapping, rebuild, show, status, targets
+from longshore.cli import audit, ca, check, dlq, mapping, rebuild, show, status, targets
 from longshore.cli.version import version
 from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreError
 
@@ -23,6 +23,7 @@ app.add_typer(dlq.commands, name="dlq")
 app.add_typer(targets.commands, name="targets")
 app.command()(show.show)
 app.command()(status.status)
+app.command()(audit.audit)
 app.command()(rebuild.rebuild)
 app.add_typer(mapping.commands, name="mapping")
 

@@ -33,7 +33,8 @@ def begin(role: Role, supervised_as: str = "") -> Settings:
         watch = trust.Watch(settings)
         trust.establish(settings, os.environ)
         watch.start()
-    # The children of `run` ask, as it may bring the Redis itself; Flower shows that it is away.
-    if role not in (Role.RUN, Role.FLOWER):
-        await_fit_redis(settings, say_warnings=role is Role.INGEST or not supervised_as)
+    # The children of `run` ask, as it may bring the Redis itself; Flower does not wait, but shows that it is away.
+    if role is not Role.RUN:
+        warn = role is Role.INGEST or not supervised_as
+        await_fit_redis(settings, say_warnings=warn, wait=role is not Role.FLOWER)
     return settings

@@ -27,6 +27,7 @@ NAMES = (
     "settle_reports",
     "unfinished",
     "sift",
+    "audit",
 )
 
 

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from longshore.store.audit import audit
 from longshore.store.entry import Begun, Claim, Finish
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
@@ -164,6 +165,8 @@ class LedgerMachine(RuleBasedStateMachine):
             self._leases_end()
             self.ledger.beat(WORKERS[0], 4)
             claims, _ = self.ledger.pump(want)
+            for claim in claims:
+                assert self.ledger.begin(claim.id, claim.token - 1) is None
             self.messages += claims
         for which, result in enumerate(late):
             self._finish(one_of(self.attempts, which), result, 0, keep=True, want=0)
@@ -238,7 +241,12 @@ class LedgerMachine(RuleBasedStateMachine):
         self.before = census(self.client, self.ledger.keys).states
         self.ledger.beat(WORKERS[0], 4)
 
-    # What holds after each step
+    # What holds after each step, and at the end
+
+    def teardown(self) -> None:
+        """The audit says the same."""
+        found = audit(self.client, self.ledger.keys)
+        assert found.adds_up, (found.unaccounted, found.problems)
 
     @invariant()
     def all_is_well(self) -> None:

@@ -1,0 +1,70 @@
+"""`longshore audit`: does the ledger add up?"""
+
+from typing import Annotated, Any
+
+import typer
+
+from longshore.cli import operator, terminal
+from longshore.cli.operator import Operator
+from longshore.store.audit import Balance
+from longshore.store.audit import audit as look
+from longshore.store.states import State
+
+
+def audit(as_json: Annotated[bool, operator.JSON] = False) -> None:
+    """Add up every offset that was read and every invocation that was accepted. Only reads; safe while work goes on.
+
+    Exits with 1 if anything is unaccounted for: an accepted invocation in no state, an id in no place or in two.
+    """
+    agent = Operator.connect()
+    balance = look(agent.ledger.redis, agent.ledger.keys)
+    if as_json:
+        terminal.as_json(_facts(balance))
+    else:
+        _show(balance)
+    if not balance.adds_up:
+        raise typer.Exit(1)
+
+
+def _facts(balance: Balance) -> dict[str, Any]:
+    return {
+        "adds_up": balance.adds_up,
+        "accepted": balance.accepted,
+        "states": {state.value: balance.present[state] for state in State},
+        "expired": balance.expired,
+        "removed": balance.removed,
+        "unaccounted": balance.unaccounted,
+        "partitions": {
+            name: {**counters, "states": dict(balance.states[name])}
+            for name, counters in sorted(balance.partitions.items())
+        },
+        "problems": [{"what": what, "problem": problem} for what, problem in balance.problems],
+        "more_problems": balance.unnamed,
+    }
+
+
+def _show(balance: Balance) -> None:
+    names = sorted(balance.partitions)
+    terminal.table(
+        ("partition", "read", "accepted", "repeated", "skipped", "gaps", *(state.value for state in State)),
+        [_row(name, balance) for name in names],
+    )
+    present = ", ".join(f"{balance.present[state]} {state}" for state in State if balance.present[state])
+    terminal.say(
+        f"{balance.accepted} accepted = {present or 'none'} + {balance.expired} delivered and expired"
+        f" + {balance.removed} dropped + {balance.unaccounted} unaccounted for"
+    )
+    for what, problem in balance.problems:
+        terminal.say(f"{what} {problem}")
+    if balance.unnamed:
+        terminal.say(f"and {balance.unnamed} more")
+    terminal.say("It adds up." if balance.adds_up else "It does not add up.")
+
+
+def _row(name: str, balance: Balance) -> tuple[Any, ...]:
+    counters = balance.partitions[name]
+    repeated = counters.get("repeated", 0) + counters.get("repeated_elsewhere", 0)
+    skipped = sum(n for what, n in counters.items() if what.startswith("skipped:"))
+    states = balance.states[name]
+    numbers = (counters.get("read", 0), counters.get("accepted", 0), repeated, skipped, counters.get("gaps", 0))
+    return (name, *numbers, *(states.get(state, 0) for state in State))
