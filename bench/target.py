@@ -1,6 +1,9 @@
 """A target that costs next to nothing: answers 200 at once and remembers when each run arrived.
 
-Prints its port, then, when its input ends, one JSON object: run id → arrivals (seconds since 1970).
+    target.py [number of ports, 1] [the first port, any]
+
+What is sent to `/hang` is never answered. Prints its ports, then, when its input ends, one JSON object: run id →
+arrivals (seconds since 1970).
 """
 
 import asyncio
@@ -35,15 +38,18 @@ class Target(asyncio.Protocol):
                 return
             if found := RUN_ID.search(self.data, end, whole):
                 arrivals.setdefault(found[1].decode(), []).append(time.time())
+            hangs = self.data.startswith(b"POST /hang")
             self.data = self.data[whole:]
-            self.transport.write(ANSWER)
+            if not hangs:
+                self.transport.write(ANSWER)
 
 
 async def main() -> None:
     """Serves until standard input ends."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Target, "127.0.0.1", 0, backlog=2048)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    count, port = [*map(int, sys.argv[1:]), 1, 0][:2] if len(sys.argv) < 2 else [*map(int, sys.argv[1:]), 0][:2]
+    servers = [await loop.create_server(Target, "127.0.0.1", port, backlog=2048) for _ in range(count)]
+    print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     print(json.dumps(arrivals))
 

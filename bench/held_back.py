@@ -1,0 +1,117 @@
+"""What the limits and shares of targets are worth: fairness beside a hanging target, and how exactly a rate is kept.
+
+    .venv/bin/python bench/held_back.py fairness [--backlog 10000] [--gateway]
+    .venv/bin/python bench/held_back.py rate [--rate 10] [--backlog 10000] [--seconds 20] [--workers 1]
+
+A real worker and a real Redis (AOF everysec); the ledger is filled directly, as ingest does it. Arrivals are taken at
+the target.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.store.targets import Gate
+from tests.support.crowd import Crowd, Server
+
+HEALTHY = 50
+"""Healthy targets, or healthy routes of the gateway."""
+
+
+def percentiles(values: list[float]) -> str:
+    """p50, p99 and the longest, in ms."""
+    cuts = statistics.quantiles(values, n=100)
+    return f"p50 {cuts[49] * 1000:6.1f}  p99 {cuts[98] * 1000:6.1f}  max {max(values) * 1000:6.1f} ms"
+
+
+def healthy(backlog: int, gateway: bool, rate: float, count: int) -> list[float]:
+    """Seconds from the ledger to the target of `count` runs, with `backlog` runs hanging before them."""
+    with tempfile.TemporaryDirectory() as folder, EmbeddedRedis(Path(folder) / "redis") as redis:
+        server = Server(1 if gateway else HEALTHY + 1)
+        with Crowd(Path(folder), redis) as crowd:
+            crowd.worker()
+            crowd.put([f"warm_{n}" for n in range(100)], server.url(0, "/warm"), start=True)
+            while crowd.count("done") < 100:
+                time.sleep(0.1)
+            crowd.put([f"hang_{n}" for n in range(backlog)], server.url(0, "/hang"), "hang")
+            time.sleep(2)
+            sent, began = {}, time.monotonic()
+            for n in range(count):
+                time.sleep(max(0.0, began + n / rate - time.monotonic()))
+                sent[f"r_{n}"] = time.time()
+                which = n % HEALTHY
+                url = server.url() if gateway else server.url(1 + which)
+                crowd.put([f"r_{n}"], url, f"route-{which}", start=True)
+            while crowd.count("done") < 100 + count:
+                time.sleep(0.1)
+        arrivals = server.stop()
+        return [arrivals[id][0] - at for id, at in sent.items()]
+
+
+def fairness(options: argparse.Namespace) -> None:
+    """The same stream of healthy runs, without and with a hanging backlog before it."""
+    for backlog in (0, options.backlog):
+        found = healthy(backlog, options.gateway, options.rate, options.count)
+        print(f"{options.count} runs at {options.rate:g}/s behind {backlog:6} that hang: {percentiles(found)}")
+
+
+def rate(options: argparse.Namespace) -> None:
+    """A target with a rate and a backlog: what arrives a second, and what Redis spends on it."""
+    with tempfile.TemporaryDirectory() as folder, EmbeddedRedis(Path(folder) / "redis") as redis:
+        server = Server(1)
+        more = {"TARGET_CONCURRENCY": "400", "LANE_CONCURRENCY": "400"}
+        with Crowd(Path(folder), redis, **more) as crowd:
+            assert redis.process is not None
+            process = psutil.Process(redis.process.pid)
+            target = server.url().removesuffix("/hook")
+            crowd.targets.set(target, "", Gate(paused=True))
+            crowd.put([f"r_{n}" for n in range(options.backlog)], server.url())
+            for _ in range(options.workers):
+                crowd.worker()
+            idle = cpu(process, 5)
+            crowd.targets.set(target, "", Gate(rate=options.rate))
+            time.sleep(2)
+            began = time.time()
+            busy = cpu(process, options.seconds)
+            ended = time.time()
+        times = sorted(times[0] for times in server.stop().values())
+    within = sum(began <= at < ended for at in times)
+    reached = within / (ended - began)
+    print(f"wanted {options.rate:g}/s: {reached:.2f}/s ({reached / options.rate - 1:+.2%}) over {ended - began:.1f} s")
+    print(f"Redis {busy:.1%} of a core, idle {idle:.1%}")
+
+
+def cpu(process: psutil.Process, seconds: float) -> float:
+    """Share of a core that `process` uses in the next `seconds`."""
+    before, began = sum(process.cpu_times()[:2]), time.monotonic()
+    time.sleep(seconds)
+    return (sum(process.cpu_times()[:2]) - before) / (time.monotonic() - began)
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    fair = commands.add_parser("fairness")
+    fair.set_defaults(run=fairness)
+    fair.add_argument("--backlog", type=int, default=10_000)
+    fair.add_argument("--count", type=int, default=1000)
+    fair.add_argument("--rate", type=float, default=50)
+    fair.add_argument("--gateway", action="store_true")
+    paced = commands.add_parser("rate")
+    paced.set_defaults(run=rate)
+    paced.add_argument("--rate", type=float, default=10)
+    paced.add_argument("--backlog", type=int, default=10_000)
+    paced.add_argument("--seconds", type=float, default=20)
+    paced.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    options.run(options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Many invocations for many targets at once, put straight into the ledger, and real workers to deliver them.
+
+No Kafka: what is to be seen happens between ledger and targets. The targets are `bench/target.py`, a process that costs
+next to nothing and remembers every arrival.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from config.ledger import open_ledger
+from config.settings import load
+from longshore.delivery.target import lane_of, target_of
+from longshore.invocation.kinds import Kind
+from longshore.invocation.mapping import Mapping
+from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.sandbox.fake_port import FakePort
+from longshore.store.entry import Entry, Span
+from longshore.store.letters import Letters
+from longshore.store.requeue import Requeue
+from longshore.store.seal import Sealer
+from longshore.store.targets import Targets
+from tasks.app import make_app
+from tasks.publish import Publisher
+from tests.support.programs import SETTINGS, Program
+
+TARGET = Path(__file__).parents[2] / "bench" / "target.py"
+BATCH = 500
+
+
+class Server:
+    """`bench/target.py` on `count` ports, the first of them `port` if one is given."""
+
+    def __init__(self, count: int = 1, port: int = 0) -> None:
+        command = [sys.executable, str(TARGET), str(count), str(port)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.ports = [int(one) for one in self._process.stdout.readline().split()]
+
+    def url(self, number: int = 0, path: str = "/hook") -> str:
+        """Where one of the ports is."""
+        return f"http://127.0.0.1:{self.ports[number]}{path}"
+
+    def stop(self) -> dict[str, list[float]]:
+        """Ends it; returns when each run arrived."""
+        arrivals, _ = self._process.communicate()
+        found: dict[str, list[float]] = json.loads(arrivals)
+        return found
+
+    def kill(self) -> None:
+        """Makes sure that nothing is left of it."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Crowd:
+    """A ledger, a fake Port that takes everything, and workers."""
+
+    def __init__(self, folder: Path, server: EmbeddedRedis, **environ: str) -> None:
+        self.redis = server
+        self.port = FakePort().start()
+        self.folder = folder
+        self.environ = SETTINGS | {
+            "REDIS_URL": server.url,
+            "PORT_API_BASE_URL": self.port.url,
+            "USING_LOCAL_PORT_INSTANCE": "true",
+            "KAFKA_CONSUMER_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+            "PORT_API_RATE": "0",
+            "LEASE_S": "4",
+            **environ,
+        }
+        settings = load(self.environ)
+        self.ledger = open_ledger(settings)
+        self._sealer = Sealer(settings.port_client_secret)
+        self.letters = Letters(self.ledger.redis, self.ledger.keys, self._sealer)
+        self.requeue = Requeue(self.ledger.redis, self.ledger.keys, self.ledger.limits, self._sealer)
+        self.targets = Targets(self.ledger.redis, self.ledger.keys, self.ledger.limits)
+        self._publisher = Publisher(make_app(settings))
+        self._offset = 0
+        self._programs: list[Program] = []
+        mapping = Mapping.load(None, {})
+        self._digest = mapping.digest
+        mapping.close()
+
+    def worker(self) -> Program:
+        """A worker that has offered its slots."""
+        folder = self.folder / f"worker-{len(self._programs)}"
+        folder.mkdir()
+        program = Program("worker", folder=folder, **self.environ)
+        self._programs.append(program)
+        program.says("worker.ready")
+        return program
+
+    def put(self, ids: Sequence[str], url: str, action: str = "deploy", dead: str = "", start: bool = False) -> None:
+        """Runs for `url` into the ledger; with `start` what may start does so at once, as from ingest."""
+        for first in range(0, len(ids), BATCH):
+            entries = [self._entry(id, url, action, dead) for id in ids[first : first + BATCH]]
+            span = Span("org.runs", 0, self._offset - len(entries), self._offset)
+            accepted = self.ledger.accept([span], entries, 500 if start else 0)
+            self._publisher.publish(accepted.claims)
+
+    def states(self, ids: Iterable[str]) -> dict[str, str]:
+        """The state of each."""
+        ids = list(ids)
+        pipe = self.ledger.redis.pipeline(transaction=False)
+        for id in ids:
+            pipe.hget(self.ledger.keys.invocation(id), "state")
+        found: Any = pipe.execute()
+        return {id: (state or b"").decode() for id, state in zip(ids, found, strict=True)}
+
+    def count(self, what: str) -> int:
+        """A counter of the ledger."""
+        return int(self.ledger.redis.hget(self.ledger.keys.counts, what) or 0)
+
+    def close(self) -> None:
+        """Ends everything."""
+        for program in self._programs:
+            program.close()
+        self.port.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _entry(self, id: str, url: str, action: str, dead: str) -> Entry:
+        method = {"type": "WEBHOOK", "agent": True, "synchronized": False, "method": "POST", "url": url}
+        message = {"context": {"runId": id}, "payload": {"action": {"invocationMethod": method}}}
+        target = target_of(url)
+        self._offset += 1
+        return Entry(
+            id=id,
+            kind=Kind.ACTION_RUN,
+            run=id,
+            target=target,
+            lane=lane_of(target, action),
+            synchronized=False,
+            origin=f"org.runs/0/{self._offset - 1}",
+            published_ms=round(time.time() * 1000),
+            mapping=f"{self._digest}/1",
+            payload=self._sealer.seal(json.dumps(message, separators=(",", ":")).encode()),
+            unknown="park",
+            dead=dead,
+        )
