@@ -49,7 +49,6 @@ class Ledger:
         self.keys = keys
         self.limits = limits
         self._limits = limits.json()
-        self._name = uuid.uuid4().hex[:12]
         self._scripts = {name: scripts.Script.named(name) for name in scripts.NAMES}
 
     def _run(self, name: str, *args: Any) -> Any:
@@ -76,17 +75,18 @@ class Ledger:
             ]
             for span in spans
         ]
-        args: list[Any] = [want, json.dumps(read), self._name, len(entries)]
+        # Another name each time: a Redis that was emptied since the last call is another ledger.
+        args: list[Any] = [want, json.dumps(read), uuid.uuid4().hex[:12], len(entries)]
         for e in entries:
             args += [_bytes(e.id), e.kind.value, _bytes(e.run), _bytes(e.target), _bytes(e.lane)]
             args += ["1" if e.synchronized else "", e.origin, e.published_ms, e.mapping, e.payload, e.unknown]
             args += [e.max_attempts, e.dead, len(e.reports), *e.reports]
-        behind, results, claims, backlog, name = self._run("accept", *args)
+        behind, results, claims, backlog, ledger = self._run("accept", *args)
         rewinds = []
         for name, offset in behind:
             topic, _, partition = _text(name).rpartition("/")
             rewinds.append(Rewind(topic, int(partition), None if int(offset) < 0 else int(offset)))
-        return Accepted(tuple(map(_text, results)), tuple(rewinds), _claims(claims), int(backlog), _text(name))
+        return Accepted(tuple(map(_text, results)), tuple(rewinds), _claims(claims), int(backlog), _text(ledger))
 
     def places(self, partitions: Collection[tuple[str, int]]) -> Places:
         """What is known of `partitions`."""

@@ -1,61 +1,22 @@
 """Ingest on a real broker: what the mock broker cannot answer. Commits, takeovers, a broker that goes away."""
 
-import itertools
-
 import pytest
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Consumer, Producer
 from structlog.testing import capture_logs
 
 from longshore.sandbox.embedded_redis import EmbeddedRedis
-from tests.integration.ingest.conftest import Ingest, MakeIngest, run
+from tests.integration.ingest.conftest import MakeIngest, run
+from tests.integration.ingest.topics import Topics, make
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.programs import eventually
 
 pytestmark = pytest.mark.real_kafka
-
-_NUMBERS = itertools.count()
-
-
-class Topics:
-    """Two topics and a group of this test's own."""
-
-    def __init__(self, broker: KafkaBroker, partitions: int) -> None:
-        number = next(_NUMBERS)
-        self.broker = broker
-        self.runs, self.change_log, self.group = f"org{number}.runs", f"org{number}.change.log", f"org{number}.agent"
-        broker.create_topic(self.runs, partitions)
-        broker.create_topic(self.change_log)
-        self._producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 1})
-
-    def settings(self) -> dict[str, str]:
-        return {
-            "KAFKA_RUNS_TOPIC": self.runs,
-            "KAFKA_CHANGE_LOG_TOPIC": self.change_log,
-            "KAFKA_CONSUMER_GROUP_ID": self.group,
-        }
-
-    def publish(self, numbers: range) -> None:
-        for number in numbers:
-            self._producer.produce(self.runs, run(number), partition=0)
-        assert self._producer.flush(30) == 0
-
-    def committed(self) -> int:
-        """The group's committed offset of partition 0 of the runs topic; negative if there is none."""
-        place = TopicPartition(self.runs, 0)
-        admin = AdminClient({"bootstrap.servers": self.broker.bootstrap})
-        asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(self.group, [place])])
-        return int(asked[self.group].result(10).topic_partitions[0].offset)
 
 
 @pytest.fixture
 def topics(real_kafka: KafkaBroker) -> Topics:
     """Topics with one partition."""
     return Topics(real_kafka, 1)
-
-
-def make(make_ingest: MakeIngest, topics: Topics, redis: EmbeddedRedis, **more: str) -> Ingest:
-    return make_ingest(topics.broker.bootstrap, redis, **topics.settings(), **more)
 
 
 def test_commits_follow_the_ledger(make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis) -> None:

@@ -1,0 +1,95 @@
+"""Two topics and a group of one test's own on the real broker, and all that operators can do to them."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
+
+from longshore.sandbox.embedded_redis import EmbeddedRedis
+from tests.integration.ingest.conftest import Ingest, MakeIngest, run
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.programs import eventually
+
+ADMIN_S = 30
+_NUMBERS = itertools.count()
+
+
+class Topics:
+    """A topic of runs with so many partitions, one of change log events with one."""
+
+    def __init__(self, broker: KafkaBroker, partitions: int = 1) -> None:
+        number = next(_NUMBERS)
+        self.broker = broker
+        self.runs, self.change_log, self.group = f"org{number}.runs", f"org{number}.change.log", f"org{number}.agent"
+        broker.create_topic(self.runs, partitions)
+        broker.create_topic(self.change_log)
+        self.admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+
+    def settings(self) -> dict[str, str]:
+        return {
+            "KAFKA_RUNS_TOPIC": self.runs,
+            "KAFKA_CHANGE_LOG_TOPIC": self.change_log,
+            "KAFKA_CONSUMER_GROUP_ID": self.group,
+        }
+
+    def publish(self, numbers: range, partition: int = 0) -> None:
+        # A new one each time, as an older one learns only minutes later of partitions that were added.
+        producer = Producer({"bootstrap.servers": self.broker.bootstrap, "linger.ms": 1, "log_level": 0})
+        for number in numbers:
+            producer.produce(self.runs, run(number), partition=partition)
+        assert producer.flush(ADMIN_S) == 0
+
+    def committed(self, partition: int = 0) -> int:
+        """The group's committed offset of a partition of the runs topic; negative if there is none."""
+        place = TopicPartition(self.runs, partition)
+        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(self.group, [place])])
+        found = asked[self.group].result(ADMIN_S).topic_partitions
+        return int(found[0].offset) if found else -1
+
+    def reset_group(self, offset: int, partition: int = 0) -> None:
+        """What kafka-consumer-groups --reset-offsets does; the group must be empty."""
+        place = TopicPartition(self.runs, partition, offset)
+        asked = self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(self.group, [place])])
+        asked[self.group].result(ADMIN_S)
+
+    def forget_group(self) -> None:
+        """What the broker does with the commits of a group that was away for a week; the group must be empty."""
+        self.admin.delete_consumer_groups([self.group])[self.group].result(ADMIN_S)
+
+    def expire(self, below: int) -> None:
+        """Delete the records of partition 0 below an offset, as retention does."""
+        for future in self.admin.delete_records([TopicPartition(self.runs, 0, below)]).values():
+            future.result(ADMIN_S)
+
+    def add_partitions(self, total: int) -> None:
+        self.admin.create_partitions([NewPartitions(self.runs, total)])[self.runs].result(ADMIN_S)
+        self._wait_partitions(total)
+
+    def make_anew(self, partitions: int = 1) -> None:
+        """Delete the runs topic and make it again."""
+        self.admin.delete_topics([self.runs])[self.runs].result(ADMIN_S)
+        eventually(lambda: self.runs not in self.admin.list_topics(timeout=10).topics, "the topic is gone")
+        self.broker.create_topic(self.runs, partitions)
+
+    def _wait_partitions(self, number: int) -> None:
+        deadline = time.monotonic() + ADMIN_S
+        while len(self.admin.list_topics(self.runs, timeout=10).topics[self.runs].partitions) < number:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def make(make_ingest: MakeIngest, topics: Topics, redis: EmbeddedRedis, **more: str) -> Ingest:
+    """An ingest of these topics, not yet started."""
+    return make_ingest(topics.broker.bootstrap, redis, **topics.settings(), **more)
+
+
+def accounted(ingest: Ingest, topics: Topics, partition: int = 0) -> dict[str, int]:
+    """What the ledger says of a partition, after a look that every offset it passed is in one of the counters."""
+    found = ingest.partition(topics.runs, partition)
+    named = {name: number for name, number in found.items() if name not in ("next", "read")}
+    assert found.get("read", 0) == sum(named.values()), found
+    return found
