@@ -7,21 +7,8 @@ from ingest import ids
 from longshore.dashboard import shown
 from longshore.dashboard.agent import Agent
 from longshore.store.letters import Letter
+from longshore.store.reasons import CAUSES
 from longshore.store.seal import Unsealable
-
-CAUSES = {
-    "bad_signature": "Its signature fits none of our client secrets: it is not from Port, or the secret was replaced.",
-    "malformed": "Its message is not what Port sends.",
-    "too_large": "Its message is larger than MESSAGE_MAX_BYTES.",
-    "no_mapping": "No entry of the mapping file is enabled for it.",
-    "mapping": "The mapping file could not make a request of it.",
-    "bad_url": "The URL that the mapping gives cannot be called.",
-    "revoked": "Somebody revoked its task in Flower before it was sent.",
-    "worker_lost": "The worker that was sending it died: the target may have received it or not.",
-    "poison": "Several workers died while sending it, so it is not tried any more.",
-    "unsealable": "It was sealed with a client secret that the worker does not have.",
-}
-"""What a reason means where no attempt tells its own cause."""
 
 NEXT = {
     "held": "Waits for Port's acknowledgement.",

@@ -99,6 +99,8 @@ class Pages:
     ) -> Iterator[tuple[list[bytes], list[Any]]]:
         named = {"reason": wanted.reason, "target": wanted.target, "action": wanted.lane, "kind": wanted.kind}
         fields = {name: value for name, value in named.items() if value} | (more or {})
+        # Lua's JSON knows no half characters; as bytes they pass.
+        filter = json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogatepass")
         since, until = wanted.since_ms or "-inf", wanted.until_ms or "+inf"
         score: int | str | bytes = until
         id = b""
@@ -107,7 +109,7 @@ class Pages:
         while True:
             with reaching_store():
                 found, counted, last = self._sift(
-                    keys=[self._keys.prefix], args=["{}", state, since, score, id, LOOK, want, json.dumps(fields)]
+                    keys=[self._keys.prefix], args=["{}", state, since, score, id, LOOK, want, filter]
                 )
             yield found, counted
             if not last:

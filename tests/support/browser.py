@@ -121,7 +121,7 @@ class Browser:
         self.until(f"!!document.querySelector({json.dumps(selector)})")
         place = self.run(
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-            " e.scrollIntoView({block: 'center'}); const b = e.getBoundingClientRect();"
+            " e.scrollIntoView({block: 'center', behavior: 'instant'}); const b = e.getBoundingClientRect();"
             " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
@@ -150,7 +150,10 @@ class Browser:
         self.send(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
-        features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
         self.send("Emulation.setEmulatedMedia", features=features)
 
     def screenshot(self, path: Path, whole: bool = False) -> None:
@@ -204,6 +207,8 @@ class Browser:
             self.complaints.append(f"{told['entry']['text']} {told['entry'].get('url', '')}")
 
     async def _leave(self) -> None:
+        if hasattr(self, "_tab"):
+            self._tab.close()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
             task.cancel()

@@ -4,12 +4,13 @@
 
   var live = document.getElementById("longshore-live");
   if (!live) { return; }
+  var pressed = false;
   var every = 1000 * Number(live.getAttribute("data-refresh") || 0);
 
   // While somebody chooses, writes or reads on, nothing moves under their hands.
   function busy() {
     var focused = document.activeElement;
-    return document.hidden || !!live.querySelector("input[name=pick]:checked, details.longshore-limit[open]") ||
+    return pressed || document.hidden || !!live.querySelector("input[name=pick]:checked, details.longshore-limit[open]") ||
       (live.contains(focused) && /^(INPUT|SELECT|TEXTAREA)$/.test(focused.tagName)) ||
       Array.prototype.some.call(live.querySelectorAll("input[name=why]"), function (field) { return field.value; }) ||
       !window.getSelection().isCollapsed;
@@ -54,6 +55,12 @@
       live.classList.add("longshore-stale");
     }).then(function () { window.setTimeout(look, every); });
   }
+
+  document.addEventListener("pointerdown", function () { pressed = true; });
+  ["pointerup", "pointercancel"].forEach(function (name) {
+    // The click that follows still finds what was pressed.
+    document.addEventListener(name, function () { window.setTimeout(function () { pressed = false; }, 200); });
+  });
 
   document.addEventListener("change", function (event) {
     if (event.target.id !== "pick-all") { return; }

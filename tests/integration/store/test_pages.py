@@ -139,11 +139,19 @@ def test_what_was_refused_under_a_run_id_is_found_by_it(ledger: Ledger, pages: P
     assert ["bad.org_1.runs.0.9.1"] == [letter.id for letter in pages.of_run("r_x")]
 
 
+def test_half_characters_are_looked_for_like_others(ledger: Ledger, pages: Pages) -> None:
+    """A run id may be any JSON text."""
+    fill(ledger, 1, run="r_\udcff", target="http://\u05e9:80")
+
+    assert 1 == len(pages.of_run("r_\udcff"))
+    assert 1 == sum(pages.count(Filter(target="http://\u05e9:80")).values())
+
+
 def test_looking_changes_nothing(ledger: Ledger, pages: Pages, client: "redis.Redis") -> None:
     """Not even the clock."""
     fill(ledger, 10)
-    before = {key: client.dump(key) for key in client.keys()}
+    before = {key: client.dump(key) for key in client.scan_iter()}
     pages.page(Filter(), "", 5)
     pages.count(Filter())
 
-    assert before == {key: client.dump(key) for key in client.keys()}
+    assert before == {key: client.dump(key) for key in client.scan_iter()}

@@ -1,0 +1,300 @@
+"""Flower in a real browser: what people on call see and do at three in the morning.
+
+`LONGSHORE_SCREENSHOTS=folder` keeps a picture of each page there, for the documentation.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.ledger import open_ledger
+from longshore.sandbox.http_server import Answer, HttpServer, Request
+from longshore.store.seal import Sealer
+from tests.support import browser as chromium
+from tests.support.browser import Browser
+from tests.support.flower import Flower
+from tests.support.programs import eventually
+
+from .conftest import Bench
+
+LOGIN = "ann:pass:word"
+LOUD = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+ROUND = "\u202egpj.exe \u2066 שלום"
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    program = chromium.find()
+    if program is None:
+        reason = "a browser test needs Chromium (Debian: apt install chromium)"
+        if os.environ.get(chromium.REQUIRE) == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    folder = tmp_path / "browser"
+    folder.mkdir()
+    with Browser(program, folder) as browser:
+        browser.log_in(LOGIN)
+        yield browser
+
+
+@pytest.fixture
+def start(bench: Bench) -> Iterator[Callable[..., Flower]]:
+    flowers: list[Flower] = []
+
+    def start(**environ: str) -> Flower:
+        flowers.append(Flower(bench.folder, **(bench.environ | {"FLOWER_BASIC_AUTH": LOGIN} | environ)))
+        return flowers[-1]
+
+    yield start
+    for flower in flowers:
+        flower.close()
+
+
+@pytest.fixture
+def shoot(browser: Browser) -> Callable[[str], None]:
+    """Takes a picture if somebody wants it, in light, dark and on a phone."""
+
+    def shoot(name: str) -> None:
+        if folder := os.environ.get("LONGSHORE_SCREENSHOTS"):
+            for look, width, dark in (("light", 1280, False), ("dark", 1280, True), ("phone", 400, False)):
+                browser.look(width, 900, dark)
+                browser.run("window.scrollTo(0, 0)")
+                browser.screenshot(Path(folder) / f"{name}-{look}.png", whole=look == "phone")
+            browser.look()
+            browser.run("window.scrollTo(0, 0)")
+
+    return shoot
+
+
+class Repairable:
+    """A target that fails until it is repaired."""
+
+    def __init__(self) -> None:
+        self.broken = True
+        self.received: list[Request] = []
+
+    def answer(self, request: Request) -> Answer:
+        self.received.append(request)
+        if self.broken:
+            return Answer(422, b'{"error": "no such environment: prod-2"}')
+        return Answer(200, b'{"ok": true}')
+
+
+@pytest.fixture
+def repairable() -> Iterator[tuple[Repairable, str]]:
+    target, server = Repairable(), HttpServer("repairable")
+    server.start()
+    yield target, f"http://127.0.0.1:{server.listen('127.0.0.1', 0, target.answer)}"
+    server.stop()
+
+
+def test_a_failure_arrives_is_opened_requeued_and_succeeds(
+    bench: Bench,
+    start: Callable[..., Flower],
+    browser: Browser,
+    repairable: tuple[Repairable, str],
+    shoot: Callable[[str], None],
+) -> None:
+    """Within a minute: what failed, why, what happens next; and sent again with one click."""
+    target, origin = repairable
+    bench.worker(WORKER_EVENTS="true")
+    flower = start()
+    browser.open(f"{flower.url}/dead-letters")
+    browser.reads("No dead letters")
+
+    bench.accept("r_prod", f"{origin}/deploy")
+    browser.reads("r_prod")
+    shoot("dead-letters")
+    browser.click("#letters-table a")
+    browser.reads("answered 422")
+    browser.reads("Requeue it once the cause is gone")
+    browser.click("#timeline summary")
+    browser.reads("no such environment: prod-2")
+    shoot("invocation")
+
+    target.broken = False
+    browser.write("#requeue-form input[name=why]", "prod-2 exists now")
+    browser.click("#requeue")
+    browser.reads("It is requeued")
+    browser.until("document.querySelector('#state').innerText === 'done'")
+    browser.reads("by ann: prod-2 exists now")
+    browser.reads("Nothing: it was delivered.")
+    assert 2 == len(target.received)
+
+    browser.open(f"{flower.url}/dead-letters")
+    browser.reads("No dead letters")
+    browser.open(f"{flower.url}/task/r_prod~2")
+    browser.reads("SUCCESS")
+    browser.click("a[href$='/invocation/r_prod~2']")
+    browser.reads("prod-2 exists now")
+    assert [] == browser.complaints
+
+
+def test_a_run_is_found_by_its_id_with_the_keyboard_alone(
+    bench: Bench, start: Callable[..., Flower], browser: Browser
+) -> None:
+    """From every page, Flower's own too; and what is unknown is said to be."""
+    bench.accept("r_1", "good", dead="bad_signature")
+    flower = start()
+    browser.open(f"{flower.url}/broker")
+    for _ in range(30):
+        browser.press("Tab")
+        if browser.run("document.activeElement.name") == "id":
+            break
+    browser.send("Input.insertText", text="r_1")
+    browser.press("Enter")
+    browser.reads("Its signature fits none of our client secrets")
+
+    browser.write(".longshore-find input", "r_none")
+    browser.press("Enter")
+    browser.reads("Nothing is known of r_none")
+
+
+def test_some_are_selected_and_requeued_with_the_keyboard_alone(
+    bench: Bench, start: Callable[..., Flower], browser: Browser
+) -> None:
+    """Without a reason nothing happens; what is not selected stays."""
+    for number in range(3):
+        bench.accept(f"r_{number}", "good", dead="http_500")
+    flower = start()
+    browser.open(f"{flower.url}/dead-letters")
+    browser.run("document.querySelector('input[name=pick]').focus()")
+    browser.press(" ")
+    browser.until("document.querySelectorAll('input[name=pick]:checked').length === 1")
+    browser.click("#requeue-selected")
+    browser.until("document.querySelectorAll('input[name=why]:invalid').length === 1")
+    browser.write("#letters-form input[name=why]", "it was the network")
+    browser.press("Enter")
+
+    browser.reads("Requeued 1.")
+    assert 2 == browser.run("document.querySelectorAll('#letters-table tbody tr').length")
+
+
+def test_all_that_match_are_previewed_and_requeued_behind_a_canary(
+    bench: Bench, start: Callable[..., Flower], browser: Browser, shoot: Callable[[str], None]
+) -> None:
+    """The preview counts; the job shows how far it is; what the filter does not take stays."""
+    for number in range(12):
+        bench.accept(f"r_{number:02}", "good", dead="http_500")
+    bench.accept("r_bad", "good", dead="bad_signature")
+    flower = start()
+    browser.open(f"{flower.url}/dead-letters?reason=http_500")
+    browser.click("#requeue-all")
+    browser.until("document.querySelector('#preview-total')?.innerText === '12'")
+    shoot("requeue-all")
+    browser.write("input[name=why]", "deployed a fix")
+    browser.write("input[name=canary]", "2")
+    browser.write("input[name=rate]", "0")
+    browser.click("#requeue-start")
+    browser.reads("0 of 12")
+    bench.worker()
+    browser.reads("12 requeued")
+    shoot("jobs")
+
+    browser.reads("deployed a fix")
+    eventually(lambda: "done" == bench.record("r_11")["state"], "all are delivered")
+    assert "dead" == bench.record("r_bad")["state"]
+    assert [] == browser.complaints
+
+
+def test_a_target_is_paused_limited_and_resumed(
+    bench: Bench, start: Callable[..., Flower], browser: Browser, shoot: Callable[[str], None]
+) -> None:
+    """What comes meanwhile waits, and is seen to wait."""
+    origin = bench.targets.origin("good")
+    bench.accept("r_0", "error", dead="http_500")
+    bench.accept("r_1", "good")
+    flower = start()
+    browser.open(f"{flower.url}/targets")
+    row = f"tr[data-target='{origin}'][data-action='']"
+    browser.click(f"{row} button[value=pause]")
+    browser.until(f"document.querySelector(\"{row}\")?.innerText.includes('paused')")
+    bench.worker()
+    bench.accept("r_2", "good")
+    browser.until(f"document.querySelector(\"{row} td[data-label=Waiting]\")?.innerText.trim() !== '0'")
+    shoot("targets")
+    browser.click(f"{row} details summary")
+    browser.write(f"{row} input[name=rate]", "7.5")
+    browser.click(f"{row} button[value=limit]")
+    browser.until(f"document.querySelector(\"{row} td[data-label=Rate]\")?.innerText === '7.5/s'")
+    assert "waiting" == bench.record("r_2")["state"]
+
+    browser.click(f"{row} button[value=resume]")
+    bench.ends("r_2", "done", "delivered")
+    browser.until(f"!document.querySelector(\"{row}\")?.innerText.includes('paused')")
+    assert [] == browser.complaints
+
+
+def test_hostile_texts_are_shown_and_do_nothing(
+    bench: Bench, start: Callable[..., Flower], browser: Browser, shoot: Callable[[str], None]
+) -> None:
+    """In payload, answer, run id, action, reason, actor: script tags, right-to-left, half characters, a megabyte."""
+    method = {"type": "WEBHOOK", "agent": True, "url": f"{bench.targets.url('good')}/{LOUD}"}
+    message = {
+        "context": {"runId": "r_1"},
+        "payload": {
+            "action": {"invocationMethod": method},
+            "properties": {"text": LOUD + ROUND, "big": "x" * 1_000_000},
+        },
+    }
+    sealer = Sealer(bench.settings.port_client_secret)
+    lane = f"{bench.targets.origin('good')} {LOUD}"
+    bench.accept("r_1", "good", dead="http_500", lane=lane, payload=sealer.seal(json.dumps(message).encode()))
+    attempt = {
+        "generation": 1, "attempt": 1, "reason": LOUD, "cause": LOUD + ROUND, "status": 500, "sent": True,
+        "duration_ms": 1.0, "response": f"</code></pre>{LOUD}{ROUND}\udcff" + "y" * 1_000_000,
+    }  # fmt: skip
+    ledger = open_ledger(bench.settings)
+    history: Any = [attempt, {"requeued_by": LOUD, "why": LOUD + ROUND, "at": 1.0, "replay": False}]
+    for entry in history:
+        ledger.redis.rpush(ledger.keys.attempts("r_1"), sealer.seal(json.dumps(entry).encode()))
+    run = f"{LOUD}{ROUND}\udcff".encode("utf-8", "surrogatepass")
+    ledger.redis.hset(ledger.keys.invocation("r_1"), mapping={"reason": LOUD, "run": run})
+    flower = start()
+
+    for path in ("dead-letters", "invocation/r_1", "targets", "jobs", "dead-letters/requeue", f"invocation/{LOUD}"):
+        browser.open(f"{flower.url}/{path}")
+        browser.until("document.body.innerText.length > 20")
+        assert "owned" != browser.run("document.title"), path
+        assert 0 == browser.run("document.querySelectorAll('main img, main script').length"), path
+        assert "\u202e" not in browser.text(), path
+        assert browser.run("document.documentElement.outerHTML.length") < 300_000, path
+    browser.open(f"{flower.url}/invocation/r_1")
+    browser.reads("<script>document.title='owned'</script>")
+    browser.reads("\\u202egpj.exe")
+    browser.reads("more characters)")
+    shoot("hostile")
+    browser.open(f"{flower.url}/dead-letters?text={LOUD}&target={LOUD}&action={LOUD}&reason={LOUD}")
+    assert "owned" != browser.run("document.title")
+    assert not [each for each in browser.complaints if "404" not in each]
+
+
+def test_a_narrow_screen_shows_all_without_scrolling_aside(
+    bench: Bench, start: Callable[..., Flower], browser: Browser
+) -> None:
+    """A phone, woken by a pager."""
+    for number in range(3):
+        bench.accept(f"r_{number}_with_quite_a_long_run_id_as_ports_are", "good", dead="http_500")
+    flower = start()
+    for width in (360, 768, 1280):
+        browser.look(width, 800)
+        for path in ("dead-letters", "targets", "jobs", "dead-letters/requeue",
+                     "invocation/r_0_with_quite_a_long_run_id_as_ports_are"):  # fmt: skip
+            browser.open(f"{flower.url}/{path}")
+            assert browser.run("document.documentElement.scrollWidth") <= width, (path, width)
+
+
+def test_both_themes_are_flowers_own(bench: Bench, start: Callable[..., Flower], browser: Browser) -> None:
+    """Light and dark: our cards have the colours of Flower's."""
+    bench.accept("r_1", "good", dead="http_500")
+    flower = start()
+    colours = []
+    for dark in (False, True):
+        browser.look(dark=dark)
+        browser.open(f"{flower.url}/dead-letters")
+        colours.append(browser.run("getComputedStyle(document.querySelector('.tasks-table-card')).backgroundColor"))
+    assert ["rgb(255, 255, 255)", "rgb(27, 34, 25)"] == colours
