@@ -9,6 +9,7 @@ import typer
 from longshore.cli import operator, terminal
 from longshore.cli.operator import NOT_FOUND, Operator
 from longshore.store.letters import Letter
+from longshore.store.reasons import CAUSES
 
 
 def show(
@@ -23,7 +24,8 @@ def show(
         raise typer.Exit(NOT_FOUND)
     stories = [(letter, agent.letters.history(letter.id)) for letter in found]
     if as_json:
-        terminal.as_json([{**asdict(letter), "history": history} for letter, history in stories])
+        told = [{**asdict(letter), "cause": _cause(letter, history), "history": history} for letter, history in stories]
+        terminal.as_json(told)
         return
     for letter, history in stories:
         for line in lines(letter, history):
@@ -42,10 +44,20 @@ def lines(letter: Letter, history: list[dict[str, Any]]) -> list[str]:
         f"  mapping     {letter.mapping}",
     ]
     told += [f"  {_event(event)}" for event in history]
+    if cause := _cause(letter, history):
+        told.append(f"  cause       {cause}")
     if letter.ended_ms:
         told.append(f"  ended       {terminal.moment(letter.ended_ms)}")
     told.append(f"  next        {_next(letter)}")
     return told
+
+
+def _cause(letter: Letter, history: list[dict[str, Any]]) -> str:
+    """Why it ended as it did, in words; that of its last attempt, unless it ended without one."""
+    if letter.state not in ("dead", "unknown"):
+        return ""
+    last: dict[str, Any] = next((event for event in reversed(history) if "attempt" in event), {})
+    return str(last["cause"]) if last.get("reason") == letter.reason else CAUSES.get(letter.reason, "")
 
 
 def _event(event: dict[str, Any]) -> str:

@@ -176,3 +176,10 @@ def test_a_celery_task_sends_again_and_wants_actor_and_reason(ended: Bench) -> N
     history = ask(ended, "show", "r_404")[0]["history"]
     assert [("bob", "hook is back")] == [(one["requeued_by"], one["why"]) for one in history if "requeued_by" in one]
     assert 1 == len(ended.targets.received("r_ok"))
+
+
+def test_what_never_was_tried_has_a_cause_too(bench: Bench) -> None:
+    """Refused at intake: the reason in words, and what helps."""
+    bench.accept("r_1", "good", dead="bad_signature")
+    assert "PORT_CLIENT_SECRET_PREVIOUS" in cli(bench, "show", "r_1").stdout
+    assert "fits none of our client secrets" in ask(bench, "show", "r_1")[0]["cause"]

@@ -1,0 +1,18 @@
+"""What reason codes mean, and what helps, where no attempt of an invocation tells its own cause."""
+
+CAUSES = {
+    "bad_signature": "Its signature fits none of our client secrets: it is not from Port, or the secret was replaced. "
+    "During a rotation set PORT_CLIENT_SECRET_PREVIOUS.",
+    "malformed": "Its message is not what Port sends.",
+    "too_large": "Its message is larger than MESSAGE_MAX_BYTES; it is still in Kafka.",
+    "unstorable": "Redis refused to store it several times; its message is still in Kafka.",
+    "unexpected": "We could not make anything of it, which is a fault of ours; its message is still in Kafka.",
+    "no_mapping": "No entry of the mapping file is enabled for it.",
+    "mapping": "The mapping file could not make a request of it: try it with `longshore mapping test`.",
+    "bad_url": "The URL that the mapping gives cannot be called: try it with `longshore mapping test`.",
+    "revoked": "Somebody revoked its task in Flower before it was sent.",
+    "worker_lost": "The worker that was sending it died: the target may have received it or not.",
+    "poison": "Several workers died while sending it, so it is not tried any more.",
+    "unsealable": "It was sealed with a client secret that the worker does not have: set PORT_CLIENT_SECRET_PREVIOUS.",
+    "expired": "It came too late: it was waiting for longer than it may be tried.",
+}
