@@ -204,3 +204,39 @@ def test_limits_of_an_operator_hold_at_once(busy: Ledger) -> None:
     assert ["deploy", "other", "other"] == sorted(claim.id.split("-")[0] for claim in busy.pump()[0])
     targets.set(TARGET, "", Gate(rate=10))
     assert 3 == len({claim.start_ms for claim in busy.pump()[0]})
+
+
+def test_the_word_of_an_operator_is_stronger_than_the_mappings(busy: Ledger) -> None:
+    """Each key by itself; taken back, the mapping's holds again."""
+    targets = Targets(busy.redis, busy.keys, busy.limits)
+    targets.set(TARGET, "", Gate(concurrency=2), whose="mapping")
+    put(busy, 10)
+    assert 2 == len(busy.pump()[0])
+    targets.set(TARGET, "", Gate(concurrency=5))
+    assert 3 == len(busy.pump()[0])
+    targets.set(TARGET, "", Gate())
+    assert (2, Gate()) == (line_of(busy, TARGET).mapping.concurrency, targets.gate(TARGET))
+    assert 0 == len(busy.pump()[0])
+
+
+@pytest.mark.parametrize("rate", [10, 1000])
+def test_a_rate_is_kept_to_the_millisecond(busy: Ledger, rate: int) -> None:
+    """Starts are handed out a little ahead, evenly spaced."""
+    wide = Ledger(busy.redis, busy.keys, replace(busy.limits, target=1000, lane=1000))
+    Targets(wide.redis, wide.keys, wide.limits).set(TARGET, "", Gate(rate=rate))
+    put(wide, 500)
+    starts = [claim.start_ms for claim in wide.pump(500)[0]]
+    assert [round(n * 1000 / rate) for n in range(len(starts))] == [start - starts[0] for start in starts]
+    assert len(starts) == wide.limits.ahead * rate // 1000 + 1
+
+
+def test_a_higher_rate_holds_at_once(busy: Ledger) -> None:
+    """The next start that a rate of one an hour had set does not outlive it."""
+    targets = Targets(busy.redis, busy.keys, busy.limits)
+    targets.set(TARGET, "", Gate(rate=0.001))
+    put(busy, 3)
+    assert 1 == len(busy.pump()[0])
+    targets.set(TARGET, "", Gate(rate=1000))
+    next_start = busy.redis.hget(busy.keys.starts, TARGET)
+    assert isinstance(next_start, bytes)
+    assert float(next_start) <= busy.clock_ms() + 1000

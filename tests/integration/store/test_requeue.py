@@ -1,6 +1,8 @@
 """Sending again: each once, whatever crashes; and what cannot be sent says why."""
 
 from collections.abc import Callable
+from dataclasses import astuple
+from typing import Any
 
 import pytest
 import redis
@@ -9,9 +11,10 @@ from longshore.store.entry import Finish
 from longshore.store.ledger import Ledger
 from longshore.store.letters import Filter, Letter, Letters
 from longshore.store.requeue import Order, Requeue
+from longshore.store.retention import Retention
 from longshore.store.seal import Sealer
 
-from .conftest import entry, state, store
+from .conftest import entry, span, state, store
 
 SEALER = Sealer("secret")
 ORDER = Order("ann", "the target is back", rate=0)
@@ -36,7 +39,7 @@ def end(ledger: Ledger, result: str = "dead", reason: str = "http_404") -> list[
     return [claim.id for claim in claims]
 
 
-def dead(ledger: Ledger, *ids: str, **more: object) -> None:
+def dead(ledger: Ledger, *ids: str, **more: Any) -> None:
     store(ledger, *(entry(id, payload=SEALER.seal(b"{}"), **more) for id in ids))
     while end(ledger):
         pass
@@ -198,3 +201,40 @@ def test_jobs_of_thousands_are_stored_in_pieces(make_ledger: Callable[..., Ledge
     store(ledger, *(entry(f"r_{n}", dead="malformed") for n in range(2500)))
     job = requeue.start(letters.find(Filter()), ORDER)
     assert 2500 == job.total == ledger.redis.llen(f"{ledger.keys.job(job.id)}:ids")
+
+
+def test_only_what_has_ended_is_purged(ledger: Ledger, letters: Letters) -> None:
+    """What waits, is under way or was delivered is no letter."""
+    store(ledger, entry("r_1"))
+    assert 0 == letters.purge(["r_1"])
+    end(ledger, "done", "delivered")
+    assert (0, "done") == (letters.purge(["r_1"]), state(ledger, "r_1"))
+
+
+def test_letters_beyond_the_most_that_are_kept_go_after_a_warning(
+    make_ledger: Callable[..., Ledger], client: "redis.Redis"
+) -> None:
+    """The oldest first; one warning an hour for the whole fleet, before the first is gone."""
+    ledger = make_ledger(keep_dead_count=10)
+    ledger.beat("worker-1", 100)
+    dead(ledger, *(f"r_{n}" for n in range(9)))
+    retention = Retention(ledger)
+    assert [("dead", 9, 0, 0, True)] == [astuple(one) for one in retention.leaving()]
+    assert ([], 0) == (retention.leaving(), retention.prune())
+    ledger.accept([span(9, 13)], [entry(f"r_{n}", offset=n, payload=b"p") for n in range(9, 13)], 0)
+    end(ledger)
+    assert (3, 10) == (retention.prune(), client.zcard(ledger.keys.dead))
+    assert "" == state(ledger, "r_0")
+    assert "dead" == state(ledger, "r_12")
+
+
+def test_letters_that_go_within_a_day_are_warned_of(make_ledger: Callable[..., Ledger]) -> None:
+    """Or within half of the time they are kept, if that is shorter."""
+    ledger = make_ledger(keep_dead=3 * 86_400_000)
+    ledger.beat("worker-1", 100)
+    dead(ledger, "r_1", "r_2")
+    retention = Retention(ledger)
+    assert [] == retention.leaving()
+    ledger.redis.zincrby(ledger.keys.dead, -2.5 * 86_400_000, "r_1")
+    assert [("dead", 2, 1, 0, False)] == [astuple(one) for one in retention.leaving()]
+    assert 0 == retention.prune()
