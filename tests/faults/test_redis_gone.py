@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -17,6 +18,9 @@ DOWN_S = 2.0
 """Longer than the pauses between tries to reach Redis at first, so that every loop has to come back from an outage."""
 UNSYNCED_S = 2.0
 """What a killed Redis may forget: what it has not yet written while the disk is busy with the sync of every second."""
+COMMIT_DELAY_S = 10
+FORGOTTEN_MOST_S = COMMIT_DELAY_S - 1
+"""Less than commits trail the ledger: what is committed, Redis must not forget."""
 LEASE_S = 8
 """The lease clock counts up to 2 s of an outage, and workers need up to 2 s more to come back: a lease must outlast
 both although a third of it may have passed already."""
@@ -52,12 +56,36 @@ def test_a_killed_redis_that_comes_back_stops_nothing_and_loses_nothing(make_sce
     scene.until_settled()
 
     assert scene.fleet.pids() == pids
-    accounts = scene.balance()
-    at_risk = {
-        request.run_id
-        for request in scene.targets.received()
-        if any(-UNSYNCED_S <= request.at - at <= DOWN_S for at in killed_at)
-    }
-    for account in accounts:
+    at_risk = set[str]().union(
+        *(scene.arrived_since(at - UNSYNCED_S) - scene.arrived_since(at + DOWN_S) for at in killed_at)
+    )
+    for account in scene.balance(at_risk):
+        if account.sent.id not in at_risk:
+            assert (account.state, account.reason, account.repeats) == (*account.natural_end(), 0), account
+
+
+def test_a_redis_that_forgets_its_last_second_gets_it_from_kafka_again(make_scene: MakeScene) -> None:
+    """The machine under Redis failed before the last writes were on disk: read again, and perhaps sent again."""
+    scene = make_scene("Redis: forgets its last second", COMMIT_DELAY_S=str(COMMIT_DELAY_S), LEASE_S=str(LEASE_S))
+    scene.start_fleet()
+    portion = SIZE // 8
+    scene.load.publish(portion, WELL_BEHAVED)
+    scene.until_busy()
+    log = next((scene.redis.data_dir / "appendonlydir").glob("*.incr.aof"))
+
+    on_disk, since = log.stat().st_size, time.time()
+    fresh = scene.load.publish(portion, WELL_BEHAVED)
+    scene.until(lambda: len(scene.accounts.missing(fresh)) < portion // 2, "half of them are accepted")
+    scene.redis.kill()
+    assert time.time() - since < FORGOTTEN_MOST_S, "the machine is too slow for this test"
+    os.truncate(log, on_disk)
+    scene.redis.start()
+    published = list(scene.load.sent)
+    scene.recoveries.append(Recovery("Redis", lambda: not scene.accounts.missing(published)))
+    scene.until_settled()
+
+    assert scene.fleet.log_lines("intake.reading_again"), "nothing was forgotten: the test proves nothing"
+    at_risk = scene.arrived_since(since - UNSYNCED_S)
+    for account in scene.balance(at_risk):
         if account.sent.id not in at_risk:
             assert (account.state, account.reason, account.repeats) == (*account.natural_end(), 0), account
