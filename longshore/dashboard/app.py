@@ -56,4 +56,5 @@ class Dashboard(Flower):
         """Also ends what we started."""
         super().stop()
         self.readers.shutdown(wait=False, cancel_futures=True)
+        self.agent.counts.close()
         self.agent.requests.close()

@@ -1,16 +1,38 @@
-"""Counts per reason, remembered for a moment: a page that refreshes itself does not count 100,000 letters each time."""
+"""Counts per reason, made beside the pages: nobody waits until 100,000 letters are counted.
+
+They are remembered for a moment, the longer the more they cost, so that pages which refresh themselves keep Redis busy
+for a tenth of its time at the most.
+"""
 
 import threading
 import time
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillCounting
+from dataclasses import dataclass, field
 
 from longshore.store.letters import Filter
 from longshore.store.pages import Pages
 
-FRESH_S = 2.0
-"""Shorter than the refresh of a page. Counting 100,000 takes a good tenth of that in Redis, in small steps."""
+FRESH_S = 1.0
+"""Shorter than the refresh of a page."""
 
-_MOST = 200
+FRESH_TIMES = 10
+"""At least so many times what the counting took."""
+
+PATIENCE_S = 0.3
+"""How long a page waits for counts that nobody has asked for before."""
+
+_MOST = 100
+
+Counted = Counter[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class _Count:
+    counted: Counted | None = None
+    fresh_until: float = 0.0
+    running: "Future[None] | None" = field(default=None)
 
 
 class Counts:
@@ -19,17 +41,34 @@ class Counts:
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
         self._lock = threading.Lock()
-        self._known: dict[Filter, tuple[float, Counter[tuple[str, str]]]] = {}
+        self._known: dict[Filter, _Count] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="counts")
 
-    def of(self, wanted: Filter) -> Counter[tuple[str, str]]:
-        """(state, reason) → how many, a moment ago; see `Pages.count`."""
+    def of(self, wanted: Filter) -> Counted | None:
+        """(state, reason) → how many, a moment ago; None while they are counted for the first time.
+
+        Raises StoreUnavailable where the first count does.
+        """
         with self._lock:
-            known = self._known.get(wanted)
-        if known is not None and time.monotonic() < known[0] + FRESH_S:
-            return known[1]
-        counts = self._pages.count(wanted)
-        with self._lock:
-            if len(self._known) >= _MOST:
+            if wanted not in self._known and len(self._known) >= _MOST:
                 self._known.clear()
-            self._known[wanted] = time.monotonic(), counts
-        return counts
+            count = self._known.setdefault(wanted, _Count())
+            if time.monotonic() >= count.fresh_until and (count.running is None or count.running.done()):
+                count.running = self._thread.submit(self._count, wanted, count)
+            running = count.running
+        if running is not None:
+            try:
+                running.result(PATIENCE_S)
+            except StillCounting:
+                pass  # what was counted before is still good to look at
+        return count.counted
+
+    def close(self) -> None:
+        """Counts no more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _count(self, wanted: Filter, count: _Count) -> None:
+        began = time.monotonic()
+        count.counted = self._pages.count(wanted)
+        took = time.monotonic() - began
+        count.fresh_until = time.monotonic() + max(FRESH_S, FRESH_TIMES * took)

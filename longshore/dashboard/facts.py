@@ -32,7 +32,7 @@ def found(agent: Agent, name: str) -> list[Letter]:
             letters.setdefault(letter.id, letter)
             break
     run = next((letter.run for letter in letters.values() if letter.run), name)
-    for letter in agent.pages.of_run(run):
+    for letter in agent.pages.of_run(run, everywhere=not letters):
         letters.setdefault(letter.id, letter)
     return list(letters.values())
 

@@ -33,7 +33,6 @@ class LettersPage(Page):
             wanted=wanted,
             page=page,
             counts=counts,
-            total=counts[wanted.filter.reason] if wanted.filter.reason else sum(counts.values()),
             kinds=asked.KINDS,
             done=_done(self),
         )
@@ -106,10 +105,13 @@ class Export(Handler):
         self.finish(f"{text}\n")
 
 
-def _listed(agent: Agent, wanted: asked.Wanted, after: str) -> tuple[Any, Counter[str]]:
+def _listed(agent: Agent, wanted: asked.Wanted, after: str) -> tuple[Any, Counter[str] | None]:
     page = agent.pages.page(wanted.filter, after, SIZE)
+    counted = agent.counts.of(replace(wanted.filter, reason="", text=""))
+    if counted is None:
+        return page, None
     counts: Counter[str] = Counter()
-    for (_, reason), count in agent.counts.of(replace(wanted.filter, reason="", text="")).items():
+    for (_, reason), count in counted.items():
         counts[reason] += count
     return page, counts
 

@@ -74,10 +74,10 @@ class Pages:
                     counts[state, reason.decode()] += count
         return counts
 
-    def of_run(self, run: str) -> list[Letter]:
-        """What ended under Port's run id `run`, whatever its id in the ledger."""
+    def of_run(self, run: str, everywhere: bool = True) -> list[Letter]:
+        """What ended under Port's run id `run`, whatever its id in the ledger; else only among the newest."""
         places = chain.from_iterable(
-            self._state(state, Filter(), None, LOOK, {"run": run}) for state in Filter().states
+            self._state(state, Filter(), None, LOOK, {"run": run}, everywhere) for state in Filter().states
         )
         return self._letters.read([_id(id) for _, id in islice(places, 20)])
 
@@ -86,13 +86,21 @@ class Pages:
         return heapq.merge(*each, reverse=True)
 
     def _state(
-        self, state: str, wanted: Filter, after: Place | None, size: int, more: dict[str, str] | None = None
+        self,
+        state: str,
+        wanted: Filter,
+        after: Place | None,
+        size: int,
+        more: dict[str, str] | None = None,
+        everywhere: bool = True,
     ) -> Iterator[Place]:
         for found, _ in self._steps(state, wanted, after, size, more):
             for id, score in zip(found[::2], found[1::2], strict=True):
                 place = int(score), id
                 if after is None or place < after:
                     yield place
+            if not everywhere:
+                return
 
     def _steps(
         self, state: str, wanted: Filter, after: Place | None, want: int, more: dict[str, str] | None = None
