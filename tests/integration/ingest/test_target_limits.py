@@ -1,6 +1,8 @@
 """What mapping and limits file say of targets stands in the ledger while they say it, and no longer."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -9,9 +11,11 @@ from config.settings import load
 from ingest.target_limits import TargetLimits, strictest
 from longshore.delivery.host_limits import HostLimits
 from longshore.invocation.delivery import Delivery
+from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.store.targets import Gate, Targets
-from tests.support.programs import SETTINGS
+from tests.integration.ingest.conftest import MakeIngest, run
+from tests.support.programs import SETTINGS, eventually
 
 A, B = "http://a:80", "http://b.internal:80"
 FILE = HostLimits.parse(b'{"*.internal": {"rate": 5, "concurrency": 10}}')
@@ -89,3 +93,26 @@ def test_strictest_takes_no_limit_for_the_weakest() -> None:
     """0 is said, so it is stronger than silence."""
     assert Gate(rate=0) == strictest(Gate(), Gate(rate=0))
     assert Gate(rate=3, concurrency=1) == strictest(Gate(rate=0, concurrency=1), Gate(rate=3, concurrency=8))
+
+
+def test_what_ingest_reads_goes_on_the_terms_of_its_mapping(
+    make_ingest: MakeIngest, kafka: EmbeddedKafka, redis_server: EmbeddedRedis, tmp_path: Path
+) -> None:
+    """Target, attempts and word on unknowns with the invocation; limits of mapping and file with the target."""
+    section = {"target": "deployer", "concurrency": 3, "unknown": "retry", "retry": {"max_attempts": 2}}
+    mapping, limits = tmp_path / "mapping.json", tmp_path / "limits.json"
+    wanted = '(.context.runId == "r_1")'
+    mapping.write_text(json.dumps([{"enabled": wanted, "delivery": section}, {}]))
+    limits.write_text('{"127.0.0.0/8": {"rate": 7}}')
+    more = {"CONTROL_THE_PAYLOAD_CONFIG_PATH": str(mapping), "LIMITS_FILE": str(limits)}
+    ingest = make_ingest(kafka.bootstrap, redis_server, **more).start()
+    kafka.publish("org.runs", run(1))
+    kafka.publish("org.runs", run(2))
+    ingest.eventually("accepted", 2)
+    ledger = ingest.ledger
+    fields = ("target", "unknown", "max_attempts")
+    first, second = (ledger.redis.hmget(ledger.keys.invocation(id), fields) for id in ("r_1", "r_2"))
+    assert [b"deployer", b"retry", b"2"] == first
+    assert [b"http://127.0.0.1:9", b"park", b"8"] == second
+    said = Targets(ledger.redis, ledger.keys, ledger.limits).of_mapping
+    eventually(lambda: said() == {"deployer": Gate(concurrency=3), "http://127.0.0.1:9": Gate(rate=7)}, "both limits")
