@@ -58,7 +58,8 @@ def walk(pages: Pages, wanted: Filter, size: int) -> list[str]:
 def test_walking_through_the_pages_meets_each_letter_once_newest_first(ledger: Ledger, pages: Pages, size: int) -> None:
     """Dead letters and unknown outcomes in one order, also those of the same ms."""
     ids = fill(ledger, 600)
-    scores = {id.decode(): int(score) for id, score in ledger.redis.zrange(ledger.keys.dead, 0, -1, withscores=True)}
+    listed: Any = ledger.redis.zrange(ledger.keys.dead, 0, -1, withscores=True)
+    scores = {id.decode(): int(score) for id, score in listed}
     for id in ids[::5]:
         unknown(ledger, id, scores[id])
 
