@@ -201,7 +201,9 @@ def purge(
 def _requeue_ids(agent: Operator, ids: list[str], order: Order, dry_run: bool) -> int:
     code = 0
     for id in ids:
-        found = agent.letters.by_run(id)
+        # By name first: looking for what was refused under a run's name goes through all letters.
+        itself = agent.letters.get(id)
+        found = [itself] if itself else agent.letters.by_run(id)
         if not found:
             terminal.say(f"{id}: nothing of that id is known")
             code = NOT_FOUND

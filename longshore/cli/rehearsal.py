@@ -136,7 +136,7 @@ def _answered(
     reason = "delivered" if verdict is Verdict.DELIVERED else f"http_{response.status}"
     headers = _text(prepared.headers)
     outcome = Outcome(verdict, True, reason, f"HTTP {response.status}", response.status, response=response)
-    policy = settings.retry_policy(kind)
+    policy = settings.retry_policy(kind).refined(mapping.delivery(entry))
     parked = verdict is Verdict.UNKNOWN and policy.unknown == "park"
     mask = mask_of(message, request, settings.secrets)
     told = masked(replace(outcome, headers=headers), mask)
