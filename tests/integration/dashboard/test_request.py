@@ -1,0 +1,81 @@
+"""The request that a page shows: as a worker would build it, and nothing secret in it."""
+
+import base64
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from config.roles import Role
+from config.settings import Settings, load
+from longshore.dashboard.request import Requests
+from longshore.store.letters import Letter
+
+SECRET = "client-secret-0123456789-abcdefghijklmnop"
+LETTER = Letter(
+    "r_1", "r_1", "action_run", "dead", "http_500", "http://a:80", "http://a:80 deploy", 500, 1, 1,
+    "org.runs/0/0", 1, 1, 1, "other/0", False, False,
+)  # fmt: skip
+
+
+def settings(folder: Path, mapping: Any) -> Settings:
+    file = folder / "mapping.json"
+    file.write_text(json.dumps(mapping))
+    given = {"PORT_ORG_ID": "org", "KAFKA_CONSUMER_GROUP_ID": "org.agent", "REDIS_URL": "redis://127.0.0.1:1"}
+    given |= {"PORT_CLIENT_SECRET": SECRET, "CONTROL_THE_PAYLOAD_CONFIG_PATH": str(file), "JENKINS": "env-token-value"}
+    return load(given, Role.FLOWER)
+
+
+def encrypted(plain: str) -> str:
+    iv = os.urandom(16)
+    return base64.b64encode(iv + AESGCM(SECRET.encode()[:32]).encrypt(iv, plain.encode(), None)).decode()
+
+
+def test_secrets_are_masked_wherever_the_mapping_puts_them(tmp_path: Path) -> None:
+    """Decrypted inputs, credentials in headers, in the URL's query and in the body."""
+    mapping = [
+        {
+            "fieldsToDecryptPaths": ["payload.properties.password"],
+            "url": '"https://a.example/x?token=url-token-value"',
+            "headers": {"Authorization": '"Bearer " + env.JENKINS', "X-Plain": ".payload.properties.password"},
+            "query": {"api_key": '"query-key-value"', "page": '"1"'},
+            "body": {"all": ".payload.properties", "secret": '"body-secret-value"'},
+        }
+    ]
+    message = {"payload": {"properties": {"password": encrypted("hunter2-hunter2"), "env": "prod"}}}
+    requests = Requests(settings(tmp_path, mapping))
+    try:
+        shown = requests.shown(LETTER, json.dumps(message))
+    finally:
+        requests.close()
+
+    text = json.dumps(shown)
+    hidden = ("hunter2", "url-token", "env-token", "query-key", "body-secret", SECRET)
+    assert [] == [secret for secret in hidden if secret in text]
+    assert {"all": {"password": "***", "env": "prod"}, "secret": "***"} == json.loads(shown["body"])
+    assert [["api_key", "***"], ["page", "1"]] == shown["query"]
+    assert "mapping file has changed" in shown["note"]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "text"),
+    [
+        ([{"enabled": False}], "{}"),
+        ([{"url": ".a | error"}], '{"a": "b"}'),
+        ([{"url": "1"}], "not json"),
+        ([{"headers": "def f: f; f"}], "{}"),
+    ],
+)
+def test_what_makes_no_request_is_a_problem_in_words(tmp_path: Path, mapping: Any, text: str) -> None:
+    """Never an error page."""
+    requests = Requests(settings(tmp_path, mapping))
+    try:
+        shown = requests.shown(replace(LETTER, mapping="other/0"), text)
+    finally:
+        requests.close()
+
+    assert shown.get("problem") or not shown["url"]
