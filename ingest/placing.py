@@ -45,6 +45,11 @@ class Placing:
         self._answer: Iterator[Starts | None] = iter(())
         self._told: set[Partition] = set()
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether `look` has begun and will soon have found out."""
+        return bool(self._epochs)
+
     def look(self, reader: Reader) -> Starts | None:
         """Goes on finding out for `reader.unplaced`; returns the starts once all are known, else None.
 

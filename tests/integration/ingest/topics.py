@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import time
 
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
+from ingest.mark import Mark, parse
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from tests.integration.ingest.conftest import Ingest, MakeIngest, run
 from tests.support.kafka_broker import KafkaBroker
@@ -27,6 +28,7 @@ class Topics:
         self.runs, self.change_log, self.group = f"org{number}.runs", f"org{number}.change.log", f"org{number}.agent"
         broker.create_topic(self.runs, partitions)
         broker.create_topic(self.change_log)
+        self._looker = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": self.group, "log_level": 0})
         self.admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
 
     def settings(self) -> dict[str, str]:
@@ -49,6 +51,11 @@ class Topics:
         asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(self.group, [place])])
         found = asked[self.group].result(ADMIN_S).topic_partitions
         return int(found[0].offset) if found else -1
+
+    def marked(self, partition: int = 0) -> tuple[int, Mark | None]:
+        """The same, and the mark that came with it."""
+        (found,) = self._looker.committed([TopicPartition(self.runs, partition)], timeout=ADMIN_S)
+        return found.offset, parse(found.metadata, found.offset)
 
     def reset_group(self, offset: int, partition: int = 0) -> None:
         """What kafka-consumer-groups --reset-offsets does; the group must be empty."""
