@@ -13,7 +13,7 @@ from tests.support.accounts import POISON, WORKER_LOST, Account
 from tests.support.fleet import Role
 from tests.support.scene import BOUND_S, SIZE, Scene
 
-pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 
 VICTIMS: Sequence[Role] = ("worker", "worker", "ingest", "worker", "worker", "ingest", "worker", "ingest")
 

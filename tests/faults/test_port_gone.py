@@ -9,7 +9,7 @@ from tests.faults.conftest import MakeScene
 from tests.support.load import WELL_BEHAVED
 from tests.support.scene import BOUND_S, SIZE, Recovery
 
-pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 
 PROGRAMS = 4
 """Two ingests and two workers, each with a token of its own."""

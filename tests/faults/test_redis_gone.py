@@ -11,7 +11,7 @@ from tests.faults.conftest import MakeScene
 from tests.support.load import WELL_BEHAVED
 from tests.support.scene import BOUND_S, SIZE, Recovery, Scene
 
-pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 
 OUTAGES = 2
 DOWN_S = 2.0

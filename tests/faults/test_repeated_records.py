@@ -8,7 +8,7 @@ from tests.faults.conftest import MakeScene
 from tests.support.load import WELL_BEHAVED
 from tests.support.scene import BOUND_S, SIZE
 
-pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 
 
 def test_a_run_published_twice_is_delivered_once(make_scene: MakeScene) -> None:

@@ -9,7 +9,7 @@ from tests.support.fleet import Member, Role
 from tests.support.load import WELL_BEHAVED
 from tests.support.scene import BOUND_S, EXIT_BOUND_S, SIZE, Recovery, Scene
 
-pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S)]
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 
 
 def roll(scene: Scene, role: Role, size: int) -> list[str]:
