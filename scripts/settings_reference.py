@@ -41,8 +41,8 @@ OTHERS = """\
 hosts, domain suffixes, IPv4 networks or URLs. `REQUESTS_CA_BUNDLE`, then `CURL_CA_BUNDLE`, name a PEM bundle that
 replaces the assembled one for webhooks and Port; `SSL_CERT_FILE` names that of Kafka. See
 [proxies and certificates](../how-to/proxies-and-certificates.md). `FLOWER_...` sets Flower's own options, e.g.
-`FLOWER_BASIC_AUTH`. `PORT_AGENT_VERSION` is the version that is logged at start. `GITLAB_URL` and `<group>_<project>` are
-read by the built-in mapping.
+`FLOWER_BASIC_AUTH`. `PORT_AGENT_VERSION` is the version that is logged at start. `GITLAB_URL` and `<group>_<project>`
+are read by the built-in mapping.
 """
 
 

@@ -56,5 +56,3 @@ def _in_effect(settings: Settings, environ: dict[str, str]) -> Iterator[tuple[st
         if field in SECRETS and value:
             value = HIDDEN
         yield field.upper(), str(value) if isinstance(value, Path) else value, field.upper() in environ
-
-

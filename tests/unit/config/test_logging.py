@@ -35,7 +35,9 @@ def test_secrets_are_masked_whoever_logs_them(stream_class: type[io.StringIO]) -
     secret = 'pa"ss/wörd'
     configure("INFO", [secret], stream)
 
-    structlog.get_logger("a").info("said", text=f"x {secret} y", nested={"k": [secret]}, url="http://h/pa%22ss%2Fw%C3%B6rd")
+    structlog.get_logger("a").info(
+        "said", text=f"x {secret} y", nested={"k": [secret]}, url="http://h/pa%22ss%2Fw%C3%B6rd"
+    )
     logging.getLogger("b").warning("library says %s", secret)
     try:
         raise ValueError(secret)
@@ -62,7 +64,7 @@ def test_away_from_a_terminal_an_event_is_one_line() -> None:
     first, *rest = stream.getvalue().splitlines()
 
     assert 2 == len(rest)
-    assert 'event=delivery.attempted logger=longshore.x run_id=r_1 status=200 text=two\\nlines ok=true' in first
+    assert "event=delivery.attempted logger=longshore.x run_id=r_1 status=200 text=two\\nlines ok=true" in first
     assert "odd_key=1" in rest[0]
 
 

@@ -108,7 +108,7 @@ def test_a_local_kafka_has_nobody_to_ask() -> None:
 
 
 def test_changed_certificates_need_another_consumer() -> None:
-    """librdkafka reads them once; while the file is away for a moment, the old ones do."""
+    """The client reads them once; while the file is away for a moment, the old ones do."""
     versions = iter(["old", "old", None, "old", "new", "new"])
     login, reader = Login(OLD, None, bundle=lambda: next(versions)), Reader()
 
