@@ -23,6 +23,9 @@ from tasks.app import make_app
 from tasks.publish import Publisher
 from tests.support.programs import SETTINGS, Program, eventually
 
+TOPIC = "bench.runs"
+"""What the test puts in seems to come from here: a topic that no ingest reads, so that it skips nothing of its own."""
+
 
 class Bench:
     """Redis, a fake Port, sample targets, and a ledger to put invocations into."""
@@ -80,12 +83,12 @@ class Bench:
             kind=kind,
             run=id,
             synchronized=synchronized,
-            origin=f"org.runs/0/{self.offset}",
+            origin=f"{TOPIC}/0/{self.offset}",
             published_ms=round(time.time() * 1000),
             **{**own, **more},
         )
         ledger = open_ledger(self.settings)
-        accepted = ledger.accept([Span("org.runs", 0, self.offset, self.offset + 1)], [entry])
+        accepted = ledger.accept([Span(TOPIC, 0, self.offset, self.offset + 1)], [entry])
         Publisher(make_app(self.settings)).publish(accepted.claims)
         self.offset += 1
 

@@ -61,7 +61,7 @@ def test_one_run_is_shown_with_everything_that_happened_to_it(ended: Bench) -> N
     assert (1, 404, True) == (attempt["attempt"], attempt["status"], attempt["sent"])
     assert told["accepted_ms"] - 1000 <= attempt["at"] * 1000 <= told["ended_ms"] + 1000
     text = cli(ended, "show", "r_404").stdout
-    for part in ("org.runs/0/0", "http_404", "attempt 1.1  20", "no such hook", "dlq requeue r_404"):
+    for part in ("bench.runs/0/0", "http_404", "attempt 1.1  20", "no such hook", "dlq requeue r_404"):
         assert part in text
     assert "delivered" in cli(ended, "show", "r_ok").stdout
     cli(ended, "show", "r_never", code=NOT_FOUND)

@@ -5,6 +5,7 @@ import base64
 import ssl
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -42,7 +43,8 @@ class Relay:
         await asyncio.gather(*others, return_exceptions=True)
         # TLS that failed does not close what is below it by itself.
         for writer in self._writers:
-            writer.transport.abort()
+            with suppress(AttributeError):  # what Python 3.11.2 raises where that is gone too
+                writer.transport.abort()
         await asyncio.sleep(0.01)
 
     async def _safely(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
