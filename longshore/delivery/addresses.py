@@ -18,7 +18,8 @@ _LOOPBACK_V4, _LOOPBACK_V6 = IPv4Address("127.0.0.1"), IPv6Address("::1")
 def meant(address: IP) -> IP:
     """Where a connection to `address` ends up: IPv4 within IPv6 is unwrapped, "any address" is this machine."""
     if isinstance(address, IPv6Address):
-        if address.is_unspecified or address == _LOOPBACK_V6:
+        # "::" or "::1". Not `is_unspecified`: from Python 3.13 on it looks into ::ffff:0.0.0.0, which is IPv4's.
+        if int(address) in (0, int(_LOOPBACK_V6)):
             return _LOOPBACK_V6
         inner = address.ipv4_mapped or address.sixtofour
         if inner is None and any(address in network for network in _WRAPPED):
