@@ -18,8 +18,9 @@ from longshore.store.limits import Limits
 MOST_CLAIMS = 500
 """Most invocations one call hands out: bounds how long a script holds Redis (about 10 ms)."""
 
-REPORT_PATIENCE_MS = 10_000
-"""How long what has ended does not count as finished because Port has not heard of it."""
+REPORT_PATIENCE_MS = 2_000
+"""How long what has ended does not count as finished because Port has not heard of it: usually enough, and short, as
+what does not count as finished is delivered again when the ledger is lost."""
 
 
 def _text(value: bytes) -> str:

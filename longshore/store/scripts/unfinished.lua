@@ -8,8 +8,8 @@
 --
 -- Returns  {name of the ledger, or ""}, {offset, ...} per partition, in order
 --
--- Finished is what has ended and of which Port has heard everything. Should Port be away for longer, it counts as
--- finished all the same: to run it again would be worse than a run that stays open.
+-- Finished is what has ended and of which Port has heard everything. Should that take longer, it counts as finished all
+-- the same: to run it again would be worse than a run that stays open.
 local ended = call('HGETALL', P .. 'ended')
 for n = 1, #ended, 2 do
   local id, origin = ended[n], ended[n + 1]
