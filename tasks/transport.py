@@ -7,6 +7,9 @@ worker ends. Here a message is only a wake-up call whose lease lapses, so there 
 its `maxmemory` (OOM) answers with errors. To kombu those are faults of the channel, over which a worker ends or goes on
 deaf; here they are lost connections, so the worker reconnects until Redis takes its commands again.
 
+*Reconnecting does not grow slow.* kombu waits two seconds longer after each try, up to thirty: as long as that a worker
+would stay deaf after Redis has come back.
+
 *Wake-up calls find room.* At `maxmemory` Redis refuses LPUSH; but what is never handed out never ends and gives no room
 back. So the push follows a DEL in one script (see longshore/store/scripts/room.lua).
 
@@ -19,11 +22,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from celery.app.amqp import AMQP
+from kombu.connection import Connection
 from kombu.transport import redis
 from kombu.utils.json import dumps
 from redis.exceptions import ConnectionError, ResponseError
 
 PUSH = "redis.call('DEL', KEYS[1] .. ':room') return redis.call('LPUSH', KEYS[1], ARGV[1])"
+
+_WAITS_S = {"interval_start": 0.2, "interval_step": 0.3, "interval_max": 2}
 
 _PAUSE_S = 1.0
 """Before a refused worker reconnects: Redis answers at once, so without it that would be a busy loop."""
@@ -80,3 +87,17 @@ class SentinelTransport(redis.SentinelTransport):
 
     Channel = SentinelChannel
     connection_errors = Transport.connection_errors
+
+
+class QuickConnection(Connection):
+    """A connection that looks for its broker every two seconds at least."""
+
+    def ensure_connection(self, *args: Any, **options: Any) -> Any:
+        """As kombu's, with shorter waits between tries (seconds) unless the caller names its own."""
+        return super().ensure_connection(*args, **{**_WAITS_S, **options})
+
+
+class QuickAMQP(AMQP):
+    """What a Celery app makes its connections with."""
+
+    Connection = QuickConnection

@@ -36,7 +36,7 @@ class Limits:
     breaker_failures: int = 5
     breaker_open: int = 5_000
     breaker_longest: int = 60_000
-    suspect: int = 2
+    suspect: int = 3
     report_delay: int = 3_000
     keep_done: int = 86_400_000
     keep_payload: int = 3_600_000

@@ -12,10 +12,10 @@ from .conftest import Bench
 
 
 def suspect(bench: Bench, id: str, target: str, synchronized: bool = False) -> None:
-    """Put an invocation into the ledger that two workers have died with. No worker may run yet."""
+    """Put an invocation into the ledger that three workers have died with. No worker may run yet."""
     bench.accept(id, target, synchronized, unknown="retry")
     ledger = open_ledger(bench.settings)
-    ledger.redis.hset(ledger.keys.invocation(id), "deaths", "2")
+    ledger.redis.hset(ledger.keys.invocation(id), "deaths", "3")
 
 
 def trials(worker: Program) -> list[psutil.Process]:

@@ -380,10 +380,10 @@ def test_a_full_redis_refuses_new_work_and_takes_the_end_of_old(ledger: Ledger, 
     assert "" == state(ledger, "r_4")
 
 
-def test_what_was_in_flight_at_two_deaths_is_suspected_and_what_kills_a_third_is_poison(ledger: Ledger) -> None:
+def test_what_was_in_flight_at_three_deaths_is_suspected_and_what_kills_a_fourth_is_poison(ledger: Ledger) -> None:
     """Claims that lapse do not count; Port hears the end."""
     store(ledger, entry("r_1", unknown="retry"))
-    for deaths in range(3):
+    for deaths in range(4):
         claim_one(ledger)
         lapse(ledger, "r_1")
         claim = claim_one(ledger)
@@ -402,7 +402,7 @@ def test_suspects_are_tried_one_per_worker_process_and_hold_up_nobody(ledger: Le
     """A hundred innocents in flight at the deaths of others each get their turn, and are cleared by their end."""
     ids = [f"r_{n}" for n in range(6)]
     store(ledger, *(entry(id, f"http://t{n % 2}:80", unknown="retry") for n, id in enumerate(ids)))
-    for _ in range(2):
+    for _ in range(3):
         for claim in ledger.pump()[0]:
             ledger.begin(claim.id, claim.token)
             lapse(ledger, claim.id)
@@ -416,7 +416,7 @@ def test_suspects_are_tried_one_per_worker_process_and_hold_up_nobody(ledger: Le
         (claim,) = suspects
         begun = ledger.begin(claim.id, claim.token)
         assert begun is not None
-        assert 2 == begun.deaths
+        assert 3 == begun.deaths
         cleared.add(claim.id)
         ledger.finish(claim.id, claim.token, Finish("waiting", "http_503", 503, 60_000), want=0)
         for target in ("http://t0:80", "http://t1:80"):  # the second is over in which a full lane is not looked at
