@@ -6,6 +6,7 @@ lengths of its runs (few and long ones) or a bitmap (many short ones), whichever
 
 import base64
 import binascii
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -25,7 +26,8 @@ def complement(first: int, next: int, holes: Sequence[int]) -> Intervals:
 
 def contains(intervals: Intervals, offset: int) -> bool:
     """Whether `offset` is in the set."""
-    return any(first <= offset < next for first, next in intervals)
+    at = bisect_right(intervals, offset, key=lambda interval: interval[0]) - 1
+    return at >= 0 and offset < intervals[at][1]
 
 
 def above(intervals: Intervals, offset: int) -> Intervals:

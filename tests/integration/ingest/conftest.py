@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -48,7 +49,12 @@ class Ingest:
             self._thread.join(10)
             assert not self._thread.is_alive()
 
-    @property
+    def close(self) -> None:
+        """Stop it, and let go of its ledger."""
+        self.stop()
+        self.ledger.redis.close()
+
+    @cached_property
     def ledger(self) -> Ledger:
         return open_ledger(self.settings)
 
@@ -96,7 +102,7 @@ def make_ingest(kafka: EmbeddedKafka, redis_server: EmbeddedRedis) -> Iterator[M
 
     yield make
     for ingest in made:
-        ingest.stop()
+        ingest.close()
 
 
 @pytest.fixture
