@@ -34,8 +34,9 @@ run: setup ## Start the sandbox: a whole agent with Kafka, Redis, a fake Port an
 demo: setup ## Send a fixed list of invocations through the sandbox and check how each ended
 	@$(BIN)/longshore sandbox demo
 
-test: setup ## Run all tests
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: setup ## Run all tests; those of faults with fewer invocations than `make faults`
+	@LONGSHORE_FAULTS_MESSAGES=$${LONGSHORE_FAULTS_MESSAGES:-600} LONGSHORE_HELD_BACK=$${LONGSHORE_HELD_BACK:-300} \
+		$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 faults: setup ## Kill programs, Redis and Port under load, and account for every invocation (Java 17 and Maven)
 	@$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
