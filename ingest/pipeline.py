@@ -24,7 +24,7 @@ from ingest.start import Start
 from longshore.errors import StoreUnavailable
 from longshore.invocation.mapping import JqUnavailable
 from longshore.store.entry import Accepted, Claim, Span
-from longshore.store.ledger import Ledger
+from longshore.store.ledger import MOST_CLAIMS, Ledger
 
 log = structlog.get_logger(__name__)
 
@@ -259,7 +259,8 @@ class Pipeline:
             self._open()
             self._gate.memory(self._ledger.memory_share())
             spans = [Span(*place, first=known, next=known, expected=known) for place, known in self._known().items()]
-            accepted = self._ledger.accept(spans, ())
+            # While batches come, or nothing does, claims are the workers' own business.
+            accepted = self._ledger.accept(spans, (), MOST_CLAIMS if self._gate.closed else 0)
             self._publish(accepted.claims)
             self._rewind(accepted)
             if not accepted.rewinds:
