@@ -67,6 +67,8 @@ class Bench:
             "REDIS_URL": redis_server.url,
             "TARGET_CONCURRENCY": "200",
             "LANE_CONCURRENCY": "100",
+            # Else Port's rate limit, which the agent keeps to, would decide how many calls are made.
+            "PORT_API_RATE": "0",
         }
         self.programs = {
             name: subprocess.Popen(
