@@ -117,7 +117,7 @@ def test_whatever_dies_comes_back(agent: Agent, name: str) -> None:
     program = agent.start()
     victim = tree_of(program)[name]
     victim.send_signal(signal.SIGKILL)
-    eventually(lambda: name in tree_of(program) and tree_of(program)[name].pid != victim.pid, f"a new {name}")
+    eventually(lambda: tree_of(program).get(name, victim).pid != victim.pid, f"a new {name}")
     agent.send("r_1", "good")
 
     agent.delivered("r_1")
