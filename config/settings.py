@@ -228,7 +228,14 @@ class Settings(BaseModel):
     )
     longshore_ca_check_s: Seconds = Field(30, description="Seconds between two looks at whether they have changed")
     log_level: Annotated[str, AfterValidator(rules.log_level)] = Field("INFO", description="Name of a Python log level")
-    metrics_port: Port = Field(0, description="Kept for a page of metrics, which there is none of yet")
+    metrics_port: Port = Field(
+        0, description="Port of /metrics, /livez and /readyz; `longshore run` has one for all its programs; 0: none"
+    )
+    metrics_address: str = Field("", description="Address METRICS_PORT is opened at; empty: every one, IPv4 and IPv6")
+    metrics_targets: PositiveInt = Field(50, description="Targets with a name in metrics, at most; others are `other`")
+    liveness_s: Seconds = Field(
+        30, description="Seconds without progress, though there is something to do, after which /livez says so"
+    )
     flower_port: Port = Field(5555, description="Port of Flower")
     flower_address: str = Field(
         "127.0.0.1", description="Address Flower listens at; other than loopback needs a login, see how-to/flower.md"

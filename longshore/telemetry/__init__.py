@@ -1,0 +1,1 @@
+"""What a program says of itself to Prometheus and Kubernetes: its metrics, whether it makes progress, what it lacks."""
