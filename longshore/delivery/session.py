@@ -73,6 +73,24 @@ class Adapter(TrustingAdapter):
         )
         return response
 
+    def connect(self, request: PreparedRequest, way: Way, timeout_s: float) -> Any:
+        """A connection (urllib3's) as `request` would get it, through which nothing was sent; to be closed.
+
+        Raises whatever `urllib3` raises.
+        """
+        pool, _ = self._pool(request, way)
+        conn = pool._get_conn()
+        conn.timeout = timeout_s
+        try:
+            if pool.proxy is not None and pool.scheme == "https" and (request.url or "").startswith("https"):
+                pool._prepare_proxy(conn)
+            else:
+                conn.connect()
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
     def _pool(self, request: PreparedRequest, way: Way) -> tuple[Any, str]:
         """The pool that serves `request`, and what its first line names: the path, or for some proxies the URL."""
         if way.proxies:
@@ -102,6 +120,15 @@ class Session:
             _, host, port = origin_of(url)
             self._fence.before_proxy(host, port)
         return self._adapter.open(request, way, timeout_s)
+
+    def connect(self, request: PreparedRequest, timeout_s: float, *, trusting: bool = False) -> Any:
+        """A connection as `open` would make it, with nothing sent; `trusting` any certificate. Raises as `open`."""
+        url = request.url or ""
+        way = self.way(url)
+        if way.proxies:
+            _, host, port = origin_of(url)
+            self._fence.before_proxy(host, port)
+        return self._adapter.connect(request, way._replace(verify=False) if trusting else way, timeout_s)
 
     def way(self, url: str) -> Way:
         """How to reach `url`, as the environment had it when its origin was first asked for."""

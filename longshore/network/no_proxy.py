@@ -34,6 +34,19 @@ def proxies_for(url: str, found: Mapping[str, str]) -> dict[str, str]:
     return {urlsplit(url).scheme: proxy}
 
 
+def without_credentials(proxy: str) -> str:
+    """A proxy's address that can be shown: user and password are left out, and all that is no address."""
+    if not proxy:
+        return ""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"//{proxy}")
+        host, port = parts.hostname or "?", parts.port
+    except ValueError:
+        return "(no address)"
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme or 'http'}://{host}{'' if port is None else f':{port}'}"
+
+
 def _host_and_port(entry: str) -> str:
     if "://" not in entry:
         return entry

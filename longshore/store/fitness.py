@@ -3,6 +3,7 @@
 Looked at once, at the start of every program. What would lose invocations is refused; what only might is told.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import redis
@@ -15,30 +16,94 @@ POLICY = "noeviction"
 _VARIABLE = "REDIS_URL"
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a Redis says of itself; empty text or None for what it does not say."""
+
+    version: str
+    mode: str
+    role: str
+    policy: str
+    aof: bool | None
+    fsync: str
+    saves: str | None
+    used_bytes: int | None
+    most_bytes: int
+    """`maxmemory`; 0 for no limit."""
+
+
+def facts_of(client: "redis.Redis") -> Facts:
+    """What can be known of this Redis. Raises StoreUnavailable while it cannot be asked."""
+    with reaching_store():
+        info = _info(client)
+        policy = str(info.get("maxmemory_policy") or _configured(client, "maxmemory-policy") or "")
+        aof = info.get("aof_enabled")
+        used = info.get("used_memory")
+        return Facts(
+            version=str(info.get("redis_version", "")),
+            mode=str(info.get("redis_mode", "")),
+            role=str(info.get("role", "")),
+            policy=policy,
+            aof=None if aof is None else aof != 0,
+            fsync=_configured(client, "appendfsync") or "",
+            saves=_configured(client, "save"),
+            used_bytes=None if used is None else int(used),
+            most_bytes=int(info.get("maxmemory") or 0),
+        )
+
+
 def check_fitness(client: "redis.Redis") -> list[str]:
     """What should be better about this Redis, one text each.
 
     Raises ConfigError if it cannot hold the ledger, StoreUnavailable while it cannot be asked: also while it is a
     replica, which it may not stay.
     """
-    with reaching_store():
-        info = _info(client)
-        policy = str(info.get("maxmemory_policy") or _configured(client, "maxmemory-policy") or "")
-        saves = _configured(client, "save")
-    if info.get("role") == "slave":
+    facts = facts_of(client)
+    if facts.role == "slave":
         raise StoreUnavailable("ReadOnlyError", "it is a replica and takes no writes")
-    _refuse_old(str(info.get("redis_version", "")))
-    if info.get("redis_mode") == "cluster":
-        raise ConfigError(
-            _VARIABLE, "leads to a Redis Cluster, which Celery cannot use", "Use a single Redis, or Sentinel"
+    for unfit in (too_old(facts), clustered(facts), evicts(facts)):
+        if unfit is not None:
+            raise unfit
+    return [*_policy_unseen(facts.policy), *persistence(facts)]
+
+
+def too_old(facts: Facts) -> ConfigError | None:
+    """What is wrong with its version, if anything."""
+    parts = facts.version.split(".")
+    if len(parts) >= 2 and parts[0].isdigit() and parts[1].isdigit() and (int(parts[0]), int(parts[1])) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        return ConfigError(
+            _VARIABLE, f"this Redis is version {facts.version}, which is too old", f"Use {oldest} or newer"
         )
-    if policy not in (POLICY, ""):
-        raise ConfigError(
-            _VARIABLE,
-            f"this Redis evicts keys when its memory is full (maxmemory-policy {policy}), so invocations would be lost",
-            f"Set `maxmemory-policy {POLICY}` in redis.conf; at once: `redis-cli config set maxmemory-policy {POLICY}`",
-        )
-    return [*_policy_unseen(policy), *_persistence(info, saves)]
+    return None
+
+
+def clustered(facts: Facts) -> ConfigError | None:
+    """What is wrong when it is a Redis Cluster."""
+    if facts.mode != "cluster":
+        return None
+    return ConfigError(
+        _VARIABLE, "leads to a Redis Cluster, which Celery cannot use", "Use a single Redis, or Sentinel"
+    )
+
+
+def evicts(facts: Facts) -> ConfigError | None:
+    """What is wrong with what it does when its memory is full, if anything."""
+    if facts.policy in (POLICY, ""):
+        return None
+    return ConfigError(
+        _VARIABLE,
+        f"this Redis evicts keys when its memory is full (maxmemory-policy {facts.policy}): invocations would be lost",
+        f"Set `maxmemory-policy {POLICY}` in redis.conf; at once: `redis-cli config set maxmemory-policy {POLICY}`",
+    )
+
+
+def persistence(facts: Facts) -> list[str]:
+    """What should be better about what it keeps on disk."""
+    if facts.aof is not False:
+        return []
+    lost = "everything that is not in Kafka any more" if facts.saves == "" else "what came since its last snapshot"
+    return [f"This Redis writes no append-only file: when it ends, {lost} is lost. Set appendonly yes."]
 
 
 def _info(client: "redis.Redis") -> dict[str, Any]:
@@ -70,21 +135,7 @@ def _forbidden(error: redis.exceptions.ResponseError) -> bool:
     return isinstance(error, redis.exceptions.NoPermissionError) or "unknown" in str(error).lower()
 
 
-def _refuse_old(version: str) -> None:
-    parts = version.split(".")
-    if len(parts) >= 2 and parts[0].isdigit() and parts[1].isdigit() and (int(parts[0]), int(parts[1])) < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        raise ConfigError(_VARIABLE, f"this Redis is version {version}, which is too old", f"Use {oldest} or newer")
-
-
 def _policy_unseen(policy: str) -> list[str]:
     if policy:
         return []
     return [f"What this Redis evicts cannot be seen; make sure that its maxmemory-policy is {POLICY}."]
-
-
-def _persistence(info: dict[str, Any], saves: str | None) -> list[str]:
-    if info.get("aof_enabled") != 0:
-        return []
-    lost = "everything that is not in Kafka any more" if saves == "" else "what came since its last snapshot"
-    return [f"This Redis writes no append-only file: when it ends, {lost} is lost. Set appendonly yes."]

@@ -1,0 +1,100 @@
+"""How far a webhook to a place would come, without sending one: name, connection, proxy's tunnel, TLS.
+
+It takes the very way of a delivery (proxies, trusted certificates, the fence), so that what it finds is what deliveries
+will meet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from socket import getaddrinfo
+from typing import Any
+
+from requests.models import PreparedRequest
+
+from longshore.delivery.attempt import Attempt, Stage
+from longshore.delivery.errors import Denied
+from longshore.delivery.fence import Fence
+from longshore.delivery.resolver import Address, Resolver
+from longshore.delivery.session import Session
+from longshore.delivery.target import origin_of, prepared_url
+from longshore.delivery.trouble import explain_unsent
+from longshore.network.no_proxy import without_credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far it came."""
+
+    stage: Stage
+    """Where it ended; `OPEN` is all the way."""
+    reason: str = ""
+    """Reason code of what went wrong, empty for nothing."""
+    cause: str = ""
+    proxy: str = ""
+    """The proxy it went through, without user and password; empty for none."""
+    addresses: tuple[str, ...] = ()
+    """What the name was found to be, in the order tried."""
+    protocol: str = ""
+    """Version of TLS; empty without TLS."""
+    certificate: bytes = field(default=b"", repr=False)
+    """The target's certificate (DER); also where it was refused, if it could be fetched."""
+
+
+class Probe:
+    """Looks at places. `verify` False checks no certificate, as in `Sender`. Thread safe."""
+
+    def __init__(self, verify: bool, fence: Fence) -> None:
+        self._found: dict[str, tuple[str, ...]] = {}
+        self._session = Session(verify, 1, Resolver(self._look_up), fence)
+
+    def reach(self, url: str, timeout_s: float) -> Reached:
+        """Connect to where `url` leads, within `timeout_s` seconds for each of connecting and TLS. Raises BadUrl."""
+        request = PreparedRequest()
+        request.url = prepared_url(url)
+        _, host, port = origin_of(request.url)
+        proxy = without_credentials(next(iter(self._session.way(request.url).proxies.values()), ""))
+        with Attempt(3 * timeout_s) as attempt:
+            try:
+                conn = self._session.connect(request, timeout_s)
+            except Denied as error:
+                return Reached(attempt.stage, "denied", error.cause, proxy)
+            except Exception as error:
+                reason, cause = attempt.trouble or explain_unsent(error, f"{host}:{port}")[1]
+                found = self._found.get(host.strip("[]"), ())
+                seen = self._certificate(request, timeout_s) if reason == "tls" else b""
+                return Reached(attempt.stage, reason, cause, proxy, found, certificate=seen)
+            try:
+                protocol, certificate = _tls(conn.sock)
+            finally:
+                conn.close()
+        return Reached(
+            Stage.OPEN, "", "", proxy, self._found.get(host.strip("[]"), ()), protocol=protocol, certificate=certificate
+        )
+
+    def close(self) -> None:
+        """Close what is left open."""
+        self._session.close()
+
+    def _certificate(self, request: PreparedRequest, timeout_s: float) -> bytes:
+        """The certificate that was refused, empty if it cannot be had: who issued it is half of the remedy."""
+        try:
+            with Attempt(2 * timeout_s):
+                conn = self._session.connect(request, timeout_s, trusting=True)
+        except Exception:
+            return b""
+        try:
+            return _tls(conn.sock)[1]
+        finally:
+            conn.close()
+
+    def _look_up(self, host: str, port: int, family: int, kind: int) -> Sequence[Address]:
+        found = getaddrinfo(host, port, family, kind)
+        self._found[host] = tuple(dict.fromkeys(str(each[4][0]) for each in found))
+        return found
+
+
+def _tls(sock: Any) -> tuple[str, bytes]:
+    """Version and the other side's certificate; empty for a plain connection."""
+    if not hasattr(sock, "getpeercert"):
+        return "", b""
+    return sock.version() or "", sock.getpeercert(binary_form=True) or b""
