@@ -28,14 +28,16 @@ _SAYS_NOT_NOW = re.compile(r"(?:^|-)(?:OOM|MISCONF|READONLY|LOADING|MASTERDOWN|N
 """Those without a class; and up to Redis 6.2 all that a script met: `ERR ... @user_script: 10: -OOM command ...`."""
 
 
-def connect(url: str, connections: int = 50, master_name: str = "mymaster") -> redis.Redis:
+def connect(
+    url: str, connections: int = 50, master_name: str = "mymaster", timeout_s: float = _TIMEOUT_S
+) -> redis.Redis:
     """A client for `redis://`, `rediss://`, `unix://` or `sentinel://host:port[;sentinel://host:port]/db`.
 
     Connects on first use. Never repeats a command by itself: the callers know which of their scripts may be repeated.
     """
     options: dict[str, object] = {
-        "socket_timeout": _TIMEOUT_S,
-        "socket_connect_timeout": _CONNECT_S,
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": min(_CONNECT_S, timeout_s),
         "socket_keepalive": True,
         "health_check_interval": 5,
         "retry": Retry(NoBackoff(), 0),

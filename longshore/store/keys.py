@@ -112,6 +112,21 @@ class Keys:
         return f"{self.prefix}outbox:tries"
 
     @property
+    def outbox_since(self) -> str:
+        """Sorted set: invocations with reports that Port has not heard, scored with since when (ms)."""
+        return f"{self.prefix}outbox:since"
+
+    @property
+    def audited(self) -> str:
+        """String: what the last audit in the background found, as JSON (`telemetry/slow.py`)."""
+        return f"{self.prefix}audited"
+
+    @property
+    def audit_turn(self) -> str:
+        """String, there while it is nobody's turn to audit in the background."""
+        return f"{self.prefix}audit:turn"
+
+    @property
     def room(self) -> str:
         """Never exists: deleting it opens the way for a script while Redis is full (`scripts/room.lua`)."""
         return f"{self.prefix}room"

@@ -112,6 +112,7 @@ local function report(id, items, due)
       end
     end
   end
+  if added then call('ZADD', P .. 'outbox:since', 'NX', whole(now), id) end
   if added and not call('ZSCORE', P .. 'outbox:leased', id) then
     call('ZADD', P .. 'outbox', 'LT', whole(due), id)
   end

@@ -23,5 +23,7 @@ else
 end
 if call('EXISTS', P .. 'out:' .. id) == 1 then
   call('ZADD', P .. 'outbox', whole(now + tonumber(ARGV[5])), id)
+else
+  call('ZREM', P .. 'outbox:since', id)
 end
 return 1

@@ -78,6 +78,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LI
     -- The record has expired (Port was away for longer than it is kept): nobody can be told any more.
     call('DEL', P .. 'out:' .. id)
     call('HDEL', P .. 'outbox:tries', id)
+    call('ZREM', P .. 'outbox:since', id)
     call('HINCRBY', P .. 'counts', 'reports_expired', #items)
   else
     if late then items = without_logs(id, items) end
@@ -92,6 +93,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LI
     elseif call('EXISTS', P .. 'out:' .. id) == 0 then
       call('ZREM', P .. 'outbox', id)
       call('HDEL', P .. 'outbox:tries', id)
+      call('ZREM', P .. 'outbox:since', id)
     end
   end
 end
