@@ -11,6 +11,7 @@ import typer
 
 from config.roles import Role
 from longshore.cli import audit, ca, check, dlq, mapping, rebuild, show, status, targets
+from longshore.cli.doctor.command import doctor
 from longshore.cli.version import version
 from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreError
 
@@ -25,6 +26,7 @@ app.command()(show.show)
 app.command()(status.status)
 app.command()(audit.audit)
 app.command()(rebuild.rebuild)
+app.command()(doctor)
 app.add_typer(mapping.commands, name="mapping")
 
 SupervisedAs = Annotated[str, typer.Option(hidden=True, help="The name a supervisor gave this program.")]

@@ -1,0 +1,147 @@
+"""The command: options, the environment as the agent would have it, lines or JSON, and the exit code."""
+
+import json
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from config import logging, trust
+from config.environment import plain_no_proxy, read_environment
+from config.roles import Role
+from config.settings import Settings
+from config.user_bundle import CURL, REQUESTS, SSL_CERT_FILE
+from longshore.cli.doctor.finding import AREAS, Case, Finding, Level
+from longshore.cli.doctor.settings import usable
+from longshore.delivery.errors import BadUrl
+from longshore.delivery.target import target_of
+from longshore.errors import ConfigProblems
+from longshore.invocation.masking import Mask
+from longshore.network.ca_bundle import BundleUnwritable, write
+
+BROKEN = 1
+
+MARKS = {Level.OK: "ok     ", Level.WARNING: "WARNING", Level.BROKEN: "BROKEN "}
+
+
+def doctor(
+    url: Annotated[
+        list[str] | None, typer.Option("--url", help="A target to look at as well; may be repeated.")
+    ] = None,
+    role: Annotated[Role, typer.Option(help="The program whose settings are checked.")] = Role.RUN,
+    only: Annotated[list[str] | None, typer.Option("--only", help=f"Only this: {', '.join(AREAS)}.")] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds after which a check that hangs is given up.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of lines.")] = False,
+) -> None:
+    """Look at everything the agent stands on, and say what is broken and what to do. Changes nothing.
+
+    Exit codes: 0 nothing is broken (there may be warnings); 1 something is broken; 2 wrong usage.
+    """  # fmt: skip
+    # Here, as every command would pay for loading Kafka's client.
+    from longshore.cli.doctor.checks import CHECKS
+    from longshore.cli.doctor.examination import Examination
+
+    if unknown := sorted(set(only or ()) - set(AREAS)):
+        raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(AREAS)}", param_hint="--only")
+    plain_no_proxy(os.environ)
+    # Libraries would write to standard error what the findings say in plain words.
+    logging.configure("CRITICAL")
+    case = _case(role, url or [], min(5.0, timeout))
+    wanted = {name: check for name, check in CHECKS.items() if not only or name in only}
+    mask = Mask(case.settings.masked)
+    told: list[dict[str, Any]] = []
+    with _trust(case.settings), _progress(list(wanted)) as progress:
+        for area, finding in Examination(wanted, case, timeout, progress).findings():
+            told.append(mask.value(_as_json(area, finding)))
+            if not as_json:
+                print(_line(told[-1]), flush=True)
+    counts = Counter(each["level"] for each in told)
+    summary = {level.value: counts[level.value] for level in Level}
+    if as_json:
+        print(json.dumps({**summary, "findings": told}, indent=2))
+    typer.echo(f"{summary['ok']} ok, {summary['warning']} warnings, {summary['broken']} broken.", err=True)
+    # Not through `sys.exit` alone: threads of a check that hangs are left behind.
+    sys.stdout.flush()
+    raise typer.Exit(BROKEN if summary["broken"] else 0)
+
+
+def _case(role: Role, urls: list[str], connect_s: float) -> Case:
+    unread = ""
+    try:
+        environ = read_environment()
+    except ConfigProblems as found:
+        environ, unread = dict(os.environ), f"{found.problems[0].variable} {found.problems[0].problem}"
+    try:
+        origins = [target_of(url) for url in urls]
+    except BadUrl as error:
+        raise typer.BadParameter(str(error), param_hint="--url") from None
+    return Case(role, usable(environ), environ, unread, origins, connect_s)
+
+
+@contextmanager
+def _trust(known: Settings) -> Iterator[None]:
+    """Trusts what an agent would trust that started now, without touching the bundle of one that runs."""
+    with tempfile.TemporaryDirectory(prefix="longshore-doctor-") as folder:
+        for name in (SSL_CERT_FILE, REQUESTS, CURL):
+            if os.environ.get(name) == str(known.longshore_ca_bundle):
+                del os.environ[name]
+        path = Path(folder) / "trusted.crt"
+        if text := trust.assemble(known).text:
+            try:
+                write(path, text)
+                trust.export(os.environ, path)
+            except BundleUnwritable:
+                pass  # as an agent goes on with the public certificates alone
+        yield
+
+
+@contextmanager
+def _progress(names: list[str]) -> Iterator[Any]:
+    """Says on standard error what is still under way: in one changing line on a terminal, else line by line."""
+    left, lock = list(names), Lock()
+    if sys.stderr.isatty():
+        with Console(stderr=True).status(_waiting(left)) as status:
+
+            def shown(name: str) -> None:
+                with lock:
+                    left.remove(name)
+                    status.update(_waiting(left))
+
+            yield shown
+        return
+    typer.echo(_waiting(left), err=True)
+
+    def said(name: str) -> None:
+        with lock:
+            left.remove(name)
+            if left:
+                typer.echo(f"{name} is done; {_waiting(left)}", err=True)
+
+    yield said
+
+
+def _waiting(names: list[str]) -> str:
+    return f"looking at {', '.join(names)} ..." if names else "done"
+
+
+def _as_json(area: str, finding: Finding) -> dict[str, Any]:
+    told: dict[str, Any] = {"area": area, "level": finding.level.value, "text": finding.text}
+    if finding.remedy:
+        told["remedy"] = finding.remedy
+    return told | ({"facts": finding.facts} if finding.facts else {})
+
+
+def _line(told: dict[str, Any]) -> str:
+    text = f"{MARKS[Level(told['level'])]} {told['area']}: {told['text']}"
+    if told["level"] != Level.OK.value and "remedy" in told:
+        text += f"\n        → {told['remedy']}"
+    # Texts of others (an issuer's name, an error of a broker) must not write to the terminal.
+    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)

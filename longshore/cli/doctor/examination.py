@@ -1,0 +1,52 @@
+"""Runs the checks: all at once, none in the way of another, each only for so long."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from queue import Empty, SimpleQueue
+
+from longshore.cli.doctor.finding import Case, Check, Finding, broken
+
+_END = object()
+
+
+class Examination:
+    """Checks under way, begun when this is made; `progress` hears the name of each one that has ended."""
+
+    def __init__(self, checks: Mapping[str, Check], case: Case, most_s: float, progress: Callable[[str], None]) -> None:
+        self._until = time.monotonic() + most_s
+        self._most_s = most_s
+        self._found: dict[str, SimpleQueue[object]] = {}
+        for name, check in checks.items():
+            queue = self._found[name] = SimpleQueue()
+            # Not waited for at the end: a look-up of a name cannot be cut off.
+            threading.Thread(
+                target=_run, args=(name, check, case, queue, progress), name=f"check-{name}", daemon=True
+            ).start()
+
+    def findings(self) -> Iterator[tuple[str, Finding]]:
+        """Area and finding, area by area in the order of `checks`, each as soon as it is known."""
+        for name, queue in self._found.items():
+            while True:
+                try:
+                    found = queue.get(timeout=max(0.0, self._until - time.monotonic()))
+                except Empty:
+                    yield (
+                        name,
+                        broken(f"it was not done within {self._most_s:g} s", "Look at what hangs, or give --timeout"),
+                    )
+                    break
+                if not isinstance(found, Finding):
+                    break
+                yield name, found
+
+
+def _run(name: str, check: Check, case: Case, queue: "SimpleQueue[object]", progress: Callable[[str], None]) -> None:
+    try:
+        for finding in check(case):
+            queue.put(finding)
+    except Exception as error:  # a fault of ours, or of a library, must not hide what the others found
+        queue.put(broken(f"the check failed ({type(error).__name__})", "Report it; the other checks are not affected"))
+    finally:
+        progress(name)
+        queue.put(_END)

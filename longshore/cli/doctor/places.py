@@ -1,0 +1,91 @@
+"""Which targets are known: from the command line, from the mapping file and from the ledger."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from config.ledger import limits_of
+from config.settings import Settings
+from longshore.cli.doctor.finding import Case
+from longshore.delivery.errors import BadUrl
+from longshore.delivery.target import target_of
+from longshore.errors import StoreUnavailable
+from longshore.store.brokers import Brokers
+from longshore.store.connection import connect, reaching_store
+from longshore.store.keys import Keys
+from longshore.store.targets import Targets
+
+_ORIGIN = re.compile(r'(?i)https?://[^\s"\\/?#]+(?=[/?#"]|$)')
+"""A whole origin in an expression: not one that goes on with `\\(...)` or with what is added to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Origins, those of the command line first; and why the ledger could not be asked, if so."""
+
+    urls: tuple[str, ...]
+    unasked: str = ""
+
+
+def known_targets(case: Case) -> Places:
+    """All targets that are known now."""
+    urls = [*case.urls, *literal_urls(case.settings)]
+    unasked = ""
+    if case.settings.redis_url:
+        try:
+            urls += ledger_targets(case.settings)
+        except Exception as error:  # what is wrong with Redis, its own check says
+            unasked = f"Redis cannot be asked ({type(error).__name__})"
+    return Places(tuple(dict.fromkeys(urls)), unasked)
+
+
+def literal_urls(settings: Settings) -> list[str]:
+    """Origins that stand in the mapping file as they are; none if it cannot be read."""
+    path = settings.mapping_path
+    if path is None:
+        return []
+    try:
+        entries: Any = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return []
+    found = []
+    for entry in entries if isinstance(entries, list) else ():
+        text = entry.get("url") if isinstance(entry, dict) else None
+        for origin in _ORIGIN.findall(text) if isinstance(text, str) else ():
+            try:
+                found.append(target_of(origin))
+            except BadUrl:
+                continue
+    return found
+
+
+def ledger_targets(settings: Settings) -> list[str]:
+    """Targets of the ledger that something waits for, is in flight to, or is said of. Raises StoreUnavailable."""
+    with connect(settings.redis_url, 2, settings.redis_master_name) as client:
+        keys = Keys.of(settings.namespace)
+        names = Targets(client, keys, limits_of(settings)).names()
+        with reaching_store():
+            said: Any = client.hkeys(keys.gates)
+        names += [name[2:].decode("utf-8", "replace") for name in said]
+    return list(_origins(names))
+
+
+def known_brokers(settings: Settings) -> tuple[str, ...]:
+    """The brokers that ingest has been told by Port; none if the ledger cannot be asked."""
+    if not settings.redis_url:
+        return ()
+    try:
+        with connect(settings.redis_url, 2, settings.redis_master_name) as client:
+            return Brokers(client, Keys.of(settings.namespace)).known()
+    except (StoreUnavailable, UnicodeDecodeError):
+        return ()
+
+
+def _origins(names: list[str]) -> Iterator[str]:
+    """Of names of targets and lanes, the origins; a mapping may give targets names of its own."""
+    for name in names:
+        target = name.partition(" ")[0]
+        if target.startswith(("http://", "https://")):
+            yield target

@@ -1,0 +1,51 @@
+"""The settings: all that is wrong, and names that are not read."""
+
+from collections.abc import Iterator
+
+from config.environment import advice, find_env_file
+from config.roles import Role
+from config.settings import Settings, load
+from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
+from longshore.errors import ConfigProblems
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Every problem that `longshore config check` would list, one finding each, and its advice as warnings."""
+    if case.unread:
+        yield broken(case.unread, "Make it a readable UTF-8 file, or remove it")
+    wrong = False
+    try:
+        load(case.environ, case.role)
+    except ConfigProblems as found:
+        wrong = True
+        for problem in found.problems:
+            yield broken(f"{problem.variable}: {problem.problem}", problem.remedy)
+    for text in advice(case.environ, {name.upper() for name in Settings.model_fields}):
+        yield warning(text, "Correct the name, or remove the variable if nothing reads it")
+    if not wrong:
+        yield ok(f"what `longshore {case.role.value}` needs is set")
+    if (path := find_env_file()) is not None:
+        yield ok(f"{path} is read too; the process environment is stronger")
+    if case.role is Role.RUN and not case.settings.redis_url and case.settings.longshore_data is None:
+        yield warning(
+            "REDIS_URL and LONGSHORE_DATA are empty: `longshore run` keeps its ledger in a temporary folder",
+            "Set LONGSHORE_DATA to a folder that lasts, or REDIS_URL",
+        )
+
+
+def usable(environ: dict[str, str]) -> Settings:
+    """The settings without their unusable values, so that the other checks can still look at what is there."""
+    given = {name: environ[name.upper()] for name in Settings.model_fields if name.upper() in environ}
+    while True:
+        try:
+            return load({name.upper(): value for name, value in given.items()} | _for_mappings(environ), role=None)
+        except ConfigProblems as found:
+            unusable = {problem.variable.lower() for problem in found.problems} & set(given)
+            if not unusable:
+                return Settings()
+            given = {name: value for name, value in given.items() if name not in unusable}
+
+
+def _for_mappings(environ: dict[str, str]) -> dict[str, str]:
+    """Variables that are no settings: mapping expressions may read them."""
+    return {name: value for name, value in environ.items() if name.lower() not in Settings.model_fields}

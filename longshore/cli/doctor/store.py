@@ -1,0 +1,154 @@
+"""Redis: whether it can be reached and may hold the ledger, how fast it answers, and how full it is."""
+
+import time
+from collections.abc import Iterator
+from statistics import median
+
+import redis
+
+from config.roles import Role
+from longshore.cli.doctor.clocks import compared
+from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
+from longshore.errors import ConfigError, StoreUnavailable
+from longshore.store.connection import connect, reaching_store
+from longshore.store.fitness import OLDEST, POLICY, Facts, clustered, evicts, facts_of, persistence, too_old
+
+PINGS = 20
+SLOW_MS = 10.0
+"""Each delivery waits for Redis three times; beyond this that is more than the rest of it costs us."""
+FULL = 0.9
+"""Share of `maxmemory` beyond `MEMORY_LIMIT_SHARE` at which even results find no room soon."""
+
+_REMEDIES = {
+    "AuthenticationError": "Put the right user and password into REDIS_URL (redis://user:password@host:6379/0)",
+    "NoPermissionError": "Give this user all commands and keys: its ACL forbids something",
+    "BusyLoadingError": "Wait: it is still reading its data from disk",
+    "ReadOnlyError": "Name the primary in REDIS_URL, or use sentinel:// addresses",
+    "TimeoutError": "Check the address in REDIS_URL and what stands between: a firewall drops the packets, or it hangs",
+    "ConnectionError": "Check the address in REDIS_URL, that Redis runs, and for TLS that it is rediss://",
+}
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """All about the Redis at `REDIS_URL`."""
+    url = case.settings.redis_url
+    if not url:
+        if case.role is Role.RUN:
+            yield ok("REDIS_URL is empty: `longshore run` brings a Redis of its own, which is not looked at")
+        else:
+            yield broken("REDIS_URL is empty, so there is nothing to look at", "Give the address of your Redis")
+        return
+    with connect(url, 2, case.settings.redis_master_name) as client:
+        try:
+            with reaching_store():
+                client.ping()
+            facts = facts_of(client)
+        except StoreUnavailable as error:
+            yield _away(error)
+            return
+        except redis.RedisError as error:
+            yield _away(StoreUnavailable(type(error).__name__, str(error)))
+            return
+        yield ok("it answers")
+        for finding in (_version, _kind, _policy, _persistence, _memory):
+            yield from finding(facts, case)
+        yield _latency(client)
+        yield _clock(client)
+
+
+def _away(error: StoreUnavailable) -> Finding:
+    kind = str(error.args[0])
+    text = f"it cannot be asked: {error.args[1]}"
+    if "auth" in text.lower() or "password" in text.lower():
+        kind = "AuthenticationError"
+    return broken(text, _REMEDIES.get(kind, _REMEDIES["ConnectionError"]))
+
+
+def _version(facts: Facts, _: Case) -> Iterator[Finding]:
+    if not facts.version:
+        yield warning("its version cannot be seen (INFO is forbidden)", f"Make sure it is {OLDEST[0]}.{OLDEST[1]}+")
+    elif (error := too_old(facts)) is not None:
+        yield _refused(error)
+    else:
+        yield ok(f"version {facts.version}")
+
+
+def _kind(facts: Facts, _: Case) -> Iterator[Finding]:
+    if (error := clustered(facts)) is not None:
+        yield _refused(error)
+    if facts.role == "slave":
+        yield broken("it is a replica and takes no writes", _REMEDIES["ReadOnlyError"])
+
+
+def _policy(facts: Facts, _: Case) -> Iterator[Finding]:
+    if (error := evicts(facts)) is not None:
+        yield _refused(error)
+    elif not facts.policy:
+        yield warning("what it evicts cannot be seen", f"Make sure that its maxmemory-policy is {POLICY}")
+    else:
+        yield ok(f"maxmemory-policy {facts.policy}: it evicts nothing")
+
+
+def _persistence(facts: Facts, case: Case) -> Iterator[Finding]:
+    if advice := persistence(facts):
+        yield warning(advice[0].removesuffix(" Set appendonly yes."), "Set appendonly yes")
+    elif facts.aof is None:
+        yield warning("whether it keeps anything on disk cannot be seen", "Make sure that appendonly is yes")
+    elif facts.fsync == "no":
+        yield warning(
+            "appendfsync no: a crash of its machine loses what the system has not written yet, often 30 seconds",
+            "Set appendfsync everysec, or raise COMMIT_DELAY_S above what may be lost",
+        )
+    else:
+        yield ok(f"append-only file, appendfsync {facts.fsync or 'unknown'}")
+    if facts.fsync == "everysec" and case.settings.commit_delay_s < 1 and not case.settings.commits_finished:
+        yield warning(
+            "COMMIT_DELAY_S is less than the second that appendfsync everysec may lose", "Set it to 3, the default"
+        )
+
+
+def _memory(facts: Facts, case: Case) -> Iterator[Finding]:
+    if facts.used_bytes is None:
+        yield warning("how full it is cannot be seen (INFO is forbidden)", "Watch its memory")
+        return
+    used = f"{facts.used_bytes / 2**20:.0f} MiB used"
+    if not facts.most_bytes:
+        yield warning(
+            f"{used}, and no maxmemory: intake cannot pause before the machine's memory is full",
+            "Set maxmemory to what the machine can spare",
+        )
+        return
+    share = facts.used_bytes / facts.most_bytes
+    text = f"{used}, {share:.0%} of maxmemory"
+    limit = case.settings.memory_limit_share
+    if share >= max(FULL, limit):
+        yield broken(f"{text}: it is full", "Raise maxmemory, or requeue and drop dead letters (KEEP_DEAD_COUNT)")
+    elif share >= limit:
+        yield warning(f"{text}: intake pauses above {limit:.0%} (MEMORY_LIMIT_SHARE)", "Raise maxmemory")
+    else:
+        yield ok(text)
+
+
+def _latency(client: "redis.Redis") -> Finding:
+    times = []
+    for _ in range(PINGS):
+        started = time.perf_counter()
+        with reaching_store():
+            client.ping()
+        times.append((time.perf_counter() - started) * 1000)
+    half, worst = median(times), max(times)
+    text = f"{half:.1f} ms to an answer, {worst:.1f} ms at worst of {PINGS}"
+    if half > SLOW_MS:
+        return warning(text, "Bring agent and Redis closer together, or find what keeps Redis busy (SLOWLOG GET)")
+    return ok(text, median_ms=round(half, 3), worst_ms=round(worst, 3))
+
+
+def _clock(client: "redis.Redis") -> Finding:
+    before = time.time()
+    with reaching_store():
+        seconds, micros = client.time()
+    return compared("Redis", int(seconds) + int(micros) / 1e6 - (before + time.time()) / 2)
+
+
+def _refused(error: ConfigError) -> Finding:
+    return broken(error.problem, error.remedy)
