@@ -2,7 +2,17 @@
 
 from typing import Any
 
+from kombu.entity import Exchange, Queue
+
 from config.settings import Settings
+from longshore.store.record import READS
+
+QUEUE = "deliver"
+
+
+def queue_of(format: int) -> str:
+    """The queue of the messages about records of `format`: only workers that read it listen there."""
+    return QUEUE if format == 1 else f"{QUEUE}.{format}"
 
 
 def celery_options(settings: Settings) -> dict[str, Any]:
@@ -31,7 +41,10 @@ def celery_options(settings: Settings) -> dict[str, Any]:
         "broker_connection_timeout": 3,
         # A delivery under way need not die with a socket.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        "task_default_queue": "deliver",
+        "task_default_queue": QUEUE,
+        "task_queues": [
+            Queue(name, Exchange(QUEUE), routing_key=name) for name in dict.fromkeys([QUEUE, *map(queue_of, READS)])
+        ],
         "task_ignore_result": True,
         "result_backend": None,
         "task_acks_late": True,

@@ -12,6 +12,8 @@ from config.settings import Settings
 from longshore.errors import StoreUnavailable
 from longshore.store.connection import connect
 from longshore.store.fitness import check_fitness
+from longshore.store.keys import Keys
+from longshore.store.layout import check_layout
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,7 @@ def await_fit_redis(settings: Settings, *, say_warnings: bool = True, wait: bool
         while True:
             try:
                 warnings = check_fitness(client)
+                check_layout(client, Keys.of(settings.namespace))
             except StoreUnavailable as error:
                 if not wait:
                     return

@@ -19,8 +19,10 @@ from longshore.invocation.mapping import JqUnavailable
 from longshore.invocation.masking import masking
 from longshore.store.entry import Begun, Claim, Finish
 from longshore.store.ledger import Ledger
+from longshore.store.record import UnknownFormat
 from tasks.in_flight import InFlight
 from tasks.masked import masked, masked_report
+from tasks.publish import PAUSE_FOREIGN_MS
 from tasks.quarantine import POISON, POISON_CAUSE, Died, Recorder, Suspects
 from tasks.request import Prepared, RequestBuilder, Unbuildable
 from tasks.story import Story, next_in_words
@@ -79,6 +81,9 @@ class Attempts:
             # Perhaps it has begun and only the answer was lost: left so, it would end as unknown, though never sent.
             self._give_back(self.ledger, id, token)
             return None
+        except UnknownFormat as error:
+            self.give_back(id, token, str(error))
+            return None
         if begun is None:
             log.debug("delivery.stale", id=id, token=token)
             return None
@@ -87,6 +92,12 @@ class Attempts:
             if self.suspects is not None and begun.deaths >= self.ledger.limits.suspect:
                 return self._alone(begun, self.suspects)
             return self.perform(begun)
+
+    def give_back(self, id: str, token: int, why: str) -> None:
+        """Leaves a claim to other workers, without an attempt. Raises `StoreUnavailable`: then its lease lapses."""
+        assert isinstance(self.ledger, Ledger)
+        log.warning("delivery.left_to_others", id=id, reason=why)
+        self.ledger.give_back(id, token, PAUSE_FOREIGN_MS)
 
     def _alone(self, begun: Begun, suspects: Suspects) -> Ended:
         """The attempt of a suspect, in a process of its own."""

@@ -61,12 +61,18 @@ class Deliver(Task):
     max_retries = None
     attempts: Attempts | None = None
 
-    def run(self, id: str, token: int, start_ms: int) -> str:
-        """One attempt for the claim `token` of invocation `id`, not before `start_ms` (Redis time)."""
+    def run(self, id: str, token: int, *more: Any, **others: Any) -> str:
+        """One attempt for the claim `token` of invocation `id`, not before the time that follows (ms, Redis time).
+
+        A message that says more is of another version, and goes back.
+        """
         if self.attempts is None:
             raise Ignore
         try:
-            ended = self.attempts.run(id, token, start_ms)
+            if len(more) != 1 or others:
+                self.attempts.give_back(id, token, "its message is of another version")
+                raise Ignore
+            ended = self.attempts.run(id, token, *more)
         except StoreUnavailable as error:
             # Nothing was sent: had it begun, the result would have been kept until it is stored.
             log.warning("delivery.not_begun", id=id, error=str(error))

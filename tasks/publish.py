@@ -8,12 +8,16 @@ from typing import Any
 import structlog
 from celery import Celery
 
+from config.celery import queue_of
 from longshore.store.entry import Claim
 
 log = structlog.get_logger(__name__)
 
 TASK = "deliver"
-"""The task's name on the wire; moving its module strands no message."""
+"""The task's name on the wire, which workers of all versions know; moving its module strands no message."""
+
+PAUSE_FOREIGN_MS = 5_000
+"""After which a claim is handed out again that came to a worker which cannot read it: usually to another one."""
 
 
 def task_id(id: str, generation: int) -> str:
@@ -69,7 +73,7 @@ class Publisher:
         self._producer.publish(
             message.body,
             exchange="",
-            routing_key=self._app.conf.task_default_queue,
+            routing_key=queue_of(claim.format),
             serializer="json",
             headers=message.headers,
             retry=False,

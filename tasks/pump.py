@@ -113,5 +113,12 @@ class Beat:
                 now=one.beyond,
                 remedy="requeue or export them (longshore dlq), or raise KEEP_DEAD_S and KEEP_DEAD_COUNT",
             )
+        if waiting := self._ledger.unreadable():
+            log.warning(
+                "records.unreadable",
+                waiting=waiting,
+                means="no worker that is there reads what another version wrote",
+                remedy="start a worker of that version; see docs/how-to/upgrade.md",
+            )
         if dropped := self._retention.prune():
             log.warning("letters.dropped", count=dropped)

@@ -24,7 +24,7 @@ _NOT_NOW = (
     redis.exceptions.TryAgainError,
     OSError,
 )
-_SAYS_NOT_NOW = re.compile(r"(?:^|-)(?:OOM|MISCONF|READONLY|LOADING|MASTERDOWN|NOREPLICAS|BUSY|UNKILLABLE) ")
+_SAYS_NOT_NOW = re.compile(r"(?:^|-)(?:OOM|MISCONF|READONLY|LOADING|MASTERDOWN|NOREPLICAS|BUSY|UNKILLABLE|LAYOUT) ")
 """Those without a class; and up to Redis 6.2 all that a script met: `ERR ... @user_script: 10: -OOM command ...`."""
 
 

@@ -68,6 +68,8 @@ class Claim:
     """Attempts begun before this one."""
     generation: int
     """1, and one more with each requeue."""
+    format: int = 1
+    """Of its record: only workers that read it are asked."""
 
 
 @dataclass(frozen=True, slots=True)

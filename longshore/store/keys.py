@@ -68,7 +68,11 @@ class Keys:
 
     @property
     def clock(self) -> str:
-        """Hash: `last` and `lease` (the lease clock), `slots` and `slots_until` (the fleet's size)."""
+        """Hash: the lease clock, the fleet's size and formats, and the ledger's layout.
+
+        `last` and `lease`; `slots` and until when they count, `reads` (formats that some worker reads) and `writes`
+        (the highest that all read); `layout`.
+        """
         return f"{self.prefix}clock"
 
     @property
@@ -85,6 +89,16 @@ class Keys:
     def slots(self) -> str:
         """Hash: worker process → how many invocations it may hold at once."""
         return f"{self.prefix}slots"
+
+    @property
+    def formats(self) -> str:
+        """Hash: worker process → formats of records that it reads, `first-last`."""
+        return f"{self.prefix}formats"
+
+    @property
+    def unreadable(self) -> str:
+        """Sorted set: invocations that wait for a worker which reads their format, scored with when that was found."""
+        return f"{self.prefix}unreadable"
 
     @property
     def dead(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from longshore.invocation.kinds import Kind
-from longshore.store import scripts
+from longshore.store import record, scripts
 from longshore.store.connection import reaching_store
 from longshore.store.entry import Accepted, Begun, Claim, Entry, Finish, Lapsed, Places, Rewind, Span, TakenReports
 from longshore.store.keys import Keys
@@ -17,6 +17,9 @@ from longshore.store.limits import Limits
 
 MOST_CLAIMS = 500
 """Most invocations one call hands out: bounds how long a script holds Redis (about 10 ms)."""
+
+UNREADABLE_S = 30
+"""How long ago it may be that one was found unreadable: each is looked at again several times in that (claim.lua)."""
 
 REPORT_PATIENCE_MS = 2_000
 """How long what has ended does not count as finished because Port has not heard of it: usually enough, and short, as
@@ -32,10 +35,10 @@ def _bytes(value: str) -> bytes:
 
 
 def _claims(flat: Sequence[Any]) -> tuple[Claim, ...]:
-    rows = zip(*[iter(flat)] * 6, strict=True)
+    rows = zip(*[iter(flat)] * 7, strict=True)
     return tuple(
-        Claim(_text(id), int(token), int(start), _text(target), int(attempts), int(generation))
-        for id, token, start, target, attempts, generation in rows
+        Claim(_text(id), int(token), int(start), _text(target), int(attempts), int(generation), int(format))
+        for id, token, start, target, attempts, generation, format in rows
     )
 
 
@@ -49,6 +52,8 @@ class Ledger:
         self.redis = client
         self.keys = keys
         self.limits = limits
+        self.format = record.format_for(0)
+        """Of the records that `accept` writes; it follows the workers that are there, with each call."""
         self._limits = limits.json()
         self._scripts = {name: scripts.Script.named(name) for name in scripts.NAMES}
 
@@ -77,12 +82,12 @@ class Ledger:
             for span in spans
         ]
         # Another name each time: a Redis that was emptied since the last call is another ledger.
-        args: list[Any] = [want, json.dumps(read), uuid.uuid4().hex[:12], len(entries)]
-        for e in entries:
-            args += [_bytes(e.id), e.kind.value, _bytes(e.run), _bytes(e.target), _bytes(e.lane)]
-            args += ["1" if e.synchronized else "", e.origin, e.published_ms, e.mapping, e.payload, e.unknown]
-            args += [e.max_attempts, e.dead, len(e.reports), *e.reports]
-        behind, results, claims, backlog, ledger = self._run("accept", *args)
+        format = self.format
+        args: list[Any] = [want, json.dumps(read), uuid.uuid4().hex[:12], format, len(entries)]
+        for entry in entries:
+            args += record.written(entry, format)
+        behind, results, claims, backlog, ledger, lowest = self._run("accept", *args)
+        self.format = record.format_for(int(lowest))
         rewinds = []
         for name, offset in behind:
             topic, _, partition = _text(name).rpartition("/")
@@ -148,31 +153,17 @@ class Ledger:
         return _claims(claims), tuple(Lapsed(*map(_text, row)) for row in lapsed)
 
     def begin(self, id: str, token: int) -> Begun | None:
-        """Leave to send, or None if the claim is stale. From here on bytes may leave."""
+        """Leave to send, or None if the claim is stale. From here on bytes may leave.
+
+        Raises `UnknownFormat` for a record that this version does not read; nothing has changed then.
+        """
         row = self._run("begin", _bytes(id), token)
         if not row:
             return None
-        payload, kind, run, synchronized, target, lane, attempt, generation, *rest = row
-        published, accepted, origin, mapping, unknown, most, deaths = rest
-        return Begun(
-            id=id,
-            token=token,
-            payload=payload,
-            kind=Kind(_text(kind)),
-            run=_text(run),
-            synchronized=synchronized == b"1",
-            target=_text(target),
-            lane=_text(lane),
-            attempt=int(attempt),
-            generation=int(generation),
-            published_ms=int(published),
-            accepted_ms=int(accepted),
-            origin=_text(origin),
-            mapping=_text(mapping),
-            unknown=_text(unknown),
-            max_attempts=int(most),
-            deaths=int(deaths),
-        )
+        format, *values = row
+        if not values:
+            raise record.UnknownFormat(id, int(format))
+        return record.begun(id, token, int(format), values)
 
     def finish(self, id: str, token: int, finish: Finish, want: int = 1) -> tuple[str, tuple[Claim, ...]]:
         """Stores what came of an attempt. Returns the state it is in now (or `stale`, `gone`) and new claims."""
@@ -192,9 +183,18 @@ class Ledger:
         )
         return _text(applied), _claims(claims)
 
-    def give_back(self, id: str, token: int) -> bool:
-        """Returns a claimed or begun invocation to its lane, unsent and without using an attempt. False: stale."""
-        return bool(self._run("give_back", _bytes(id), token))
+    def give_back(self, id: str, token: int, delay_ms: int = 0) -> bool:
+        """Returns a claimed or begun invocation to its lane, unsent and without using an attempt. False: stale.
+
+        It is handed out again after `delay_ms`.
+        """
+        return bool(self._run("give_back", _bytes(id), token, delay_ms))
+
+    def unreadable(self) -> int:
+        """How many were due of late for which no worker was there that reads their format."""
+        with reaching_store():
+            seconds, _ = self.redis.time()
+            return int(self.redis.zcount(self.keys.unreadable, (int(seconds) - UNREADABLE_S) * 1000, "+inf"))
 
     def beat(self, worker: str, slots: int, working_on: Iterable[tuple[str, int]] = ()) -> int:
         """Says that `worker` lives and what it still works on; 0 slots withdraws it. Returns the fleet's slots."""

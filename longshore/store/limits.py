@@ -3,8 +3,10 @@
 import json
 from dataclasses import asdict, dataclass
 
-FORMAT = 1
-"""Version of the record's fields. A reader that does not know a version leaves the record alone."""
+from longshore.store.record import READS
+
+LAYOUT = 1
+"""Of the ledger, see layout.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Limits:
     message can be replayed. `keep_dead_count`: how many dead letters stay at most, and how many unknown outcomes.
     `history`: attempts kept per invocation.
     `open`: keep the offsets of what is not finished, for commits that name them.
+    `reads`: the first and the last format of records that this program reads. `layout`: of the ledger it works with.
     """
 
     lease: int = 15_000
@@ -45,7 +48,8 @@ class Limits:
     history: int = 20
     port_rate: float = 0
     open: bool = False
-    format: int = FORMAT
+    reads: tuple[int, int] = (READS.start, READS[-1])
+    layout: int = LAYOUT
 
     def json(self) -> str:
         """The JSON text for the scripts."""

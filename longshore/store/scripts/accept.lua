@@ -8,12 +8,15 @@
 --          {reason: count}, way, newest}. way: "read"; "anew" sets the next offset back, for a partition that was made
 --          anew; "beside" leaves it alone, for a reader that is not the group's. newest: timestamp (ms), 0 for none
 -- ARGV[4]  name       for this ledger, if it has none yet
--- ARGV[5]  entries    how many follow, 14 values each and then the reports:
+-- ARGV[5]  format     of the records to write
+-- ARGV[6]  entries    how many follow, 14 values each and then the reports:
 --          id, kind, run, target, lane, synchronized ("1" or ""), origin ("topic/partition/offset"), published (ms),
 --          mapping, payload, unknown ("park" or "retry"), max attempts, dead (reason, or ""), number of reports
 --
--- Returns  {{"topic/n", next or -1}, ...}, {}, {}, 0, name    the ledger is behind what this consumer read: nothing stored
---          {}, {result, ...}, {claim, ...}, backlog, name     result: accepted | repeated | repeated_elsewhere
+-- Returns  {{"topic/n", next or -1}, ...}, {}, {}, 0, name, lowest    the ledger is behind what this consumer read: nothing
+--                                                                    stored
+--          {}, {result, ...}, {claim, ...}, backlog, name, lowest     result: accepted | repeated | repeated_elsewhere
+--          lowest: the highest format that all workers read, 0 without any
 --
 -- All or nothing, so a crash on either side of the call repeats the batch and the ids recognise it. Reads all it needs
 -- before it writes: a record that is none fails here, before anything has changed. Offsets and counters come last.
@@ -29,17 +32,18 @@ for _, span in ipairs(spans) do
     behind[#behind + 1] = {span[1], whole(next or -1)}
   end
 end
-if #behind > 0 then return {behind, {}, {}, 0, name} end
+local _, _, lowest = fleet()
+if #behind > 0 then return {behind, {}, {}, 0, name, lowest} end
 
-local known, at = {}, 6
-for n = 1, tonumber(ARGV[5]) do
+local known, at = {}, 7
+for n = 1, tonumber(ARGV[6]) do
   known[n] = call('HMGET', P .. 'inv:' .. ARGV[at], 'state', 'origin')
   at = at + 14 + tonumber(ARGV[at + 13])
 end
 
 local results, tally, here = {}, {}, {}
-at = 6
-for n = 1, tonumber(ARGV[5]) do
+at = 7
+for n = 1, tonumber(ARGV[6]) do
   local id, target, lane, origin = ARGV[at], ARGV[at + 3], ARGV[at + 4], ARGV[at + 6]
   local dead, reports = ARGV[at + 12], tonumber(ARGV[at + 13])
   local record, partition, offset = P .. 'inv:' .. id, string.match(origin, '^(.*)/(%d+)$')
@@ -50,7 +54,7 @@ for n = 1, tonumber(ARGV[5]) do
   else
     result = 'accepted'
     here[id] = origin
-    call('HSET', record, 'format', limits.format, 'kind', ARGV[at + 1], 'run', ARGV[at + 2], 'target', target,
+    call('HSET', record, 'format', ARGV[5], 'kind', ARGV[at + 1], 'run', ARGV[at + 2], 'target', target,
       'lane', lane, 'synchronized', ARGV[at + 5], 'origin', origin, 'published', ARGV[at + 7], 'accepted', whole(now),
       'mapping', ARGV[at + 8], 'unknown', ARGV[at + 10], 'max_attempts', ARGV[at + 11], 'generation', 1, 'attempts', 0)
     call('SET', P .. 'pay:' .. id, ARGV[at + 9])
@@ -103,4 +107,4 @@ for partition, gap in pairs(read) do
   count(partition, 'gaps', gap)
 end
 local claims = claim(tonumber(ARGV[2]))
-return {{}, results, claims, tonumber(call('HGET', P .. 'counts', 'backlog')) or 0, name}
+return {{}, results, claims, tonumber(call('HGET', P .. 'counts', 'backlog')) or 0, name, lowest}

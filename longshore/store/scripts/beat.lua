@@ -1,4 +1,4 @@
--- beat: a worker process is alive, holds so many slots, and still works on these.
+-- beat: a worker process is alive, holds so many slots, reads the formats in `limits`, and still works on these.
 -- uses: room, common, gates, claim
 --
 -- KEYS[1]  prefix
@@ -13,9 +13,11 @@
 if tonumber(ARGV[3]) > 0 then
   call('ZADD', P .. 'fleet', whole(lease_now + limits.lease), ARGV[2])
   call('HSET', P .. 'slots', ARGV[2], ARGV[3])
+  call('HSET', P .. 'formats', ARGV[2], whole(limits.reads[1]) .. '-' .. whole(limits.reads[2]))
 else
   call('ZREM', P .. 'fleet', ARGV[2])
   call('HDEL', P .. 'slots', ARGV[2])
+  call('HDEL', P .. 'formats', ARGV[2])
 end
 for n = 4, #ARGV, 2 do
   local r = call('HMGET', P .. 'inv:' .. ARGV[n], 'state', 'begun_token')
@@ -23,4 +25,4 @@ for n = 4, #ARGV, 2 do
     call('ZADD', P .. 'leased', 'XX', whole(lease_now + limits.lease), ARGV[n])
   end
 end
-return count_slots()
+return (count_fleet())

@@ -4,22 +4,42 @@
 -- What is full, limited, paused or broken is taken off the round and costs nothing until a lease ends (release), its
 -- time comes, or an operator resumes it (wake).
 
-local function count_slots()
+-- What is due again after so long (ms) because nobody reads it now; and how many such one call looks at, at most.
+local UNREADABLE_PAUSE, MOST_UNREADABLE = 10000, 200
+local unreadable = 0
+
+local function among(reads, format)
+  return string.find(reads, ',' .. format .. ',', 1, true)
+end
+
+-- The fleet's slots; a list ",1,2," of the formats that some worker reads; and the highest that all read, 0 without any.
+local function count_fleet()
   for _, gone in ipairs(call('ZRANGEBYSCORE', P .. 'fleet', '-inf', '(' .. whole(lease_now))) do
     call('ZREM', P .. 'fleet', gone)
     call('HDEL', P .. 'slots', gone)
+    call('HDEL', P .. 'formats', gone)
   end
-  local total = 0
-  for _, slots in ipairs(call('HVALS', P .. 'slots')) do total = total + slots end
+  local total, reads, lowest = 0, ',', 0
+  local slots = call('HGETALL', P .. 'slots')
+  for n = 1, #slots, 2 do
+    total = total + slots[n + 1]
+    -- One that announces nothing is of the version that knew a single format.
+    local first, last = string.match(call('HGET', P .. 'formats', slots[n]) or '1-1', '^(%d+)-(%d+)$')
+    for format = tonumber(first), tonumber(last) do
+      if not among(reads, format) then reads = reads .. format .. ',' end
+    end
+    if lowest == 0 or tonumber(last) < lowest then lowest = tonumber(last) end
+  end
   local first = call('ZRANGE', P .. 'fleet', 0, 0, 'WITHSCORES')
-  call('HSET', P .. 'clock', 'slots', whole(total), 'slots_until', first[2] or whole(lease_now))
-  return total
+  call('HSET', P .. 'clock', 'slots', whole(total), 'slots_until', first[2] or whole(lease_now), 'reads', reads,
+    'writes', whole(lowest))
+  return total, reads, lowest
 end
 
-local function slots()
-  local c = call('HMGET', P .. 'clock', 'slots', 'slots_until')
-  if not c[1] or lease_now > tonumber(c[2]) then return count_slots() end
-  return tonumber(c[1])
+local function fleet()
+  local c = call('HMGET', P .. 'clock', 'slots', 'slots_until', 'reads', 'writes')
+  if not c[1] or not c[3] or lease_now > tonumber(c[2]) then return count_fleet() end
+  return tonumber(c[1]), c[3], tonumber(c[4])
 end
 
 -- A rate of almost nothing must not lead to a time that is no number of ms any more.
@@ -32,17 +52,26 @@ local function promote(key, time)
   end
 end
 
-local function lease(id, lane, target, start, claims)
-  local record = P .. 'inv:' .. id
+local function lease(id, score, lane, target, start, reads, claims)
+  local r = call('HMGET', P .. 'inv:' .. id, 'state', 'attempts', 'generation', 'token', 'format')
+  local format = r[5] or '1'
+  if r[1] == 'waiting' and not among(reads, format) then
+    -- Nobody who is there could read it. It makes room for those behind it, and is looked at again.
+    unreadable = unreadable + 1
+    call('ZADD', P .. 'unreadable', whole(now), id)
+    call('ZREMRANGEBYSCORE', P .. 'unreadable', '-inf', whole(now - 6 * UNREADABLE_PAUSE))
+    call('PEXPIRE', P .. 'unreadable', 6 * UNREADABLE_PAUSE)
+    queue(id, lane, target, now + UNREADABLE_PAUSE, is_late(score))
+    return false
+  end
   call('ZREM', P .. 'wait:' .. lane, id)
-  local r = call('HMGET', record, 'state', 'attempts', 'generation', 'token')
   if r[1] ~= 'waiting' then return false end
   local token = (tonumber(r[4]) or 0) + 1
   move(id, 'waiting', 'claimed', 'token', whole(token))
   call('ZADD', P .. 'leased', whole(lease_now + limits.lease + start - now), id)
   call('HINCRBY', P .. 'busy:target', target, 1)
   call('HINCRBY', P .. 'busy:lane', counted_as(lane, target), 1)
-  for _, value in ipairs({id, token, whole(start), target, r[2] or '0', r[3] or '1'}) do
+  for _, value in ipairs({id, token, whole(start), target, r[2] or '0', r[3] or '1', format}) do
     claims[#claims + 1] = value
   end
   return true
@@ -78,7 +107,7 @@ local function first_of(wait, probe)
 end
 
 -- One visit of a target: at most `want` invocations start. Returns how many did.
-local function visit(target, want, claims)
+local function visit(target, want, reads, claims)
   local lanes, horizon = P .. 'lanes:' .. target, now + limits.ahead
   local g = call('HMGET', GATES, 'o:' .. target, 'm:' .. target, 'b:' .. target)
   local operator, mapping, b = decoded(g[1]), decoded(g[2]), breaker_of(g[3])
@@ -104,7 +133,7 @@ local function visit(target, want, claims)
     elseif lane_room <= 0 then
       set_aside(lanes, lane, lane_again)
     else
-      if lease(id, lane, target, math.floor(start), claims) then
+      if lease(id, score, lane, target, math.floor(start), reads, claims) then
         started = started + 1
         if rate > 0 then start = start + math.min(1000 / rate, LONGEST_STEP) end
         if probing then sent_as_probe(target, id) end
@@ -127,16 +156,17 @@ local function visit(target, want, claims)
   return started
 end
 
--- Returns a flat list, six values a claim: id, token, start (ms), target, attempts so far, generation.
+-- Returns a flat list, seven values a claim: id, token, start (ms), target, attempts so far, generation, format.
 local function claim(want)
   local claims = {}
-  want = math.min(want, slots() - call('ZCARD', P .. 'leased'))
+  local slots, reads = fleet()
+  want = math.min(want, slots - call('ZCARD', P .. 'leased'))
   if want <= 0 then return claims end
   promote(P .. 'targets', now)
-  while want > 0 do
+  while want > 0 and unreadable < MOST_UNREADABLE do
     local target = call('ZRANGEBYSCORE', P .. 'targets', '-inf', '(' .. whole(TURNS), 'LIMIT', 0, 1)[1]
     if not target then break end
-    want = want - visit(target, want, claims)
+    want = want - visit(target, want, reads, claims)
   end
   return claims
 end

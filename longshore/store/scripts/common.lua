@@ -24,16 +24,20 @@ local function whole(number)
 end
 
 local function tick()
-  local c = call('HMGET', P .. 'clock', 'last', 'lease')
+  local c = call('HMGET', P .. 'clock', 'last', 'lease', 'layout')
+  if c[3] and c[3] ~= whole(limits.layout) then return nil, c[3] end
   local last, lease = tonumber(c[1]) or now, tonumber(c[2]) or 0
   local step = math.max(0, math.min(now - last, LONGEST_TICK))
-  if step >= SHORTEST_TICK or now < last or not c[1] then
-    call('HSET', P .. 'clock', 'last', whole(now), 'lease', whole(lease + step))
+  if step >= SHORTEST_TICK or now < last or not c[1] or not c[3] then
+    call('HSET', P .. 'clock', 'last', whole(now), 'lease', whole(lease + step), 'layout', whole(limits.layout))
   end
   return lease + step
 end
 
-local lease_now = tick()
+local lease_now, foreign = tick()
+if foreign then
+  return redis.error_reply('LAYOUT the ledger is of layout ' .. foreign .. ', this program works with ' .. whole(limits.layout))
+end
 
 local function turn()
   return call('INCR', P .. 'turn')

@@ -1,11 +1,12 @@
 -- give_back: an invocation of which nothing was sent returns to its lane: the worker is draining, or never learned
--- whether `begin` had run. Uses no attempt.
+-- whether `begin` had run, or it does not read the record's format. Uses no attempt.
 -- uses: room, common, gates
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
 -- ARGV[2]  id
 -- ARGV[3]  token
+-- ARGV[4]  delay (ms)  before it is handed out again
 --
 -- Returns  1 it is back in its lane, 0 the claim was stale
 local id = ARGV[2]
@@ -19,5 +20,5 @@ if r[1] == 'begun' then
 else
   move(id, 'claimed', 'waiting')
 end
-queue(id, r[3], r[4], now)
+queue(id, r[3], r[4], now + tonumber(ARGV[4]))
 return 1

@@ -13,6 +13,7 @@
 -- The budget is the fleet's: `port_rate` calls per second, of which a second's worth may be drawn at once (GCRA). What
 -- is beyond it stays where it is. If that cannot keep up for a minute, run logs are dropped so that statuses get through.
 local LATE = 60000
+local FOREIGN_PAUSE = 2000
 local AHEAD = 1000
 -- How many calls an item makes; all logs of an invocation share one, and so do `P` and `S`. See CLOSING for `!` and `?`.
 local LOGS = {L = true, N = true}
@@ -71,7 +72,8 @@ local most = tonumber(ARGV[2])
 local taken = {}
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LIMIT', 0, late and 200 or most)) do
   if #taken == most then break end
-  local r = call('HMGET', P .. 'inv:' .. id, 'kind', 'run', 'synchronized')
+  local r = call('HMGET', P .. 'inv:' .. id, 'kind', 'run', 'synchronized', 'format')
+  local format = tonumber(r[4]) or 1
   local items = call('LRANGE', P .. 'out:' .. id, 0, 199)
   if not r[1] or #items == 0 then
     call('ZREM', P .. 'outbox', id)
@@ -80,6 +82,9 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LI
     call('HDEL', P .. 'outbox:tries', id)
     call('ZREM', P .. 'outbox:since', id)
     call('HINCRBY', P .. 'counts', 'reports_expired', #items)
+  elseif format < limits.reads[1] or format > limits.reads[2] then
+    -- For a sender of another version; should none come, it is looked at again.
+    call('ZADD', P .. 'outbox', whole(now + FOREIGN_PAUSE), id)
   else
     if late then items = without_logs(id, items) end
     if #items > 0 then

@@ -1,0 +1,99 @@
+"""The format of what is kept of one invocation: which ones this version reads and writes, and how it does.
+
+A record's `format` covers all that a worker or a sender of reports makes of it: what its fields and its payload mean,
+its history, its reports. What the scripts themselves work with (state, token, lane, ...) belongs to the layout instead
+(layout.py). docs/explanation/record-formats.md says what may change in which release.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from longshore.errors import LongshoreError
+from longshore.invocation.kinds import Kind
+from longshore.store.entry import Begun, Entry
+
+READS = range(1, 2)
+"""Formats that this version reads. A worker announces them with each beat."""
+
+WRITES = range(1, 2)
+"""Formats that this version can write. It writes the highest that all workers read, see `format_for`."""
+
+
+class UnknownFormat(LongshoreError):
+    """This version does not read that record; another one wrote it. Nothing is wrong with it."""
+
+    def __init__(self, id: str, format: int) -> None:
+        super().__init__(id, format)
+        self.id = id
+        self.format = format
+
+    def __str__(self) -> str:
+        known = f"{READS.start} to {READS[-1]}" if len(READS) > 1 else f"{READS.start}"
+        return f"it was written by another version (format {self.format}, this one reads {known})"
+
+
+def format_for(lowest: int) -> int:
+    """What to write when `lowest` is the highest format that every worker reads; 0: there is no worker."""
+    return max(WRITES.start, min(lowest, WRITES[-1]))
+
+
+def written(entry: Entry, format: int) -> list[Any]:
+    """The values of `entry` for accept.lua, in `format`."""
+    _check(entry.id, format, WRITES)
+    return [
+        *map(_bytes, (entry.id, entry.kind.value, entry.run, entry.target, entry.lane)),
+        "1" if entry.synchronized else "",
+        entry.origin,
+        entry.published_ms,
+        entry.mapping,
+        entry.payload,
+        entry.unknown,
+        entry.max_attempts,
+        entry.dead,
+        len(entry.reports),
+        *entry.reports,
+    ]
+
+
+def begun(id: str, token: int, format: int, row: Sequence[Any]) -> Begun:
+    """What begin.lua answered for a record of `format`. Raises `UnknownFormat`."""
+    payload, kind, run, synchronized, target, lane, attempt, generation, *rest = row
+    published, accepted, origin, mapping, unknown, most, deaths = rest
+    return Begun(
+        id=id,
+        token=token,
+        payload=sealed_payload(id, format, payload),
+        kind=Kind(_text(kind)),
+        run=_text(run),
+        synchronized=synchronized == b"1",
+        target=_text(target),
+        lane=_text(lane),
+        attempt=int(attempt),
+        generation=int(generation),
+        published_ms=int(published),
+        accepted_ms=int(accepted),
+        origin=_text(origin),
+        mapping=_text(mapping),
+        unknown=_text(unknown),
+        max_attempts=int(most),
+        deaths=int(deaths),
+    )
+
+
+def sealed_payload(id: str, format: int, stored: bytes) -> bytes:
+    """The sealed message of a record, from what is stored under `Keys.payload`. Raises `UnknownFormat`."""
+    _check(id, format, READS)
+    return stored
+
+
+def _check(id: str, format: int, known: range) -> None:
+    if format not in known:
+        raise UnknownFormat(id, format)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogatepass")
+
+
+def _bytes(value: str) -> bytes:
+    return value.encode("utf-8", "surrogatepass")
