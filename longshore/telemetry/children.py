@@ -1,0 +1,127 @@
+"""The pages of a process tree: those of its programs as one.
+
+Each program serves its own pages at a local socket. Its metrics go onto the tree's page with its name as the label
+`program`, so a program that was restarted is a counter that began anew, as Prometheus expects; and one that is gone
+leaves no numbers behind. Its health is asked for every second, each program in a thread of its own, so a probe of the
+tree is answered at once, whoever hangs.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
+
+from longshore.telemetry.ask import Asked, NoAnswer
+from longshore.telemetry.health import Finding, Health, Verdict
+from longshore.telemetry.metrics import PROGRAM_UP
+
+LOOK_S = 1.0
+PATIENCE_S = 5.0
+"""How long one question about health may take; and after how long without an answer a program is not ready."""
+SCRAPE_S = 3.0
+"""How long the page of metrics waits for those of the programs."""
+
+
+class Children(Collector):
+    """The programs of a tree, by name, and the tree's own process as `own`."""
+
+    def __init__(self, programs: Mapping[str, Asked], own: Collector, own_name: str, liveness_s: float) -> None:
+        """A program that does not answer for `liveness_s` is not alive."""
+        self._programs = programs
+        self._own = own
+        self._own_name = own_name
+        self._watches = {name: _Watch(name, asked, liveness_s) for name, asked in programs.items()}
+        self._pool = ThreadPoolExecutor(max(1, len(programs)), thread_name_prefix="scrape")
+
+    def start(self, health: Health) -> None:
+        """Begins to ask, and adds what is found to `health`."""
+        for name, watch in self._watches.items():
+            health.alive_if(name, watch.alive)
+            health.ready_if(f"{name} is ready", watch.ready)
+            watch.start()
+
+    def stop(self) -> None:
+        """Asks no more."""
+        for watch in self._watches.values():
+            watch.stop()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics of all, each family once."""
+        families: dict[str, Metric] = {}
+        _add(families, self._own_name, self._own.collect())
+        for name, text in zip(self._programs, self._pool.map(_page, self._programs.values()), strict=True):
+            _add(families, name, text_string_to_metric_families(text))
+        return families.values()
+
+
+class _Watch:
+    """What one program said last of its health."""
+
+    def __init__(self, name: str, asked: Asked, liveness_s: float) -> None:
+        self._name = name
+        self._asked = asked
+        self._liveness_s = liveness_s
+        self._heard_at = time.monotonic()
+        self._live: Verdict | None = None
+        self._ready: Verdict | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"watch-{name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def alive(self) -> Finding:
+        silent_s = time.monotonic() - self._heard_at
+        if silent_s > self._liveness_s:
+            return Finding(False, f"{self._name} has not answered for {silent_s:.0f} s")
+        return _of(self._live, f"{self._name} is alive", Finding(True, f"{self._name} is starting"))
+
+    def ready(self) -> Finding:
+        silent_s = time.monotonic() - self._heard_at
+        if silent_s > PATIENCE_S + LOOK_S:
+            return Finding(False, f"{self._name} has not answered for {silent_s:.0f} s")
+        return _of(self._ready, f"{self._name} is ready", Finding(False, f"{self._name} is starting"))
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_S):
+            try:
+                live = self._asked.verdict("/livez", PATIENCE_S)
+                self._ready = self._asked.verdict("/readyz", PATIENCE_S)
+            except NoAnswer:
+                # What it said last no longer holds; and nothing says how long it will not.
+                self._live, self._ready = None, None
+                PROGRAM_UP.labels(self._name).set(0)
+            else:
+                self._live, self._heard_at = live, time.monotonic()
+                PROGRAM_UP.labels(self._name).set(1)
+
+
+def _of(verdict: Verdict | None, content: str, unheard: Finding) -> Finding:
+    if verdict is None:
+        return unheard
+    return Finding(True, content) if verdict.ok else Finding(False, "; ".join(verdict.json()["why"]))
+
+
+def _page(asked: Asked) -> str:
+    """The metrics of a program; nothing of one that does not answer."""
+    try:
+        return asked.text("/metrics", SCRAPE_S).decode()
+    except (NoAnswer, UnicodeDecodeError):
+        return ""
+
+
+def _add(families: dict[str, Metric], program: str, found: Iterable[Metric]) -> None:
+    for metric in found:
+        family = families.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
+        family.samples += [
+            Sample(sample.name, {**sample.labels, "program": program}, sample.value) for sample in metric.samples
+        ]

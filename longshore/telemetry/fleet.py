@@ -1,0 +1,148 @@
+"""The fleet's metrics for a page: looks at the ledger when asked, at most every few seconds, and says if it cannot."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import structlog
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from longshore.errors import StoreUnavailable
+from longshore.telemetry.labels import OTHER
+from longshore.telemetry.look import Fleet, Target
+from longshore.telemetry.metrics import FLEET
+
+log = structlog.get_logger(__name__)
+
+FRESH_S = 2.0
+"""For so long a look is good for further pages: several Prometheuses cost no more than one."""
+
+Rows = Iterable[tuple[tuple[str, ...], float]]
+Letters = Counter[tuple[str, str]]
+"""(state, reason) → how many."""
+
+
+class FleetCollector(Collector):
+    """Gives the metrics of `FLEET`. Thread safe; one page waits while another looks."""
+
+    def __init__(self, look: Callable[[], Fleet], letters: Callable[[], Letters | None], most_targets: int) -> None:
+        """`look` may raise StoreUnavailable. `letters` is what was counted last, None before the first time."""
+        self._look = look
+        self._letters = letters
+        self._most = most_targets
+        self._lock = threading.Lock()
+        self._seen: Fleet | None = None
+        self._seen_at = -FRESH_S
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing, so that no one looks at Redis to find out the names."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics as they are now; without Redis only that it is away."""
+        fleet = self._fresh()
+        yield _family("longshore_fleet_redis_up", [((), float(fleet is not None))])
+        if fleet is None:
+            return
+        for name, rows in self._rows(fleet).items():
+            yield _family(name, rows)
+
+    def _fresh(self) -> Fleet | None:
+        with self._lock:
+            if time.monotonic() - self._seen_at >= FRESH_S:
+                try:
+                    self._seen = self._look()
+                except StoreUnavailable as error:
+                    log.debug("metrics.no_fleet", error=str(error))
+                    self._seen = None
+                self._seen_at = time.monotonic()
+            return self._seen
+
+    def _rows(self, fleet: Fleet) -> dict[str, Rows]:
+        counts = fleet.counts
+        rows: dict[str, Rows] = {
+            "longshore_fleet_backlog": _one(fleet.backlog),
+            "longshore_fleet_waiting": [((cause,), fleet.waiting[cause]) for cause in CAUSES],
+            "longshore_fleet_permitted": _one(fleet.waiting["slots"]),
+            "longshore_fleet_oldest_seconds": _one(fleet.oldest_s),
+            "longshore_fleet_in_flight": _one(fleet.in_flight),
+            "longshore_fleet_slots": _one(fleet.slots),
+            "longshore_fleet_workers": _one(fleet.workers),
+            "longshore_fleet_breakers_opened": _one(counts.get("breaker_opened", 0)),
+            "longshore_fleet_letters": [(("dead",), fleet.dead), (("unknown",), fleet.unknown)],
+            "longshore_fleet_accepted": _one(counts.get("accepted", 0)),
+            "longshore_fleet_ended": [((state,), counts.get(state, 0)) for state in ("done", "dead", "unknown")],
+            "longshore_fleet_reports_waiting": _one(fleet.reports),
+            "longshore_fleet_outbox_age_seconds": _one(fleet.report_age_s),
+            "longshore_fleet_reports_dropped": [
+                ((why,), counts.get(f"reports_{why}", 0)) for why in ("shed", "expired")
+            ],
+            "longshore_fleet_port_budget_used": _one(fleet.budget_used),
+            "longshore_fleet_redis_memory_bytes": _one(fleet.memory),
+            "longshore_fleet_redis_memory_limit_bytes": _one(fleet.memory_limit),
+        }
+        rows |= self._targets(fleet.targets)
+        letters = self._letters()
+        if letters is not None:
+            rows |= _letters(letters)
+        return rows | _audit(fleet)
+
+    def _targets(self, targets: list[Target]) -> dict[str, Rows]:
+        by_weight = sorted(targets, key=lambda one: (-one.waiting - one.in_flight, one.name))
+        rows: dict[str, Rows] = {}
+        for name, value, joined in PER_TARGET:
+            values: dict[str, list[float]] = {}
+            for place, target in enumerate(by_weight):
+                values.setdefault(target.name if place < self._most else OTHER, []).append(value(target))
+            rows[name] = [((label,), joined(found)) for label, found in values.items()]
+        return rows
+
+
+CAUSES = ("retry", "paused", "breaker", "concurrency", "rate", "slots", "uncounted")
+
+PER_TARGET: tuple[tuple[str, Callable[[Target], float], Callable[[list[float]], float]], ...] = (
+    ("longshore_fleet_target_waiting", lambda target: target.waiting, sum),
+    ("longshore_fleet_target_in_flight", lambda target: target.in_flight, sum),
+    ("longshore_fleet_target_oldest_seconds", lambda target: target.oldest_s, max),
+    ("longshore_fleet_target_paused", lambda target: target.paused, max),
+    ("longshore_fleet_target_breakers", lambda target: target.breakers, sum),
+)
+"""Metric, its value for a target, and how those of all without a name of their own become one."""
+
+
+def _family(name: str, rows: Rows) -> Metric:
+    fact = FLEET[name]
+    made = CounterMetricFamily if fact.type == "counter" else GaugeMetricFamily
+    family = made(name, fact.meaning, labels=fact.labels)
+    for labels, value in rows:
+        family.add_metric(list(labels), value)
+    return family
+
+
+def _one(value: float) -> Rows:
+    return [((), value)]
+
+
+def _letters(letters: Letters) -> dict[str, Rows]:
+    names = {"dead": "longshore_fleet_dead_letters", "unknown": "longshore_fleet_unknown_outcomes"}
+    return {
+        name: [((reason,), count) for (of, reason), count in sorted(letters.items()) if of == state]
+        for state, name in names.items()
+    }
+
+
+def _audit(fleet: Fleet) -> dict[str, Rows]:
+    try:
+        told: Any = json.loads(fleet.audited or b"")
+        found = int(told["unaccounted"]), int(told["problems"]), int(told["at_ms"])
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return {
+        "longshore_fleet_unaccounted": _one(found[0]),
+        "longshore_fleet_audit_problems": _one(found[1]),
+        "longshore_fleet_audit_age_seconds": _one(max(0.0, (fleet.now_ms - found[2]) / 1000)),
+    }

@@ -1,0 +1,34 @@
+"""Bounds the number of values a label may take: Prometheus keeps a series for each, and they come from outside."""
+
+import threading
+
+OTHER = "other"
+
+_STATUSES = frozenset({400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 425, 429, 500, 501, 502, 503, 504})
+"""Statuses with a name of their own; any other is one of its hundred."""
+
+
+class Targets:
+    """The first `most` targets keep their names, all others are `other`. Thread safe."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._known: set[str] = set()
+        self._lock = threading.Lock()
+
+    def of(self, target: str) -> str:
+        """The label for `target`."""
+        if target in self._known:
+            return target
+        with self._lock:
+            if len(self._known) < self.most:
+                self._known.add(target)
+        return target if target in self._known else OTHER
+
+
+def outcome_of(reason: str) -> str:
+    """The label for a reason code: itself, but rare HTTP statuses by the hundred (`http_4xx`)."""
+    head, _, status = reason.partition("http_")
+    if head or not status.isdecimal() or int(status) in _STATUSES:
+        return reason
+    return f"http_{status[0]}xx"
