@@ -103,7 +103,7 @@ def requeue(
     filter = wanted(state, reason, target, lane, kind, since, until, text)
     filter = replace(filter, until_ms=filter.until_ms or agent.ledger.clock_ms())
     counts = agent.letters.count(filter)
-    total = sum(counts.values())
+    total = counts.total()
     terminal.table(("count", "state", "reason"), [(n, s, r) for (s, r), n in counts.most_common()])
     if not total:
         terminal.say("Nothing fits.")
@@ -115,7 +115,7 @@ def requeue(
         return
     if not terminal.confirmed(f"Send {total} again?", yes):
         raise typer.Exit(REFUSED)
-    job = agent.requeue.start(agent.letters.find(filter), order)
+    job = agent.requeue.start(terminal.progress(agent.letters.find(filter), "Listing", total), order)
     terminal.say(f"Job {job.id}: {job.total} to send again.")
     if wait:
         _follow(agent, job)
@@ -163,8 +163,10 @@ def export(
 ) -> None:
     """Print letters with their attempts, one JSON object a line. Messages themselves stay sealed."""
     letters = Operator.connect().letters
-    for letter in letters.find(wanted(state, reason, target, lane, kind, since, until, text)):
-        print(json.dumps({**asdict(letter), "history": letters.history(letter.id)}))
+    filter = wanted(state, reason, target, lane, kind, since, until, text)
+    total = None if text else letters.count(filter).total()
+    for letter, history in terminal.progress(letters.told(filter), "Exporting", total):
+        print(json.dumps({**asdict(letter), "history": history}))
 
 
 @commands.command()
@@ -192,7 +194,7 @@ def purge(
         raise typer.Exit(NOT_FOUND)
     if not terminal.confirmed(f"Drop {len(chosen)} for good?", yes):
         raise typer.Exit(REFUSED)
-    gone = letters.purge(chosen)
+    gone = letters.purge(terminal.progress(chosen, "Dropping", len(chosen)))
     terminal.say(f"Dropped {gone}.")
     if not gone:
         raise typer.Exit(NOT_FOUND)

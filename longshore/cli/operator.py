@@ -16,9 +16,10 @@ from config.roles import Role
 from config.settings import load
 from longshore.invocation.kinds import Kind
 from longshore.store.ledger import Ledger
-from longshore.store.letters import Filter, Letters
+from longshore.store.letters import Letters
 from longshore.store.requeue import Requeue
 from longshore.store.seal import Sealer
+from longshore.store.sift import Filter
 
 NOT_FOUND = 3
 """Exit code: nothing fits what was asked for."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from longshore.cli import operator, terminal
 from longshore.cli.operator import Operator
 from longshore.store.connection import reaching_store
-from longshore.store.letters import Filter
+from longshore.store.sift import Filter
 from longshore.store.targets import Targets
 
 

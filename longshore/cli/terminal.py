@@ -4,12 +4,15 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 from rich.text import Text
+
+Item = TypeVar("Item")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -34,6 +37,14 @@ def as_json(value: Any) -> None:
 def say(words: str) -> None:
     """Words for people go to standard error, so that standard output stays data."""
     typer.echo(words, err=True)
+
+
+def progress(items: Iterable[Item], what: str, total: int | None) -> Iterable[Item]:
+    """`items` as they are taken, with a bar on standard error if that is a terminal; `total` None is not known."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return items
+    return track(items, what, total=total, console=console, transient=True)
 
 
 def confirmed(question: str, yes: bool) -> bool:

@@ -10,8 +10,8 @@ import structlog
 
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.asked import MOST, Refused
-from longshore.store.letters import Filter
 from longshore.store.requeue import FINISHED, Job, Order
+from longshore.store.sift import Filter
 from longshore.store.targets import Gate
 
 log = structlog.get_logger(__name__)
@@ -57,7 +57,7 @@ def requeue(agent: Agent, picks: Iterable[tuple[str, int | None]], order: Order)
 def matching(agent: Agent, wanted: Filter, most: int = MOST) -> Counter[tuple[str, str]]:
     """(state, reason) → how many would be sent again. Text must be looked for one by one, so that ends at `most`."""
     if not wanted.text:
-        return agent.pages.count(wanted)
+        return agent.letters.count(wanted)
     found = islice(agent.letters.find(wanted), most + 1)
     return Counter((letter.state, letter.reason) for letter in found)
 

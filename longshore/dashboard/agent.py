@@ -33,13 +33,12 @@ class Agent:
         ledger = open_ledger(settings)
         sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
         letters = Letters(ledger.redis, ledger.keys, sealer)
-        pages = Pages(ledger.redis, ledger.keys, letters)
         return cls(
             settings,
             ledger,
             letters,
-            pages,
-            Counts(pages),
+            Pages(ledger.redis, ledger.keys, letters),
+            Counts(letters),
             Requeue(ledger.redis, ledger.keys, ledger.limits, sealer),
             Targets(ledger.redis, ledger.keys, ledger.limits),
             Requests(settings),

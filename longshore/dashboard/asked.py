@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from longshore.errors import LongshoreError
-from longshore.store.letters import Filter
 from longshore.store.requeue import Order
+from longshore.store.sift import Filter
 
 STATES = ("dead", "unknown")
 KINDS = ("action_run", "node_run", "change_log")

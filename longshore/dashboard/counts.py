@@ -11,8 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillCounting
 from dataclasses import dataclass, field
 
-from longshore.store.letters import Filter
-from longshore.store.pages import Pages
+from longshore.store.letters import Letters
+from longshore.store.sift import Filter
 
 FRESH_S = 1.0
 """Shorter than the refresh of a page."""
@@ -38,8 +38,8 @@ class _Count:
 class Counts:
     """Thread safe."""
 
-    def __init__(self, pages: Pages) -> None:
-        self._pages = pages
+    def __init__(self, letters: Letters) -> None:
+        self._letters = letters
         self._lock = threading.Lock()
         self._known: dict[Filter, _Count] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="counts")
@@ -69,6 +69,6 @@ class Counts:
 
     def _count(self, wanted: Filter, count: _Count) -> None:
         began = time.monotonic()
-        count.counted = self._pages.count(wanted)
+        count.counted = self._letters.count(wanted)
         took = time.monotonic() - began
         count.fresh_until = time.monotonic() + max(FRESH_S, FRESH_TIMES * took)

@@ -16,7 +16,7 @@ from longshore.dashboard.page import Handler, Page
 SIZE = 50
 """Rows of a page."""
 
-EXPORT_STEP = 100
+EXPORT_STEP = 500
 """Letters that are opened at once for an export."""
 
 
@@ -118,7 +118,8 @@ def _listed(agent: Agent, wanted: asked.Wanted, after: str) -> tuple[Any, Counte
 
 def _exported(agent: Agent, wanted: asked.Wanted, after: str) -> tuple[str, str]:
     page = agent.pages.page(wanted.filter, after, EXPORT_STEP)
-    rows = [{**facts.clear(letter), "history": agent.letters.history(letter.id)} for letter in page.letters]
+    histories = agent.letters.histories([letter.id for letter in page.letters])
+    rows = [{**facts.clear(letter), "history": told} for letter, told in zip(page.letters, histories, strict=True)]
     return "".join(f"{json.dumps(row)}\n" for row in rows), page.after
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from longshore.dashboard import shown
 from longshore.dashboard.agent import Agent
 from longshore.store.connection import reaching_store
-from longshore.store.letters import Filter
+from longshore.store.sift import Filter
 from longshore.store.targets import Gate, Line
 
 RECENT = 500

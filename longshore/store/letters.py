@@ -2,19 +2,21 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import redis
 
-from longshore.store import scripts
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
+from longshore.store.scripts import Script
 from longshore.store.seal import Sealer, Unsealable
+from longshore.store.sift import Filter, Sift
 
-PAGE = 500
-"""Records read in one round trip: a few ms of Redis's time."""
+BATCH = 500
+"""Records read, or dropped, in one round trip: a few ms of Redis's time."""
 
 FIELDS = (
     "run",
@@ -65,31 +67,6 @@ class Letter:
         return self.lane.removeprefix(self.target)[1:]
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which letters are meant; an empty value means any."""
-
-    states: tuple[str, ...] = ("dead", "unknown")
-    reason: str = ""
-    target: str = ""
-    lane: str = ""
-    kind: str = ""
-    since_ms: int = 0
-    until_ms: int = 0
-    text: str = field(default="", repr=False)
-    """Part of the run id, or of what the attempts say."""
-
-    def takes(self, letter: Letter) -> bool:
-        """Whether what stands in clear fits; `text` is looked for separately."""
-        return (
-            letter.state in self.states
-            and self.reason in ("", letter.reason)
-            and self.target in ("", letter.target)
-            and self.lane in ("", letter.lane, letter.action)
-            and self.kind in ("", letter.kind)
-        )
-
-
 class Letters:
     """Finds and opens letters. Thread safe; raises `StoreUnavailable` when Redis is away."""
 
@@ -97,15 +74,24 @@ class Letters:
         self._redis = client
         self._keys = keys
         self._sealer = sealer
-        self._purge = client.register_script(scripts.assemble("purge"))
+        self._sift = Sift(client, keys)
+        self._purge = Script.named("purge")
 
     def find(self, wanted: Filter) -> Iterator[Letter]:
-        """The letters that `wanted` takes, newest first. Reads pages, so that any number can be gone through."""
+        """The letters that `wanted` takes, newest first of each state; any number, a batch at a time."""
         for state in wanted.states:
-            for ids in self._pages(state, wanted):
-                for letter in self._read(ids):
-                    if wanted.takes(letter) and (not wanted.text or self.mentions(letter, wanted.text)):
-                        yield letter
+            for step in self._sift.steps(state, wanted, BATCH, fields=FIELDS):
+                letters = [
+                    _letter(_text(id), dict(zip(FIELDS, record, strict=True)))
+                    for (_, id), record in zip(step.places, step.records, strict=True)
+                ]
+                yield from (letter for letter, _ in self._with_text(letters, wanted.text)) if wanted.text else letters
+
+    def told(self, wanted: Filter) -> Iterator[tuple[Letter, list[dict[str, Any]]]]:
+        """The same, each with its history."""
+        letters = self.find(replace(wanted, text=""))
+        while batch := list(islice(letters, BATCH)):
+            yield from self._with_text(batch, wanted.text)
 
     def get(self, id: str) -> Letter | None:
         """One invocation by its id in the ledger, whatever its state."""
@@ -118,18 +104,30 @@ class Letters:
     def by_run(self, run: str) -> list[Letter]:
         """All that the ledger has of Port's run `run`: itself, and what was refused under its name."""
         own = self.get(run)
-        others = [one for one in self.find(Filter()) if one.run == run and one.id != run]
+        others = [one for one in self.find(Filter(run=run)) if one.id != run]
         return [own, *others] if own else others
 
     def count(self, wanted: Filter) -> Counter[tuple[str, str]]:
-        """(state, reason) → how many."""
-        return Counter((letter.state, letter.reason) for letter in self.find(wanted))
+        """(state, reason) → how many. With a text every letter has to be opened, else none."""
+        if wanted.text:
+            return Counter((letter.state, letter.reason) for letter in self.find(wanted))
+        counts: Counter[tuple[str, str]] = Counter()
+        for state in wanted.states:
+            for step in self._sift.steps(state, wanted):
+                counts.update({(state, reason): count for reason, count in step.reasons.items()})
+        return counts
 
     def history(self, id: str) -> list[dict[str, Any]]:
         """The attempts and requeues of `id`, oldest first. What cannot be opened says so."""
-        with reaching_store():
-            items: Any = self._redis.lrange(self._keys.attempts(id), 0, -1)
-        return [self._opened(item) for item in items]
+        return self.histories([id])[0]
+
+    def histories(self, ids: Sequence[str]) -> list[list[dict[str, Any]]]:
+        """Those of `ids`, in one round trip."""
+        with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
+            for id in ids:
+                pipe.lrange(self._keys.attempts(id), 0, -1)
+            found: Any = pipe.execute()
+        return [[self._opened(item) for item in items] for items in found]
 
     def payload(self, id: str) -> str | None:
         """The message of `id` as accepted (secret inputs still encrypted), or None if it is kept no longer."""
@@ -139,25 +137,15 @@ class Letters:
             return None
         return self._sealer.open(blob).decode("utf-8", "surrogatepass")
 
-    def purge(self, ids: Sequence[str]) -> int:
+    def purge(self, ids: Iterable[str]) -> int:
         """Drops dead letters and unknown outcomes for good, nothing else. Returns how many it were."""
-        gone = 0
-        with reaching_store():
-            for id in ids:
-                gone += self._purge(keys=[self._keys.prefix], args=["", id.encode("utf-8", "surrogatepass")])
+        gone, left = 0, iter(ids)
+        while batch := list(islice(left, BATCH)):
+            with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
+                for id in batch:
+                    self._purge.put(pipe, self._keys.prefix, "", id.encode("utf-8", "surrogatepass"))
+                gone += sum(pipe.execute())
         return gone
-
-    def _pages(self, state: str, wanted: Filter) -> Iterator[list[str]]:
-        key = self._keys.dead if state == "dead" else self._keys.unknown
-        low, high = wanted.since_ms or "-inf", wanted.until_ms or "+inf"
-        start = 0
-        while True:
-            with reaching_store():
-                ids: Any = self._redis.zrevrangebyscore(key, high, low, start, PAGE)
-            if not ids:
-                return
-            yield [id.decode("utf-8", "surrogatepass") for id in ids]
-            start += len(ids)
 
     def _read(self, ids: Sequence[str]) -> Iterator[Letter]:
         pipe = self._redis.pipeline(transaction=False)
@@ -166,17 +154,19 @@ class Letters:
         with reaching_store():
             rows = pipe.execute()
         for id, row in zip(ids, rows, strict=True):
-            values = {
-                name: (value or b"").decode("utf-8", "surrogatepass") for name, value in zip(FIELDS, row, strict=True)
-            }
+            values = {name: _text(value or b"") for name, value in zip(FIELDS, row, strict=True)}
             if values["state"]:
                 yield _letter(id, values)
 
-    def mentions(self, letter: Letter, text: str) -> bool:
-        """Whether the run id of `letter`, or what its attempts say, holds `text`; an empty one it does."""
-        return text in letter.run or any(
-            text in json.dumps(entry, ensure_ascii=False) for entry in self.history(letter.id)
-        )
+    def mentioning(self, letters: Sequence[Letter], text: str) -> list[Letter]:
+        """Those of `letters` whose run id, or what their attempts say, holds `text`."""
+        return [letter for letter, _ in self._with_text(letters, text)] if text else list(letters)
+
+    def _with_text(self, letters: Sequence[Letter], text: str) -> Iterator[tuple[Letter, list[dict[str, Any]]]]:
+        for letter, history in zip(letters, self.histories([letter.id for letter in letters]), strict=True):
+            said = (json.dumps(entry, ensure_ascii=False) for entry in history) if text else ()
+            if text in letter.run or any(text in entry for entry in said):
+                yield letter, history
 
     def _opened(self, item: bytes) -> dict[str, Any]:
         try:
@@ -184,6 +174,10 @@ class Letters:
         except (Unsealable, ValueError) as error:
             return {"unreadable": str(error)}
         return opened
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogatepass")
 
 
 def _letter(id: str, values: dict[str, str]) -> Letter:

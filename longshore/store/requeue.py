@@ -9,20 +9,22 @@ import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import redis
 
-from longshore.store import scripts
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
 from longshore.store.letters import Letter
 from longshore.store.limits import Limits
+from longshore.store.scripts import Script
 from longshore.store.seal import Sealer
 
 STEP = 200
 """Most invocations one step of a job requeues: about 5 ms of Redis's time."""
 
+_BATCH = 1000
 _KEPT_S = 1_209_600  # two weeks, as long as dead letters by default
 
 FINISHED = frozenset({"done", "stopped"})
@@ -72,21 +74,20 @@ class Requeue:
         self._keys = keys
         self._limits = limits.json()
         self._sealer = sealer
-        self._requeue = client.register_script(scripts.assemble("requeue"))
-        self._run_job = client.register_script(scripts.assemble("run_job"))
+        self._requeue = Script.named("requeue")
+        self._run_job = Script.named("run_job")
 
     def one(self, letter: Letter, order: Order) -> str:
         """Sends `letter` again unless it has changed since it was read. Returns what became of it, see again.lua."""
         with reaching_store():
-            became: bytes = self._requeue(
-                keys=[self._keys.prefix],
-                args=[
-                    self._limits,
-                    letter.id.encode("utf-8", "surrogatepass"),
-                    letter.generation,
-                    "1" if order.replay else "",
-                    self._note(order),
-                ],
+            became: bytes = self._requeue.run(
+                self._redis,
+                self._keys.prefix,
+                self._limits,
+                letter.id.encode("utf-8", "surrogatepass"),
+                letter.generation,
+                "1" if order.replay else "",
+                self._note(order),
             )
         return became.decode()
 
@@ -94,22 +95,19 @@ class Requeue:
         """Makes a job of `letters`, stored whole before the workers begin with it."""
         id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:4]}"
         key = self._keys.job(id)
-        total, batch = 0, []
+        total, left = 0, iter(letters)
         with reaching_store():
-            for letter in letters:
-                batch.append(f"{letter.generation}:{letter.id}".encode("utf-8", "surrogatepass"))
-                total += 1
-                if len(batch) == 1000:
-                    self._redis.rpush(f"{key}:ids", *batch)
-                    batch = []
-            if batch:
-                self._redis.rpush(f"{key}:ids", *batch)
+            while batch := [f"{letter.generation}:{letter.id}" for letter in islice(left, _BATCH)]:
+                pipe = self._redis.pipeline(transaction=False)
+                pipe.rpush(f"{key}:ids", *(each.encode("utf-8", "surrogatepass") for each in batch))
+                pipe.expire(f"{key}:ids", _KEPT_S)  # at once: whoever makes the job may be killed meanwhile
+                pipe.execute()
+                total += len(batch)
             pipe = self._redis.pipeline(transaction=True)
             pipe.hset(key, mapping=self._record(order, total))
             pipe.zadd(self._keys.jobs, {id: 1})
             pipe.zadd(self._keys.jobs_made, {id: time.time()})
-            for name in (key, f"{key}:ids"):
-                pipe.expire(name, _KEPT_S)
+            pipe.expire(key, _KEPT_S)
             pipe.zremrangebyscore(self._keys.jobs_made, "-inf", time.time() - _KEPT_S)
             pipe.execute()
         found = self.job(id)
@@ -147,7 +145,7 @@ class Requeue:
         with reaching_store():
             ids: Any = self._redis.zrange(self._keys.jobs, 0, -1)
             for id in ids:
-                self._run_job(keys=[self._keys.prefix], args=[self._limits, id, STEP])
+                self._run_job.run(self._redis, self._keys.prefix, self._limits, id, STEP)
         return bool(ids)
 
     def pause(self, id: str) -> None:

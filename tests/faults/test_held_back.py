@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from longshore.sandbox.embedded_redis import EmbeddedRedis
-from longshore.store.letters import Filter
 from longshore.store.requeue import Order
+from longshore.store.sift import Filter
 from longshore.store.targets import Gate
 from tests.support.crowd import Crowd, Server
 from tests.support.programs import PATIENCE_S

@@ -3,9 +3,16 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import redis
 
 from longshore.store.states import lua_table
+
+if TYPE_CHECKING:
+    from redis.client import Pipeline
 
 USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
 
@@ -39,10 +46,25 @@ class Script:
     sha: str
 
     @classmethod
+    @cache
     def named(cls, name: str) -> "Script":
         """The script `name`."""
         body = assemble(name)
         return cls(body, hashlib.sha1(body.encode(), usedforsecurity=False).hexdigest())
+
+    def run(self, client: "redis.Redis", prefix: str, *values: Any) -> Any:
+        """What it returns for the keys under `prefix`. Not SCRIPT LOAD, which is refused while Redis is full."""
+        try:
+            return client.evalsha(self.sha, 1, prefix, *values)
+        except redis.exceptions.NoScriptError:
+            return client.eval(self.text, 1, prefix, *values)  # a Redis that was restarted has forgotten it
+
+    def put(self, pipe: "Pipeline", prefix: str, *values: Any) -> None:
+        """The same as a command of `pipe`. The first of a pipe carries the text, for a Redis that has forgotten it."""
+        if len(pipe):
+            pipe.evalsha(self.sha, 1, prefix, *values)
+        else:
+            pipe.eval(self.text, 1, prefix, *values)
 
 
 def text(name: str) -> str:

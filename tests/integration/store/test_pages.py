@@ -1,24 +1,37 @@
 """Pages of dead letters: complete, in order, and at a cost that does not grow with their number."""
 
+import json
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import redis
 
+from longshore.invocation.kinds import Kind
 from longshore.store.entry import Entry, Span
 from longshore.store.ledger import Ledger
-from longshore.store.letters import Filter, Letters
+from longshore.store.letters import Letter, Letters
 from longshore.store.pages import Pages
 from longshore.store.seal import Sealer
+from longshore.store.sift import Filter
 
 from .conftest import entry
 
 ACTIONS = ("deploy", "restart")
 
 
+SEALER = Sealer("secret")
+
+
 @pytest.fixture
-def pages(ledger: Ledger) -> Pages:
-    return Pages(ledger.redis, ledger.keys, Letters(ledger.redis, ledger.keys, Sealer("secret")))
+def letters(ledger: Ledger) -> Letters:
+    return Letters(ledger.redis, ledger.keys, SEALER)
+
+
+@pytest.fixture
+def pages(ledger: Ledger, letters: Letters) -> Pages:
+    return Pages(ledger.redis, ledger.keys, letters)
 
 
 def fill(ledger: Ledger, count: int, name: str = "r", **more: Any) -> list[str]:
@@ -83,27 +96,65 @@ def test_a_page_costs_the_same_however_many_letters_there_are(ledger: Ledger, pa
     assert looked["calls"] <= 200
 
 
-def test_filters_and_counts_agree_with_going_through_all(ledger: Ledger, pages: Pages) -> None:
-    """By reason, target, action, kind and state."""
-    fill(ledger, 300)
-    fill(ledger, 100, "other", target="https://b:443")
+Fits = Callable[[Letter], bool]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fits"),
+    [
+        (Filter(), lambda letter: True),
+        (Filter(reason="http_500"), lambda letter: letter.reason == "http_500"),
+        (
+            Filter(target="https://b:443", lane="restart"),
+            lambda letter: (letter.target, letter.action) == ("https://b:443", "restart"),
+        ),
+        (Filter(lane="http://a:80 deploy"), lambda letter: letter.lane == "http://a:80 deploy"),
+        (Filter(lane="deploy"), lambda letter: letter.lane.endswith(" deploy")),
+        (Filter(kind="node_run"), lambda letter: letter.kind == "node_run"),
+        (Filter(states=("unknown",)), lambda letter: letter.id == "r_00003"),
+        (Filter(until_ms=1_700_000_000_001), lambda letter: letter.id == "r_00003"),
+        (Filter(since_ms=1_700_000_000_001), lambda letter: letter.id != "r_00003"),
+        (Filter(text="r_001"), lambda letter: "r_001" in letter.id),
+        (Filter(run="r_00042"), lambda letter: letter.id == "r_00042"),
+    ],
+)
+def test_filters_take_what_they_name_on_pages_in_lists_and_in_counts(
+    ledger: Ledger, pages: Pages, letters: Letters, wanted: Filter, fits: Fits
+) -> None:
+    """By reason, target, action, lane, kind, state, time, text and run."""
+    ids = [*fill(ledger, 300), *fill(ledger, 100, "other", target="https://b:443")]
+    ids += fill(ledger, 10, "node", kind=Kind.NODE_RUN)
     unknown(ledger, "r_00003", 1_700_000_000_000)
-    letters = Letters(ledger.redis, ledger.keys, Sealer("secret"))
-    for wanted in (
-        Filter(),
-        Filter(reason="http_500"),
-        Filter(target="https://b:443", lane="restart"),
-        Filter(lane="http://a:80 deploy"),
-        Filter(kind="node_run"),
-        Filter(states=("unknown",)),
-        Filter(until_ms=1_700_000_000_001),
-        Filter(since_ms=1_700_000_000_001),
-        Filter(text="r_001"),
-    ):
-        expected = {letter.id for letter in letters.find(wanted)}
-        assert expected == set(walk(pages, wanted, 40)), wanted
-        if not wanted.text:
-            assert letters.count(wanted) == pages.count(wanted), wanted
+    expected = {letter.id for letter in letters.read(ids) if fits(letter)}
+
+    assert expected
+    assert sorted(expected) == sorted(letter.id for letter in letters.find(wanted))
+    assert sorted(expected) == sorted(walk(pages, wanted, 40))
+    assert Counter((one.state, one.reason) for one in letters.read(sorted(expected))) == letters.count(wanted)
+
+
+def test_going_through_all_meets_each_once_while_others_leave(ledger: Ledger, letters: Letters) -> None:
+    """Somebody requeues what was just read, ms after ms: nothing that stays is skipped, or met twice."""
+    ids = fill(ledger, 3_000)
+    found = []
+    for number, letter in enumerate(letters.find(Filter())):
+        found.append(letter.id)
+        if number % 500 in (7, 499):
+            ledger.redis.zrem(ledger.keys.dead, letter.id)
+
+    assert sorted(ids) == sorted(found)
+
+
+def test_letters_come_with_their_histories(ledger: Ledger, letters: Letters) -> None:
+    """Each its own, also where the text is looked for in them."""
+    fill(ledger, 1_200)
+    for number in (0, 600, 1199):
+        entry = json.dumps({"cause": f"number {number}"}).encode()
+        ledger.redis.rpush(ledger.keys.attempts(f"r_{number:05}"), SEALER.seal(entry))
+
+    told = {letter.id: history for letter, history in letters.told(Filter())}
+    assert (1_200, [{"cause": "number 600"}], []) == (len(told), told["r_00600"], told["r_00001"])
+    assert ["r_01199"] == [letter.id for letter, _ in letters.told(Filter(text="number 1199"))]
 
 
 def test_a_page_goes_on_although_its_last_letter_has_left(ledger: Ledger, pages: Pages) -> None:
@@ -140,19 +191,20 @@ def test_what_was_refused_under_a_run_id_is_found_by_it(ledger: Ledger, pages: P
     assert ["bad.org_1.runs.0.9.1"] == [letter.id for letter in pages.of_run("r_x")]
 
 
-def test_half_characters_are_looked_for_like_others(ledger: Ledger, pages: Pages) -> None:
+def test_half_characters_are_looked_for_like_others(ledger: Ledger, pages: Pages, letters: Letters) -> None:
     """A run id may be any JSON text."""
     fill(ledger, 1, run="r_\udcff", target="http://\u05e9:80")
 
     assert 1 == len(pages.of_run("r_\udcff"))
-    assert 1 == sum(pages.count(Filter(target="http://\u05e9:80")).values())
+    assert 1 == sum(letters.count(Filter(target="http://\u05e9:80")).values())
 
 
-def test_looking_changes_nothing(ledger: Ledger, pages: Pages, client: "redis.Redis") -> None:
+def test_looking_changes_nothing(ledger: Ledger, pages: Pages, letters: Letters, client: "redis.Redis") -> None:
     """Not even the clock."""
     fill(ledger, 10)
     before = {key: client.dump(key) for key in client.scan_iter()}
     pages.page(Filter(), "", 5)
-    pages.count(Filter())
+    letters.count(Filter())
+    list(letters.told(Filter()))
 
     assert before == {key: client.dump(key) for key in client.scan_iter()}

@@ -9,10 +9,11 @@ import redis
 
 from longshore.store.entry import Finish
 from longshore.store.ledger import Ledger
-from longshore.store.letters import Filter, Letter, Letters
+from longshore.store.letters import Letter, Letters
 from longshore.store.requeue import Order, Requeue
 from longshore.store.retention import Retention
 from longshore.store.seal import Sealer
+from longshore.store.sift import Filter
 
 from .conftest import entry, span, state, store
 

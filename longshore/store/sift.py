@@ -1,0 +1,104 @@
+"""Going through what has ended, newest first, in steps that hold Redis for a few ms each and skip nothing."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import compress
+
+import redis
+
+from longshore.store.connection import reaching_store
+from longshore.store.keys import Keys
+from longshore.store.scripts import Script
+
+LOOK = 2_000
+"""Records one step looks at."""
+
+Place = tuple[int, bytes]
+"""Where a letter stands among all: when it ended (ms), then its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which letters are meant; an empty value means any."""
+
+    states: tuple[str, ...] = ("dead", "unknown")
+    reason: str = ""
+    target: str = ""
+    lane: str = ""
+    """A lane, or the action alone."""
+    kind: str = ""
+    since_ms: int = 0
+    until_ms: int = 0
+    text: str = field(default="", repr=False)
+    """Part of the run id, or of what the attempts say. Looked for in what is sealed, so not by `Sift`."""
+    run: str = ""
+    """Port's run id."""
+
+    def json(self) -> bytes:
+        """For the script: field of the record → the value it must have."""
+        named = {
+            "reason": self.reason, "target": self.target, "action": self.lane, "kind": self.kind, "run": self.run,
+        }  # fmt: skip
+        fields = {name: value for name, value in named.items() if value}
+        # Lua's JSON knows no half characters; as bytes they pass.
+        return json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one look has found."""
+
+    places: list[Place]
+    """Of those that fit, as many as were wanted."""
+    reasons: dict[str, int]
+    """Reason → how many fit."""
+    records: list[list[str]]
+    """The fields that were asked for, of each of `places`; empty for what a record does not have."""
+
+    def behind(self, after: Place) -> "Step":
+        """Without what does not lie behind `after`: it comes again when the one the last step ended with has left."""
+        if not self.places or self.places[0] < after:
+            return self
+        stay = [place < after for place in self.places]
+        return replace(self, places=list(compress(self.places, stay)), records=list(compress(self.records, stay)))
+
+
+class Sift:
+    """Reads steps. Thread safe; raises `StoreUnavailable` when Redis is away."""
+
+    def __init__(self, client: "redis.Redis", keys: Keys) -> None:
+        self._redis = client
+        self._prefix = keys.prefix
+        self._script = Script.named("sift")
+
+    def steps(
+        self, state: str, wanted: Filter, want: int = 0, after: Place | None = None, fields: tuple[str, ...] = ()
+    ) -> Iterator[Step]:
+        """Of `state`, what `wanted` takes behind `after`, at most `want` a step; 0 only counts.
+
+        What leaves meanwhile makes it skip nothing.
+        """
+        since, until = wanted.since_ms or "-inf", wanted.until_ms or "+inf"
+        filter = wanted.json()
+        score: int | str | bytes = until
+        id = b""
+        if after is not None:
+            score, id = after
+        while True:
+            with reaching_store():
+                found, counted, last, records = self._script.run(
+                    self._redis, self._prefix, "{}", state, since, score, id, LOOK, want, filter, *fields
+                )
+            step = Step(
+                [(int(score), id) for id, score in zip(found[::2], found[1::2], strict=True)],
+                {reason.decode(): count for reason, count in zip(counted[::2], counted[1::2], strict=True)},
+                [[value or "" for value in record] for record in json.loads(records.decode("utf-8", "surrogatepass"))],
+            )
+            yield step if after is None else step.behind(after)
+            if not last:
+                return
+            score, id = last
+            place = int(score), id
+            # Of the same ms, what was looked at may still lie before where it was to begin.
+            after = place if after is None else min(after, place)
