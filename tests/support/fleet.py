@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import itertools
 import subprocess
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
 import psutil
 
+from tests.support import crash_points
+from tests.support.crash_points import CrashPoint
 from tests.support.programs import SCRIPT, bare, eventually
 
 Role = Literal["ingest", "worker"]
@@ -27,7 +30,14 @@ READY: Mapping[Role, str] = {"ingest": "kafka.assigned", "worker": "worker.ready
 class Member:
     """One program of the fleet as a process."""
 
-    def __init__(self, role: Role, name: str, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        role: Role,
+        name: str,
+        folder: Path,
+        environ: Mapping[str, str],
+        launcher: Sequence[str] = (str(SCRIPT),),
+    ) -> None:
         self.role = role
         self.name = name
         self.orphans: list[psutil.Process] = []
@@ -35,7 +45,7 @@ class Member:
         self.log_path = folder / f"{name}.log"
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [str(SCRIPT), role],
+                [*launcher, role],
                 cwd=folder,
                 env=bare(environ),
                 stdin=subprocess.DEVNULL,
@@ -49,6 +59,11 @@ class Member:
         """Whether the process runs."""
         return self.process.poll() is None
 
+    @property
+    def works(self) -> bool:
+        """Whether it has said that it is ready."""
+        return READY[self.role] in self.log()
+
     def log(self) -> str:
         """What it has said so far."""
         return self.log_path.read_text(errors="replace")
@@ -59,7 +74,7 @@ class Member:
 
     def wait_ready(self) -> Member:
         """Wait until it works; fails with the end of its log if it ends before."""
-        eventually(lambda: READY[self.role] in self.log() or not self.alive, f"{self.name} is ready")
+        eventually(lambda: self.works or not self.alive, f"{self.name} is ready")
         assert self.alive, f"{self.name} ended with code {self.process.returncode}:\n{self.log()[-2000:]}"
         return self
 
@@ -109,6 +124,15 @@ class Fleet:
         begun = [Member(role, f"{role}-{next(self._numbers)}", self.folder, self.environ) for _ in range(count)]
         self.started += begun
         return begun
+
+    def start_crashing(self, point: CrashPoint, passage: int) -> tuple[Member, Path]:
+        """Start a program that kills itself at the `passage`-th passage of `point`. Returns the file it marks then."""
+        name = f"{point.role}-{next(self._numbers)}"
+        mark = self.folder / f"{name}.crashed"
+        launcher = [sys.executable, "-P", crash_points.__file__, point.name, str(passage), str(mark)]
+        member = Member(point.role, name, self.folder, self.environ, launcher)
+        self.started.append(member)
+        return member, mark
 
     def replace(self, member: Member) -> Member:
         """Start another in place of one that has ended."""

@@ -1,0 +1,85 @@
+"""Programs that kill themselves at each named step of an invocation's life: nothing is lost, whatever the step."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Sequence
+
+import pytest
+
+from longshore.store.states import State
+from tests.faults.conftest import MakeScene
+from tests.support.accounts import WORKER_LOST, Account
+from tests.support.crash_points import POINTS, CrashPoint
+from tests.support.load import WELL_BEHAVED
+from tests.support.scene import BOUND_S, FULL, SIZE, Recovery, Scene
+
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
+
+CRASHES = 4 if FULL else 2
+MORE = 25
+"""Invocations published more, while a program has not come to its point."""
+LOAD = {**WELL_BEHAVED, "flaky": 20}
+ATTEMPTS = 12
+"""More than a flaky target and all crashes can use up."""
+UNDER_WAY = {"after begin", "after bytes sent", "after reply, before finish"}
+"""Points at which the invocation itself is cut off."""
+ARRIVED = {"after bytes sent", "after reply, before finish"}
+"""And its request has reached the target."""
+
+
+def crash(scene: Scene, point: CrashPoint, passage: int, portion: int) -> None:
+    """Have a program under load crash there; returns when it is dead."""
+    member, mark = scene.fleet.start_crashing(point, passage)
+    scene.until(lambda: member.works or not member.alive, f"{member.name} works")
+    scene.load.publish(portion, LOAD)
+    while member.alive:
+        if not scene.accounts.unfinished(scene.load.sent):
+            scene.load.publish(MORE, LOAD)
+        scene.until(
+            lambda: not member.alive or not scene.accounts.unfinished(scene.load.sent),
+            f"{member.name} crashes {point.name}",
+        )
+    held, published = scene.accounts.leased(), list(scene.load.sent)
+    scene.recoveries.append(
+        Recovery(
+            f"{member.name} crashed",
+            lambda: not scene.accounts.still_leased(held) and not scene.accounts.missing(published),
+        )
+    )
+    assert (member.process.returncode, mark.read_text()) == (-signal.SIGKILL, point.name), member.log()[-2000:]
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
+def test_a_program_that_crashes_at_a_named_step_loses_nothing(make_scene: MakeScene, point: CrashPoint) -> None:
+    """Again and again, beside another program of its kind; the one after the last crash is whole."""
+    scene = make_scene(f"crash: {point.name}", RETRY_MAX_ATTEMPTS=str(ATTEMPTS))
+    scene.start_fleet(1, 1)
+    choice = random.Random(scene.seed)
+
+    for passage in [1, *(choice.randint(2, point.most) for _ in range(CRASHES - 1))]:
+        crash(scene, point, passage, SIZE // (CRASHES + 1))
+    scene.fleet.start(point.role)
+    scene.load.publish(max(MORE, SIZE - len(scene.load.sent)), LOAD)
+    scene.until_settled()
+
+    check(scene.balance(), point)
+
+
+def check(accounts: Sequence[Account], point: CrashPoint) -> None:
+    """What a crash at `point` may have cost: nothing but what was begun, and that in the way that is promised."""
+    cut_off = [account for account in accounts if account.cut_off]
+    whole = [account for account in accounts if not account.cut_off]
+    assert all((each.state, each.reason, each.repeats) == (*each.natural_end(), 0) for each in whole)
+    for each in cut_off:
+        # Runs are parked, and so never repeated; change log events are sent again.
+        expected = (State.UNKNOWN, WORKER_LOST) if each.sent.run else each.natural_end()
+        assert (each.state, each.reason) == expected, each
+        assert each.repeats <= (0 if each.sent.run else each.cut_off), each
+    if point.role == "ingest":
+        assert not cut_off
+    if point.name in UNDER_WAY:
+        assert sum(each.cut_off for each in cut_off) >= CRASHES
+    if point.name in ARRIVED:
+        assert any(each.arrivals for each in cut_off)

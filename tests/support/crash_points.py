@@ -1,0 +1,142 @@
+"""Named points at which a program kills itself, and the launcher of such a program.
+
+A point lies at the edge of a function of the real modules. The launcher wraps that one function and then runs the real
+command, so what is shipped knows nothing of points and pays nothing for them. A function that was renamed, or is no
+longer passed, is found by tests/unit/test_crash_points.py and tests/faults/test_crash_points.py.
+
+    python -P crash_points.py POINT PASSAGE MARK ROLE
+
+The program kills itself at the PASSAGE-th time, having written the file MARK.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from longshore.store.states import FINAL
+
+
+def always(_args: Sequence[Any], _result: Any) -> bool:
+    """Every call is a passage."""
+    return True
+
+
+def something(_args: Sequence[Any], result: Any) -> bool:
+    """Calls that return anything but None."""
+    return result is not None
+
+
+def claims_something(_args: Sequence[Any], result: Any) -> bool:
+    """Pumps that hand work out."""
+    return bool(result[0])
+
+
+def has_entries(args: Sequence[Any], _result: Any) -> bool:
+    """Batches with invocations in them, not mere looks at the ledger."""
+    return bool(args[2])
+
+
+def has_claims(args: Sequence[Any], _result: Any) -> bool:
+    """Publishing of anything at all."""
+    return bool(args[1])
+
+
+def was_answered(_args: Sequence[Any], result: Any) -> bool:
+    """Requests that the target answered."""
+    return result.response is not None
+
+
+def has_ended(_args: Sequence[Any], result: Any) -> bool:
+    """Attempts after which there is no other."""
+    return result[0] in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class CrashPoint:
+    """Where a program kills itself: before a call of `function` in `module`, or when it has done its work."""
+
+    name: str
+    role: Literal["ingest", "worker"]
+    module: str
+    function: str
+    when: Literal["before", "after"]
+    counts: Callable[[Sequence[Any], Any], bool] = always
+    """Which calls are passages, by their arguments and result (None before the call)."""
+    most: int = 20
+    """Passages that come soon at any load: batches are fewer than invocations."""
+
+    def owner(self) -> tuple[Any, str]:
+        """The class that has the function, and the function's name in it."""
+        *path, name = self.function.split(".")
+        return functools.reduce(getattr, path, importlib.import_module(self.module)), name
+
+
+_LEDGER = "longshore.store.ledger"
+
+POINTS = (
+    CrashPoint("before accept", "ingest", _LEDGER, "Ledger.accept", "before", has_entries, most=3),
+    CrashPoint("after accept", "ingest", _LEDGER, "Ledger.accept", "after", has_entries, most=3),
+    CrashPoint("after accept and publish", "ingest", "tasks.publish", "Publisher.publish", "after", has_claims, most=3),
+    CrashPoint("during commit", "ingest", "ingest.consumer", "Reader.commit", "after", most=2),
+    CrashPoint("after pump, before publish", "worker", _LEDGER, "Ledger.pump", "after", claims_something, most=3),
+    CrashPoint("after publish", "worker", "tasks.publish", "Publisher.publish", "after", has_claims, most=5),
+    CrashPoint("at receipt", "worker", "tasks.attempt", "Attempts.run", "before"),
+    CrashPoint("after begin", "worker", _LEDGER, "Ledger.begin", "after", something),
+    CrashPoint("after bytes sent", "worker", "longshore.delivery.connection", "_Watched._transmit", "after"),
+    CrashPoint("after reply, before finish", "worker", "longshore.delivery.send", "Sender.send", "after", was_answered),
+    CrashPoint("after finish, before report", "worker", _LEDGER, "Ledger.finish", "after", has_ended),
+    CrashPoint("during report", "worker", "longshore.port.client", "PortClient.call", "after", most=10),
+)
+"""In the order of an invocation's life, ingest's and then the workers'."""
+
+BY_NAME = {point.name: point for point in POINTS}
+
+
+def install(point: CrashPoint, passage: int, mark: Path) -> None:
+    """From now on this process kills itself at the `passage`-th passage of `point`; `mark` then holds its name."""
+    owner, name = point.owner()
+    function = getattr(owner, name)
+    lock = threading.Lock()
+    passed = 0
+
+    def pass_by(args: Sequence[Any], result: Any) -> None:
+        nonlocal passed
+        if not point.counts(args, result):
+            return
+        with lock:
+            passed += 1
+            if passed == passage:
+                mark.write_text(point.name)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        if point.when == "before":
+            pass_by(args, None)
+        result = function(*args, **options)
+        if point.when == "after":
+            pass_by(args, result)
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def main() -> None:
+    """Install the point and become the program; never returns."""
+    name, passage, mark, *command = sys.argv[1:]
+    install(BY_NAME[name], int(passage), Path(mark))
+    sys.argv = ["longshore", *command]
+    importlib.import_module("longshore.cli.__main__").start()
+
+
+if __name__ == "__main__":
+    main()
