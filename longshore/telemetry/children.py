@@ -123,5 +123,5 @@ def _add(families: dict[str, Metric], program: str, found: Iterable[Metric]) -> 
     for metric in found:
         family = families.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
         family.samples += [
-            Sample(sample.name, {**sample.labels, "program": program}, sample.value) for sample in metric.samples
+            Sample(sample.name, {"program": program, **sample.labels}, sample.value) for sample in metric.samples
         ]

@@ -1,0 +1,110 @@
+"""The pages of metrics and health of a program, as its role and the settings want them."""
+
+import os
+import uuid
+from collections.abc import Mapping
+
+import structlog
+from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
+
+from config.ledger import limits_of
+from config.roles import Role
+from config.settings import Settings
+from longshore.cli.version import version
+from longshore.errors import ConfigError
+from longshore.store.connection import connect
+from longshore.store.keys import Keys
+from longshore.store.letters import Letters
+from longshore.store.seal import Sealer
+from longshore.store.sift import Filter
+from longshore.telemetry import health, metrics
+from longshore.telemetry.ask import Asked
+from longshore.telemetry.children import Children
+from longshore.telemetry.fleet import FleetCollector
+from longshore.telemetry.look import look
+from longshore.telemetry.page import Pages, Together
+from longshore.telemetry.redis_watch import RedisWatch
+from longshore.telemetry.slow import Slow
+
+log = structlog.get_logger(__name__)
+
+REDIS_S = 2.0
+"""How long Redis may take to answer for a page: a probe or a scrape does not wait for longer."""
+
+OF_ROLE: dict[Role, tuple[CollectorRegistry, ...]] = {
+    Role.INGEST: (metrics.PROCESS, metrics.INTAKE, metrics.ENDS, metrics.PORT),
+    Role.WORKER: (metrics.PROCESS, metrics.WORK, metrics.ENDS, metrics.PORT),
+    Role.FLOWER: (metrics.PROCESS,),
+    Role.RUN: (metrics.PROCESS, metrics.TREE),
+}
+"""What a program of each role counts."""
+
+SEES_THE_FLEET = frozenset({Role.INGEST, Role.FLOWER})
+"""Roles with the fleet's metrics. Not workers: there may be many, and all would ask Redis for the same."""
+
+
+def begin(settings: Settings, role: Role, at_socket: str = "") -> None:
+    """Serve the pages of this process: at METRICS_PORT, or at the local socket that a supervisor named.
+
+    Raises ConfigError if the port cannot be had. Nothing of it needs to be stopped: it ends with the process.
+    """
+    if not settings.metrics_port and not at_socket:
+        return
+    metrics.INFO.labels(role.value, version()).set(1)
+    watch = RedisWatch(connect(settings.redis_url, 2, settings.redis_master_name, REDIS_S))
+    watch.start()
+    health.OURS.ready_if("redis", watch.check)
+    parts: list[Collector] = [*OF_ROLE[role]]
+    if at_socket:
+        Pages.at_socket(at_socket, Together(parts), health.OURS).start()
+        return
+    if role in SEES_THE_FLEET:
+        parts.append(_fleet(settings, settings.redis_url))
+    _serve(settings, Together(parts))
+
+
+def begin_tree(settings: Settings, redis_url: str, sockets: Mapping[str, str]) -> None:
+    """Serve the pages of `longshore run`: those of its programs, whose sockets are given by name, as one.
+
+    Raises ConfigError if the port cannot be had.
+    """
+    if not sockets:
+        return
+    metrics.INFO.labels(Role.RUN.value, version()).set(1)
+    programs = {name: Asked(socket=socket) for name, socket in sockets.items()}
+    children = Children(programs, Together(OF_ROLE[Role.RUN]), Role.RUN.value, settings.liveness_s)
+    children.start(health.OURS)
+    _serve(settings, Together([children, _fleet(settings, redis_url)]))
+
+
+def sockets_for(settings: Settings, names: list[str]) -> dict[str, str]:
+    """A socket for each program of a tree, that no other tree of this machine has; none without METRICS_PORT."""
+    if not settings.metrics_port:
+        return {}
+    tree = f"longshore-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    return {name: f"{tree}-{name}" for name in names}
+
+
+def _fleet(settings: Settings, redis_url: str) -> FleetCollector:
+    keys, limits = Keys.of(settings.namespace), limits_of(settings)
+    client = connect(redis_url, 2, settings.redis_master_name, REDIS_S)
+    # The slow looks have longer, and a connection of their own.
+    slow_client = connect(redis_url, 2, settings.redis_master_name)
+    sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
+    letters = Letters(slow_client, keys, sealer)
+    slow = Slow(slow_client, keys, lambda: letters.count(Filter()))
+    slow.start()
+    return FleetCollector(lambda: look(client, keys, limits), slow.letters, settings.metrics_targets)
+
+
+def _serve(settings: Settings, page: Collector) -> None:
+    address, port = settings.metrics_address, settings.metrics_port
+    try:
+        pages = Pages.at(address, port, page, health.OURS)
+    except OSError as error:
+        problem = f"{port} at {address or 'every address'} cannot be had ({error.strerror or error})"
+        remedy = "Give each program on a machine a port of its own, or 0 for no page"
+        raise ConfigError("METRICS_PORT", problem, remedy) from None
+    pages.start()
+    log.info("metrics.serving", port=port, address=address or "all", paths="/metrics /livez /readyz")
