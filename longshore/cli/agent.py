@@ -10,10 +10,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 
 from config.settings import Settings
+from longshore.cli import monitoring
 from longshore.errors import ConfigError
 from longshore.invocation import mapping
 from longshore.sandbox.embedded_redis import EmbeddedRedis
@@ -35,7 +37,7 @@ def run(settings: Settings) -> int:
     # Found out here, once, instead of by each child.
     mapping.Mapping.load(settings.mapping_path, settings.mapping_env()).close()
     if settings.redis_url:
-        return Supervisor(children(settings, os.environ)).run()
+        return _supervised(settings, os.environ, settings.redis_url)
     if settings.longshore_data is None:
         return _run_with(EmbeddedRedis(), settings)
     with _alone_in(settings.longshore_data):
@@ -58,7 +60,7 @@ def _run_with(redis: EmbeddedRedis, settings: Settings) -> int:
     # It needs nothing of the environment, and could only show our secrets.
     keeper = Child("redis", redis.argv(), env={}, stop_grace_s=REDIS_GRACE_S, order=2, output=redis.log_path)
     try:
-        return Supervisor([*children(settings, environ), keeper]).run()
+        return _supervised(settings, environ, redis.url, keeper)
     finally:
         redis.stop()
 
@@ -84,11 +86,20 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def children(settings: Settings, environ: Mapping[str, str]) -> list[Child]:
-    """Ingest and the workers, as children with `environ`."""
+def _supervised(settings: Settings, environ: Mapping[str, str], redis_url: str, *more: Child) -> int:
+    workers = [f"worker-{number}" for number in range(1, settings.worker_processes + 1)]
+    sockets = monitoring.sockets_for(settings, ["ingest", *workers])
+    monitoring.begin_tree(settings, redis_url, sockets)
+    return Supervisor([*children(settings, environ, sockets), *more]).run()
+
+
+def children(
+    settings: Settings, environ: Mapping[str, str], sockets: Mapping[str, str] = MappingProxyType({})
+) -> list[Child]:
+    """Ingest and the workers, as children with `environ`; they serve their metrics at `sockets`, by name."""
     ingest = Child(
         "ingest",
-        program("ingest", "ingest"),
+        program("ingest", "ingest", sockets.get("ingest", "")),
         env=environ,
         stop_grace_s=INGEST_GRACE_S,
         order=0,
@@ -97,7 +108,7 @@ def children(settings: Settings, environ: Mapping[str, str]) -> list[Child]:
     workers = [
         Child(
             name,
-            program("worker", name),
+            program("worker", name, sockets.get(name, "")),
             env=environ,
             stop_grace_s=settings.drain_grace_s + WORKER_EXIT_S,
             order=1,
@@ -107,9 +118,9 @@ def children(settings: Settings, environ: Mapping[str, str]) -> list[Child]:
     return [ingest, *workers]
 
 
-def program(command: str, name: str) -> list[str]:
-    """The command line of one of our programs, as the child called `name`.
+def program(command: str, name: str, metrics_socket: str = "") -> list[str]:
+    """The command line of one of our programs, as the child called `name`, with its metrics at `metrics_socket`.
 
     -P keeps the working directory out of the import path: a `tasks.py` there must not stand in for ours.
     """
-    return [sys.executable, "-P", "-m", "longshore.cli", command, "--supervised-as", name]
+    return [sys.executable, "-P", "-m", "longshore.cli", command, "--supervised-as", name, "--metrics-socket", metrics_socket]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from config.roles import Role
-from longshore.cli import audit, ca, check, dlq, mapping, rebuild, show, status, targets
+from longshore.cli import audit, ca, check, dlq, health, mapping, rebuild, show, status, targets
 from longshore.cli.doctor.command import doctor
 from longshore.cli.version import version
 from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreError
@@ -26,10 +26,12 @@ app.command()(show.show)
 app.command()(status.status)
 app.command()(audit.audit)
 app.command()(rebuild.rebuild)
+app.command()(health.health)
 app.command()(doctor)
 app.add_typer(mapping.commands, name="mapping")
 
 SupervisedAs = Annotated[str, typer.Option(hidden=True, help="The name a supervisor gave this program.")]
+MetricsSocket = Annotated[str, typer.Option(hidden=True, help="The local socket at which a supervisor asks it.")]
 
 
 def main() -> None:
@@ -73,30 +75,30 @@ def run() -> None:
 
 
 @app.command()
-def ingest(supervised_as: SupervisedAs = "") -> None:
+def ingest(supervised_as: SupervisedAs = "", metrics_socket: MetricsSocket = "") -> None:
     """Take invocations from Kafka and store them. Any number may run."""
     from ingest import service
     from longshore.cli.start import begin
 
-    raise typer.Exit(service.run(begin(Role.INGEST, supervised_as)))
+    raise typer.Exit(service.run(begin(Role.INGEST, supervised_as, metrics_socket)))
 
 
 @app.command()
-def worker(supervised_as: SupervisedAs = "") -> None:
+def worker(supervised_as: SupervisedAs = "", metrics_socket: MetricsSocket = "") -> None:
     """Deliver what is stored, and report to Port. Any number may run."""
     from longshore.cli.start import begin
     from tasks import worker as program
 
-    raise typer.Exit(program.run(begin(Role.WORKER, supervised_as)))
+    raise typer.Exit(program.run(begin(Role.WORKER, supervised_as, metrics_socket)))
 
 
 @app.command()
-def flower(supervised_as: SupervisedAs = "") -> None:
+def flower(supervised_as: SupervisedAs = "", metrics_socket: MetricsSocket = "") -> None:
     """Show workers and invocations in a browser, at FLOWER_ADDRESS and FLOWER_PORT."""
     from longshore.cli import flower as program
     from longshore.cli.start import begin
 
-    raise typer.Exit(program.run(begin(Role.FLOWER, supervised_as)))
+    raise typer.Exit(program.run(begin(Role.FLOWER, supervised_as, metrics_socket)))
 
 
 @sandbox.command("run")

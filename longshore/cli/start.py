@@ -9,18 +9,19 @@ from config.environment import advice, plain_no_proxy, read_environment
 from config.roles import Role
 from config.settings import Settings, load
 from config.store_check import await_fit_redis
+from longshore.cli import monitoring
 from longshore.cli.version import version
 
 log = structlog.get_logger(__name__)
 
 
-def begin(role: Role, supervised_as: str = "") -> Settings:
+def begin(role: Role, supervised_as: str = "", metrics_socket: str = "") -> Settings:
     """Load the settings for `role`, set logging up, assemble the trusted certificates, and wait for a fit Redis.
 
     Raises `ConfigProblems`, and `ConfigError` for a Redis that must not hold the ledger.
 
     `supervised_as` is the name a supervisor gave this program. It stands in each log line, and what the supervisor has
-    said already is not said again.
+    said already is not said again. It gathers metrics and health at the local socket `metrics_socket`.
     """
     plain_no_proxy(os.environ)
     settings = load(role=role)
@@ -35,6 +36,8 @@ def begin(role: Role, supervised_as: str = "") -> Settings:
         watch.start()
     # The children of `run` ask, as it may bring the Redis itself; Flower does not wait, but shows that it is away.
     if role is not Role.RUN:
+        if metrics_socket or not supervised_as:
+            monitoring.begin(settings, role, metrics_socket)
         warn = role is Role.INGEST or not supervised_as
         await_fit_redis(settings, say_warnings=warn, wait=role is not Role.FLOWER)
     return settings
