@@ -123,4 +123,5 @@ def program(command: str, name: str, metrics_socket: str = "") -> list[str]:
 
     -P keeps the working directory out of the import path: a `tasks.py` there must not stand in for ours.
     """
-    return [sys.executable, "-P", "-m", "longshore.cli", command, "--supervised-as", name, "--metrics-socket", metrics_socket]
+    ours = [sys.executable, "-P", "-m", "longshore.cli", command]
+    return [*ours, "--supervised-as", name, "--metrics-socket", metrics_socket]
