@@ -24,7 +24,7 @@ from pydantic import (
     ValidationError,
 )
 
-from config import rules
+from config import rules, small
 from config.environment import advice, read_environment
 from config.problems import problems_of
 from config.roles import Role
@@ -39,7 +39,15 @@ SECRETS = frozenset({"port_client_secret", "port_client_secret_previous", "redis
 """Fields whose value is never shown."""
 
 NOT_FOR_MAPPINGS = frozenset(
-    {"PORT_CLIENT_SECRET", "PORT_CLIENT_SECRET_PREVIOUS", "REDIS_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"}
+    {
+        "PORT_CLIENT_SECRET",
+        "PORT_CLIENT_SECRET_PREVIOUS",
+        "REDIS_URL",
+        # The chart makes REDIS_URL of it.
+        "REDIS_PASSWORD",
+        "CELERY_BROKER_URL",
+        "CELERY_RESULT_BACKEND",
+    }
 )
 """Variables that mapping expressions do not see as `env.NAME`: a mapping could send them anywhere."""
 
@@ -220,6 +228,10 @@ class Settings(BaseModel):
     longshore_data: Annotated[Path | None, EmptyIsNone] = Field(
         None, description="Folder of the embedded Redis; empty: a temporary one, so dead letters do not last"
     )
+    longshore_small: bool = Field(
+        False,
+        description="Run within 256 MB and 200m CPU: defaults for fewer and smaller things at once, see how-to/helm.md",
+    )
     longshore_ca_dir: Annotated[Path, BeforeValidator(lambda value: value or CA_FOLDER)] = Field(
         CA_FOLDER, description="Folder with certificates to trust besides the public ones: .crt, .pem, .cer"
     )
@@ -318,7 +330,9 @@ def load(environ: Mapping[str, str] | None = None, role: Role | None = Role.RUN)
     `environ` None means the process environment, and below it a `.env` file. A given `environ` is taken as it is.
     """
     values = read_environment() if environ is None else environ
-    given = {name: values[name.upper()] for name in Settings.model_fields if name.upper() in values}
+    given = small.with_defaults(
+        {name: values[name.upper()] for name in Settings.model_fields if name.upper() in values}
+    )
     problems = rules.broken_rules(given, values, role) if role is not None else []
     try:
         settings = Settings.model_validate(given)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from config import small
 from config.settings import Settings
 from config.trust import kafka_bundle
 from ingest.credentials import Access
@@ -39,6 +40,8 @@ def consumer_options(
         "error_cb": on_error,
         "on_commit": on_commit,
     }
+    if settings.longshore_small:
+        options |= small.KAFKA_OPTIONS
     if access.username is not None:
         options |= {"sasl.username": access.username, "sasl.password": access.password}
     bundle = kafka_bundle(os.environ if environ is None else environ)

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import structlog
 
+from config import small
 from config.settings import Settings
 from longshore.cli import monitoring
 from longshore.errors import ConfigError
@@ -36,12 +37,16 @@ def run(settings: Settings) -> int:
     """Run the agent until it is told to stop; returns the exit code."""
     # Found out here, once, instead of by each child.
     mapping.Mapping.load(settings.mapping_path, settings.mapping_env()).close()
+    if settings.longshore_small:
+        for name, value in small.ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
     if settings.redis_url:
         return _supervised(settings, os.environ, settings.redis_url)
+    memory_mb = small.REDIS_MB if settings.longshore_small else 0
     if settings.longshore_data is None:
-        return _run_with(EmbeddedRedis(), settings)
+        return _run_with(EmbeddedRedis(max_memory_mb=memory_mb), settings)
     with _alone_in(settings.longshore_data):
-        return _run_with(EmbeddedRedis(settings.longshore_data), settings)
+        return _run_with(EmbeddedRedis(settings.longshore_data, max_memory_mb=memory_mb), settings)
 
 
 def _run_with(redis: EmbeddedRedis, settings: Settings) -> int:

@@ -1,0 +1,37 @@
+"""What `LONGSHORE_SMALL` means: other defaults, for a whole agent within 256 MB and 200m CPU.
+
+What somebody sets holds all the same. Of the memory, some 170 MB are the three Python programs of `longshore run`, and
+20 Redis and the two processes that evaluate mappings; so what is bounded here is the rest, messages and answers.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import TypeAdapter, ValidationError
+
+DEFAULTS: Mapping[str, str] = {
+    "worker_slots": "20",
+    "kafka_batch_size": "50",
+    "backlog_limit": "10000",
+    # Four times what brokers take by default. While a message is looked at, there are several copies of it.
+    "message_max_bytes": "4194304",
+    "response_max_bytes": "262144",
+}
+"""Fields of the settings, and their text."""
+
+REDIS_MB = 32
+"""`maxmemory` of the embedded Redis."""
+
+KAFKA_OPTIONS: Mapping[str, int] = {"queued.max.messages.kbytes": 2048, "fetch.max.bytes": 2_097_152}
+"""What librdkafka may fetch ahead; a single larger message still comes."""
+
+ENVIRONMENT: Mapping[str, str] = {"MALLOC_ARENA_MAX": "2"}
+"""For the children of `longshore run`: else glibc keeps memory of its own for each thread."""
+
+
+def with_defaults(given: Mapping[str, str]) -> dict[str, str]:
+    """The settings as texts by field name, and below them the defaults above where `longshore_small` is true."""
+    try:
+        small = TypeAdapter(bool).validate_python(given.get("longshore_small", "false"))
+    except ValidationError:
+        small = False  # reported where the values are checked
+    return {**DEFAULTS, **given} if small else dict(given)
