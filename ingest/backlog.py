@@ -16,6 +16,8 @@ class Gate:
         self._backlog = 0
         self._memory_share = 0.0
         self.closed = False
+        self.cause = ""
+        """While closed: `backlog` or `memory`."""
 
     def backlog(self, waiting: int) -> None:
         """The ledger says that so many invocations wait."""
@@ -31,6 +33,7 @@ class Gate:
         share = RESUME_SHARE if self.closed else 1.0
         backlog_limit, memory_limit = self._limits
         closed = self._backlog > share * backlog_limit or self._memory_share > share * memory_limit
+        self.cause = "" if not closed else "backlog" if self._backlog > share * backlog_limit else "memory"
         if closed != self.closed:
             self.closed = closed
             said = log.warning if closed else log.info

@@ -79,6 +79,8 @@ class Reader:
         self.unplaced: dict[Partition, int] = {}
         """Assigned partitions that wait for `place`, with their epochs."""
         self.login_refused = False
+        self.joined = False
+        """Whether the group has told which partitions are ours, be it none."""
         self.broken = False
         """A fatal error of librdkafka: this consumer will never read again."""
         self._left = left
@@ -87,6 +89,8 @@ class Reader:
         self._paused = False
         self._told: set[str] = set()
         self._next: dict[Partition, int] = {}
+        self._ends: dict[Partition, int] = {}
+        self._turn = 0
         # The setting's rule is applied in `start.py`; here an offset that is gone has to show.
         options = make_options(self._on_error, self._on_commit) | {"auto.offset.reset": "error"}
         self._consumer = Consumer(options)
@@ -170,6 +174,24 @@ class Reader:
             raise KafkaException(found.error)
         return len(found.partitions)
 
+    def lags(self) -> dict[Partition, int]:
+        """How many messages of each partition are still to be read, as far as is known.
+
+        librdkafka hears of new ends only while it fetches, so one partition a call is asked about at Kafka.
+        """
+        places = list(self._next)
+        self._turn += 1
+        for number, place in enumerate(places):
+            ask = number == self._turn % len(places)
+            try:
+                found = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=ASK_S, cached=not ask)
+            except KafkaException:
+                continue
+            if found and found[1] >= 0:
+                self._ends[place] = max(found[1], self._ends.get(place, 0)) if not ask else found[1]
+        self._ends = {place: end for place, end in self._ends.items() if place in self._next}
+        return {place: max(0, end - self._next[place]) for place, end in self._ends.items()}
+
     def commit(self, commits: Mapping[Partition, Commit]) -> None:
         """Begin to make these commits; how it ends reaches `committed` during a later `read`."""
         offsets = [TopicPartition(*place, commit.offset, metadata=commit.mark) for place, commit in commits.items()]
@@ -216,12 +238,14 @@ class Reader:
         for each in partitions:
             self.epochs[each.topic, each.partition] = self.unplaced[each.topic, each.partition] = next(_EPOCHS)
         consumer.assign([])
+        self.joined = True
         self._told.clear()
         self._outage.over()
         log.info("kafka.assigned", partitions=_names(partitions) or "none: this process stands by")
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         places = [(each.topic, each.partition) for each in partitions]
+        self.joined = False
         for place in places:
             self.epochs.pop(place, None)
             self.unplaced.pop(place, None)

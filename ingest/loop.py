@@ -19,6 +19,7 @@ from ingest.login import Login
 from ingest.offsets import Offsets
 from ingest.pipeline import Pipeline, Reread
 from ingest.placing import Placing, Starts
+from ingest.signs import Signs
 from ingest.start import REMEDIES
 
 log = structlog.get_logger(__name__)
@@ -48,6 +49,7 @@ class Loop:
         placing: Placing,
         login: Login,
         batch: int,
+        signs: Signs,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
@@ -58,6 +60,7 @@ class Loop:
         self._placing = placing
         self._login = login
         self._batch = batch
+        self._signs = signs
         self._clock = clock
         self._full_since: float | None = None
         self._tidied_at = 0.0
@@ -83,7 +86,10 @@ class Loop:
             self._full_since = None
         elif self._full_since is None:
             self._full_since = self._clock()
-        self._reader.pause(self._gate.closed or self._pipeline.outage.is_on or self._is_stalled())
+        cause = self._gate.cause or ("redis" if self._pipeline.outage.is_on else "stall" if self._is_stalled() else "")
+        self._reader.pause(bool(cause))
+        self._signs.paused(cause)
+        self._signs.polls.turn()
         if has_room or self._reader.paused:
             records = self._reader.read(self._batch, self._poll_s())
             if records:
@@ -101,6 +107,7 @@ class Loop:
         if ripe:
             self._reader.commit(ripe)
         self._reader.look_for_brokers()
+        self._signs.look_at_lag()
 
     def _reread(self) -> None:
         later: list[Reread] = []

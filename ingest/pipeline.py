@@ -20,6 +20,7 @@ from ingest.intervals import Intervals
 from ingest.offsets import Offsets
 from ingest.outage import Outage
 from ingest.record import Partition, Record
+from ingest.signs import count_stored
 from ingest.start import Start
 from longshore.errors import StoreUnavailable
 from longshore.invocation.mapping import JqUnavailable
@@ -70,12 +71,14 @@ class Pipeline:
         epochs: Mapping[Partition, int],
         has_room: Callable[[Sequence[Record]], bool] = lambda _: True,
         between: Callable[[], None] = lambda: None,
+        turned: Callable[[], None] = lambda: None,
     ) -> None:
         """`epochs` is the present epoch of each partition that is ours; another thread keeps it up to date.
 
         `has_room` says whether records may be stored now. `between` is called a few times a second; it may raise
-        `StoreUnavailable`.
+        `StoreUnavailable`. `turned` hears of every turn of the loop, and of every try to store.
         """
+        self._turned = turned
         self._handover = handover
         self._intake = intake
         self._ledger = ledger
@@ -122,6 +125,7 @@ class Pipeline:
         while not self.ready.is_set() and not self._stopping.is_set():
             self._try_ledger()
         while not self._stopping.is_set():
+            self._turned()
             records = self._handover.take(LOOK_S)
             if records is None:
                 return
@@ -136,6 +140,7 @@ class Pipeline:
                 return
 
     def _try_ledger(self) -> None:
+        self._turned()
         try:
             self._publish(self._ledger.accept((), ()).claims)
         except StoreUnavailable as error:
@@ -150,6 +155,7 @@ class Pipeline:
         refusals = 0
         while not self._stopping.is_set():
             ours = [record for record in records if self._is_ours(record)]
+            self._turned()
             if not ours:
                 return
             if not self._has_room(ours):
@@ -225,6 +231,7 @@ class Pipeline:
             self._offsets.stored(place, epochs[place], span.next, accepted.ledger)
         self._publish(accepted.claims)
         self._gate.backlog(accepted.backlog)
+        count_stored(prepared.spans, prepared.entries, accepted)
         for entry, result in zip(prepared.entries, accepted.results, strict=True):
             if result == "repeated_elsewhere":
                 log.warning("intake.repeated_elsewhere", id=entry.id, origin=entry.origin)

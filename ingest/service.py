@@ -32,6 +32,7 @@ from ingest.pipeline import Pipeline
 from ingest.placing import Placing
 from ingest.record import Partition
 from ingest.replicas import watch_replicas
+from ingest.signs import Signs
 from longshore.errors import ConfigError, StoreUnavailable
 from longshore.invocation.mapping import Mapping
 from longshore.port import PortClient
@@ -84,6 +85,7 @@ class Service:
         self._gate = Gate(settings.backlog_limit, settings.memory_limit_share)
         self._handover = Handover(settings.kafka_batch_size)
         self._kafka = Outage("kafka", stop)
+        self._signs = Signs(settings.liveness_s, self._kafka)
         self._limits = make_limits(settings, self._mapping, self._ledger)
         self._pipeline = Pipeline(
             handover=self._handover,
@@ -95,6 +97,7 @@ class Service:
             epochs=self._epochs,
             has_room=self._finished.has_room if self._finished else lambda _: True,
             between=self._between,
+            turned=self._signs.accepts.turn,
         )
 
     def run(self) -> int:
@@ -150,6 +153,7 @@ class Service:
             in_background("wait-for-replicas", self._watch_replicas)
         announced = in_background("announce", lambda: credentials.announce(self._port))
         while not self._pipeline.ready.wait(LOOK_S):
+            self._signs.polls.turn()
             if self._stop.is_set():
                 return
         access = credentials.from_settings(self._settings)
@@ -161,6 +165,7 @@ class Service:
     def _done(self, future: "Future[Any]") -> Any:
         """The result of `future`; None if the end comes first. What is still under way ends with the process."""
         while not self._stop.is_set():
+            self._signs.polls.turn()
             try:
                 return future.result(LOOK_S)
             except NotDone:
@@ -180,14 +185,14 @@ class Service:
             committed=self._offsets.committed,
             outage=self._kafka,
         )
-        in_background("brokers", lambda: self._tell_workers(access))
+        self._signs.reads_with(reader)
         placing = Placing(self._ledger, self._settings.kafka_consumer_auto_offset_reset)
         in_background("brokers", lambda: self._tell_workers(access))
         login = Login(access, None if self._settings.using_local_port_instance else self._ask_port)
         batch = self._settings.kafka_batch_size
         try:
-            loop = Loop(reader, self._handover, self._pipeline, self._gate, self._offsets, placing, login, batch)
-            return loop.run(self._stop)
+            parts = (self._handover, self._pipeline, self._gate, self._offsets, placing, login, batch, self._signs)
+            return Loop(reader, *parts).run(self._stop)
         finally:
             try:
                 in_background("leave-group", reader.close).result(CLOSE_GRACE_S)
