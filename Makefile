@@ -15,6 +15,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --only-binar
 	--no-emit-index-url --no-header
 # More for pytest: make test PYTEST_ARGS='tests/unit -x'
 PYTEST_ARGS ?=
+# Tests mostly wait for the processes they start and end.
+TEST_PROCESSES ?= $(shell echo $$((2 * $$(nproc))))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test faults check reference lock clean
@@ -36,7 +38,7 @@ demo: setup ## Send a fixed list of invocations through the sandbox and check ho
 
 test: setup ## Run all tests; those of faults with fewer invocations than `make faults`
 	@LONGSHORE_FAULTS_MESSAGES=$${LONGSHORE_FAULTS_MESSAGES:-600} LONGSHORE_HELD_BACK=$${LONGSHORE_HELD_BACK:-300} \
-		$(BIN)/python -m pytest $(PYTEST_ARGS)
+		$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
 
 faults: setup ## Kill programs, Redis and Port under load, and account for every invocation (Java 17 and Maven)
 	@$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
