@@ -1,8 +1,8 @@
 """Write a list of everything installed (SBOM), as CycloneDX 1.5 JSON: Python distributions and Debian packages.
 
-Run by the Dockerfile with the Python whose packages are to be listed: `python sbom.py NAME VERSION > sbom.json`. What it
-reads is what is there, not what some file says should be there. The same installation gives the same bytes: no time
-stamp, no random serial number. Needs nothing but the standard library.
+Run by the Dockerfile with the Python whose packages are to be listed: `python sbom.py NAME VERSION > sbom.json`. It
+reads what is there, not what some file says should be there. The same installation gives the same bytes: no time stamp,
+no random serial number. Needs nothing but the standard library.
 """
 
 import json
@@ -19,14 +19,13 @@ FORMAT = "${db:Status-Abbrev}|${Package}|${Version}|${Architecture}|${source:Pac
 
 def main(name: str, version: str) -> int:
     """Print the list for the application `name`; returns the exit code."""
-    python = {_python(each)["purl"]: _python(each) for each in distributions()}
-    found = [_interpreter(), *python.values(), *_debian()]
+    found = {str(each["purl"]): each for each in (_interpreter(), *map(_python, distributions()), *_debian())}
     document = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
         "metadata": {"component": {"type": "application", "name": name, "version": version}},
-        "components": sorted(found, key=lambda component: str(component["purl"])),
+        "components": [found[purl] for purl in sorted(found)],
     }
     json.dump(document, sys.stdout, indent=1)
     print()
@@ -37,7 +36,13 @@ def _python(distribution: Distribution) -> dict[str, Any]:
     """One installed Python package."""
     name = distribution.metadata["Name"].lower().replace("_", "-").replace(".", "-")
     purl = f"pkg:pypi/{name}@{quote(distribution.version)}"
-    component = {"type": "library", "bom-ref": purl, "name": name, "version": distribution.version, "purl": purl}
+    component: dict[str, Any] = {
+        "type": "library",
+        "bom-ref": purl,
+        "name": name,
+        "version": distribution.version,
+        "purl": purl,
+    }
     # Older packages put a whole text, or nothing, where the expression is now.
     if expression := distribution.metadata["License-Expression"]:
         component["licenses"] = [{"expression": expression}]
