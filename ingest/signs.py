@@ -15,6 +15,9 @@ WAIT_S = 30.0
 BATCH_TIMES = 5
 """So many times LIVENESS_S may a batch take whose messages all keep the mapping engine busy until it is cut off."""
 
+CAUSES = ("backlog", "memory", "redis", "stall")
+"""Of pauses."""
+
 
 class Signs:
     """Of one intake. Each method is for one thread."""
@@ -25,6 +28,8 @@ class Signs:
         self._reader: Reader | None = None
         self._paused = ""
         self._lagging: set[Partition] = set()
+        for cause in CAUSES:
+            metrics.PAUSED.labels(cause).set(0)
         self.polls = Pulse("the loop that reads Kafka", liveness_s + WAIT_S)
         self.accepts = Pulse("the loop that fills the ledger", BATCH_TIMES * liveness_s + WAIT_S)
         OURS.alive_if("reading", self.polls.check)

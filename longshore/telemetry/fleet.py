@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from longshore.errors import StoreUnavailable
-from longshore.telemetry.labels import OTHER
+from longshore.telemetry.labels import OTHER, outcome_of
 from longshore.telemetry.look import Fleet, Target
 from longshore.telemetry.metrics import FLEET
 
@@ -129,9 +129,11 @@ def _one(value: float) -> Rows:
 
 def _letters(letters: Letters) -> dict[str, Rows]:
     names = {"dead": "longshore_fleet_dead_letters", "unknown": "longshore_fleet_unknown_outcomes"}
+    counts: dict[str, Counter[str]] = {state: Counter() for state in names}
+    for (state, reason), count in letters.items():
+        counts[state][outcome_of(reason)] += count
     return {
-        name: [((reason,), count) for (of, reason), count in sorted(letters.items()) if of == state]
-        for state, name in names.items()
+        names[state]: [((reason,), count) for reason, count in sorted(found.items())] for state, found in counts.items()
     }
 
 

@@ -1,0 +1,32 @@
+"""The client of the Port API that counts its calls."""
+
+import time
+from typing import Any
+
+from longshore.errors import PortUnavailable
+from longshore.port.client import PortClient
+from longshore.port.errors import PortRefused
+from longshore.port.replies import Reply
+from longshore.telemetry.metrics import PORT_CALLS, PORT_SECONDS
+
+
+class CountedPortClient(PortClient):
+    """As `PortClient`; every call is counted by how it ended, and timed."""
+
+    def call(self, method: str, path: str, json: Any = None) -> Reply:
+        """As PortClient's."""
+        began = time.perf_counter()
+        outcome = "error"
+        try:
+            reply = super().call(method, path, json)
+            outcome = "ok"
+            return reply
+        except PortUnavailable:
+            outcome = "unavailable"
+            raise
+        except PortRefused:
+            outcome = "refused"
+            raise
+        finally:
+            PORT_CALLS.labels(outcome).inc()
+            PORT_SECONDS.observe(time.perf_counter() - began)

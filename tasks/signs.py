@@ -1,0 +1,146 @@
+"""What a worker shows of itself: its attempts, how full it is, whether it takes work, whether it has its broker."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from celery import Celery
+from celery.bootsteps import RUN
+from celery.worker import state as celery_state
+
+from longshore.delivery.outcome import Outcome
+from longshore.invocation.kinds import Kind
+from longshore.store.connection import reaching_store
+from longshore.store.entry import Begun, Finish, Lapsed
+from longshore.store.ledger import Ledger
+from longshore.telemetry import metrics
+from longshore.telemetry.health import OURS, Finding, Pulse
+from longshore.telemetry.labels import Targets, outcome_of
+from tasks.background import Loop
+from tasks.in_flight import InFlight
+
+LOOK_S = 1.0
+WAIT_S = 30.0
+"""On top of LIVENESS_S: what one turn of a loop may wait for a Redis that does not answer."""
+
+_DELIVERY_SECONDS = {kind: metrics.DELIVERY_SECONDS.labels(kind.value) for kind in Kind}
+_RETRY, _DEFERRED, _REDIS = (metrics.WAITS.labels(cause) for cause in ("retry", "deferred", "redis"))
+
+
+class Counts:
+    """Counts attempts. Thread safe."""
+
+    def __init__(self, most_targets: int) -> None:
+        self._targets = Targets(most_targets)
+
+    def ended(self, begun: Begun, finish: Finish, state: str, now_ms: float) -> None:
+        """An attempt ended; `state` is what became of the invocation. `now_ms` is Redis's time."""
+        metrics.ATTEMPTS.labels(self._targets.of(begun.target), outcome_of(finish.reason)).inc()
+        if state == "done":
+            _DELIVERY_SECONDS[begun.kind].observe(max(0.0, now_ms - begun.published_ms) / 1000)
+        elif state == "waiting":
+            _RETRY.inc()
+        else:
+            _ended_badly(state, finish.reason)
+
+    def deferred(self) -> None:
+        """An attempt was put back, unsent."""
+        _DEFERRED.inc()
+
+    def waits_for_redis(self) -> None:
+        """A result cannot be stored yet."""
+        _REDIS.inc()
+
+    def requested(self, outcome: Outcome) -> None:
+        """A request was made."""
+        metrics.REQUEST_SECONDS.observe(outcome.duration_ms / 1000)
+
+
+def count_lapsed(lapsed: Lapsed) -> None:
+    """A lease lapsed, and this process found it."""
+    metrics.LAPSED.labels(lapsed.state, lapsed.reason).inc()
+    _ended_badly(lapsed.state, lapsed.reason)
+
+
+class Signs:
+    """Whether this worker lives and has its broker.
+
+    It does not live if it has free slots, messages for it lie there or were taken, and still no attempt has started
+    for LIVENESS_S. How a worker may come to that: its loop hangs, it no longer consumes, its threads are stuck.
+    """
+
+    def __init__(
+        self, app: Celery, ledger: Ledger, in_flight: InFlight, slots: int, liveness_s: float, draining: threading.Event
+    ) -> None:
+        self._redis = ledger.redis
+        self._in_flight = in_flight
+        self._slots = slots
+        self._liveness_s = liveness_s
+        self._draining = draining
+        self._list = app.conf.broker_transport_options["global_keyprefix"] + app.conf.task_default_queue
+        self._consumer: Any = None
+        self._started = -1
+        self._idle_since: float | None = None
+        self._waiting = 0
+        self._loop = Loop("signs", LOOK_S, self._step)
+        self.start, self.stop = self._loop.start, self._loop.stop
+        self.pumps = Pulse("the loop that hands out work", liveness_s + WAIT_S)
+        metrics.IN_FLIGHT.set_function(lambda: len(in_flight.all()))
+        metrics.SLOTS.set_function(lambda: 0 if draining.is_set() else max(0, slots - len(in_flight.hung())))
+        OURS.alive_if("taking work", self._check_taking)
+        OURS.alive_if("handing out", self._unless_draining(self.pumps.check))
+        OURS.ready_if("broker", self._check_broker)
+
+    def consumes_with(self, consumer: Any) -> None:
+        """Celery's consumer, once it is ready, and again after each reconnect."""
+        self._consumer = consumer
+        self.pumps.turn()
+
+    def _step(self) -> float | None:
+        with reaching_store():
+            listed: Any = self._redis.llen(self._list)
+        taken = len(celery_state.reserved_requests) - len(celery_state.active_requests)
+        started = celery_state.all_total_count[0]
+        self._waiting = int(listed) + max(0, taken)
+        if not self._waiting or started != self._started or len(self._in_flight.all()) >= self._slots:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = time.monotonic()
+        self._started = started
+        return None
+
+    def _check_taking(self) -> Finding:
+        since = self._idle_since
+        if self._draining.is_set():
+            return Finding(True, "it is ending, and takes no work")
+        idle_s = 0.0 if since is None else time.monotonic() - since
+        if idle_s > self._liveness_s:
+            says = f"it has free slots, but has started nothing for {idle_s:.0f} s while {self._waiting} messages wait"
+            return Finding(False, says)
+        return Finding(True, "it takes work" if self._waiting else "it has nothing to take")
+
+    def _unless_draining(self, check: Callable[[], Finding]) -> Callable[[], Finding]:
+        # Before its broker was there for the first time nothing runs yet; that is a matter of readiness.
+        def checked() -> Finding:
+            if self._consumer is None or self._draining.is_set():
+                return Finding(True, "it hands out no work now")
+            return check()
+
+        return checked
+
+    def _check_broker(self) -> Finding:
+        if self._draining.is_set():
+            return Finding(False, "it is ending")
+        if self._consumer is None:
+            return Finding(False, "it is not connected to Redis as its broker yet")
+        if self._consumer.connection is None or self._consumer.blueprint.state != RUN:
+            return Finding(False, "it has lost its connection to Redis as its broker, and makes another")
+        return Finding(True, "it is connected to Redis as its broker")
+
+
+def _ended_badly(state: str, reason: str) -> None:
+    if state == "dead":
+        metrics.DEAD_LETTERS.labels(outcome_of(reason)).inc()
+    elif state == "unknown":
+        metrics.UNKNOWN_OUTCOMES.labels(outcome_of(reason)).inc()
