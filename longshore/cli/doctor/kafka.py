@@ -1,5 +1,6 @@
 """Kafka: whether it can be reached and lets us in, the topics, the group, and how far behind the group is."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,8 @@ STRATEGIES = frozenset({"range", "roundrobin", ""})
 """What our members offer (see `ingest.kafka_options`); a group settles on one that all members know."""
 
 _ACCESS = "Check KAFKA_CONSUMER_SECURITY_PROTOCOL and KAFKA_CONSUMER_AUTHENTICATION_MECHANISM"
+
+FINAL = REFUSED_LOGIN | {KafkaError._RESOLVE, KafkaError._SSL, KafkaError._ALL_BROKERS_DOWN}
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -72,16 +75,28 @@ def _from_port(case: Case) -> Access:
 def _asked(
     case: Case, consumer: Consumer, options: dict[str, Any], access: Access, heard: list[KafkaError]
 ) -> Iterator[Finding]:
-    try:
-        cluster = consumer.list_topics(timeout=ASK_S)
-    except KafkaException as error:
-        yield _away(access, error.args[0], heard)
+    cluster = _cluster(consumer, heard)
+    if isinstance(cluster, KafkaError):
+        yield _away(access, cluster, heard)
         return
     user = " as " + access.username if access.username else ""
     yield ok(f"{len(cluster.brokers)} brokers at {access.brokers} answer{user}")
     for topic in (case.settings.runs_topic, case.settings.change_log_topic):
         yield from _topic(case, consumer, cluster, topic)
     yield from _group(case, options)
+
+
+def _cluster(consumer: Consumer, heard: list[KafkaError]) -> Any:
+    """What the brokers say of themselves, or why they say nothing."""
+    until = time.monotonic() + ASK_S
+    while True:
+        try:
+            return consumer.list_topics(timeout=1)
+        except KafkaException as error:
+            consumer.poll(0)  # only here is `heard` filled
+            # These do not pass by themselves; a lost connection may.
+            if time.monotonic() > until or any(each.code() in FINAL for each in heard):
+                return error.args[0]
 
 
 def _away(access: Access, error: KafkaError, heard: list[KafkaError]) -> Finding:
