@@ -35,8 +35,8 @@ from ingest.replicas import watch_replicas
 from ingest.signs import Signs
 from longshore.errors import ConfigError, StoreUnavailable
 from longshore.invocation.mapping import Mapping
-from longshore.port import PortClient
 from longshore.store.brokers import Brokers
+from longshore.telemetry.port_calls import CountedPortClient
 from tasks.app import make_app
 from tasks.publish import Publisher
 
@@ -75,7 +75,9 @@ class Service:
         self._settings = settings
         self._stop = stop
         self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
-        self._port = PortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
+        self._port = CountedPortClient(
+            settings.port_api_base_url, settings.port_client_id, settings.port_client_secret
+        )
         self._publisher = Publisher(make_app(settings))
         self._ledger = open_ledger(settings, REDIS_CONNECTIONS)
         self._epochs: dict[Partition, int] = {}

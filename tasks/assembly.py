@@ -14,6 +14,7 @@ from tasks.attempt import Attempts
 from tasks.in_flight import InFlight
 from tasks.quarantine import Recorder, Suspects
 from tasks.request import RequestBuilder
+from tasks.signs import Counts
 from tasks.story import Story
 from tasks.terms import AllTerms
 
@@ -64,4 +65,5 @@ def attempts_of(
         clock_offset_ms=clock_offset_ms,
         draining=draining,
         suspects=suspects,
+        counts=Counts(settings.metrics_targets),
     )

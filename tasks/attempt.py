@@ -25,6 +25,7 @@ from tasks.masked import masked, masked_report
 from tasks.publish import PAUSE_FOREIGN_MS
 from tasks.quarantine import POISON, POISON_CAUSE, Died, Recorder, Suspects
 from tasks.request import Prepared, RequestBuilder, Unbuildable
+from tasks.signs import Counts
 from tasks.story import Story, next_in_words
 from tasks.terms import Terms
 
@@ -67,6 +68,7 @@ class Attempts:
     draining: threading.Event
     suspects: Suspects | None
     """Tries suspects; None in the process made for one."""
+    counts: Counts
 
     def run(self, id: str, token: int, start_ms: int) -> Ended | None:
         """One attempt for a claim. None: the claim is stale, or the worker drains; nothing was sent."""
@@ -149,6 +151,7 @@ class Attempts:
             return self._ended(begun, self.story.stopped(begun, "dead", "expired", cause), cause)
         answered = self.sender.send(prepared.request, self._headers(begun), terms.timeout_s, terms.total_s)
         outcome = masked(answered, prepared.mask)
+        self.counts.requested(outcome)
         step = next_step(outcome, begun.attempt, self._age_s(begun), policy, random.random())
         finish = self.story.finish(begun, outcome, step, self._report(begun, prepared, answered, step))
         self._log(begun, outcome, step, policy.max_attempts)
@@ -157,6 +160,7 @@ class Attempts:
     def _ended(self, begun: Begun, finish: Finish, line: str) -> Ended:
         state, claims = self._until_stored(begun, lambda: self.ledger.finish(begun.id, begun.token, finish))
         self.handed_out(claims)
+        self.counts.ended(begun, finish, state, time.time() * 1000 + self.clock_offset_ms())
         if state != finish.result:
             log.warning("delivery.late", run_id=begun.run, result=finish.result, state=state)
         return Ended(state, line)
@@ -170,6 +174,7 @@ class Attempts:
                 return store()
             except StoreUnavailable as error:
                 if tries == 0:
+                    self.counts.waits_for_redis()
                     log.warning("delivery.result_waits_for_store", run_id=begun.run, error=str(error))
             time.sleep(_pause_s(tries))
             tries += 1

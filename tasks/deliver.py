@@ -79,6 +79,8 @@ class Deliver(Task):
             raise Ignore from None
         if ended is None:
             raise Ignore
+        if ended.state == "deferred":
+            self.attempts.counts.deferred()
         if ended.state == "done":
             return ended.line
         if ended.state in ("waiting", "claimed", "deferred"):

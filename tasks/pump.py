@@ -17,6 +17,7 @@ from longshore.store.ledger import Ledger
 from longshore.store.retention import Retention
 from tasks.background import Loop
 from tasks.in_flight import InFlight
+from tasks.signs import count_lapsed
 
 log = structlog.get_logger(__name__)
 
@@ -31,16 +32,26 @@ def worker_name() -> str:
 class Pump:
     """Claims what may start and passes it to `publish`, every `interval_s` seconds."""
 
-    def __init__(self, ledger: Ledger, publish: Callable[[tuple[Claim, ...]], None], interval_s: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        publish: Callable[[tuple[Claim, ...]], None],
+        interval_s: float,
+        turned: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`turned` hears of every turn, also of those that find Redis away."""
         self._ledger = ledger
         self._publish = publish
+        self._turned = turned
         self._loop = Loop("pump", interval_s, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def _step(self) -> float | None:
+        self._turned()
         claims, lapsed = self._ledger.pump()
         self._publish(claims)
         for one in lapsed:
+            count_lapsed(one)
             log.warning("lease.lapsed", run_id=one.id, target=one.target, now=one.state, reason=one.reason)
         return None
 

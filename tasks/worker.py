@@ -13,10 +13,10 @@ from config.ledger import open_ledger
 from config.outgoing import fence_of
 from config.settings import Settings
 from longshore.invocation.mapping import Mapping
-from longshore.port.client import PortClient
 from longshore.store.letters import Letters
 from longshore.store.requeue import Requeue
 from longshore.store.seal import Sealer
+from longshore.telemetry.port_calls import CountedPortClient
 from tasks.app import make_app
 from tasks.assembly import attempts_of, story_of
 from tasks.attempt import Attempts
@@ -30,6 +30,7 @@ from tasks.pump import Beat, Pump
 from tasks.quarantine import Suspects
 from tasks.requeue import TASK as REQUEUE
 from tasks.revoked import park_revoked
+from tasks.signs import Signs
 
 log = structlog.get_logger(__name__)
 
@@ -46,13 +47,15 @@ class WorkerProcess:
         self._ledger = open_ledger(settings, settings.worker_slots + 20)
         sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
         self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
-        self._port = PortClient(
+        self._port = CountedPortClient(
             settings.port_api_base_url, settings.port_client_id, settings.port_client_secret, pool_size=SENDERS
         )
         self._story = story_of(settings)
         self._in_flight = InFlight()
         self._publisher = BackgroundPublisher(Publisher(self._app))
-        self._pump = Pump(self._ledger, self._publisher.publish, settings.pump_interval_s)
+        self._pump = Pump(
+            self._ledger, self._publisher.publish, settings.pump_interval_s, lambda: self._signs.pumps.turn()
+        )
         self._beat = Beat(
             self._ledger,
             self._in_flight,
@@ -71,6 +74,9 @@ class WorkerProcess:
         )
         self._fence = fence_of(settings)
         self._own_services = OwnServices(settings, self._ledger, self._fence)
+        self._signs = Signs(
+            self._app, self._ledger, self._in_flight, settings.worker_slots, settings.liveness_s, self._drain.begun
+        )
         self._started = False
         self._app.tasks[TASK].attempts = self._attempts()
 
@@ -119,10 +125,12 @@ class WorkerProcess:
             self._drain.exit_code = RESTART
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def _ready(self, **_: Any) -> None:
+    def _ready(self, sender: Any = None, **_: Any) -> None:
         # Sent anew after each reconnect to the broker.
+        self._signs.consumes_with(sender)
         if not self._started:
             self._started = True
+            self._signs.start()
             for part in (self._beat, self._pump, self._outbox, self._jobs, self._own_services):
                 part.start()
             log.info("worker.ready", worker=self._beat.worker, slots=self._settings.worker_slots)
@@ -139,6 +147,7 @@ class WorkerProcess:
         self._beat.withdraw()
 
     def _stop(self) -> None:
+        self._signs.stop()
         for part in (self._pump, self._jobs, self._own_services, self._beat, self._publisher, self._outbox):
             part.stop()
         self._mapping.close()
