@@ -49,10 +49,11 @@ class Followed:
         found = []
         if expected.reason and self.reason != expected.reason:
             found.append(f"reason {self.reason}, expected {expected.reason}")
-        if self.state in FINAL and self.attempts != expected.attempts:
+        if self.state in FINAL and expected.attempts not in (None, self.attempts):
             found.append(f"{self.attempts} attempts, expected {expected.attempts}")
-        if self.requests is not None and self.requests != self.attempts:
-            found.append(f"{self.requests} requests at the target, but {self.attempts} attempts in the ledger")
+        made = self.attempts + expected.earlier
+        if self.requests is not None and self.requests != made:
+            found.append(f"{self.requests} requests at the target, but {made} attempts in the ledger")
         if self.port != expected.port and self.state != REPEATED:
             found.append(f"Port has {self.port or 'heard nothing'}, expected {expected.port or 'nothing'}")
         return found
@@ -74,7 +75,8 @@ class Follower:
         """Bring each of `followed` up to date."""
         runs, requests = self.port.runs, self.targets.attempts()
         for each in followed:
-            if not each.ended:
+            # What a person will send again has not ended for good.
+            if not each.ended or each.case.expected.earlier:
                 self._look_into_ledger(each)
             each.requests = self._requests(each, requests)
             run = runs.get(each.case.run_id) if each.case.run_id else None
@@ -123,8 +125,9 @@ class Follower:
         return dict(values)
 
     def _requests(self, each: Followed, requests: dict[str, int]) -> int | None:
-        # The dead target counts nothing: nobody listens there. A copy has the requests of its original.
-        if each.state == REPEATED or each.reason == "connect_refused":
+        # The dead target counts nothing: nobody listens there. A copy has the requests of its original. What came too
+        # late was begun, and not sent.
+        if each.state == REPEATED or each.reason in ("connect_refused", "expired"):
             return None
         return requests.get(each.id, 0) if each.id else 0
 

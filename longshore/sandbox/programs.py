@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from dataclasses import dataclass, field
@@ -9,7 +10,14 @@ from pathlib import Path
 
 from longshore.invocation import mapping
 from longshore.sandbox.embedded_redis import HOST
-from longshore.sandbox.scenario import ATTEMPTS, GITLAB_GROUP, GITLAB_PROJECT
+from longshore.sandbox.scenario import (
+    ATTEMPTS,
+    GITLAB_GROUP,
+    GITLAB_PROJECT,
+    LIMITED_RATE,
+    PERISHABLE,
+    PERISHES_S,
+)
 
 PROGRAMS = ("ingest", "worker", "flower")
 ORGANIZATION = "sandbox"
@@ -48,7 +56,7 @@ def environment(parts: Parts) -> dict[str, str]:
         "KAFKA_CONSUMER_GROUP_ID": GROUP,
         # The embedded broker makes a restarted ingest wait this long, less a second.
         "KAFKA_CONSUMER_SESSION_TIMEOUT_MS": "6000",
-        "CONTROL_THE_PAYLOAD_CONFIG_PATH": str(Path(mapping.__file__).with_name("default.json")),
+        "CONTROL_THE_PAYLOAD_CONFIG_PATH": str(written_mapping(parts.folder)),
         "GITLAB_URL": parts.gitlab_url,
         f"{GITLAB_GROUP}_{GITLAB_PROJECT}": "sandbox-trigger-token",
         "REDIS_URL": parts.redis_url,
@@ -57,6 +65,8 @@ def environment(parts: Parts) -> dict[str, str]:
         "RETRY_MAX_ATTEMPTS": str(ATTEMPTS),
         "RETRY_BASE_S": "0.3",
         "RETRY_MAX_S": "2",
+        "BREAKER_OPEN_S": "1",
+        "BREAKER_MAX_OPEN_S": "4",
         "REPORT_DELAY_S": "0.5",
         "DRAIN_S": "1",
         # Enough to look at what ended, little enough to let it run for days.
@@ -70,6 +80,22 @@ def environment(parts: Parts) -> dict[str, str]:
         # Elsewhere it would stay, or belong to another user of this machine.
         "LONGSHORE_CA_BUNDLE": str(parts.folder / "trusted.crt"),
     }
+
+
+def written_mapping(folder: Path) -> Path:
+    """The mapping file of the sandbox: the built-in one, and two actions whose delivery is held to something."""
+    held = {
+        "call_limited": {"target": "limited", "rate": LIMITED_RATE},
+        PERISHABLE: {"retry": {"max_age_s": PERISHES_S}},
+    }
+    everything = json.loads(Path(mapping.__file__).with_name("default.json").read_text("utf-8"))
+    entries = [
+        {**everything[-1], "enabled": f'.payload.action.identifier == "{action}"', "delivery": delivery}
+        for action, delivery in held.items()
+    ]
+    path = folder / "mapping.json"
+    path.write_text(json.dumps([*entries, *everything], indent=2), "utf-8")
+    return path
 
 
 def command(program: str) -> list[str]:

@@ -19,6 +19,7 @@ import redis
 
 from longshore.errors import LongshoreError
 from longshore.sandbox.follow import Followed
+from longshore.sandbox.person import Person, Watched
 from longshore.sandbox.scenario import Scenario
 from longshore.sandbox.stage import Stage
 from longshore.sandbox.table import Screen
@@ -71,15 +72,16 @@ def run(demo: bool) -> int:
 
 def _demo(stage: Stage, screen: Screen, stop: threading.Event) -> int:
     began = time.monotonic()
+    person = Person(stage.settings, stage.targets, screen.say)
     followed = [stage.publish(case) for case in _scenario(stage, "demo").demo()]
     screen.say(f"Published {len(followed)} messages; now waiting for each to end, {DEMO_LIMIT_S:.0f} s at the most.")
     ended_at = None
     while not stop.wait(LOOK_S):
-        _look(stage, followed)
+        if _look(stage, followed):
+            person.act(followed)
         open_ones = [each for each in followed if not each.ended]
         screen.show(followed, _progress(followed, time.monotonic() - began), checked=True)
-        if not open_ones and ended_at is None:
-            ended_at = time.monotonic()
+        ended_at = (ended_at or time.monotonic()) if not open_ones else None
         if not any(each.differences() for each in followed):
             break
         reports_late = ended_at is not None and time.monotonic() > ended_at + REPORTS_LIMIT_S
@@ -88,11 +90,17 @@ def _demo(stage: Stage, screen: Screen, stop: threading.Event) -> int:
     screen.close(followed, checked=True)
     if stop.is_set():
         return INTERRUPTED
-    return _judge(stage, screen, followed, time.monotonic() - began)
+    return _judge(stage, screen, followed, person.seen(followed), time.monotonic() - began)
 
 
-def _judge(stage: Stage, screen: Screen, followed: Sequence[Followed], took_s: float) -> int:
-    problems = [f"{each.case.title}: {found}" for each in followed for found in each.differences()]
+def _judge(
+    stage: Stage, screen: Screen, followed: Sequence[Followed], watched: Sequence[Watched], took_s: float
+) -> int:
+    screen.say("")
+    for each in watched:
+        screen.say(f"{'ok ' if each.ok else 'NO '} {each.claim}: {each.seen}")
+    problems = [f"{each.claim}: {each.seen}" for each in watched if not each.ok]
+    problems += [f"{each.case.title}: {found}" for each in followed for found in each.differences()]
     problems += [f"a call the real Port would refuse: {violation}" for violation in stage.port.violations]
     screen.say("")
     if not problems:

@@ -12,6 +12,10 @@ from longshore.sandbox.publisher import action_run, as_text, change_log_event, g
 ATTEMPTS = 4
 """`RETRY_MAX_ATTEMPTS` in the sandbox: what fails for good does so after this many."""
 GITLAB_GROUP, GITLAB_PROJECT = "sandbox", "demo"
+LIMITED_RATE = 5
+"""Starts per second that the mapping gives the target `limited`."""
+PERISHABLE, PERISHES_S = "call_perishable", 1
+"""An action that nobody wants any more so many seconds after it was accepted."""
 
 IN_PROGRESS, SUCCESS, FAILURE = "IN_PROGRESS", "SUCCESS", "FAILURE"
 """Port's states of a run; an asynchronous one stays in progress until its backend reports."""
@@ -22,14 +26,25 @@ class Expected:
     """How an invocation should end.
 
     `state` is the ledger's, or `skipped` (nothing for us, so no record), or `repeated` (a copy of one that has a
-    record). `reason` is checked for dead letters and unknown outcomes. `port` is Port's state of the run, None if Port
-    must not hear of it.
+    record). `attempts` None is any number. `reason` is checked for dead letters and unknown outcomes. `port` is Port's
+    state of the run, None if Port must not hear of it.
     """
 
     state: str
-    attempts: int = 0
+    attempts: int | None = 0
     port: str | None = None
     reason: str = ""
+    earlier: int = 0
+    """Attempts before a person sends it again; 0 if nobody does."""
+
+    @property
+    def words(self) -> str:
+        """For the table, short."""
+        tried = f"in {self.attempts}" if self.attempts else ""
+        told = f"Port {self.port}" if self.port else ""
+        again = f"{self.earlier} failed, sent again:" if self.earlier else ""
+        first = " ".join(word for word in (again, self.state, self.reason, tried) if word)
+        return ", ".join(part for part in (first, told) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +59,12 @@ class Case:
     change_log: bool = False
 
 
-def done(attempts: int = 1, port: str | None = IN_PROGRESS) -> Expected:
+def done(attempts: int | None = 1, port: str | None = IN_PROGRESS) -> Expected:
     """Delivered with the attempt of this number."""
     return Expected("done", attempts, port)
 
 
-def dead(reason: str, attempts: int, port: str | None = FAILURE) -> Expected:
+def dead(reason: str, attempts: int | None, port: str | None = FAILURE) -> Expected:
     """A dead letter after this many attempts."""
     return Expected("dead", attempts, port, reason)
 
@@ -57,6 +72,11 @@ def dead(reason: str, attempts: int, port: str | None = FAILURE) -> Expected:
 def unknown(reason: str, attempts: int = 1, port: str | None = IN_PROGRESS) -> Expected:
     """Sent, never answered, and not sent again."""
     return Expected("unknown", attempts, port, reason)
+
+
+def again(earlier: int, port: str | None = FAILURE) -> Expected:
+    """Given up after so many attempts, then delivered with the first attempt after a person has sent it again."""
+    return Expected("done", 1, port, earlier=earlier)
 
 
 SKIPPED = Expected("skipped")
@@ -74,6 +94,8 @@ class Scenario:
     def demo(self) -> list[Case]:
         """The fixed list: every kind supported so far, and every way to end."""
         return [
+            *self._held_back(),
+            *self._sent_again(),
             *self._action_runs(),
             *self._special_action_runs(),
             *self._repeated_runs(),
@@ -106,10 +128,13 @@ class Scenario:
         while True:
             yield choice.choice(rare if choice.random() < 0.35 else common)()
 
-    def action(self, target: str, expected: Expected, title: str = "", *, synchronized: bool = False) -> Case:
+    def action(
+        self, target: str, expected: Expected, title: str = "", *, synchronized: bool = False, action: str = ""
+    ) -> Case:
         """An action run for one of the targets."""
         run_id = self._id("r")
-        message = action_run(run_id, self.urls[target], synchronized=synchronized, action=f"call_{target}")
+        called = action or f"call_{target}"
+        message = action_run(run_id, self.urls[target], synchronized=synchronized, action=called)
         named = title or f"{'sync ' if synchronized else ''}run → {target}"
         return Case(named, as_text(message, self.secret), expected, run_id)
 
@@ -124,6 +149,22 @@ class Scenario:
         """A change log event for one of the targets."""
         message = change_log_event(self.urls[target], self._id("entity"))
         return Case(f"change → {target}", text_of(message), expected, change_log=True)
+
+    def _held_back(self) -> list[Case]:
+        """What limits, a breaker or a person hold back for a while."""
+        return [
+            *(self.action("limited", done()) for _ in range(6)),
+            *(self.action("flapping", done(None)) for _ in range(4)),
+            self.action("paused", done()),
+            self.action("paused", dead("expired", None), "perishable → paused", action=PERISHABLE),
+        ]
+
+    def _sent_again(self) -> list[Case]:
+        """What a person sends again: see `longshore/sandbox/person.py`."""
+        return [
+            *(self.action("broken", again(1)) for _ in range(4)),
+            self.action("mute", again(1, IN_PROGRESS)),
+        ]
 
     def _action_runs(self) -> list[Case]:
         return [

@@ -17,13 +17,13 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config.settings import Settings
+from config.settings import load
 from longshore.errors import LongshoreError
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis, free_port
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.follow import Followed, Follower
-from longshore.sandbox.programs import CLIENT_ID, GROUP, ORGANIZATION, PROGRAMS, Parts, command, environment
+from longshore.sandbox.programs import CLIENT_ID, ORGANIZATION, PROGRAMS, Parts, command, environment
 from longshore.sandbox.publisher import Publisher, topics
 from longshore.sandbox.scenario import Case
 from longshore.sandbox.targets import Manners, Targets
@@ -86,6 +86,7 @@ class Stage:
             folder=self.folder,
         )
         environ = environment(parts)
+        self.settings = load(environ)
         self._supervisor = Supervisor(self._children(environ))
         self._supervisor.start()
         began = time.monotonic()
@@ -96,8 +97,7 @@ class Stage:
             self.redis.url, decode_responses=True, socket_timeout=2, retry=Retry(NoBackoff(), 0)
         )
         self._stops.append(self.client.close)
-        keys = Keys.of(Settings(port_org_id=ORGANIZATION, kafka_consumer_group_id=GROUP).namespace)
-        self.follower = Follower(self.client, keys, self.port, self.targets)
+        self.follower = Follower(self.client, Keys.of(self.settings.namespace), self.port, self.targets)
 
     def publish(self, case: Case) -> Followed:
         """Publish one case, from now on to be followed."""

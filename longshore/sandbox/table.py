@@ -25,7 +25,7 @@ COLOURS = {
     REPEATED: "dim",
     NOT_READ: "dim",
 }
-PLAIN_WIDTH = 160
+PLAIN_WIDTH = 170
 """Columns without a terminal: wide enough for every cell."""
 ID_WIDTHS = (13, 40)
 """Columns for an id: the least shows those of runs, the most also those of change log events."""
@@ -33,6 +33,10 @@ FIXED_WIDTH = 47
 """Columns that state, attempts and Port take, with the gaps between all."""
 VERDICT_WIDTH = 5
 """What "ok?" adds."""
+EXPECTED_WIDTH = 55
+"""What the column of expectations adds, where there is room for it."""
+ROOMY = 120
+"""Columns from which on there is."""
 STATE_WIDTH = 20
 """For "unknown read_timeout" and the like."""
 PROGRESS_S = 5.0
@@ -107,13 +111,16 @@ def table_of(followed: Sequence[Followed], width: int, *, checked: bool) -> Tabl
     """The table, `width` columns wide: one row per message, told from the sides of the ledger, the target and Port."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     longest = max((len(each.case.title) for each in followed), default=0)
-    free = width - FIXED_WIDTH - (VERDICT_WIDTH if checked else 0)
+    stated = checked and width >= ROOMY
+    free = width - FIXED_WIDTH - (VERDICT_WIDTH if checked else 0) - (EXPECTED_WIDTH if stated else 0)
     id_width = max(ID_WIDTHS[0], min(ID_WIDTHS[1], free - longest))
     table.add_column("message", no_wrap=True, max_width=max(10, free - id_width))
     table.add_column("id", no_wrap=True, max_width=id_width)
     table.add_column("state", no_wrap=True, min_width=STATE_WIDTH)
     table.add_column("attempts", no_wrap=True, justify="right")
     table.add_column("Port", no_wrap=True, min_width=len("IN_PROGRESS"))
+    if stated:
+        table.add_column("expected", no_wrap=True, max_width=EXPECTED_WIDTH - 2)
     if checked:
         table.add_column("ok?", no_wrap=True)
     for each in followed:
@@ -124,6 +131,8 @@ def table_of(followed: Sequence[Followed], width: int, *, checked: bool) -> Tabl
             str(each.attempts) if each.attempts else "",
             each.port or "",
         ]
+        if stated:
+            cells.append(f"[dim]{escape(each.case.expected.words)}[/]")
         table.add_row(*cells, *([_verdict(each)] if checked else []))
     return table
 

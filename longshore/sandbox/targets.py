@@ -30,17 +30,23 @@ class Manners:
     drip_s: float = 0.2
     """Seconds between two bytes of `drip`."""
 
+    outage: int = 5
+    """How many requests `flapping` answers 503, whosever they are, before it is well."""
+
 
 class Targets:
     """The sample targets on `host`. `url(name)` is where one listens; the names are in `Targets.NAMES`.
 
     good: 200, and like GitLab's pipeline trigger on GitLab's paths. slow: good, late. flaky: 503 a few times per run,
-    then good. throttling: 429 with Retry-After, then good. hanging: reads the request, never answers. dead: nobody
-    listens. not_found, error, gateway: always 404, 500, 502. drip: 200, one byte at a time.
+    then good. throttling: 429 with Retry-After, then good. hanging: reads the request, never answers. mute: the same
+    for the first request of each run, then good. dead: nobody listens. not_found, error, gateway: always 404, 500, 502.
+    broken: 422 until it is mended. flapping: 503 for its first requests, then good. limited and paused: good, and held
+    back by others. drip: 200, one byte at a time.
     """
 
     NAMES = (
-        "good", "slow", "flaky", "throttling", "hanging", "dead", "not_found", "error", "gateway", "drip",
+        "good", "slow", "flaky", "throttling", "hanging", "mute", "dead", "not_found", "error", "gateway", "broken",
+        "flapping", "limited", "paused", "drip",
     )  # fmt: skip
 
     def __init__(self, host: str = "127.0.0.1", manners: Manners | None = None) -> None:
@@ -48,6 +54,7 @@ class Targets:
         self._manners = manners or Manners()
         self._record = Record()
         self._pipelines = itertools.count(1)
+        self._mended = False
         self._server = HttpServer("sample-targets")
         self._ports: dict[str, int] = {}
         self._dead = closed_port(host)
@@ -79,6 +86,10 @@ class Targets:
     def origin(self, name: str) -> str:
         """Scheme, host and port of a target; of `good` it can stand for GitLab's address."""
         return f"http://{self._host}:{self._ports[name]}"
+
+    def mend(self) -> None:
+        """From now on `broken` is good."""
+        self._mended = True
 
     def received(self, run_id: str | None = None) -> list[Received]:
         """The requests of one run (its idempotency key, else the message's run id), or all of them; oldest first."""
@@ -115,7 +126,13 @@ class Targets:
                 return _json(503, {"error": "not now"})
             case "throttling" if attempt <= manners.refusals:
                 return _json(429, {"error": "slow down"}, headers=(("Retry-After", str(manners.retry_after_s)),))
+            case "flapping" if self.totals()[name] <= manners.outage:
+                return _json(503, {"error": "starting up"})
+            case "broken" if not self._mended:
+                return _json(422, {"error": "no such environment: staging"})
             case "hanging":
+                return None
+            case "mute" if attempt == 1:
                 return None
             case "not_found":
                 return _json(404, {"error": "no such hook"})

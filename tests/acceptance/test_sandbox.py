@@ -117,6 +117,9 @@ def test_the_demo_ends_as_it_should_and_leaves_nothing(started: list[Sandbox], t
 
     assert 0 == demo.end(), demo.text
     assert re.search(r"All \d+ ended as they should", demo.text)
+    assert 5 == len(re.findall(r"^ok  `|^ok  the ", demo.text, re.MULTILINE)), (
+        "limit, Retry-After, breaker, pause, canary"
+    )
     assert "\x1b" not in demo.text
     assert gone(left)
     assert [] == list(tmp_path.iterdir())

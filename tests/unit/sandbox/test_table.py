@@ -8,7 +8,7 @@ from rich.console import Console
 
 from longshore.sandbox.embedded_kafka import Place
 from longshore.sandbox.follow import Followed
-from longshore.sandbox.scenario import Case, dead, done
+from longshore.sandbox.scenario import Case, again, dead, done
 from longshore.sandbox.table import Screen, most_telling
 
 
@@ -49,10 +49,12 @@ def test_the_final_table_marks_what_is_not_as_expected() -> None:
     screen.close([good, bad, followed("open")], checked=True)
     rows = [line.rstrip() for line in output.getvalue().splitlines()]
 
+    assert "done in 1, Port IN_PROGRESS" in rows[1]
     assert rows[1].startswith("good")
     assert rows[1].endswith("yes")
     assert rows[2].endswith("no")
-    assert rows[3].endswith("in Kafka")
+    assert "in Kafka" in rows[3]
+    assert not rows[3].endswith(("yes", "no"))
 
 
 def test_eighty_columns_have_room_for_the_verdict() -> None:
@@ -100,3 +102,14 @@ def test_a_dead_letter_is_checked_for_its_reason() -> None:
     each = Followed(case, Place("runs", 0, 0), state="dead", reason="http_500", attempts=1, port="FAILURE")
 
     assert ["reason http_500, expected http_404"] == each.differences()
+
+
+def test_what_was_sent_again_has_the_requests_of_all_its_generations() -> None:
+    """Each attempt once, also those before."""
+    each = Followed(
+        Case("again", b"{}", again(2), "r_1"), Place("runs", 0, 0), state="done", attempts=1, port="FAILURE"
+    )
+    each.requests = 3
+    assert [] == each.differences()
+    each.requests = 4
+    assert ["4 requests at the target, but 3 attempts in the ledger"] == each.differences()

@@ -1,0 +1,127 @@
+"""The demo's person on call: pauses and resumes, sends again, decides – and looks at what no row of the table shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from config.ledger import open_ledger
+from config.settings import Settings
+from longshore.errors import StoreUnavailable
+from longshore.sandbox.follow import Followed
+from longshore.sandbox.scenario import LIMITED_RATE, PERISHES_S
+from longshore.sandbox.targets import Targets
+from longshore.store.letters import Letters
+from longshore.store.requeue import Order, Requeue
+from longshore.store.seal import Sealer
+from longshore.store.sift import Filter
+from longshore.store.targets import Gate
+from longshore.store.targets import Targets as Steering
+
+NAME = "you"
+CANARY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A promise, what was seen of it, and whether that keeps it."""
+
+    claim: str
+    seen: str
+    ok: bool
+
+
+class Person:
+    """Steers the agent through its ledger, as `longshore dlq` and `longshore targets` do; `say` tells of it."""
+
+    def __init__(self, settings: Settings, targets: Targets, say: Callable[[str], None]) -> None:
+        self._ledger = open_ledger(settings)
+        keys, limits, sealer = self._ledger.keys, self._ledger.limits, Sealer(settings.port_client_secret)
+        self._letters = Letters(self._ledger.redis, keys, sealer)
+        self._requeue = Requeue(self._ledger.redis, keys, limits, sealer)
+        self._steering = Steering(self._ledger.redis, keys, limits)
+        self._targets = targets
+        self._say = say
+        self._waits_since = self._resumed_at = 0.0
+        self._job = ""
+        self._decided = False
+        self._steering.set(targets.origin("paused"), "", Gate(paused=True))
+        say("You pause the target `paused`: what comes for it waits.")
+
+    def act(self, followed: Sequence[Followed]) -> None:
+        """Does what it is time for."""
+        try:
+            self._resume(of(followed, "paused"))
+            self._send_again(of(followed, "broken"))
+            self._decide(of(followed, "mute"))
+        except StoreUnavailable:
+            return  # the next look is a moment away
+
+    def seen(self, followed: Sequence[Followed]) -> list[Watched]:
+        """What was watched besides how each ended."""
+        return [self._limit(), self._retry_after(), self._breaker(), self._pause(), self._canary()]
+
+    def _resume(self, held: Sequence[Followed]) -> None:
+        if self._resumed_at or not all(each.state == "waiting" for each in held):
+            return
+        self._waits_since = self._waits_since or time.monotonic()
+        if time.monotonic() > self._waits_since + PERISHES_S + 1:
+            self._resumed_at = time.time()
+            self._steering.set(self._targets.origin("paused"), "", Gate(), close_breaker=True)
+            self._say("You resume `paused`: one is delivered late, the other has come too late.")
+
+    def _send_again(self, failed: Sequence[Followed]) -> None:
+        if self._job or not all(each.state == "dead" for each in failed):
+            return
+        self._targets.mend()
+        wanted = Filter(reason="http_422", target=self._targets.origin("broken"))
+        order = Order(NAME, "the environment exists now", rate=0, canary=CANARY)
+        self._job = self._requeue.start(self._letters.find(wanted), order).id
+        self._say(f"You mend `broken` and send its {len(failed)} dead letters again: {CANARY} first, as a canary.")
+
+    def _decide(self, unknown: Sequence[Followed]) -> None:
+        if self._decided or not all(each.state == "unknown" for each in unknown):
+            return
+        self._decided = True
+        for each in unknown:
+            if (letter := self._letters.get(each.id)) is not None:
+                self._requeue.one(letter, Order(NAME, "looked at the target: it had not run"))
+                self._say(f"You decide about the unknown outcome of {each.id}: it had not run, so it is sent again.")
+
+    def _limit(self) -> Watched:
+        at = self._arrivals("limited")
+        took_s = at[-1] - at[0] if at else 0.0
+        seen = f"{len(at)} in {took_s:.1f} s"
+        # The first may have been on its way for longer than the last.
+        return Watched(f"`limited` gets at most {LIMITED_RATE}/s", seen, took_s > 0.8 * (len(at) - 1) / LIMITED_RATE)
+
+    def _retry_after(self) -> Watched:
+        at = self._arrivals("throttling")
+        waited_s = at[1] - at[0] if len(at) > 1 else 0.0
+        return Watched("`throttling` is asked again after its Retry-After of 1 s", f"{waited_s:.1f} s", waited_s >= 1)
+
+    def _breaker(self) -> Watched:
+        opened = int(self._ledger.redis.hget(self._ledger.keys.counts, "breaker_opened") or 0)
+        lines = [line for line in self._steering.lines() if line.target == self._targets.origin("flapping")]
+        still = [line.breaker for line in lines if line.breaker in ("open", "half open")]
+        seen = f"opened {opened} times, {'still open' if still else 'let go after a probe that was answered'}"
+        return Watched("the breaker of `flapping` opens, and lets go when it is well", seen, opened > 0 and not still)
+
+    def _pause(self) -> Watched:
+        at = self._arrivals("paused")
+        early = [each for each in at if not self._resumed_at or each < self._resumed_at]
+        return Watched("`paused` gets nothing before it is resumed", f"{len(early)} came early", not early and bool(at))
+
+    def _canary(self) -> Watched:
+        job = self._requeue.job(self._job) if self._job else None
+        seen = f"{job.state}, {job.counts}" if job else "never started"
+        return Watched("the requeue ends, behind its canary", seen, job is not None and job.state == "done")
+
+    def _arrivals(self, target: str) -> list[float]:
+        return [each.at for each in self._targets.received() if each.target == target]
+
+
+def of(followed: Sequence[Followed], target: str) -> list[Followed]:
+    """Those for one sample target."""
+    return [each for each in followed if each.case.title.endswith(f"→ {target}")]
