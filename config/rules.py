@@ -72,6 +72,21 @@ def offset_reset(value: str) -> str:
     return _one_of(value, value, OFFSET_RESETS, "Kafka offset reset")
 
 
+LEASE_LEAST_S = 8.0
+"""A lease is renewed when a third of it has passed. Its clock goes on for up to 2 s of an outage of Redis, and workers
+need up to 2 s to come back: work that is under way has to outlive that, and a second outage right behind the first."""
+
+
+def lease(value: float) -> float:
+    """Check how long a lease lasts (s)."""
+    if value < LEASE_LEAST_S:
+        raise wrong(
+            "is too short: live work would be handed out twice when Redis restarts",
+            f"Give {LEASE_LEAST_S:g} or more; 15 suits most",
+        )
+    return value
+
+
 def header_name(value: str) -> str:
     """Check the name of an HTTP header that may be added to every request; empty passes."""
     if value and not _HEADER_NAME.fullmatch(value):

@@ -195,7 +195,9 @@ class Settings(BaseModel):
     worker_hung_limit: NonNegativeInt = Field(
         10, description="A worker process with more requests than this stuck far beyond their deadline starts anew"
     )
-    lease_s: Seconds = Field(15, description="Seconds after which the work of a worker that died is handed out again")
+    lease_s: Annotated[Seconds, AfterValidator(rules.lease)] = Field(
+        15, description="Seconds after which the work of a worker that died is handed out again; 8 or more"
+    )
     pump_interval_s: Seconds = Field(0.2, description="How often each worker looks for what may start now")
     drain_s: Annotated[Factor | None, EmptyIsNone] = Field(
         None, description="Seconds that requests in flight get to end at shutdown; empty: WEBHOOK_INVOKER_TIMEOUT + 3"
@@ -211,6 +213,11 @@ class Settings(BaseModel):
     )
     report_delay_s: Factor = Field(
         3, description="Seconds that run logs wait for others, so that one call carries them all"
+    )
+    forecast_after_s: Factor = Field(
+        60,
+        description="Seconds a run waits for its target before its log in Port says how many are ahead, and until when "
+        "about; 0: never",
     )
     keep_done_s: PositiveInt = Field(86_400, description="Seconds that delivered invocations stay known")
     keep_payload_s: PositiveInt = Field(3_600, description="Seconds that delivered invocations can be replayed")

@@ -120,6 +120,9 @@ class Outbox:
         if item[:1] == b"#":
             # Written by the pump: a suspect whose worker died with it.
             return reports.refused(taken.kind, item[1:].decode(), POISON_CAUSE)
+        if item[:1] == b"F":
+            why, ahead, per_s, at_ms = item[1:].decode().split(" ")
+            return reports.waiting(taken.kind, why, int(ahead), float(per_s), float(at_ms) / 1000)
         if item[:1] in b"!?":
             # Written by a script, which cannot seal: the reason alone.
             return reports.unknown(taken.kind, taken.synchronized, None, item[1:].decode())

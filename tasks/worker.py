@@ -21,6 +21,7 @@ from tasks.app import make_app
 from tasks.assembly import attempts_of, story_of
 from tasks.attempt import Attempts
 from tasks.drain import Drain
+from tasks.forecast import Forecast
 from tasks.in_flight import InFlight
 from tasks.jobs import Jobs
 from tasks.outbox import SENDERS, Outbox
@@ -67,6 +68,7 @@ class WorkerProcess:
         self._outbox = Outbox(self._ledger, sealer, self._port)
         requeue = Requeue(self._ledger.redis, self._ledger.keys, self._ledger.limits, sealer)
         self._jobs = Jobs(requeue)
+        self._forecast = Forecast(self._ledger)
         by_celery = self._app.tasks[REQUEUE]
         by_celery.letters, by_celery.requeue = Letters(self._ledger.redis, self._ledger.keys, sealer), requeue
         self._drain = Drain(
@@ -131,7 +133,7 @@ class WorkerProcess:
         if not self._started:
             self._started = True
             self._signs.start()
-            for part in (self._beat, self._pump, self._outbox, self._jobs, self._own_services):
+            for part in (self._beat, self._pump, self._outbox, self._jobs, self._forecast, self._own_services):
                 part.start()
             log.info("worker.ready", worker=self._beat.worker, slots=self._settings.worker_slots)
 
@@ -148,7 +150,15 @@ class WorkerProcess:
 
     def _stop(self) -> None:
         self._signs.stop()
-        for part in (self._pump, self._jobs, self._own_services, self._beat, self._publisher, self._outbox):
+        for part in (
+            self._pump,
+            self._jobs,
+            self._forecast,
+            self._own_services,
+            self._beat,
+            self._publisher,
+            self._outbox,
+        ):
             part.stop()
         self._mapping.close()
         self._port.close()

@@ -6,8 +6,10 @@ last, FAILURE only after the last attempt, nothing at all about change log event
 """
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -172,6 +174,24 @@ def refused(kind: Kind, reason: str, cause: str = "") -> list[Report]:
     return _action(kind, logs, False, None, {"status": "FAILURE", "summary": fit(text, TEXT_MAX)}, None)
 
 
+def waiting(kind: Kind, why: str, ahead: int, per_s: float, at: float) -> list[Report]:
+    """The invocation has waited long, and `ahead` others go first.
+
+    `why`: the target is `paused`, its breaker is `open` until `at`, it is reached at the `pace` of `per_s` starts a
+    second, or nothing is known (`full`). `at` is when its turn comes about (seconds since 1970), 0 for nobody knows.
+    """
+    first = f"{ahead} ahead" if ahead else "none ahead"
+    if why == "pace":
+        text = f"{first} at {per_s:.3g}/s, about {_time_of_day(at)}."
+    elif why == "paused":
+        text = f"its target was paused by an operator; {first}."
+    elif why == "open":
+        text = f"its target keeps failing and is tried again at {_time_of_day(at, '%H:%M:%S')}; {first}."
+    else:
+        text = f"its target takes no more at the moment; {first}."
+    return _log(kind, f"Waiting: {text}")
+
+
 def not_taken(kind: Kind, what: str, status: int) -> list[Report]:
     """Port refused the `what` of a run for good, with this HTTP status."""
     return _log(kind, f"Port did not take the {what} of this run (HTTP {status}).", "ERROR")
@@ -243,6 +263,14 @@ def _said(outcome: OutcomeFacts, detailed: bool = False) -> str:
 def _sentence(text: str) -> str:
     """`text` with a full stop."""
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _time_of_day(at: float, form: str = "%H:%M") -> str:
+    """A time in UTC, with its date where it is far away."""
+    far = abs(at - time.time()) > 43_200
+    return datetime.fromtimestamp(min(at, 253_402_300_799), UTC).strftime(
+        f"%Y-%m-%d {form} UTC" if far else f"{form} UTC"
+    )
 
 
 def _span(seconds: float) -> str:

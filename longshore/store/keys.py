@@ -141,6 +141,16 @@ class Keys:
         return f"{self.prefix}audit:turn"
 
     @property
+    def forecast(self) -> str:
+        """Sorted set: lanes and targets at which something waits long, scored with when to look what to tell of it."""
+        return f"{self.prefix}forecast"
+
+    @property
+    def foretold(self) -> str:
+        """Hash: lane → up to which score its runs were told what is ahead, and its pace (see foretell.lua)."""
+        return f"{self.prefix}foretold"
+
+    @property
     def room(self) -> str:
         """Never exists: deleting it opens the way for a script while Redis is full (`scripts/room.lua`)."""
         return f"{self.prefix}room"

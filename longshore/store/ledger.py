@@ -10,6 +10,7 @@ import redis
 
 from longshore.invocation.kinds import Kind
 from longshore.store import record, scripts
+from longshore.store.calls import Calls
 from longshore.store.connection import reaching_store
 from longshore.store.entry import Accepted, Begun, Claim, Entry, Finish, Lapsed, Places, Rewind, Span, TakenReports
 from longshore.store.keys import Keys
@@ -55,6 +56,7 @@ class Ledger:
         self.format = record.format_for(0)
         """Of the records that `accept` writes; it follows the workers that are there, with each call."""
         self._limits = limits.json()
+        self._calls = Calls(client)
         self._scripts = {name: scripts.Script.named(name) for name in scripts.NAMES}
 
     def _run(self, name: str, *args: Any) -> Any:
@@ -62,10 +64,10 @@ class Ledger:
         values = [self.keys.prefix, self._limits, *args]
         with reaching_store():
             try:
-                return self.redis.evalsha(script.sha, 1, *values)
+                return self._calls.run("EVALSHA", script.sha, 1, *values)
             except redis.exceptions.NoScriptError:
                 # A Redis that was restarted has forgotten it. Not SCRIPT LOAD, which is refused while Redis is full.
-                return self.redis.eval(script.text, 1, *values)
+                return self._calls.run("EVAL", script.text, 1, *values)
 
     def accept(self, spans: Sequence[Span], entries: Sequence[Entry], want: int = MOST_CLAIMS) -> Accepted:
         """Stores a batch from Kafka, once, and claims what may start at once."""
@@ -214,6 +216,10 @@ class Ledger:
             TakenReports(_text(id), token, Kind(_text(kind)), _text(run), sync == b"1", int(tries), tuple(items))
             for id, token, kind, run, sync, tries, *items in rows
         ]
+
+    def foretell(self, most: int, span_ms: int) -> int:
+        """Has up to `most` runs that wait long told what is ahead of them; each lane at most every `span_ms`."""
+        return int(self._run("foretell", most, span_ms))
 
     def renew_reports(self, taken: TakenReports, lease_ms: int) -> TakenReports | None:
         """Holds `taken` for `lease_ms` more; what it returns takes its place. None if somebody else may have them."""

@@ -23,6 +23,7 @@ class Limits:
     `suspect`: after so many deaths of workers at which it was under way, an invocation is tried alone; one more ends
     it.
     `report_delay`: how long first reports wait to be merged with later ones.
+    `forecast`: how long a run waits before Port is told what is ahead of it, 0 for never.
     `keep_done`, `keep_dead`: how long finished records and dead letters stay; `keep_payload`: how long a delivered
     message can be replayed. `keep_dead_count`: how many dead letters stay at most, and how many unknown outcomes.
     `history`: attempts kept per invocation.
@@ -41,6 +42,7 @@ class Limits:
     breaker_longest: int = 60_000
     suspect: int = 3
     report_delay: int = 3_000
+    forecast: int = 0
     keep_done: int = 86_400_000
     keep_payload: int = 3_600_000
     keep_dead: int = 1_209_600_000

@@ -34,6 +34,7 @@ NAMES = (
     "settle_reports",
     "unfinished",
     "sift",
+    "foretell",
     "audit",
 )
 

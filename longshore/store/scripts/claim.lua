@@ -94,6 +94,11 @@ local function set_aside(key, member, time)
   if time then call('ZADD', key, whole(time), member) else call('ZREM', key, member) end
 end
 
+-- A lane, or all lanes of a target, must wait for something else than its turn: foretell looks at it, see there.
+local function must_wait(member)
+  if limits.forecast > 0 then call('ZADD', P .. 'forecast', 'NX', whole(now + limits.forecast), member) end
+end
+
 -- Which of a lane goes first. A probe is rather a retry: it has failed before, so its failure costs nobody a first try.
 local function first_of(wait, probe)
   if probe then
@@ -115,6 +120,7 @@ local function visit(target, want, reads, claims)
   local room, again, probing = room_of(busy, limits.target, operator, mapping, b)
   if room <= 0 then
     set_aside(P .. 'targets', target, again)
+    must_wait(target)
     return 0
   end
   local rate = operator.rate or mapping.rate or limits.rate
@@ -132,6 +138,7 @@ local function visit(target, want, reads, claims)
       call('ZADD', lanes, whole(due_of(score)), lane)
     elseif lane_room <= 0 then
       set_aside(lanes, lane, lane_again)
+      must_wait(lane)
     else
       if lease(id, score, lane, target, math.floor(start), reads, claims) then
         started = started + 1
@@ -148,6 +155,7 @@ local function visit(target, want, reads, claims)
     call('ZREM', P .. 'targets', target)
   elseif start > horizon then
     call('ZADD', P .. 'targets', whole(start - limits.ahead), target)
+    must_wait(target)
   elseif tonumber(next[2]) < TURNS then
     call('ZADD', P .. 'targets', turn(), target)
   else

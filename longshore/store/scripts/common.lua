@@ -96,7 +96,8 @@ local function release(id, lane, target)
 end
 
 -- Reports that close Port's record of the run; after one of them nothing but logs may follow. `!`, `?` and `#` are
--- written by the scripts themselves, which cannot seal: a reason code that the sender puts into words. `!` and `?` tell an
+-- written by the scripts themselves, which cannot seal: a reason code that the sender puts into words (so is `F`, a line
+-- about a long wait, see foretell.lua). `!` and `?` tell an
 -- unknown outcome, closing the run or not; `#` a dead letter.
 local CLOSING = {S = true, C = true, ['!'] = true, ['#'] = true}
 

@@ -16,7 +16,7 @@ local LATE = 60000
 local FOREIGN_PAUSE = 2000
 local AHEAD = 1000
 -- How many calls an item makes; all logs of an invocation share one, and so do `P` and `S`. See CLOSING for `!` and `?`.
-local LOGS = {L = true, N = true}
+local LOGS = {L = true, N = true, F = true}
 local CALLS = {R = 1, S = 1, C = 1, ['!'] = 2, ['?'] = 1}
 
 local rate = limits.port_rate
