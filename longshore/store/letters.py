@@ -9,6 +9,7 @@ from typing import Any
 
 import redis
 
+from longshore.store import record
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
 from longshore.store.scripts import Script
@@ -130,12 +131,21 @@ class Letters:
         return [[self._opened(item) for item in items] for items in found]
 
     def payload(self, id: str) -> str | None:
-        """The message of `id` as accepted (secret inputs still encrypted), or None if it is kept no longer."""
-        with reaching_store():
-            blob: Any = self._redis.get(self._keys.payload(id))
+        """The message of `id` as accepted (secret inputs still encrypted), or None if it is kept no longer.
+
+        Raises `Unsealable` where this process cannot open it, for want of the secret or of the record's format.
+        """
+        with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.get(self._keys.payload(id))
+            pipe.hget(self._keys.invocation(id), "format")
+            blob, format = pipe.execute()
         if blob is None:
             return None
-        return self._sealer.open(blob).decode("utf-8", "surrogatepass")
+        try:
+            sealed = record.sealed_payload(id, int(format or 1), blob)
+        except record.UnknownFormat as error:
+            raise Unsealable(str(error)) from None
+        return self._sealer.open(sealed).decode("utf-8", "surrogatepass")
 
     def purge(self, ids: Iterable[str]) -> int:
         """Drops dead letters and unknown outcomes for good, nothing else. Returns how many it were."""

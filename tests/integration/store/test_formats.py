@@ -11,7 +11,9 @@ from longshore.store import record
 from longshore.store.entry import Finish
 from longshore.store.layout import check_layout
 from longshore.store.ledger import Ledger
+from longshore.store.letters import Letters
 from longshore.store.limits import LAYOUT
+from longshore.store.seal import Sealer, Unsealable
 
 from .conftest import entry, span, state, store
 
@@ -180,3 +182,12 @@ def test_a_new_ledger_takes_the_layout_of_its_first_program(make_ledger: MakeLed
     check_layout(client, ledger.keys)
     ledger.beat("worker-1", 1)
     assert str(LAYOUT).encode() == client.hget(ledger.keys.clock, "layout")
+
+
+def test_a_message_of_another_format_says_so_to_people(new: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not that it was altered, or sealed with another secret."""
+    store_as(new, 2, "r_1", dead="bad_signature")
+    monkeypatch.setattr(record, "READS", range(1, 2))
+
+    with pytest.raises(Unsealable, match="another version"):
+        Letters(new.redis, new.keys, Sealer("secret")).payload("r_1")
