@@ -6,6 +6,7 @@ import signal
 import structlog
 from flower import command
 from flower.urls import settings as flower_settings
+from tornado.ioloop import PeriodicCallback
 from tornado.options import options
 
 from config.settings import Settings
@@ -14,6 +15,7 @@ from longshore.dashboard.agent import Agent
 from longshore.dashboard.app import Dashboard
 from longshore.errors import StoreUnavailable
 from longshore.store.fitness import check_fitness
+from longshore.telemetry import health
 from tasks.app import make_app
 
 log = structlog.get_logger(__name__)
@@ -34,11 +36,20 @@ def run(settings: Settings) -> int:
     atexit.register(app.stop)
     signal.signal(signal.SIGTERM, command.sigterm_handler)
     app.start_http_server()
+    _show_turns(app, settings.liveness_s)
     try:
         app.start()
     except (KeyboardInterrupt, SystemExit):
         pass
     return 0
+
+
+def _show_turns(app: Dashboard, liveness_s: float) -> None:
+    """Flower's own loop is what must not stand still."""
+    pulse = health.Pulse("Flower's loop", liveness_s)
+    health.OURS.alive_if("flower", pulse.check)
+    turns = PeriodicCallback(pulse.turn, 1000)
+    app.io_loop.add_callback(turns.start)
 
 
 def _read_options(settings: Settings) -> None:
