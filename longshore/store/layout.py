@@ -22,10 +22,10 @@ def check_layout(client: "redis.Redis", keys: Keys) -> None:
     if theirs in ("", str(LAYOUT)):
         return
     newer = not theirs.isdigit() or int(theirs) > LAYOUT
+    remedy = "Use the version that wrote it" if newer else "Use the version that wrote it, or follow our release notes"
     raise ConfigError(
         "REDIS_URL",
-        f"the ledger there is of a {'newer' if newer else 'older'} version: its layout is {theirs}, and this version "
+        f"the ledger there is of {'a newer' if newer else 'an older'} version: its layout is {theirs}, and this version "
         f"works with {LAYOUT}",
-        "Use the version that wrote it, or follow the release notes of the "
-        f"{'older' if newer else 'newer'} one (docs/how-to/upgrade.md)",
+        f"{remedy}; see docs/how-to/upgrade.md",
     )
