@@ -45,7 +45,7 @@ class WorkerProcess:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._app = make_app(settings)
-        self._ledger = open_ledger(settings, settings.worker_slots + 20)
+        self._ledger = open_ledger(settings, settings.worker_slots + 40)
         sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
         self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
         self._port = CountedPortClient(
