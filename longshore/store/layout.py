@@ -22,10 +22,10 @@ def check_layout(client: "redis.Redis", keys: Keys) -> None:
     if theirs in ("", str(LAYOUT)):
         return
     newer = not theirs.isdigit() or int(theirs) > LAYOUT
+    whose = "a newer" if newer else "an older"
     remedy = "Use the version that wrote it" if newer else "Use the version that wrote it, or follow our release notes"
     raise ConfigError(
         "REDIS_URL",
-        f"the ledger there is of {'a newer' if newer else 'an older'} version: its layout is {theirs}, and this version "
-        f"works with {LAYOUT}",
+        f"the ledger there is of {whose} version: its layout is {theirs}, and this version works with {LAYOUT}",
         f"{remedy}; see docs/how-to/upgrade.md",
     )

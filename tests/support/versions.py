@@ -52,13 +52,13 @@ class Version:
     folder: Path
 
     def start(self, fleet: Fleet, role: Role) -> Member:
-        """A program of this version, ready, as one of `fleet`."""
+        """A program of this version, as one of `fleet`; it is ready a second or so later."""
         environ = {**fleet.environ, "PYTHONPATH": str(self.folder)}
         names = (f"{role}-{self.name}-{number}" for number in itertools.count(1))
         name = next(name for name in names if name not in {member.name for member in fleet.started})
         member = Member(role, name, fleet.folder, environ)
         fleet.started.append(member)
-        return member.wait_ready()
+        return member
 
 
 def this_version() -> Version:
