@@ -19,6 +19,7 @@ from ingest.mark import Mark, parse
 from ingest.offsets import Commit
 from ingest.outage import Outage
 from ingest.record import Partition, Record
+from longshore.invocation.trace import TraceContext
 
 log = structlog.get_logger(__name__)
 
@@ -232,7 +233,8 @@ class Reader:
         epoch = self.epochs.get((topic, partition), 0)
         if (topic, partition) in self._next:
             self._next[topic, partition] = offset + 1
-        return Record(topic, partition, offset, message.timestamp()[1], message.value(), epoch)
+        trace = TraceContext.of_kafka(message.headers())
+        return Record(topic, partition, offset, message.timestamp()[1], message.value(), epoch, trace)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for each in partitions:

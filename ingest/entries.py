@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from config.tracing import Traces
 from ingest import ids
 from ingest.record import Record
 from longshore.delivery.policy import RetryPolicy
@@ -55,6 +56,7 @@ class EntryMaker:
         *,
         fail_unmatched_nodes: bool,
         heard: Callable[[str, int], None] | None = None,
+        traces: Traces | None = None,
     ) -> None:
         """`heard` is told each target that an entry of the mapping sends to."""
         self._mapping = mapping
@@ -66,6 +68,7 @@ class EntryMaker:
             for entry, delivery in enumerate(mapping.deliveries)
         }
         self._heard = heard
+        self._traces = traces or Traces(sealer)
         self._fail_unmatched_nodes = fail_unmatched_nodes
         # The same words for each run of a kind, so sealed once: half the cost of an entry otherwise.
         self._received = {kind: self._sealed(reports.received(kind)) for kind in Kind}
@@ -151,6 +154,10 @@ class EntryMaker:
             unknown=policy.unknown,
             max_attempts=policy.max_attempts,
             dead=dead,
+            trace=self._traces.accepted(
+                record.trace,
+                {"longshore.id": call.id, "longshore.kind": call.kind.value, "longshore.target": target},
+            ),
             reports=told,
         )
 

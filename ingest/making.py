@@ -5,6 +5,7 @@ import threading
 from config.ledger import open_ledger
 from config.limits_file import host_limits
 from config.settings import Settings
+from config.tracing import Traces, tracer
 from ingest.backlog import Gate
 from ingest.credentials import from_port, from_settings
 from ingest.entries import EntryMaker
@@ -24,12 +25,14 @@ from longshore.store.targets import Targets
 
 def make_intake(settings: Settings, mapping: Mapping, limits: TargetLimits | None = None) -> Intake:
     """What makes entries of messages, with `mapping`; `limits` is told which targets they go to."""
+    sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
     maker = EntryMaker(
         mapping,
-        Sealer(settings.port_client_secret, settings.port_client_secret_previous),
+        sealer,
         {kind: settings.retry_policy(kind) for kind in Kind},
         fail_unmatched_nodes=settings.unmatched_node_runs == "fail",
         heard=limits.heard if limits else None,
+        traces=Traces(sealer, tracer()),
     )
     # Where both have one name, the runs win: an unsigned event must not pass for a run.
     sources = {settings.change_log_topic: Source.CHANGE_LOG, settings.runs_topic: Source.RUNS}

@@ -17,6 +17,7 @@ from ingest.intake import Intake, Prepared
 from ingest.record import Partition, Record
 from longshore.errors import LongshoreError, StoreUnavailable
 from longshore.invocation.mapping import JqUnavailable
+from longshore.invocation.trace import TraceContext
 from longshore.store.ledger import Ledger
 
 log = structlog.get_logger(__name__)
@@ -156,7 +157,10 @@ class Rebuild:
         if error is not None or offset + 1 >= left[place]:
             at[place] = left.pop(place)  # up to there nothing is left but markers, if anything
             self._consumer.pause([TopicPartition(*place)])
-        return Record(topic, partition, offset, message.timestamp()[1], message.value()) if wanted else None
+        if not wanted:
+            return None
+        trace = TraceContext.of_kafka(message.headers())
+        return Record(topic, partition, offset, message.timestamp()[1], message.value(), trace=trace)
 
     def _deal_with(self, records: Sequence[Record], dry: bool, waits: Callable[[str], None]) -> Counter[str]:
         while True:

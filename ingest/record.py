@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from longshore.invocation.trace import TraceContext
+
 Partition = tuple[str, int]
 """Topic and partition number."""
 
@@ -17,6 +19,8 @@ class Record(NamedTuple):
     value: bytes | None
     epoch: int = 0
     """Under which assignment (or seek) of the partition it was read; see `consumer.Reader.epochs`."""
+    trace: TraceContext | None = None
+    """Which trace its headers say it belongs to."""
 
     @property
     def place(self) -> Partition:

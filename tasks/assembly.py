@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 from config.settings import Settings
+from config.tracing import Traces, tracer
 from longshore.delivery import Fence
 from longshore.delivery.send import Sender
 from longshore.invocation.mapping import Mapping
@@ -66,4 +67,5 @@ def attempts_of(
         draining=draining,
         suspects=suspects,
         counts=Counts(settings.metrics_targets),
+        traces=Traces(sealer, tracer()),
     )

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import structlog
 
+from config.tracing import Traces
 from longshore.delivery.outcome import Outcome
 from longshore.delivery.policy import Step, next_step
 from longshore.delivery.send import Sender
@@ -69,6 +70,7 @@ class Attempts:
     suspects: Suspects | None
     """Tries suspects; None in the process made for one."""
     counts: Counts
+    traces: Traces
 
     def run(self, id: str, token: int, start_ms: int) -> Ended | None:
         """One attempt for a claim. None: the claim is stale, or the worker drains; nothing was sent."""
@@ -149,7 +151,10 @@ class Attempts:
         if self._age_s(begun) > policy.max_age_s:
             cause = f"it came too late: more than {policy.max_age_s:g} s after it was accepted"
             return self._ended(begun, self.story.stopped(begun, "dead", "expired", cause), cause)
-        answered = self.sender.send(prepared.request, self._headers(begun), terms.timeout_s, terms.total_s)
+        with self.traces.attempt(begun.trace, prepared.request.headers, _facts(begun)) as sent:
+            headers = self._headers(begun) | sent.headers
+            answered = self.sender.send(prepared.request, headers, terms.timeout_s, terms.total_s)
+            sent.ended(answered)
         outcome = masked(answered, prepared.mask)
         self.counts.requested(outcome)
         step = next_step(outcome, begun.attempt, self._age_s(begun), policy, random.random())
@@ -232,6 +237,17 @@ class Attempts:
             origin=begun.origin,
             next=next_in_words(step),
         )
+
+
+def _facts(begun: Begun) -> dict[str, str | int]:
+    """What the span of an attempt tells."""
+    return {
+        "longshore.id": begun.id,
+        "longshore.kind": begun.kind.value,
+        "longshore.target": begun.target,
+        "longshore.attempt": begun.attempt,
+        "longshore.generation": begun.generation,
+    }
 
 
 def _pause_s(tries: int) -> float:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
+from config.tracing import Traces
 from longshore.errors import PortUnavailable, StoreUnavailable
 from longshore.port import reports
 from longshore.port.calls import Call, calls
@@ -39,10 +40,11 @@ _SETTLE_PAUSE_S = 0.5
 class Outbox:
     """Empties the outbox, a few runs at a time."""
 
-    def __init__(self, ledger: Ledger, sealer: Sealer, port: PortClient) -> None:
+    def __init__(self, ledger: Ledger, sealer: Sealer, port: PortClient, traces: Traces | None = None) -> None:
         self._ledger = ledger
         self._sealer = sealer
         self._port = port
+        self._traces = traces or Traces(sealer)
         self._pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="report")
         self._ending = threading.Event()
         self._loop = Loop("outbox", _IDLE_S, self.send_due)
@@ -68,6 +70,10 @@ class Outbox:
         return max([0.0, *(min(wait, 5.0) for wait in waits)])
 
     def _send(self, taken: TakenReports, taken_at: float) -> float:
+        with self._traces.report(taken.trace, {"longshore.id": taken.id, "longshore.kind": taken.kind.value}):
+            return self._tell(taken, taken_at)
+
+    def _tell(self, taken: TakenReports, taken_at: float) -> float:
         """Sends the reports of one run. Returns 0, or after how many seconds Port should be asked again."""
         told, places = self._opened(taken)
         unsent: set[int] = set()

@@ -12,6 +12,7 @@ from celery.apps.worker import Worker
 from config.ledger import open_ledger
 from config.outgoing import fence_of
 from config.settings import Settings
+from config.tracing import Traces, tracer
 from longshore.invocation.mapping import Mapping
 from longshore.store.letters import Letters
 from longshore.store.requeue import Requeue
@@ -65,7 +66,7 @@ class WorkerProcess:
             settings.worker_hung_limit,
             self._restart,
         )
-        self._outbox = Outbox(self._ledger, sealer, self._port)
+        self._outbox = Outbox(self._ledger, sealer, self._port, Traces(sealer, tracer()))
         requeue = Requeue(self._ledger.redis, self._ledger.keys, self._ledger.limits, sealer)
         self._jobs = Jobs(requeue)
         self._forecast = Forecast(self._ledger)

@@ -32,6 +32,8 @@ class Entry:
     max_attempts: int = 8
     dead: str = ""
     """Reason code of an invocation that goes straight to the dead letters."""
+    trace: bytes = field(default=b"", repr=False)
+    """Sealed trace context; empty for none."""
     reports: tuple[bytes, ...] = field(default=(), repr=False)
     """What Port shall hear at once: type character, then the sealed body."""
 
@@ -145,6 +147,8 @@ class Begun:
     max_attempts: int
     deaths: int = 0
     """Deaths of workers, one after the other, at which it was under way. See `Limits.suspect`."""
+    trace: bytes = field(default=b"", repr=False)
+    """As in `Entry`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,3 +181,5 @@ class TakenReports:
     synchronized: bool
     tries: int
     items: tuple[bytes, ...] = field(repr=False)
+    trace: bytes = field(default=b"", repr=False)
+    """As in `Entry`."""

@@ -213,8 +213,8 @@ class Ledger:
         """Leases the due reports of up to `most` invocations to the caller."""
         rows = self._run("take_reports", most, lease_ms)
         return [
-            TakenReports(_text(id), token, Kind(_text(kind)), _text(run), sync == b"1", int(tries), tuple(items))
-            for id, token, kind, run, sync, tries, *items in rows
+            TakenReports(_text(id), token, Kind(_text(kind)), _text(run), sync == b"1", int(tries), tuple(items), trace)
+            for id, token, kind, run, sync, tries, trace, *items in rows
         ]
 
     def foretell(self, most: int, span_ms: int) -> int:

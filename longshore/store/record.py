@@ -50,6 +50,7 @@ def written(entry: Entry, format: int) -> list[Any]:
         entry.unknown,
         entry.max_attempts,
         entry.dead,
+        entry.trace,
         len(entry.reports),
         *entry.reports,
     ]
@@ -58,7 +59,7 @@ def written(entry: Entry, format: int) -> list[Any]:
 def begun(id: str, token: int, format: int, row: Sequence[Any]) -> Begun:
     """What begin.lua answered for a record of `format`. Raises `UnknownFormat`."""
     payload, kind, run, synchronized, target, lane, attempt, generation, *rest = row
-    published, accepted, origin, mapping, unknown, most, deaths = rest
+    published, accepted, origin, mapping, unknown, most, deaths, trace = rest
     return Begun(
         id=id,
         token=token,
@@ -77,6 +78,7 @@ def begun(id: str, token: int, format: int, row: Sequence[Any]) -> Begun:
         unknown=_text(unknown),
         max_attempts=int(most),
         deaths=int(deaths),
+        trace=trace,
     )
 
 

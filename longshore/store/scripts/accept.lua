@@ -9,9 +9,9 @@
 --          anew; "beside" leaves it alone, for a reader that is not the group's. newest: timestamp (ms), 0 for none
 -- ARGV[4]  name       for this ledger, if it has none yet
 -- ARGV[5]  format     of the records to write
--- ARGV[6]  entries    how many follow, 14 values each and then the reports:
+-- ARGV[6]  entries    how many follow, 15 values each and then the reports:
 --          id, kind, run, target, lane, synchronized ("1" or ""), origin ("topic/partition/offset"), published (ms),
---          mapping, payload, unknown ("park" or "retry"), max attempts, dead (reason, or ""), number of reports
+--          mapping, payload, unknown ("park" or "retry"), max attempts, dead (reason, or ""), trace (sealed, or ""), number of reports
 --
 -- Returns  {{"topic/n", next or -1}, ...}, {}, {}, 0, name, lowest    the ledger is behind what this consumer read: nothing
 --                                                                    stored
@@ -38,14 +38,14 @@ if #behind > 0 then return {behind, {}, {}, 0, name, lowest} end
 local known, at = {}, 7
 for n = 1, tonumber(ARGV[6]) do
   known[n] = call('HMGET', P .. 'inv:' .. ARGV[at], 'state', 'origin')
-  at = at + 14 + tonumber(ARGV[at + 13])
+  at = at + 15 + tonumber(ARGV[at + 14])
 end
 
 local results, tally, here = {}, {}, {}
 at = 7
 for n = 1, tonumber(ARGV[6]) do
   local id, target, lane, origin = ARGV[at], ARGV[at + 3], ARGV[at + 4], ARGV[at + 6]
-  local dead, reports = ARGV[at + 12], tonumber(ARGV[at + 13])
+  local dead, trace, reports = ARGV[at + 12], ARGV[at + 13], tonumber(ARGV[at + 14])
   local record, partition, offset = P .. 'inv:' .. id, string.match(origin, '^(.*)/(%d+)$')
   local first = here[id] or (known[n][1] and known[n][2])
   local result
@@ -57,6 +57,7 @@ for n = 1, tonumber(ARGV[6]) do
     call('HSET', record, 'format', ARGV[5], 'kind', ARGV[at + 1], 'run', ARGV[at + 2], 'target', target,
       'lane', lane, 'synchronized', ARGV[at + 5], 'origin', origin, 'published', ARGV[at + 7], 'accepted', whole(now),
       'mapping', ARGV[at + 8], 'unknown', ARGV[at + 10], 'max_attempts', ARGV[at + 11], 'generation', 1, 'attempts', 0)
+    if trace ~= '' then call('HSET', record, 'trace', trace) end
     call('SET', P .. 'pay:' .. id, ARGV[at + 9])
     -- Before it is concluded, which takes a dead letter's offset out again.
     if limits.open then call('ZADD', P .. 'open:' .. partition, offset, id) end
@@ -68,14 +69,14 @@ for n = 1, tonumber(ARGV[6]) do
     end
     if reports > 0 then
       local items = {}
-      for r = 1, reports do items[r] = ARGV[at + 13 + r] end
+      for r = 1, reports do items[r] = ARGV[at + 14 + r] end
       report(id, items, dead ~= '' and now or now + limits.report_delay)
     end
   end
   tally[partition] = tally[partition] or {}
   tally[partition][result] = (tally[partition][result] or 0) + 1
   results[#results + 1] = result
-  at = at + 14 + reports
+  at = at + 15 + reports
 end
 
 local read = {}

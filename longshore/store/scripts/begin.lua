@@ -9,12 +9,12 @@
 -- Returns  {}          no: begun, finished or claimed anew since; the message is stale
 --          {format}    no: this worker does not read that format; nothing has changed
 --          {format, payload, kind, run, synchronized, target, lane, attempt (from 1), generation, published (ms), accepted (ms),
---           origin, mapping, unknown, max attempts, deaths of workers at which it was in flight}
+--           origin, mapping, unknown, max attempts, deaths of workers at which it was in flight, trace (sealed)}
 local id = ARGV[2]
 local record = P .. 'inv:' .. id
 local r = call('HMGET', record, 'state', 'token', 'kind', 'run', 'synchronized', 'target', 'lane', 'generation',
   'published', 'accepted', 'origin', 'mapping', 'unknown', 'max_attempts', 'attempts', 'deaths',
-  'format')
+  'format', 'trace')
 if r[1] ~= 'claimed' or r[2] ~= ARGV[3] then return {} end
 local format = tonumber(r[17]) or 1
 if format < limits.reads[1] or format > limits.reads[2] then return {format} end
@@ -22,4 +22,4 @@ local attempt = (tonumber(r[15]) or 0) + 1
 move(id, 'claimed', 'begun', 'attempts', whole(attempt), 'begun_token', r[2], 'begun', whole(now))
 call('ZADD', P .. 'leased', 'XX', whole(lease_now + limits.lease), id)
 return {format, call('GET', P .. 'pay:' .. id) or '', r[3], r[4], r[5], r[6], r[7], attempt, r[8], r[9], r[10], r[11],
-  r[12], r[13], r[14], r[16] or 0}
+  r[12], r[13], r[14], r[16] or 0, r[18] or ''}
