@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from config.secret_files import FILE_NAMES
 from longshore.errors import ConfigError, ConfigProblems
 from longshore.network.no_proxy import plain
 
@@ -56,7 +57,7 @@ def advice(environ: Mapping[str, str], ours: Collection[str]) -> Iterator[str]:
     for name in sorted(environ):
         if name in REMOVED:
             yield f"{name} is no longer read. Its place was taken by {REMOVED[name]}"
-        elif name in ours:
+        elif name in ours or name in FILE_NAMES:
             if environ[name] != environ[name].strip():
                 yield f"{name} begins or ends with white space. It is taken as it is"
         elif (meant := _meant(name, ours)) is not None:

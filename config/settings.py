@@ -28,6 +28,7 @@ from config import rules, small
 from config.environment import advice, read_environment
 from config.problems import problems_of
 from config.roles import Role
+from config.secret_files import from_files
 from config.user_bundle import CA_BUNDLE, CA_FOLDER
 from longshore.delivery.policy import DEFAULTS, RetryPolicy
 from longshore.errors import ConfigProblems
@@ -336,11 +337,11 @@ def load(environ: Mapping[str, str] | None = None, role: Role | None = Role.RUN)
 
     `environ` None means the process environment, and below it a `.env` file. A given `environ` is taken as it is.
     """
-    values = read_environment() if environ is None else environ
+    values, unread = from_files(read_environment() if environ is None else environ)
     given = small.with_defaults(
         {name: values[name.upper()] for name in Settings.model_fields if name.upper() in values}
     )
-    problems = rules.broken_rules(given, values, role) if role is not None else []
+    problems = [*unread, *(rules.broken_rules(given, values, role) if role is not None else ())]
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:

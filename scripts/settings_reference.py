@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from config.environment import REMOVED
+from config.secret_files import FILE_NAMES
 from config.settings import Settings
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "settings.md"
@@ -32,6 +33,10 @@ Every setting is an environment variable; names are case-sensitive. Stronger tha
 the working directory and above, then in the program's own folder and above, is the process environment. Booleans
 accept `true/1/yes/on/t/y` and `false/0/no/off/f/n` in any case. Whatever is wrong is reported in one message, with
 exit code 78; `longshore config check` shows what is in effect. All programs of one agent take the same environment.
+
+Secrets may come by file, as Docker and Kubernetes mount them:
+FILES
+name a file with the value, read at start; newlines at its end do not count. To set a variable and its file is an error.
 """
 
 OTHERS = """\
@@ -60,7 +65,8 @@ def main(arguments: list[str]) -> int:
 
 def page() -> str:
     """The whole page."""
-    lines = [INTRODUCTION]
+    files = ", ".join(f"`{name}`" for name in sorted(FILE_NAMES))
+    lines = [INTRODUCTION.replace("FILES", files)]
     for name, field in Settings.model_fields.items():
         if name in SECTIONS:
             lines.append(f"\n## {SECTIONS[name]}\n\n| Name | Type | Default | Meaning |\n| --- | --- | --- | --- |\n")

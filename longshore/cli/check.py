@@ -9,6 +9,7 @@ import typer
 
 from config.environment import advice, find_env_file, read_environment
 from config.roles import Role
+from config.secret_files import BY_FILE
 from config.settings import SECRETS, Settings, load
 from longshore.invocation import mapping
 
@@ -55,4 +56,8 @@ def _in_effect(settings: Settings, environ: dict[str, str]) -> Iterator[tuple[st
         value = getattr(settings, field)
         if field in SECRETS and value:
             value = HIDDEN
-        yield field.upper(), str(value) if isinstance(value, Path) else value, field.upper() in environ
+        yield field.upper(), str(value) if isinstance(value, Path) else value, _given(field.upper(), environ)
+
+
+def _given(name: str, environ: dict[str, str]) -> bool:
+    return name in environ or bool(name in BY_FILE and environ.get(f"{name}_FILE"))

@@ -1,6 +1,7 @@
 """`longshore flower`: Flower over our Celery app, with our tabs."""
 
 import atexit
+import os
 import signal
 
 import structlog
@@ -9,6 +10,7 @@ from flower.urls import settings as flower_settings
 from tornado.ioloop import PeriodicCallback
 from tornado.options import options
 
+from config.secret_files import FLOWER_LOGIN, secret
 from config.settings import Settings
 from longshore.dashboard.access import require_login
 from longshore.dashboard.agent import Agent
@@ -55,6 +57,8 @@ def _show_turns(app: Dashboard, liveness_s: float) -> None:
 def _read_options(settings: Settings) -> None:
     """Flower's options, in its own order: environment, configuration file, then address and port of our settings."""
     listen = [f"--address={settings.flower_address}", f"--port={settings.flower_port}"]
+    if (login := secret(os.environ, FLOWER_LOGIN)) is not None:
+        os.environ[FLOWER_LOGIN] = login  # it reads its options there alone
     command.apply_env_options()
     # Tornado would set up logging once more.
     command.apply_options("flower", [*listen, "--logging=none"])

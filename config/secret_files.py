@@ -1,0 +1,57 @@
+"""Secrets by file: `NAME_FILE` names a file that holds the value of `NAME`, as Docker and Kubernetes mount secrets.
+
+The value then stands in no environment, where `docker inspect` and every child would show it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from longshore.errors import ConfigError
+
+BY_FILE = frozenset({"PORT_CLIENT_ID", "PORT_CLIENT_SECRET", "PORT_CLIENT_SECRET_PREVIOUS", "REDIS_URL"})
+"""Settings that may come by file."""
+
+FLOWER_LOGIN = "FLOWER_BASIC_AUTH"
+"""The option of Flower's own that may come by file too."""
+
+FILE_NAMES = frozenset(f"{name}_FILE" for name in (*BY_FILE, FLOWER_LOGIN))
+"""The variables that name such files."""
+
+LARGEST = 65_536
+"""Bytes of a file that may be a secret; more is a mistake in the name."""
+
+
+def from_files(environ: Mapping[str, str]) -> tuple[dict[str, str], list[ConfigError]]:
+    """`environ` with the secrets whose files it names, and what is wrong with the others. Changes nothing."""
+    values, problems = dict(environ), []
+    for name in sorted(BY_FILE):
+        try:
+            if (value := secret(environ, name)) is not None:
+                values[name] = value
+        except ConfigError as error:
+            problems.append(error)
+    return values, problems
+
+
+def secret(environ: Mapping[str, str], name: str) -> str | None:
+    """What the file that `name`_FILE names holds, without newlines at its end; None where there is no such variable.
+
+    Raises `ConfigError` where the file cannot be read or is empty, and where `name` is set as well. Empty is not set.
+    """
+    variable = f"{name}_FILE"
+    path = environ.get(variable)
+    if not path:
+        return None
+    if environ.get(name):
+        raise ConfigError(variable, f"is set, and so is {name}", "Give one of them")
+    try:
+        with Path(path).open("rb") as file:
+            held = file.read(LARGEST + 1)
+        text = held.decode("utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(variable, f'"{path}" cannot be read ({reason})', f"Name the file with {name}") from None
+    if not text or len(held) > LARGEST:
+        problem = f'"{path}" is {"too large for a secret" if text else "empty"}'
+        raise ConfigError(variable, problem, f"Name the file with {name}")
+    return text
