@@ -233,7 +233,7 @@ class Reader:
         epoch = self.epochs.get((topic, partition), 0)
         if (topic, partition) in self._next:
             self._next[topic, partition] = offset + 1
-        trace = TraceContext.of_kafka(message.headers())
+        trace = trace_of(message)
         return Record(topic, partition, offset, message.timestamp()[1], message.value(), epoch, trace)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -297,6 +297,15 @@ class Reader:
             # Repeated with every try of librdkafka; said once until the next assignment.
             self._told.add(text)
             log.warning("kafka.trouble", code=error.name(), problem=error.str())
+
+
+def trace_of(message: Message) -> TraceContext | None:
+    """Which trace the headers of `message` say it belongs to."""
+    try:
+        headers = message.headers()
+    except Exception:  # a name that is no text, in librdkafka's client: whoever publishes must not stop the reading
+        return None
+    return TraceContext.of_kafka(headers.items() if isinstance(headers, dict) else headers)
 
 
 def _sound(partitions: list[TopicPartition]) -> list[TopicPartition]:

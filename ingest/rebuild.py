@@ -13,11 +13,11 @@ from typing import Any, Literal
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from ingest.consumer import trace_of
 from ingest.intake import Intake, Prepared
 from ingest.record import Partition, Record
 from longshore.errors import LongshoreError, StoreUnavailable
 from longshore.invocation.mapping import JqUnavailable
-from longshore.invocation.trace import TraceContext
 from longshore.store.ledger import Ledger
 
 log = structlog.get_logger(__name__)
@@ -159,7 +159,7 @@ class Rebuild:
             self._consumer.pause([TopicPartition(*place)])
         if not wanted:
             return None
-        trace = TraceContext.of_kafka(message.headers())
+        trace = trace_of(message)
         return Record(topic, partition, offset, message.timestamp()[1], message.value(), trace=trace)
 
     def _deal_with(self, records: Sequence[Record], dry: bool, waits: Callable[[str], None]) -> Counter[str]:
