@@ -1,7 +1,4 @@
-"""`longshore dlq`: dead letters and unknown outcomes, and sending them again.
-
-Exit codes besides the common ones: 3 nothing fits, 4 refused (what was asked for cannot be done).
-"""
+"""`longshore dlq`: dead letters and unknown outcomes, and sending them again. Exit codes: `exits.py`."""
 
 import json
 import sys
@@ -13,7 +10,8 @@ from typing import Annotated
 import typer
 
 from longshore.cli import operator, terminal
-from longshore.cli.operator import NOT_FOUND, REFUSED, Operator, actor, wanted
+from longshore.cli.exits import FAILED, INTERRUPTED, NOT_FOUND, REFUSED
+from longshore.cli.operator import Operator, actor, wanted
 from longshore.store.letters import Letter
 from longshore.store.requeue import FINISHED, Job, Order
 
@@ -239,7 +237,7 @@ def _follow(agent: Operator, job: Job) -> None:
             time.sleep(0.5)
     except KeyboardInterrupt:
         terminal.say(f"The job goes on; `longshore dlq jobs` shows it, `longshore dlq pause {job.id}` holds it.")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     if now is None:
         return
     terminal.table(("count", "became"), [(n, WORDS[name]) for name, n in now.counts.items()])
@@ -247,7 +245,7 @@ def _follow(agent: Operator, job: Job) -> None:
         terminal.say(
             f"Stopped: {now.canary_failed} of the canary failed. `longshore dlq resume {job.id}` sends the rest."
         )
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def _existing(id: str) -> tuple[Operator, Job]:

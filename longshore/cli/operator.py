@@ -21,11 +21,6 @@ from longshore.store.requeue import Requeue
 from longshore.store.seal import Sealer
 from longshore.store.sift import Filter
 
-NOT_FOUND = 3
-"""Exit code: nothing fits what was asked for."""
-REFUSED = 4
-"""Exit code: it was found, but cannot be done."""
-
 STATES = ("dead", "unknown")
 KINDS = tuple(kind.value for kind in Kind)
 SLOWEST = 0.001

@@ -7,6 +7,7 @@ import typer
 
 from config.roles import Role
 from longshore.cli import operator, terminal
+from longshore.cli.exits import REFUSED
 from longshore.cli.start import begin
 
 PROGRESS_S = 1.0
@@ -48,7 +49,7 @@ def rebuild(
             "time does not come back."
         )
         if not dry_run and not terminal.confirmed(f"Read {total} messages again?", yes):
-            raise typer.Exit(operator.REFUSED)
+            raise typer.Exit(REFUSED)
         said_at = 0.0
 
         def tell(progress: Progress) -> None:

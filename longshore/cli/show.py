@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from longshore.cli import operator, terminal
-from longshore.cli.operator import NOT_FOUND, Operator
+from longshore.cli.exits import NOT_FOUND
+from longshore.cli.operator import Operator
 from longshore.store.letters import Letter
 from longshore.store.reasons import CAUSES
 

@@ -11,7 +11,7 @@ from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
 from longshore.store.scripts import Script
 
-LOOK = 2_000
+LOOK = 1_000
 """Records one step looks at."""
 
 Place = tuple[int, bytes]

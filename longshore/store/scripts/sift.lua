@@ -7,7 +7,7 @@
 -- ARGV[3]  since     earliest end (ms), or -inf
 -- ARGV[4]  from      latest end (ms), or +inf
 -- ARGV[5]  after     go on behind this id, where the step before ended; "" begins with `from`
--- ARGV[6]  look      most records looked at: bounds how long this holds Redis (2000 take about 5 ms)
+-- ARGV[6]  look      most records looked at: bounds how long this holds Redis (1000 take 5 to 10 ms)
 -- ARGV[7]  want      stop after so many that fit; 0 only counts
 -- ARGV[8]  filter    JSON object: field of the record -> the value it must have; `action` is what follows the lane's target
 -- ARGV[9..] fields   of the records to return

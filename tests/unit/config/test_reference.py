@@ -1,16 +1,28 @@
-"""The page on settings says what the settings are."""
+"""The pages that are made from the code say what the code says."""
 
 import subprocess
 import sys
 from pathlib import Path
 
+import typer.main
+
+from longshore.cli.exits import EXITS
+from longshore.cli.main import app
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_the_reference_is_what_the_settings_say() -> None:
-    """Every name, type, default and meaning; whoever changes a setting runs `make reference`."""
-    done = subprocess.run(
-        [sys.executable, "scripts/settings_reference.py", "--check"], cwd=ROOT, capture_output=True, text=True
-    )
+def test_the_reference_is_what_the_code_says() -> None:
+    """Every setting and every command; whoever changes one runs `make reference`."""
+    done = subprocess.run([sys.executable, "scripts/reference.py", "--check"], cwd=ROOT, capture_output=True, text=True)
 
     assert 0 == done.returncode, done.stderr
+
+
+def test_every_command_says_how_it_ends() -> None:
+    """And nothing is said of commands that are not there."""
+    groups = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    names = {name for name, one in groups.items() if not hasattr(one, "commands")} | {"targets"}
+    names |= {f"{group} {name}" for group, one in groups.items() for name in getattr(one, "commands", ())}
+
+    assert names == set(EXITS)

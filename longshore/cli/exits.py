@@ -1,0 +1,70 @@
+"""Exit codes: what each means, and which a command may end with. docs/reference/cli.md is written from this."""
+
+from longshore.errors import EX_CONFIG
+
+DONE, FAILED, USAGE, NOT_FOUND, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+MEANING = {
+    DONE: "done",
+    FAILED: "something failed: Redis is away, a canary was not delivered, or what was checked is not in order",
+    USAGE: "wrong usage",
+    NOT_FOUND: "nothing fits what was asked for",
+    REFUSED: "found, but refused: not confirmed, more than `--cap`, or it cannot be sent",
+    EX_CONFIG: "a setting is wrong; standard error lists all that are",
+    INTERRUPTED: "interrupted with Ctrl-C",
+}
+"""What each code means, unless a command says otherwise."""
+
+_PROGRAM = {DONE: "ended as it was told to", FAILED: "it could not go on", EX_CONFIG: MEANING[EX_CONFIG]}
+_LOOK = {DONE: "shown, also where there is nothing", FAILED: "Redis is away", EX_CONFIG: MEANING[EX_CONFIG]}
+_FIND = {**_LOOK, DONE: "shown", NOT_FOUND: "nothing of that name is known"}
+_CHANGE = {DONE: "done", FAILED: "Redis is away", EX_CONFIG: MEANING[EX_CONFIG]}
+_MANY = {**_CHANGE, NOT_FOUND: MEANING[NOT_FOUND], REFUSED: MEANING[REFUSED]}
+_JOB = {
+    FAILED: "Redis is away, or one of the canary was not delivered",
+    INTERRUPTED: "Ctrl-C while waiting for the job, which goes on",
+}
+
+EXITS: dict[str, dict[int, str]] = {
+    "run": _PROGRAM,
+    "ingest": _PROGRAM,
+    "worker": _PROGRAM,
+    "flower": _PROGRAM,
+    "config check": {DONE: "all settings are right", EX_CONFIG: MEANING[EX_CONFIG]},
+    "ca show": {DONE: "shown", EX_CONFIG: "a bundle that was named cannot be used"},
+    "dlq list": _LOOK,
+    "dlq requeue": {**_MANY, **_JOB},
+    "dlq jobs": _LOOK,
+    "dlq pause": {**_CHANGE, NOT_FOUND: "there is no such job"},
+    "dlq resume": {**_CHANGE, **_JOB, NOT_FOUND: "there is no such job"},
+    "dlq export": _LOOK,
+    "dlq purge": _MANY,
+    "show": _FIND,
+    "status": _LOOK,
+    "targets": _LOOK,
+    "targets pause": _CHANGE,
+    "targets resume": _CHANGE,
+    "targets limit": _CHANGE,
+    "audit": {DONE: "it adds up", FAILED: "it does not add up, or Redis is away", EX_CONFIG: MEANING[EX_CONFIG]},
+    "rebuild": {
+        DONE: "all of it was read",
+        FAILED: "Kafka or Redis went away, or it was interrupted; it can be started again",
+        REFUSED: "not confirmed",
+        EX_CONFIG: MEANING[EX_CONFIG],
+    },
+    "health": {DONE: "it is", FAILED: "it is not, or nobody answers", EX_CONFIG: MEANING[EX_CONFIG]},
+    "doctor": {DONE: "nothing is broken; there may be warnings", FAILED: "something is broken"},
+    "mapping test": {
+        DONE: "it would be sent",
+        FAILED: "it would fail before that",
+        NOT_FOUND: "it would be left alone: no mapping is enabled for it, or it is not for the agent",
+        EX_CONFIG: "the mapping or a setting is wrong",
+    },
+    "sandbox run": {DONE: "ended with Ctrl-C", FAILED: "the sandbox could not go on"},
+    "sandbox demo": {
+        DONE: "each ended as it should",
+        FAILED: "one did not, or the sandbox could not go on",
+        INTERRUPTED: "interrupted before it was known",
+    },
+}
+"""Command → the codes it ends with besides `USAGE`, which all have."""
