@@ -1,0 +1,41 @@
+{{/* What no schema can say: values that do not go together. Everything is checked, one problem is told. */}}
+{{- define "longshore.check" -}}
+{{- $redis := include "longshore.redis" . }}
+{{- $v := .Values }}
+{{- if and (eq $redis "embedded") (eq $v.mode "fleet") }}
+{{- fail "redis.mode: embedded is for mode: single, since the pods of a fleet share one Redis. Take it out, or set it to deployed or external." }}
+{{- end }}
+{{- if and (eq $redis "embedded") (or (gt (int $v.replicaCount) 1) (ne $v.rolloutStrategy "Recreate")) }}
+{{- fail "redis.mode: embedded allows one pod at a time: replicaCount must be 1 and rolloutStrategy Recreate. Or take redis.mode out, for a Redis that the chart runs." }}
+{{- end }}
+{{- if and (eq $redis "external") (not $v.redis.external.url) (not $v.redis.external.existingSecret) (not $v.secret.useExistingSecret) (not (get (include "longshore.given" . | fromJson) "REDIS_URL")) }}
+{{- fail "redis.mode: external needs the address: set redis.external.url, or redis.external.existingSecret, or REDIS_URL under env.secret." }}
+{{- end }}
+{{- if and $v.redis.external.url $v.redis.external.existingSecret }}
+{{- fail "redis.external: url and existingSecret are both set; give one of them." }}
+{{- end }}
+{{- if and (has "flower" (include "longshore.parts" . | fromJsonArray)) (eq $redis "embedded") }}
+{{- fail "flower.enabled: the Redis embedded in the agent's pod cannot be reached by Flower. Set redis.mode: deployed as well." }}
+{{- end }}
+{{- if and (eq $v.mode "single") (or $v.worker.autoscaling.enabled $v.worker.keda.enabled) }}
+{{- fail "worker.autoscaling and worker.keda scale the workers of a fleet: set mode: fleet as well." }}
+{{- end }}
+{{- if and $v.worker.autoscaling.enabled $v.worker.keda.enabled }}
+{{- fail "worker: autoscaling and keda are both enabled and would fight over the number of pods; enable one of them." }}
+{{- end }}
+{{- if and $v.worker.keda.enabled (not $v.worker.keda.prometheusAddress) (not $v.worker.keda.triggers) }}
+{{- fail "worker.keda: set prometheusAddress, e.g. http://prometheus-operated.monitoring:9090, or triggers of your own." }}
+{{- end }}
+{{- if and $v.flower.ingress.enabled (not $v.flower.ingress.host) }}
+{{- fail "flower.ingress: set host, or everything that reaches the ingress controller would reach Flower." }}
+{{- end }}
+{{- if and $v.metrics.serviceMonitor.enabled (not (int (include "longshore.metricsPort" .))) }}
+{{- fail "metrics.serviceMonitor: there are no metrics to scrape while metrics.port (or METRICS_PORT) is 0." }}
+{{- end }}
+{{- end }}
+
+{{/* What is under way and what could be if there were more workers; the same on every page, as it is in Redis. */}}
+{{- define "longshore.backlogQuery" -}}
+{{- $labels := printf "{namespace=%q,pod=~\"%s-.*\"}" .Release.Namespace (include "longshore.fullname" .) -}}
+max(longshore_fleet_permitted{{ $labels }}) + max(longshore_fleet_in_flight{{ $labels }})
+{{- end }}

@@ -1,0 +1,98 @@
+{{/* Variables that you gave and that can be seen here: a JSON object. */}}
+{{- define "longshore.given" -}}
+{{- $secret := ternary (dict) (.Values.env.secret | default dict) .Values.secret.useExistingSecret }}
+{{- toJson (merge (dict) (.Values.env.normal | default dict) $secret) }}
+{{- end }}
+
+{{/* `env:` of a part: (list $ "worker"). Yours first; one of `env.normal` hides the same of `env.secret`; ours only
+where you gave none. */}}
+{{- define "longshore.env" -}}
+{{- $root := index . 0 }}{{ $part := index . 1 }}
+{{- $normal := $root.Values.env.normal | default dict }}
+{{- $given := include "longshore.given" $root | fromJson }}
+{{- if not $root.Values.secret.useExistingSecret }}
+{{- range $name, $_ := $root.Values.env.secret }}
+{{- if not (hasKey $normal $name) }}
+- name: {{ $name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "longshore.secretName" $root }}
+      key: {{ $name }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := $normal }}
+- name: {{ $name }}
+  value: {{ include "longshore.text" $value | quote }}
+{{- end }}
+{{- range $entry := include "longshore.ours" . | fromYamlArray }}
+{{- if not (hasKey $given $entry.name) }}
+- {{ toYaml $entry | nindent 2 | trim }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What the chart adds: a YAML list. */}}
+{{- define "longshore.ours" -}}
+{{- $root := index . 0 }}{{ $part := index . 1 }}
+{{- $redis := include "longshore.redis" $root -}}
+{{- $port := int (include "longshore.metricsPort" $root) }}
+{{- if $port }}
+- name: METRICS_PORT
+  value: {{ $port | quote }}
+{{- end }}
+{{- if include "longshore.small" . }}
+- name: LONGSHORE_SMALL
+  value: "true"
+{{- end }}
+{{- if eq $redis "embedded" }}
+- name: LONGSHORE_DATA
+  value: {{ include "longshore.dataFolder" $root }}
+{{- if and (not $root.Values.persistence.enabled) (not $root.Values.persistence.existingClaim) }}
+- name: COMMIT_MODE
+  value: finished
+{{- end }}
+{{- else if include "longshore.redisSecret" $root }}
+{{- with include "longshore.redisPasswordSecret" $root }}
+- name: REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: {{ $root.Values.redis.auth.existingSecretKey }}
+- name: REDIS_URL
+  value: {{ printf "redis://:$(REDIS_PASSWORD)@%s:6379/0" (include "longshore.part" (list $root "redis")) }}
+{{- else }}
+- name: REDIS_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "longshore.redisSecret" $root }}
+      key: {{ include "longshore.redisSecretKey" $root }}
+{{- end }}
+{{- end }}
+{{- if and (eq $redis "deployed") (not $root.Values.persistence.enabled) }}
+- name: COMMIT_MODE
+  value: finished
+{{- end }}
+{{- with $root.Values.redis.external.masterName }}
+- name: REDIS_MASTER_NAME
+  value: {{ . | quote }}
+{{- end }}
+{{- if eq $part "flower" }}
+- name: FLOWER_ADDRESS
+  value: 0.0.0.0
+- name: FLOWER_PORT
+  value: "5555"
+{{- if not $root.Values.flower.auth.existingSecret }}
+- name: FLOWER_BASIC_AUTH
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "longshore.part" (list $root "flower") }}
+      key: FLOWER_BASIC_AUTH
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "longshore.metricsPort" -}}
+{{- $given := include "longshore.given" . | fromJson }}
+{{- int (include "longshore.text" (get $given "METRICS_PORT") | default (include "longshore.text" .Values.metrics.port)) }}
+{{- end }}

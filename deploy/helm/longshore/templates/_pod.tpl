@@ -1,0 +1,219 @@
+{{/* Metadata and spec of a pod of the agent: (list $ "worker" (list "worker")), the last one being the arguments. */}}
+{{- define "longshore.pod" -}}
+{{- $root := index . 0 }}{{ $part := index . 1 }}{{ $arguments := index . 2 }}
+{{- $this := list $root $part }}
+{{- $values := $root.Values }}
+{{- $port := int (include "longshore.metricsPort" $root) }}
+{{- $data := and (eq $part "agent") (eq (include "longshore.redis" $root) "embedded") (include "longshore.dataFolder" $root) }}
+{{- $ownMounts := list }}
+{{- range include "longshore.tpl" (list $root $values.extraVolumeMounts) | fromYamlArray }}
+{{- $ownMounts = append $ownMounts (trimSuffix "/" .mountPath) }}
+{{- end }}
+metadata:
+  annotations:
+    checksum/config: {{ include "longshore.checksum" $root }}
+    {{- with $values.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  labels:
+    {{- include "longshore.allLabels" $this | nindent 4 }}
+spec:
+  {{- with include "longshore.serviceAccountName" $root }}
+  serviceAccountName: {{ . }}
+  {{- end }}
+  automountServiceAccountToken: {{ $values.podServiceAccount.automountToken }}
+  enableServiceLinks: false
+  {{- with $values.imagePullSecrets }}
+  imagePullSecrets:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  securityContext:
+    {{- include "longshore.podSecurityContext" (list $root $data) | nindent 4 }}
+  terminationGracePeriodSeconds: {{ include "longshore.grace" $root }}
+  containers:
+    - name: {{ ternary (include "longshore.name" $root) $part (eq $part "agent") }}
+      image: {{ include "longshore.image" $root | quote }}
+      imagePullPolicy: {{ $values.image.pullPolicy }}
+      args: {{ toJson $arguments }}
+      securityContext:
+        {{- include "longshore.containerSecurityContext" $root | nindent 8 }}
+      env:
+        {{- include "longshore.env" $this | nindent 8 }}
+      {{- $from := list }}
+      {{- if $values.secret.useExistingSecret }}{{ $from = append $from (include "longshore.secretName" $root) }}{{ end }}
+      {{- if and (eq $part "flower") $values.flower.auth.existingSecret }}{{ $from = append $from $values.flower.auth.existingSecret }}{{ end }}
+      {{- with $from }}
+      envFrom:
+        {{- range . }}
+        - secretRef:
+            name: {{ . }}
+        {{- end }}
+      {{- end }}
+      {{- if or $port (eq $part "flower") }}
+      ports:
+        {{- if $port }}
+        - name: metrics
+          containerPort: {{ $port }}
+        {{- end }}
+        {{- if eq $part "flower" }}
+        - name: flower
+          containerPort: 5555
+        {{- end }}
+      {{- end }}
+      {{- include "longshore.probes" (list $root $part $port) | nindent 6 }}
+      {{- if gt (int $values.preStopSleepSeconds) 0 }}
+      lifecycle:
+        preStop:
+          exec:
+            command: [sleep, {{ $values.preStopSleepSeconds | quote }}]
+      {{- end }}
+      resources:
+        {{- include "longshore.resources" $this | nindent 8 }}
+      volumeMounts:
+        {{- if not (has "/tmp/port-agent" $ownMounts) }}
+        - name: longshore-scratch
+          mountPath: /tmp/port-agent
+        {{- end }}
+        {{- if $data }}
+        - name: longshore-data
+          mountPath: {{ $data }}
+        {{- end }}
+        {{- if $values.controlThePayloadConfig }}
+        - name: longshore-mapping
+          mountPath: /app/control_the_payload_config.json
+          subPath: controlThePayloadConfig
+          readOnly: true
+        {{- end }}
+        {{- if $values.selfSignedCertificate.enabled }}
+        - name: certificates
+          mountPath: /usr/local/share/ca-certificates/cert.crt
+          subPath: cert.crt
+          readOnly: true
+        {{- end }}
+        {{- include "longshore.tpl" (list $root $values.extraVolumeMounts) | nindent 8 }}
+  volumes:
+    {{- if not (has "/tmp/port-agent" $ownMounts) }}
+    - name: longshore-scratch
+      emptyDir:
+        sizeLimit: {{ $values.scratch.sizeLimit }}
+    {{- end }}
+    {{- if $data }}
+    - name: longshore-data
+      {{- if or $values.persistence.enabled $values.persistence.existingClaim }}
+      persistentVolumeClaim:
+        claimName: {{ default (include "longshore.part" (list $root "data")) $values.persistence.existingClaim }}
+      {{- else }}
+      emptyDir:
+        sizeLimit: {{ $values.persistence.size }}
+      {{- end }}
+    {{- end }}
+    {{- if $values.controlThePayloadConfig }}
+    - name: longshore-mapping
+      configMap:
+        name: {{ include "longshore.fullname" $root }}
+    {{- end }}
+    {{- if $values.selfSignedCertificate.enabled }}
+    - name: certificates
+      projected:
+        sources:
+          - secret:
+              name: {{ include "longshore.certificateSecretName" $root }}
+              items:
+                - key: {{ ternary $values.selfSignedCertificate.secret.key "crt" $values.selfSignedCertificate.secret.useExistingSecret }}
+                  path: cert.crt
+    {{- end }}
+    {{- include "longshore.tpl" (list $root $values.extraVolumes) | nindent 4 }}
+  {{- with $values.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.topologySpreadConstraints }}
+  topologySpreadConstraints:
+    {{- range . }}
+    {{- $constraint := deepCopy . }}
+    {{- if not (hasKey $constraint "labelSelector") }}
+    {{- $_ := set $constraint "labelSelector" (dict "matchLabels" (include "longshore.selector" $this | fromYaml)) }}
+    {{- end }}
+    - {{ toYaml $constraint | nindent 6 | trim }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+
+{{/* extraVolumes and extraVolumeMounts, templates in them evaluated: (list $ value). A list or text; empty: nothing. */}}
+{{- define "longshore.tpl" -}}
+{{- with index . 1 }}
+{{- tpl (ternary . (toYaml .) (kindIs "string" .)) (index $ 0) }}
+{{- end }}
+{{- end }}
+
+{{/* Labels of a part with extraLabels, which never change what selectors look for. */}}
+{{- define "longshore.allLabels" -}}
+{{- toYaml (merge (dict) (include "longshore.selector" . | fromYaml) ((index . 0).Values.extraLabels | default dict) (include "longshore.labels" . | fromYaml)) }}
+{{- end }}
+
+{{/* Changes when what pods read at their start changes, so that they are replaced. */}}
+{{- define "longshore.checksum" -}}
+{{- $redis := ternary (include "longshore.redisPassword" .) (.Values.redis.external.url) (eq (include "longshore.redis" .) "deployed") }}
+{{- list .Values.env .Values.controlThePayloadConfig .Values.selfSignedCertificate .Values.flower.auth $redis | toJson | sha256sum }}
+{{- end }}
+
+{{- define "longshore.podSecurityContext" -}}
+{{- $root := index . 0 }}{{ $data := index . 1 }}
+{{- $openshift := $root.Capabilities.APIVersions.Has "security.openshift.io/v1" }}
+{{- $context := $root.Values.podSecurityContext | default dict }}
+{{- if not $context }}
+{{- $context = dict "runAsNonRoot" true "seccompProfile" (dict "type" "RuntimeDefault") }}
+{{- /* OpenShift gives each namespace ids of its own and refuses others. */}}
+{{- if not $openshift }}
+{{- $context = merge $context (dict "runAsUser" 1000 "runAsGroup" 1000 "fsGroup" 1000) }}
+{{- end }}
+{{- else if and $data (not (hasKey $context "fsGroup")) (not $openshift) }}
+{{- /* Without a group of its own the volume belongs to root, and nobody else could write to it. */}}
+{{- $context = merge (deepCopy $context) (dict "fsGroup" 1000) }}
+{{- end }}
+{{- toYaml $context }}
+{{- end }}
+
+{{- define "longshore.containerSecurityContext" -}}
+{{- $ours := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) }}
+{{- toYaml (.Values.containerSecurityContext | default $ours) }}
+{{- end }}
+
+{{- define "longshore.probes" -}}
+{{- $root := index . 0 }}{{ $part := index . 1 }}{{ $port := index . 2 }}
+{{- $probes := $root.Values.probes }}
+{{- if and $probes.enabled (or $port (eq $part "flower")) }}
+{{- $live := dict "path" "/livez" "port" "metrics" }}
+{{- $ready := dict "path" "/readyz" "port" "metrics" }}
+{{- if eq $part "flower" }}
+{{- $live = dict "path" "/healthcheck" "port" "flower" }}
+{{- $ready = $live }}
+{{- end }}
+startupProbe:
+  httpGet: {{ toJson $live }}
+  periodSeconds: 5
+  timeoutSeconds: 5
+  failureThreshold: {{ div (add (int $probes.startupSeconds) 4) 5 }}
+livenessProbe:
+  httpGet: {{ toJson $live }}
+  periodSeconds: 20
+  timeoutSeconds: 10
+  failureThreshold: 3
+readinessProbe:
+  httpGet: {{ toJson $ready }}
+  periodSeconds: 10
+  timeoutSeconds: 10
+  failureThreshold: 3
+{{- end }}
+{{- end }}
