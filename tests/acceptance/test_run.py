@@ -128,7 +128,7 @@ def test_data_in_a_folder_outlast_the_agent(agent: Agent) -> None:
     """What was accepted before a crash of everything is delivered after it, in whatever moment the crash came."""
     folder = str(agent.folder / "data")
     # The crash may come before the first answer is written down: then the outcome is unknown, and here to be retried.
-    agent.environ |= {"RETRY_BASE_S": "3", "LEASE_S": "3", "UNKNOWN_OUTCOME": "retry"}
+    agent.environ |= {"RETRY_BASE_S": "3", "LEASE_S": "8", "UNKNOWN_OUTCOME": "retry"}
     program = agent.start(LONGSHORE_DATA=folder)
     agent.send("r_1", "flaky")
     agent.delivered("r_1")

@@ -71,7 +71,7 @@ class Crowd:
             "USING_LOCAL_PORT_INSTANCE": "true",
             "KAFKA_CONSUMER_BOOTSTRAP_SERVERS": "127.0.0.1:1",
             "PORT_API_RATE": "0",
-            "LEASE_S": "4",
+            "LEASE_S": "8",
             **environ,
         }
         settings = load(self.environ)

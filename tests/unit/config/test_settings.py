@@ -192,6 +192,7 @@ def test_the_streamer_is_kafka_or_polling(text: str) -> None:
         ("MEMORY_LIMIT_SHARE", "0.5", "80"),
         ("METRICS_PORT", "9100", "99100"),
         ("WORKER_SLOTS", "1", "0"),
+        ("LEASE_S", "8", "7.9"),
     ],
 )
 def test_values_with_limits_are_checked_at_start(name: str, good: str, bad: str) -> None:
