@@ -13,7 +13,7 @@ from tests.faults.conftest import MakeScene
 from tests.support.accounts import WORKER_LOST, Account
 from tests.support.crash_points import POINTS, CrashPoint
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import BOUND_S, FULL, SIZE, Recovery, Scene
+from tests.support.scene import BOUND_S, FULL, SIZE, Scene
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 
@@ -41,13 +41,7 @@ def crash(scene: Scene, point: CrashPoint, passage: int, portion: int) -> None:
             lambda: not member.alive or not scene.accounts.unfinished(scene.load.sent),
             f"{member.name} crashes {point.name}",
         )
-    held, published = scene.accounts.leased(), list(scene.load.sent)
-    scene.recoveries.append(
-        Recovery(
-            f"{member.name} crashed",
-            lambda: not scene.accounts.still_leased(held) and not scene.accounts.missing(published),
-        )
-    )
+    scene.recovers(f"{member.name} crashed")
     assert (member.process.returncode, mark.read_text()) == (-signal.SIGKILL, point.name), member.log()[-2000:]
 
 

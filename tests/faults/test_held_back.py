@@ -1,6 +1,6 @@
 """Backlogs that are held back and then let go: nothing is lost, and nothing is sent twice, whoever is killed meanwhile.
 
-LONGSHORE_HELD_BACK=10000 pytest tests/faults/test_held_back.py     (the size; 1000 without)
+LONGSHORE_HELD_BACK=10000 pytest tests/faults/test_held_back.py     (the size; 2000 without)
 """
 
 import os
@@ -20,7 +20,7 @@ from longshore.store.targets import Gate
 from tests.support.crowd import Crowd, Server
 from tests.support.programs import PATIENCE_S
 
-SIZE = int(os.environ.get("LONGSHORE_HELD_BACK", "1000"))
+SIZE = int(os.environ.get("LONGSHORE_HELD_BACK", "2000"))
 
 pytestmark = pytest.mark.timeout(120 + SIZE / 20)
 

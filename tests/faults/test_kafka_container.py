@@ -20,14 +20,15 @@ from longshore.sandbox.publisher import action_run, as_text
 from longshore.sandbox.targets import Manners, Targets
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.programs import SCRIPT, bare, eventually
+from tests.support.scene import BOUND_S, SIZE
 
-pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 
 SECRET = "faults-client-secret-0123456789-abcdef"
 ORGANIZATION, GROUP = "kafka-container", "kafka-container.agent"
 TOPIC = f"{ORGANIZATION}.runs"
 PARTITIONS = 3
-PORTION = 200
+PORTION = SIZE * 4 // 5
 KILLS = 1
 
 Place = tuple[int, int]

@@ -11,11 +11,11 @@ import pytest
 
 from tests.faults.conftest import MakeScene
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import SIZE, Recovery
+from tests.support.scene import BOUND_S, SIZE, Recovery
 
-pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 
-PORTION = SIZE // 16
+PORTION = SIZE // 4
 
 
 def test_an_ingest_that_stood_still_for_longer_than_its_session_gives_its_partitions_up(make_scene: MakeScene) -> None:

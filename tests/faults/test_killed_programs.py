@@ -69,7 +69,7 @@ def test_what_a_killed_worker_had_begun_is_sent_again_where_that_is_wanted(make_
     scene = make_scene("kill -9: 3 workers, retry", UNKNOWN_OUTCOME="retry")
     scene.start_fleet()
 
-    begun = kill_under_load(scene, SIZE // 4, ["worker"] * 3, random.Random(2))
+    begun = kill_under_load(scene, SIZE, ["worker"] * 3, random.Random(2))
 
     accounts = scene.balance()
     cut_off = {account.sent.id for account in accounts if account.cut_off}

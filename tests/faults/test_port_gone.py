@@ -21,7 +21,7 @@ def test_deliveries_go_on_without_port_and_reports_arrive_when_it_is_back(make_s
     """Everything is delivered while Port refuses connections; then each run is closed once, in the right state."""
     scene = make_scene("Port API: down, then sick")
     scene.start_fleet()
-    size = SIZE // 4
+    size = SIZE
     scene.load.publish(size // 2, WELL_BEHAVED)
     # Each program has its token by then. Without one it would ask for it ever more seldom, for Port's sake.
     scene.until(lambda: scene.port.counts.get("token", 0) >= PROGRAMS, "every program has a token")

@@ -16,7 +16,7 @@ def test_a_run_published_twice_is_delivered_once(make_scene: MakeScene) -> None:
     scene = make_scene("Kafka: runs published 3 times")
     scene.start_fleet()
 
-    runs = [sent for sent in scene.load.publish(SIZE // 8, WELL_BEHAVED) if sent.run]
+    runs = [sent for sent in scene.load.publish(SIZE, WELL_BEHAVED) if sent.run]
     scene.load.publish_again(runs)
     scene.until_settled()
     scene.load.publish_again(runs)

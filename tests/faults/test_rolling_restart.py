@@ -34,7 +34,7 @@ def test_a_rollout_repeats_nothing_and_loses_nothing(make_scene: MakeScene, role
     scene = make_scene(f"SIGTERM: every {role}")
     scene.start_fleet()
 
-    bad = roll(scene, role, SIZE // 4)
+    bad = roll(scene, role, SIZE)
     scene.until_settled()
 
     assert not bad

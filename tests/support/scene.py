@@ -14,13 +14,13 @@ from types import TracebackType
 
 import redis
 
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import topics
 from longshore.sandbox.targets import Manners, Targets
 from longshore.store.keys import Keys
 from longshore.store.states import State
 from tests.support.accounts import Account, Accounts
+from tests.support.faulty_redis import FaultyRedis
 from tests.support.fleet import Fleet, Member
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.load import Load, Sent
@@ -43,7 +43,8 @@ EXIT_BOUND_S = WEBHOOK_TIMEOUT_S + 5
 """What the programs promise for their end after SIGTERM."""
 RECOVERY_BOUND_S = 30.0
 """What the fleet promises for work that a dead program held."""
-LEASE_S = 4
+LEASE_S = 8
+"""The shortest there is."""
 ATTEMPTS = 6
 SLOTS = 60
 BUSY = 20
@@ -86,7 +87,7 @@ class Scene:
     """One agent and its world. `organization` names its topics and its group, and must be new to the broker."""
 
     def __init__(
-        self, folder: Path, kafka: KafkaBroker, server: EmbeddedRedis, organization: str, seed: int, **environ: str
+        self, folder: Path, kafka: KafkaBroker, server: FaultyRedis, organization: str, seed: int, **environ: str
     ) -> None:
         runs, changes = topics(organization)
         kafka.create_topic(runs, 4)
@@ -184,6 +185,13 @@ class Scene:
         left = self.accounts.of(self.accounts.unfinished(self.load.sent))
         late = [each.what for each in self.recoveries if each.seconds is None]
         return f"logs are in {self.fleet.folder}; late: {late}; unfinished: {len(left)}, among them {left[:5]}"
+
+    def recovers(self, what: str) -> None:
+        """Time from now on how long it takes until all published so far is in the ledger, and nothing is stuck."""
+        held, published = self.accounts.leased(), list(self.load.sent)
+        self.recoveries.append(
+            Recovery(what, lambda: not self.accounts.still_leased(held) and not self.accounts.missing(published))
+        )
 
     def kill_worker(self, worker: Member) -> set[str]:
         """Kill a worker and start another at once. Returns the ids that had begun, its own and its siblings'."""

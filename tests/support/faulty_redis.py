@@ -1,0 +1,83 @@
+"""A Redis to which can happen what happens in production: its disk is full, it loads for long, it stands still."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis
+
+# Python ignores SIGXFSZ, and what it becomes inherits that: a write beyond the limit is then an error, as on a full
+# disk, and does not end the process.
+_BECOME = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
+READY_S = 120.0
+POLL_S = 0.02
+
+
+class FaultyRedis(EmbeddedRedis):
+    """As EmbeddedRedis. `options` are more of redis-server's, by name, from the next start on; callers change them."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(data_dir)
+        self.options: dict[str, str] = {}
+
+    def argv(self) -> list[str]:
+        """The command line; see EmbeddedRedis."""
+        more = [part for name, value in self.options.items() for part in (f"--{name}", value)]
+        return [sys.executable, "-I", "-S", "-c", _BECOME, *super().argv(), *more]
+
+    def client(self) -> redis.Redis:
+        """A client, to be closed by the caller."""
+        return redis.Redis(
+            host=HOST, port=self.port, decode_responses=True, socket_timeout=10, retry=Retry(NoBackoff(), 0)
+        )
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """No byte more fits into the append-only file within the `with`."""
+        assert self.process is not None
+        largest = max(path.stat().st_size for path in self.data_dir.rglob("*.aof"))
+        before = resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (largest, before[1]))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, before)
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """It lives and takes connections, but answers nothing within the `with`."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+    def start_loading(self, for_s: float) -> None:
+        """Start it with its data, which takes about `for_s`; returns when it has begun to answer LOADING."""
+        commands = sum(path.read_bytes().count(b"\r\n*") for path in self.data_dir.rglob("*.aof"))
+        self.options["key-load-delay"] = str(max(1, round(for_s * 1e6 / max(commands, 1))))
+        self._spawn()
+        del self.options["key-load-delay"]
+        deadline = time.monotonic() + READY_S
+        with self.client() as client:
+            while time.monotonic() < deadline:
+                try:
+                    client.ping()
+                except redis.exceptions.BusyLoadingError:
+                    return
+                except redis.ConnectionError:
+                    time.sleep(POLL_S)
+                else:
+                    break
+        raise AssertionError("it never said LOADING")
