@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import redis
 
-from longshore.store import scripts
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
+from longshore.store.scripts import Script
 
 Voice = Literal["operator", "mapping"]
 """Whose word a gate is; an operator's is the stronger one."""
@@ -68,14 +68,14 @@ class Targets:
         self._keys = keys
         self._limits = limits.json()
         self._late_ms = limits.late
-        self._set_gate = client.register_script(scripts.assemble("set_gate"))
+        self._set_gate = Script.named("set_gate")
 
     def set(self, target: str, lane: str, gate: Gate, close_breaker: bool = False, whose: Voice = "operator") -> None:
         """A word on `target`, or on `lane` of it, from now on; an empty gate takes it back."""
         with reaching_store():
-            self._set_gate(
-                keys=[self._keys.prefix],
-                args=[self._limits, target, lane, gate.json(), "1" if close_breaker else "", whose[0]],
+            closes = "1" if close_breaker else ""
+            self._set_gate.run(
+                self._redis, self._keys.prefix, self._limits, target, lane, gate.json(), closes, whose[0]
             )
 
     def gate(self, name: str) -> Gate:
