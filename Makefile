@@ -17,6 +17,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --only-binar
 PYTEST_ARGS ?=
 # Tests mostly wait for the processes they start and end.
 TEST_PROCESSES ?= $(shell echo $$((2 * $$(nproc))))
+# Which faults `make test` chooses: others with each commit, the same ones for the same commit.
+FAULTS_SEED ?= $(shell git rev-list --count HEAD 2>/dev/null || echo 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test faults check reference lock clean
@@ -36,8 +38,9 @@ run: setup ## Start the sandbox: a whole agent with Kafka, Redis, a fake Port an
 demo: setup ## Send a fixed list of invocations through the sandbox and check how each ended
 	@$(BIN)/longshore sandbox demo
 
-test: setup ## Run all tests; those of faults with fewer invocations than `make faults`
-	@LONGSHORE_FAULTS_MESSAGES=$${LONGSHORE_FAULTS_MESSAGES:-600} LONGSHORE_HELD_BACK=$${LONGSHORE_HELD_BACK:-300} \
+test: setup ## Run all tests; of those of faults a few, with fewer invocations than `make faults`
+	@LONGSHORE_FAULTS_MESSAGES=$${LONGSHORE_FAULTS_MESSAGES:-150} LONGSHORE_HELD_BACK=$${LONGSHORE_HELD_BACK:-300} \
+		LONGSHORE_FAULTS_SELECTION=$${LONGSHORE_FAULTS_SELECTION:-6} LONGSHORE_FAULTS_SEED=$(FAULTS_SEED) \
 		$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
 
 faults: setup ## Kill programs, Redis and Port under load, and account for every invocation (Java 17 and Maven)
