@@ -2,9 +2,11 @@
 
     .venv/bin/python bench/held_back.py fairness [--backlog 10000] [--gateway]
     .venv/bin/python bench/held_back.py rate [--rate 10] [--backlog 10000] [--seconds 20] [--workers 1]
+    .venv/bin/python bench/held_back.py ledger [--backlog 10000] [--seconds 8]
 
 A real worker and a real Redis (AOF everysec); the ledger is filled directly, as ingest does it. Arrivals are taken at
-the target.
+the target. `ledger` leaves out the worker: its processes pump, and end at once what they are handed, so that rates are
+seen which no worker of one machine can send. See handing_out.py.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import time
 from pathlib import Path
 
 import psutil
+from handing_out import ledger
 
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.store.targets import Gate
@@ -109,6 +112,10 @@ def main() -> None:
     paced.add_argument("--backlog", type=int, default=10_000)
     paced.add_argument("--seconds", type=float, default=20)
     paced.add_argument("--workers", type=int, default=1)
+    alone = commands.add_parser("ledger")
+    alone.set_defaults(run=ledger)
+    alone.add_argument("--backlog", type=int, default=10_000)
+    alone.add_argument("--seconds", type=float, default=8)
     options = parser.parse_args()
     options.run(options)
 
