@@ -47,10 +47,9 @@ class Topics:
 
     def committed(self, partition: int = 0) -> int:
         """The group's committed offset of a partition of the runs topic; negative if there is none."""
-        place = TopicPartition(self.runs, partition)
-        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(self.group, [place])])
-        found = asked[self.group].result(ADMIN_S).topic_partitions
-        return int(found[0].offset) if found else -1
+        # Not AdminClient.list_consumer_group_offsets: while the broker still loads the group, that fails at best, and
+        # at worst ends the process (librdkafka 2.16 asks for a consumer group that an admin client does not have).
+        return self.marked(partition)[0]
 
     def marked(self, partition: int = 0) -> tuple[int, Mark | None]:
         """The same, and the mark that came with it."""
