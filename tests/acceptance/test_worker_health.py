@@ -73,7 +73,7 @@ def test_without_redis_a_worker_is_not_ready_but_alive(bench: Bench) -> None:
 def test_a_deaf_worker_is_not_alive(bench: Bench) -> None:
     """It has free slots and takes nothing, although an invocation waits; as long as none does, it only idles."""
     pages = Monitored(liveness_s=2)
-    bench.worker(**pages.environ, LEASE_S="3")
+    bench.worker(**pages.environ)
     app = make_app(bench.settings)
     app.control.cancel_consumer("deliver")
     pages.says("/livez", True)
