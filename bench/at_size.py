@@ -2,8 +2,8 @@
 
     PYTHONPATH=. .venv/bin/python bench/at_size.py [--letters 100000] [--tasks 100000]
 
-The letters go through the ledger's own scripts, from accepting to giving up, each with its sealed message and
-`--attempts` sealed attempts; the tasks reach Flower as the events a worker sends. Then it measures what the
+The letters go through the ledger's own script, each with its sealed message and `--attempts` sealed attempts; the tasks
+reach Flower as the events a worker sends. Then it measures what the
 commands and pages take, and what memory Flower has.
 """
 
@@ -24,7 +24,6 @@ from kombu.exceptions import OperationalError
 
 from config.settings import load
 from longshore.sandbox.embedded_redis import EmbeddedRedis
-from longshore.store.entry import Finish
 from longshore.store.seal import Sealer
 from tasks.app import make_app
 from tests.support.crowd import Crowd
@@ -68,23 +67,20 @@ def cpu(redis: EmbeddedRedis) -> float:
 
 
 def give_up(crowd: Crowd, count: int, attempts: int) -> None:
-    """`count` runs that were accepted, tried and given up."""
+    """`count` runs that were accepted and given up, with what their attempts would have left."""
     sealer = Sealer(crowd.environ["PORT_CLIENT_SECRET"])
+    keys = crowd.ledger.keys
     ids = [f"r_{number:06}" for number in range(count)]
     for start in range(0, count, BATCH):
-        target = f"http://target-{start // BATCH % TARGETS}.internal:8080/hook"
-        crowd.put(ids[start : start + BATCH], target)
-        crowd.ledger.beat("filler", 2 * BATCH)
-        for claim in crowd.ledger.pump(BATCH)[0]:
-            crowd.ledger.begin(claim.id, claim.token)
-            reason, status = ("http_503", 503) if claim.token % 2 else ("http_404", 404)
-            crowd.ledger.finish(claim.id, claim.token, Finish("dead", reason, status, attempt=sealer.seal(tried(1))), 0)
+        batch, number = ids[start : start + BATCH], start // BATCH
+        reason, status = ("http_503", 503) if number % 2 else ("http_404", 404)
+        crowd.put(batch, f"http://target-{number % TARGETS}.internal:8080/hook", dead=reason)
         pipe = crowd.ledger.redis.pipeline(transaction=False)
-        for id in ids[start : start + BATCH]:
-            pipe.rpush(crowd.ledger.keys.attempts(id), *(sealer.seal(tried(n)) for n in range(2, attempts + 1)))
+        for id in batch:
+            pipe.hset(keys.invocation(id), mapping={"attempts": attempts, "status": status})
+            pipe.rpush(keys.attempts(id), *(sealer.seal(tried(n)) for n in range(1, attempts + 1)))
         pipe.execute()
-    crowd.ledger.beat("filler", 0)
-    left: Any = crowd.ledger.redis.zcard(crowd.ledger.keys.dead)
+    left: Any = crowd.ledger.redis.zcard(keys.dead)
     assert left == count, f"{left} of {count} were given up"
 
 

@@ -2,8 +2,10 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from tornado.iostream import StreamClosedError
@@ -12,6 +14,7 @@ from tornado.web import authenticated
 from longshore.dashboard import acts, asked, facts
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.page import Handler, Page
+from longshore.store.letters import Letter
 
 SIZE = 50
 """Rows of a page."""
@@ -80,18 +83,15 @@ class Export(Handler):
     @authenticated
     async def get(self) -> None:
         """The lines. Messages themselves stay sealed."""
-        wanted = self.wanted()
-        after = ""
-        lines, after = await self.ask(_exported, self.agent, wanted, after)
+        told = self.agent.letters.told(self.wanted().filter)
+        lines = await self.ask(_lines, told)
         self.set_header("Content-Type", "application/x-ndjson")
         self.set_header("Content-Disposition", 'attachment; filename="dead-letters.jsonl"')
         try:
-            while True:
+            while lines:
                 self.write(lines)
                 await self.flush()
-                if not after:
-                    return
-                lines, after = await self.ask(_exported, self.agent, wanted, after)
+                lines = await self.ask(_lines, told)
         except StreamClosedError:
             return  # whoever wanted it has gone
 
@@ -116,11 +116,9 @@ def _listed(agent: Agent, wanted: asked.Wanted, after: str) -> tuple[Any, Counte
     return page, counts
 
 
-def _exported(agent: Agent, wanted: asked.Wanted, after: str) -> tuple[str, str]:
-    page = agent.pages.page(wanted.filter, after, EXPORT_STEP)
-    histories = agent.letters.histories([letter.id for letter in page.letters])
-    rows = [{**facts.clear(letter), "history": told} for letter, told in zip(page.letters, histories, strict=True)]
-    return "".join(f"{json.dumps(row)}\n" for row in rows), page.after
+def _lines(told: Iterator[tuple[Letter, list[dict[str, Any]]]]) -> str:
+    step = islice(told, EXPORT_STEP)
+    return "".join(f"{json.dumps({**facts.clear(letter), 'history': history})}\n" for letter, history in step)
 
 
 def _pick(text: str) -> tuple[str, int | None]:
