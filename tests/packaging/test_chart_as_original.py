@@ -196,6 +196,16 @@ def test_any_variable_may_be_added_and_is_always_text() -> None:
     assert "glptt-TEST" == rendered.secret("my-longshore")["platform_tools_billing"]
 
 
+def test_names_that_yaml_takes_for_something_else_stay_names() -> None:
+    """`NO` is false to YAML and 123 a number; neither is refused by Kubernetes as the name of something."""
+    values = {"env": {"normal": {"NO": "1", "Y": "x"}, "secret": {"ON": "t"}}, "secret": {"name": "y"}}
+    rendered = render(values, release="123")
+
+    assert {"NO": "1", "Y": "x", "ON": "t"}.items() <= rendered.pod("123-longshore").env.items()
+    assert "t" == rendered.secret("y")["ON"]
+    assert "123" == rendered.one("Deployment")["spec"]["selector"]["matchLabels"]["app.kubernetes.io/instance"]
+
+
 def test_the_install_command_of_the_guide() -> None:
     given = {
         "env.normal.PORT_ORG_ID": "org_AbC123",

@@ -13,16 +13,16 @@ where you gave none. */}}
 {{- if not $root.Values.secret.useExistingSecret }}
 {{- range $name, $_ := $root.Values.env.secret }}
 {{- if not (hasKey $normal $name) }}
-- name: {{ $name }}
+- name: {{ $name | quote }}
   valueFrom:
     secretKeyRef:
-      name: {{ include "longshore.secretName" $root }}
-      key: {{ $name }}
+      name: {{ include "longshore.secretName" $root | quote }}
+      key: {{ $name | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- range $name, $value := $normal }}
-- name: {{ $name }}
+- name: {{ $name | quote }}
   value: {{ include "longshore.text" $value | quote }}
 {{- end }}
 {{- range $entry := include "longshore.ours" . | fromYamlArray }}
@@ -47,7 +47,7 @@ where you gave none. */}}
 {{- end }}
 {{- if eq $redis "embedded" }}
 - name: LONGSHORE_DATA
-  value: {{ include "longshore.dataFolder" $root }}
+  value: {{ include "longshore.dataFolder" $root | quote }}
 {{- if and (not $root.Values.persistence.enabled) (not $root.Values.persistence.existingClaim) }}
 - name: COMMIT_MODE
   value: finished
@@ -57,16 +57,16 @@ where you gave none. */}}
 - name: REDIS_PASSWORD
   valueFrom:
     secretKeyRef:
-      name: {{ . }}
-      key: {{ $root.Values.redis.auth.existingSecretKey }}
+      name: {{ . | quote }}
+      key: {{ $root.Values.redis.auth.existingSecretKey | quote }}
 - name: REDIS_URL
-  value: {{ printf "redis://:$(REDIS_PASSWORD)@%s:6379/0" (include "longshore.part" (list $root "redis")) }}
+  value: {{ printf "redis://:$(REDIS_PASSWORD)@%s:6379/0" (include "longshore.part" (list $root "redis")) | quote }}
 {{- else }}
 - name: REDIS_URL
   valueFrom:
     secretKeyRef:
-      name: {{ include "longshore.redisSecret" $root }}
-      key: {{ include "longshore.redisSecretKey" $root }}
+      name: {{ include "longshore.redisSecret" $root | quote }}
+      key: {{ include "longshore.redisSecretKey" $root | quote }}
 {{- end }}
 {{- end }}
 {{- if and (eq $redis "deployed") (not $root.Values.persistence.enabled) }}
@@ -86,7 +86,7 @@ where you gave none. */}}
 - name: FLOWER_BASIC_AUTH
   valueFrom:
     secretKeyRef:
-      name: {{ include "longshore.part" (list $root "flower") }}
+      name: {{ include "longshore.part" (list $root "flower") | quote }}
       key: FLOWER_BASIC_AUTH
 {{- end }}
 {{- end }}

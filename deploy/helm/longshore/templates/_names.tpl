@@ -27,25 +27,25 @@
 {{- define "longshore.selector" -}}
 {{- $root := index . 0 }}{{ $part := index . 1 -}}
 {{- if eq $part "agent" -}}
-app.kubernetes.io/name: {{ include "longshore.name" $root }}
+app.kubernetes.io/name: {{ include "longshore.name" $root | quote }}
 {{- else -}}
 {{- /* A name of its own, or a selector of name and instance alone would take these pods for the agent's. */ -}}
-app.kubernetes.io/name: {{ printf "%s-%s" (include "longshore.name" $root | trunc (int (sub 62 (len $part))) | trimSuffix "-") $part }}
+app.kubernetes.io/name: {{ printf "%s-%s" (include "longshore.name" $root | trunc (int (sub 62 (len $part))) | trimSuffix "-") $part | quote }}
 {{- end }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 {{- end }}
 
 {{/* Labels of a part, extraLabels not among them: (list $ "worker"). */}}
 {{- define "longshore.labels" -}}
 {{- $root := index . 0 -}}
-helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" | quote }}
 {{ include "longshore.selector" . }}
 {{- with $root.Chart.AppVersion }}
 app.kubernetes.io/version: {{ . | quote }}
 {{- end }}
-app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-app.kubernetes.io/component: {{ index . 1 }}
-app.kubernetes.io/part-of: {{ include "longshore.name" $root }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service | quote }}
+app.kubernetes.io/component: {{ index . 1 | quote }}
+app.kubernetes.io/part-of: {{ include "longshore.name" $root | quote }}
 {{- end }}
 
 {{- define "longshore.secretName" -}}

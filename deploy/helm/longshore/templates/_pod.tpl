@@ -19,7 +19,7 @@ metadata:
     {{- include "longshore.allLabels" $this | nindent 4 }}
 spec:
   {{- with include "longshore.serviceAccountName" $root }}
-  serviceAccountName: {{ . }}
+  serviceAccountName: {{ . | quote }}
   {{- end }}
   automountServiceAccountToken: {{ $values.podServiceAccount.automountToken }}
   enableServiceLinks: false
@@ -28,13 +28,13 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with $values.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   securityContext:
     {{- include "longshore.podSecurityContext" (list $root $data) | nindent 4 }}
   terminationGracePeriodSeconds: {{ include "longshore.grace" $root }}
   containers:
-    - name: {{ ternary (include "longshore.name" $root) $part (eq $part "agent") }}
+    - name: {{ ternary (include "longshore.name" $root) $part (eq $part "agent") | quote }}
       image: {{ include "longshore.image" $root | quote }}
       imagePullPolicy: {{ $values.image.pullPolicy }}
       args: {{ toJson $arguments }}
@@ -49,7 +49,7 @@ spec:
       envFrom:
         {{- range . }}
         - secretRef:
-            name: {{ . }}
+            name: {{ . | quote }}
         {{- end }}
       {{- end }}
       {{- if or $port (eq $part "flower") }}
@@ -104,7 +104,7 @@ spec:
     - name: longshore-data
       {{- if or $values.persistence.enabled $values.persistence.existingClaim }}
       persistentVolumeClaim:
-        claimName: {{ default (include "longshore.part" (list $root "data")) $values.persistence.existingClaim }}
+        claimName: {{ default (include "longshore.part" (list $root "data")) $values.persistence.existingClaim | quote }}
       {{- else }}
       emptyDir:
         sizeLimit: {{ $values.persistence.size }}
@@ -113,16 +113,16 @@ spec:
     {{- if $values.controlThePayloadConfig }}
     - name: longshore-mapping
       configMap:
-        name: {{ include "longshore.fullname" $root }}
+        name: {{ include "longshore.fullname" $root | quote }}
     {{- end }}
     {{- if $values.selfSignedCertificate.enabled }}
     - name: certificates
       projected:
         sources:
           - secret:
-              name: {{ include "longshore.certificateSecretName" $root }}
+              name: {{ include "longshore.certificateSecretName" $root | quote }}
               items:
-                - key: {{ ternary $values.selfSignedCertificate.secret.key "crt" $values.selfSignedCertificate.secret.useExistingSecret }}
+                - key: {{ ternary $values.selfSignedCertificate.secret.key "crt" $values.selfSignedCertificate.secret.useExistingSecret | quote }}
                   path: cert.crt
     {{- end }}
     {{- include "longshore.tpl" (list $root $values.extraVolumes) | nindent 4 }}
