@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
-from longshore.store.entry import Claim
+from longshore.store.entry import Claim, Lapsed
 from longshore.store.ledger import Ledger
 from longshore.store.retention import Retention
 from tasks.background import Loop
@@ -38,11 +38,13 @@ class Pump:
         publish: Callable[[tuple[Claim, ...]], None],
         interval_s: float,
         turned: Callable[[], None] = lambda: None,
+        lapsed: Callable[[Lapsed], None] = lambda _: None,
     ) -> None:
-        """`turned` hears of every turn, also of those that find Redis away."""
+        """`turned` hears of every turn, also of those that find Redis away; `lapsed` of every lease that lapsed."""
         self._ledger = ledger
         self._publish = publish
         self._turned = turned
+        self._lapsed = lapsed
         self._loop = Loop("pump", interval_s, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
@@ -53,6 +55,7 @@ class Pump:
         for one in lapsed:
             count_lapsed(one)
             log.warning("lease.lapsed", run_id=one.id, target=one.target, now=one.state, reason=one.reason)
+            self._lapsed(one)
         return None
 
 

@@ -25,6 +25,7 @@ from tasks.drain import Drain
 from tasks.forecast import Forecast
 from tasks.in_flight import InFlight
 from tasks.jobs import Jobs
+from tasks.lapsed import Obituaries
 from tasks.outbox import SENDERS, Outbox
 from tasks.own_services import OwnServices
 from tasks.publish import TASK, BackgroundPublisher, Publisher
@@ -55,8 +56,13 @@ class WorkerProcess:
         self._story = story_of(settings)
         self._in_flight = InFlight()
         self._publisher = BackgroundPublisher(Publisher(self._app))
+        self._obituaries = Obituaries(self._ledger)
         self._pump = Pump(
-            self._ledger, self._publisher.publish, settings.pump_interval_s, lambda: self._signs.pumps.turn()
+            self._ledger,
+            self._publisher.publish,
+            settings.pump_interval_s,
+            lambda: self._signs.pumps.turn(),
+            self._obituaries.tell,
         )
         self._beat = Beat(
             self._ledger,
@@ -131,6 +137,7 @@ class WorkerProcess:
     def _ready(self, sender: Any = None, **_: Any) -> None:
         # Sent anew after each reconnect to the broker.
         self._signs.consumes_with(sender)
+        self._obituaries.consumes_with(sender)
         if not self._started:
             self._started = True
             self._signs.start()

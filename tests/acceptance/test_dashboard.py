@@ -134,6 +134,29 @@ def test_a_failure_arrives_is_opened_requeued_and_succeeds(
     assert [] == browser.complaints
 
 
+def test_a_run_whose_worker_was_killed_fails_in_its_row_too(
+    bench: Bench, start: Callable[..., Flower], browser: Browser
+) -> None:
+    """Nobody is left to send its last event; Flower hears of it all the same, and leads to the page that says why."""
+    flower = start()
+    killed = bench.worker(WORKER_EVENTS="true", LEASE_S="8", WEBHOOK_INVOKER_TIMEOUT="60")
+    bench.accept("r_1", "hanging")
+    login = tuple(LOGIN.split(":", 1))
+    eventually(lambda: flower.get("/task/r_1", auth=login).ok, "Flower knows the run")
+    eventually(lambda: bench.record("r_1").get("state") == "begun", "it is being sent")
+    killed.process.kill()
+    killed.process.wait()
+    bench.worker()
+    bench.ends("r_1", "unknown", "worker_lost")
+
+    eventually(lambda: "worker_lost" in flower.get("/task/r_1", auth=login).text, "Flower hears of it")
+    browser.open(f"{flower.url}/task/r_1")
+    browser.reads("FAILURE")
+    browser.click("a[href$='/invocation/r_1']")
+    browser.until("document.querySelector('#state')?.innerText === 'unknown'")
+    browser.reads("look at the target before requeueing it")
+
+
 def test_a_run_is_found_by_its_id_with_the_keyboard_alone(
     bench: Bench, start: Callable[..., Flower], browser: Browser
 ) -> None:
