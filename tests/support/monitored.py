@@ -40,7 +40,10 @@ class Monitored:
             whys[:] = told["why"]
             return told["ok"] is ok and any(about in why for why in (whys or [""]))
 
-        eventually(has, f"{path} says {ok} {about}; last: {whys}")
+        try:
+            eventually(has, f"{path} says {ok} {about}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; last: {whys}") from None
         return whys
 
     def value(self, name: str, **labels: str) -> float | None:
