@@ -38,6 +38,7 @@ def away(scene: Scene) -> None:
 
 def loading(scene: Scene) -> None:
     """Killed, and started again with so much data that it answers LOADING for a while."""
+    scene.redis.lengthen_log()
     scene.redis.kill()
     scene.redis.start_loading(LOADING_S)
     scene.load.publish(SIZE // 4, WELL_BEHAVED)

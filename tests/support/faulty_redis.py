@@ -20,6 +20,8 @@ from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis
 # disk, and does not end the process.
 _BECOME = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
 READY_S = 120.0
+BALLAST = 20_000
+"""Commands; between two looks at its clients a loading Redis does about a thousand."""
 POLL_S = 0.02
 
 
@@ -62,6 +64,13 @@ class FaultyRedis(EmbeddedRedis):
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)
+
+    def lengthen_log(self) -> None:
+        """Give it so much to load that it looks up from loading, and answers, many times meanwhile."""
+        with self.client() as client, client.pipeline(transaction=False) as pipe:
+            for number in range(BALLAST):
+                pipe.set("ballast", number)
+            pipe.execute()
 
     def start_loading(self, for_s: float) -> None:
         """Start it with its data, which takes about `for_s`; returns when it has begun to answer LOADING."""
