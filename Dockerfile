@@ -49,9 +49,10 @@ RUN mkdir /usr/share/longshore \
  && rm /tmp/sbom.py
 # The only writable place, also under another user id and with a read-only root.
 ENV PATH=/opt/longshore/bin:$PATH HOME=/tmp/port-agent TMPDIR=/tmp/port-agent \
-    PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+    PYTHONDONTWRITEBYTECODE=1 METRICS_PORT=9464
 WORKDIR /app
 USER 1000:1000
-HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["longshore", "config", "check"]
+# Whether it makes progress. That Kafka, Redis or Port is away makes it no less healthy: it waits for them.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 CMD ["longshore", "health", "--live"]
 ENTRYPOINT ["tini", "--", "longshore"]
 CMD ["run"]
