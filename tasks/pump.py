@@ -6,6 +6,7 @@ lease: the claim lapses and any pump hands it out again.
 
 import os
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -79,6 +80,8 @@ class Beat:
         self._ledger = ledger
         self._in_flight = in_flight
         self._slots = slots
+        # So that no beat that was under way comes after the withdrawal.
+        self._beating = threading.Lock()
         self._beats = 0
         self._hung = 0
         self._hung_limit = hung_limit
@@ -89,15 +92,17 @@ class Beat:
 
     def withdraw(self) -> None:
         """Offers no slots any more; leases of what is under way are still renewed."""
-        self._slots = 0
-        self._ledger.beat(self.worker, 0, self._in_flight.renewable())
+        with self._beating:
+            self._slots = 0
+            self._ledger.beat(self.worker, 0, self._in_flight.renewable())
 
     def step(self) -> float | None:
         """One beat."""
         self._count_hung()
-        # At least one: with none this process would be withdrawn, and with all threads hung it is about to restart.
-        offered = max(1, self._slots - self._hung) if self._slots else 0
-        self._ledger.beat(self.worker, offered, self._in_flight.renewable())
+        with self._beating:
+            # At least one: with none this process would be withdrawn, and with all threads hung it is about to restart.
+            offered = max(1, self._slots - self._hung) if self._slots else 0
+            self._ledger.beat(self.worker, offered, self._in_flight.renewable())
         before = time.time()
         theirs_ms = self._ledger.clock_ms()
         self.clock_offset_ms = theirs_ms - (before + time.time()) * 500

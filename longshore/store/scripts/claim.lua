@@ -124,8 +124,11 @@ local function visit(target, want, reads, claims)
     return 0
   end
   local rate = operator.rate or mapping.rate or limits.rate
-  local start = now
-  if rate > 0 then start = math.max(now, tonumber(call('HGET', P .. 'starts', target)) or 0) end
+  local start, step = now, rate > 0 and math.min(1000 / rate, LONGEST_STEP) or 0
+  if rate > 0 then
+    -- None lies further ahead than a step beyond the horizon, unless the clock went back.
+    start = math.max(now, math.min(tonumber(call('HGET', P .. 'starts', target)) or 0, horizon + step))
+  end
   promote(lanes, now)
   local started = 0
   for _, lane in ipairs(call('ZRANGEBYSCORE', lanes, '-inf', '(' .. whole(TURNS), 'LIMIT', 0, math.min(want, room, 100))) do
@@ -142,7 +145,7 @@ local function visit(target, want, reads, claims)
     else
       if lease(id, score, lane, target, math.floor(start), reads, claims) then
         started = started + 1
-        if rate > 0 then start = start + math.min(1000 / rate, LONGEST_STEP) end
+        start = start + step
         if probing then sent_as_probe(target, id) end
         if lane_probing then sent_as_probe(lane, id) end
       end

@@ -21,7 +21,7 @@
 -- somebody has begun anew since.
 local id, token, result = ARGV[3], ARGV[4], ARGV[5]
 local record = P .. 'inv:' .. id
-local r = call('HMGET', record, 'state', 'begun_token', 'lane', 'target', 'attempts', 'home', 'deaths')
+local r = call('HMGET', record, 'state', 'begun_token', 'lane', 'target', 'home', 'deaths')
 local state, lane, target = r[1], r[3], r[4]
 
 local function apply()
@@ -38,15 +38,15 @@ local function apply()
     return state
   end
   observe(target, id, ARGV[10])
-  observe(r[6] or lane, id, ARGV[11])
-  if r[7] then
+  observe(r[5] or lane, id, ARGV[11])
+  if r[6] then
     -- It has ended in the hands of a worker that lives: whatever killed the others, it was not this.
-    lane = r[6] or lane
+    lane = r[5] or lane
     call('HSET', record, 'lane', lane)
     call('HDEL', record, 'deaths', 'home')
   end
-  call('RPUSH', P .. 'att:' .. id, ARGV[9])
-  if tonumber(r[5]) > limits.history then call('LTRIM', P .. 'att:' .. id, -limits.history, -1) end
+  -- By its length, as a requeue counts attempts anew.
+  if call('RPUSH', P .. 'att:' .. id, ARGV[9]) > limits.history then call('LTRIM', P .. 'att:' .. id, -limits.history, -1) end
   if result == 'waiting' then
     if state == 'unknown' then call('ZREM', P .. 'unknown', id) end
     move(id, state, 'waiting', 'reason', ARGV[7], 'status', ARGV[8])

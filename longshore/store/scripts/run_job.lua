@@ -9,6 +9,9 @@
 -- Returns  the job's state: canary | watching | running | paused | done | stopped, or "" if there is no such job
 --
 -- Taking an id off the job's list and requeueing it are one step, so a crash on either side repeats and skips nothing.
+-- How long it is kept (s) since it last did something; as in requeue.py.
+local KEPT = 1209600
+
 local job = P .. 'job:' .. ARGV[2]
 local j = call('HMGET', job, 'state', 'rate', 'canary', 'replay', 'note', 'started', 'next')
 local state, rate, canary = j[1], tonumber(j[2]), tonumber(j[3])
@@ -61,6 +64,7 @@ if state == 'canary' or state == 'running' then
   if taken > 0 then
     call('HINCRBY', job, 'started', taken)
     if rate > 0 then call('HSET', job, 'next', string.format('%.3f', start)) end
+    for _, key in ipairs({job, job .. ':ids', job .. ':canary'}) do call('EXPIRE', key, KEPT) end
   end
   if state == 'canary' and started + taken >= canary then
     turn_to('watching')
