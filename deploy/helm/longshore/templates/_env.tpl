@@ -35,12 +35,9 @@ where you gave none. */}}
 {{/* What the chart adds: a YAML list. */}}
 {{- define "longshore.ours" -}}
 {{- $root := index . 0 }}{{ $part := index . 1 }}
-{{- $redis := include "longshore.redis" $root -}}
-{{- $port := int (include "longshore.metricsPort" $root) }}
-{{- if $port }}
+{{- $redis := include "longshore.redis" $root }}
 - name: METRICS_PORT
-  value: {{ $port | quote }}
-{{- end }}
+  value: {{ include "longshore.metricsPort" $root | quote }}
 {{- if include "longshore.small" . }}
 - name: LONGSHORE_SMALL
   value: "true"

@@ -1,0 +1,60 @@
+"""The Redis user of least rights that docs/how-to/redis.md shows is enough for a whole agent, and may do no more."""
+
+import re
+from pathlib import Path
+
+import pytest
+import redis
+
+from longshore.sandbox.embedded_kafka import EmbeddedKafka
+from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.publisher import Publisher, action_run, as_text
+from longshore.sandbox.targets import Targets
+from tests.support.programs import SETTINGS, eventually, longshore
+from tests.support.whole_agent import start_agent
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "redis.md"
+ORG, GROUP = SETTINGS["PORT_ORG_ID"], SETTINGS["KAFKA_CONSUMER_GROUP_ID"]
+
+
+def documented_user() -> list[str]:
+    """The words of the page's rule, for the agent of these tests."""
+    rule = re.search(r"^ACL SETUSER .*$", PAGE.read_text(), re.MULTILINE)
+    assert rule
+    return rule[0].replace("org_AbC123/org_AbC123.agent", f"{ORG}/{GROUP}").split()
+
+
+def test_a_user_of_least_rights_is_enough(kafka: EmbeddedKafka, redis_server: EmbeddedRedis, tmp_path: Path) -> None:
+    """From Kafka to a target and to Port, a dead letter, and what operators ask; nothing is refused on the way."""
+    admin = redis.Redis.from_url(redis_server.url, decode_responses=True)
+    admin.execute_command(*documented_user())
+    url = redis_server.url.replace("redis://", "redis://agent:password@")
+    ours = (SETTINGS["PORT_CLIENT_ID"], SETTINGS["PORT_CLIENT_SECRET"])
+    with FakePort(client_id=ours[0], client_secret=ours[1]) as port, Targets() as targets:
+        agent = start_agent(tmp_path / "agent", kafka, port, REDIS_URL=url)
+        try:
+            publisher = Publisher(kafka, ORG)
+            for number, target in enumerate(("good", "dead")):
+                message = action_run(f"r_{number}", targets.url(target), synchronized=True)
+                publisher.run(as_text(message, SETTINGS["PORT_CLIENT_SECRET"]), f"r_{number}")
+            eventually(lambda: port.runs.get("r_0") and port.runs["r_0"].state == "SUCCESS", "SUCCESS at Port")
+            eventually(lambda: port.runs.get("r_1") and port.runs["r_1"].state == "FAILURE", "FAILURE at Port")
+            for words in (["status"], ["dlq", "list"], ["show", "r_1"], ["targets"], ["audit"]):
+                done = longshore(*words, folder=tmp_path, **SETTINGS, REDIS_URL=url)
+                assert 0 == done.returncode, done.stderr
+            assert 0 == agent.stop()
+        finally:
+            agent.close()
+    refused = {(entry["reason"], entry["object"]) for entry in admin.acl_log()}
+    assert set() == refused
+
+
+@pytest.mark.parametrize("command", ["FLUSHALL", "KEYS *", "CONFIG SET maxmemory 1", "GET other", "SHUTDOWN"])
+def test_it_may_do_no_more(redis_server: EmbeddedRedis, command: str) -> None:
+    """Neither to other keys nor to the server."""
+    redis.Redis.from_url(redis_server.url).execute_command(*documented_user())
+    agent = redis.Redis.from_url(redis_server.url.replace("redis://", "redis://agent:password@"))
+
+    with pytest.raises(redis.exceptions.NoPermissionError):
+        agent.execute_command(*command.split())
