@@ -28,7 +28,7 @@ def documented_user() -> list[str]:
 def test_a_user_of_least_rights_is_enough(kafka: EmbeddedKafka, redis_server: EmbeddedRedis, tmp_path: Path) -> None:
     """From Kafka to a target and to Port, a dead letter, and what operators ask; nothing is refused on the way."""
     admin = redis.Redis.from_url(redis_server.url, decode_responses=True)
-    admin.execute_command(*documented_user())
+    admin.execute_command(*documented_user())  # type: ignore[no-untyped-call]
     url = redis_server.url.replace("redis://", "redis://agent:password@")
     ours = (SETTINGS["PORT_CLIENT_ID"], SETTINGS["PORT_CLIENT_SECRET"])
     with FakePort(client_id=ours[0], client_secret=ours[1]) as port, Targets() as targets:
@@ -53,8 +53,8 @@ def test_a_user_of_least_rights_is_enough(kafka: EmbeddedKafka, redis_server: Em
 @pytest.mark.parametrize("command", ["FLUSHALL", "KEYS *", "CONFIG SET maxmemory 1", "GET other", "SHUTDOWN"])
 def test_it_may_do_no_more(redis_server: EmbeddedRedis, command: str) -> None:
     """Neither to other keys nor to the server."""
-    redis.Redis.from_url(redis_server.url).execute_command(*documented_user())
+    redis.Redis.from_url(redis_server.url).execute_command(*documented_user())  # type: ignore[no-untyped-call]
     agent = redis.Redis.from_url(redis_server.url.replace("redis://", "redis://agent:password@"))
 
     with pytest.raises(redis.exceptions.NoPermissionError):
-        agent.execute_command(*command.split())
+        agent.execute_command(*command.split())  # type: ignore[no-untyped-call]
