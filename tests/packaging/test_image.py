@@ -71,6 +71,7 @@ def test_a_run_reaches_a_target_of_a_private_ca(start: Start, kafka: EmbeddedKaf
             USING_LOCAL_PORT_INSTANCE="true",
             KAFKA_CONSUMER_BOOTSTRAP_SERVERS=kafka.bootstrap,
             KAFKA_CONSUMER_SESSION_TIMEOUT_MS="6000",
+            KAFKA_CONSUMER_AUTO_OFFSET_RESET="earliest",  # what is published before it has joined counts too
             REPORT_DELAY_S="0.2",
         )
         agent.says("worker.ready")
