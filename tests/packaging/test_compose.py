@@ -7,6 +7,7 @@ import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -172,7 +173,7 @@ def test_what_it_describes_delivers(composed: tuple[Composed, FakePort], kafka: 
         with redis.Redis(port=described.redis_port, decode_responses=True) as client:
             assert {"appendonly": "yes", "maxmemory-policy": "noeviction"}.items() <= client.config_get().items()
         for name in PROGRAMS:
-            eventually(lambda name=name: described.is_healthy(name), f"health of {name}")
+            eventually(partial(described.is_healthy, name), f"health of {name}")
         page = f"http://127.0.0.1:{described.flower_port}/"
         eventually(lambda: status(page) == 401, "Flower asks for a login")
         assert 200 == status(page, LOGIN)
