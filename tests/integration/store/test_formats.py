@@ -50,7 +50,7 @@ def later(ledger: Ledger, id: str, target: str = "http://a:80", action: str = "d
     ledger.redis.zadd(ledger.keys.targets, {target: 1})
 
 
-def store_as(ledger: Ledger, format: int, *ids: str, **more: object) -> None:
+def store_as(ledger: Ledger, format: int, *ids: str, **more: Any) -> None:
     ledger.format = format
     ledger.accept([span(0, len(ids))], [entry(id, **more) for id in ids], 0)
 
