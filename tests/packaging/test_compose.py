@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
@@ -22,15 +21,13 @@ from longshore.sandbox.embedded_redis import find_program, free_port
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text
 from longshore.sandbox.targets import Targets
+from tests.support.go_programs import COMPOSE_READER, path_of
 from tests.support.programs import SETTINGS, Program, eventually, longshore
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "compose.yaml"
 PROGRAMS = ("ingest", "worker", "flower")
 LOGIN = "ann:a-password"
-LOADER = "github.com/compose-spec/compose-go/v2/cmd@v2.9.0"
-"""The specification's own reader, with its schema."""
-CACHE = ROOT / ".cache" / "compose-go" / LOADER.rpartition("@")[2]
 
 
 @pytest.fixture(scope="session")
@@ -40,34 +37,21 @@ def services() -> dict[str, Any]:
     return described
 
 
-@pytest.fixture(scope="session")
-def loader() -> Path:
-    """The reader as a program, built with Go the first time."""
-    program = CACHE / "cmd"
-    if not program.is_file():
-        if shutil.which("go") is None:
-            if os.environ.get("LONGSHORE_REQUIRE_IMAGE") == "1":
-                pytest.fail("the reader of compose files needs Go")
-            pytest.skip("the reader of compose files needs Go, which is not installed")
-        CACHE.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["go", "install", LOADER], env={**os.environ, "GOBIN": str(CACHE)}, check=True)
-    return program
-
-
 @pytest.mark.timeout(1800)
-def test_it_follows_the_specification(loader: Path, tmp_path: Path) -> None:
+def test_it_follows_the_specification(tmp_path: Path) -> None:
     """Schema and consistency: no unknown key, no secret, volume or service that is used and not there."""
-    assert 0 == read(loader, COMPOSE).returncode, read(loader, COMPOSE).stderr
+    assert 0 == read(COMPOSE).returncode, read(COMPOSE).stderr
 
     broken = tmp_path / "compose.yaml"
     broken.write_text(COMPOSE.read_text().replace("stop_grace_period:", "stop_grace_perod:"))
-    assert 0 != read(loader, broken).returncode, "a slip must not pass"
+    assert 0 != read(broken).returncode, "a slip must not pass"
 
 
-def read(loader: Path, path: Path) -> subprocess.CompletedProcess[str]:
-    """Let the reader load a file; `prod` as project name, since a folder's may not do."""
+def read(path: Path) -> subprocess.CompletedProcess[str]:
+    """Let the specification's reader load a file; `prod` as project name, since a folder's may not do."""
     environ = {"PATH": os.environ["PATH"], "COMPOSE_PROJECT_NAME": "prod"}
-    return subprocess.run([str(loader), str(path)], env=environ, capture_output=True, text=True, cwd=path.parent)
+    command = [path_of(COMPOSE_READER), str(path)]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, cwd=path.parent)
 
 
 def test_every_service_is_looked_after(services: dict[str, Any]) -> None:

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-from tests.support import helm
+from tests.support.go_programs import HELM, path_of
 
 CHART = Path(__file__).parents[2] / "deploy" / "helm" / "longshore"
 RELEASE = "my"
@@ -27,13 +26,8 @@ class NotRendered(Exception):
 
 
 def run_helm(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Helm's answer. Skips the test where there is no helm, or fails it where that is not allowed."""
-    try:
-        program = helm.program()
-    except helm.HelmMissing as error:
-        if os.environ.get(helm.REQUIRED) == "1":
-            raise
-        pytest.skip(str(error))
+    """Helm's answer."""
+    program = path_of(HELM)
     with tempfile.TemporaryDirectory() as home:
         # Nothing of whoever runs the tests: no plugins, no cluster.
         environ = {"PATH": os.environ["PATH"], "HOME": home, "KUBECONFIG": "/dev/null"}
