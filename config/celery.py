@@ -1,4 +1,4 @@
-"""Celery's options: what carries wake-up calls, and nothing more. The reasons are in docs/explanation/architecture.md."""
+"""Celery's options: what carries wake-up calls, and nothing more. Reasons: docs/explanation/architecture.md."""
 
 from typing import Any
 
