@@ -3,12 +3,17 @@
 A delivery makes four of these calls, and the looking for a lost connection before each, the bookkeeping of the pool and
 of metrics that nobody reads cost as much as the call itself. So connections stay here between calls, and only one that
 has been idle for a while goes through the pool, which looks whether it is still alive.
+
+To the pool, a connection that stays here is in use. So there is one `Calls` for each client, however many share it, and
+no more than half of the pool's connections stay: the rest is for those who use the client itself.
 """
 
 import os
+import threading
 import time
 from collections import deque
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import redis
 
@@ -22,6 +27,7 @@ class Calls:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._pool: Any = client.connection_pool
+        self._most_idle = max(1, self._pool.max_connections // 2)
         self._idle: deque[tuple[Any, float]] = deque()  # redis-py's connections, which have no types
 
     def run(self, *command: Any) -> Any:
@@ -40,7 +46,11 @@ class Calls:
             connection.disconnect()  # an answer may still be on its way
             raise
         finally:
-            self._idle.append((connection, used_at))
+            # Threads that look at the same moment may make it a few more, never more than there are threads.
+            if len(self._idle) < self._most_idle:
+                self._idle.append((connection, used_at))
+            else:
+                self._pool.release(connection)
 
     def _connection(self) -> Any:
         """One that nobody else has, connected."""
@@ -57,3 +67,16 @@ class Calls:
             return connection
         self._pool.release(connection)
         return self._pool.get_connection()
+
+
+_OF_CLIENTS: "WeakKeyDictionary[redis.Redis, Calls]" = WeakKeyDictionary()
+_OF_CLIENTS_LOCK = threading.Lock()
+
+
+def calls_of(client: "redis.Redis") -> Calls:
+    """The one `Calls` of `client`; it goes when the client goes."""
+    with _OF_CLIENTS_LOCK:
+        found = _OF_CLIENTS.get(client)
+        if found is None:
+            found = _OF_CLIENTS[client] = Calls(client)
+        return found

@@ -10,7 +10,7 @@ import redis
 
 from longshore.invocation.kinds import Kind
 from longshore.store import record, scripts
-from longshore.store.calls import Calls
+from longshore.store.calls import calls_of
 from longshore.store.connection import reaching_store
 from longshore.store.entry import Accepted, Begun, Claim, Entry, Finish, Lapsed, Places, Rewind, Span, TakenReports
 from longshore.store.keys import Keys
@@ -56,7 +56,7 @@ class Ledger:
         self.format = record.format_for(0)
         """Of the records that `accept` writes; it follows the workers that are there, with each call."""
         self._limits = limits.json()
-        self._calls = Calls(client)
+        self._calls = calls_of(client)
         self._scripts = {name: scripts.Script.named(name) for name in scripts.NAMES}
 
     def _run(self, name: str, *args: Any) -> Any:

@@ -1,14 +1,20 @@
 """Script calls over connections that are kept: what becomes of them when Redis or a call fails."""
 
+import gc
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
 
 from longshore.sandbox.embedded_redis import EmbeddedRedis
-from longshore.store.calls import Calls
+from longshore.store.calls import Calls, calls_of
 from longshore.store.connection import connect
+from longshore.store.keys import Keys
+from longshore.store.ledger import Ledger
+from longshore.store.limits import Limits
+from tests.support.programs import eventually
 
 
 def connections(client: "redis.Redis") -> int:
@@ -38,6 +44,46 @@ def test_one_caller_needs_one_connection(redis_server: EmbeddedRedis) -> None:
             calls.run("EVALSHA", "0" * 40, 0)
 
     assert before + 1 == connections(watcher)
+
+
+def test_ledgers_of_one_client_share_its_connections(redis_server: EmbeddedRedis) -> None:
+    """However many there are, and though none is ever told that it is not needed any more."""
+    client = connect(redis_server.url, connections=2)
+
+    ledgers = [Ledger(client, Keys.of("org/agent"), Limits()) for _ in range(10)]
+    for ledger in ledgers:
+        ledger.pump()
+        ledger.backlog()
+
+    assert connections(client) <= 2
+
+
+def test_a_client_that_is_gone_takes_its_connections_with_it(redis_server: EmbeddedRedis) -> None:
+    """Nothing here keeps it."""
+    watcher = redis.Redis.from_url(redis_server.url)
+    before = connections(watcher)
+
+    for _ in range(10):
+        client = connect(redis_server.url)
+        calls_of(client).run("PING")
+        del client
+    gc.collect()
+
+    eventually(lambda: connections(watcher) == before, "all are closed")
+
+
+def test_many_calls_at_once_leave_connections_to_the_others(redis_server: EmbeddedRedis) -> None:
+    """When it is over, as many as before can use the client itself."""
+    most = 8
+    client = connect(redis_server.url, connections=most)
+    calls = calls_of(client)
+
+    with ThreadPoolExecutor(most) as pool:
+        together = threading.Barrier(most)
+        list(pool.map(lambda _: (together.wait(), calls.run("BLPOP", "nothing", "0.2")), range(most)))
+
+    others = [client.connection_pool.get_connection() for _ in range(most // 2)]
+    assert most // 2 == len({id(other) for other in others})
 
 
 def test_a_restarted_redis_costs_one_call_at_most(redis_server: EmbeddedRedis) -> None:
