@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import action_run, as_text
 from longshore.sandbox.targets import Manners, Targets
 from tests.support.kafka_broker import KafkaBroker
-from tests.support.programs import SCRIPT, bare, eventually
-from tests.support.scene import BOUND_S, SIZE
+from tests.support.programs import SCRIPT, bare
+from tests.support.scene import BOUND_S, PATIENCE_S, POLL_S, SIZE
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 
@@ -90,6 +91,14 @@ def targets() -> Iterator[Targets]:
         yield started
 
 
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Return as soon as `condition()` holds; fails with `what` if it does not in time."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"never happened: {what}"
+        time.sleep(POLL_S)
+
+
 def finished(broker: KafkaBroker, load: Load) -> set[str]:
     """The runs that the group's commits call finished."""
     consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": GROUP, "log_level": 0})
@@ -132,16 +141,16 @@ def test_a_container_that_is_killed_with_its_redis_loses_nothing_and_repeats_not
             container = Container(tmp_path / f"container-{number}", environ)
             load.publish(PORTION)
             wanted = len(committed[-1] if committed else ()) + PORTION // 3
-            eventually(partial(_are_finished, real_kafka, load, wanted), "a third of it is finished")
+            until(partial(_are_finished, real_kafka, load, wanted), "a third of it is finished")
             container.kill()
             committed.append(finished(real_kafka, load))
             sent.append(Counter(targets.attempts()))
         container = Container(tmp_path / "container-last", environ)
         load.publish(PORTION // 4)
         runs = set(load.places.values())
-        eventually(lambda: finished(real_kafka, load) == runs, "all is finished")
+        until(lambda: finished(real_kafka, load) == runs, "all is finished")
         synchronized = {run for run in runs if int(run[2:]) % 5 == 0}
-        eventually(lambda: synchronized <= closed(port), "Port has heard of all")
+        until(lambda: synchronized <= closed(port), "Port has heard of all")
         container.kill()
         last = Counter(targets.attempts())
 
