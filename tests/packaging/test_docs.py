@@ -1,0 +1,208 @@
+"""The documentation holds together: it builds, its links lead somewhere, and what it names is there.
+
+That settings, commands, metrics, chart values, states, mapping keys and addresses of the API are all in their reference
+is tested beside their code: test_reference.py, test_pages_about_metrics.py, test_chart_valid.py, test_states_page.py,
+test_mapping_docs.py and test_documentation.py.
+"""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from config.secret_files import FILE_NAMES
+from config.settings import Settings
+from longshore.delivery.outcome import Verdict, classify
+from longshore.store.reasons import CAUSES
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+BESIDE = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md")]
+"""Pages that are read in the repository and not on the site, so mkdocs does not look at them."""
+README_LINES = 150
+
+OURS = ("longshore", "ingest", "tasks", "config")
+REASON_AT = {"Outcome": 2, "Unbuildable": 0, "_dead": 2, "stopped": 2, "cut_off": 1}
+"""What is called with a reason code, and as which of its arguments."""
+FOLLOWS = {
+    "again": Verdict.RETRY,
+    "dead letter": Verdict.GIVE_UP,
+    "unknown": Verdict.UNKNOWN,
+    "done": Verdict.DELIVERED,
+}
+OF_OTHERS = re.compile(
+    r"OTEL_\w+|FLOWER_\w+|SASL_SSL|TRIGGER_PAYLOAD|PORT_API|CI_LOGIN|RUN_ID|HTTPS?_PROXY|ALL_PROXY|NO_PROXY"
+)
+"""Names that are no settings of ours: of OpenTelemetry, Flower, GitLab, examples and placeholders."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built pages. Strict: a wrong link or anchor, or a page that is not in the navigation, fails."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert 0 == done.returncode, done.stderr
+    assert "WARNING" not in done.stderr
+    return folder
+
+
+def test_every_page_is_built(site: Path) -> None:
+    """As a folder of its own."""
+    for page in DOCS:
+        name = page.relative_to(ROOT / "docs").with_suffix("")
+        built = site / (name.parent if name.name == "index" else name) / "index.html"
+        assert built.is_file(), name
+
+
+def test_reading_it_fetches_nothing_from_elsewhere(site: Path) -> None:
+    """Private networks reach no font, no script and no drawer of diagrams."""
+    for page in site.rglob("*.html"):
+        text = page.read_text()
+        assert not re.findall(r'<(?:script|img|iframe)[^>]+src="(?:https?:)?//', text), page
+        assert not re.findall(r'<link[^>]+rel="stylesheet"[^>]+href="(?:https?:)?//', text), page
+        assert 'class="mermaid"' not in text, f"{page}: its diagram would be drawn by a script from elsewhere"
+
+
+@pytest.mark.parametrize("page", BESIDE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_of_pages_beside_the_site_lead_somewhere(page: Path) -> None:
+    """To files that are there, and to headings that are in them."""
+    assert [] == [link for link in links_of(page) if not leads_somewhere(page, link)]
+
+
+def test_a_link_that_leads_nowhere_would_be_found(tmp_path: Path) -> None:
+    """The check above can fail."""
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# One two: `three`\n[a](page.md#one-two-three) [b](page.md#four) [c](other.md) [d](https://x.example)\n"
+    )
+
+    assert ["page.md#four", "other.md"] == [link for link in links_of(page) if not leads_somewhere(page, link)]
+
+
+def links_of(page: Path) -> list[str]:
+    """Targets of a page's links and pictures, outside of fenced blocks."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"\]\(([^)\s]+)\)", text)
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    """Whether a relative link has a file and a heading; links to elsewhere are not followed."""
+    if re.match(r"[a-z]+:", link):
+        return True
+    name, _, anchor = link.partition("#")
+    target = (page.parent / name) if name else page
+    return target.exists() and (not anchor or anchor in anchors_of(target))
+
+
+def anchors_of(page: Path) -> set[str]:
+    """What headings are called in links."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_is_short() -> None:
+    """What is longer belongs into docs/."""
+    assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
+
+
+@cache
+def tracked() -> dict[str, str]:
+    """Text of every file of the repository that is a text, by path."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git clone")
+    found = {}
+    for name in listed.stdout.splitlines():
+        try:
+            found[name] = (ROOT / name).read_text()
+        except (UnicodeDecodeError, FileNotFoundError, IsADirectoryError):
+            continue  # a picture, something that is being moved, or a link to a folder
+    return found
+
+
+def test_pages_that_code_and_settings_send_their_readers_to_are_there() -> None:
+    """An error message or a comment that names a page."""
+    named = {(file, each) for file, text in tracked().items() for each in re.findall(r"\bdocs/[\w/-]+\.md\b", text)}
+
+    assert named
+    assert [] == sorted(each for each in named if not (ROOT / each[1]).is_file())
+
+
+def test_files_that_pages_name_are_there() -> None:
+    """Tests that show a promise, examples, dashboards."""
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    for page in (*DOCS, *BESIDE):
+        text = page.read_text()
+        paths = re.findall(
+            r"`((?:tests|deploy|bench|scripts|requirements|longshore|ingest|tasks|config)/[\w./-]*[a-z/])`", text
+        )
+        assert [] == [path for path in paths if not (ROOT / path).exists()], page
+        assert set() == set(re.findall(r"`(test_\w+\.py)`", text)) - tests, page
+
+
+def test_settings_that_pages_name_are_there() -> None:
+    """Somewhere in the code, in compose.yaml or in the Makefile."""
+    code = "\n".join(text for name, text in tracked().items() if not name.endswith(".md") and name[:6] != "tests/")
+    known = set(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", code))
+    known |= FILE_NAMES | {name.upper() for name in Settings.model_fields}
+    known_to_tests = set(re.findall(r"\bLONGSHORE_REQUIRE_\w+", "\n".join(tracked().values())))
+    for page in (*DOCS, *BESIDE):
+        named = set(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", page.read_text()))
+        unknown = {name for name in named - known if not OF_OTHERS.fullmatch(name)}
+        assert unknown <= known_to_tests, page
+
+
+def reasons() -> Iterator[str]:
+    """Every reason code that stands in the code."""
+    yield from CAUSES
+    for room in OURS:
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call):
+                    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                    if name in REASON_AT and len(node.args) > REASON_AT[name]:
+                        yield from texts_of(node.args[REASON_AT[name]])
+                elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and path.name == "trouble.py":
+                    yield from texts_of(node.value.elts[0])
+
+
+def texts_of(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+
+
+def test_every_reason_code_is_in_the_reference_and_no_other() -> None:
+    """What a dead letter says can be looked up."""
+    page = (ROOT / "docs" / "reference" / "reason-codes.md").read_text()
+    rows = re.findall(r"^\| ([^|]*`[^|]*) \|", page, re.MULTILINE)
+    listed = {code for row in rows for code in re.findall(r"`(\w+)`", row) if not code.startswith("http_")}
+    known = set(reasons())
+
+    assert {"dns", "bad_signature", "mapping", "drained", "revoked", "deadline"} <= known
+    assert known - {"delivered", ""} == listed - {"delivered"}
+
+
+def test_what_the_reference_says_of_http_statuses_is_what_happens() -> None:
+    """Row by row."""
+    page = (ROOT / "docs" / "reference" / "reason-codes.md").read_text()
+    told = [
+        (int(status), follows)
+        for row, follows in re.findall(r"^\| ([^|]*`http_[^|]*) \|[^|]*\| ([^|]*) \|$", page, re.MULTILINE)
+        for status in re.findall(r"`http_(\d{3})`", row)
+    ]
+
+    assert {408, 503, 501, 502} <= {status for status, _ in told}
+    for status, follows in told:
+        assert classify(status)[0] is FOLLOWS[follows], status
