@@ -53,7 +53,7 @@ LOOK_UP_S = 1.0
 """How long one question to Kafka may hold up the thread; it is asked again later."""
 
 ASK_S = 0.1
-"""How long a look for brokers that were away may hold up the thread."""
+"""How long a question for the end of a partition may hold up the thread; only asked while nothing is fetched."""
 
 
 class Reader:
@@ -178,12 +178,12 @@ class Reader:
     def lags(self) -> dict[Partition, int]:
         """How many messages of each partition are still to be read, as far as is known.
 
-        librdkafka hears of new ends only while it fetches, so one partition a call is asked about at Kafka.
+        librdkafka hears of new ends while it fetches; while it is paused, one partition a call is asked about at Kafka.
         """
         places = list(self._next)
         self._turn += 1
         for number, place in enumerate(places):
-            ask = number == self._turn % len(places)
+            ask = self._paused and number == self._turn % len(places)
             try:
                 found = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=ASK_S, cached=not ask)
             except KafkaException:
@@ -207,10 +207,13 @@ class Reader:
         self._consumer.set_sasl_credentials(username, password)
 
     def look_for_brokers(self) -> None:
-        """While Kafka is away: notice that it is back, though no message may come for long."""
+        """While Kafka is away: notice that it is back, though no message may come for long.
+
+        A broker answers in order, and so only after the fetch before, which waits 0.5 s for messages.
+        """
         if self._outage.is_on:
             try:
-                self._consumer.list_topics(timeout=ASK_S)
+                self._consumer.list_topics(timeout=LOOK_UP_S)
             except KafkaException:
                 return
             self._outage.over()

@@ -1,8 +1,8 @@
 """A foreground tree of processes: started, restarted when they die, stopped in order.
 
 Owns the processes of `longshore run` and of the sandbox. Promises that no child outlives it, not even when it is killed
-with SIGKILL; that a child which dies comes back; and that stopping ends within the graces given. Leaves to the children
-what they do, and to their own shutdown what they save.
+with SIGKILL; that a child which dies comes back, and one that hangs is replaced; and that stopping ends within the
+graces given. Leaves to the children what they do, and to their own shutdown what they save.
 """
 
 import os
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import Protocol
 
 import structlog
 
@@ -55,6 +56,16 @@ class Child:
     output: Path | None = None
 
 
+class Observer(Protocol):
+    """Looks at children from outside. Both methods must be quick."""
+
+    def started(self, name: str) -> None:
+        """This child was started just now, or anew."""
+
+    def trouble(self, name: str) -> str:
+        """Why this child, which runs, has to be replaced; empty: it need not be."""
+
+
 def restart_wait_s(previous_s: float, alive_s: float) -> float:
     """Seconds to wait before a restart, after a wait of `previous_s` (0: none yet) and a life of `alive_s`."""
     if previous_s == 0 or alive_s >= SETTLED_S:
@@ -69,8 +80,10 @@ class Supervisor:
     where anything else in this process waits for children of its own.
     """
 
-    def __init__(self, children: Sequence[Child], *, reap_orphans: bool | None = None) -> None:
-        self._kept = [_Kept(child) for child in sorted(children, key=lambda child: child.order)]
+    def __init__(
+        self, children: Sequence[Child], observer: Observer | None = None, *, reap_orphans: bool | None = None
+    ) -> None:
+        self._kept = [_Kept(child, observer) for child in sorted(children, key=lambda child: child.order)]
         self._reap_orphans = os.getpid() == 1 if reap_orphans is None else reap_orphans
         self._stop_requests = 0
         self._signal = ""
@@ -165,8 +178,9 @@ class Supervisor:
 class _Kept:
     """A child, its process if it has one, and when it is due to be started or killed (monotonic seconds)."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, observer: Observer | None) -> None:
         self.child = child
+        self.observer = observer
         self.process: subprocess.Popen[bytes] | None = None
         self.wait_s = 0.0
         self.started_at = 0.0
@@ -180,7 +194,7 @@ class _Kept:
         return self.process.pid if self.process else 0
 
     def tend(self) -> int | None:
-        """Start the process when it is due; returns the exit code when it has just died."""
+        """Start the process when it is due, end it when it hangs; returns the exit code when it has just died."""
         now = time.monotonic()
         if self.process is None:
             if now >= self.due_at:
@@ -192,6 +206,11 @@ class _Kept:
             self.due_at = now + self.wait_s
             again: dict[str, object] = {} if code == EX_CONFIG else {"restart_in_s": self.wait_s}
             log.error("child.died", child=self.child.name, ended=_ended(code), **again)
+        elif self.told_at is not None:
+            self._kill_after(self.child.stop_grace_s)
+        elif self.observer and (why := self.observer.trouble(self.child.name)):
+            log.error("child.replaced", child=self.child.name, pid=self.pid, why=why)
+            self.terminate()
         return code
 
     def terminate(self) -> None:
@@ -215,16 +234,22 @@ class _Kept:
         if code is not None:
             log.info("child.stopped", child=self.child.name, ended=_ended(code))
             return False
-        grace_s = min(self.child.stop_grace_s, HURRY_S) if hurry else self.child.stop_grace_s
-        if time.monotonic() >= self.told_at + grace_s and not self.killed:
+        self._kill_after(min(self.child.stop_grace_s, HURRY_S) if hurry else self.child.stop_grace_s)
+        return True
+
+    def _kill_after(self, grace_s: float) -> None:
+        """Kill the process, which was told to end, once it has had its grace."""
+        if self.process and self.told_at and time.monotonic() >= self.told_at + grace_s and not self.killed:
             log.warning("child.killed", child=self.child.name, grace_s=grace_s)
             self.process.kill()
             self.killed = True
-        return True
 
     def _spawn(self) -> None:
         launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())]
         self.started_at = time.monotonic()
+        self.told_at, self.killed = None, False
+        if self.observer:
+            self.observer.started(self.child.name)
         with _output(self.child.output) as output:
             # A session of its own, so that Ctrl-C at the terminal reaches the supervisor alone.
             self.process = subprocess.Popen(

@@ -93,9 +93,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 def _supervised(settings: Settings, environ: Mapping[str, str], redis_url: str, *more: Child) -> int:
     workers = [f"worker-{number}" for number in range(1, settings.worker_processes + 1)]
-    sockets = monitoring.sockets_for(settings, ["ingest", *workers])
-    monitoring.begin_tree(settings, redis_url, sockets)
-    return Supervisor([*children(settings, environ, sockets), *more]).run()
+    sockets = monitoring.sockets_for(["ingest", *workers])
+    watched = monitoring.begin_tree(settings, redis_url, sockets)
+    return Supervisor([*children(settings, environ, sockets), *more], watched).run()
 
 
 def children(

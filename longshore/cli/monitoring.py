@@ -52,7 +52,8 @@ def begin(settings: Settings, role: Role, at_socket: str = "") -> None:
     if not settings.metrics_port and not at_socket:
         return
     metrics.INFO.labels(role.value, version()).set(1)
-    watch = RedisWatch(connect(settings.redis_url, 2, settings.redis_master_name, REDIS_S))
+    client = connect(settings.redis_url, 2, settings.redis_master_name, REDIS_S)
+    watch = RedisWatch(client, Keys.of(settings.namespace))
     watch.start()
     health.OURS.ready_if("redis", watch.check)
     parts: list[Collector] = [*OF_ROLE[role]]
@@ -64,24 +65,22 @@ def begin(settings: Settings, role: Role, at_socket: str = "") -> None:
     _serve(settings, Together(parts))
 
 
-def begin_tree(settings: Settings, redis_url: str, sockets: Mapping[str, str]) -> None:
-    """Serve the pages of `longshore run`: those of its programs, whose sockets are given by name, as one.
+def begin_tree(settings: Settings, redis_url: str, sockets: Mapping[str, str]) -> Children:
+    """Watch the programs of `longshore run`, whose sockets are given by name, and serve their pages as one.
 
     Raises ConfigError if the port cannot be had.
     """
-    if not sockets:
-        return
     metrics.INFO.labels(Role.RUN.value, version()).set(1)
     programs = {name: Asked(socket=socket) for name, socket in sockets.items()}
     children = Children(programs, Together(OF_ROLE[Role.RUN]), Role.RUN.value, settings.liveness_s)
     children.start(health.OURS)
-    _serve(settings, Together([children, _fleet(settings, redis_url)]))
+    if settings.metrics_port:
+        _serve(settings, Together([children, _fleet(settings, redis_url)]))
+    return children
 
 
-def sockets_for(settings: Settings, names: list[str]) -> dict[str, str]:
-    """A socket for each program of a tree, that no other tree of this machine has; none without METRICS_PORT."""
-    if not settings.metrics_port:
-        return {}
+def sockets_for(names: list[str]) -> dict[str, str]:
+    """A socket for each program of a tree, that no other tree of this machine has."""
     tree = f"longshore-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     return {name: f"{tree}-{name}" for name in names}
 

@@ -152,7 +152,10 @@ class Keys:
 
     @property
     def room(self) -> str:
-        """Never exists: deleting it opens the way for a script while Redis is full (`scripts/room.lua`)."""
+        """Never exists: deleting it opens the way for a script while Redis is full (`scripts/room.lua`).
+
+        Writing nothing to it tells whether Redis takes writes.
+        """
         return f"{self.prefix}room"
 
     @property

@@ -25,10 +25,14 @@ PATIENCE_S = 5.0
 """How long one question about health may take; and after how long without an answer a program is not ready."""
 SCRAPE_S = 3.0
 """How long the page of metrics waits for those of the programs."""
+START_S = 60.0
+"""How long a program may take until its first answer."""
+SURE_S = 5.0
+"""For so long it has to be found not alive before it is replaced: when the whole machine had stopped, all seem so."""
 
 
 class Children(Collector):
-    """The programs of a tree, by name, and the tree's own process as `own`."""
+    """The programs of a tree, by name, and the tree's own process as `own`. An `Observer` for their supervisor."""
 
     def __init__(self, programs: Mapping[str, Asked], own: Collector, own_name: str, liveness_s: float) -> None:
         """A program that does not answer for `liveness_s` is not alive."""
@@ -51,6 +55,15 @@ class Children(Collector):
             watch.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def started(self, name: str) -> None:
+        """A process of this program was started: what was heard before was another's."""
+        if name in self._watches:
+            self._watches[name].begin()
+
+    def trouble(self, name: str) -> str:
+        """Why the process of this program has to be replaced; empty: it need not be."""
+        return self._watches[name].trouble() if name in self._watches else ""
+
     def collect(self) -> Iterable[Metric]:
         """The metrics of all, each family once."""
         families: dict[str, Metric] = {}
@@ -67,17 +80,30 @@ class _Watch:
         self._name = name
         self._asked = asked
         self._liveness_s = liveness_s
-        self._heard_at = time.monotonic()
-        self._live: Verdict | None = None
-        self._ready: Verdict | None = None
+        self.begin()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch-{name}", daemon=True)
+
+    def begin(self) -> None:
+        self._heard_at = time.monotonic() + max(0.0, START_S - self._liveness_s)
+        self._dead_since: float | None = None
+        self._live: Verdict | None = None
+        self._ready: Verdict | None = None
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
         self._stop.set()
+
+    def trouble(self) -> str:
+        found = self.alive()
+        if found.ok:
+            self._dead_since = None
+            return ""
+        if self._dead_since is None:
+            self._dead_since = time.monotonic()
+        return found.says if time.monotonic() - self._dead_since >= SURE_S else ""
 
     def alive(self) -> Finding:
         silent_s = time.monotonic() - self._heard_at

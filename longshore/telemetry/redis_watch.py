@@ -1,4 +1,4 @@
-"""Whether Redis answers: asked every second in a thread of its own, so that a probe never waits for it."""
+"""Whether Redis takes writes: asked every second in a thread of its own, so that a probe never waits for it."""
 
 import threading
 import time
@@ -7,6 +7,7 @@ import redis
 
 from longshore.errors import StoreUnavailable
 from longshore.store.connection import reaching_store
+from longshore.store.keys import Keys
 from longshore.telemetry.health import Finding
 
 LOOK_S = 1.0
@@ -15,10 +16,11 @@ LOOK_S = 1.0
 class RedisWatch:
     """Asks through `client`, whose timeouts should be short."""
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, client: "redis.Redis", keys: Keys) -> None:
         self._client = client
+        self._keys = keys
         self._finding = Finding(False, "Redis has not been asked yet")
-        self._away_since = time.monotonic()
+        self._well_at = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="redis-watch", daemon=True)
 
@@ -36,13 +38,18 @@ class RedisWatch:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            lacks = "answered"
             try:
                 with reaching_store():
                     self._client.ping()
+                    lacks = "taken a write"
+                    # Changes nothing and is written nowhere, but is refused like any other: as by a replica, by a
+                    # Redis that is full, and by one that cannot write to its disk.
+                    self._client.setrange(self._keys.room, 0, "")
             except (StoreUnavailable, redis.RedisError) as error:
-                away_s = time.monotonic() - self._away_since
-                self._finding = Finding(False, f"Redis has not answered for {away_s:.0f} s ({error})")
+                away_s = time.monotonic() - self._well_at
+                self._finding = Finding(False, f"Redis has not {lacks} for {away_s:.0f} s ({error})")
             else:
-                self._away_since = time.monotonic()
-                self._finding = Finding(True, "Redis answers")
+                self._well_at = time.monotonic()
+                self._finding = Finding(True, "Redis answers and takes writes")
             self._stop.wait(LOOK_S)

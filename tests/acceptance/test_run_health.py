@@ -12,7 +12,7 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text
 from longshore.sandbox.targets import Targets
 from tests.support.monitored import Monitored
-from tests.support.programs import SETTINGS, Program, eventually
+from tests.support.programs import PATIENCE_S, SETTINGS, Program, eventually
 from tests.support.whole_agent import start_agent
 
 
@@ -59,10 +59,12 @@ def test_one_port_for_all_programs(kafka: EmbeddedKafka, port: FakePort, tmp_pat
             agent.close()
 
 
-def test_a_program_that_hangs_is_not_alive(kafka: EmbeddedKafka, port: FakePort, tmp_path: Path) -> None:
-    """Whatever it hangs in: it is stopped here. It is told at once that it is not ready, and heals."""
+def test_a_program_that_hangs_is_not_alive_and_is_replaced(
+    kafka: EmbeddedKafka, port: FakePort, tmp_path: Path
+) -> None:
+    """Whatever it hangs in: it is stopped here. It is told at once that it is not ready, and heals without anyone."""
     pages = Monitored(liveness_s=12)
-    agent = start_agent(tmp_path / "agent", kafka, port, **pages.environ)
+    agent = start_agent(tmp_path / "agent", kafka, port, WEBHOOK_INVOKER_TIMEOUT="3", **pages.environ)
     try:
         pages.says("/readyz", True)
         for name in ("worker-1", "ingest"):
@@ -70,9 +72,22 @@ def test_a_program_that_hangs_is_not_alive(kafka: EmbeddedKafka, port: FakePort,
             hung.send_signal(signal.SIGSTOP)
             pages.says("/readyz", False, f"{name} has not answered")
             pages.says("/livez", False, f"{name} has not answered")
-            hung.send_signal(signal.SIGCONT)
-            pages.says("/livez", True)
+            gone, _ = psutil.wait_procs([hung], timeout=PATIENCE_S)
+            assert gone
             pages.says("/readyz", True)
+        assert 2 == agent.log().count("child.replaced")
+    finally:
+        agent.close()
+
+
+def test_a_program_that_hangs_is_replaced_without_pages_too(
+    kafka: EmbeddedKafka, port: FakePort, tmp_path: Path
+) -> None:
+    """Nobody has to watch an agent for it to heal."""
+    agent = start_agent(tmp_path / "agent", kafka, port, WEBHOOK_INVOKER_TIMEOUT="3", LIVENESS_S="5")
+    try:
+        child(agent, "worker-1").send_signal(signal.SIGSTOP)
+        eventually(lambda: agent.log().count("worker.ready") == 2, "another worker")
     finally:
         agent.close()
 

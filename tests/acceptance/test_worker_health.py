@@ -2,6 +2,9 @@
 
 import signal
 
+import pytest
+import redis
+
 from longshore.delivery.target import target_of
 from tasks.app import make_app
 from tests.support.monitored import Monitored
@@ -68,6 +71,28 @@ def test_without_redis_a_worker_is_not_ready_but_alive(bench: Bench) -> None:
     bench.redis.start()
     pages.says("/readyz", True)
     assert worker.process.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("refuses", "takes"),
+    [
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+        ("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0"),
+    ],
+    ids=["replica", "full", "alone"],
+)
+def test_with_a_redis_that_takes_no_writes_a_worker_is_not_ready(bench: Bench, refuses: str, takes: str) -> None:
+    """It answers, but is a replica now, is full, or misses the replicas it must have."""
+    pages = Monitored()
+    bench.worker(**pages.environ)
+    pages.says("/readyz", True)
+    with redis.Redis.from_url(bench.redis.url) as admin:
+        admin.execute_command(*refuses.split())
+        pages.says("/readyz", False, "redis: Redis has not taken a write")
+        assert pages.get("/livez").json()["ok"]
+        admin.execute_command(*takes.split())
+    pages.says("/readyz", True)
 
 
 def test_a_deaf_worker_is_not_alive(bench: Bench) -> None:

@@ -113,6 +113,26 @@ def test_a_child_that_dies_comes_back_and_it_is_said(tree: Tree) -> None:
     assert "killed by SIGKILL" in tree.log.read_text()
 
 
+def test_a_child_that_hangs_is_replaced(tree: Tree) -> None:
+    """It is asked to end, and killed where it does not; the one after it is left alone."""
+    before = f"""
+        from pathlib import Path
+        class Observer:
+            starts = 0
+            def started(self, name):
+                self.starts += 1
+            def trouble(self, name):
+                return "it is deaf" if self.starts == 1 and Path({str(tree.diary)!r}).read_text() else ""
+        """
+    tree.run(Child("a", tree.argv("a", "stubborn"), stop_grace_s=1), before=before, options="Observer()")
+    eventually(lambda: len(tree.up("a")) == 2)
+
+    assert ["a told"] == [line for line in tree.lines() if " up " not in line]
+    assert not psutil.pid_exists(tree.up("a")[0])
+    said = tree.log.read_text()
+    assert ("it is deaf" in said, "child.killed" in said, "killed by SIGKILL" in said) == (True, True, True)
+
+
 def test_children_start_and_stop_in_opposite_order(tree: Tree) -> None:
     """Ingest stops first and Redis last, when nobody needs it any more."""
     tree.run(

@@ -1,0 +1,31 @@
+"""Kafka that was away and is back is noticed, though not a message comes."""
+
+import threading
+from typing import Any
+
+from ingest.consumer import Reader
+from ingest.outage import Outage
+from longshore.sandbox.embedded_kafka import EmbeddedKafka
+from tests.support.programs import eventually
+
+
+def test_a_look_for_brokers_waits_for_the_fetch_before_it(kafka: EmbeddedKafka) -> None:
+    """A broker answers in order, and an idle topic's fetch takes half a second: every look would come too early."""
+
+    def options(on_error: Any, on_commit: Any) -> dict[str, Any]:
+        return {"bootstrap.servers": kafka.bootstrap, "group.id": "g", "error_cb": on_error, "on_commit": on_commit}
+
+    outage = Outage("kafka", threading.Event())
+    reader = Reader(options, ["org.runs"], {}, left=lambda _: None, committed=lambda *_: None, outage=outage)
+    try:
+        eventually(lambda: reader.read(1, 0.1) == [] and reader.joined, "joined")
+        reader.place(dict.fromkeys(reader.unplaced, 0))
+        looks = 0
+        for _ in range(10):
+            reader.read(1, 0.1)
+            outage.begins("made up")
+            reader.look_for_brokers()
+            looks += not outage.is_on
+        assert looks > 5
+    finally:
+        reader.close()
