@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Machines:
         for number in NUMBERS:
             self._start(f"sentinel-{number}", self.here(FILES["sentinel.conf"], number), "--sentinel")
         for port in self.sentinels.values():
-            eventually(lambda port=port: self._knows_all(port), "the sentinels know each other and both replicas")
+            eventually(partial(self._knows_all, port), "the sentinels know each other and both replicas")
 
     def _start(self, name: str, config: str, *options: str) -> None:
         place = self.folder / name
