@@ -1,15 +1,17 @@
 """Whatever happens in whatever order: the real scripts on a real Redis, driven at random, looked at after each step.
 
 Claims are lost, doubled and stale; leases lapse; clocks jump; Redis forgets what came since a snapshot. After every
-step each invocation stands in exactly one place, every counter equals what it counts, and no limit is exceeded.
+step each invocation stands in exactly one place, every counter equals what it counts, no limit is exceeded, and what
+had ended is as it was, unless an operator sent it again.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import pytest
 import redis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -24,7 +26,11 @@ from longshore.store.audit import audit
 from longshore.store.entry import Begun, Claim, Finish
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
+from longshore.store.letters import Letters
 from longshore.store.limits import Limits
+from longshore.store.requeue import Order, Requeue
+from longshore.store.seal import Sealer
+from longshore.store.states import FINAL
 from tests.support.ledger_census import Census, census
 
 from .conftest import entry, span
@@ -35,6 +41,8 @@ TARGETS = ("http://a:80", "http://b:80")
 LEASE_OVER = LIMITS.lease + 1
 A_MINUTE = 61_000
 RESULTS = st.sampled_from(["done", "done", "waiting", "dead", "unknown"])
+SENT_AGAIN = {"requeued", "requeued_closed"}
+"""What becomes of one that an operator sends again; `closed` if Port was told its end."""
 WHICH = st.integers(0, 10)
 _T = TypeVar("_T")
 
@@ -47,17 +55,21 @@ def one_of(some: Sequence[_T], which: int) -> _T | None:
 class LedgerMachine(RuleBasedStateMachine):
     """Ingest, pumps, workers and misfortune, each as rules."""
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, ledger: Ledger) -> None:
         super().__init__()
-        self.client = client
+        self.client = client = ledger.redis
         client.flushall()
-        self.ledger = Ledger(client, Keys.of("org/agent"), LIMITS)
+        self.ledger = ledger
+        sealer = Sealer("secret-0123456789")
+        self.letters = Letters(client, self.ledger.keys, sealer)
+        self.operator = Requeue(client, self.ledger.keys, LIMITS, sealer)
         self.messages: list[Claim] = []
         self.attempts: list[Begun] = []
         self.snapshot: dict[bytes, tuple[bytes, int]] = {}
         self.offset = 0
         self.before: dict[str, str] = {}
         self.finishing: set[str] = set()
+        self.requeued: set[str] = set()
         self.ledger.beat(WORKERS[0], 4)
 
     # Intake
@@ -192,6 +204,40 @@ class LedgerMachine(RuleBasedStateMachine):
         for taken in self.ledger.take_reports(3, 60_000):
             self.ledger.settle_reports(taken, taken.items[1:] if fail else (), 0)
 
+    # Operators
+
+    @rule(which=WHICH, replay=st.booleans(), stale=st.booleans())
+    def requeue(self, which: int, replay: bool, stale: bool) -> None:
+        """One that has ended is sent again, perhaps by somebody who has looked at it before it was sent again."""
+        id = one_of([id for id, state in sorted(self.before.items()) if state in FINAL], which)
+        letter = self.letters.get(id) if id else None
+        if letter is None:
+            return
+        if stale:
+            letter = dataclasses.replace(letter, generation=letter.generation + 1)
+        became = self.operator.one(letter, Order("ann", "it is back", replay=replay))
+        if stale or (letter.state == "done" and not replay):
+            assert became == ("changed" if stale else "delivered")
+        else:
+            assert became in SENT_AGAIN
+            self.requeued.add(letter.id)
+
+    @rule(count=st.integers(1, 4), steps=st.integers(1, 3))
+    def requeue_many(self, count: int, steps: int) -> None:
+        """A job of what is dead or unknown, whose steps more than one worker takes."""
+        ended = [id for id, state in sorted(self.before.items()) if state in ("dead", "unknown")][:count]
+        letters = [letter for id in ended if (letter := self.letters.get(id))]
+        if letters:
+            job = self.operator.start(letters, Order("ann", "it is back", rate=0))
+            for _ in range(steps):
+                self.operator.run_due()
+            after = self.operator.job(job.id)
+            assert after is not None
+            assert (after.state, after.started) == ("done", len(letters))
+            assert after.counts.keys() <= SENT_AGAIN
+            assert len(letters) == sum(after.counts.values())
+            self.requeued |= set(ended)
+
     # Misfortune
 
     @rule(
@@ -255,7 +301,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert [] == now.problems()
         self._limits_hold(now)
         self._ends_are_final(now.states)
-        self.before, self.finishing = now.states, set()
+        self.before, self.finishing, self.requeued = now.states, set(), set()
 
     def _limits_hold(self, now: Census) -> None:
         assert all(busy <= LIMITS.target for busy in now.target_busy.values())
@@ -265,23 +311,29 @@ class LedgerMachine(RuleBasedStateMachine):
     def _ends_are_final(self, states: dict[str, str]) -> None:
         for id, state in self.before.items():
             after = states.get(id)
-            if state in ("done", "dead"):
+            if id in self.requeued:
+                assert after == "waiting"
+            elif state in ("done", "dead"):
                 assert after == state
             elif state == "unknown" and after != state:
                 assert id in self.finishing
                 assert after in ("done", "dead", "waiting", "claimed")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_every_invocation_is_in_one_place_whatever_happens(client: "redis.Redis") -> None:
     """Sixteen hundred steps, each followed by a look at everything."""
+    ledger = Ledger(client, Keys.of("org/agent"), LIMITS)
     run_state_machine_as_test(
-        lambda: LedgerMachine(client),  # type: ignore[arg-type]
+        lambda: LedgerMachine(ledger),  # type: ignore[arg-type]
         settings=settings(
             max_examples=40,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,
+            # Nothing is made shorter: that takes minutes, and what fails, fails again.
+            phases=[Phase.generate],
+            report_multiple_bugs=False,
             database=None,
             suppress_health_check=list(HealthCheck),
         ),
