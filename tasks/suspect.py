@@ -1,12 +1,11 @@
 """The process in which one suspect is tried: reads the job, makes the attempt, answers how it ended.
 
-Started by quarantine.py, which says why.
+Started by quarantine.py, which says why; it forks itself for each suspect.
 """
 
 import os
 import pickle
 import signal
-import sys
 import threading
 
 from config import logging
@@ -17,22 +16,22 @@ from longshore.invocation.mapping import Mapping
 from tasks.assembly import attempts_of, story_of
 from tasks.in_flight import InFlight
 from tasks.quarantine import READY, Job, Recorder, Told
+from tasks.spawner import forked
 
 
 def main() -> None:
-    """One attempt, and the end of the process."""
+    """Everything made ready; then, in a new process for each, one attempt."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # the worker decides; it takes this process with it
-    # Standard output is for the answer alone, whatever a library may print.
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    os.dup2(2, 1)  # the log goes where the worker's goes
     settings = load(role=Role.WORKER)
     logging.configure(settings.log_level, settings.masked, program="suspect")
+    connection = forked()
     mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
     fence = fence_of(settings)
-    answer.write(READY)
-    answer.flush()
-    job: Job = pickle.load(sys.stdin.buffer)
+    connection.sendall(READY)
+    with connection.makefile("rb") as told:
+        job: Job = pickle.load(told)
     fence.own = job.own
     recorder = Recorder()
     attempts = attempts_of(
@@ -50,8 +49,7 @@ def main() -> None:
     )
     ended = attempts.perform(job.begun)
     body = pickle.dumps(Told(recorder.finished, recorder.moved, ended.line))
-    answer.write(len(body).to_bytes(8, "big") + body)
-    answer.flush()
+    connection.sendall(len(body).to_bytes(8, "big") + body)
     mapping.close()
 
 
