@@ -22,6 +22,7 @@ from longshore.sandbox.http_server import Answer, HttpServer, Request
 from longshore.store.keys import Keys
 from tests.support.certificates import Authority
 from tests.support.programs import SETTINGS, longshore
+from tests.support.warm import Warm
 
 SECRET = "the-client-secret-0123456789-abcdefghijkl"
 PASSWORD = "redis-pass-word-4711"
@@ -32,8 +33,10 @@ Told = list[dict[str, Any]]
 class Ward:
     """A healthy agent's environment, to be made ill."""
 
-    def __init__(self, folder: Path, redis_server: EmbeddedRedis, kafka: EmbeddedKafka, port: FakePort) -> None:
-        self.folder, self.redis, self.kafka, self.port = folder, redis_server, kafka, port
+    def __init__(
+        self, folder: Path, redis_server: EmbeddedRedis, kafka: EmbeddedKafka, port: FakePort, warm: Warm
+    ) -> None:
+        self.folder, self.redis, self.kafka, self.port, self.warm = folder, redis_server, kafka, port, warm
         self.environ = SETTINGS | {
             "PORT_CLIENT_SECRET": SECRET,
             "REDIS_URL": redis_server.url,
@@ -46,7 +49,7 @@ class Ward:
 
     def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """The command, in this environment and with these changes."""
-        return longshore("doctor", *arguments, folder=self.folder, **(self.environ | environ))
+        return self.warm.call("doctor", *arguments, folder=self.folder, **(self.environ | environ))
 
     def told(self, *arguments: str, code: int | None = None, **environ: str) -> Told:
         """Its findings; `code` is the exit code it must have. An area as argument is looked at alone."""
@@ -57,12 +60,18 @@ class Ward:
         return found
 
 
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    with Warm(tmp_path_factory.mktemp("warm")) as warm:
+        yield warm
+
+
 @pytest.fixture
-def ward(tmp_path: Path, redis_server: EmbeddedRedis, kafka: EmbeddedKafka) -> Iterator[Ward]:
+def ward(tmp_path: Path, redis_server: EmbeddedRedis, kafka: EmbeddedKafka, warm: Warm) -> Iterator[Ward]:
     folder = tmp_path / "ward"
     folder.mkdir()
     with FakePort(client_id="client", client_secret=SECRET) as port:
-        yield Ward(folder, redis_server, kafka, port)
+        yield Ward(folder, redis_server, kafka, port, warm)
 
 
 def of(told: Told, area: str, level: str) -> list[str]:
@@ -74,7 +83,7 @@ def of(told: Told, area: str, level: str) -> list[str]:
 
 def test_a_healthy_agent_has_nothing_broken(ward: Ward) -> None:
     """Every area is told, and each line says how it is."""
-    ended = ward.run(HTTP_PROXY="")
+    ended = longshore("doctor", folder=ward.folder, HTTP_PROXY="", **ward.environ)
     lines = [line for line in ended.stdout.splitlines() if not line.startswith("        → ")]
 
     assert 0 == ended.returncode, ended.stdout
