@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import structlog
 
-from config import small
+from config import embedded_redis, small
 from config.settings import Settings
 from longshore.cli import monitoring
 from longshore.errors import ConfigError
@@ -65,7 +65,8 @@ def _run_with(redis: EmbeddedRedis, settings: Settings) -> int:
     # It needs nothing of the environment, and could only show our secrets.
     keeper = Child("redis", redis.argv(), env={}, stop_grace_s=REDIS_GRACE_S, order=2, output=redis.log_path)
     try:
-        return _supervised(settings, environ, redis.url, keeper)
+        with embedded_redis.announced(settings, redis.url):
+            return _supervised(settings, environ, redis.url, keeper)
     finally:
         redis.stop()
 

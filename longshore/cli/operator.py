@@ -11,9 +11,8 @@ from difflib import get_close_matches
 
 import typer
 
+from config.embedded_redis import settings_beside_an_agent
 from config.ledger import open_ledger
-from config.roles import Role
-from config.settings import load
 from longshore.invocation.kinds import Kind
 from longshore.store.ledger import Ledger
 from longshore.store.letters import Letters
@@ -42,7 +41,7 @@ class Operator:
     @classmethod
     def connect(cls) -> "Operator":
         """With the settings of a worker: the client secret opens what is sealed."""
-        settings = load(role=Role.WORKER)
+        settings = settings_beside_an_agent()
         ledger = open_ledger(settings)
         sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
         return cls(
