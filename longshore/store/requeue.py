@@ -25,7 +25,6 @@ STEP = 200
 """Most invocations one step of a job requeues: about 5 ms of Redis's time."""
 
 _BATCH = 1000
-_KEPT_S = 1_209_600  # two weeks, as long as dead letters by default
 
 FINISHED = frozenset({"done", "stopped"})
 """States in which a job does nothing any more. Of the others, `paused` waits for an operator."""
@@ -76,6 +75,7 @@ class Requeue:
         self._sealer = sealer
         self._requeue = Script.named("requeue")
         self._run_job = Script.named("run_job")
+        self._keep_job = Script.named("keep_job")
 
     def one(self, letter: Letter, order: Order) -> str:
         """Sends `letter` again unless it has changed since it was read. Returns what became of it, see again.lua."""
@@ -94,22 +94,11 @@ class Requeue:
     def start(self, letters: Iterable[Letter], order: Order) -> Job:
         """Makes a job of `letters`, stored whole before the workers begin with it."""
         id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:4]}"
-        key = self._keys.job(id)
         total, left = 0, iter(letters)
-        with reaching_store():
-            while batch := [f"{letter.generation}:{letter.id}" for letter in islice(left, _BATCH)]:
-                pipe = self._redis.pipeline(transaction=False)
-                pipe.rpush(f"{key}:ids", *(each.encode("utf-8", "surrogatepass") for each in batch))
-                pipe.expire(f"{key}:ids", _KEPT_S)  # at once: whoever makes the job may be killed meanwhile
-                pipe.execute()
-                total += len(batch)
-            pipe = self._redis.pipeline(transaction=True)
-            pipe.hset(key, mapping=self._record(order, total))
-            pipe.zadd(self._keys.jobs, {id: 1})
-            pipe.zadd(self._keys.jobs_made, {id: time.time()})
-            pipe.expire(key, _KEPT_S)
-            pipe.zremrangebyscore(self._keys.jobs_made, "-inf", time.time() - _KEPT_S)
-            pipe.execute()
+        while batch := [f"{letter.generation}:{letter.id}" for letter in islice(left, _BATCH)]:
+            self._keep(id, "list", *(each.encode("utf-8", "surrogatepass") for each in batch))
+            total += len(batch)
+        self._keep(id, "runs", *(part for pair in self._record(order, total).items() for part in pair))
         found = self.job(id)
         assert found is not None
         return found
@@ -152,11 +141,7 @@ class Requeue:
         """Holds a job where it is; `resume` goes on with it."""
         job = self.job(id)
         if job is not None and job.state not in FINISHED and job.state != "paused":
-            with reaching_store():
-                pipe = self._redis.pipeline(transaction=True)
-                pipe.hset(self._keys.job(id), mapping={"state": "paused", "paused_from": job.state})
-                pipe.zrem(self._keys.jobs, id)
-                pipe.execute()
+            self._keep(id, "rests", "state", "paused", "paused_from", job.state)
 
     def resume(self, id: str) -> None:
         """Goes on with a paused job where it was, or with the rest of one that its canary stopped."""
@@ -165,10 +150,11 @@ class Requeue:
             return
         with reaching_store():
             before: Any = self._redis.hget(self._keys.job(id), "paused_from")
-            pipe = self._redis.pipeline(transaction=True)
-            pipe.hset(self._keys.job(id), "state", before if job.state == "paused" and before else "running")
-            pipe.zadd(self._keys.jobs, {id: 1})
-            pipe.execute()
+        self._keep(id, "runs", "state", before if job.state == "paused" and before else "running")
+
+    def _keep(self, id: str, what: str, *values: Any) -> None:
+        with reaching_store():
+            self._keep_job.run(self._redis, self._keys.prefix, "", id, what, *values)
 
     def _record(self, order: Order, total: int) -> Any:
         return {

@@ -28,6 +28,7 @@ NAMES = (
     "purge",
     "requeue",
     "run_job",
+    "keep_job",
     "set_gate",
     "take_reports",
     "renew_reports",

@@ -9,7 +9,7 @@
 -- Returns  the job's state: canary | watching | running | paused | done | stopped, or "" if there is no such job
 --
 -- Taking an id off the job's list and requeueing it are one step, so a crash on either side repeats and skips nothing.
--- How long it is kept (s) since it last did something; as in requeue.py.
+-- How long it is kept (s) since it last did something; as in keep_job.lua.
 local KEPT = 1209600
 
 local job = P .. 'job:' .. ARGV[2]
