@@ -102,6 +102,7 @@ def tell(crowd: Crowd, flower: Flower, count: int) -> None:
         app.connection_for_write() as connection,
         app.events.Dispatcher(connection, hostname="celery@one", buffer_group={"task"}, buffer_limit=BATCH) as told,
     ):
+        meanwhile: list[float] = []
         told.send("worker-online")
         for number in range(count):
             id = f"r_{number:06}"
@@ -112,11 +113,18 @@ def tell(crowd: Crowd, flower: Flower, count: int) -> None:
             told.send("task-succeeded", uuid=id, result="'200 in 12 ms'", runtime=0.0125)
             if number % BATCH == 0:
                 time.sleep(0.3)  # what comes faster than Flower reads fills Redis's buffer until it hangs up
+            if number % (10 * BATCH) == 0:
+                began = time.monotonic()
+                flower.get("/dead-letters")
+                meanwhile.append(1000 * (time.monotonic() - began))
     deadline = time.monotonic() + 120
     while flower.get(f"/task/r_{count - 1:06}").status_code != 200:
         if time.monotonic() > deadline:
             raise OperationalError("Flower has missed events")
         time.sleep(1)
+    print(f"  a page meanwhile: {statistics.median(meanwhile):.0f} ms, the slowest {max(meanwhile):.0f} ms")
+    known = flower.get("/tasks/datatable?draw=1&start=0&length=1&order[0][column]=0&columns[0][data]=name").json()
+    print(f"  Flower knows {known['recordsTotal']} tasks")
 
 
 def memory(flower: Flower) -> str:

@@ -10,6 +10,7 @@ from tornado.web import url
 
 from longshore.dashboard import api, letter_pages, other_pages, page
 from longshore.dashboard.agent import Agent
+from longshore.dashboard.listening import Listening
 from longshore.dashboard.templates import Loader
 
 READERS = 8
@@ -44,10 +45,11 @@ HANDLERS: list[URLSpec] = [
 class Dashboard(Flower):
     """Flower for one agent. `options` and `settings` are Flower's."""
 
-    def __init__(self, agent: Agent, **settings: Any) -> None:
+    def __init__(self, agent: Agent, *, capp: Any, options: Any, **settings: Any) -> None:
         self.agent = agent
         self.readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        super().__init__(template_loader=Loader(), **settings)
+        events = Listening.of(capp, options)
+        super().__init__(capp=capp, options=options, events=events, template_loader=Loader(), **settings)
         prefix = self.options.url_prefix
         handlers = [rewrite_handler(each, prefix) for each in HANDLERS] if prefix else HANDLERS
         self.add_handlers(r".*", handlers)
