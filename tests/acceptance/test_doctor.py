@@ -1,5 +1,6 @@
 """`longshore doctor`: each kind of trouble, made for real, is found and comes with its remedy."""
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -21,7 +22,10 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import Answer, HttpServer, Request
 from longshore.store.keys import Keys
 from tests.support.certificates import Authority
+from tests.support.guarded_broker import USER, GuardedBroker
+from tests.support.kafka_broker import KafkaBroker
 from tests.support.programs import SETTINGS, longshore
+from tests.support.relays import ForwardProxy, Relay
 from tests.support.warm import Warm
 
 SECRET = "the-client-secret-0123456789-abcdefghijkl"
@@ -148,6 +152,28 @@ def test_a_full_redis_is_told_with_its_share(ward: Ward) -> None:
     assert any("of maxmemory" in text for text in of(ward.told("redis", code=1), "redis", "broken"))
 
 
+@pytest.mark.parametrize(
+    ("setting", "remedy"), [("maxmemory 1", "Raise maxmemory"), ("min-replicas-to-write 1", "min-replicas-to-write")]
+)
+def test_a_redis_that_takes_no_writes_is_broken(ward: Ward, setting: str, remedy: str) -> None:
+    """Though it answers, and whatever it says of itself."""
+    with redis.Redis.from_url(ward.redis.url) as client:
+        client.config_set(*setting.split())
+    broken = of(ward.told("redis", code=1), "redis", "broken")
+
+    assert any("it takes no writes" in text and remedy in text for text in broken), broken
+
+
+def test_a_redis_whose_clock_is_off_is_told(ward: Ward) -> None:
+    """Waits are counted in its time."""
+    with LateRedis(ward.redis.port, 3600) as late:
+        broken = of(ward.told("redis", REDIS_URL=f"redis://127.0.0.1:{late.port}/0", code=1), "redis", "broken")
+
+    [text] = broken
+    assert "the clock at Redis is 3600 s ahead of ours" in text
+    assert "NTP" in text
+
+
 @pytest.mark.parametrize("ill", ["dead", "hangs", "password"])
 def test_a_redis_that_cannot_be_asked_stops_no_other_check(ward: Ward, ill: str) -> None:
     """Refused, silent, or with another password; the rest is looked at all the same."""
@@ -253,6 +279,56 @@ def test_which_proxy_is_used_for_which_url(ward: Ward) -> None:
     assert PASSWORD not in ended.stdout + ended.stderr
 
 
+def test_tls_is_looked_at_through_a_proxy_too(ward: Ward) -> None:
+    """Which resolves the name; one that wants a password is told as what fails."""
+    authority = Authority.create(ward.folder)
+    (ward.folder / "ca" / "ca.crt").write_bytes(authority.bundle.read_bytes())
+    with tls_server(authority) as url, ForwardProxy("user", PASSWORD) as proxy:
+        open_to_us = {"HTTPS_PROXY": f"http://user:{PASSWORD}@{proxy.address}", "NO_PROXY": "port.invalid"}
+        fine = ward.told("targets", "--url", url, code=0, **open_to_us)
+        ended = ward.run("--json", "--only", "targets", "--url", url, HTTPS_PROXY=f"http://user:wrong@{proxy.address}")
+
+    assert any(f"TCP: connected through http://{proxy.address}" in text for text in of(fine, "targets", "ok")), fine
+    assert any("TLS" in each["text"] and "issued by CN=Test CA" in each["text"] for each in fine)
+    [refused] = of(json.loads(ended.stdout)["findings"], "targets", "broken")
+    assert "proxy" in refused
+    assert "407" in refused
+    assert "wrong@" not in ended.stdout
+
+
+@pytest.mark.real_kafka
+def test_a_login_that_kafka_refuses_is_told(ward: Ward, real_kafka: KafkaBroker, tmp_path: Path) -> None:
+    """With Port's credentials it is let in; with another password it hears what to check."""
+    broker = GuardedBroker(tmp_path / "guarded")
+    try:
+        broker.start()
+        for topic in ("org.runs", "org.change.log"):
+            broker.create_topic(topic)
+        broker.set_password("kafka-pass-word")
+        guarded = {
+            "USING_LOCAL_PORT_INSTANCE": "false",
+            "KAFKA_CONSUMER_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+            "KAFKA_CONSUMER_AUTHENTICATION_MECHANISM": "SCRAM-SHA-512",
+        }
+        for password, code in (("kafka-pass-word", 0), ("kafka-wrong-word", 1)):
+            port = FakePort(
+                client_id="client",
+                client_secret=SECRET,
+                brokers=[broker.guarded],
+                kafka_username=USER,
+                kafka_password=password,
+            )
+            with port:
+                ended = ward.run("--json", "--only", "kafka", PORT_API_BASE_URL=port.url, **guarded)
+            told = json.loads(ended.stdout)["findings"]
+            assert code == ended.returncode, told
+            assert password not in ended.stdout + ended.stderr
+    finally:
+        broker.kill()
+    [problem] = of(told, "kafka", "broken")
+    assert "refuse the login" in problem
+
+
 def test_a_bad_mapping_and_a_suspicious_one(ward: Ward) -> None:
     """The first cannot be used, the second is likely not meant so."""
     path = ward.folder / "mapping.json"
@@ -300,6 +376,28 @@ def test_wrong_usage_is_told_apart(ward: Ward) -> None:
     assert 2 == ward.run("--url", "ftp://example").returncode
     assert 2 == ward.run("--only", "teeth").returncode
     assert {"mapping"} == {each["area"] for each in ward.told("mapping", code=0)}
+
+
+class LateRedis(Relay):
+    """Redis at `port`, whose TIME is `ahead_s` later."""
+
+    def __init__(self, port: int, ahead_s: int) -> None:
+        self._target = port
+        self._ahead_s = ahead_s
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there = await asyncio.open_connection("127.0.0.1", self._target)
+        try:
+            while command := await reader.read(65_536):
+                there.write(command)
+                answer = await there_reader.read(65_536)
+                if b"\r\nTIME\r\n" in command:
+                    parts = answer.split(b"\r\n")  # an array of two texts, the first with the seconds
+                    parts[2] = b"%d" % (int(parts[2]) + self._ahead_s)
+                    answer = b"\r\n".join(parts)
+                writer.write(answer)
+        finally:
+            there.close()
 
 
 @contextmanager

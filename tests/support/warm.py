@@ -60,7 +60,8 @@ class Warm:
 
     def call(self, *arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
         """As `longshore` of `programs`: in `folder` and with these variables alone."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         asked = {
             "arguments": arguments,
             "folder": str(folder),

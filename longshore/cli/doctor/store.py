@@ -12,6 +12,7 @@ from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
 from longshore.errors import ConfigError, StoreUnavailable
 from longshore.store.connection import connect, reaching_store
 from longshore.store.fitness import OLDEST, POLICY, Facts, clustered, evicts, facts_of, persistence, too_old
+from longshore.store.keys import Keys
 
 PINGS = 20
 SLOW_MS = 10.0
@@ -26,6 +27,15 @@ _REMEDIES = {
     "ReadOnlyError": "Name the primary in REDIS_URL, or use sentinel:// addresses",
     "TimeoutError": "Check the address in REDIS_URL and what stands between: a firewall drops the packets, or it hangs",
     "ConnectionError": "Check the address in REDIS_URL, that Redis runs, and for TLS that it is rediss://",
+}
+
+_REFUSALS = {
+    "MISCONF": "Make room on its disk, or repair it: its log says what could not be written",
+    "OutOfMemoryError": "Raise maxmemory, or requeue and drop dead letters (KEEP_DEAD_COUNT)",
+    "NOREPLICAS": "Bring its replicas back, or lower min-replicas-to-write",
+    "NoPermissionError": _REMEDIES["NoPermissionError"],
+    "No permissions": _REMEDIES["NoPermissionError"],
+    "ReadOnlyError": _REMEDIES["ReadOnlyError"],
 }
 
 
@@ -52,6 +62,8 @@ def check(case: Case) -> Iterator[Finding]:
         yield ok("it answers")
         for finding in (_version, _kind, _policy, _persistence, _memory):
             yield from finding(facts, case)
+        if facts.role != "slave":
+            yield _writes(client, Keys.of(case.settings.namespace))
         yield _latency(client)
         yield _clock(client)
 
@@ -127,6 +139,17 @@ def _memory(facts: Facts, case: Case) -> Iterator[Finding]:
         yield warning(f"{text}: intake pauses above {limit:.0%} (MEMORY_LIMIT_SHARE)", "Raise maxmemory")
     else:
         yield ok(text)
+
+
+def _writes(client: "redis.Redis", keys: Keys) -> Finding:
+    try:
+        with reaching_store():
+            client.setrange(keys.room, 0, "")  # changes nothing, but is refused as any write would be
+    except (StoreUnavailable, redis.RedisError) as error:
+        text = str(error)
+        remedy = next((what for said, what in _REFUSALS.items() if said in text), "See its log")
+        return broken(f"it takes no writes: {text}", remedy)
+    return ok("it takes writes")
 
 
 def _latency(client: "redis.Redis") -> Finding:
