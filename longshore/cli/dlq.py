@@ -57,7 +57,7 @@ def list_letters(
         return
     shown = list(islice(letters.find(filter), limit))
     if as_json:
-        terminal.as_json([asdict(letter) for letter in shown])
+        terminal.as_json([letter.as_dict() for letter in shown])
     else:
         terminal.table(COLUMNS, [_row(letter) for letter in shown])
         if len(shown) == limit:
@@ -164,7 +164,7 @@ def export(
     filter = wanted(state, reason, target, lane, kind, since, until, text)
     total = None if text else letters.count(filter).total()
     for letter, history in terminal.progress(letters.told(filter), "Exporting", total):
-        print(json.dumps({**asdict(letter), "history": history}))
+        print(json.dumps({**letter.as_dict(), "history": history}))
 
 
 @commands.command()

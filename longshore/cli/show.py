@@ -1,7 +1,6 @@
 """`longshore show RUN_ID`: everything the ledger knows of one invocation, as one timeline."""
 
 import time
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -25,8 +24,9 @@ def show(
         raise typer.Exit(NOT_FOUND)
     stories = [(letter, agent.letters.history(letter.id)) for letter in found]
     if as_json:
-        told = [{**asdict(letter), "cause": _cause(letter, history), "history": history} for letter, history in stories]
-        terminal.as_json(told)
+        terminal.as_json(
+            [{**letter.as_dict(), "cause": _cause(letter, told), "history": told} for letter, told in stories]
+        )
         return
     for letter, history in stories:
         for line in lines(letter, history):

@@ -1,6 +1,5 @@
 """Everything known of one invocation, in the order it happened and in plain words: for its page and for the API."""
 
-from dataclasses import asdict
 from typing import Any
 
 from ingest import ids
@@ -54,7 +53,7 @@ def facts(agent: Agent, letter: Letter, whole: bool = False) -> dict[str, Any]:
 def clear(letter: Letter) -> dict[str, Any]:
     """What stands in clear, as JSON."""
     return {
-        **asdict(letter),
+        **letter.as_dict(),
         "action": letter.action,
         "published": shown.iso(letter.published_ms),
         "accepted": shown.iso(letter.accepted_ms),

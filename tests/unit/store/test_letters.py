@@ -1,0 +1,11 @@
+"""Letters as values."""
+
+from dataclasses import asdict, fields
+
+from longshore.store.letters import Letter
+
+
+def test_a_letter_as_a_dictionary_has_every_field() -> None:
+    """Under its own name: exports and the API are made of it."""
+    letter = Letter(**{field.name: f"the {field.name}" for field in fields(Letter)})  # type: ignore[arg-type]
+    assert letter.as_dict() == asdict(letter)
