@@ -36,7 +36,8 @@ def run(settings: Settings) -> int:
     log.info("flower.starting", url=f"http://{settings.flower_address or '0.0.0.0'}:{settings.flower_port}")
     app = Dashboard(agent, capp=make_app(settings), options=options, **flower_settings)
     atexit.register(app.stop)
-    signal.signal(signal.SIGTERM, command.sigterm_handler)
+    # By the loop: Flower's own handler raises SystemExit wherever the program is, and what is there may swallow it.
+    app.io_loop.asyncio_loop.add_signal_handler(signal.SIGTERM, app.stop)
     app.start_http_server()
     _show_turns(app, settings.liveness_s)
     try:
