@@ -64,7 +64,7 @@ def fill(ledger: Ledger, target: str, count: int) -> None:
 
 def ended(ledger: Ledger, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
     """Begins and finishes `claims`; returns what may start in their place."""
-    prefix, limits = ledger.keys.prefix, ledger.limits.json()
+    prefix, limits = ledger.keys.prefix, ledger.limits.packed()
     pipe = ledger.redis.pipeline(transaction=False)
     for one in claims:
         pipe.evalsha(BEGIN.sha, 1, prefix, limits, one.id, one.token)

@@ -20,7 +20,7 @@ MOST_CLAIMS = 500
 """Most invocations one call hands out: bounds how long a script holds Redis (about 10 ms)."""
 
 UNREADABLE_S = 30
-"""How long ago it may be that one was found unreadable: each is looked at again several times in that (claim.lua)."""
+"""How long ago one may have been found unreadable: each is looked at again several times in that (hand_out.lua)."""
 
 REPORT_PATIENCE_MS = 2_000
 """How long what has ended does not count as finished because Port has not heard of it: usually enough, and short, as
@@ -55,7 +55,7 @@ class Ledger:
         self.limits = limits
         self.format = record.format_for(0)
         """Of the records that `accept` writes; it follows the workers that are there, with each call."""
-        self._limits = limits.json()
+        self._limits = limits.packed()
         self._calls = calls_of(client)
         self._scripts = {name: scripts.Script.named(name) for name in scripts.NAMES}
 

@@ -1,7 +1,11 @@
-"""The numbers the scripts work with, handed to each of them as one JSON object."""
+"""The numbers the scripts work with, handed to each of them as one row of doubles.
 
-import json
-from dataclasses import asdict, dataclass
+Not as JSON: reading that cost a third of what a script takes.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
 
 from longshore.store.record import READS
 
@@ -53,6 +57,15 @@ class Limits:
     reads: tuple[int, int] = (READS.start, READS[-1])
     layout: int = LAYOUT
 
-    def json(self) -> str:
-        """The JSON text for the scripts."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+    def packed(self) -> bytes:
+        """For the scripts, in the order of the fields; `scripts/clock.lua` reads them."""
+        numbers = [*_flat(astuple(self))]
+        return struct.pack(f"<{len(numbers)}d", *numbers)
+
+
+def _flat(values: tuple[float | tuple[int, int], ...]) -> Iterator[float]:
+    for value in values:
+        if isinstance(value, tuple):
+            yield from value
+        else:
+            yield value

@@ -71,7 +71,7 @@ class Requeue:
     def __init__(self, client: "redis.Redis", keys: Keys, limits: Limits, sealer: Sealer) -> None:
         self._redis = client
         self._keys = keys
-        self._limits = limits.json()
+        self._limits = limits.packed()
         self._sealer = sealer
         self._requeue = Script.named("requeue")
         self._run_job = Script.named("run_job")

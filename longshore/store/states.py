@@ -1,6 +1,6 @@
 """Where an invocation stands, who moves it on, and every move there is.
 
-The scripts get `MOVES` as a Lua table and refuse any other move, so this module is the truth for both languages.
+The scripts get `MOVES` too and refuse any other move, so this module is the truth for both languages.
 """
 
 from enum import StrEnum
@@ -63,6 +63,6 @@ FINAL = frozenset({State.DONE, State.DEAD, State.UNKNOWN})
 
 
 def lua_table() -> str:
-    """`MOVES` as the Lua table the scripts check against."""
-    pairs = ", ".join(f"['{a.value}>{b.value}']=true" for a, b in sorted(MOVES))
-    return f"local MOVES = {{{pairs}}}\n"
+    """`MOVES` as the Lua text that the scripts look in: a table would be made anew by each call."""
+    pairs = " ".join(f"{a.value}>{b.value}" for a, b in sorted(MOVES))
+    return f"local MOVES = ' {pairs} '\n"

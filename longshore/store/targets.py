@@ -66,7 +66,7 @@ class Targets:
     def __init__(self, client: "redis.Redis", keys: Keys, limits: Limits) -> None:
         self._redis = client
         self._keys = keys
-        self._limits = limits.json()
+        self._limits = limits.packed()
         self._late_ms = limits.late
         self._set_gate = Script.named("set_gate")
 

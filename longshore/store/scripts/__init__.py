@@ -75,8 +75,22 @@ def text(name: str) -> str:
 
 
 def assemble(name: str) -> str:
-    """The whole script `name`: the table of moves, what its header says it uses, itself."""
+    """The whole script `name`: the table of moves, what its header says it uses, itself.
+
+    Each part is a function inside the one before: what a function takes from a finished outer one costs nothing, while
+    what it takes from the one that runs, Lua looks up in a list that grows with each name taken. A part named with `()`
+    is the body of a function of that name: what it makes is only made when somebody calls it.
+    """
     body = text(name)
     uses = USES.search(body)
-    parts = [lua_table()] + [text(part.strip()) for part in (uses[1].split(",") if uses else ())]
-    return "\n".join([*parts, body])
+    opening, closing = [], ""
+    for part in uses[1].split(", ") if uses else ():
+        function = part.removesuffix("()")
+        if function != part:
+            opening.append(f"local function {function}(...)\n{text(function)}\nend")
+        elif part == "room":
+            opening.append(text(part))  # which only lets the others in
+        else:
+            opening.append(f"{text(part)}\nreturn (function()")
+            closing += "end)()\n"
+    return "\n".join([lua_table(), *opening, body, closing])

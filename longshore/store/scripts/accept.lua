@@ -1,5 +1,5 @@
 -- accept: stores a batch read from Kafka, once, and claims what may start at once.
--- uses: common, gates, claim
+-- uses: clock, common, gates, round, hand_out(), claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -41,6 +41,22 @@ for n = 1, tonumber(ARGV[6]) do
   at = at + 15 + tonumber(ARGV[at + 14])
 end
 
+-- Lua passes no more than a few thousand values at once. An even number, as scores and ids go in pairs.
+local MOST_UNPACKED = 1000
+
+-- What waits from now on, lane by lane: target, and the arguments for its sorted set.
+local lanes, came = {}, {}
+
+local function join(id, lane, target)
+  if not lanes[lane] then
+    lanes[lane] = {target}
+    came[#came + 1] = lane
+  end
+  local of = lanes[lane]
+  of[#of + 1] = NOW
+  of[#of + 1] = id
+end
+
 local results, tally, here = {}, {}, {}
 at = 7
 for n = 1, tonumber(ARGV[6]) do
@@ -54,29 +70,42 @@ for n = 1, tonumber(ARGV[6]) do
   else
     result = 'accepted'
     here[id] = origin
-    call('HSET', record, 'format', ARGV[5], 'kind', ARGV[at + 1], 'run', ARGV[at + 2], 'target', target,
-      'lane', lane, 'synchronized', ARGV[at + 5], 'origin', origin, 'published', ARGV[at + 7], 'accepted', whole(now),
-      'mapping', ARGV[at + 8], 'unknown', ARGV[at + 10], 'max_attempts', ARGV[at + 11], 'generation', 1, 'attempts', 0)
-    if trace ~= '' then call('HSET', record, 'trace', trace) end
+    local stored = {'format', ARGV[5], 'kind', ARGV[at + 1], 'run', ARGV[at + 2], 'target', target, 'lane', lane,
+      'synchronized', ARGV[at + 5], 'origin', origin, 'published', ARGV[at + 7], 'accepted', NOW, 'mapping', ARGV[at + 8],
+      'unknown', ARGV[at + 10], 'max_attempts', ARGV[at + 11], 'generation', 1, 'attempts', 0}
+    if trace ~= '' then
+      stored[#stored + 1] = 'trace'
+      stored[#stored + 1] = trace
+    end
     call('SET', P .. 'pay:' .. id, ARGV[at + 9])
     -- Before it is concluded, which takes a dead letter's offset out again.
     if limits.open then call('ZADD', P .. 'open:' .. partition, offset, id) end
     if dead ~= '' then
+      call('HSET', record, unpack(stored))
       conclude(id, 'held', 'dead', dead)
     else
-      move(id, 'held', 'waiting')
-      queue(id, lane, target, now)
+      set_state(id, 'held', 'waiting', unpack(stored))
+      join(id, lane, target)
     end
     if reports > 0 then
       local items = {}
       for r = 1, reports do items[r] = ARGV[at + 14 + r] end
-      report(id, items, dead ~= '' and now or now + limits.report_delay)
+      report(id, items, dead ~= '' and now or now + limits.report_delay, false)
     end
   end
   tally[partition] = tally[partition] or {}
   tally[partition][result] = (tally[partition][result] or 0) + 1
   results[#results + 1] = result
   at = at + 15 + reports
+end
+
+for _, lane in ipairs(came) do
+  local of = lanes[lane]
+  for n = 2, #of, MOST_UNPACKED do
+    call('ZADD', P .. 'wait:' .. lane, unpack(of, n, math.min(n + MOST_UNPACKED - 1, #of)))
+  end
+  call('HINCRBY', P .. 'counts', 'backlog', (#of - 1) / 2)
+  wake(lane, of[1], NOW)
 end
 
 local read = {}

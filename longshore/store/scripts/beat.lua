@@ -1,5 +1,5 @@
 -- beat: a worker process is alive, holds so many slots, reads the formats in `limits`, and still works on these.
--- uses: room, common, gates, claim
+-- uses: room, clock, common, gates, round
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -1,5 +1,5 @@
 -- begin: may this worker send now? From here on bytes may leave.
--- uses: room, common
+-- uses: room, clock, common
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -19,7 +19,7 @@ if r[1] ~= 'claimed' or r[2] ~= ARGV[3] then return {} end
 local format = tonumber(r[17]) or 1
 if format < limits.reads[1] or format > limits.reads[2] then return {format} end
 local attempt = (tonumber(r[15]) or 0) + 1
-move(id, 'claimed', 'begun', 'attempts', whole(attempt), 'begun_token', r[2], 'begun', whole(now))
+move(id, 'claimed', 'begun', 'attempts', whole(attempt), 'begun_token', r[2], 'begun', NOW)
 call('ZADD', P .. 'leased', 'XX', whole(lease_now + limits.lease), id)
 return {format, call('GET', P .. 'pay:' .. id) or '', r[3], r[4], r[5], r[6], r[7], attempt, r[8], r[9], r[10], r[11],
   r[12], r[13], r[14], r[16] or 0, r[18] or ''}

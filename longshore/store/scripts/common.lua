@@ -1,54 +1,16 @@
--- common: the clock, and the few ways an invocation enters or leaves a lane, a lease and the outbox.
---
--- KEYS[1]  prefix    of all names; the key names are in longshore/store/keys.py
--- ARGV[1]  limits    JSON object of longshore/store/limits.py
---
--- Time is Redis's own (ms). Leases run on the lease clock, which stands still while nobody ticks it (an outage of
--- Redis or of the fleet, a jump of the machine's time), so that an outage does not lapse everything at once.
-
-local P = KEYS[1]
-local limits = cjson.decode(ARGV[1])
-local call = redis.call
-
-local time = call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-
--- Scores below this are turns, above it times in ms: a visit that is due beats one that lies ahead.
-local TURNS = 1e12
-
--- The longest step of the lease clock (ms), ten pump intervals; and the shortest that is worth a write.
-local LONGEST_TICK, SHORTEST_TICK = 2000, 100
-
-local function whole(number)
-  return string.format('%d', number)
-end
-
-local function tick()
-  local c = call('HMGET', P .. 'clock', 'last', 'lease', 'layout')
-  if c[3] and c[3] ~= whole(limits.layout) then return nil, c[3] end
-  local last, lease = tonumber(c[1]) or now, tonumber(c[2]) or 0
-  local step = math.max(0, math.min(now - last, LONGEST_TICK))
-  if step >= SHORTEST_TICK or now < last or not c[1] or not c[3] then
-    call('HSET', P .. 'clock', 'last', whole(now), 'lease', whole(lease + step), 'layout', whole(limits.layout))
-  end
-  return lease + step
-end
-
-local lease_now, foreign = tick()
-if foreign then
-  return redis.error_reply('LAYOUT the ledger is of layout ' .. foreign .. ', this program works with ' .. whole(limits.layout))
-end
-
-local function turn()
-  return call('INCR', P .. 'turn')
-end
+-- common: the few ways an invocation enters or leaves a lane, a lease and the outbox. Used after clock.lua.
 
 -- The one way to change a state. `from` is what the caller read in this same script; other fields to set may follow.
-local function move(id, from, to, ...)
-  if not MOVES[from .. '>' .. to] then
+-- The caller counts the backlog itself, for many at once; who moves one calls `move`.
+local function set_state(id, from, to, ...)
+  if not string.find(MOVES, ' ' .. from .. '>' .. to .. ' ', 1, true) then
     error('the move ' .. from .. ' > ' .. to .. ' does not exist')
   end
   call('HSET', P .. 'inv:' .. id, 'state', to, ...)
+end
+
+local function move(id, from, to, ...)
+  set_state(id, from, to, ...)
   if from == 'waiting' then call('HINCRBY', P .. 'counts', 'backlog', -1) end
   if to == 'waiting' then call('HINCRBY', P .. 'counts', 'backlog', 1) end
 end
@@ -83,7 +45,8 @@ local function queue(id, lane, target, due, retry)
   wake(lane, target, whole(due))
 end
 
--- Ends a lease: its places in the target and in the lane are free for the next.
+-- Ends a lease: its places in the target and in the lane are free for the next. A target whose next start is a matter of
+-- its rate (half a ms in its score, see hand_out.lua) is left to its time.
 local function release(id, lane, target)
   call('ZREM', P .. 'leased', id)
   if call('HINCRBY', P .. 'busy:target', target, -1) <= 0 then call('HDEL', P .. 'busy:target', target) end
@@ -91,6 +54,8 @@ local function release(id, lane, target)
   if call('HINCRBY', P .. 'busy:lane', counted, -1) <= 0 then call('HDEL', P .. 'busy:lane', counted) end
   local head = call('ZRANGE', P .. 'wait:' .. lane, 0, 0, 'WITHSCORES')
   if head[2] then call('ZADD', P .. 'lanes:' .. target, 'LT', whole(due_of(head[2])), lane) end
+  local visit = call('ZSCORE', P .. 'targets', target)
+  if visit and visit % 1 ~= 0 then return end
   local first = call('ZRANGE', P .. 'lanes:' .. target, 0, 0, 'WITHSCORES')
   if first[2] then call('ZADD', P .. 'targets', 'LT', first[2], target) end
 end
@@ -101,31 +66,31 @@ end
 -- unknown outcome, closing the run or not; `#` a dead letter.
 local CLOSING = {S = true, C = true, ['!'] = true, ['#'] = true}
 
--- Appends reports to the outbox of an invocation, to be sent at `due`. Returns nothing.
-local function report(id, items, due)
-  local key, record = P .. 'out:' .. id, P .. 'inv:' .. id
-  local closed = call('HGET', record, 'closed')
-  local added = false
+-- Appends reports to the outbox of an invocation, to be sent at `due`. `closed`: what its record says, where the caller
+-- has read it. Returns nothing.
+local function report(id, items, due, closed)
+  if #items == 0 then return end
+  local record, told = P .. 'inv:' .. id, {}
+  if closed == nil then closed = call('HGET', record, 'closed') end
   for _, item in ipairs(items) do
     local type = string.sub(item, 1, 1)
     if not closed or type == 'L' or type == 'N' then
-      call('RPUSH', key, item)
-      added = true
+      told[#told + 1] = item
       if CLOSING[type] then
         closed = '1'
         call('HSET', record, 'closed', '1')
       end
     end
   end
-  if added then call('ZADD', P .. 'outbox:since', 'NX', whole(now), id) end
-  if added and not call('ZSCORE', P .. 'outbox:leased', id) then
-    call('ZADD', P .. 'outbox', 'LT', whole(due), id)
-  end
+  if #told == 0 then return end
+  call('RPUSH', P .. 'out:' .. id, unpack(told))
+  call('ZADD', P .. 'outbox:since', 'NX', NOW, id)
+  if not call('ZSCORE', P .. 'outbox:leased', id) then call('ZADD', P .. 'outbox', 'LT', whole(due), id) end
 end
 
--- Ends a delivery in a final state. The caller has taken it out of its lane or lease.
-local function conclude(id, from, to, reason)
-  move(id, from, to, 'reason', reason, 'ended', whole(now))
+-- Ends a delivery in a final state; other fields to set may follow. The caller has taken it out of its lane or lease.
+local function conclude(id, from, to, reason, ...)
+  move(id, from, to, 'reason', reason, 'ended', NOW, ...)
   call('HINCRBY', P .. 'counts', to, 1)
   local record = P .. 'inv:' .. id
   if from == 'unknown' then call('ZREM', P .. 'unknown', id) end
@@ -135,7 +100,7 @@ local function conclude(id, from, to, reason)
     call('PEXPIRE', record, limits.keep_done)
     call('PEXPIRE', P .. 'att:' .. id, limits.keep_done)
   else
-    call('ZADD', P .. to, whole(now), id)
+    call('ZADD', P .. to, NOW, id)
     call('HINCRBY', P .. 'counts', to .. ':' .. reason, 1)
   end
 end

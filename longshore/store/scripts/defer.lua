@@ -1,6 +1,6 @@
 -- defer: an attempt that has begun but sent nothing belongs to another lane. Uses no attempt.
 -- A suspect stays one.
--- uses: room, common, gates
+-- uses: room, clock, common, gates
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

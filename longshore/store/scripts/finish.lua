@@ -1,5 +1,5 @@
 -- finish: what came of an attempt, its reports, and who may start in its place: one step.
--- uses: room, common, gates, claim
+-- uses: room, clock, common, gates, round, hand_out(), claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -21,7 +21,7 @@
 -- somebody has begun anew since.
 local id, token, result = ARGV[3], ARGV[4], ARGV[5]
 local record = P .. 'inv:' .. id
-local r = call('HMGET', record, 'state', 'begun_token', 'lane', 'target', 'home', 'deaths')
+local r = call('HMGET', record, 'state', 'begun_token', 'lane', 'target', 'home', 'deaths', 'closed')
 local state, lane, target = r[1], r[3], r[4]
 
 local function apply()
@@ -53,12 +53,11 @@ local function apply()
     call('HINCRBY', P .. 'counts', 'retried', 1)
     queue(id, lane, target, now + tonumber(ARGV[6]), true)
   else
-    conclude(id, state, result, ARGV[7])
-    call('HSET', record, 'status', ARGV[8])
+    conclude(id, state, result, ARGV[7], 'status', ARGV[8])
   end
   local items = {}
   for n = 12, #ARGV do items[#items + 1] = ARGV[n] end
-  report(id, items, now)
+  report(id, items, now, r[7])
   return result
 end
 

@@ -1,5 +1,5 @@
 -- foretell: has Port told, once per wait, what is ahead of runs that have waited for `forecast` ms, and until when about.
--- uses: room, common, gates
+-- uses: room, clock, common, gates
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

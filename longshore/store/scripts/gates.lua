@@ -1,5 +1,5 @@
 -- gates: what holds a target or a lane back besides its room: an operator's pause and limits, the mapping's limits, and
--- the breaker. Used after common.lua, before claim.lua.
+-- the breaker. Used after common.lua, before round.lua.
 --
 -- One hash, `gates`: `o:<name>` an operator's word and `m:<name>` the mapping's, JSON {paused, rate, concurrency}, each
 -- key optional; `b:<name>` the breaker, there only while something is wrong:
@@ -13,6 +13,19 @@ local GATES = P .. 'gates'
 -- Room at which a breaker that ramps up is forgotten.
 local FULL_ROOM = 64
 
+-- Whether anything is held back at all; usually not, and then nobody needs to look who. Read once per script.
+local gated
+
+local function any_gates()
+  if gated == nil then gated = call('HLEN', GATES) > 0 end
+  return gated
+end
+
+-- What is said of several names, one field each; nothing of anybody where nothing is held back.
+local function gates_of(...)
+  return any_gates() and call('HMGET', GATES, ...) or {}
+end
+
 local function decoded(text)
   return text and cjson.decode(text) or {}
 end
@@ -24,6 +37,7 @@ local function breaker_of(text)
 end
 
 local function keep(name, b)
+  gated = true
   call('HSET', GATES, 'b:' .. name,
     string.format('%d|%d|%d|%d|%s', b.failures, b.till, b.pause, b.room, b.probe))
 end
@@ -52,7 +66,7 @@ end
 
 -- What the end of an attempt says about `name`: 'well', 'fault', or '' (nothing: it was not tried).
 local function observe(name, id, said)
-  local b = breaker_of(call('HGET', GATES, 'b:' .. name))
+  local b = any_gates() and breaker_of(call('HGET', GATES, 'b:' .. name)) or nil
   if not b and said ~= 'fault' then return end
   b = b or {failures = 0, till = 0, pause = 0, room = 0, probe = ''}
   local mine = b.probe == id

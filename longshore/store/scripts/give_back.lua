@@ -1,6 +1,6 @@
 -- give_back: an invocation of which nothing was sent returns to its lane: the worker is draining, or never learned
 -- whether `begin` had run, or it does not read the record's format. Uses no attempt.
--- uses: room, common, gates
+-- uses: room, clock, common, gates
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -7,6 +7,8 @@
 -- ARGV[2]  job
 -- ARGV[3]  what      list: ARGV[4...] are more entries of what is to be sent
 --                    runs, rests: ARGV[4...] are fields and values of the job, which workers carry on, or do not
+--
+-- Returns  nothing
 local P = KEYS[1]
 local call = redis.call
 local what, job = ARGV[3], P .. 'job:' .. ARGV[2]

@@ -1,5 +1,5 @@
 -- prune: drops dead letters and unknown outcomes that are older than the time they are kept, or more than are kept.
--- uses: room, common
+-- uses: room, clock, common
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -1,11 +1,11 @@
 -- pump: lapsed leases first, then what may start now.
--- uses: room, common, gates, claim
+-- uses: room, clock, common, gates, round, hand_out(), claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
 -- ARGV[2]  want       most invocations to claim
 --
--- Returns  {claim, ...}                       six values each, see claim.lua
+-- Returns  {claim, ...}                       seven values each, see claim.lua
 --          {{id, state, reason, target}, ...}  leases that lapsed, with the state they went to
 --
 -- A claimed one was never sent and goes back to its lane: no attempt, and as no worker has read its payload, no suspect.

@@ -1,5 +1,5 @@
 -- renew_reports: the sender of these reports is still at work on them.
--- uses: room, common
+-- uses: room, clock, common
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

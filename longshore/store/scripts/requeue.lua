@@ -1,5 +1,5 @@
 -- requeue: an operator sends one ended invocation again.
--- uses: room, common, again
+-- uses: room, clock, common, again
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -1,5 +1,5 @@
 -- run_job: one step of a requeue job: as many invocations as its rate allows by now, each once.
--- uses: room, common, again
+-- uses: room, clock, common, again
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

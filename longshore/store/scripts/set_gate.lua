@@ -1,5 +1,5 @@
 -- set_gate: an operator pauses, resumes or limits a target or one of its lanes, or the mapping limits it, from now on.
--- uses: room, common, gates
+-- uses: room, clock, common, gates
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -1,5 +1,5 @@
 -- settle_reports: the reports that were taken are dealt with, all or some; the rest is due after a delay.
--- uses: room, common
+-- uses: room, clock, common
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

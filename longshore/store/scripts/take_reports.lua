@@ -1,5 +1,5 @@
 -- take_reports: leases the reports of some invocations to one sender.
--- uses: room, common
+-- uses: room, clock, common
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

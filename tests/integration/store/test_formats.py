@@ -20,7 +20,7 @@ from .conftest import entry, span, state, store
 MakeLedger = Callable[..., Ledger]
 
 PAUSE_MS = 10_000
-"""After which a record that nobody reads is looked at again (claim.lua)."""
+"""After which a record that nobody reads is looked at again (hand_out.lua)."""
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """The scripts' headers, their key names and the table of moves say the same as the Python beside them."""
 
 import re
+from dataclasses import fields
 
 import pytest
 
 from longshore.store import scripts
 from longshore.store.keys import Keys
+from longshore.store.limits import Limits
 from longshore.store.states import FINAL, MOVES, State, lua_table
 
 
@@ -23,7 +25,7 @@ def test_a_script_documents_every_argument_and_its_result(name: str) -> None:
     assert {int(n) for n in re.findall(r"ARGV\[(\d+)\]", code)} <= documented
 
 
-@pytest.mark.parametrize("name", [*scripts.NAMES, "common", "claim", "room"])
+@pytest.mark.parametrize("name", [*scripts.NAMES, "clock", "common", "gates", "round", "hand_out", "claim", "room"])
 def test_scripts_use_only_names_that_keys_lists(name: str) -> None:
     """`keys.py` says what each key holds; a name it does not know would be undocumented."""
     keys = Keys("P:")
@@ -44,6 +46,20 @@ def test_only_intake_is_refused_while_redis_is_full(name: str) -> None:
     assert (name not in ("accept", "audit")) == before_anything_else  # an audit writes nothing at all
 
 
+def test_the_scripts_read_the_limits_in_the_order_in_which_they_are_packed() -> None:
+    """They are a row of numbers without names; `reads` is two of them."""
+    clock = scripts.text("clock")
+    parameters = re.search(r"local function named\(([^)]+)\)", clock)
+    formats = re.search(r"struct.unpack\('<(d+)'", clock)
+    assert parameters is not None
+    assert formats is not None
+    names = [field.name for field in fields(Limits)]
+    at = names.index("reads")
+
+    assert [*names[:at], "first_read", "last_read", *names[at + 1 :]] == re.split(r",\s+", parameters[1])
+    assert len(Limits().packed()) == 8 * len(formats[1])
+
+
 def test_every_state_can_be_reached_and_left() -> None:
     """Dead letters and unknown outcomes leave by requeue, what was delivered only by a replay."""
     assert {after for _, after in MOVES} == set(State) - {State.HELD}
@@ -53,5 +69,5 @@ def test_every_state_can_be_reached_and_left() -> None:
 
 def test_the_scripts_check_moves_against_the_same_table() -> None:
     """Python's table is written into each script."""
-    assert f"'{State.CLAIMED}>{State.BEGUN}'" in lua_table().replace("['", "'").replace("']", "'")
+    assert f" {State.CLAIMED}>{State.BEGUN} " in lua_table()
     assert scripts.assemble("pump").startswith(lua_table())

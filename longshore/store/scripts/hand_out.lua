@@ -1,0 +1,276 @@
+-- hand_out: gives what may start to those who asked. The body of a function that claim.lua calls, with `want`, and what
+-- `ready` says of the targets: names, and whether there may be more. Returns what claim does.
+--
+-- Targets are visited in the order of their turns; at each visit every ready lane of the target starts one invocation.
+-- What is full, limited, paused or broken is taken off the round and costs nothing until a lease ends (release), its
+-- time comes, or an operator resumes it (wake).
+--
+-- One call reads a target, a lane and its head once, hands out from memory, and writes turns, counters and leases at its
+-- end: what many invocations share costs one command, not one each.
+local want, names, partly = ...
+
+-- What is due again after so long (ms) because nobody reads it now; and how many such one call looks at, at most.
+local UNREADABLE_PAUSE, MOST_UNREADABLE = 10000, 200
+local unreadable = 0
+
+-- So many of what waits in a lane are read at once.
+local MOST_HEADS = 50
+
+-- What this call hands out: the values it returns; the leases, as ZADD takes them; how many.
+local claims, leases, handed_out = {}, {}, 0
+
+-- A rate of almost nothing must not lead to a time that is no number of ms any more.
+local LONGEST_STEP = 1e9
+
+-- Takes a full lane or target off the round, or has it looked at again at `time`.
+local function set_aside(key, member, time)
+  if time then call('ZADD', key, whole(time), member) else call('ZREM', key, member) end
+end
+
+-- A lane, or all lanes of a target, must wait for something else than its turn: foretell looks at it, see there.
+local function must_wait(member)
+  if limits.forecast > 0 then call('ZADD', P .. 'forecast', 'NX', whole(now + limits.forecast), member) end
+end
+
+-- A lane as this call knows it. `heads`: ids and scores, from `at` on; `all`: nothing else waits in it; `gone`: ids to
+-- take out of it.
+local function lane_of(name, target)
+  local lane = {name = name, counted = counted_as(name, target), wait = P .. 'wait:' .. name, heads = {}, at = 1, gone = {},
+    started = 0}
+  if lane.counted ~= SUSPECTS then
+    local g = gates_of('o:' .. name, 'b:' .. name)
+    local busy = tonumber(call('HGET', P .. 'busy:lane', name)) or 0
+    lane.room, lane.again, lane.probing = room_of(busy, limits.lane, decoded(g[1]), {}, breaker_of(g[2]))
+  end
+  return lane
+end
+
+-- Suspects started by this call, whatever their target: as many at once as there are worker processes.
+local suspects = 0
+
+-- Sets how many more of a lane of suspects may start. Its own release brings it back; that of another target's does not.
+local function look_at_suspects(lane)
+  local busy = tonumber(call('HGET', P .. 'busy:lane', SUSPECTS)) or 0
+  lane.room, lane.again = math.max(1, call('ZCARD', P .. 'fleet')) - busy - suspects, now + 1000
+end
+
+local function take_out(lane)
+  if #lane.gone > 0 then call('ZREM', lane.wait, unpack(lane.gone)) end
+  lane.gone = {}
+end
+
+-- Who goes first in a lane, and its score; nil for nobody. `many`: how many may be asked for.
+local function head_of(lane, many)
+  if lane.at > #lane.heads then
+    if lane.all then return nil end
+    take_out(lane)
+    many = math.min(many + 1, MOST_HEADS)
+    lane.heads, lane.at = call('ZRANGE', lane.wait, 0, many - 1, 'WITHSCORES'), 1
+    lane.all = #lane.heads < 2 * many
+  end
+  return lane.heads[lane.at], lane.heads[lane.at + 1]
+end
+
+-- A probe is rather a retry: it has failed before, so its failure costs nobody a first try.
+local function probe_of(lane)
+  for _, id in ipairs(call('ZRANGEBYSCORE', lane.wait, '-inf', whole(now + limits.late), 'LIMIT', 0, 20)) do
+    local score = call('ZSCORE', lane.wait, id)
+    if is_late(score) and due_of(score) <= now then return id, score end
+  end
+end
+
+-- Whether one of `lane` may start; if not, it is taken off the round. `many`: how many may be asked for.
+local function is_ready(lane, target, many)
+  if lane.counted == SUSPECTS then look_at_suspects(lane) end
+  local id, score = head_of(lane, many)
+  if id and due_of(score) <= now and lane.room > 0 then return true end
+  take_out(lane)
+  if not id then
+    call('ZREM', target.lanes, lane.name)
+  elseif due_of(score) > now then
+    call('ZADD', target.lanes, whole(due_of(score)), lane.name)
+  else
+    set_aside(target.lanes, lane.name, lane.again)
+    must_wait(lane.name)
+  end
+  return false
+end
+
+-- The next of a ready lane becomes somebody's. Returns its id, or nil if it could not be handed out.
+local function lease(lane, target, reads)
+  local id, score = head_of(lane, 1)
+  if target.probing or lane.probing then
+    take_out(lane)
+    local retry, its = probe_of(lane)
+    if retry then
+      id, score = retry, its
+      lane.heads, lane.at, lane.all = {}, 1, false  -- it may stand among them
+    end
+  end
+  if lane.heads[lane.at] == id then lane.at = lane.at + 2 end
+  local r = call('HMGET', P .. 'inv:' .. id, 'state', 'attempts', 'generation', 'token', 'format')
+  local format = r[5] or '1'
+  if r[1] == 'waiting' and not among(reads, format) then
+    -- Nobody who is there could read it. It makes room for those behind it, and is looked at again.
+    unreadable = unreadable + 1
+    call('ZADD', P .. 'unreadable', NOW, id)
+    call('ZREMRANGEBYSCORE', P .. 'unreadable', '-inf', whole(now - 6 * UNREADABLE_PAUSE))
+    call('PEXPIRE', P .. 'unreadable', 6 * UNREADABLE_PAUSE)
+    queue(id, lane.name, target.name, now + UNREADABLE_PAUSE, is_late(score))
+    lane.all = false
+    return nil
+  end
+  lane.gone[#lane.gone + 1] = id
+  if r[1] ~= 'waiting' then return nil end
+  local start, token = math.floor(target.start), (tonumber(r[4]) or 0) + 1
+  set_state(id, 'waiting', 'claimed', 'token', whole(token))
+  handed_out = handed_out + 1
+  leases[2 * handed_out - 1], leases[2 * handed_out] = whole(lease_now + limits.lease + start - now), id
+  for _, value in ipairs({id, token, whole(start), target.name, r[2] or '0', r[3] or '1', format}) do
+    claims[#claims + 1] = value
+  end
+  return id
+end
+
+-- A target as this call knows it. `start`: when the next may start; `queue`: its ready lanes in the order of their turns,
+-- nil if they have to be read; `partly`: there are more of them.
+local function target_of(name)
+  local target = {name = name, lanes = P .. 'lanes:' .. name, known = {}, started = 0, start = now, step = 0}
+  local g = gates_of('o:' .. name, 'm:' .. name, 'b:' .. name)
+  local operator, mapping, b = decoded(g[1]), decoded(g[2]), breaker_of(g[3])
+  local busy = tonumber(call('HGET', P .. 'busy:target', name)) or 0
+  target.room, target.again, target.probing = room_of(busy, limits.target, operator, mapping, b)
+  local rate = operator.rate or mapping.rate or limits.rate
+  if rate > 0 then
+    target.step = math.min(1000 / rate, LONGEST_STEP)
+    -- None lies further ahead than a step beyond the horizon, unless the clock went back.
+    local next = tonumber(call('HGET', P .. 'starts', name)) or 0
+    target.start = math.max(now, math.min(next, now + limits.ahead + target.step))
+  end
+  return target
+end
+
+local function start_one(lane, target, reads)
+  local id = lease(lane, target, reads)
+  if not id then return 0 end
+  if target.probing then sent_as_probe(target.name, id) end
+  if lane.probing then sent_as_probe(lane.name, id) end
+  if lane.counted == SUSPECTS then suspects = suspects + 1 end
+  lane.started, lane.room = lane.started + 1, lane.room - 1
+  target.started, target.room, target.start = target.started + 1, target.room - 1, target.start + target.step
+  return 1
+end
+
+-- One visit of a target: each ready lane starts one, at most `want` do. Returns how many did.
+local function visit(target, want, reads)
+  local horizon, started = now + limits.ahead, 0
+  if not target.queue then target.queue, target.partly = ready(target.lanes, want) end
+  local served, left = {}, {}
+  for _, name in ipairs(target.queue) do
+    if started >= want or target.room <= 0 or target.start > horizon then
+      left[#left + 1] = name
+    else
+      local lane, many = target.known[name], math.ceil(math.min(want, target.room) / #target.queue)
+      if not lane then
+        lane = lane_of(name, target.name)
+        target.known[name] = lane
+      end
+      if is_ready(lane, target, many) then
+        started = started + start_one(lane, target, reads)
+        lane.served = true
+        if is_ready(lane, target, many) then served[#served + 1] = name end
+      end
+    end
+  end
+  if target.partly then
+    give_turns(target.lanes, served)
+    target.queue = nil
+  else
+    for _, name in ipairs(served) do left[#left + 1] = name end
+    target.queue = left
+  end
+  return started
+end
+
+-- After how long (ms) a target is looked at again that has handed out all it may: one with a high rate not for each
+-- single start, so that a look hands out several; but long before what was handed out has started.
+local function pause_of(target)
+  return target.step < limits.ahead / 4 and math.min(20 * target.step, limits.ahead / 4) or 0
+end
+
+-- Whether `target` stays on the round after a visit; if not, it is taken off it.
+local function stays(target)
+  if not (target.queue and target.queue[1]) then
+    target.queue = nil
+    local next = call('ZRANGE', target.lanes, 0, 0, 'WITHSCORES')
+    if not next[1] then
+      call('ZREM', P .. 'targets', target.name)
+      return false
+    elseif tonumber(next[2]) > now then
+      call('ZADD', P .. 'targets', next[2], target.name)
+      return false
+    end
+  end
+  if target.room <= 0 then
+    set_aside(P .. 'targets', target.name, target.again)
+  elseif target.start > now + limits.ahead then
+    -- Half a ms tells `release` that the end of an attempt changes nothing; not where it would be believed for long.
+    local time = math.floor(target.start - limits.ahead + pause_of(target))
+    call('ZADD', P .. 'targets', string.format('%.1f', time < now + 1000 and time + 0.5 or time), target.name)
+  else
+    return true
+  end
+  must_wait(target.name)
+  return false
+end
+
+-- Writes what was handed out of a target.
+local function close_target(target)
+  for name, lane in pairs(target.known) do
+    take_out(lane)
+    if lane.started > 0 then call('HINCRBY', P .. 'busy:lane', lane.counted, lane.started) end
+  end
+  if target.started > 0 then
+    call('HINCRBY', P .. 'busy:target', target.name, target.started)
+    if target.step > 0 then call('HSET', P .. 'starts', target.name, string.format('%.3f', target.start)) end
+  end
+  local served = {}
+  for _, name in ipairs(target.queue or {}) do
+    if target.known[name] and target.known[name].served then served[#served + 1] = name end
+  end
+  give_turns(target.lanes, served)
+end
+
+local slots, reads = fleet()
+want = math.min(want, slots - call('ZCARD', P .. 'leased'))
+local known, order = {}, {}
+local function goes_on()
+  return want > 0 and unreadable < MOST_UNREADABLE
+end
+while #names > 0 and goes_on() do
+  local served = {}
+  for _, name in ipairs(names) do
+    if not goes_on() then break end
+    local target = known[name]
+    if not target then
+      target = target_of(name)
+      known[name] = target
+      order[#order + 1] = target
+    end
+    if target.room > 0 then want = want - visit(target, want, reads) end
+    if stays(target) then served[#served + 1] = name end
+  end
+  if partly or not goes_on() then
+    give_turns(P .. 'targets', served)
+    names = {}
+    if goes_on() then names, partly = ready(P .. 'targets', want) end
+  else
+    names = served
+  end
+end
+for _, target in ipairs(order) do close_target(target) end
+if handed_out > 0 then
+  call('ZADD', P .. 'leased', unpack(leases))
+  call('HINCRBY', P .. 'counts', 'backlog', -handed_out)
+end
+return claims

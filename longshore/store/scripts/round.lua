@@ -1,0 +1,62 @@
+-- round: the fleet, and whose turn it is. Used by what claims, after clock.lua, common.lua and gates.lua.
+
+local function among(reads, format)
+  return string.find(reads, ',' .. format .. ',', 1, true)
+end
+
+-- The fleet's slots; a list ",1,2," of the formats that some worker reads; and the highest that all read, 0 without any.
+local function count_fleet()
+  for _, gone in ipairs(call('ZRANGEBYSCORE', P .. 'fleet', '-inf', '(' .. whole(lease_now))) do
+    call('ZREM', P .. 'fleet', gone)
+    call('HDEL', P .. 'slots', gone)
+    call('HDEL', P .. 'formats', gone)
+  end
+  local total, reads, lowest = 0, ',', 0
+  local slots = call('HGETALL', P .. 'slots')
+  for n = 1, #slots, 2 do
+    total = total + slots[n + 1]
+    -- One that announces nothing is of the version that knew a single format.
+    local first, last = string.match(call('HGET', P .. 'formats', slots[n]) or '1-1', '^(%d+)-(%d+)$')
+    for format = tonumber(first), tonumber(last) do
+      if not among(reads, format) then reads = reads .. format .. ',' end
+    end
+    if lowest == 0 or tonumber(last) < lowest then lowest = tonumber(last) end
+  end
+  local first = call('ZRANGE', P .. 'fleet', 0, 0, 'WITHSCORES')
+  call('HSET', P .. 'clock', 'slots', whole(total), 'slots_until', first[2] or whole(lease_now), 'reads', reads,
+    'writes', whole(lowest))
+  return total, reads, lowest
+end
+
+local function fleet()
+  local c = call('HMGET', P .. 'clock', 'slots', 'slots_until', 'reads', 'writes')
+  if not c[1] or not c[3] or lease_now > tonumber(c[2]) then return count_fleet() end
+  return tonumber(c[1]), c[3], tonumber(c[4])
+end
+
+-- So many targets, or lanes of one, are read at once, also where one is wanted.
+local FEW_READY, MOST_READY = 10, 100
+
+-- Gives turns to `members`, in their order.
+local function give_turns(key, members)
+  if #members == 0 then return end
+  local turn, scored = call('INCRBY', P .. 'turn', #members) - #members, {}
+  for n, member in ipairs(members) do
+    scored[2 * n - 1], scored[2 * n] = turn + n, member
+  end
+  call('ZADD', key, unpack(scored))
+end
+
+-- Whose turn it is, in order, enough for `want`; and whether there may be more. Those whose time has come get a turn.
+local function ready(key, want)
+  local most = math.min(math.max(want, FEW_READY), MOST_READY)
+  local found = call('ZRANGEBYSCORE', key, '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, most)
+  if #found == 2 * most or #found > 0 and tonumber(found[#found]) >= TURNS then
+    give_turns(key, call('ZRANGEBYSCORE', key, whole(TURNS), NOW, 'LIMIT', 0, MOST_READY))
+    found = call('ZRANGEBYSCORE', key, '-inf', '(' .. whole(TURNS), 'WITHSCORES', 'LIMIT', 0, most)
+  end
+  local names = {}
+  for n = 1, #found, 2 do names[#names + 1] = found[n] end
+  return names, #names == most
+end
+
