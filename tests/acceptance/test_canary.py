@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -22,6 +23,7 @@ from longshore.sandbox.http_server import Answer, HttpServer, Request
 from longshore.sandbox.publisher import Publisher, action_run, as_text, change_log_event, node_run
 from tests.support.flower import Flower
 from tests.support.programs import SETTINGS, eventually, longshore
+from tests.support.relays import ForwardProxy
 from tests.support.whole_agent import start_agent
 
 CLIENT_SECRET = "canary-client-secret-0123456789-abcdefgh"
@@ -29,6 +31,8 @@ INPUT = 'canary input "quoted" /with+signs & ümläute'
 BEARER = "canary-bearer-4f1d9c77aa"
 QUERY = "canary query/token=+&93b1"
 OWN_QUERY = "canary-own-query-token-71c2"
+REDIS_PASSWORD = "canary-redis-pass-word-5e88"
+PROXY_PASSWORD = "canary-proxy-pass-word-c03d"
 
 MAPPING = [
     {
@@ -42,9 +46,12 @@ MAPPING = [
     }
 ]
 
+TOKEN = {"Cookie": "_xsrf=0123456789abcdef", "X-Xsrftoken": "0123456789abcdef"}
+"""That a change at Flower wants where there is no login."""
+
 
 class Echo:
-    """Sends back all that it was sent, with the status that the path names; `lost` hangs up without an answer."""
+    """Sends back all that it was sent, with the status that the path names; `lost` is never answered."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -52,6 +59,8 @@ class Echo:
     def answer(self, request: Request) -> Answer | None:
         self.requests.append(request)
         name = request.path.partition("?")[0].rpartition("/")[2]
+        if name == "lost":
+            return None
         body = json.dumps([request.path, request.headers, request.body.decode()])
         if name == "html":
             return Answer(400, f"<p>{html.escape(request.path)} {html.escape(body)}</p>".encode(), "text/html")
@@ -110,19 +119,30 @@ def test_a_leak_would_be_found() -> None:
 def test_no_secret_is_found_anywhere(
     echo: tuple[Echo, str], kafka: EmbeddedKafka, redis_server: EmbeddedRedis, tmp_path: Path
 ) -> None:
-    """Through success, retries, dead letters, node runs and a requeue; in Redis's files, logs, pages, exports, Port."""
+    """Through success, retries, dead letters, an unknown outcome, node runs, requeues by command and by Flower.
+
+    In Redis's files, logs, pages, exports, texts for Port.
+    """
     target, origin = echo
     metrics = free_port()
+    with redis.Redis.from_url(redis_server.url) as admin:
+        admin.config_set("requirepass", REDIS_PASSWORD)
+    redis_url = redis_server.url.replace("://", f"://:{REDIS_PASSWORD}@")
     environ = {
         "PORT_CLIENT_SECRET": CLIENT_SECRET,
-        "REDIS_URL": redis_server.url,
+        "REDIS_URL": redis_url,
+        "WEBHOOK_INVOKER_TIMEOUT": "3",
         "LOG_LEVEL": "DEBUG",
         "WORKER_EVENTS": "true",
         "METRICS_PORT": str(metrics),
     }
     runs = {f"r_{name}": name for name in ("200", "400", "503", "html")} | {"wfnr_200": "200", "wfnr_400": "400"}
-    with FakePort() as port:
+    with ExitStack() as ends:
+        port = ends.enter_context(FakePort())
+        proxy = ends.enter_context(ForwardProxy("agent", PROXY_PASSWORD))
+        environ["HTTP_PROXY"] = f"http://agent:{PROXY_PASSWORD}@{proxy.address}"
         agent = start_agent(tmp_path / "agent", kafka, port, MAPPING, **environ)
+        ends.callback(agent.close)
         at_hand = SETTINGS | environ | {
             "PORT_API_BASE_URL": port.url,
             "USING_LOCAL_PORT_INSTANCE": "true",
@@ -130,38 +150,43 @@ def test_no_secret_is_found_anywhere(
             "CONTROL_THE_PAYLOAD_CONFIG_PATH": str(tmp_path / "agent" / "control_the_payload_config.json"),
         }  # fmt: skip
         flower = Flower(tmp_path, **(at_hand | {"METRICS_PORT": "0"}))
-        try:
-            for run_id, name in runs.items():
-                publish(kafka, run_id, f"{origin}/{name}?api_key={OWN_QUERY}")
-            event = change_log_event(f"{origin}/400?api_key={OWN_QUERY}", "checkout")
-            Publisher(kafka, "org").change(json.dumps(event | {"payload": {"properties": secret_input()}}).encode())
-            eventually(lambda: all(run in port.runs and port.runs[run].ended for run in runs), "an end of all runs")
-            again = longshore("dlq", "requeue", "r_400", "--why", "a test", folder=tmp_path, **at_hand)
-            assert 0 == again.returncode, again.stderr
-            eventually(lambda: requests_of(target, "r_400") == 2, "the requeued run is sent again")
-            places = pages(flower, list(runs))
-            places["metrics"] = page(f"http://127.0.0.1:{metrics}/metrics")
-            places |= commands(tmp_path, at_hand, "r_400")
-            assert 0 == agent.stop()
-            tokens = {f"Port token {n}": token for n, token in enumerate(port._tokens)}
-        finally:
-            agent.close()
-            flower.close()
+        ends.callback(flower.close)
+        for run_id, name in (runs | {"r_lost": "lost"}).items():
+            publish(kafka, run_id, f"{origin}/{name}?api_key={OWN_QUERY}")
+        event = change_log_event(f"{origin}/400?api_key={OWN_QUERY}", "checkout")
+        Publisher(kafka, "org").change(json.dumps(event | {"payload": {"properties": secret_input()}}).encode())
+        eventually(lambda: all(run in port.runs and port.runs[run].ended for run in runs), "an end of all runs")
+        again = longshore("dlq", "requeue", "r_400", "--why", "a test", folder=tmp_path, **at_hand)
+        assert 0 == again.returncode, again.stderr
+        eventually(lambda: requests_of(target, "r_400") == 2, "the requeued run is sent again")
+        sent_again = flower.post("/api/longshore/requeue", json={"ids": ["r_html"], "why": "a test"}, headers=TOKEN)
+        assert [{"id": "r_html", "became": "requeued_closed"}] == sent_again.json()["results"]
+        eventually(lambda: requests_of(target, "r_html") == 2, "the run requeued by Flower is sent again")
+        unknown = "/api/longshore/letters?state=unknown"
+        eventually(lambda: flower.get(unknown).json()["letters"], "the unknown outcome")
+        places = pages(flower, [*runs, "r_lost"])
+        places[f"Flower {unknown}"] = flower.get(unknown).content
+        places["metrics"] = page(f"http://127.0.0.1:{metrics}/metrics")
+        places |= commands(tmp_path, at_hand, "r_400")
+        assert 0 == agent.stop()
+        tokens = {f"Port token {n}": token for n, token in enumerate(port._tokens)}
         told = [call.body for call in port.calls if call.name != "token"]
         places["texts for Port"] = json.dumps(told, ensure_ascii=False).encode()
     places["log of the agent"] = agent.log().encode()
     places["log of Flower"] = flower.log().encode()
-    places |= files_of(redis_server)
+    places |= files_of(redis_server, redis_url)
 
     sent = [request for request in target.requests if "r_200" in request.body.decode()]
     assert f"Bearer {BEARER}" == sent[0].headers["authorization"]
     assert INPUT == json.loads(sent[0].body)["payload"]["properties"]["password"]
     assert tokens
+    assert proxy.saw(f"POST {origin}/200")
     assert b"***" in places["texts for Port"]
     assert any(name.endswith(".rdb") for name in places)
     assert any("aof" in name for name in places)
     secrets = {"input": INPUT, "bearer": BEARER, "query": QUERY, "client secret": CLIENT_SECRET} | tokens
-    assert [] == leaks(places, secrets | {"own query": OWN_QUERY})
+    secrets |= {"own query": OWN_QUERY, "Redis password": REDIS_PASSWORD, "proxy password": PROXY_PASSWORD}
+    assert [] == leaks(places, secrets)
 
 
 def requests_of(target: Echo, run_id: str) -> int:
@@ -185,7 +210,7 @@ def publish(kafka: EmbeddedKafka, run_id: str, url: str) -> None:
 def commands(folder: Path, environ: dict[str, str], run: str) -> dict[str, bytes]:
     """What the commands for people on call print, errors included."""
     asked = [["dlq", "list", "--json"], ["dlq", "export"], ["show", run], ["show", run, "--json"], ["targets"]]
-    asked += [["config", "check"], ["doctor", "--only", "settings", "--only", "port"]]
+    asked += [["config", "check"], ["doctor", "--only", "redis", "--only", "port", "--only", "proxies"]]
     found = {}
     for arguments in asked:
         ended: subprocess.CompletedProcess[str] = longshore(*arguments, folder=folder, **environ)
@@ -217,9 +242,9 @@ def page(url: str) -> bytes:
         return answer.content
 
 
-def files_of(server: EmbeddedRedis) -> dict[str, bytes]:
+def files_of(server: EmbeddedRedis, url: str) -> dict[str, bytes]:
     """Redis's snapshot and append-only file, uncompressed."""
-    with redis.Redis.from_url(server.url) as client:
+    with redis.Redis.from_url(url) as client:
         client.config_set("rdbcompression", "no")
         client.save()
     server.stop()
