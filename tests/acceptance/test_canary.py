@@ -4,7 +4,6 @@ import base64
 import html
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,8 +21,9 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import Answer, HttpServer, Request
 from longshore.sandbox.publisher import Publisher, action_run, as_text, change_log_event, node_run
 from tests.support.flower import Flower
-from tests.support.programs import SETTINGS, eventually, longshore
+from tests.support.programs import SETTINGS, eventually
 from tests.support.relays import ForwardProxy
+from tests.support.warm import Warm
 from tests.support.whole_agent import start_agent
 
 CLIENT_SECRET = "canary-client-secret-0123456789-abcdefgh"
@@ -151,12 +151,13 @@ def test_no_secret_is_found_anywhere(
         }  # fmt: skip
         flower = Flower(tmp_path, **(at_hand | {"METRICS_PORT": "0"}))
         ends.callback(flower.close)
+        warm = ends.enter_context(Warm(tmp_path))
         for run_id, name in (runs | {"r_lost": "lost"}).items():
             publish(kafka, run_id, f"{origin}/{name}?api_key={OWN_QUERY}")
         event = change_log_event(f"{origin}/400?api_key={OWN_QUERY}", "checkout")
         Publisher(kafka, "org").change(json.dumps(event | {"payload": {"properties": secret_input()}}).encode())
         eventually(lambda: all(run in port.runs and port.runs[run].ended for run in runs), "an end of all runs")
-        again = longshore("dlq", "requeue", "r_400", "--why", "a test", folder=tmp_path, **at_hand)
+        again = warm.call("dlq", "requeue", "r_400", "--why", "a test", folder=tmp_path, **at_hand)
         assert 0 == again.returncode, again.stderr
         eventually(lambda: requests_of(target, "r_400") == 2, "the requeued run is sent again")
         sent_again = flower.post("/api/longshore/requeue", json={"ids": ["r_html"], "why": "a test"}, headers=TOKEN)
@@ -167,7 +168,7 @@ def test_no_secret_is_found_anywhere(
         places = pages(flower, [*runs, "r_lost"])
         places[f"Flower {unknown}"] = flower.get(unknown).content
         places["metrics"] = page(f"http://127.0.0.1:{metrics}/metrics")
-        places |= commands(tmp_path, at_hand, "r_400")
+        places |= commands(warm, tmp_path, at_hand, "r_400")
         assert 0 == agent.stop()
         tokens = {f"Port token {n}": token for n, token in enumerate(port._tokens)}
         told = [call.body for call in port.calls if call.name != "token"]
@@ -207,13 +208,13 @@ def publish(kafka: EmbeddedKafka, run_id: str, url: str) -> None:
     Publisher(kafka, "org").run(as_text(message, CLIENT_SECRET), run_id)
 
 
-def commands(folder: Path, environ: dict[str, str], run: str) -> dict[str, bytes]:
+def commands(warm: Warm, folder: Path, environ: dict[str, str], run: str) -> dict[str, bytes]:
     """What the commands for people on call print, errors included."""
     asked = [["dlq", "list", "--json"], ["dlq", "export"], ["show", run], ["show", run, "--json"], ["targets"]]
     asked += [["config", "check"], ["doctor", "--only", "redis", "--only", "port", "--only", "proxies"]]
     found = {}
     for arguments in asked:
-        ended: subprocess.CompletedProcess[str] = longshore(*arguments, folder=folder, **environ)
+        ended = warm.call(*arguments, folder=folder, **environ)
         found[f"longshore {' '.join(arguments)}"] = (ended.stdout + ended.stderr).encode()
     assert b"http_400" in found["longshore dlq export"]
     return found
