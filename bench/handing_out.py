@@ -21,7 +21,7 @@ from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
 from longshore.store.entry import Claim, Entry, Span
 from longshore.store.keys import Keys
-from longshore.store.ledger import Ledger
+from longshore.store.ledger import IN_PLACE, Ledger
 from longshore.store.limits import Limits
 from longshore.store.scripts import Script
 from longshore.store.targets import Gate, Targets
@@ -69,7 +69,7 @@ def ended(ledger: Ledger, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
     for one in claims:
         pipe.evalsha(BEGIN.sha, 1, prefix, limits, one.id, one.token)
         told = ("done", 0, "delivered", 200, PAYLOAD[:200], "well", "well")
-        pipe.evalsha(FINISH.sha, 1, prefix, limits, 1, one.id, one.token, *told)
+        pipe.evalsha(FINISH.sha, 1, prefix, limits, IN_PLACE, one.id, one.token, *told)
     more: list[Any] = [row for _, found in pipe.execute()[1::2] for row in zip(*[iter(found)] * 7, strict=True)]
     return tuple(
         Claim(id.decode(), int(token), int(start), target.decode(), int(attempts), int(generation), int(format))

@@ -70,7 +70,7 @@ class Recorder:
         self.finished: Finish | None = None
         self.moved: tuple[str, str] | None = None
 
-    def finish(self, id: str, token: int, finish: Finish, want: int = 1) -> tuple[str, tuple[Claim, ...]]:
+    def finish(self, id: str, token: int, finish: Finish, want: int = 0) -> tuple[str, tuple[Claim, ...]]:
         """As the ledger's."""
         self.finished = finish
         return finish.result, ()

@@ -19,6 +19,10 @@ from longshore.store.limits import Limits
 MOST_CLAIMS = 500
 """Most invocations one call hands out: bounds how long a script holds Redis (about 10 ms)."""
 
+IN_PLACE = 20
+"""Most invocations that the end of an attempt hands out: with a high rate several are due by then, and looking for them
+together costs little more than looking for one."""
+
 UNREADABLE_S = 30
 """How long ago one may have been found unreadable: each is looked at again several times in that (hand_out.lua)."""
 
@@ -167,7 +171,7 @@ class Ledger:
             raise record.UnknownFormat(id, int(format))
         return record.begun(id, token, int(format), values)
 
-    def finish(self, id: str, token: int, finish: Finish, want: int = 1) -> tuple[str, tuple[Claim, ...]]:
+    def finish(self, id: str, token: int, finish: Finish, want: int = IN_PLACE) -> tuple[str, tuple[Claim, ...]]:
         """Stores what came of an attempt. Returns the state it is in now (or `stale`, `gone`) and new claims."""
         applied, claims = self._run(
             "finish",
