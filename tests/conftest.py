@@ -13,6 +13,8 @@ from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from tests.support.kafka_broker import KafkaBroker, missing_programs
 
+pytest_plugins = ["tests.support.faults_table"]
+
 REQUIRE_REAL_KAFKA = "LONGSHORE_REQUIRE_REAL_KAFKA"
 
 

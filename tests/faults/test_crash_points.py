@@ -12,8 +12,9 @@ from longshore.store.states import State
 from tests.faults.conftest import MakeScene
 from tests.support.accounts import WORKER_LOST, Account
 from tests.support.crash_points import POINTS, CrashPoint
+from tests.support.faults_table import SIZE
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import BOUND_S, FULL, SIZE, Scene
+from tests.support.scene import BOUND_S, FULL, Scene
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 

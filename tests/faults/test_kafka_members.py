@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import MakeScene
+from tests.support.faults_table import SIZE
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import BOUND_S, SIZE, Recovery
+from tests.support.scene import BOUND_S, Recovery
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 

@@ -10,8 +10,9 @@ import pytest
 from longshore.store.states import State
 from tests.faults.conftest import MakeScene
 from tests.support.accounts import POISON, WORKER_LOST, Account
+from tests.support.faults_table import SIZE
 from tests.support.fleet import Role
-from tests.support.scene import BOUND_S, SIZE, Scene
+from tests.support.scene import BOUND_S, Scene
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 

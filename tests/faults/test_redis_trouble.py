@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.faults.conftest import MakeScene
+from tests.support.faults_table import SIZE
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import BOUND_S, FULL, SIZE, Scene
+from tests.support.scene import BOUND_S, FULL, Scene
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.conftest import MakeScene
+from tests.support.faults_table import SIZE
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import BOUND_S, SIZE
+from tests.support.scene import BOUND_S
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 

@@ -11,9 +11,10 @@ import pytest
 
 from tests.faults.conftest import MakeScene
 from tests.support.accounts import Account
+from tests.support.faults_table import SIZE
 from tests.support.fleet import Member
 from tests.support.load import WELL_BEHAVED, Sent
-from tests.support.scene import BOUND_S, EXIT_BOUND_S, SIZE, Scene
+from tests.support.scene import BOUND_S, EXIT_BOUND_S, Scene
 from tests.support.versions import next_version, this_version, version_of
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]

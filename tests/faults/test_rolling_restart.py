@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.conftest import MakeScene
+from tests.support.faults_table import SIZE
 from tests.support.fleet import Member, Role
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import BOUND_S, EXIT_BOUND_S, SIZE, Recovery, Scene
+from tests.support.scene import BOUND_S, EXIT_BOUND_S, Recovery, Scene
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 

@@ -5,7 +5,6 @@ Waiting is done in `until`, which polls; while it does, it also times how long w
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -20,14 +19,12 @@ from longshore.sandbox.targets import Manners, Targets
 from longshore.store.keys import Keys
 from longshore.store.states import State
 from tests.support.accounts import Account, Accounts
+from tests.support.faults_table import SIZE, Row
 from tests.support.faulty_redis import FaultyRedis
 from tests.support.fleet import Fleet, Member
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.load import Load, Sent
 
-SIZE_VARIABLE = "LONGSHORE_FAULTS_MESSAGES"
-SIZE = int(os.environ.get(SIZE_VARIABLE, "2000"))
-"""Invocations of each fault."""
 FULL = SIZE >= 2000
 """Whether faults last as long as they are to be survived; shorter ones show the same mechanisms."""
 
@@ -38,7 +35,8 @@ PATIENCE_S = 0.5 * BOUND_S
 
 SECRET = "faults-client-secret-0123456789-abcdef"
 MANNERS = Manners(slow_s=0.5)
-WEBHOOK_TIMEOUT_S = 2
+WEBHOOK_TIMEOUT_S = 10 if FULL else 4
+"""Long, as the targets are in the process of the test, which has much else to do."""
 EXIT_BOUND_S = WEBHOOK_TIMEOUT_S + 5
 """What the programs promise for their end after SIGTERM."""
 RECOVERY_BOUND_S = 30.0
@@ -67,20 +65,6 @@ class Recovery:
         """Take the time if it is over now."""
         if self.seconds is None and self.over():
             self.seconds = time.monotonic() - self.began
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table."""
-
-    fault: str
-    published: int
-    delivered: int
-    dead: int
-    unknown: int
-    lost: int
-    repeated: int
-    recovery_s: float
 
 
 class Scene:
