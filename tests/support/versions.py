@@ -39,8 +39,8 @@ def sealed_payload(id, format, stored):
 """
 """Put at the end of longshore/store/record.py."""
 
-LAST_FIELDS = "'generation', 1, 'attempts', 0)\n"
-NEXT_FIELD = "    if ARGV[5] == '2' then call('HSET', record, 'bytes', #ARGV[at + 9]) end\n"
+LAST_FIELDS = "'generation', 1, 'attempts', 0}\n"
+NEXT_FIELD = "    if ARGV[5] == '2' then stored[#stored + 1], stored[#stored + 2] = 'bytes', #ARGV[at + 9] end\n"
 """Put behind `LAST_FIELDS` in accept.lua."""
 
 
