@@ -111,20 +111,26 @@ def tell(crowd: Crowd, flower: Flower, count: int) -> None:
                       retries=0, eta=None, expires=None)  # fmt: skip
             told.send("task-started", uuid=id)
             told.send("task-succeeded", uuid=id, result="'200 in 12 ms'", runtime=0.0125)
-            if number % BATCH == 0:
-                time.sleep(0.3)  # what comes faster than Flower reads fills Redis's buffer until it hangs up
+            if number % (2 * BATCH) == 0 or number == count - 1:
+                # What comes faster than Flower reads fills Redis's buffer until it hangs up.
+                told.flush()
+                await_task(flower, id)
             if number % (10 * BATCH) == 0:
                 began = time.monotonic()
                 flower.get("/dead-letters")
                 meanwhile.append(1000 * (time.monotonic() - began))
-    deadline = time.monotonic() + 120
-    while flower.get(f"/task/r_{count - 1:06}").status_code != 200:
-        if time.monotonic() > deadline:
-            raise OperationalError("Flower has missed events")
-        time.sleep(1)
     print(f"  a page meanwhile: {statistics.median(meanwhile):.0f} ms, the slowest {max(meanwhile):.0f} ms")
     known = flower.get("/tasks/datatable?draw=1&start=0&length=1&order[0][column]=0&columns[0][data]=name").json()
     print(f"  Flower knows {known['recordsTotal']} tasks")
+
+
+def await_task(flower: Flower, id: str) -> None:
+    """Waits until Flower has heard the end of task `id`."""
+    deadline = time.monotonic() + 120
+    while "SUCCESS" not in (found := flower.get(f"/task/{id}")).text or found.status_code != 200:
+        if time.monotonic() > deadline:
+            raise OperationalError("Flower has missed events")
+        time.sleep(0.05)
 
 
 def memory(flower: Flower) -> str:

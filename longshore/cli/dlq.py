@@ -11,43 +11,27 @@ import typer
 
 from longshore.cli import operator, terminal
 from longshore.cli.exits import FAILED, INTERRUPTED, NOT_FOUND, REFUSED
-from longshore.cli.operator import Operator, actor, wanted
+from longshore.cli.filters import filtered
+from longshore.cli.operator import Operator, actor
 from longshore.store.letters import Letter
-from longshore.store.requeue import FINISHED, Job, Order
+from longshore.store.requeue import BECAME, FINISHED, REQUEUED, Job, Order
+from longshore.store.sift import Filter
 
 commands = typer.Typer(no_args_is_help=True, help="Dead letters and unknown outcomes: look, send again, drop.")
 
 COLUMNS = ("ended", "id", "state", "reason", "status", "attempts", "kind", "target", "action")
 
-REQUEUED = ("requeued", "requeued_closed")
-WORDS = {
-    "requeued": "requeued",
-    "requeued_closed": "requeued; Port's run has ended, so only its log will tell what comes of it",
-    "gone": "it is not there any more",
-    "changed": "somebody else has requeued it meanwhile",
-    "busy": "it has not ended; it will be delivered or end by itself",
-    "delivered": "it was delivered; --replay sends it all the same",
-    "no_payload": "its message is kept no longer, so it cannot be sent",
-}
-
 
 @commands.command("list")
+@filtered
 def list_letters(
-    state: Annotated[str, operator.STATE] = "",
-    reason: Annotated[str, operator.REASON] = "",
-    target: Annotated[str, operator.TARGET] = "",
-    lane: Annotated[str, operator.LANE] = "",
-    kind: Annotated[str, operator.KIND] = "",
-    since: Annotated[str, operator.SINCE] = "",
-    until: Annotated[str, operator.UNTIL] = "",
-    text: Annotated[str, operator.TEXT] = "",
+    filter: Filter,
     limit: Annotated[int, typer.Option(min=1, help="Show so many, the newest first.")] = 50,
     counts: Annotated[bool, typer.Option("--counts", help="Count by reason instead of listing.")] = False,
     as_json: Annotated[bool, operator.JSON] = False,
 ) -> None:
     """List dead letters and unknown outcomes, the newest first."""
     letters = Operator.connect().letters
-    filter = wanted(state, reason, target, lane, kind, since, until, text)
     if counts:
         found = letters.count(filter).most_common()
         if as_json:
@@ -65,18 +49,12 @@ def list_letters(
 
 
 @commands.command()
+@filtered
 def requeue(
+    filter: Filter,
     ids: Annotated[list[str] | None, typer.Argument(help="Ids to send again.")] = None,
     why: Annotated[str, typer.Option(help="Why; kept in the history of each.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="All that the filter takes, as a job.")] = False,
-    state: Annotated[str, operator.STATE] = "",
-    reason: Annotated[str, operator.REASON] = "",
-    target: Annotated[str, operator.TARGET] = "",
-    lane: Annotated[str, operator.LANE] = "",
-    kind: Annotated[str, operator.KIND] = "",
-    since: Annotated[str, operator.SINCE] = "",
-    until: Annotated[str, operator.UNTIL] = "",
-    text: Annotated[str, operator.TEXT] = "",
     cap: Annotated[int, typer.Option(min=1, help="Refuse a job of more than so many.")] = 100_000,
     rate: Annotated[float, typer.Option(callback=operator.rate_of, help="Per second; 0 for no limit.")] = 50,
     canary: Annotated[int, typer.Option(min=0, help="So many first; stop if one of them fails.")] = 0,
@@ -98,7 +76,6 @@ def requeue(
     if ids:
         raise typer.Exit(_requeue_ids(agent, ids, order, dry_run))
     # What ends from now on is not meant, and would move those that are under our eyes.
-    filter = wanted(state, reason, target, lane, kind, since, until, text)
     filter = replace(filter, until_ms=filter.until_ms or agent.ledger.clock_ms())
     counts = agent.letters.count(filter)
     total = counts.total()
@@ -149,43 +126,29 @@ def resume(job: str, wait: Annotated[bool, typer.Option(help="Wait for the job."
 
 
 @commands.command()
+@filtered
 def export(
-    state: Annotated[str, operator.STATE] = "",
-    reason: Annotated[str, operator.REASON] = "",
-    target: Annotated[str, operator.TARGET] = "",
-    lane: Annotated[str, operator.LANE] = "",
-    kind: Annotated[str, operator.KIND] = "",
-    since: Annotated[str, operator.SINCE] = "",
-    until: Annotated[str, operator.UNTIL] = "",
-    text: Annotated[str, operator.TEXT] = "",
+    filter: Filter,
 ) -> None:
     """Print letters with their attempts, one JSON object a line. Messages themselves stay sealed."""
     letters = Operator.connect().letters
-    filter = wanted(state, reason, target, lane, kind, since, until, text)
-    total = None if text else letters.count(filter).total()
+    total = None if filter.text else letters.count(filter).total()
     for letter, history in terminal.progress(letters.told(filter), "Exporting", total):
         print(json.dumps({**letter.as_dict(), "history": history}))
 
 
 @commands.command()
+@filtered
 def purge(
+    filter: Filter,
     ids: Annotated[list[str] | None, typer.Argument(help="Ids to drop.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that the filter takes.")] = False,
-    state: Annotated[str, operator.STATE] = "",
-    reason: Annotated[str, operator.REASON] = "",
-    target: Annotated[str, operator.TARGET] = "",
-    lane: Annotated[str, operator.LANE] = "",
-    kind: Annotated[str, operator.KIND] = "",
-    since: Annotated[str, operator.SINCE] = "",
-    until: Annotated[str, operator.UNTIL] = "",
-    text: Annotated[str, operator.TEXT] = "",
     yes: Annotated[bool, operator.YES] = False,
 ) -> None:
     """Drop dead letters for good. They cannot be brought back."""
     if bool(ids) == everything:
         raise typer.BadParameter("give ids, or --all with a filter")
     letters = Operator.connect().letters
-    filter = wanted(state, reason, target, lane, kind, since, until, text)
     chosen = list(ids) if ids else [letter.id for letter in letters.find(filter)]
     if not chosen:
         terminal.say("Nothing fits.")
@@ -209,7 +172,7 @@ def _requeue_ids(agent: Operator, ids: list[str], order: Order, dry_run: bool) -
             code = NOT_FOUND
         for letter in found[:1]:
             became = _would(letter, order.replay) if dry_run else agent.requeue.one(letter, order)
-            terminal.say(f"{letter.id}: {'would be ' if dry_run and became in REQUEUED else ''}{WORDS[became]}")
+            terminal.say(f"{letter.id}: {'would be ' if dry_run and became in REQUEUED else ''}{BECAME[became]}")
             if became not in REQUEUED:
                 code = code or REFUSED
     return code
@@ -240,7 +203,7 @@ def _follow(agent: Operator, job: Job) -> None:
         sys.exit(INTERRUPTED)
     if now is None:
         return
-    terminal.table(("count", "became"), [(n, WORDS[name]) for name, n in now.counts.items()])
+    terminal.table(("count", "became"), [(n, BECAME[name]) for name, n in now.counts.items()])
     if now.state == "stopped":
         terminal.say(
             f"Stopped: {now.canary_failed} of the canary failed. `longshore dlq resume {job.id}` sends the rest."

@@ -16,19 +16,6 @@ from longshore.store.targets import Gate
 
 log = structlog.get_logger(__name__)
 
-REQUEUED = frozenset({"requeued", "requeued_closed"})
-
-BECAME = {
-    "requeued": "requeued",
-    "requeued_closed": "requeued; Port's run has ended, so only its log will tell what comes of it",
-    "gone": "not there any more",
-    "changed": "requeued by somebody else meanwhile",
-    "busy": "not ended; it will be delivered or end by itself",
-    "delivered": "delivered already; only a replay sends it again",
-    "no_payload": "kept without its message, so it cannot be sent",
-}
-"""What becomes of an invocation that is to be sent again."""
-
 
 def needs_secret(agent: Agent) -> None:
     """Raises `Refused` where no requeue could be written into the sealed history."""

@@ -5,6 +5,8 @@ from typing import Any
 
 from longshore.dashboard import acts, asked, facts, overview, shown
 from longshore.dashboard.page import Api
+from longshore.store.asking import FIELDS
+from longshore.store.numbers import numbers
 from longshore.store.requeue import Job
 
 LARGEST_PAGE = 500
@@ -79,7 +81,7 @@ class RequeueApi(Api):
         if not isinstance(fields, dict):
             raise asked.Refused("filter must be an object")
         wanted = asked.Wanted.of(lambda name: asked.text(fields.get(name)))
-        if unknown := fields.keys() - asked.FIELDS:
+        if unknown := fields.keys() - FIELDS:
             # One that is not understood would send again more than was meant.
             raise asked.Refused(f"filter has no field {min(unknown)[:50]}")
         most = int(asked.number(given.get("cap"), "cap", asked.MOST, least=1))
@@ -151,8 +153,8 @@ class StatusApi(Api):
     """The agent in numbers."""
 
     async def get(self) -> None:
-        """See `overview.numbers`."""
-        self.answer(await self.ask(overview.numbers, self.agent))
+        """See `longshore.store.numbers`."""
+        self.answer(await self.ask(numbers, self.agent.ledger.redis, self.agent.ledger.keys))
 
 
 class UnknownApi(Api):

@@ -1,28 +1,20 @@
 """What was asked for: filters, times and orders, from a query, a form or JSON, refused in plain words."""
 
 import math
-import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from longshore.errors import LongshoreError
+from longshore.store.asking import FIELDS, Senseless, filter_of
 from longshore.store.requeue import Order
 from longshore.store.sift import Filter
 
-STATES = ("dead", "unknown")
-KINDS = ("action_run", "node_run", "change_log")
 MOST = 100_000
 """Invocations one job may send again, unless a smaller cap is given."""
 
-FIELDS = ("state", "reason", "target", "action", "kind", "since", "until", "text")
-_LONGEST = 2_000
 _LONGEST_WHY = 500
-_SPAN = re.compile(r"(\d{1,6})([smhd])")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Refused(LongshoreError):
@@ -48,43 +40,14 @@ class Wanted:
     def of(cls, given: Callable[[str], str]) -> "Wanted":
         """The filter whose fields `given` gives, empty for any. Raises `Refused`."""
         words = {name: value.strip() for name in FIELDS if (value := given(name).strip())}
-        if any(len(value) > _LONGEST for value in words.values()):
-            raise Refused(f"a filter is longer than {_LONGEST} characters")
-        state, kind = words.get("state", ""), words.get("kind", "")
-        if state not in ("", *STATES):
-            raise Refused(f"state must be one of {', '.join(STATES)}")
-        if kind not in ("", *KINDS):
-            raise Refused(f"kind must be one of {', '.join(KINDS)}")
-        return cls(
-            words,
-            Filter(
-                (state,) if state else STATES,
-                words.get("reason", ""),
-                words.get("target", ""),
-                words.get("action", ""),
-                kind,
-                time_ms(words.get("since", "")),
-                time_ms(words.get("until", "")),
-                words.get("text", ""),
-            ),
-        )
+        try:
+            return cls(words, filter_of(lambda name: words.get(name, "")))
+        except Senseless as problem:
+            raise Refused(str(problem)) from None
 
     def query(self, **changes: str) -> str:
         """The same as a query of a URL, with `changes`; an empty value takes a field out."""
         return urlencode({name: value for name, value in ({**self.words, **changes}).items() if value})
-
-
-def time_ms(text: str) -> int:
-    """`text` as ms since 1970: an ISO time (UTC unless it says otherwise), or a span before now such as `2h`."""
-    if not text:
-        return 0
-    if found := _SPAN.fullmatch(text):
-        return max(1, round((time.time() - int(found[1]) * _UNITS[found[2]]) * 1000))
-    try:
-        moment = datetime.fromisoformat(text)
-        return max(1, round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000))
-    except (ValueError, OverflowError):
-        raise Refused(f"{text[:50]!r} is no time: give e.g. 2026-01-31T12:00 (UTC), or 2h, 30m, 1d ago") from None
 
 
 def order(actor: str, given: Callable[[str], Any]) -> Order:

@@ -14,7 +14,9 @@ from tornado.web import authenticated
 from longshore.dashboard import acts, asked, facts
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.page import Handler, Page
+from longshore.store.asking import KINDS
 from longshore.store.letters import Letter
+from longshore.store.requeue import REQUEUED
 
 SIZE = 50
 """Rows of a page."""
@@ -26,6 +28,8 @@ EXPORT_STEP = 500
 class LettersPage(Page):
     """The list, newest first, with how many there are of each reason."""
 
+    tab = "letters"
+
     @authenticated
     async def get(self) -> None:
         """One page of it."""
@@ -36,7 +40,7 @@ class LettersPage(Page):
             wanted=wanted,
             page=page,
             counts=counts,
-            kinds=asked.KINDS,
+            kinds=KINDS,
             done=_done(self),
         )
 
@@ -49,13 +53,15 @@ class LettersPage(Page):
         if not picks:
             raise asked.Refused("nothing was selected")
         results = await self.ask(acts.requeue, self.agent, picks, order)
-        again = sum(became in acts.REQUEUED for _, became in results)
+        again = sum(became in REQUEUED for _, became in results)
         back = self.wanted().query(requeued=str(again), left=str(len(results) - again))
         self.redirect(f"{self.reverse_url('longshore-letters')}?{back}")
 
 
 class RequeueAllPage(Page):
     """A preview of what a requeue of all that fits would send, and starting it."""
+
+    tab = "letters"
 
     @authenticated
     async def get(self) -> None:

@@ -17,6 +17,9 @@ from flower.utils.search import EXACT_INDEX_FIELDS, SearchDocument, TaskSearchEn
 MOST_NAMES = 10_000
 """Names of tasks that Flower's API lists; ours hold the target, and a message can bring any."""
 
+_ALIKE = frozenset({"name", "state", "kwargs", "result", "exception", "exchange", "routing_key", "client"})
+"""Fields whose texts many tasks share; `result` is a status and a duration."""
+
 _SHORT = 200
 """Characters of a text that is worth looking for among those kept already."""
 
@@ -80,8 +83,10 @@ class SeenTask(Task):
 
     def _keep(self, fields: dict[str, Any]) -> None:
         for name, value in fields.items():
-            if name in _KEPT and name != "uuid":
-                setattr(self, name, self.uuid if value == self.uuid else once(value))
+            if name in _ALIKE:
+                setattr(self, name, once(value))
+            elif name in _KEPT and name != "uuid":
+                setattr(self, name, self.uuid if value == self.uuid else value)
 
 
 class Document(SearchDocument):

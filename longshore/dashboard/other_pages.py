@@ -8,6 +8,7 @@ from longshore.dashboard import acts, asked, facts, overview
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.page import Page
 from longshore.store.letters import Letter
+from longshore.store.requeue import BECAME, REQUEUED
 
 
 class FindPage(Page):
@@ -25,6 +26,8 @@ class FindPage(Page):
 class InvocationPage(Page):
     """Everything about one invocation."""
 
+    tab = "letters"
+
     @authenticated
     async def get(self, name: str) -> None:
         """Its page, under its run id, our own id, or Celery's."""
@@ -35,8 +38,8 @@ class InvocationPage(Page):
             )
         became = self.get_query_argument("became", "")
         self.render(
-            "longshore_invocation.html", told=told, others=others, became=acts.BECAME.get(became, ""),
-            went=became in acts.REQUEUED,
+            "longshore_invocation.html", told=told, others=others, became=BECAME.get(became, ""),
+            went=became in REQUEUED,
         )  # fmt: skip
 
     @authenticated
@@ -51,6 +54,8 @@ class InvocationPage(Page):
 
 class TargetsPage(Page):
     """Targets and lanes, and steering them."""
+
+    tab = "targets"
 
     @authenticated
     async def get(self) -> None:
@@ -77,6 +82,8 @@ class TargetsPage(Page):
 
 class JobsPage(Page):
     """Requeue jobs, and steering them."""
+
+    tab = "jobs"
 
     @authenticated
     async def get(self) -> None:

@@ -1,7 +1,6 @@
 """The agent at a glance: its numbers, and its targets with what holds each back."""
 
 import time
-from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -75,32 +74,6 @@ def targets(agent: Agent) -> list[Row]:
             )
         )
     return rows
-
-
-def numbers(agent: Agent) -> dict[str, Any]:
-    """Counts: those that end in `_in_all` since the ledger began, the others now."""
-    keys, client = agent.ledger.keys, agent.ledger.redis
-    with reaching_store():
-        pipe = client.pipeline(transaction=False)
-        for key in (keys.leased, keys.fleet, keys.dead, keys.unknown, keys.outbox):
-            pipe.zcard(key)
-        pipe.hgetall(keys.counts)
-        pipe.hvals(keys.slots)
-        in_flight, workers, dead, unknown, outbox, raw, slots = pipe.execute()
-    counts = Counter({name.decode(): int(value) for name, value in raw.items()})
-    return {
-        "waiting": counts["backlog"],
-        "in_flight": in_flight,
-        "worker_processes": workers,
-        "slots": sum(int(one) for one in slots),
-        "dead_letters": dead,
-        "unknown_outcomes": unknown,
-        "runs_with_reports_to_send": outbox,
-        "accepted_in_all": counts["accepted"],
-        "delivered_in_all": counts["done"],
-        "retried_in_all": counts["retried"],
-        "requeued_in_all": counts["requeued"],
-    }
 
 
 def _said(name: str, line: Line, default: float) -> float:

@@ -100,10 +100,14 @@ class Handler(BaseHandler):
 class Page(Handler):
     """A page for people. Links and forms work without scripts."""
 
+    tab = ""
+    """Which of our tabs it is under."""
+
     def get_template_namespace(self) -> dict[str, Any]:
         """Flower's names, and the functions that make foreign texts fit for a page."""
         names: dict[str, Any] = super().get_template_namespace()
         return names | {
+            "tab": self.tab,
             "shown": shown,
             "words": shown.words,
             "read_only": self.application.options.read_only,

@@ -26,6 +26,19 @@ STEP = 200
 
 _BATCH = 1000
 
+REQUEUED = frozenset({"requeued", "requeued_closed"})
+
+BECAME = {
+    "requeued": "requeued",
+    "requeued_closed": "requeued; Port's run has ended, so only its log will tell what comes of it",
+    "gone": "not there any more",
+    "changed": "requeued by somebody else meanwhile",
+    "busy": "not ended; it will be delivered or end by itself",
+    "delivered": "delivered already; only a replay sends it again",
+    "no_payload": "kept without its message, so it cannot be sent",
+}
+"""What becomes of an invocation that is to be sent again, in words. The names are those of again.lua."""
+
 FINISHED = frozenset({"done", "stopped"})
 """States in which a job does nothing any more. Of the others, `paused` waits for an operator."""
 

@@ -1,10 +1,11 @@
 """Flower in a real browser: what people on call see and do at three in the morning.
 
-`LONGSHORE_SCREENSHOTS=folder` keeps a picture of each page there, for the documentation.
+`LONGSHORE_SCREENSHOTS=folder` keeps pictures of each page there; `docs/images` gets those that the docs show.
 """
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from tests.support.programs import eventually
 from .conftest import Bench
 
 LOGIN = "ann:pass:word"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+IMAGES = DOCS / "images"
+SHOWN = frozenset(re.findall(r"images/([\w-]+\.png)", (DOCS / "how-to" / "flower.md").read_text()))
 LOUD = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 ROUND = "\u202egpj.exe \u2066 שלום"
 
@@ -56,16 +60,21 @@ def start(bench: Bench) -> Iterator[Callable[..., Flower]]:
 
 @pytest.fixture
 def shoot(browser: Browser) -> Callable[[str], None]:
-    """Takes a picture if somebody wants it, in light, dark and on a phone."""
+    """Takes a picture if somebody wants it, in light, dark and on a phone; among the docs' only those they show."""
 
     def shoot(name: str) -> None:
-        if folder := os.environ.get("LONGSHORE_SCREENSHOTS"):
-            for look, width, dark in (("light", 1280, False), ("dark", 1280, True), ("phone", 400, False)):
+        if (wanted := os.environ.get("LONGSHORE_SCREENSHOTS")) is None:
+            return
+        folder = Path(wanted).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        for look, width, dark in (("light", 1280, False), ("dark", 1280, True), ("phone", 400, False)):
+            picture = folder / f"flower-{name}-{look}.png"
+            if folder != IMAGES or picture.name in SHOWN:
                 browser.look(width, 900, dark)
                 browser.run("window.scrollTo(0, 0)")
-                browser.screenshot(Path(folder) / f"{name}-{look}.png", whole=look == "phone")
-            browser.look()
-            browser.run("window.scrollTo(0, 0)")
+                browser.screenshot(picture, whole=look == "phone")
+        browser.look()
+        browser.run("window.scrollTo(0, 0)")
 
     return shoot
 

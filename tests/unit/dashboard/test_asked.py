@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from longshore.dashboard.asked import Refused, Wanted, number, order, time_ms
+from longshore.dashboard.asked import Refused, Wanted, number, order
+from longshore.store.asking import time_ms
 
 
 def wanted(**words: str) -> Wanted:

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from longshore.dashboard.acts import BECAME
 from longshore.dashboard.app import HANDLERS
-from longshore.dashboard.asked import FIELDS
+from longshore.store.asking import FIELDS
+from longshore.store.requeue import BECAME
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 
@@ -22,3 +22,18 @@ def test_every_address_of_the_api_is_documented() -> None:
             named = re.sub(r"\([^)]*\)", "<id>", named)
             assert f"{named}`" in page or f"`{named}" in page, named
     assert not [word for word in (*FIELDS, *BECAME) if f"`{word}`" not in page]
+
+
+def test_every_picture_is_one_that_a_test_takes() -> None:
+    """`LONGSHORE_SCREENSHOTS=docs/images` makes them all anew, and none is left over."""
+    page = (DOCS / "how-to" / "flower.md").read_text()
+    tests = (DOCS.parent / "tests" / "acceptance" / "test_dashboard.py").read_text()
+    taken = {
+        f"flower-{name}-{look}.png"
+        for name in re.findall(r'shoot\("([\w-]+)"\)', tests)
+        for look in ("light", "dark", "phone")
+    }
+    shown = set(re.findall(r"images/([\w-]+\.png)", page))
+    assert shown
+    assert shown <= taken
+    assert shown == {path.name for path in (DOCS / "images").glob("flower-*.png")}

@@ -1,0 +1,46 @@
+"""The options of a filter, the same for each command that takes one."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from longshore.store.asking import Senseless, filter_of
+
+STATE = Annotated[str, typer.Option("--state", help="dead or unknown; both by default.")]
+REASON = Annotated[str, typer.Option("--reason", help="Reason code, e.g. http_500.")]
+TARGET = Annotated[str, typer.Option("--target", help="Target, e.g. http://deployer.internal:8080.")]
+LANE = Annotated[str, typer.Option("--lane", help="Lane, or the action alone.")]
+KIND = Annotated[str, typer.Option("--kind", help="action_run, node_run or change_log.")]
+SINCE = Annotated[str, typer.Option("--since", help="Ended since: an ISO time, or e.g. 2h.")]
+UNTIL = Annotated[str, typer.Option("--until", help="Ended until: an ISO time, or e.g. 30m.")]
+TEXT = Annotated[str, typer.Option("--text", help="Part of the run id, or of what the attempts say.")]
+
+_OPTIONS = {"state": STATE, "reason": REASON, "target": TARGET, "action": LANE, "kind": KIND, "since": SINCE,
+            "until": UNTIL, "text": TEXT}  # fmt: skip
+
+
+def filtered(command: Callable[..., None]) -> Callable[..., None]:
+    """`command` with options of its own and those of a filter, which it gets as its first argument."""
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        words = {name: given.pop(name) for name in _OPTIONS}
+        try:
+            wanted = filter_of(words.__getitem__)
+        except Senseless as problem:
+            raise typer.BadParameter(str(problem)) from None
+        command(wanted, **given)
+
+    signature = inspect.signature(command)
+    _, *own = signature.parameters.values()
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default="", annotation=option)
+        for name, option in _OPTIONS.items()
+    ]
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own), *options]
+    )
+    return run
