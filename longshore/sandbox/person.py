@@ -60,7 +60,13 @@ class Person:
 
     def seen(self, followed: Sequence[Followed]) -> list[Watched]:
         """What was watched besides how each ended."""
-        return [self._limit(), self._retry_after(), self._breaker(), self._pause(), self._canary()]
+        return [
+            self._limit(of(followed, "limited")),
+            self._retry_after(),
+            self._breaker(),
+            self._pause(),
+            self._canary(),
+        ]
 
     def _resume(self, held: Sequence[Followed]) -> None:
         if self._resumed_at or not all(each.state == "waiting" for each in held):
@@ -89,12 +95,16 @@ class Person:
                 self._requeue.one(letter, Order(NAME, "looked at the target: it had not run"))
                 self._say(f"You decide about the unknown outcome of {each.id}: it had not run, so it is sent again.")
 
-    def _limit(self) -> Watched:
+    def _limit(self, limited: Sequence[Followed]) -> Watched:
         at = self._arrivals("limited")
-        took_s = at[-1] - at[0] if at else 0.0
-        seen = f"{len(at)} in {took_s:.1f} s"
-        # The first may have been on its way for longer than the last.
-        return Watched(f"`limited` gets at most {LIMITED_RATE}/s", seen, took_s > 0.8 * (len(at) - 1) / LIMITED_RATE)
+        accepted = [letter.accepted_ms / 1000 for letter in self._letters.read([each.id for each in limited])]
+        # Not from the first arrival: that may be on its way for longer than the last, as the worker has just come up.
+        since = min(accepted, default=0.0)
+        early = [number for number, each in enumerate(at) if each < since + 0.95 * number / LIMITED_RATE]
+        seen = (
+            f"{len(at)} within {at[-1] - since:.1f} s of being accepted, {len(early)} of them early" if at else "none"
+        )
+        return Watched(f"`limited` gets at most {LIMITED_RATE}/s", seen, bool(at) and bool(accepted) and not early)
 
     def _retry_after(self) -> Watched:
         at = self._arrivals("throttling")
