@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from ingest.hearing import Hearing
 from ingest.mark import Mark, parse
 from ingest.offsets import Commit
 from ingest.outage import Outage
@@ -52,6 +53,9 @@ _EPOCHS = count(1)
 LOOK_UP_S = 1.0
 """How long one question to Kafka may hold up the thread; it is asked again later."""
 
+SILENT_S = 60.0
+"""How long nothing at all may come of a partition after it was placed, not even its end, while its broker answers."""
+
 ASK_S = 0.1
 """How long a question for the end of a partition may hold up the thread; only asked while nothing is fetched."""
 
@@ -71,6 +75,7 @@ class Reader:
         left: Callable[[Collection[Partition]], None],
         committed: Callable[[Partition, Commit], None],
         outage: Outage,
+        silent_s: float = SILENT_S,
     ) -> None:
         """`make_options` gives librdkafka's options around the two callbacks, for errors and for finished commits.
 
@@ -83,7 +88,9 @@ class Reader:
         self.joined = False
         """Whether the group has told which partitions are ours, be it none."""
         self.broken = False
-        """A fatal error of librdkafka: this consumer will never read again."""
+        """A fatal error of librdkafka, or it fetches no more: this consumer will never read again."""
+        self._hearing = Hearing()
+        self._silent_s = silent_s
         self._left = left
         self._committed = committed
         self._outage = outage
@@ -93,7 +100,8 @@ class Reader:
         self._ends: dict[Partition, int] = {}
         self._turn = 0
         # The setting's rule is applied in `start.py`; here an offset that is gone has to show.
-        options = make_options(self._on_error, self._on_commit) | {"auto.offset.reset": "error"}
+        options = make_options(self._on_error, self._on_commit)
+        options |= {"auto.offset.reset": "error", "enable.partition.eof": True}
         self._consumer = Consumer(options)
         self._consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
 
@@ -131,6 +139,7 @@ class Reader:
             return None
         self.epochs[place] = number = next(_EPOCHS)
         self._next[place] = next_offset
+        self._hearing.expect([place])
         self._left([place])
         return number
 
@@ -146,6 +155,7 @@ class Reader:
         except KafkaException as error:
             # Only a consumer that is broken or being closed refuses this.
             log.warning("kafka.assign_failed", problem=error.args[0].str())
+        self._hearing.expect(self._next)
         if self._paused:
             self._apply_pause(partitions)
 
@@ -218,6 +228,24 @@ class Reader:
                 return
             self._outage.over()
 
+    def notice_silence(self) -> None:
+        """To be called every now and then: calls this consumer broken if it fetches nothing though Kafka answers."""
+        for place, silent_s in self._hearing.look(not self._paused and not self._outage.is_on).items():
+            if silent_s < self._silent_s:
+                continue
+            try:
+                answer = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=LOOK_UP_S)
+            except KafkaException:
+                answer = None
+            if answer is None:
+                return  # its broker is away: asked again with the next look
+            log.error(
+                "kafka.silent", topic=place[0], partition=place[1], seconds=round(silent_s),
+                means="librdkafka fetches nothing, though Kafka answers", remedy="making a new consumer",
+            )  # fmt: skip
+            self.broken = True
+            return
+
     def close(self) -> None:
         """Leave the group. Commits nothing."""
         self._consumer.close()
@@ -225,8 +253,12 @@ class Reader:
     def _record(self, message: Message) -> Record | None:
         error = message.error()
         topic, partition, offset = message.topic(), message.partition(), message.offset()
+        if topic is not None and partition is not None:
+            self._hearing.heard((topic, partition))
         if error is not None:
-            if error.code() == KafkaError._AUTO_OFFSET_RESET and topic is not None and partition is not None:
+            if error.code() == KafkaError._PARTITION_EOF:
+                pass
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET and topic is not None and partition is not None:
                 self._displaced((topic, partition), error)
             else:
                 self._on_error(error)
@@ -255,6 +287,7 @@ class Reader:
             self.epochs.pop(place, None)
             self.unplaced.pop(place, None)
             self._next.pop(place, None)
+            self._hearing.heard(place)
         self._left(places)
         log.info("kafka.revoked", partitions=_names(partitions))
 

@@ -107,6 +107,7 @@ class Loop:
         if ripe:
             self._reader.commit(ripe)
         self._reader.look_for_brokers()
+        self._reader.notice_silence()
         self._signs.look_at_lag()
 
     def _reread(self) -> None:
