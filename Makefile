@@ -41,7 +41,7 @@ demo: setup ## Send a fixed list of invocations through the sandbox and check ho
 test: setup ## Run all tests; of those of faults a few, with fewer invocations than `make faults`
 	@LONGSHORE_FAULTS_MESSAGES=$${LONGSHORE_FAULTS_MESSAGES:-150} LONGSHORE_HELD_BACK=$${LONGSHORE_HELD_BACK:-300} \
 		LONGSHORE_FAULTS_SELECTION=$${LONGSHORE_FAULTS_SELECTION:-6} LONGSHORE_FAULTS_SEED=$(FAULTS_SEED) \
-		$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
+		$(BIN)/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder $(PYTEST_ARGS)
 
 faults: setup ## Kill programs, Redis and Port under load, and account for every invocation (Java 17 and Maven)
 	@$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)

@@ -287,7 +287,6 @@ WAYS: dict[str, Callable[[Site, Command], None]] = {
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.xdist_group("documented-commands")
 @pytest.mark.parametrize("command", dict.fromkeys(EXECUTED), ids=lambda command: str(command)[:70])
 def test_a_documented_command_does_what_the_page_says(command: Command, site: Site) -> None:
     """In the order of the pages, README.md first: so its `make` sets the clone up."""

@@ -50,10 +50,8 @@ def chosen(names: Sequence[str]) -> set[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the chosen faults; and have all of them run one after the other where tests run side by side."""
+    """Leave the chosen faults."""
     faults = [item for item in items if HERE in item.path.parents]
-    for item in faults:
-        item.add_marker(pytest.mark.xdist_group("faults"))
     kept = chosen([item.nodeid for item in faults])
     left_out = {item for item in faults if item.nodeid not in kept}
     if left_out:
