@@ -157,7 +157,7 @@ def test_settings_that_pages_name_are_there() -> None:
     code = "\n".join(text for name, text in tracked().items() if not name.endswith(".md") and name[:6] != "tests/")
     known = set(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", code))
     known |= FILE_NAMES | {name.upper() for name in Settings.model_fields}
-    known_to_tests = set(re.findall(r"\bLONGSHORE_REQUIRE_\w+", "\n".join(tracked().values())))
+    known_to_tests = set(re.findall(r"\bLONGSHORE_(?:REQUIRE_\w+|SCREENSHOTS)\b", "\n".join(tracked().values())))
     for page in (*DOCS, *BESIDE):
         named = set(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", page.read_text()))
         unknown = {name for name in named - known if not OF_OTHERS.fullmatch(name)}

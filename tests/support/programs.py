@@ -9,7 +9,7 @@ from pathlib import Path
 
 SCRIPT = Path(sys.executable).with_name("longshore")
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """Long enough for a busy machine; only a failing test waits this long."""
 
 SETTINGS = {
