@@ -3,7 +3,6 @@
 import base64
 import html
 import json
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,13 +12,13 @@ from urllib.parse import quote, quote_plus
 import pytest
 import redis
 import requests
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.embedded_redis import EmbeddedRedis, free_port
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import Answer, HttpServer, Request
 from longshore.sandbox.publisher import Publisher, action_run, as_text, change_log_event, node_run
+from tests.support.encrypted_input import encrypted
 from tests.support.flower import Flower
 from tests.support.programs import SETTINGS, eventually
 from tests.support.relays import ForwardProxy
@@ -73,12 +72,6 @@ def echo() -> Iterator[tuple[Echo, str]]:
     server.start()
     yield echo, f"http://127.0.0.1:{server.listen('127.0.0.1', 0, echo.answer)}"
     server.stop()
-
-
-def encrypted(plain: str) -> str:
-    """As Port encrypts secret inputs."""
-    iv = os.urandom(16)
-    return base64.b64encode(iv + AESGCM(CLIENT_SECRET.encode()[:32]).encrypt(iv, plain.encode(), None)).decode()
 
 
 def forms(secret: str) -> set[bytes]:
@@ -195,7 +188,7 @@ def requests_of(target: Echo, run_id: str) -> int:
 
 
 def secret_input() -> dict[str, str]:
-    return {"password": encrypted(INPUT)}
+    return {"password": encrypted(INPUT, CLIENT_SECRET)}
 
 
 def publish(kafka: EmbeddedKafka, run_id: str, url: str) -> None:

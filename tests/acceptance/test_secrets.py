@@ -2,13 +2,11 @@
 
 import base64
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from config.ledger import open_ledger
 from longshore.delivery.sign import signed_headers
@@ -18,6 +16,7 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import Answer, HttpServer, Request
 from longshore.sandbox.publisher import Publisher, action_run, as_text, node_run
 from longshore.store.seal import Sealer
+from tests.support.encrypted_input import encrypted
 from tests.support.programs import eventually
 from tests.support.whole_agent import start_agent
 
@@ -27,12 +26,6 @@ OLD = "old-client-secret-0123456789-abcdefghijklmnop"
 NEW = "new-client-secret-0123456789-abcdefghijklmnop"
 PASSWORD = 'hunter2 "quoted" /pässwörd'
 OBJECT = '{"user":"dana-the-owner","pin":"0815-4711"}'
-
-
-def encrypted(plain: str, secret: str) -> str:
-    """As Port encrypts secret inputs."""
-    iv = os.urandom(16)
-    return base64.b64encode(iv + AESGCM(secret.encode()[:32]).encrypt(iv, plain.encode(), None)).decode()
 
 
 class Echo:

@@ -1,19 +1,17 @@
 """The request that a page shows: as a worker would build it, and nothing secret in it."""
 
-import base64
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from config.roles import Role
 from config.settings import Settings, load
 from longshore.dashboard.request import Requests
 from longshore.store.letters import Letter
+from tests.support.encrypted_input import encrypted
 
 SECRET = "client-secret-0123456789-abcdefghijklmnop"
 LETTER = Letter(
@@ -30,11 +28,6 @@ def settings(folder: Path, mapping: Any) -> Settings:
     return load(given, Role.FLOWER)
 
 
-def encrypted(plain: str) -> str:
-    iv = os.urandom(16)
-    return base64.b64encode(iv + AESGCM(SECRET.encode()[:32]).encrypt(iv, plain.encode(), None)).decode()
-
-
 def test_secrets_are_masked_wherever_the_mapping_puts_them(tmp_path: Path) -> None:
     """Decrypted inputs, credentials in headers, in the URL's query and in the body."""
     mapping = [
@@ -46,7 +39,7 @@ def test_secrets_are_masked_wherever_the_mapping_puts_them(tmp_path: Path) -> No
             "body": {"all": ".payload.properties", "secret": '"body-secret-value"'},
         }
     ]
-    message = {"payload": {"properties": {"password": encrypted("hunter2-hunter2"), "env": "prod"}}}
+    message = {"payload": {"properties": {"password": encrypted("hunter2-hunter2", SECRET), "env": "prod"}}}
     requests = Requests(settings(tmp_path, mapping))
     try:
         shown = requests.shown(LETTER, json.dumps(message))
