@@ -139,11 +139,8 @@ class _Audit:
     def _look(self, place: str, ids: Sequence[str]) -> Iterator[tuple[str, str, str]]:
         if not ids:
             return iter(())
-        values: list[Any] = [self._keys.prefix, "", _bytes(place), *map(_bytes, ids)]
-        try:
-            found: Any = self._client.evalsha(self._script.sha, 1, *values)
-        except redis.exceptions.NoScriptError:
-            found = self._client.eval(self._script.text, 1, *values)
+        values = (_bytes(place), *map(_bytes, ids))
+        found: Any = self._script.run(self._client.execute_command, self._keys.prefix, "", *values)
         return zip(*[iter([_text(value) for value in found])] * 3, strict=True)
 
     def _partition(self, name: str) -> None:

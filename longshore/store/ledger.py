@@ -64,14 +64,8 @@ class Ledger:
         self._scripts = {name: scripts.Script.named(name) for name in scripts.NAMES}
 
     def _run(self, name: str, *args: Any) -> Any:
-        script = self._scripts[name]
-        values = [self.keys.prefix, self._limits, *args]
         with reaching_store():
-            try:
-                return self._calls.run("EVALSHA", script.sha, 1, *values)
-            except redis.exceptions.NoScriptError:
-                # A Redis that was restarted has forgotten it. Not SCRIPT LOAD, which is refused while Redis is full.
-                return self._calls.run("EVAL", script.text, 1, *values)
+            return self._scripts[name].run(self._calls.run, self.keys.prefix, self._limits, *args)
 
     def accept(self, spans: Sequence[Span], entries: Sequence[Entry], want: int = MOST_CLAIMS) -> Accepted:
         """Stores a batch from Kafka, once, and claims what may start at once."""

@@ -94,7 +94,7 @@ class Requeue:
         """Sends `letter` again unless it has changed since it was read. Returns what became of it, see again.lua."""
         with reaching_store():
             became: bytes = self._requeue.run(
-                self._redis,
+                self._redis.execute_command,
                 self._keys.prefix,
                 self._limits,
                 letter.id.encode("utf-8", "surrogatepass"),
@@ -147,7 +147,7 @@ class Requeue:
         with reaching_store():
             ids: Any = self._redis.zrange(self._keys.jobs, 0, -1)
             for id in ids:
-                self._run_job.run(self._redis, self._keys.prefix, self._limits, id, STEP)
+                self._run_job.run(self._redis.execute_command, self._keys.prefix, self._limits, id, STEP)
         return bool(ids)
 
     def pause(self, id: str) -> None:
@@ -167,7 +167,7 @@ class Requeue:
 
     def _keep(self, id: str, what: str, *values: Any) -> None:
         with reaching_store():
-            self._keep_job.run(self._redis, self._keys.prefix, "", id, what, *values)
+            self._keep_job.run(self._redis.execute_command, self._keys.prefix, "", id, what, *values)
 
     def _record(self, order: Order, total: int) -> Any:
         return {

@@ -88,7 +88,10 @@ class Sift:
         while True:
             with reaching_store():
                 found, counted, last, records = self._script.run(
-                    self._redis, self._prefix, "{}", state, since, score, id, LOOK, want, filter, *fields
+                    self._redis.execute_command,
+                    self._prefix,
+                    *("{}", state, since, score, id, LOOK, want, filter),
+                    *fields,
                 )
             step = Step(
                 [(int(score), id) for id, score in zip(found[::2], found[1::2], strict=True)],

@@ -75,7 +75,9 @@ class Targets:
         with reaching_store():
             closes = "1" if close_breaker else ""
             self._set_gate.run(
-                self._redis, self._keys.prefix, self._limits, target, lane, gate.json(), closes, whose[0]
+                self._redis.execute_command,
+                self._keys.prefix,
+                *(self._limits, target, lane, gate.json(), closes, whose[0]),
             )
 
     def gate(self, name: str) -> Gate:

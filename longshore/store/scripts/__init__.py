@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -54,12 +55,15 @@ class Script:
         body = assemble(name)
         return cls(body, hashlib.sha1(body.encode(), usedforsecurity=False).hexdigest())
 
-    def run(self, client: "redis.Redis", prefix: str, *values: Any) -> Any:
-        """What it returns for the keys under `prefix`. Not SCRIPT LOAD, which is refused while Redis is full."""
+    def run(self, execute: Callable[..., Any], prefix: str, *values: Any) -> Any:
+        """What it returns for the keys under `prefix`; `execute` sends a command, as a client's `execute_command` does.
+
+        Not SCRIPT LOAD, which is refused while Redis is full.
+        """
         try:
-            return client.evalsha(self.sha, 1, prefix, *values)
+            return execute("EVALSHA", self.sha, 1, prefix, *values)
         except redis.exceptions.NoScriptError:
-            return client.eval(self.text, 1, prefix, *values)  # a Redis that was restarted has forgotten it
+            return execute("EVAL", self.text, 1, prefix, *values)  # a Redis that was restarted has forgotten it
 
     def put(self, pipe: "Pipeline", prefix: str, *values: Any) -> None:
         """The same as a command of `pipe`. The first of a pipe carries the text, for a Redis that has forgotten it."""
