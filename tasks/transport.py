@@ -28,6 +28,8 @@ from kombu.transport import redis
 from kombu.utils.json import dumps
 from redis.exceptions import ConnectionError, ResponseError
 
+from longshore.store.connection import PLAIN
+
 PUSH = "redis.call('DEL', KEYS[1] .. ':room') return redis.call('LPUSH', KEYS[1], ARGV[1])"
 
 _WAITS_S = {"interval_start": 0.2, "interval_step": 0.3, "interval_max": 2}
@@ -50,6 +52,10 @@ class Channel(redis.Channel):
     """A channel of the kind described above."""
 
     do_restore = False
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        # The ledger's: nothing of CLIENT is sent, see longshore/store/connection.py.
+        return {**super()._connparams(asynchronous), **PLAIN}
 
     def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
         if queue in self._expires:  # replies to Flower, which may be refused

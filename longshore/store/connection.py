@@ -15,6 +15,10 @@ from longshore.errors import StoreUnavailable
 _TIMEOUT_S = 10.0  # a Redis that does not answer for so long is away
 _CONNECT_S = 3.0
 
+PLAIN = {"protocol": 2, "driver_info": None}
+"""Nothing of CLIENT is sent (SETINFO, and MAINT_NOTIFICATIONS with protocol 3): Redis 6.2 knows neither, and
+refuses and logs what a user may not use."""
+
 _NOT_NOW = (
     redis.ConnectionError,  # LOADING and a password that is not valid (yet) are subclasses
     redis.TimeoutError,
@@ -42,7 +46,7 @@ def connect(
         "health_check_interval": 5,
         "retry": Retry(NoBackoff(), 0),
         "max_connections": connections,
-        "protocol": 2,
+        **PLAIN,
     }
     if url.startswith("sentinel://"):
         parts = [urlsplit(part) for part in url.split(";")]

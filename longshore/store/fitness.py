@@ -32,8 +32,12 @@ class Facts:
     """`maxmemory`; 0 for no limit."""
 
 
-def facts_of(client: "redis.Redis") -> Facts:
-    """What can be known of this Redis. Raises StoreUnavailable while it cannot be asked."""
+def facts_of(client: "redis.Redis", *, closely: bool = False) -> Facts:
+    """What can be known of this Redis. Raises StoreUnavailable while it cannot be asked.
+
+    CONFIG GET shows passwords, so the documented user may not use it: it is asked only for what INFO did not tell, and
+    `closely`, for doctor, also for `fsync`, which INFO never tells.
+    """
     with reaching_store():
         info = _info(client)
         policy = str(info.get("maxmemory_policy") or _configured(client, "maxmemory-policy") or "")
@@ -45,8 +49,8 @@ def facts_of(client: "redis.Redis") -> Facts:
             role=str(info.get("role", "")),
             policy=policy,
             aof=None if aof is None else aof != 0,
-            fsync=_configured(client, "appendfsync") or "",
-            saves=_configured(client, "save"),
+            fsync=(_configured(client, "appendfsync") or "") if closely else "",
+            saves=_configured(client, "save") if aof == 0 else None,
             used_bytes=None if used is None else int(used),
             most_bytes=int(info.get("maxmemory") or 0),
         )

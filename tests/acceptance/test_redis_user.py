@@ -50,7 +50,19 @@ def test_a_user_of_least_rights_is_enough(kafka: EmbeddedKafka, redis_server: Em
     assert set() == refused
 
 
-@pytest.mark.parametrize("command", ["FLUSHALL", "KEYS *", "CONFIG SET maxmemory 1", "GET other", "SHUTDOWN"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "FLUSHALL",
+        "KEYS *",
+        "CONFIG GET requirepass",
+        "CONFIG GET *",
+        "CONFIG SET maxmemory 1",
+        "ACL LIST",
+        "GET other",
+        "SHUTDOWN",
+    ],
+)
 def test_it_may_do_no_more(redis_server: EmbeddedRedis, command: str) -> None:
     """Neither to other keys nor to the server."""
     redis.Redis.from_url(redis_server.url).execute_command(*documented_user())  # type: ignore[no-untyped-call]

@@ -52,7 +52,7 @@ def check(case: Case) -> Iterator[Finding]:
         try:
             with reaching_store():
                 client.ping()
-            facts = facts_of(client)
+            facts = facts_of(client, closely=True)
         except StoreUnavailable as error:
             yield _away(error)
             return
