@@ -7,7 +7,6 @@ to the standard library's C code, which is why this is fast.
 
 import json
 import math
-import re
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +17,7 @@ MAX_DEPTH = 512
 """Deepest nesting that is read. Python's own limit depends on version and caller; this one is always the same."""
 
 _MARK = f"number-{secrets.token_hex(16)}:"
-"""Stands before a number's source text while the C encoder prints it as a text; nobody can guess and so forge it."""
-
-_MARKED = re.compile(f'"{_MARK}([^"]*)"')
-_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Stands on both sides of a number's source text while the C encoder prints it as a text; nobody can forge it."""
 
 
 class Malformed(LongshoreError):
@@ -93,10 +89,25 @@ def dumps(value: Any, *, ascii: bool) -> str:
     except RecursionError:
         raise Malformed("too_deep") from None
     if _MARK in text:
-        text = _MARKED.sub(r"\1", text)
-    if not ascii and not _encodable(text):
-        text = _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+        text = text.replace(f'"{_MARK}', "").replace(f'{_MARK}"', "")
+    if not ascii and not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode()
     return text
+
+
+def holds_more_values_than(most: int, raw: bytes) -> bool:
+    """Whether this JSON text has more than so many values; costs far less than to read it.
+
+    Keys do not count, empty lists and objects count twice. Of a text that is no JSON, counts at least what stands
+    before its fault: so it bounds what reading costs in any case.
+    """
+    if len(raw) <= most:
+        return False
+    quotes = raw.replace(rb"\\", b"").replace(rb"\"", b"")
+    if quotes.count(b'"') > 4 * most:  # two for a value, two for its key
+        return True
+    outside = b"".join(quotes.split(b'"')[::2])
+    return sum(map(outside.count, (b",", b"[", b"{"))) >= most
 
 
 def _is_whole(text: str) -> bool:
@@ -117,13 +128,16 @@ def _refuse(text: str) -> Any:
     raise json.JSONDecodeError(f"{text} is not JSON", text, 0)
 
 
+_LONG = 1 << 20
+
 _FAST = json.JSONDecoder(parse_float=_float, parse_constant=_refuse)
 _EXACT = json.JSONDecoder(parse_float=_float, parse_int=_integer, parse_constant=_refuse)
 
 
 def _decoder_for(text: str) -> json.JSONDecoder:
     # `-0` is the one whole number that prints differently; looking for it is cheaper than a Python call per number.
-    return _EXACT if "-0" in text else _FAST
+    # Thousands of digits take Python long to read and to print, and where they pay, the text is long.
+    return _EXACT if len(text) > _LONG or "-0" in text else _FAST
 
 
 def _decode_exactly(text: str) -> Any:
@@ -138,7 +152,7 @@ def _decode_exactly(text: str) -> Any:
 
 def _source_text(value: Any) -> str:
     if isinstance(value, Literal):
-        return _MARK + value.text
+        return f"{_MARK}{value.text}{_MARK}"
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
@@ -155,16 +169,6 @@ _CANONICAL = json.JSONEncoder(
 _OUTGOING = json.JSONEncoder(
     ensure_ascii=True, check_circular=False, allow_nan=False, separators=(",", ":"), default=_python_number
 )
-
-
-def _encodable(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _deeper_than(limit: int, value: Any) -> bool:

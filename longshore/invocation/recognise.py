@@ -15,6 +15,10 @@ from longshore.invocation.source import Source, invocation_method, member
 ACTION_LENGTH = 256
 """Longest action name kept, in characters: it becomes part of a lane's name, and real ones are far shorter."""
 
+MAX_VALUES = 131_072
+"""Most JSON values in a message that is read before anybody is known to have signed it: each costs up to 3 µs and 250
+bytes. Of what brokers take by default (1 MiB) that is one value for every eight bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -31,9 +35,10 @@ class Skipped:
 class Refused:
     """Meant for us, but not to be delivered; kept as a dead letter.
 
-    `reason` is `bad_signature` or `malformed`. `text` is what would have been delivered, so that a dead letter refused
-    for an outdated secret can be sent after all; of a malformed one it is what could be read. Without a usable run id
-    the kind is CHANGE_LOG, because Port can be told nothing.
+    `reason` is `bad_signature`, `malformed` or `too_complex` (more than `MAX_VALUES`). `text` is what would have been
+    delivered, so that a dead letter refused for an outdated secret can be sent after all; of a malformed one it is what
+    could be read, and it is empty where nothing was. Without a usable run id the kind is CHANGE_LOG, because Port can
+    be told nothing.
     """
 
     reason: str
@@ -70,6 +75,10 @@ def recognise(raw: bytes | None, source: Source, secrets: Sequence[str]) -> Reco
     """Decide what one Kafka value is; `secrets` are the client secret and, during a rotation, the one before it."""
     if not raw:
         return Skipped("tombstone")
+    if json_text.holds_more_values_than(MAX_VALUES, raw) and not (
+        source is Source.RUNS and signature.covers(raw, secrets)
+    ):
+        return Refused("too_complex", Kind.CHANGE_LOG, None, "", "-", False, "-")
     try:
         message = json_text.loads(raw)
     except json_text.Malformed as problem:

@@ -5,6 +5,8 @@ CAUSES = {
     "During a rotation set PORT_CLIENT_SECRET_PREVIOUS.",
     "malformed": "Its message is not what Port sends.",
     "too_large": "Its message is larger than MESSAGE_MAX_BYTES; it is still in Kafka.",
+    "too_complex": "Its message has more than 131,072 values, and Port has not signed it as it stands, so it was not "
+    "read; it is still in Kafka.",
     "unstorable": "Redis refused to store it several times; its message is still in Kafka.",
     "unexpected": "We could not make anything of it, which is a fault of ours; its message is still in Kafka.",
     "no_mapping": "No entry of the mapping file is enabled for it.",

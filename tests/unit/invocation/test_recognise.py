@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from longshore.invocation import json_text
 from longshore.invocation.kinds import Kind
-from longshore.invocation.recognise import ACTION_LENGTH, Invocation, Recognised, Refused, Skipped, recognise
+from longshore.invocation.recognise import (
+    ACTION_LENGTH,
+    MAX_VALUES,
+    Invocation,
+    Recognised,
+    Refused,
+    Skipped,
+    recognise,
+)
 from longshore.invocation.source import Source
 
 SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
@@ -326,3 +334,41 @@ def test_no_damaged_message_raises(data: st.DataObject) -> None:
 
     for source in Source:
         recognise(cut, source, [SECRET])
+
+
+@pytest.mark.parametrize(
+    "unit", ["1.10", "-0", "1e5", "[]", "[" * 490 + "]" * 490, '{"a":1}', '""', '"\\ud800"', "[" * 600]
+)
+def test_what_is_made_to_be_expensive_is_not_read_before_it_is_trusted(
+    unit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a 16 MiB message of this kind takes up to half a minute; anybody who can publish could send it."""
+    values = ",".join([unit] * (1 + MAX_VALUES // unit.count("[") if "[[" in unit else 1 + MAX_VALUES))
+    raw = signed(run()).replace(b"{", b'{"a":[' + values.encode() + b"],", 1)
+    monkeypatch.setattr(json_text, "loads", lambda _: pytest.fail("it was read"))
+
+    for result in (from_runs(raw), change_log(raw), from_runs(raw[:-1])):
+        assert isinstance(result, Refused)
+        assert (result.reason, result.kind, result.text) == ("too_complex", Kind.CHANGE_LOG, "")
+
+
+@pytest.mark.parametrize("type", ["WEBHOOK", "GITLAB"])
+def test_what_port_has_signed_is_read_however_many_values_it_has(type: str) -> None:
+    """Its signature can be checked over the text as it stands, which costs next to nothing."""
+    message = run(type=type) | {"numbers": [1.5] * MAX_VALUES}
+    raw = signed(message)
+    if type == "GITLAB":
+        text = json_text.dumps(message, ascii=False)
+        digest = hmac.new(SECRET.encode(), f"1767225600.{text}".encode(), hashlib.sha256).digest()
+        headers = {"X-Port-Timestamp": "1767225600", "X-Port-Signature": f"v1,{base64.b64encode(digest).decode()}"}
+        raw = json_text.dumps({"headers": headers} | message, ascii=False).encode()
+
+    assert isinstance(from_runs(raw), Invocation)
+    assert isinstance(from_runs(raw.replace(b"1.5,", b"1.6,", 1)), Refused)
+
+
+def test_a_long_text_is_not_taken_for_many_values() -> None:
+    """Only what stands outside of texts counts, and escaped quotes end none."""
+    raw = signed(run() | {"note": '[{",\\' * MAX_VALUES})
+
+    assert isinstance(from_runs(raw.replace(b'":', b'": ', 3)), Invocation)
