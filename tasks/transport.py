@@ -29,6 +29,7 @@ from kombu.utils.json import dumps
 from redis.exceptions import ConnectionError, ResponseError
 
 from longshore.store.connection import PLAIN
+from longshore.store.failover import following
 
 PUSH = "redis.call('DEL', KEYS[1] .. ':room') return redis.call('LPUSH', KEYS[1], ARGV[1])"
 
@@ -54,8 +55,9 @@ class Channel(redis.Channel):
     do_restore = False
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        # The ledger's: nothing of CLIENT is sent, see longshore/store/connection.py.
-        return {**super()._connparams(asynchronous), **PLAIN}
+        # The ledger's: nothing of CLIENT is sent, and a demoted Redis is left; see longshore/store/connection.py.
+        found = {**super()._connparams(asynchronous), **PLAIN}
+        return {**found, "connection_class": following(found["connection_class"])}
 
     def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
         if queue in self._expires:  # replies to Flower, which may be refused

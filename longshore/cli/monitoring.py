@@ -49,12 +49,11 @@ def begin(settings: Settings, role: Role, at_socket: str = "") -> None:
 
     Raises ConfigError if the port cannot be had. Nothing of it needs to be stopped: it ends with the process.
     """
+    # Whether or not anybody asks: its writes find out for all readers of this program that the primary has changed.
+    watch = _watch_redis(settings, settings.redis_url)
     if not settings.metrics_port and not at_socket:
         return
     metrics.INFO.labels(role.value, version()).set(1)
-    client = connect(settings.redis_url, 2, settings.redis_master_name, REDIS_S)
-    watch = RedisWatch(client, Keys.of(settings.namespace))
-    watch.start()
     health.OURS.ready_if("redis", watch.check)
     parts: list[Collector] = [*OF_ROLE[role]]
     if at_socket:
@@ -75,6 +74,7 @@ def begin_tree(settings: Settings, redis_url: str, sockets: Mapping[str, str]) -
     children = Children(programs, Together(OF_ROLE[Role.RUN]), Role.RUN.value, settings.liveness_s)
     children.start(health.OURS)
     if settings.metrics_port:
+        _watch_redis(settings, redis_url)
         _serve(settings, Together([children, _fleet(settings, redis_url)]))
     return children
 
@@ -83,6 +83,12 @@ def sockets_for(names: list[str]) -> dict[str, str]:
     """A socket for each program of a tree, that no other tree of this machine has."""
     tree = f"longshore-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     return {name: f"{tree}-{name}" for name in names}
+
+
+def _watch_redis(settings: Settings, redis_url: str) -> RedisWatch:
+    watch = RedisWatch(connect(redis_url, 2, settings.redis_master_name, REDIS_S), Keys.of(settings.namespace))
+    watch.start()
+    return watch
 
 
 def _fleet(settings: Settings, redis_url: str) -> FleetCollector:

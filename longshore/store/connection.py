@@ -11,6 +11,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from longshore.errors import StoreUnavailable
+from longshore.store.failover import following, says_demoted
 
 _TIMEOUT_S = 10.0  # a Redis that does not answer for so long is away
 _CONNECT_S = 3.0
@@ -22,13 +23,14 @@ refuses and logs what a user may not use."""
 _NOT_NOW = (
     redis.ConnectionError,  # LOADING and a password that is not valid (yet) are subclasses
     redis.TimeoutError,
-    redis.exceptions.ReadOnlyError,
     redis.exceptions.OutOfMemoryError,
-    redis.exceptions.MasterDownError,
     redis.exceptions.TryAgainError,
+    redis.exceptions.NoPermissionError,  # until somebody mends the user's rights
     OSError,
 )
-_SAYS_NOT_NOW = re.compile(r"(?:^|-)(?:OOM|MISCONF|READONLY|LOADING|MASTERDOWN|NOREPLICAS|BUSY|UNKILLABLE|LAYOUT) ")
+_SAYS_NOT_NOW = re.compile(
+    r"(?:^|-)(?:OOM|MISCONF|BUSY|UNKILLABLE|LAYOUT) |ACL failure in script|The user executing the script can't "
+)
 """Those without a class; and up to Redis 6.2 all that a script met: `ERR ... @user_script: 10: -OOM command ...`."""
 
 
@@ -38,6 +40,7 @@ def connect(
     """A client for `redis://`, `rediss://`, `unix://` or `sentinel://host:port[;sentinel://host:port]/db`.
 
     Connects on first use. Never repeats a command by itself: the callers know which of their scripts may be repeated.
+    Leaves a Redis that says it is the primary no longer, see failover.py.
     """
     options: dict[str, object] = {
         "socket_timeout": timeout_s,
@@ -56,13 +59,16 @@ def connect(
         client: redis.Redis = sentinel.master_for(  # type: ignore[no-untyped-call]
             master_name, db=int(db), password=parts[0].password, **options
         )
-        return client
-    return redis.Redis.from_url(url, **options)
+    else:
+        client = redis.Redis.from_url(url, **options)
+    pool = client.connection_pool
+    pool.connection_class = following(pool.connection_class)
+    return client
 
 
 @contextmanager
 def reaching_store() -> Iterator[None]:
-    """Turns every way Redis can be away, loading, read-only or full into `StoreUnavailable`.
+    """Turns every way Redis can be away, loading, read-only, full or closed to this user into `StoreUnavailable`.
 
     A script's own fault stays what it is.
     """
@@ -71,6 +77,6 @@ def reaching_store() -> Iterator[None]:
     except _NOT_NOW as error:
         raise StoreUnavailable(type(error).__name__, str(error)[:200]) from error
     except redis.exceptions.ResponseError as error:
-        if _SAYS_NOT_NOW.search(str(error)):
+        if says_demoted(error) or _SAYS_NOT_NOW.search(str(error)):
             raise StoreUnavailable(type(error).__name__, str(error)[:200]) from error
         raise

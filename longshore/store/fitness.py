@@ -64,6 +64,7 @@ def check_fitness(client: "redis.Redis") -> list[str]:
     """
     facts = facts_of(client)
     if facts.role == "slave":
+        client.connection_pool.disconnect()  # the address may lead to another one by now
         raise StoreUnavailable("ReadOnlyError", "it is a replica and takes no writes")
     for unfit in (too_old(facts), clustered(facts), evicts(facts)):
         if unfit is not None:

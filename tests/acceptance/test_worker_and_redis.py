@@ -1,11 +1,14 @@
 """A worker while Redis refuses commands or drops connections: it goes on, and what is under way still ends."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import redis
 
+from longshore.sandbox.embedded_redis import EmbeddedRedis
 from tests.support.programs import eventually
+from tests.support.relays import Pair
 
 from .conftest import Bench
 
@@ -71,3 +74,21 @@ def test_a_full_redis_still_takes_what_ends_and_hands_out_what_waits(bench: Benc
         bench.ends("r_slow", "done", "delivered")
         bench.ends("r_flaky", "done", "delivered")
         eventually(lambda: bench.port.runs["r_slow"].state == "SUCCESS", "Port is told")
+
+
+def test_a_worker_follows_an_address_though_its_old_connections_stay_open(bench: Bench, tmp_path: Path) -> None:
+    """Ledger and wake-up calls alike; a run that waited before the failover is delivered after it."""
+    with EmbeddedRedis(tmp_path / "second") as second, Pair(bench.redis, second) as pair:
+        worker = bench.worker(REDIS_URL=pair.url, RETRY_BASE_S="1")
+        bench.accept("r_1", "good")
+        bench.ends("r_1", "done", "delivered")
+        bench.accept("r_flaky", "flaky")
+        eventually(lambda: bench.record("r_flaky").get("attempts") == "1", "it has failed once")
+
+        pair.fail_over()
+
+        bench.ends("r_flaky", "done", "delivered")
+        bench.accept("r_2", "good")
+        bench.ends("r_2", "done", "delivered")
+        assert worker.process.poll() is None
+        assert pair.primary.client_list(_type="pubsub")

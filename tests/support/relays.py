@@ -9,6 +9,11 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+import redis
+
+from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis
+from tests.support.programs import eventually
+
 REFUSED = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n"
 
 
@@ -77,6 +82,61 @@ class TlsFront(Relay):
             return
         self.trusted += 1
         await _join(reader, writer, "127.0.0.1", self._target, first)
+
+
+class Switch(Relay):
+    """An address that follows the primary: `target` (a port) is where new connections lead; old ones stay."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass everything on."""
+        await _join(reader, writer, "127.0.0.1", self.target)
+
+
+class Pair(Switch):
+    """Two Redis behind one address, the second a replica of the first until `fail_over`."""
+
+    def __init__(self, first: EmbeddedRedis, second: EmbeddedRedis) -> None:
+        super().__init__(first.port)
+        self._servers = (first, second)
+        self._old, self._new = redis.Redis(port=first.port), redis.Redis(port=second.port)
+        self._new.slaveof(HOST, first.port)
+        eventually(lambda: self._link() == "up", "the replica is in step")
+
+    @property
+    def url(self) -> str:
+        """The `REDIS_URL` that follows the primary."""
+        return f"redis://{HOST}:{self.port}/0"
+
+    @property
+    def primary(self) -> redis.Redis:
+        """A client of the one that is to be the primary."""
+        return self._new
+
+    def fail_over(self) -> None:
+        """The second one is the primary, the first one its replica, and all connections stay open."""
+        eventually(lambda: self._new.info("replication")["slave_repl_offset"] >= self._offset(), "all is copied")
+        second = self._servers[1].port
+        self._new.slaveof()
+        self._old.slaveof(HOST, second)
+        self.target = second
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self._old.close()
+        self._new.close()
+        for server in self._servers:
+            server.kill()  # one that is copied, or copied to, takes its time to end
+
+    def _offset(self) -> int:
+        return int(self._old.info("replication")["master_repl_offset"])
+
+    def _link(self) -> str:
+        return str(self._new.info("replication")["master_link_status"])
 
 
 class ForwardProxy(Relay):
