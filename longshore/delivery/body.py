@@ -4,11 +4,10 @@ Nothing here fails: once a status is known the target has answered, and a body t
 unpack changes nothing about that. It is then marked as truncated.
 """
 
-from email.message import Message
-
 from requests.utils import guess_json_utf
-from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
+
+from longshore.delivery.charset import declared, marked
 
 CHUNK = 65_536
 """Bytes asked for at once. Also what bounds a compression bomb: never more than this is unpacked before counting."""
@@ -31,7 +30,7 @@ def read_body(raw: BaseHTTPResponse, cap: int) -> tuple[bytes, bool]:
             if room < 0:
                 truncated = True
                 break
-    except (HTTPError, OSError, ValueError):
+    except Exception:  # of the connection, or of whatever unpacks what the target claims to have packed
         truncated = True
     if truncated:
         raw.close()
@@ -40,30 +39,17 @@ def read_body(raw: BaseHTTPResponse, cap: int) -> tuple[bytes, bool]:
 
 
 def as_text(body: bytes, content_type: str) -> str:
-    """`body` in the charset that `content_type` declares; without one UTF-8, and Latin-1 for what is not that.
+    """`body` in the charset that its byte order mark or else `content_type` names, without the mark.
 
-    JSON in UTF-16 and UTF-32 is recognised as `requests` does it. Never fails: what does not fit is replaced.
+    Without either it is UTF-8, and Latin-1 for what is not that; JSON in UTF-16 and UTF-32 is recognised as `requests`
+    does it. Never fails: what does not fit is replaced.
     """
-    if not body:
-        return ""
-    charset = _charset(content_type)
-    if charset is not None:
-        try:
-            return body.decode(charset, "replace")
-        except (LookupError, ValueError):
-            pass  # a charset that nobody knows
+    codec = marked(body) or declared(content_type)
+    if codec is not None:
+        return body.decode(codec, "replace")
     guessed: str = guess_json_utf(body[:64]) or "utf-8"  # type: ignore[no-untyped-call]
     try:
         return body.decode(guessed)
     except UnicodeDecodeError as error:
         # A body cut in the middle of a character is still UTF-8.
         return body.decode("utf-8", "replace") if error.start >= len(body) - 3 else body.decode("latin-1")
-
-
-def _charset(content_type: str) -> str | None:
-    if "charset" not in content_type.lower():
-        return None
-    message = Message()
-    message["Content-Type"] = content_type
-    found = message.get_param("charset")
-    return found.strip("'\" ") if isinstance(found, str) else None
