@@ -11,10 +11,21 @@ Every class takes its parts as positional arguments, because Celery pickles erro
 can bring a worker down. No message ever holds a secret or a payload.
 """
 
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 EX_CONFIG = 78
 """The exit code of a program that was configured wrongly (sysexits.h): restarting it does not help."""
+
+
+def place_of(error: BaseException) -> str:
+    """Where an error was raised, as `file.py:line` of the innermost calls, last one last.
+
+    With its type that is what may be logged of an unexpected one. Its text may not: it can quote a payload.
+    """
+    frames = traceback.extract_tb(error.__traceback__, limit=-3)
+    return " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames) or "?"
 
 
 class LongshoreError(Exception):

@@ -1,6 +1,5 @@
 """Puts together what makes attempts, for a worker process and for the process in which a suspect is tried."""
 
-import threading
 from collections.abc import Callable
 
 from config.settings import Settings
@@ -8,12 +7,8 @@ from config.tracing import Traces, tracer
 from longshore.delivery import Fence
 from longshore.delivery.send import Sender
 from longshore.invocation.mapping import Mapping
-from longshore.store.entry import Claim
-from longshore.store.ledger import Ledger
 from longshore.store.seal import Sealer
-from tasks.attempt import Attempts
-from tasks.in_flight import InFlight
-from tasks.quarantine import Recorder, Suspects
+from tasks.perform import Performer
 from tasks.request import RequestBuilder
 from tasks.signs import Counts
 from tasks.story import Story
@@ -28,25 +23,17 @@ def story_of(settings: Settings) -> Story:
     return Story(sealer, settings.detailed_logging, settings.response_keep_bytes)
 
 
-def attempts_of(
+def performer_of(
     settings: Settings,
-    ledger: Ledger | Recorder,
     mapping: Mapping,
     fence: Fence,
     story: Story,
-    *,
     slots: int,
-    in_flight: InFlight,
-    handed_out: Callable[[tuple[Claim, ...]], None],
     clock_offset_ms: Callable[[], float],
-    draining: threading.Event,
-    suspects: Suspects | None,
-) -> Attempts:
-    """Attempts for up to `slots` threads. See `Attempts` for the rest."""
-    terms = AllTerms(settings, mapping.deliveries)
+) -> Performer:
+    """What makes attempts, for up to `slots` threads. See `Performer` for the rest."""
     sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
-    return Attempts(
-        ledger=ledger,
+    return Performer(
         builder=RequestBuilder(sealer, mapping, settings.secrets),
         sender=Sender(
             secret=settings.port_client_secret,
@@ -58,14 +45,14 @@ def attempts_of(
             fence=fence,
         ),
         story=story,
-        in_flight=in_flight,
-        terms=terms.of,
+        terms=AllTerms(settings, mapping.deliveries).of,
         idempotency_header=settings.idempotency_header,
-        longest_s=terms.longest_s + _AROUND_S,
-        handed_out=handed_out,
         clock_offset_ms=clock_offset_ms,
-        draining=draining,
-        suspects=suspects,
         counts=Counts(settings.metrics_targets),
         traces=Traces(sealer, tracer()),
     )
+
+
+def longest_s(settings: Settings, mapping: Mapping) -> float:
+    """The longest that an attempt may take, with what is around its request."""
+    return AllTerms(settings, mapping.deliveries).longest_s + _AROUND_S

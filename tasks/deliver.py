@@ -11,7 +11,7 @@ from celery import Task
 from celery.exceptions import Ignore, Retry
 from celery.worker.request import Request
 
-from longshore.errors import StoreUnavailable
+from longshore.errors import StoreUnavailable, place_of
 from tasks.attempt import Attempts
 from tasks.publish import TASK
 
@@ -76,6 +76,11 @@ class Deliver(Task):
         except StoreUnavailable as error:
             # Nothing was sent: had it begun, the result would have been kept until it is stored.
             log.warning("delivery.not_begun", id=id, error=str(error))
+            raise Ignore from None
+        except Ignore:
+            raise
+        except Exception as error:  # a fault of ours or of the ledger's; Celery would log its text
+            log.error("delivery.unexpected", id=id, error=type(error).__name__, at=place_of(error))
             raise Ignore from None
         if ended is None:
             raise Ignore

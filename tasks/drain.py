@@ -65,9 +65,16 @@ class Drain:
     def _park(self, left: list[Begun]) -> None:
         for begun in left:
             try:
-                finish = self._story.cut_off(begun, DRAINED, "the worker had to stop before the target answered")
-                state, _ = self._ledger.finish(begun.id, begun.token, finish, want=0)
+                self._part(begun)
             except LongshoreError as error:
                 log.warning("worker.park_failed", run_id=begun.id, error=str(error))  # its lease lapses to the same end
-            else:
-                log.warning("worker.parked", run_id=begun.id, state=state, reason=DRAINED)
+
+    def _part(self, begun: Begun) -> None:
+        """Stores how `begun` ended where that is known and only Redis was away; else that nobody knows."""
+        if store := self._in_flight.unstored(begun):
+            store()
+            log.info("worker.stored_at_end", run_id=begun.id)
+            return
+        finish = self._story.cut_off(begun, DRAINED, "the worker had to stop before the target answered")
+        state, _ = self._ledger.finish(begun.id, begun.token, finish, want=0)
+        log.warning("worker.parked", run_id=begun.id, state=state, reason=DRAINED)

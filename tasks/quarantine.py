@@ -17,7 +17,8 @@ from typing import BinaryIO
 import structlog
 
 from longshore.delivery import Fence, OwnService
-from longshore.store.entry import Begun, Claim, Finish
+from longshore.store.entry import Begun
+from tasks.perform import Told
 from tasks.spawner import Spawner
 
 log = structlog.get_logger(__name__)
@@ -47,38 +48,10 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What it answers: how the attempt ended, to be stored by the worker. One of the two is None."""
-
-    finish: Finish | None
-    moved: tuple[str, str] | None
-    """Target and lane it belongs to."""
-    line: str
-
-
-@dataclass(frozen=True, slots=True)
 class Died:
     """The process died over it."""
 
     how: str
-
-
-class Recorder:
-    """Stands in for the ledger in that process: keeps what it is told instead of storing it."""
-
-    def __init__(self) -> None:
-        self.finished: Finish | None = None
-        self.moved: tuple[str, str] | None = None
-
-    def finish(self, id: str, token: int, finish: Finish, want: int = 0) -> tuple[str, tuple[Claim, ...]]:
-        """As the ledger's."""
-        self.finished = finish
-        return finish.result, ()
-
-    def defer(self, begun: Begun, target: str, lane: str) -> bool:
-        """As the ledger's."""
-        self.moved = (target, lane)
-        return True
 
 
 class Suspects:

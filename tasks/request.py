@@ -80,15 +80,14 @@ class RequestBuilder:
         return Prepared(request, target, lane_of(target, action), entry, message.text, mask)
 
     def report(self, prepared: Prepared, headers: Any, response: Any) -> dict[str, Any] | None:
-        """What the mapping's `report` section makes of the final response; None where it has none or fails."""
+        """What the mapping's `report` section makes of the final response; None where it has none.
+
+        Raises `MappingFault` and `JqUnavailable`.
+        """
         if not self._mapping.has_report(prepared.entry):
             return None
-        try:
-            context = report_context(prepared.message, prepared.request, headers, response)
-            return self._mapping.report(prepared.entry, context)
-        except MappingFault as fault:
-            log.warning("mapping.report_failed", place=fault.place, problem=fault.problem)
-            return None
+        context = report_context(prepared.message, prepared.request, headers, response)
+        return self._mapping.report(prepared.entry, context)
 
     def _entry(self, begun: Begun, text: str) -> int:
         digest, _, number = begun.mapping.partition("/")

@@ -20,18 +20,20 @@ class Story:
         self._detailed = detailed
         self._keep = keep_bytes
 
-    def finish(self, begun: Begun, outcome: Outcome, step: Step, report: dict[str, Any] | None) -> Finish:
+    def finish(
+        self, begun: Begun, outcome: Outcome, step: Step, report: dict[str, Any] | None, note: str = ""
+    ) -> Finish:
         """The ledger's entry for an attempt that ended in `outcome` and is followed by `step`.
 
-        `report` is what the mapping's report section gave, None for none.
+        `report` is what the mapping's report section gave, None for none; `note` is told in the run's log.
         """
         kind, sync = begun.kind, begun.synchronized
         if isinstance(step, Done):
-            result, told = "done", reports.delivered(kind, sync, outcome, report, self._detailed)
+            result, told = "done", reports.delivered(kind, sync, outcome, report, self._detailed, note)
         elif isinstance(step, Again):
             result, told = "waiting", reports.retrying(kind, outcome, begun.attempt, step.delay_s)
         elif isinstance(step, Dead):
-            result, told = "dead", reports.failed(kind, sync, outcome, report, self._detailed, begun.attempt)
+            result, told = "dead", reports.failed(kind, sync, outcome, report, self._detailed, begun.attempt, note)
         else:
             result, told = "unknown", reports.unknown(kind, sync, outcome, outcome.reason)
         return Finish(

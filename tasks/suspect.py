@@ -6,16 +6,14 @@ Started by quarantine.py, which says why; it forks itself for each suspect.
 import os
 import pickle
 import signal
-import threading
 
 from config import logging
 from config.outgoing import fence_of
 from config.roles import Role
 from config.settings import load
 from longshore.invocation.mapping import Mapping
-from tasks.assembly import attempts_of, story_of
-from tasks.in_flight import InFlight
-from tasks.quarantine import READY, Job, Recorder, Told
+from tasks.assembly import performer_of, story_of
+from tasks.quarantine import READY, Job
 from tasks.spawner import forked
 
 
@@ -33,22 +31,8 @@ def main() -> None:
     with connection.makefile("rb") as told:
         job: Job = pickle.load(told)
     fence.own = job.own
-    recorder = Recorder()
-    attempts = attempts_of(
-        settings,
-        recorder,
-        mapping,
-        fence,
-        story_of(settings),
-        slots=1,
-        in_flight=InFlight(),
-        handed_out=lambda claims: None,
-        clock_offset_ms=lambda: job.clock_offset_ms,
-        draining=threading.Event(),
-        suspects=None,
-    )
-    ended = attempts.perform(job.begun)
-    body = pickle.dumps(Told(recorder.finished, recorder.moved, ended.line))
+    performer = performer_of(settings, mapping, fence, story_of(settings), 1, lambda: job.clock_offset_ms)
+    body = pickle.dumps(performer.perform(job.begun))
     connection.sendall(len(body).to_bytes(8, "big") + body)
     mapping.close()
 

@@ -19,7 +19,7 @@ from longshore.store.requeue import Requeue
 from longshore.store.seal import Sealer
 from longshore.telemetry.port_calls import CountedPortClient
 from tasks.app import make_app
-from tasks.assembly import attempts_of, story_of
+from tasks.assembly import longest_s, performer_of, story_of
 from tasks.attempt import Attempts
 from tasks.drain import Drain
 from tasks.forecast import Forecast
@@ -113,18 +113,25 @@ class WorkerProcess:
         return int(worker.exitcode or self._drain.exit_code)
 
     def _attempts(self) -> Attempts:
-        return attempts_of(
+        performer = performer_of(
             self._settings,
-            self._ledger,
             self._mapping,
             self._fence,
             self._story,
-            slots=self._settings.worker_slots,
+            self._settings.worker_slots,
+            lambda: self._beat.clock_offset_ms,
+        )
+        return Attempts(
+            ledger=self._ledger,
+            performer=performer,
+            story=self._story,
             in_flight=self._in_flight,
+            longest_s=longest_s(self._settings, self._mapping),
             handed_out=self._publisher.publish,
             clock_offset_ms=lambda: self._beat.clock_offset_ms,
             draining=self._drain.begun,
             suspects=Suspects(self._fence),
+            counts=performer.counts,
         )
 
     def _restart(self) -> None:

@@ -69,9 +69,14 @@ def loads(text: str | bytes, max_depth: int = MAX_DEPTH) -> Any:
         if isinstance(problem, json.JSONDecodeError):
             raise Malformed("not_json") from None
         value = _decode_exactly(text)
-    if text.count("{") + text.count("[") > max_depth and _deeper_than(max_depth, value):
+    if is_deep(value, text, max_depth):
         raise Malformed("too_deep")
     return value
+
+
+def is_deep(value: Any, text: str, max_depth: int = MAX_DEPTH) -> bool:
+    """Whether `value`, which was read from `text`, is nested deeper than `max_depth`."""
+    return text.count("{") + text.count("[") > max_depth and _deeper_than(max_depth, value)
 
 
 def dumps(value: Any, *, ascii: bool) -> str:

@@ -34,11 +34,10 @@ def report_context(message: str, request: MappedRequest, headers: Mapping[str, s
         "statusCode": response.status,
         "headers": dict(response.headers),
         "text": response.text,
-        "json": _parsed(response.text),
     }
     return (
         f'{{"body":{message},"request":{{"body":{request.body or "null"},{json.dumps(shown)[1:]},'
-        f'"response":{json.dumps(answer)}}}'
+        f'"response":{{"json":{_json(response.text)},{json.dumps(answer)[1:]}}}'
     )
 
 
@@ -52,8 +51,14 @@ def _query(request: MappedRequest) -> dict[str, Any]:
     return query
 
 
-def _parsed(text: str) -> Any:
+def _json(text: str) -> str:
+    """`text` where it is JSON, as it is: printing it again would change its numbers, and fail where it is deep."""
     try:
-        return json.loads(text)
+        _READER.decode(text)
     except (ValueError, RecursionError):
-        return None
+        return "null"
+    return text
+
+
+_READER = json.JSONDecoder(parse_int=str, parse_float=str)
+"""Reads numbers as texts: Python refuses whole numbers of thousands of digits, which jq takes."""

@@ -106,14 +106,20 @@ def retrying(kind: Kind, outcome: OutcomeFacts, attempt: int, delay_s: float) ->
 
 
 def delivered(
-    kind: Kind, synchronized: bool, outcome: OutcomeFacts, report: Mapping[str, Any] | None, detailed: bool
+    kind: Kind,
+    synchronized: bool,
+    outcome: OutcomeFacts,
+    report: Mapping[str, Any] | None,
+    detailed: bool,
+    note: str = "",
 ) -> list[Report]:
     """The target took the invocation (status below 400).
 
     `report` is what the mapping's report section gave, null values kept, or None; it is never used for a node run.
-    `detailed` changes nothing here: it is taken so that every ending is called alike.
+    `detailed` changes nothing here: it is taken so that every ending is called alike. `note` is a sentence on what
+    could not be told, for the log.
     """
-    logs = _log(kind, f"Delivered: {_said(outcome)}")
+    logs = _log(kind, f"Delivered: {_said(outcome)}") + _noted(kind, note)
     if kind is Kind.NODE_RUN:
         return logs + (_completed("SUCCESS", _output(outcome)) if synchronized else [])
     defaults = {"status": "SUCCESS"} if synchronized else {}
@@ -127,14 +133,15 @@ def failed(
     report: Mapping[str, Any] | None,
     detailed: bool,
     attempts: int = 1,
+    note: str = "",
 ) -> list[Report]:
     """The last attempt failed, or one failed for good: FAILURE or FAILED, for asynchronous runs too.
 
-    `report` as in `delivered`. With `detailed` the target's response is quoted in the log and in the summary.
+    `report` and `note` as in `delivered`. With `detailed` the target's response is quoted in log and summary.
     """
     said = _said(outcome, detailed)
     count = f" after {attempts} attempts" if attempts > 1 else ""
-    logs = _log(kind, f"Delivery failed{count}: {said}", "ERROR")
+    logs = _log(kind, f"Delivery failed{count}: {said}", "ERROR") + _noted(kind, note)
     if kind is Kind.NODE_RUN:
         return logs + _completed("FAILED")
     defaults = {"status": "FAILURE", "summary": fit(said[:1].upper() + said[1:], TEXT_MAX)}
@@ -200,6 +207,7 @@ def not_taken(kind: Kind, what: str, status: int) -> list[Report]:
 _LOST = {
     "worker_lost": "the worker was lost while the request was under way.",
     "drained": "the worker had to stop while the request was under way.",
+    "unexpected": "a fault of the agent broke it off while the request was under way.",
 }
 
 
@@ -248,6 +256,10 @@ def _log(kind: Kind, text: str, level: str = "INFO") -> list[Report]:
     if kind is Kind.NODE_RUN:
         return [Report(ReportType.NODE_LOG, {"level": level, "message": message})]
     return []
+
+
+def _noted(kind: Kind, note: str) -> list[Report]:
+    return _log(kind, note, "WARN") if note else []
 
 
 def _said(outcome: OutcomeFacts, detailed: bool = False) -> str:

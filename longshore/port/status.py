@@ -1,11 +1,10 @@
 """The body of a run's status PATCH: defaults, overridden key by key by what the mapping's report section gave."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from longshore.invocation import json_text
-from longshore.port.sizes import TEXT_MAX, fit
+from longshore.port.sizes import TEXT_MAX, fit, json_size
 
 TERMINAL = frozenset({"SUCCESS", "FAILURE"})
 """The statuses after which Port takes no more changes."""
@@ -31,7 +30,11 @@ def _shaped(key: str, value: Any) -> Any:
     if value is None:
         return None
     if isinstance(value, list) and key == "link":
-        text = json_text.dumps(value, ascii=True)
-        return json.loads(text) if len(text) <= _LINK_MAX else None
+        links = [_text(item) for item in value if item is not None]
+        return links if json_size(links) <= _LINK_MAX else None
     # Port would refuse the whole PATCH, and with it the status, for the sake of one value of the wrong type.
-    return fit(value if isinstance(value, str) else json_text.dumps(value, ascii=False), TEXT_MAX)
+    return fit(_text(value), TEXT_MAX)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json_text.dumps(value, ascii=False)

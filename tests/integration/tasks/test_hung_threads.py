@@ -46,7 +46,7 @@ def test_what_only_waits_to_be_stored_does_not_hang(redis_client: "redis.Redis")
 
     with in_flight.attempt(begun("r_1"), 0), in_flight.attempt(begun("r_2"), 0):
         for id in ("r_1", "r_2"):
-            in_flight.answered(begun(id))
+            in_flight.answered(begun(id), lambda: None)
         beat.step()
         assert [] == said
         assert in_flight.waited_for()

@@ -1,0 +1,196 @@
+"""One attempt from its record to what is to be stored of it: build the request, send it, decide. Stores nothing.
+
+What the target answered decides, and it is looked at first; everything after it (masking, reports, history, log lines)
+may fail, and then costs only itself.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from config.tracing import Traces
+from longshore.delivery.outcome import Outcome
+from longshore.delivery.policy import Dead, Done, RetryPolicy, Step, next_step
+from longshore.delivery.send import Sender
+from longshore.errors import place_of
+from longshore.invocation.kinds import Kind
+from longshore.invocation.mapping import JqUnavailable, MappingFault
+from longshore.invocation.masking import masking
+from longshore.store.entry import Begun, Finish
+from tasks.masked import masked, masked_report
+from tasks.request import Prepared, RequestBuilder, Unbuildable
+from tasks.signs import Counts
+from tasks.story import Story, next_in_words
+from tasks.terms import Terms
+
+log = structlog.get_logger(__name__)
+
+UNEXPECTED = "unexpected"
+"""Reason code of what a fault of ours ended."""
+
+_JQ_PAUSE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How an attempt ended: what the ledger is to be told, and one line for people. One of the first two is None."""
+
+    finish: Finish | None
+    moved: tuple[str, str] | None
+    """Target and lane it belongs to; nothing was sent."""
+    line: str
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is certain of an attempt under way, for when something unexpected ends it."""
+
+    sent: bool = False
+    answer: tuple[Outcome, Step] | None = None
+
+
+@dataclass(frozen=True)
+class Performer:
+    """Everything an attempt needs but the ledger, shared by all threads of a process."""
+
+    builder: RequestBuilder
+    sender: Sender
+    story: Story
+    terms: Callable[[Kind, int], Terms]
+    """On which terms the invocations of a kind are delivered, by the number of their mapping."""
+    idempotency_header: str
+    clock_offset_ms: Callable[[], float]
+    """Redis's clock minus ours."""
+    counts: Counts
+    traces: Traces
+
+    def perform(self, begun: Begun) -> Told:
+        """Makes the attempt. Raises nothing, whatever the invocation, its mapping or its target do."""
+        known = _Known()
+        try:
+            return self._built(begun, known)
+        except Exception as error:
+            return self._in_spite_of(error, begun, known)
+
+    def _built(self, begun: Begun, known: _Known) -> Told:
+        try:
+            prepared = self.builder.build(begun)
+        except Unbuildable as error:
+            return Told(self.story.stopped(begun, "dead", error.reason, error.cause), None, error.cause)
+        except JqUnavailable as error:
+            # Says nothing of the message, and nothing was sent. The pause is for a machine without memory for jq.
+            log.error("mapping.unavailable", run_id=begun.run or begun.id, problem=error.reason)
+            time.sleep(_JQ_PAUSE_S)
+            return Told(None, (begun.target, begun.lane), "the mapping could not be evaluated")
+        if prepared.target != begun.target:
+            log.info("delivery.deferred", run_id=begun.run, target=begun.target, to=prepared.target)
+            return Told(None, (prepared.target, prepared.lane), f"belongs to {prepared.target}")
+        with masking(prepared.mask):
+            return self._sent(begun, prepared, known)
+
+    def _sent(self, begun: Begun, prepared: Prepared, known: _Known) -> Told:
+        """Sends what is prepared. Log lines of this thread are masked meanwhile, whoever writes them."""
+        terms = self.terms(begun.kind, prepared.entry)
+        if self._age_s(begun) > terms.policy.max_age_s:
+            cause = f"it came too late: more than {terms.policy.max_age_s:g} s after it was accepted"
+            return Told(self.story.stopped(begun, "dead", "expired", cause), None, cause)
+        with self.traces.attempt(begun.trace, prepared.request.headers, _facts(begun)) as span:
+            headers = self._headers(begun) | span.headers
+            known.sent = True
+            outcome = self.sender.send(prepared.request, headers, terms.timeout_s, terms.total_s)
+            step = self._step(begun, outcome, terms.policy)
+            known.answer = outcome, step
+            span.ended(outcome)
+        self.counts.requested(outcome)
+        shown = masked(outcome, prepared.mask)
+        report, note = self._report(begun, prepared, replace(shown, headers=outcome.headers), step)
+        finish = self.story.finish(begun, shown, step, report, note)
+        self._log(begun, shown, step, terms.policy.max_attempts)
+        return Told(finish, None, _line(shown))
+
+    def _report(
+        self, begun: Begun, prepared: Prepared, outcome: Outcome, step: Step
+    ) -> tuple[dict[str, Any] | None, str]:
+        """What the mapping's report section gives, None for none; and why there is nothing, in words for Port."""
+        if begun.kind is not Kind.ACTION_RUN or not isinstance(step, Done | Dead) or outcome.response is None:
+            return None, ""
+        try:
+            report = self.builder.report(prepared, outcome.headers, outcome.response)
+            return None if report is None else masked_report(report, prepared.mask, outcome.headers), ""
+        except (MappingFault, JqUnavailable) as error:
+            problem = str(error)
+        except Exception as error:
+            problem = f"{type(error).__name__} at {place_of(error)}"
+        log.warning("mapping.report_failed", run_id=begun.run or begun.id, problem=problem)
+        return None, f"The report section of the mapping gave nothing: {problem}."
+
+    def _in_spite_of(self, error: Exception, begun: Begun, known: _Known) -> Told:
+        """How an attempt ends that a fault of ours broke off: as what is certain of it says."""
+        name = type(error).__name__
+        log.error(
+            "delivery.unexpected",
+            run_id=begun.run or begun.id,
+            error=name,
+            at=place_of(error),
+            sent=known.sent,
+            answered=known.answer is not None,
+        )
+        if known.answer is not None:
+            outcome, step = known.answer
+            outcome = replace(outcome, cause=f"{outcome.reason}; no more can be told of it ({name})", response=None)
+            note = f"No more can be told of it: a fault of the agent ({name})."
+            return Told(self.story.finish(begun, outcome, step, None, note), None, _line(outcome))
+        cause = f"a fault of the agent ({name})"
+        if known.sent:
+            return Told(self.story.cut_off(begun, UNEXPECTED, cause), None, cause)
+        return Told(self.story.stopped(begun, "dead", UNEXPECTED, cause), None, cause)
+
+    def _step(self, begun: Begun, outcome: Outcome, policy: RetryPolicy) -> Step:
+        return next_step(outcome, begun.attempt, self._age_s(begun), policy, random.random())
+
+    def _headers(self, begun: Begun) -> dict[str, str]:
+        return {self.idempotency_header: begun.id} if self.idempotency_header else {}
+
+    def _age_s(self, begun: Begun) -> float:
+        return max(0.0, (time.time() * 1000 + self.clock_offset_ms() - begun.accepted_ms) / 1000)
+
+    def _log(self, begun: Begun, outcome: Outcome, step: Step, most: int) -> None:
+        now_ms = time.time() * 1000 + self.clock_offset_ms()
+        log.info(
+            "delivery.attempted",
+            run_id=begun.run or begun.id,
+            kind=begun.kind.value,
+            target=begun.target,
+            lane=begun.lane,
+            attempt=begun.attempt,
+            of=most,
+            generation=begun.generation,
+            outcome=outcome.reason,
+            status=outcome.status,
+            cause=outcome.cause if outcome.reason != "delivered" else None,
+            duration_ms=round(outcome.duration_ms, 1),
+            since_published_ms=round(now_ms - begun.published_ms),
+            since_accepted_ms=round(now_ms - begun.accepted_ms),
+            origin=begun.origin,
+            next=next_in_words(step),
+        )
+
+
+def _facts(begun: Begun) -> dict[str, str | int]:
+    """What the span of an attempt tells."""
+    return {
+        "longshore.id": begun.id,
+        "longshore.kind": begun.kind.value,
+        "longshore.target": begun.target,
+        "longshore.attempt": begun.attempt,
+        "longshore.generation": begun.generation,
+    }
+
+
+def _line(outcome: Outcome) -> str:
+    what = f"HTTP {outcome.status}" if outcome.status is not None else outcome.cause
+    return f"{what} in {outcome.duration_ms:.0f} ms"

@@ -1,0 +1,149 @@
+"""Whatever a target answers, and whatever fails after it: the answer decides, the rest costs only itself."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from longshore.invocation.mapping import JqUnavailable
+from tests.integration.delivery.test_wire import whole
+from tests.support.hostile import HostileTarget, answering
+from tests.support.one_attempt import Stage, staged
+
+JSON = "Content-Type: application/json\r\n"
+
+
+@pytest.fixture(scope="module")
+def stage(shared_redis: object) -> Iterator[Stage]:
+    """One for all tests of this file: each has a run of its own."""
+    with redis.Redis.from_url(shared_redis.url) as client:  # type: ignore[attr-defined]
+        client.flushall()
+        with staged(client) as stage:
+            yield stage
+
+
+def nested(depth: int) -> str:
+    return f'{{"url":"https://ci/1","id":"a","deep":{"[" * depth}{"]" * depth}}}'
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (JSON, nested(900).encode()),
+        (JSON, nested(990).encode()),
+        (JSON, nested(60_000).encode()),
+        ("Content-Type: text/plain; charset*;charset*0*\r\n", b"ok"),
+        ("Content-Type: text/plain; charset=punycode\r\n", b"-" * 250_000),
+        ("Content-Type: ; charset\r\n" + "X-A: \xff\xfe\r\n", b"ok"),
+        ("Content-Encoding: gzip\r\n", b"\x1f\x8b\x08\x00not gzip"),
+        ("Content-Encoding: " + "gzip, " * 50 + "gzip\r\n", b"ok"),
+        ("Content-Encoding: zstd, br, deflate, klingon\r\n", b"ok"),
+        (JSON, b'{"id":NaN,"url":Infinity,"a":-Infinity}'),
+        (JSON, b'{"url":[1e400,NaN,null,"https://ci/1",[1e999]]}'),
+        (JSON, b'{"id":' + b"1" * 5_000 + b"}"),
+        (JSON, b'{"url":"\\ud800","id":"\\udfff\\u0000","url":"\\ud83d"}'),
+        (JSON, b'{"url":{"a":' + b"[" * 600 + b"]" * 600 + b'},"id":[' + b"[" * 500 + b"]" * 500 + b"]}"),
+        (JSON, b'\xff\xfe{\x00"'),
+    ],
+)
+@pytest.mark.parametrize(("status", "state"), [("201 Created", "done"), ("422 No \xe9\xff", "dead")])
+def test_an_answer_is_the_end_of_its_run(stage: Stage, headers: str, body: bytes, status: str, state: str) -> None:
+    """However odd its headers and its body, the run ends as the status says."""
+    head = f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode("latin-1")
+    with HostileTarget(answering(head + body)) as target:
+        id, ended = stage.run(target.url())
+
+    assert ended is not None
+    assert (state, status[:3]) == (ended.state, stage.record(id, "status"))
+    assert {"done": "SUCCESS", "dead": "FAILURE"}[state] == stage.told(id)[-1].body["status"]
+
+
+@pytest.mark.parametrize("depth", [500, 900])
+def test_what_the_report_takes_from_deep_json_arrives(stage: Stage, depth: int) -> None:
+    """Link and id stand at its top."""
+    with HostileTarget(answering(whole(nested(depth).encode(), JSON))) as target:
+        id, _ = stage.run(target.url())
+
+    status = stage.told(id)[-1].body
+    assert {"status": "SUCCESS", "link": "https://ci/1", "externalRunId": "a"} == status
+
+
+def test_numbers_of_any_length_cost_no_link(stage: Stage) -> None:
+    """Python refuses whole numbers of more than 4,300 digits, jq does not."""
+    body = b'{"url":"https://ci/1","n":' + b"7" * 5_000 + b"}"
+    with HostileTarget(answering(whole(body, JSON))) as target:
+        id, _ = stage.run(target.url())
+
+    assert "https://ci/1" == stage.told(id)[-1].body["link"]
+
+
+def test_a_report_section_without_jq_costs_the_report_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run ends as it was answered, and its log says what is missing and why."""
+
+    def unavailable(*_: object) -> None:
+        raise JqUnavailable("the jq process cannot be started: Cannot allocate memory")
+
+    monkeypatch.setattr(stage.mapping, "report", unavailable)
+    with HostileTarget(answering(whole(b'{"url":"https://ci/1"}', JSON))) as target:
+        id, ended = stage.run(target.url())
+
+    assert ended is not None
+    assert "done" == ended.state
+    assert {"status": "SUCCESS"} == stage.told(id)[-1].body
+    assert {"response": {"url": "https://ci/1"}} == stage.told(id)[-2].body
+    assert "jq process cannot be started" in stage.log(id)
+
+
+class Broken(Exception):
+    """An error of ours, whose text quotes a payload."""
+
+
+def test_whatever_else_fails_after_the_answer_the_answer_counts(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Here the masking; the log names type and place, and no text."""
+
+    def broken(*_: object) -> None:
+        raise Broken("hunter2")
+
+    monkeypatch.setattr("tasks.perform.masked", broken)
+    with HostileTarget(answering(whole(b"{}"))) as target:
+        id, ended = stage.run(target.url())
+    with HostileTarget(answering(whole(b"{}", status="503 Busy"))) as target:
+        again, ended_again = stage.run(target.url())
+
+    assert ended is not None
+    assert ended_again is not None
+    assert (("done", "delivered"), ("waiting", "http_503")) == (
+        (ended.state, stage.record(id, "reason")),
+        (ended_again.state, stage.record(again, "reason")),
+    )
+    assert {"status": "SUCCESS"} == stage.told(id)[-1].body
+    assert "Broken" in stage.log(id)
+    assert "hunter2" not in str(stage.told(id)) + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("broken_part", "state"), [("performer.builder.build", "dead"), ("performer.sender.send", "unknown")]
+)
+def test_a_fault_of_ours_before_the_answer_is_told_as_what_it_is(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, broken_part: str, state: str
+) -> None:
+    """Unsent: a dead letter. Perhaps sent: unknown. And at once, not when a lease lapses."""
+
+    def broken(*_: object) -> None:
+        raise Broken("hunter2")
+
+    owner: object = stage.attempts
+    *path, name = broken_part.split(".")
+    for part in path:
+        owner = getattr(owner, part)
+    monkeypatch.setattr(type(owner), name, broken)
+    with HostileTarget(answering(whole(b"{}"))) as target:
+        id, ended = stage.run(target.url())
+
+    assert ended is not None
+    assert (state, "unexpected") == (ended.state, stage.record(id, "reason"))
+    assert "FAILURE" == stage.told(id)[-1].body["status"]
+    assert "hunter2" not in json.dumps([one.body for one in stage.told(id)])

@@ -1,0 +1,108 @@
+"""Attempts against a real Redis and a target on a real socket, without Celery or any program around them."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from config.ledger import limits_of
+from config.outgoing import fence_of
+from config.settings import Settings, load
+from longshore.delivery.target import lane_of, target_of
+from longshore.invocation.kinds import Kind
+from longshore.invocation.mapping import Mapping
+from longshore.port import reports
+from longshore.port.reports import Report
+from longshore.store.entry import Entry, Span
+from longshore.store.keys import Keys
+from longshore.store.ledger import Ledger
+from longshore.store.seal import Sealer
+from tasks.assembly import longest_s, performer_of, story_of
+from tasks.attempt import Attempts, Ended
+from tasks.in_flight import InFlight
+from tasks.quarantine import Suspects
+from tests.support.programs import SETTINGS
+
+REPORTING = {"link": ".response.json.url", "externalRunId": ".response.json.id"}
+
+
+@dataclass
+class Stage:
+    """A worker's attempts; `run` takes one run through all of it."""
+
+    ledger: Ledger
+    attempts: Attempts
+    mapping: Mapping
+    sealer: Sealer
+    taken: int = field(default=0)
+
+    def accept(self, url: str, *, synchronized: bool = True, **more: Any) -> str:
+        """Puts a run for `url` into the ledger; returns its id."""
+        number, self.taken = self.taken, self.taken + 1
+        method = {"synchronized": synchronized, "method": "POST", "url": url}
+        message = {"context": {"runId": f"r_{number}"}, "payload": {"action": {"invocationMethod": method}}}
+        values: dict[str, Any] = {
+            "id": f"r_{number}",
+            "kind": Kind.ACTION_RUN,
+            "run": f"r_{number}",
+            "target": target_of(url),
+            "lane": lane_of(target_of(url), "deploy"),
+            "synchronized": synchronized,
+            "origin": f"stage.runs/0/{number}",
+            "published_ms": 0,
+            "mapping": f"{self.mapping.digest}/0",
+            "payload": self.sealer.seal(json.dumps(message).encode()),
+            "unknown": "park",
+        }
+        self.ledger.accept([Span("stage.runs", 0, number, number + 1)], [Entry(**(values | more))], want=0)
+        return f"r_{number}"
+
+    def run(self, url: str, **more: Any) -> tuple[str, Ended | None]:
+        """One attempt of a new run for `url`. Returns its id and how the attempt ended."""
+        id = self.accept(url, **more)
+        (claim,), _ = self.ledger.pump()
+        return id, self.attempts.run(claim.id, claim.token, claim.start_ms)
+
+    def record(self, id: str, name: str) -> str:
+        """A field of the ledger's record of `id`."""
+        value: Any = self.ledger.redis.hget(self.ledger.keys.invocation(id), name)
+        return value.decode() if value else ""
+
+    def told(self, id: str) -> list[Report]:
+        """What Port is to hear of `id`, in order."""
+        items: Any = self.ledger.redis.lrange(f"{self.ledger.keys.prefix}out:{id}", 0, -1)
+        return [reports.decode(self.sealer.open(item[1:])) for item in items]
+
+    def log(self, id: str) -> str:
+        """The lines of the run's log."""
+        return "\n".join(str(one.body["message"]) for one in self.told(id) if one.type == "L")
+
+
+@contextmanager
+def staged(client: "redis.Redis", report: dict[str, str] | None = None, **environ: str) -> Iterator[Stage]:
+    """A stage whose mapping has this `report` section."""
+    settings: Settings = load({**SETTINGS, "WEBHOOK_INVOKER_TIMEOUT": "10", **environ})
+    content = [{"enabled": True, "report": REPORTING if report is None else report}]
+    mapping = Mapping(json.dumps(content).encode(), {})
+    ledger = Ledger(client, Keys.of(settings.namespace), limits_of(settings))
+    ledger.beat("worker-1", 10)
+    fence, story = fence_of(settings), story_of(settings)
+    performer = performer_of(settings, mapping, fence, story, 10, lambda: 0.0)
+    attempts = Attempts(
+        ledger=ledger,
+        performer=performer,
+        story=story,
+        in_flight=InFlight(),
+        longest_s=longest_s(settings, mapping),
+        handed_out=lambda claims: None,
+        clock_offset_ms=lambda: 0.0,
+        draining=threading.Event(),
+        suspects=Suspects(fence),
+        counts=performer.counts,
+    )
+    yield Stage(ledger, attempts, mapping, Sealer(settings.port_client_secret))
+    mapping.close()
