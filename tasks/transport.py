@@ -30,6 +30,7 @@ from redis.exceptions import ConnectionError, ResponseError
 
 from longshore.store.connection import PLAIN
 from longshore.store.failover import following
+from tasks.unreadable import Tolerant
 
 PUSH = "redis.call('DEL', KEYS[1] .. ':room') return redis.call('LPUSH', KEYS[1], ARGV[1])"
 
@@ -49,7 +50,7 @@ def _outage_if_refused() -> Iterator[None]:
         raise ConnectionError(f"Redis refuses commands: {error}") from error
 
 
-class Channel(redis.Channel):
+class Channel(Tolerant):
     """A channel of the kind described above."""
 
     do_restore = False

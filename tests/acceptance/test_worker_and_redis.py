@@ -1,7 +1,10 @@
 """A worker while Redis refuses commands or drops connections: it goes on, and what is under way still ends."""
 
-from collections.abc import Callable
+import base64
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -92,3 +95,50 @@ def test_a_worker_follows_an_address_though_its_old_connections_stay_open(bench:
         bench.ends("r_2", "done", "delivered")
         assert worker.process.poll() is None
         assert pair.primary.client_list(_type="pubsub")
+
+
+def test_a_worker_outlives_whatever_somebody_writes_into_its_list(bench: Bench) -> None:
+    """Neither does it end, nor do the elements it drops use up what it may have at once."""
+    worker = bench.worker(WORKER_SLOTS="3", WORKER_EVENTS="true")
+    with redis.Redis.from_url(bench.redis.url) as client:
+        prefix = f"longshore:{{{bench.settings.namespace}}}:celery:"
+        for element in elements():
+            client.lpush(f"{prefix}deliver", element)
+        for channel in client.pubsub_channels():
+            for element in elements():
+                client.publish(channel, element)
+        eventually(lambda: client.llen(f"{prefix}deliver") == 0, "they are taken")
+
+    bench.accept("r_1", "good")
+    bench.ends("r_1", "done", "delivered")
+    assert worker.process.poll() is None
+    assert "worker.element_dropped" in worker.log()
+
+
+def elements() -> Iterator[bytes]:
+    """What is no message of Celery's, in every part of one."""
+    yield from (b"x", b"", b"\xff\xfe", b"[" * 100_000, b"9" * 5000, b"[]", b"7", b"null", b'"text"', b"{}", b"NaN")
+    yield b'"' + b"x" * (32 << 20) + b'"'
+    body = base64.b64encode(b'[["r_odd", 1, 0], {}, {}]').decode()
+    headers = {"task": "deliver", "id": "r_odd", "lang": "py"}
+    properties = {"delivery_tag": "1", "body_encoding": "base64", "delivery_info": {"routing_key": "deliver"}}
+    good = {"body": body, "content-type": "application/json", "content-encoding": "utf-8", "headers": headers}
+    good |= {"properties": properties}
+    anything: tuple[Any, ...] = ([], {}, 7, "x", None)
+    of_body = (*anything, "%%%", "é", "eA==", "//4=", base64.b64encode(b"[" * 100_000).decode())
+    odd: list[dict[str, Any]] = [{"body": value} for value in of_body]
+    odd += [{"body": base64.b64encode(text).decode()} for text in (b"7", b"[]", b'"x"', b"[7, 7, 7]", b"[[], 7, {}]")]
+    odd += [{"content-type": value} for value in (*anything, "application/x-python-serialize", "what/ever")]
+    odd += [{"content-encoding": value} for value in (*anything, "rot13", "punycode")]
+    odd += [{"headers": value} for value in (*anything, {"task": []}, {"task": "unknown"}, {"task": "deliver"})]
+    odd += [{"headers": headers | {name: value}} for name in ("compression", *NAMES) for value in anything]
+    odd += [{"properties": value} for value in anything]
+    odd += [{"properties": properties | {name: value}} for name in properties for value in anything]
+    for number, change in enumerate(odd):
+        element = good | change
+        if isinstance(change.get("properties", {}), dict) and "delivery_tag" not in change.get("properties", {}):
+            element["properties"] = properties | {"delivery_tag": f"odd-{number}"} | change.get("properties", {})
+        yield json.dumps(element).encode()
+
+
+NAMES = ("id", "eta", "expires", "timelimit", "shadow", "root_id", "retries", "argsrepr", "group", "stamps")

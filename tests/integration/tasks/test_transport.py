@@ -1,5 +1,7 @@
 """Holds in place what the transport takes from kombu's inside."""
 
+from unittest.mock import Mock
+
 import redis
 from kombu.connection import Connection
 from kombu.entity import Queue
@@ -18,8 +20,10 @@ def test_kombu_still_asks_the_attributes_that_are_set() -> None:
     assert issubclass(SentinelTransport, kombus.SentinelTransport)
     assert redis.exceptions.ResponseError in kombus.Transport.channel_errors
     assert redis.exceptions.ResponseError in Transport.connection_errors
-    for name in ("_put", "_brpop_read", "_queue_bind"):
+    for name in ("_put", "_brpop_read", "_queue_bind", "_receive", "basic_consume"):
         assert name in vars(kombus.Channel)
+    assert "_deliver" in vars(virtual.Transport)
+    assert "_delivered" in vars(virtual.QoS(Mock()))
 
 
 def test_a_message_is_pushed_as_kombu_pushes_it(shared_redis: EmbeddedRedis, redis_client: "redis.Redis") -> None:

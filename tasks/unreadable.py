@@ -1,0 +1,68 @@
+"""Elements of Celery's lists and channels that no task can be made of: dropped with a word, never a reason to end.
+
+kombu and Celery let such an element end the worker or, worse, keep it among the unacknowledged until the worker takes
+nothing any more. Whatever it was, nothing is lost: a wake-up call whose lease lapses comes again.
+tests/integration/tasks/test_transport.py holds the methods in place that are taken from kombu's inside.
+"""
+
+from typing import Any
+
+import structlog
+from kombu.transport import redis
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+
+
+class Tolerant(redis.Channel):
+    """A channel that survives every element."""
+
+    def basic_consume(self, queue: str, *args: Any, **options: Any) -> Any:
+        """As kombu's, but what fails over a single element drops that element only."""
+        tag = super().basic_consume(queue, *args, **options)
+        deliver = self.connection._callbacks[queue]
+
+        def taken(raw: Any) -> Any:
+            try:
+                return deliver(raw)
+            except (RedisError, OSError):
+                raise
+            except Exception as error:
+                _say(error)
+                self._forget(raw)
+
+        self.connection._callbacks[queue] = taken
+        return tag
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)
+        except (ValueError, RecursionError, MemoryError) as error:  # no JSON; all that follows has been dealt with
+            _say(error)
+            return False
+
+    def _receive(self) -> Any:
+        try:
+            return super()._receive()
+        except (ValueError, RecursionError, MemoryError) as error:
+            _say(error)
+            return False
+
+    def _forget(self, raw: Any) -> None:
+        """Acknowledge what was taken of the list: the number of those that are not is limited."""
+        try:
+            tag = raw["properties"]["delivery_tag"]
+            if tag in self.qos._delivered:
+                self.qos.ack(tag)
+        except (TypeError, KeyError):  # it did not get that far
+            return
+
+
+def _say(error: Exception) -> None:
+    # Neither the text of the error nor its traceback: both may quote the element.
+    log.error(
+        "worker.element_dropped",
+        error=type(error).__name__,
+        means="something in Celery's list at Redis is no message of Celery's",
+        remedy="find out who else writes to this Redis",
+    )
