@@ -4,7 +4,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import structlog
@@ -99,7 +99,8 @@ class Attempts:
             return Told(self.story.cut_off(begun, "drained", "the worker had to stop"), None, "drained")
         if isinstance(told, Died):
             log.error("delivery.poison", run_id=begun.run or begun.id, deaths=begun.deaths + 1, ended=told.how)
-            return Told(self.story.stopped(begun, "dead", POISON, POISON_CAUSE), None, POISON_CAUSE)
+            poison = replace(self.story.stopped(begun, "dead", POISON, POISON_CAUSE), clears=False)
+            return Told(poison, None, POISON_CAUSE)
         if told is None:
             time.sleep(_SUSPECT_PAUSE_S)
             return Told(None, (begun.target, begun.lane), "no process to try it alone")

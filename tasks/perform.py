@@ -95,9 +95,6 @@ class Performer:
     def _sent(self, begun: Begun, prepared: Prepared, known: _Known) -> Told:
         """Sends what is prepared. Log lines of this thread are masked meanwhile, whoever writes them."""
         terms = self.terms(begun.kind, prepared.entry)
-        if self._age_s(begun) > terms.policy.max_age_s:
-            cause = f"it came too late: more than {terms.policy.max_age_s:g} s after it was accepted"
-            return Told(self.story.stopped(begun, "dead", "expired", cause), None, cause)
         with self.traces.attempt(begun.trace, prepared.request.headers, _facts(begun)) as span:
             headers = self._headers(begun) | span.headers
             known.sent = True
@@ -146,7 +143,7 @@ class Performer:
             return Told(self.story.finish(begun, outcome, step, None, note), None, _line(outcome))
         cause = f"a fault of the agent ({name})"
         if known.sent:
-            return Told(self.story.cut_off(begun, UNEXPECTED, cause), None, cause)
+            return Told(replace(self.story.cut_off(begun, UNEXPECTED, cause), clears=True), None, cause)
         return Told(self.story.stopped(begun, "dead", UNEXPECTED, cause), None, cause)
 
     def _step(self, begun: Begun, outcome: Outcome, policy: RetryPolicy) -> Step:
@@ -156,7 +153,7 @@ class Performer:
         return {self.idempotency_header: begun.id} if self.idempotency_header else {}
 
     def _age_s(self, begun: Begun) -> float:
-        return max(0.0, (time.time() * 1000 + self.clock_offset_ms() - begun.accepted_ms) / 1000)
+        return max(0.0, (time.time() * 1000 + self.clock_offset_ms() - begun.first_ms) / 1000)
 
     def _log(self, begun: Begun, outcome: Outcome, step: Step, most: int) -> None:
         now_ms = time.time() * 1000 + self.clock_offset_ms()

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 from longshore.delivery.outcome import Fault, Outcome, Verdict
@@ -49,7 +50,7 @@ class Story:
 
     def stopped(self, begun: Begun, result: str, reason: str, cause: str) -> Finish:
         """The entry for one that ends without an outcome: no request could be made, or nobody can wait for it."""
-        outcome = Outcome(Verdict.GIVE_UP, False, reason, cause)
+        outcome = Outcome(Verdict.GIVE_UP, result == "unknown", reason, cause)
         if result == "unknown":
             told = reports.unknown(begun.kind, begun.synchronized, None, reason)
         else:
@@ -57,10 +58,14 @@ class Story:
         return Finish(result, reason, attempt=self._history(begun, outcome), reports=self.sealed(told))
 
     def cut_off(self, begun: Begun, reason: str, cause: str) -> Finish:
-        """The entry for one that nobody waits for any longer: the same ends that a lapsed lease leads to."""
+        """The entry for one that nobody waits for any longer: the same ends that a lapsed lease leads to.
+
+        It clears no suspect.
+        """
         if begun.unknown == "retry" and begun.attempt < begun.max_attempts:
-            return Finish("waiting", reason)
-        return self.stopped(begun, "unknown", reason, cause)
+            outcome = Outcome(Verdict.UNKNOWN, True, reason, cause)
+            return Finish("waiting", reason, attempt=self._history(begun, outcome), clears=False)
+        return replace(self.stopped(begun, "unknown", reason, cause), clears=False)
 
     def sealed(self, told: list[Report]) -> tuple[bytes, ...]:
         """Reports as outbox items: the type in clear, so that scripts can order and drop; the rest sealed."""

@@ -26,7 +26,8 @@ class RetryPolicy:
     """How often, how fast and how long a delivery is attempted.
 
     `max_attempts` counts the first one too. `base_s` is the ceiling of the first wait and `max_s` that of any.
-    `max_age_s`, counted from the first attempt's start, is the latest moment at which an attempt may start.
+    `max_age_s`, counted from the first attempt's start, is the latest moment for which another one is planned. What
+    then waits for a target that is paused, limited or broken is tried all the same: waiting is no attempt.
     """
 
     max_attempts: int

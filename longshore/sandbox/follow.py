@@ -125,9 +125,8 @@ class Follower:
         return dict(values)
 
     def _requests(self, each: Followed, requests: dict[str, int]) -> int | None:
-        # The dead target counts nothing: nobody listens there. A copy has the requests of its original. What came too
-        # late was begun, and not sent.
-        if each.state == REPEATED or each.reason in ("connect_refused", "expired"):
+        # The dead target counts nothing: nobody listens there. A copy has the requests of its original.
+        if each.state == REPEATED or each.reason == "connect_refused":
             return None
         return requests.get(each.id, 0) if each.id else 0
 

@@ -10,7 +10,7 @@ from config.ledger import open_ledger
 from config.settings import Settings
 from longshore.errors import StoreUnavailable
 from longshore.sandbox.follow import Followed
-from longshore.sandbox.scenario import LIMITED_RATE, PERISHES_S
+from longshore.sandbox.scenario import LIMITED_RATE
 from longshore.sandbox.targets import Targets
 from longshore.store.letters import Letters
 from longshore.store.requeue import Order, Requeue
@@ -21,6 +21,8 @@ from longshore.store.targets import Targets as Steering
 
 NAME = "you"
 CANARY = 2
+PAUSE_S = 2
+"""How long the target `paused` stays so once its run waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,10 @@ class Person:
         if self._resumed_at or not all(each.state == "waiting" for each in held):
             return
         self._waits_since = self._waits_since or time.monotonic()
-        if time.monotonic() > self._waits_since + PERISHES_S + 1:
+        if time.monotonic() > self._waits_since + PAUSE_S:
             self._resumed_at = time.time()
             self._steering.set(self._targets.origin("paused"), "", Gate(), close_breaker=True)
-            self._say("You resume `paused`: one is delivered late, the other has come too late.")
+            self._say("You resume `paused`: what waited for it is delivered now.")
 
     def _send_again(self, failed: Sequence[Followed]) -> None:
         if self._job or not all(each.state == "dead" for each in failed):

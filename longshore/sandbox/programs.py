@@ -10,14 +10,7 @@ from pathlib import Path
 
 from longshore.invocation import mapping
 from longshore.sandbox.embedded_redis import HOST
-from longshore.sandbox.scenario import (
-    ATTEMPTS,
-    GITLAB_GROUP,
-    GITLAB_PROJECT,
-    LIMITED_RATE,
-    PERISHABLE,
-    PERISHES_S,
-)
+from longshore.sandbox.scenario import ATTEMPTS, GITLAB_GROUP, GITLAB_PROJECT, LIMITED_RATE
 
 PROGRAMS = ("ingest", "worker", "flower")
 ORGANIZATION = "sandbox"
@@ -83,18 +76,15 @@ def environment(parts: Parts) -> dict[str, str]:
 
 
 def written_mapping(folder: Path) -> Path:
-    """The mapping file of the sandbox: the built-in one, and two actions whose delivery is held to something."""
-    held = {
-        "call_limited": {"target": "limited", "rate": LIMITED_RATE},
-        PERISHABLE: {"retry": {"max_age_s": PERISHES_S}},
-    }
+    """The mapping file of the sandbox: the built-in one, and an action whose target is limited."""
     everything = json.loads(Path(mapping.__file__).with_name("default.json").read_text("utf-8"))
-    entries = [
-        {**everything[-1], "enabled": f'.payload.action.identifier == "{action}"', "delivery": delivery}
-        for action, delivery in held.items()
-    ]
+    limited = {
+        **everything[-1],
+        "enabled": '.payload.action.identifier == "call_limited"',
+        "delivery": {"target": "limited", "rate": LIMITED_RATE},
+    }
     path = folder / "mapping.json"
-    path.write_text(json.dumps([*entries, *everything], indent=2), "utf-8")
+    path.write_text(json.dumps([limited, *everything], indent=2), "utf-8")
     return path
 
 

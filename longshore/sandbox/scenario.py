@@ -14,8 +14,6 @@ ATTEMPTS = 4
 GITLAB_GROUP, GITLAB_PROJECT = "sandbox", "demo"
 LIMITED_RATE = 5
 """Starts per second that the mapping gives the target `limited`."""
-PERISHABLE, PERISHES_S = "call_perishable", 1
-"""An action that nobody wants any more so many seconds after it was accepted."""
 
 IN_PROGRESS, SUCCESS, FAILURE = "IN_PROGRESS", "SUCCESS", "FAILURE"
 """Port's states of a run; an asynchronous one stays in progress until its backend reports."""
@@ -128,13 +126,10 @@ class Scenario:
         while True:
             yield choice.choice(rare if choice.random() < 0.35 else common)()
 
-    def action(
-        self, target: str, expected: Expected, title: str = "", *, synchronized: bool = False, action: str = ""
-    ) -> Case:
+    def action(self, target: str, expected: Expected, title: str = "", *, synchronized: bool = False) -> Case:
         """An action run for one of the targets."""
         run_id = self._id("r")
-        called = action or f"call_{target}"
-        message = action_run(run_id, self.urls[target], synchronized=synchronized, action=called)
+        message = action_run(run_id, self.urls[target], synchronized=synchronized, action=f"call_{target}")
         named = title or f"{'sync ' if synchronized else ''}run → {target}"
         return Case(named, as_text(message, self.secret), expected, run_id)
 
@@ -156,7 +151,6 @@ class Scenario:
             *(self.action("limited", done()) for _ in range(6)),
             *(self.action("flapping", done(None)) for _ in range(4)),
             self.action("paused", done()),
-            self.action("paused", dead("expired", None), "perishable → paused", action=PERISHABLE),
         ]
 
     def _sent_again(self) -> list[Case]:

@@ -141,6 +141,8 @@ class Begun:
     generation: int
     published_ms: int
     accepted_ms: int
+    first_ms: int
+    """When its first attempt began."""
     origin: str
     mapping: str
     unknown: str
@@ -168,6 +170,8 @@ class Finish:
     """What it says about the target, for its breaker: `well`, `fault`, or nothing (it was not tried)."""
     about_lane: str = ""
     """The same about the lane."""
+    clears: bool = True
+    """It has ended by itself, in the hands of a worker that lives: it is no suspect, see `Limits.suspect`."""
 
 
 @dataclass(frozen=True, slots=True)

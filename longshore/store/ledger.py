@@ -179,6 +179,7 @@ class Ledger:
             finish.attempt,
             finish.about_target,
             finish.about_lane,
+            "1" if finish.clears else "",
             *finish.reports,
         )
         return _text(applied), _claims(claims)

@@ -137,7 +137,8 @@ class Letters:
             for id in ids:
                 pipe.lrange(self._keys.attempts(id), 0, -1)
             found: Any = pipe.execute()
-        return [[self._opened(item) for item in items] for items in found]
+        # Earlier versions left an empty entry of an attempt that was cut off.
+        return [[self._opened(item) for item in items if item] for items in found]
 
     def payload(self, id: str) -> str | None:
         """The message of `id` as accepted (secret inputs still encrypted), or None if it is kept no longer.

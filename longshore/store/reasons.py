@@ -16,5 +16,5 @@ CAUSES = {
     "worker_lost": "The worker that was sending it died: the target may have received it or not.",
     "poison": "Several workers died while sending it, so it is not tried any more.",
     "unsealable": "It was sealed with a client secret that the worker does not have: set PORT_CLIENT_SECRET_PREVIOUS.",
-    "expired": "It came too late: it was waiting for longer than it may be tried.",
+    "expired": "An earlier version gave it up because it had waited too long; this one does not. It can be requeued.",
 }

@@ -59,7 +59,7 @@ def written(entry: Entry, format: int) -> list[Any]:
 def begun(id: str, token: int, format: int, row: Sequence[Any]) -> Begun:
     """What begin.lua answered for a record of `format`. Raises `UnknownFormat`."""
     payload, kind, run, synchronized, target, lane, attempt, generation, *rest = row
-    published, accepted, origin, mapping, unknown, most, deaths, trace = rest
+    published, accepted, first, origin, mapping, unknown, most, deaths, trace = rest
     return Begun(
         id=id,
         token=token,
@@ -73,6 +73,7 @@ def begun(id: str, token: int, format: int, row: Sequence[Any]) -> Begun:
         generation=int(generation),
         published_ms=int(published),
         accepted_ms=int(accepted),
+        first_ms=int(first),
         origin=_text(origin),
         mapping=_text(mapping),
         unknown=_text(unknown),

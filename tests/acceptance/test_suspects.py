@@ -6,6 +6,8 @@ import psutil
 import pytest
 
 from config.ledger import open_ledger
+from longshore.store.letters import Letters
+from longshore.store.seal import Sealer
 from tests.support.programs import Program, eventually
 
 from .conftest import Bench
@@ -66,4 +68,8 @@ def test_a_worker_takes_the_process_of_a_suspect_with_it(bench: Bench) -> None:
 
     assert 0 == worker.stop()
     eventually(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "its process is gone")
-    assert "waiting" == bench.record("r_1")["state"]
+    record = bench.record("r_1")
+    assert ("waiting", "3") == (record["state"], record["deaths"])
+    ledger = open_ledger(bench.settings)
+    (entry,) = Letters(ledger.redis, ledger.keys, Sealer(bench.settings.port_client_secret)).history("r_1")
+    assert ("drained", True) == (entry["reason"], entry["sent"])

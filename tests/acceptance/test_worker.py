@@ -163,3 +163,14 @@ def test_a_run_in_the_wrong_lane_moves_to_its_own_without_using_an_attempt(bench
     bench.accept("r_1", "good", target="http://127.0.0.1:1", lane="http://127.0.0.1:1 deploy")
     bench.ends("r_1", "done", "delivered")
     assert "1" == bench.record("r_1")["attempts"]
+
+
+@pytest.mark.parametrize("attempts", [0, 1])
+def test_what_has_waited_longer_than_its_attempts_may_take_is_delivered(bench: Bench, attempts: int) -> None:
+    """For a target that was paused or limited: waiting is no attempt, before the first one and between two."""
+    bench.accept("r_1", "good")
+    ledger, long_ago = open_ledger(bench.settings), round(time.time() * 1000) - 7_200_000
+    for name, value in {"attempts": attempts, "accepted": long_ago, "first": long_ago}.items():
+        ledger.redis.hset(ledger.keys.invocation("r_1"), name, value)
+    bench.worker(RETRY_MAX_AGE_S="3600")
+    bench.ends("r_1", "done", "delivered")

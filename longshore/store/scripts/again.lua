@@ -6,7 +6,7 @@
 -- `generation` "" takes any. `note` joins the history: who, when, why.
 local function again(id, generation, replay, note)
   local record = P .. 'inv:' .. id
-  local r = call('HMGET', record, 'state', 'generation', 'lane', 'target', 'closed', 'home')
+  local r = call('HMGET', record, 'state', 'generation', 'lane', 'target', 'closed', 'home', 'reason')
   local state = r[1]
   if not state then return 'gone' end
   if generation ~= '' and r[2] ~= generation then return 'changed' end
@@ -14,13 +14,15 @@ local function again(id, generation, replay, note)
   if state ~= 'dead' and state ~= 'unknown' and state ~= 'done' then return 'busy' end
   if call('EXISTS', P .. 'pay:' .. id) == 0 then return 'no_payload' end
   if state ~= 'done' then call('ZREM', P .. state, id) end
-  move(id, state, 'waiting', 'generation', whole(r[2] + 1), 'attempts', 0, 'accepted', whole(now))
+  -- A suspect is still one as long as nothing proves otherwise, poison above all: it is tried alone again.
+  local home = r[6] or r[7] == 'poison' and r[3]
+  local lane = home and r[4] .. SUSPECTS or r[3]
+  move(id, state, 'waiting', 'lane', lane, 'generation', whole(r[2] + 1), 'attempts', 0, 'accepted', whole(now))
   call('HDEL', record, 'begun_token', 'reason', 'status', 'ended', 'deaths')
-  -- A poison is still one as long as nothing proves otherwise: it is tried alone again.
-  if r[6] then call('HSET', record, 'deaths', limits.suspect) end
+  if home then call('HSET', record, 'home', home, 'deaths', limits.suspect) end
   for _, key in ipairs({record, P .. 'pay:' .. id, P .. 'att:' .. id}) do call('PERSIST', key) end
   call('RPUSH', P .. 'att:' .. id, note)
-  queue(id, r[3], r[4], now)
+  queue(id, lane, r[4], now)
   call('HINCRBY', P .. 'counts', 'requeued', 1)
   return r[5] and 'requeued_closed' or 'requeued'
 end

@@ -13,7 +13,8 @@
 -- ARGV[9]  attempt    sealed history entry
 -- ARGV[10] target     what this says about the target: well | fault | "" (nothing, it was not tried)
 -- ARGV[11] lane       the same about the lane
--- ARGV[12..] reports  outbox items, in order
+-- ARGV[12] clears     "1": it has ended by itself, so it is no suspect any more
+-- ARGV[13..] reports  outbox items, in order
 --
 -- Returns  {applied}, {claim, ...}     applied: the state it is in now, or "stale" | "gone" (nothing was written)
 --
@@ -39,24 +40,28 @@ local function apply()
   end
   observe(target, id, ARGV[10])
   observe(r[5] or lane, id, ARGV[11])
-  if r[6] then
+  if r[6] and ARGV[12] == '1' then
     -- It has ended in the hands of a worker that lives: whatever killed the others, it was not this.
     lane = r[5] or lane
     call('HSET', record, 'lane', lane)
     call('HDEL', record, 'deaths', 'home')
+  elseif r[5] then
+    lane = target .. SUSPECTS
   end
   -- By its length, as a requeue counts attempts anew.
-  if call('RPUSH', P .. 'att:' .. id, ARGV[9]) > limits.history then call('LTRIM', P .. 'att:' .. id, -limits.history, -1) end
+  if ARGV[9] ~= '' and call('RPUSH', P .. 'att:' .. id, ARGV[9]) > limits.history then
+    call('LTRIM', P .. 'att:' .. id, -limits.history, -1)
+  end
   if result == 'waiting' then
     if state == 'unknown' then call('ZREM', P .. 'unknown', id) end
-    move(id, state, 'waiting', 'reason', ARGV[7], 'status', ARGV[8])
+    move(id, state, 'waiting', 'reason', ARGV[7], 'status', ARGV[8], 'lane', lane)
     call('HINCRBY', P .. 'counts', 'retried', 1)
     queue(id, lane, target, now + tonumber(ARGV[6]), true)
   else
-    conclude(id, state, result, ARGV[7], 'status', ARGV[8])
+    conclude(id, state, result, ARGV[7], 'status', ARGV[8], 'lane', r[5] or lane)
   end
   local items = {}
-  for n = 12, #ARGV do items[#items + 1] = ARGV[n] end
+  for n = 13, #ARGV do items[#items + 1] = ARGV[n] end
   report(id, items, now, r[7])
   return result
 end

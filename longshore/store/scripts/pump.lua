@@ -24,7 +24,7 @@ end
 
 local lapsed = {}
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(lease_now), 'LIMIT', 0, 100)) do
-  local r = call('HMGET', P .. 'inv:' .. id, 'state', 'lane', 'target', 'unknown', 'attempts', 'max_attempts', 'synchronized')
+  local r = call('HMGET', P .. 'inv:' .. id, 'state', 'lane', 'target', 'unknown', 'attempts', 'max_attempts', 'synchronized', 'home')
   local state, lane, target = r[1], r[2], r[3]
   if state ~= 'claimed' and state ~= 'begun' then
     call('ZREM', P .. 'leased', id)
@@ -48,7 +48,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(le
       move(id, state, 'waiting', 'lane', lane)
       queue(id, lane, target, now)
     else
-      conclude(id, state, to, reason)
+      conclude(id, state, to, reason, 'lane', r[8] or lane)
       report(id, {mark .. reason}, now)
     end
     lapsed[#lapsed + 1] = {id, to, reason, target}

@@ -427,3 +427,27 @@ def test_suspects_are_tried_one_per_worker_process_and_hold_up_nobody(ledger: Le
     for id in ids:
         lane = f"http://t{ids.index(id) % 2}:80|deploy".encode()
         assert [None, None, lane] == client.hmget(ledger.keys.invocation(id), "deaths", "home", "lane")
+
+
+def test_the_age_of_an_invocation_counts_from_its_first_attempt(ledger: Ledger, client: "redis.Redis") -> None:
+    """Neither from its acceptance nor from what was put back unsent; a requeue begins anew."""
+    store(ledger, entry("r_1"))
+    record = ledger.keys.invocation("r_1")
+
+    def began() -> int:
+        """Begins; tells when its first attempt was, and then has that a minute earlier."""
+        begun = ledger.begin("r_1", claim_one(ledger).token)
+        assert begun is not None
+        client.hset(record, "first", begun.first_ms - 60_000)
+        return begun.first_ms
+
+    client.hset(record, "accepted", 1)
+    unsent = began()
+    ledger.give_back("r_1", 1)
+    first = began()
+    assert 1 < unsent <= first
+    ledger.finish("r_1", 2, Finish("waiting", "http_503", 503), want=0)
+    assert first - 60_000 == began()
+    ledger.finish("r_1", 3, Finish("dead", "http_503", 503))
+    ledger._run("requeue", b"r_1", "", "", b"note")
+    assert first <= began()

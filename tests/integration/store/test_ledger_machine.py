@@ -147,18 +147,21 @@ class LedgerMachine(RuleBasedStateMachine):
         delay_ms=st.sampled_from([0, 60_000]),
         keep=st.booleans(),
         want=st.integers(0, 2),
+        clears=st.booleans(),
     )
-    def finish(self, which: int, result: str, delay_ms: int, keep: bool, want: int) -> None:
-        """An attempt ends, perhaps long after its lease, perhaps told twice."""
-        self._finish(one_of(self.attempts, which), result, delay_ms, keep, want)
+    def finish(self, which: int, result: str, delay_ms: int, keep: bool, want: int, clears: bool) -> None:
+        """An attempt ends, perhaps long after its lease, perhaps told twice, perhaps cut off."""
+        self._finish(one_of(self.attempts, which), result, delay_ms, keep, want, clears)
 
-    def _finish(self, begun: Begun | None, result: str, delay_ms: int, keep: bool, want: int) -> None:
+    def _finish(
+        self, begun: Begun | None, result: str, delay_ms: int, keep: bool, want: int, clears: bool = True
+    ) -> None:
         if begun is None:
             return
         if not keep:
             self.attempts.remove(begun)
         self.finishing.add(begun.id)
-        finish = Finish(result, "because", 500, delay_ms, b"attempt", (b"Lended", b"Sstatus"))
+        finish = Finish(result, "because", 500, delay_ms, b"attempt", (b"Lended", b"Sstatus"), clears=clears)
         _, claims = self.ledger.finish(begun.id, begun.token, finish, want)
         self.messages += claims
 

@@ -15,7 +15,7 @@ from longshore.store.retention import Retention
 from longshore.store.seal import Sealer
 from longshore.store.sift import Filter
 
-from .conftest import entry, span, state, store
+from .conftest import entry, lapse, span, state, store
 
 SEALER = Sealer("secret")
 ORDER = Order("ann", "the target is back", rate=0)
@@ -239,3 +239,40 @@ def test_letters_that_go_within_a_day_are_warned_of(make_ledger: Callable[..., L
     ledger.redis.zincrby(ledger.keys.dead, -2.5 * 86_400_000, "r_1")
     assert [("dead", 2, 1, 0, False)] == [astuple(one) for one in retention.leaving()]
     assert 0 == retention.prune()
+
+
+@pytest.mark.parametrize("found_by", ["the worker that tried it", "whoever found its lease"])
+def test_a_requeued_poison_is_tried_alone_again(
+    ledger: Ledger, letters: Letters, requeue: Requeue, found_by: str
+) -> None:
+    """Nothing has proved that it kills no workers. Its letter stands under its action, and a good end clears it."""
+    store(ledger, entry("r_1", payload=SEALER.seal(b"{}"), unknown="retry", lane="http://a:80 deploy"))
+    for deaths in range(4):
+        ((claim,), _) = ledger.pump()
+        ledger.begin("r_1", claim.token)
+        if deaths == 3 and found_by == "the worker that tried it":
+            ledger.finish("r_1", claim.token, Finish("dead", "poison", clears=False))
+        else:
+            lapse(ledger, "r_1")
+            ledger.pump(0)
+    letter = the(letters, "r_1")
+    assert ("dead", "poison", "http://a:80 deploy") == (letter.state, letter.reason, letter.lane)
+
+    requeue.one(letter, ORDER)
+    assert "http://a:80!suspects" == the(letters, "r_1").lane
+    ((claim,), _) = ledger.pump()
+    begun = ledger.begin("r_1", claim.token)
+    assert begun is not None
+    assert ledger.limits.suspect == begun.deaths
+    ledger.finish("r_1", claim.token, Finish("done", "delivered", 200))
+    assert "http://a:80 deploy" == the(letters, "r_1").lane
+
+
+def test_a_trial_that_was_cut_off_clears_nobody(ledger: Ledger, client: "redis.Redis") -> None:
+    """A drain, or a deadline: nobody knows yet whether it kills workers."""
+    store(ledger, entry("r_1", unknown="retry"))
+    client.hset(ledger.keys.invocation("r_1"), "deaths", 3)
+    ((claim,), _) = ledger.pump()
+    ledger.begin("r_1", claim.token)
+    ledger.finish("r_1", claim.token, Finish("waiting", "drained", clears=False), want=0)
+    assert b"3" == client.hget(ledger.keys.invocation("r_1"), "deaths")

@@ -15,7 +15,7 @@ from tasks.pump import Beat
 
 
 def begun(id: str) -> Begun:
-    return Begun(id, 1, b"", Kind.ACTION_RUN, id, False, "t", "t x", 1, 1, 0, 0, "topic/0/0", "m", "park", 8)
+    return Begun(id, 1, b"", Kind.ACTION_RUN, id, False, "t", "t x", 1, 1, 0, 0, 0, "topic/0/0", "m", "park", 8)
 
 
 def beat_of(client: "redis.Redis", in_flight: InFlight, said: list[str]) -> Beat:
