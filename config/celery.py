@@ -5,6 +5,7 @@ from typing import Any
 from kombu.entity import Exchange, Queue
 
 from config.settings import Settings
+from longshore.store.address import Address
 from longshore.store.record import READS
 
 QUEUE = "deliver"
@@ -15,25 +16,26 @@ def queue_of(format: int) -> str:
     return QUEUE if format == 1 else f"{QUEUE}.{format}"
 
 
+def _shown(address: Address) -> str:
+    host, port = address.nodes[0] if address.nodes else ("localhost", 0)
+    return f"redis://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}/{address.db}"
+
+
 def celery_options(settings: Settings) -> dict[str, Any]:
     """The configuration of the Celery app for `settings`."""
-    sentinel = settings.redis_url.startswith("sentinel://")
     return {
-        "broker_url": settings.redis_url,
+        # Only to be shown, so it holds no password: the transport has its address from the app.
+        "broker_url": _shown(settings.redis),
         # Restores nothing on a lost connection: the ledger's leases do that, and kombu's way ends the worker.
-        "broker_transport": f"tasks.transport:{'SentinelTransport' if sentinel else 'Transport'}",
+        "broker_transport": "tasks.transport:Transport",
         "broker_transport_options": {
             "global_keyprefix": f"longshore:{{{settings.namespace}}}:celery:",
             # One command per message instead of nine; a message lost in a worker's death is a lease that lapses.
             "ack_emulation": False,
             "priority_steps": [0],
             "max_connections": settings.worker_slots + 50,
-            # Found out in about 11 s when the other side is gone without a word.
-            "socket_timeout": 10,
-            "socket_connect_timeout": 3,
-            "socket_keepalive": True,
+            # With the socket's timeout of 10 s: found out in about 11 s when the other side is gone without a word.
             "health_check_interval": 5,
-            **({"master_name": settings.redis_master_name} if sentinel else {}),
         },
         # Redis may come later than we do, and go for as long as it likes.
         "broker_connection_retry_on_startup": True,

@@ -32,5 +32,5 @@ def limits_of(settings: Settings) -> Limits:
 
 def open_ledger(settings: Settings, connections: int = 20) -> Ledger:
     """The ledger at `REDIS_URL`, with at most `connections` at once. Connects on first use."""
-    client = connect(settings.redis_url, connections, settings.redis_master_name)
+    client = connect(settings.redis, connections)
     return Ledger(client, Keys.of(settings.namespace), limits_of(settings))

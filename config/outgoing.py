@@ -6,8 +6,6 @@ from urllib.parse import urlsplit
 from config.settings import Settings
 from longshore.delivery import Fence, OwnService, Places
 
-_REDIS_PORT = 6379
-_SENTINEL_PORT = 26379
 _BROKER_PORT = 9092
 
 
@@ -19,16 +17,15 @@ def fence_of(settings: Settings) -> Fence:
 
 def own_services(settings: Settings, brokers: Iterable[str]) -> tuple[OwnService, ...]:
     """Our Redis and its sentinels, and Kafka's `brokers` (`host:port`, empty ones are skipped)."""
-    return (*_redis(settings.redis_url), *_kafka(brokers))
+    return (*_redis(settings), *_kafka(brokers))
 
 
-def _redis(url: str) -> Iterator[OwnService]:
-    for address in filter(None, url.split(";")):
-        parts = urlsplit(address)
-        if parts.scheme == "sentinel":
-            yield OwnService("Redis sentinel", parts.hostname or "localhost", parts.port or _SENTINEL_PORT)
-        elif parts.scheme != "unix":
-            yield OwnService("Redis", parts.hostname or "localhost", parts.port or _REDIS_PORT)
+def _redis(settings: Settings) -> Iterator[OwnService]:
+    if not settings.redis_url:
+        return
+    name = "Redis sentinel" if settings.redis.kind == "sentinel" else "Redis"
+    for host, port in settings.redis.nodes:
+        yield OwnService(name, host, port)
 
 
 def _kafka(brokers: Iterable[str]) -> Iterator[OwnService]:

@@ -18,13 +18,13 @@ from config.roles import Role
 from longshore.delivery.errors import BadPlace
 from longshore.delivery.places import Places
 from longshore.errors import ConfigError
+from longshore.store import address
 
 WRONG = "wrong_setting"
 """The error type of the checks here; the context holds `problem` and `remedy`."""
 
 OFFSET_RESETS = ("earliest", "largest", "latest", "smallest", "beginning", "end", "error")
 PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
-REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TAKEN_HEADERS = frozenset(
     {"host", "content-length", "content-type", "transfer-encoding", "x-port-signature", "x-port-timestamp"}
@@ -46,11 +46,11 @@ def base_url(value: str) -> str:
 
 def redis_url(value: str) -> str:
     """Check a Redis address, or those of several sentinels joined by semicolons; empty passes."""
-    if value and not all(_is_redis_address(address) for address in value.split(";")):
-        raise wrong(
-            f"is not an address of one of the kinds {', '.join(f'{known}://' for known in REDIS_SCHEMES)}",
-            "Give one, e.g. redis://localhost:6379/0",
-        )
+    try:
+        if value:
+            address.parse(value)
+    except address.BadAddress as error:
+        raise wrong(error.problem, error.remedy) from None
     return value
 
 
@@ -164,11 +164,6 @@ def _one_of(value: str, normal: str, known: tuple[str, ...], what: str) -> str:
     if normal not in known:
         raise wrong(f"is no {what}", f"Give one of {', '.join(known)}")
     return value
-
-
-def _is_redis_address(address: str) -> bool:
-    scheme, _, rest = address.partition("://")
-    return scheme in REDIS_SCHEMES and bool(rest) and _host_of(address) is not None
 
 
 def _host_of(url: str) -> str | None:

@@ -8,7 +8,16 @@ from pathlib import Path
 
 from longshore.errors import ConfigError
 
-BY_FILE = frozenset({"PORT_CLIENT_ID", "PORT_CLIENT_SECRET", "PORT_CLIENT_SECRET_PREVIOUS", "REDIS_URL"})
+BY_FILE = frozenset(
+    {
+        "PORT_CLIENT_ID",
+        "PORT_CLIENT_SECRET",
+        "PORT_CLIENT_SECRET_PREVIOUS",
+        "REDIS_URL",
+        "REDIS_PASSWORD",
+        "REDIS_SENTINEL_PASSWORD",
+    }
+)
 """Settings that may come by file."""
 
 FLOWER_LOGIN = "FLOWER_BASIC_AUTH"

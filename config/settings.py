@@ -10,7 +10,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -33,10 +32,13 @@ from config.user_bundle import CA_BUNDLE, CA_FOLDER
 from longshore.delivery.policy import DEFAULTS, RetryPolicy
 from longshore.errors import ConfigProblems
 from longshore.invocation.kinds import Kind
+from longshore.store.address import Address, parse
 
 DEFAULT_MAPPING_FILE = Path("control_the_payload_config.json")
 
-SECRETS = frozenset({"port_client_secret", "port_client_secret_previous", "redis_url"})
+SECRETS = frozenset(
+    {"port_client_secret", "port_client_secret_previous", "redis_url", "redis_password", "redis_sentinel_password"}
+)
 """Fields whose value is never shown."""
 
 NOT_FOR_MAPPINGS = frozenset(
@@ -44,8 +46,8 @@ NOT_FOR_MAPPINGS = frozenset(
         "PORT_CLIENT_SECRET",
         "PORT_CLIENT_SECRET_PREVIOUS",
         "REDIS_URL",
-        # The chart makes REDIS_URL of it.
         "REDIS_PASSWORD",
+        "REDIS_SENTINEL_PASSWORD",
         "CELERY_BROKER_URL",
         "CELERY_RESULT_BACKEND",
     }
@@ -232,7 +234,14 @@ class Settings(BaseModel):
     redis_url: Annotated[str, AfterValidator(rules.redis_url)] = Field(
         "", repr=False, description="redis://, rediss://, unix:// or sentinel://; empty: `longshore run` brings its own"
     )
+    redis_password: str = Field(
+        "", repr=False, description="Password of Redis, as it is, where REDIS_URL has none; there it is percent-encoded"
+    )
+    redis_tls: bool = Field(False, description="TLS to Redis, as with rediss://, for sentinel:// addresses")
     redis_master_name: str = Field("mymaster", description="Name of the primary that the sentinels of REDIS_URL watch")
+    redis_sentinel_username: str = Field("", description="User that the sentinels themselves want, if they want one")
+    redis_sentinel_password: str = Field("", repr=False, description="Password that the sentinels themselves want")
+    redis_sentinel_tls: bool = Field(False, description="TLS to the sentinels")
     longshore_data: Annotated[Path | None, EmptyIsNone] = Field(
         None, description="Folder of the embedded Redis; empty: a temporary one, so dead letters do not last"
     )
@@ -270,6 +279,19 @@ class Settings(BaseModel):
         return f"{self.port_org_id}/{self.kafka_consumer_group_id}"
 
     @property
+    def redis(self) -> Address:
+        """Where REDIS_URL, which is set, leads, with the settings that belong to it."""
+        return parse(
+            self.redis_url,
+            self.redis_master_name,
+            password=self.redis_password,
+            tls=self.redis_tls,
+            sentinel_username=self.redis_sentinel_username,
+            sentinel_password=self.redis_sentinel_password,
+            sentinel_tls=self.redis_sentinel_tls,
+        )
+
+    @property
     def runs_topic(self) -> str:
         """The topic of action runs and node runs in effect."""
         return self.kafka_runs_topic or f"{self.port_org_id}.runs"
@@ -301,9 +323,11 @@ class Settings(BaseModel):
 
     @property
     def masked(self) -> tuple[str, ...]:
-        """What may appear in no log line: the client secrets and the password of Redis."""
-        passwords = (urlsplit(address).password for address in self.redis_url.split(";"))
-        return (*self.secrets, *(password for password in passwords if password))
+        """What may appear in no log line: the client secrets and the passwords of Redis and its sentinels."""
+        if not self.redis_url:
+            return (*self.secrets, *filter(None, (self.redis_password, self.redis_sentinel_password)))
+        passwords = (self.redis.redis.password, self.redis.sentinel.password, self.redis_password)
+        return (*self.secrets, *filter(None, passwords))
 
     @property
     def mapping_path(self) -> Path | None:

@@ -27,7 +27,7 @@ def await_fit_redis(settings: Settings, *, say_warnings: bool = True, wait: bool
 
     Told to stop meanwhile (SIGTERM, SIGINT), it raises SystemExit(0): there is nothing yet to save.
     """
-    client = connect(settings.redis_url, 1, settings.redis_master_name)
+    client = connect(settings.redis, 1)
     pause_s, waited = 0.1, False
     with client, _stoppable():
         while True:

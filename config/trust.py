@@ -5,8 +5,10 @@ read certificates from the environment: `requests` for webhooks and Port, Kafka 
 the user set is never replaced. While the agent runs, the bundle follows its files.
 """
 
+import tempfile
 import threading
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -41,6 +43,24 @@ def establish(settings: Settings, environ: MutableMapping[str, str]) -> bool:
     if (path := given(environ, SSL_CERT_FILE, settings.longshore_ca_bundle)) and (problem := unusable(path)):
         log.warning("trust.ssl_cert_file_unusable", path=path, problem=problem)
     return done
+
+
+@contextmanager
+def lent(settings: Settings, environ: MutableMapping[str, str]) -> Iterator[None]:
+    """Export in `environ` what an agent that started now would trust, without touching the bundle of one that runs.
+
+    For commands: they may run as another user beside an agent, or where none has run. The file goes with the context.
+    """
+    _withdraw(environ, settings.longshore_ca_bundle)
+    with tempfile.TemporaryDirectory(prefix="longshore-trusted-") as folder:
+        path = Path(folder) / "trusted.crt"
+        if text := assemble(settings).text:
+            try:
+                write(path, text)
+                export(environ, path)
+            except BundleUnwritable:
+                pass  # as an agent goes on with the public certificates alone
+        yield
 
 
 def export(environ: MutableMapping[str, str], bundle: Path) -> None:

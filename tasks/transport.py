@@ -10,6 +10,10 @@ deaf; here they are lost connections, so the worker reconnects until Redis takes
 *Reconnecting does not grow slow.* kombu waits two seconds longer after each try, up to thirty: as long as that a worker
 would stay deaf after Redis has come back.
 
+*One address.* kombu would read the URL by rules of its own: it takes no TLS from `rediss://` once it is told a
+transport, and knows no `unix://`. Here a connection is made exactly as those of the ledger are; what Celery calls the
+broker's URL is only shown.
+
 *Wake-up calls find room.* At `maxmemory` Redis refuses LPUSH; but what is never handed out never ends and gives no room
 back. So the push follows a DEL in one script (see longshore/store/scripts/room.lua).
 
@@ -28,8 +32,8 @@ from kombu.transport import redis
 from kombu.utils.json import dumps
 from redis.exceptions import ConnectionError, ResponseError
 
-from longshore.store.connection import PLAIN
-from longshore.store.failover import following
+from longshore.store.address import Address
+from longshore.store.connection import options_of, pool_of, sentinels_of
 from tasks.unreadable import Tolerant
 
 PUSH = "redis.call('DEL', KEYS[1] .. ':room') return redis.call('LPUSH', KEYS[1], ARGV[1])"
@@ -56,9 +60,24 @@ class Channel(Tolerant):
     do_restore = False
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        # The ledger's: nothing of CLIENT is sent, and a demoted Redis is left; see longshore/store/connection.py.
-        found = {**super()._connparams(asynchronous), **PLAIN}
-        return {**found, "connection_class": following(found["connection_class"])}
+        ours = options_of(self._address)
+        self.connection_class = ours["connection_class"]
+        # kombu's only for the class, in which it wraps the one above.
+        theirs = super()._connparams(asynchronous)
+        return {**ours, "connection_class": theirs["connection_class"], "max_connections": self.max_connections}
+
+    def _get_pool(self, asynchronous: bool = False) -> Any:
+        params = self._connparams(asynchronous)
+        self.keyprefix_fanout = self.keyprefix_fanout.format(db=params["db"])
+        pool = pool_of(self._address, params)
+        # What kombu closes with the pool.
+        setattr(self, "_async_sentinel_manager" if asynchronous else "_sentinel_manager", sentinels_of(pool))
+        return pool
+
+    @property
+    def _address(self) -> Address:
+        address: Address = self.connection.client.address
+        return address
 
     def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
         if queue in self._expires:  # replies to Flower, which may be refused
@@ -81,32 +100,27 @@ class Channel(Tolerant):
 
 
 class Transport(redis.Transport):
-    """For `redis://`, `rediss://` and `unix://`."""
+    """For every kind of address."""
 
     Channel = Channel
     connection_errors = (*redis.Transport.connection_errors, ResponseError)
 
 
-class SentinelChannel(Channel, redis.SentinelChannel):
-    """The same behind Sentinel."""
+class BrokerConnection(Connection):
+    """A connection to the ledger's Redis that looks for it every two seconds at least."""
 
-
-class SentinelTransport(redis.SentinelTransport):
-    """For `sentinel://`."""
-
-    Channel = SentinelChannel
-    connection_errors = Transport.connection_errors
-
-
-class QuickConnection(Connection):
-    """A connection that looks for its broker every two seconds at least."""
+    address: Address
 
     def ensure_connection(self, *args: Any, **options: Any) -> Any:
         """As kombu's, with shorter waits between tries (seconds) unless the caller names its own."""
         return super().ensure_connection(*args, **{**_WAITS_S, **options})
 
 
-class QuickAMQP(AMQP):
-    """What a Celery app makes its connections with."""
+def connection_to(address: Address) -> type[BrokerConnection]:
+    """The class of connections to the Redis at `address`."""
+    return type("BrokerConnection", (BrokerConnection,), {"address": address})
 
-    Connection = QuickConnection
+
+def amqp_to(address: Address) -> type[AMQP]:
+    """What a Celery app makes its connections to the Redis at `address` with."""
+    return type("BrokerAMQP", (AMQP,), {"Connection": connection_to(address)})

@@ -41,7 +41,7 @@ def run(settings: Settings) -> int:
         for name, value in small.ENVIRONMENT.items():
             os.environ.setdefault(name, value)
     if settings.redis_url:
-        return _supervised(settings, os.environ, settings.redis_url)
+        return _supervised(settings, os.environ)
     memory_mb = small.REDIS_MB if settings.longshore_small else 0
     if settings.longshore_data is None:
         return _run_with(EmbeddedRedis(max_memory_mb=memory_mb), settings)
@@ -59,14 +59,15 @@ def _run_with(redis: EmbeddedRedis, settings: Settings) -> int:
         )
     else:
         log.info("redis.embedded", data=str(redis.data_dir))
-    environ = {**os.environ, "REDIS_URL": redis.url}
+    settings = settings.model_copy(update={"redis_url": redis.url, "redis_password": ""})
+    environ = {**os.environ, "REDIS_URL": redis.url, "REDIS_PASSWORD": "", "REDIS_PASSWORD_FILE": ""}
     if settings.commit_mode is None and redis.temporary:
         environ["COMMIT_MODE"] = "finished"
     # It needs nothing of the environment, and could only show our secrets.
     keeper = Child("redis", redis.argv(), env={}, stop_grace_s=REDIS_GRACE_S, order=2, output=redis.log_path)
     try:
         with embedded_redis.announced(settings, redis.url):
-            return _supervised(settings, environ, redis.url, keeper)
+            return _supervised(settings, environ, keeper)
     finally:
         redis.stop()
 
@@ -92,10 +93,10 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _supervised(settings: Settings, environ: Mapping[str, str], redis_url: str, *more: Child) -> int:
+def _supervised(settings: Settings, environ: Mapping[str, str], *more: Child) -> int:
     workers = [f"worker-{number}" for number in range(1, settings.worker_processes + 1)]
     sockets = monitoring.sockets_for(["ingest", *workers])
-    watched = monitoring.begin_tree(settings, redis_url, sockets)
+    watched = monitoring.begin_tree(settings, sockets)
     return Supervisor([*children(settings, environ, sockets), *more], watched).run()
 
 

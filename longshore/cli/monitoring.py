@@ -50,7 +50,7 @@ def begin(settings: Settings, role: Role, at_socket: str = "") -> None:
     Raises ConfigError if the port cannot be had. Nothing of it needs to be stopped: it ends with the process.
     """
     # Whether or not anybody asks: its writes find out for all readers of this program that the primary has changed.
-    watch = _watch_redis(settings, settings.redis_url)
+    watch = _watch_redis(settings)
     if not settings.metrics_port and not at_socket:
         return
     metrics.INFO.labels(role.value, version()).set(1)
@@ -60,11 +60,11 @@ def begin(settings: Settings, role: Role, at_socket: str = "") -> None:
         Pages.at_socket(at_socket, Together(parts), health.OURS).start()
         return
     if role in SEES_THE_FLEET:
-        parts.append(_fleet(settings, settings.redis_url))
+        parts.append(_fleet(settings))
     _serve(settings, Together(parts))
 
 
-def begin_tree(settings: Settings, redis_url: str, sockets: Mapping[str, str]) -> Children:
+def begin_tree(settings: Settings, sockets: Mapping[str, str]) -> Children:
     """Watch the programs of `longshore run`, whose sockets are given by name, and serve their pages as one.
 
     Raises ConfigError if the port cannot be had.
@@ -74,8 +74,8 @@ def begin_tree(settings: Settings, redis_url: str, sockets: Mapping[str, str]) -
     children = Children(programs, Together(OF_ROLE[Role.RUN]), Role.RUN.value, settings.liveness_s)
     children.start(health.OURS)
     if settings.metrics_port:
-        _watch_redis(settings, redis_url)
-        _serve(settings, Together([children, _fleet(settings, redis_url)]))
+        _watch_redis(settings)
+        _serve(settings, Together([children, _fleet(settings)]))
     return children
 
 
@@ -85,17 +85,17 @@ def sockets_for(names: list[str]) -> dict[str, str]:
     return {name: f"{tree}-{name}" for name in names}
 
 
-def _watch_redis(settings: Settings, redis_url: str) -> RedisWatch:
-    watch = RedisWatch(connect(redis_url, 2, settings.redis_master_name, REDIS_S), Keys.of(settings.namespace))
+def _watch_redis(settings: Settings) -> RedisWatch:
+    watch = RedisWatch(connect(settings.redis, 2, REDIS_S), Keys.of(settings.namespace))
     watch.start()
     return watch
 
 
-def _fleet(settings: Settings, redis_url: str) -> FleetCollector:
+def _fleet(settings: Settings) -> FleetCollector:
     keys, limits = Keys.of(settings.namespace), limits_of(settings)
-    client = connect(redis_url, 2, settings.redis_master_name, REDIS_S)
+    client = connect(settings.redis, 2, REDIS_S)
     # The slow looks have longer, and a connection of their own.
-    slow_client = connect(redis_url, 2, settings.redis_master_name)
+    slow_client = connect(settings.redis, 2)
     sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
     letters = Letters(slow_client, keys, sealer)
     slow = Slow(slow_client, keys, lambda: letters.count(Filter()))

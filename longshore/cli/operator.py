@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import typer
 
-from config.embedded_redis import settings_beside_an_agent
 from config.ledger import open_ledger
+from longshore.cli.start import begin_command
 from longshore.store import asking
 from longshore.store.ledger import Ledger
 from longshore.store.letters import Letters
@@ -31,7 +31,7 @@ class Operator:
     @classmethod
     def connect(cls) -> "Operator":
         """With the settings of a worker: the client secret opens what is sealed."""
-        settings = settings_beside_an_agent()
+        settings = begin_command()
         ledger = open_ledger(settings)
         sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
         return cls(

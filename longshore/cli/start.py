@@ -1,10 +1,12 @@
-"""What every program does first: settings, logging, and advice on the environment."""
+"""What every program does first: settings, logging, whom to trust, and advice on the environment."""
 
+import atexit
 import os
 
 import structlog
 
 from config import logging, trust
+from config.embedded_redis import settings_beside_an_agent
 from config.environment import advice, plain_no_proxy, read_environment
 from config.roles import Role
 from config.settings import Settings, load
@@ -13,6 +15,20 @@ from longshore.cli import monitoring
 from longshore.cli.version import version
 
 log = structlog.get_logger(__name__)
+
+
+def begin_command() -> Settings:
+    """The same for a command of people on call: the settings of a worker, of the agent beside us if there is one.
+
+    What is trusted goes to a file of its own that ends with the process. Raises `ConfigProblems`.
+    """
+    plain_no_proxy(os.environ)
+    settings = settings_beside_an_agent()
+    logging.configure("ERROR", settings.masked)
+    lent = trust.lent(settings, os.environ)
+    lent.__enter__()
+    atexit.register(lent.__exit__, None, None, None)
+    return settings
 
 
 def begin(role: Role, supervised_as: str = "", metrics_socket: str = "") -> Settings:

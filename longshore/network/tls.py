@@ -8,6 +8,7 @@ needs no restart.
 import os
 import ssl
 import threading
+from dataclasses import dataclass
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
@@ -16,62 +17,108 @@ from longshore.errors import LongshoreError
 
 
 class BundleUnreadable(LongshoreError):
-    """The file or folder of trusted certificates cannot be read; `path` names it."""
+    """A file or folder of certificates cannot be read; `path` names it."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
 
     def __str__(self) -> str:
-        return f"the CA bundle {self.path} cannot be read: check REQUESTS_CA_BUNDLE"
+        return f"the certificates in {self.path} cannot be read: check what names it, e.g. REQUESTS_CA_BUNDLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Whom a client trusts, and who it says it is."""
+
+    verify: bool | str | None = True
+    """True: the CAs that come with `requests`; a path: that file or folder; None: what OpenSSL chooses, `SSL_CERT_FILE`
+    first; False: no check at all."""
+    certificate: str = ""
+    key: str = ""
+    """PEM files of the client's own certificate; the first may hold both."""
+    check_name: bool = True
+    """Whether the certificate must be for the name that was asked for."""
 
 
 class Contexts:
     """The contexts of one sender, by what to trust. Any number of threads may ask."""
 
     def __init__(self) -> None:
-        self._made: dict[bool | str, tuple[object, ssl.SSLContext]] = {}
+        self._made: dict[Tls, tuple[object, ssl.SSLContext]] = {}
         self._lock = threading.Lock()
 
     def context(self, verify: bool | str) -> ssl.SSLContext:
-        """The context for `verify` as `requests` means it.
+        """The context for `verify` as `requests` means it. Raises BundleUnreadable."""
+        return self.of(Tls(verify))
 
-        True: the CAs that come with `requests`; a path: that file or folder; False: no check at all. Raises
-        BundleUnreadable.
-        """
-        path = str(DEFAULT_CA_BUNDLE_PATH) if verify is True else verify
-        version = None if path is False else _version(path)
-        made = self._made.get(path)
+    def of(self, tls: Tls) -> ssl.SSLContext:
+        """The context for `tls`. Raises BundleUnreadable."""
+        version = [_version(path) for path in _files(tls)]
+        made = self._made.get(tls)
         if made is not None and made[0] == version:
             return made[1]
         with self._lock:
-            made = self._made.get(path)
+            made = self._made.get(tls)
             if made is None or made[0] != version:
-                made = self._made[path] = (version, _make(path))
+                made = self._made[tls] = (version, _make(tls))
             return made[1]
 
 
-def _version(path: str | bool) -> object:
+def _files(tls: Tls) -> list[str]:
+    """What a context for `tls` is read from."""
+    own = [path for path in (tls.certificate, tls.key) if path]
+    if tls.verify is None:
+        # Those that are not there are None.
+        paths = ssl.get_default_verify_paths()
+        return [*own, *(path for path in (paths.cafile, paths.capath) if path)]
+    return own if tls.verify is False else [*own, _path(tls.verify)]
+
+
+def _path(verify: bool | str) -> str:
+    return str(DEFAULT_CA_BUNDLE_PATH) if verify is True else str(verify)
+
+
+def _version(path: str) -> object:
     try:
         found = os.stat(path)
     except OSError:
-        raise BundleUnreadable(str(path)) from None
+        raise BundleUnreadable(path) from None
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _make(path: str | bool) -> ssl.SSLContext:
-    if path is False:
+def _make(tls: Tls) -> ssl.SSLContext:
+    if tls.verify is False:
         context = create_urllib3_context(cert_reqs=ssl.CERT_NONE, verify_flags=0)
         context.check_hostname = False
-        return context
-    # Not Python 3.13's strictness: many private CAs lack an extension that it wants, and older Pythons took them.
-    # A certificate that was mounted is trusted as it is, whether a root, an intermediate CA or a server's own.
-    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED, verify_flags=ssl.VERIFY_X509_PARTIAL_CHAIN)
+    else:
+        # Not Python 3.13's strictness: many private CAs lack an extension that it wants, and older Pythons took them.
+        # A certificate that was mounted is trusted as it is, whether a root, an intermediate CA or a server's own.
+        context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED, verify_flags=ssl.VERIFY_X509_PARTIAL_CHAIN)
+        context.check_hostname = tls.check_name
+        _trust(context, tls.verify)
+    if tls.certificate:
+        try:
+            context.load_cert_chain(tls.certificate, tls.key or None, password=_no_password)
+        except (OSError, ValueError):
+            raise BundleUnreadable(tls.certificate) from None
+    return context
+
+
+def _trust(context: ssl.SSLContext, verify: bool | str | None) -> None:
+    if verify is None:
+        context.load_default_certs()
+        return
+    path = _path(verify)
     try:
         if os.path.isdir(path):
-            context.load_verify_locations(capath=str(path))
+            context.load_verify_locations(capath=path)
         else:
-            context.load_verify_locations(cafile=str(path))
+            context.load_verify_locations(cafile=path)
     except OSError:
-        raise BundleUnreadable(str(path)) from None
-    return context
+        raise BundleUnreadable(path) from None
+
+
+def _no_password() -> str:
+    # Without this OpenSSL would ask for one at the terminal, and wait.
+    raise ValueError("a key with a password")

@@ -1,16 +1,20 @@
 """How a process reaches Redis: timeouts instead of eternal waits, one error for all ways of being away."""
 
 import re
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool, SentinelManagedConnection
 
 from longshore.errors import StoreUnavailable
+from longshore.network.tls import BundleUnreadable, Contexts, Tls
+from longshore.store.address import Address, Login, parse
 from longshore.store.failover import following, says_demoted
 
 _TIMEOUT_S = 10.0  # a Redis that does not answer for so long is away
@@ -34,36 +38,110 @@ _SAYS_NOT_NOW = re.compile(
 """Those without a class; and up to Redis 6.2 all that a script met: `ERR ... @user_script: 10: -OOM command ...`."""
 
 
-def connect(
-    url: str, connections: int = 50, master_name: str = "mymaster", timeout_s: float = _TIMEOUT_S
-) -> redis.Redis:
-    """A client for `redis://`, `rediss://`, `unix://` or `sentinel://host:port[;sentinel://host:port]/db`.
+class TlsConnection(redis.SSLConnection):
+    """A connection whose peer is checked as all others of this program are; redis-py makes contexts of its own."""
+
+    tls: Tls
+
+    def __init__(self, tls: Tls, **options: Any) -> None:
+        super().__init__(**options)
+        self.tls = tls
+
+    def _wrap_socket_with_ssl(self, sock: socket.socket) -> ssl.SSLSocket:
+        try:
+            return _CONTEXTS.of(self.tls).wrap_socket(sock, server_hostname=self.host)
+        except BundleUnreadable as error:
+            raise redis.ConnectionError(str(error)) from None
+
+
+class SentinelTlsConnection(SentinelManagedConnection, TlsConnection):
+    """The same, to the primary that sentinels name."""
+
+
+_CONTEXTS = Contexts()
+
+
+class SentinelNode(redis.Redis):
+    """One sentinel. redis-py's errors name it: by its address alone, so that what is wrong comes soon."""
+
+    def __repr__(self) -> str:
+        told = self.connection_pool.connection_kwargs
+        return f"sentinel {told['host']}:{told['port']}"
+
+
+class Sentinels(Sentinel):
+    """The sentinels of an address, with a login of their own."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__([])  # type: ignore[no-untyped-call]
+        told = _login(address.sentinel, _CONNECT_S)
+        self.sentinels = [
+            SentinelNode.from_pool(redis.ConnectionPool(host=host, port=port, **told)) for host, port in address.nodes
+        ]
+
+    def discover_master(self, service_name: str) -> Any:
+        """Host and port of the primary; raises MasterNotFoundError, also where a sentinel's user may not ask."""
+        try:
+            return super().discover_master(service_name)  # type: ignore[no-untyped-call]
+        except redis.ResponseError as error:
+            raise MasterNotFoundError(f"No master found for {service_name!r}: a sentinel refuses: {error}") from None
+
+
+def options_of(address: Address, timeout_s: float = _TIMEOUT_S) -> dict[str, Any]:
+    """What a pool of connections to the Redis at `address` is made with: all that redis-py is told.
+
+    Its connections leave a Redis that says it is the primary no longer, see failover.py.
+    """
+    options: dict[str, Any] = {"db": address.db, **_login(address.redis, timeout_s)}
+    kind: type[Any]
+    if address.kind == "sentinel":
+        kind = SentinelTlsConnection if address.redis.tls else SentinelManagedConnection
+    elif address.kind == "unix":
+        kind = redis.UnixDomainSocketConnection
+        del options["socket_keepalive"], options["socket_connect_timeout"]
+        options["path"] = address.path
+    else:
+        kind = TlsConnection if address.redis.tls else redis.Connection
+        options["host"], options["port"] = address.nodes[0]
+    return {**options, "connection_class": following(kind)}
+
+
+def pool_of(address: Address, options: dict[str, Any]) -> redis.ConnectionPool:
+    """A pool that leads to `address`; `options` are `options_of` it, and what the caller adds."""
+    if address.kind != "sentinel":
+        return redis.ConnectionPool(**options)
+    return SentinelConnectionPool(address.primary, Sentinels(address), **options)  # type: ignore[no-untyped-call]
+
+
+def sentinels_of(pool: redis.ConnectionPool) -> Sentinel | None:
+    """Whom `pool` asks for the primary, to be closed with it; None for a pool of another kind."""
+    return pool.sentinel_manager if isinstance(pool, SentinelConnectionPool) else None
+
+
+def connect(address: Address | str, connections: int = 50, timeout_s: float = _TIMEOUT_S) -> redis.Redis:
+    """A client for the Redis at `address`, or at the URL of one.
 
     Connects on first use. Never repeats a command by itself: the callers know which of their scripts may be repeated.
-    Leaves a Redis that says it is the primary no longer, see failover.py.
     """
-    options: dict[str, object] = {
+    address = parse(address) if isinstance(address, str) else address
+    options = {**options_of(address, timeout_s), "max_connections": connections}
+    return redis.Redis.from_pool(pool_of(address, options))
+
+
+def _login(login: Login, timeout_s: float) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "username": login.username,
+        "password": login.password,
         "socket_timeout": timeout_s,
         "socket_connect_timeout": min(_CONNECT_S, timeout_s),
         "socket_keepalive": True,
         "health_check_interval": 5,
         "retry": Retry(NoBackoff(), 0),
-        "max_connections": connections,
         **PLAIN,
     }
-    if url.startswith("sentinel://"):
-        parts = [urlsplit(part) for part in url.split(";")]
-        hosts = [(part.hostname or "localhost", part.port or 26379) for part in parts]
-        db = parts[-1].path.strip("/") or "0"
-        sentinel = Sentinel(hosts, socket_timeout=_CONNECT_S)  # type: ignore[no-untyped-call]
-        client: redis.Redis = sentinel.master_for(  # type: ignore[no-untyped-call]
-            master_name, db=int(db), password=parts[0].password, **options
-        )
-    else:
-        client = redis.Redis.from_url(url, **options)
-    pool = client.connection_pool
-    pool.connection_class = following(pool.connection_class)
-    return client
+    if login.tls is not None:
+        options |= {"connection_class": TlsConnection, "tls": login.tls}
+    return options
 
 
 @contextmanager

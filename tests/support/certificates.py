@@ -21,12 +21,14 @@ class Authority:
     certificate: x509.Certificate
 
     @classmethod
-    def create(cls, folder: Path) -> "Authority":
-        """A new authority that keeps its files in `folder`."""
+    def create(cls, folder: Path, *, old: bool = False) -> "Authority":
+        """A new authority that keeps its files in `folder`; an `old` one lacks what is asked of CAs today."""
+        folder.mkdir(exist_ok=True)
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder("Test CA", "Test CA", key, days=2)
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        builder = builder.add_extension(_usage(signs=True), critical=True)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=not old)
+        if not old:
+            builder = builder.add_extension(_usage(signs=True), critical=True)
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         authority = cls(folder, key, builder.sign(key, hashes.SHA256()))
         authority.bundle.write_bytes(authority.certificate.public_bytes(serialization.Encoding.PEM))

@@ -67,11 +67,16 @@ class Relay:
 
 
 class TlsFront(Relay):
-    """TLS with `context`, in front of a plain server at `target` (a port); `trusted` counts accepted handshakes."""
+    """TLS with `context`, in front of a plain server at `target` (a port); `trusted` counts accepted handshakes.
 
-    def __init__(self, context: ssl.SSLContext, target: int) -> None:
+    In what the server says, `rename` puts other words in place of some: a sentinel that speaks no TLS itself names the
+    port at which its Redis speaks none.
+    """
+
+    def __init__(self, context: ssl.SSLContext, target: int, rename: Mapping[bytes, bytes] | None = None) -> None:
         self.context = context
         self._target = target
+        self._rename = rename or {}
         self.trusted = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -81,7 +86,7 @@ class TlsFront(Relay):
         if not first:
             return
         self.trusted += 1
-        await _join(reader, writer, "127.0.0.1", self._target, first)
+        await _join(reader, writer, "127.0.0.1", self._target, first, rename=self._rename)
 
 
 class Switch(Relay):
@@ -216,12 +221,13 @@ async def _join(
     port: int,
     first: bytes = b"",
     before: bytes = b"",
+    rename: Mapping[bytes, bytes] | None = None,
 ) -> None:
     there_reader, there = await asyncio.open_connection(host, port)
     try:
         writer.write(before)
         there.write(first)
-        ways = [asyncio.create_task(_pour(reader, there)), asyncio.create_task(_pour(there_reader, writer))]
+        ways = [asyncio.create_task(_pour(reader, there)), asyncio.create_task(_pour(there_reader, writer, rename))]
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         for way in ways:
             way.cancel()
@@ -229,9 +235,13 @@ async def _join(
         there.close()
 
 
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pour(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rename: Mapping[bytes, bytes] | None = None
+) -> None:
     try:
         while data := await reader.read(65_536):
+            for word, other in (rename or {}).items():
+                data = data.replace(word, other)
             writer.write(data)
             await writer.drain()
     except OSError:

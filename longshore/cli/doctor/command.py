@@ -3,11 +3,9 @@
 import json
 import os
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
 
@@ -17,15 +15,12 @@ from rich.console import Console
 from config import logging, trust
 from config.environment import plain_no_proxy, read_environment
 from config.roles import Role
-from config.settings import Settings
-from config.user_bundle import CURL, REQUESTS, SSL_CERT_FILE
 from longshore.cli.doctor.finding import AREAS, Case, Finding, Level
 from longshore.cli.doctor.settings import usable
 from longshore.delivery.errors import BadUrl
 from longshore.delivery.target import target_of
 from longshore.errors import ConfigProblems
 from longshore.invocation.masking import Mask
-from longshore.network.ca_bundle import BundleUnwritable, write
 
 BROKEN = 1
 
@@ -58,7 +53,7 @@ def doctor(
     wanted = {name: check for name, check in CHECKS.items() if not only or name in only}
     mask = Mask(case.settings.masked)
     told: list[dict[str, Any]] = []
-    with _trust(case.settings), _progress(list(wanted)) as progress:
+    with trust.lent(case.settings, os.environ), _progress(list(wanted)) as progress:
         for area, finding in Examination(wanted, case, timeout, progress).findings():
             told.append(mask.value(_as_json(area, finding)))
             if not as_json:
@@ -84,23 +79,6 @@ def _case(role: Role, urls: list[str], connect_s: float) -> Case:
     except BadUrl as error:
         raise typer.BadParameter(str(error), param_hint="--url") from None
     return Case(role, usable(environ), environ, unread, origins, connect_s)
-
-
-@contextmanager
-def _trust(known: Settings) -> Iterator[None]:
-    """Trusts what an agent would trust that started now, without touching the bundle of one that runs."""
-    with tempfile.TemporaryDirectory(prefix="longshore-doctor-") as folder:
-        for name in (SSL_CERT_FILE, REQUESTS, CURL):
-            if os.environ.get(name) == str(known.longshore_ca_bundle):
-                del os.environ[name]
-        path = Path(folder) / "trusted.crt"
-        if text := trust.assemble(known).text:
-            try:
-                write(path, text)
-                trust.export(os.environ, path)
-            except BundleUnwritable:
-                pass  # as an agent goes on with the public certificates alone
-        yield
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def literal_urls(settings: Settings) -> list[str]:
 
 def ledger_targets(settings: Settings) -> list[str]:
     """Targets of the ledger that something waits for, is in flight to, or is said of. Raises StoreUnavailable."""
-    with connect(settings.redis_url, 2, settings.redis_master_name) as client:
+    with connect(settings.redis, 2) as client:
         keys = Keys.of(settings.namespace)
         names = Targets(client, keys, limits_of(settings)).names()
         with reaching_store():
@@ -77,7 +77,7 @@ def known_brokers(settings: Settings) -> tuple[str, ...]:
     if not settings.redis_url:
         return ()
     try:
-        with connect(settings.redis_url, 2, settings.redis_master_name) as client:
+        with connect(settings.redis, 2) as client:
             return Brokers(client, Keys.of(settings.namespace)).known()
     except (StoreUnavailable, UnicodeDecodeError):
         return ()

@@ -21,13 +21,30 @@ FULL = 0.9
 """Share of `maxmemory` beyond `MEMORY_LIMIT_SHARE` at which even results find no room soon."""
 
 _REMEDIES = {
-    "AuthenticationError": "Put the right user and password into REDIS_URL (redis://user:password@host:6379/0)",
+    "AuthenticationError": "Put the right user and password into REDIS_URL, percent-encoded: redis://user:password@host:6379/0",
     "NoPermissionError": "Give this user all commands and keys: its ACL forbids something",
     "BusyLoadingError": "Wait: it is still reading its data from disk",
     "ReadOnlyError": "Name the primary in REDIS_URL, or use sentinel:// addresses",
     "TimeoutError": "Check the address in REDIS_URL and what stands between: a firewall drops the packets, or it hangs",
     "ConnectionError": "Check the address in REDIS_URL, that Redis runs, and for TLS that it is rediss://",
 }
+
+_SENTINELS = "Check the sentinels' addresses in REDIS_URL, REDIS_MASTER_NAME, and for TLS REDIS_SENTINEL_TLS"
+_SENTINELS_LOGIN = (
+    "Put what the sentinels themselves want into REDIS_SENTINEL_PASSWORD and REDIS_SENTINEL_USERNAME; "
+    "REDIS_URL holds the password of the Redis behind them"
+)
+_NAME = "Use a name in REDIS_URL that its certificate is for; behind Sentinel, let it announce hostnames"
+_CLEAR = "It speaks no TLS at this port: write redis://, or name the port with TLS"
+_TLS = {
+    "Hostname mismatch": _NAME,
+    "IP address mismatch": _NAME,
+    "CERTIFICATE_VERIFY_FAILED": "Mount its CA's certificate below LONGSHORE_CA_DIR, or name a bundle in SSL_CERT_FILE",
+    "WRONG_VERSION_NUMBER": _CLEAR,
+    "RECORD_LAYER_FAILURE": _CLEAR,
+    "CERTIFICATE_REQUIRED": "Give a client certificate: ?ssl_certfile=/path&ssl_keyfile=/path at the end of REDIS_URL",
+}
+"""What OpenSSL says, and what to do."""
 
 _REFUSALS = {
     "MISCONF": "Make room on its disk, or repair it: its log says what could not be written",
@@ -48,7 +65,7 @@ def check(case: Case) -> Iterator[Finding]:
         else:
             yield broken("REDIS_URL is empty, so there is nothing to look at", "Give the address of your Redis")
         return
-    with connect(url, 2, case.settings.redis_master_name) as client:
+    with connect(case.settings.redis, 2) as client:
         try:
             with reaching_store():
                 client.ping()
@@ -71,9 +88,13 @@ def check(case: Case) -> Iterator[Finding]:
 def _away(error: StoreUnavailable) -> Finding:
     kind = str(error.args[0])
     text = f"it cannot be asked: {error.args[1]}"
-    if "auth" in text.lower() or "password" in text.lower():
-        kind = "AuthenticationError"
-    return broken(text, _REMEDIES.get(kind, _REMEDIES["ConnectionError"]))
+    for said, remedy in _TLS.items():
+        if said in text:
+            return broken(text, remedy)
+    wants_login = any(word in text.lower() for word in ("auth", "password", "wrongpass"))
+    if kind == "MasterNotFoundError":
+        return broken(text, _SENTINELS_LOGIN if wants_login else _SENTINELS)
+    return broken(text, _REMEDIES.get("AuthenticationError" if wants_login else kind, _REMEDIES["ConnectionError"]))
 
 
 def _version(facts: Facts, _: Case) -> Iterator[Finding]:

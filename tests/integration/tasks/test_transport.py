@@ -3,24 +3,22 @@
 from unittest.mock import Mock
 
 import redis
-from kombu.connection import Connection
 from kombu.entity import Queue
 from kombu.transport import redis as kombus
 from kombu.transport import virtual
 
 from longshore.sandbox.embedded_redis import EmbeddedRedis
-from tasks.transport import Channel, SentinelChannel, SentinelTransport, Transport
+from longshore.store.address import parse
+from tasks.transport import Channel, Transport, connection_to
 
 
 def test_kombu_still_asks_the_attributes_that_are_set() -> None:
     """None of them is a documented option."""
     assert virtual.Channel.do_restore is True
-    assert (False, False) == (Channel.do_restore, SentinelChannel.do_restore)
-    assert issubclass(SentinelChannel, kombus.SentinelChannel)
-    assert issubclass(SentinelTransport, kombus.SentinelTransport)
+    assert Channel.do_restore is False
     assert redis.exceptions.ResponseError in kombus.Transport.channel_errors
     assert redis.exceptions.ResponseError in Transport.connection_errors
-    for name in ("_put", "_brpop_read", "_queue_bind", "_receive", "basic_consume"):
+    for name in ("_put", "_brpop_read", "_queue_bind", "_receive", "basic_consume", "_connparams", "_get_pool"):
         assert name in vars(kombus.Channel)
     assert "_deliver" in vars(virtual.Transport)
     assert "_delivered" in vars(virtual.QoS(Mock()))
@@ -29,7 +27,8 @@ def test_kombu_still_asks_the_attributes_that_are_set() -> None:
 def test_a_message_is_pushed_as_kombu_pushes_it(shared_redis: EmbeddedRedis, redis_client: "redis.Redis") -> None:
     """Alone or in a batch, at the place where the worker reads, with the prefix; and also into a full Redis."""
     options = {"global_keyprefix": "ours:", "ack_emulation": False, "priority_steps": [0]}
-    connection = Connection(shared_redis.url, transport="tasks.transport:Transport", transport_options=options)
+    made = connection_to(parse(shared_redis.url))
+    connection = made(transport="tasks.transport:Transport", transport_options=options)
     with connection, connection.Producer() as producer:
         producer.publish({"n": 0}, routing_key="deliver", declare=[Queue("deliver", routing_key="deliver")])
         redis_client.config_set("maxmemory", "1mb")
