@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from config import limits_file, user_bundle
+from config import flower_login, limits_file, user_bundle
 from config.roles import Role
 from longshore.delivery.errors import BadPlace
 from longshore.delivery.places import Places
@@ -105,6 +105,14 @@ def places(value: str) -> str:
     return value
 
 
+def host_names(value: str) -> str:
+    """Check a comma list of host names without ports."""
+    for name in filter(None, map(str.strip, value.split(","))):
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise wrong(f'has an entry that is no host name: "{name}"', "Give names without scheme, port and path")
+    return value
+
+
 def broken_rules(given: Mapping[str, str], environ: Mapping[str, str], role: Role) -> list[ConfigError]:
     """What is wrong across variables for `role`. `given` are the settings as texts by field name."""
     assembled = Path(given.get("longshore_ca_bundle") or user_bundle.CA_BUNDLE)
@@ -114,6 +122,8 @@ def broken_rules(given: Mapping[str, str], environ: Mapping[str, str], role: Rol
     if role is not Role.FLOWER:
         problems.extend(_mapping_file(given))
         problems.extend(limits_file.problems(given.get("limits_file", "")))
+    else:
+        problems.extend(flower_login.problems(given, environ))
     return problems
 
 

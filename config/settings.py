@@ -270,6 +270,12 @@ class Settings(BaseModel):
         "127.0.0.1", description="Address Flower listens at; other than loopback needs a login, see how-to/flower.md"
     )
     flower_insecure: bool = Field(False, description="Let Flower listen at any address without a login of its own")
+    flower_hosts: Annotated[str, AfterValidator(rules.host_names)] = Field(
+        "", description="Host names of Flower, comma list; without a login it answers to no other, see how-to/flower.md"
+    )
+    flower_forwarded_host: bool = Field(
+        False, description="Take the host from X-Forwarded-Host, where a proxy in front of Flower always sets it"
+    )
 
     _environ: dict[str, str] = PrivateAttr(default_factory=dict)
 

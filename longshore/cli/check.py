@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from config import flower_login
 from config.environment import advice, find_env_file, read_environment
 from config.roles import Role
 from config.secret_files import BY_FILE
 from config.settings import SECRETS, Settings, load
+from longshore.errors import ConfigProblems
 from longshore.invocation import mapping
 
 HIDDEN = "(set, not shown)"
@@ -33,9 +35,12 @@ def check(
     Exits with 78 and a list of all problems when something is wrong.
     """
     settings = load(role=role)
+    environ = read_environment()
+    # Whatever the role: one environment is often given to all programs.
+    if problems := list(flower_login.problems({"flower_insecure": "true"}, environ)):
+        raise ConfigProblems(problems)
     mappings = mapping.Mapping.load(settings.mapping_path, settings.mapping_env())
     mappings.close()
-    environ = read_environment()
     if as_json:
         print(json.dumps({name: value for name, value, _ in _in_effect(settings, environ)}, indent=2))
     else:

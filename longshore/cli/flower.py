@@ -10,12 +10,13 @@ from flower.urls import settings as flower_settings
 from tornado.ioloop import PeriodicCallback
 from tornado.options import options
 
+from config.environment import read_environment
+from config.flower_login import CONFIG_FILE, wrong_access
 from config.secret_files import FLOWER_LOGIN, secret
 from config.settings import Settings
-from longshore.dashboard.access import require_login
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.app import Dashboard
-from longshore.errors import StoreUnavailable
+from longshore.errors import ConfigError, ConfigProblems, StoreUnavailable
 from longshore.store.fitness import check_fitness
 from longshore.telemetry import health
 from tasks.app import make_app
@@ -26,14 +27,15 @@ log = structlog.get_logger(__name__)
 def run(settings: Settings) -> int:
     """Run Flower in the foreground until SIGTERM; returns the exit code.
 
-    Flower's own options still come from its own variables, e.g. `FLOWER_BASIC_AUTH`. Raises `ConfigError` where it
-    could be reached from elsewhere without a login, and for a Redis that must not hold the ledger.
+    Flower's own options still come from its own variables, e.g. `FLOWER_BASIC_AUTH`. Raises `ConfigProblems` where
+    somebody could enter without a login that should have one, and `ConfigError` for a Redis that must not hold the
+    ledger.
     """
     agent = Agent.of(settings)
     _look_at_redis(agent)
     _read_options(settings)
-    require_login(options, settings.flower_insecure)
-    log.info("flower.starting", url=f"http://{settings.flower_address or '0.0.0.0'}:{settings.flower_port}")
+    _check_access(settings)
+    log.info("flower.starting", url=_url())
     app = Dashboard(agent, capp=make_app(settings), options=options, **flower_settings)
     atexit.register(app.stop)
     # By the loop: Flower's own handler raises SystemExit wherever the program is, and what is there may swallow it.
@@ -56,15 +58,49 @@ def _show_turns(app: Dashboard, liveness_s: float) -> None:
 
 
 def _read_options(settings: Settings) -> None:
-    """Flower's options, in its own order: environment, configuration file, then address and port of our settings."""
-    listen = [f"--address={settings.flower_address}", f"--port={settings.flower_port}"]
-    if (login := secret(os.environ, FLOWER_LOGIN)) is not None:
-        os.environ[FLOWER_LOGIN] = login  # it reads its options there alone
+    """Flower's options: environment, the file that FLOWER_CONF names, then address and port of our settings.
+
+    Flower by itself would also run the Python of a `flowerconfig.py` in the working directory, whoever put it there.
+    """
+    environ = read_environment()
+    if (login := secret(environ, FLOWER_LOGIN)) is not None:
+        environ[FLOWER_LOGIN] = login
+    # It reads its options there alone.
+    os.environ.update({name: value for name, value in environ.items() if name.startswith(command.ENV_VAR_PREFIX)})
     command.apply_env_options()
+    if path := environ.get(CONFIG_FILE):
+        try:
+            options.parse_config_file(os.path.abspath(path), final=False)
+        except OSError as error:
+            problem = f'"{path}" cannot be read ({error.strerror})'
+            raise ConfigError(CONFIG_FILE, problem, "Name a file with options of Flower") from None
     # Tornado would set up logging once more.
-    command.apply_options("flower", [*listen, "--logging=none"])
+    ours = [f"--address={settings.flower_address}", f"--port={settings.flower_port}", "--logging=none"]
+    options.parse_command_line(["flower", *ours])
     command.extract_settings()
     command.setup_logging()
+
+
+def _check_access(settings: Settings) -> None:
+    """The file of options may have brought other logins than the environment."""
+    problems = list(
+        wrong_access(
+            logins=options.basic_auth or None,
+            oauth=options.auth or None,
+            address=options.address,
+            open_to_all=settings.flower_insecure,
+            unix_socket=options.unix_socket,
+        )
+    )
+    if problems:
+        raise ConfigProblems(problems)
+
+
+def _url() -> str:
+    if options.unix_socket:
+        return f"unix:{options.unix_socket}"
+    address = options.address.strip("[]") or "0.0.0.0"
+    return f"http://{f'[{address}]' if ':' in address else address}:{options.port}"
 
 
 def _look_at_redis(agent: Agent) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from flower.app import Flower, rewrite_handler
+from tornado.httputil import HTTPServerRequest
 from tornado.routing import URLSpec
-from tornado.web import url
+from tornado.web import RedirectHandler, RequestHandler, url
 
-from longshore.dashboard import api, letter_pages, other_pages, page
+from longshore.dashboard import api, doors, letter_pages, other_pages, page
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.listening import Listening
 from longshore.dashboard.templates import Loader
@@ -48,11 +49,37 @@ class Dashboard(Flower):
     def __init__(self, agent: Agent, *, capp: Any, options: Any, **settings: Any) -> None:
         self.agent = agent
         self.readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        events = Listening.of(capp, options)
-        super().__init__(capp=capp, options=options, events=events, template_loader=Loader(), **settings)
-        prefix = self.options.url_prefix
-        handlers = [rewrite_handler(each, prefix) for each in HANDLERS] if prefix else HANDLERS
-        self.add_handlers(r".*", handlers)
+        self._refusal = doors.guard(options, agent.settings)
+        super().__init__(
+            capp=capp,
+            options=options,
+            events=Listening.of(capp, options),
+            template_loader=Loader(),
+            transforms=[doors.SafeHeaders],
+            **settings,
+        )
+        prefix = (self.options.url_prefix or "").strip("/")
+        self.add_handlers(r".*", [rewrite_handler(each, prefix) for each in HANDLERS] if prefix else HANDLERS)
+        if prefix:
+            self.add_handlers(r".*", [url(f"/{prefix}", RedirectHandler, {"url": f"/{prefix}/", "permanent": False})])
+
+    def start_http_server(self) -> None:
+        """Begins to listen."""
+        server = doors.Server(self, ssl_options=self.ssl_options, xheaders=self.options.xheaders, **doors.LIMITS)
+        server.add_sockets(doors.listen(self.options))
+
+    def find_handler(self, request: HTTPServerRequest, **more: Any) -> Any:
+        """What answers `request`: a page of Flower's or ours, or a refusal. Asked before the body is read."""
+        if why := self._refusal(request):
+            return self.get_handler_delegate(request, doors.Turned, {"why": why})
+        return super().find_handler(request, **more)
+
+    def get_handler_delegate(
+        self, request: HTTPServerRequest, target_class: type[RequestHandler], *arguments: Any, **more: Any
+    ) -> Any:
+        """Every handler goes through here."""
+        handler: Any = target_class
+        return super().get_handler_delegate(request, doors.logged_in(handler), *arguments, **more)
 
     def stop(self) -> None:
         """Also ends what we started."""

@@ -14,6 +14,8 @@ from celery.events.state import TASK_EVENT_TO_STATE, Task
 from flower.events import EventsState, PrometheusMetrics, get_prometheus_metrics
 from flower.utils.search import EXACT_INDEX_FIELDS, SearchDocument, TaskSearchEngine
 
+from longshore.dashboard.plain import plain
+
 MOST_NAMES = 10_000
 """Names of tasks that Flower's API lists; ours hold the target, and a message can bring any."""
 
@@ -134,6 +136,10 @@ class Memory(EventsState):
         self.search_engine = Index()
         self.search_engine.rebuild(self.tasks.items())
         self.metrics: Any = _Kinds(get_prometheus_metrics())
+
+    def event(self, event: dict[str, Any]) -> None:
+        """Takes in an event of anybody who can write to Redis."""
+        super().event(plain(event))
 
 
 class _Kinds:

@@ -6,45 +6,30 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 import structlog
-from flower.views import BaseHandler
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError, MissingArgumentError, RequestHandler, StaticFileHandler
 
-from longshore.dashboard import access, asked, shown
+from longshore.dashboard import asked, shown
 from longshore.dashboard.agent import Agent
+from longshore.dashboard.doors import LoggedIn
 from longshore.errors import LongshoreError, StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
 Found = TypeVar("Found")
 
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-"""Nothing of a payload could run or call out even if it were not escaped. Bootstrap sets styles in elements."""
 
-
-class Handler(BaseHandler):
-    """A handler of Flower's, stricter: XSRF always, `read_only` on every change, nothing shared with other origins."""
+class Handler(LoggedIn):
+    """A handler of Flower's, stricter: XSRF always, `read_only` on every change."""
 
     def set_default_headers(self) -> None:
-        """No CORS, whatever Flower's own API allows; nothing is kept by browsers and proxies."""
-        self.set_header("X-Content-Type-Options", "nosniff")
+        """Nothing is kept by browsers and proxies."""
         self.set_header("Cache-Control", "no-store")
-        self.set_header("Referrer-Policy", "same-origin")
-        self.set_header("Content-Security-Policy", _POLICY)
 
     def check_xsrf_cookie(self) -> None:
-        """Before every change: login, whose page it is, the token. Flower leaves out the last two at times."""
+        """Before every change: the login, and the token."""
         if not self.current_user:
             raise HTTPError(401)
-        headers, options = self.request.headers, self.application.options
-        if access.is_foreign(self.request.host, headers.get("Sec-Fetch-Site"), headers.get("Origin")):
-            raise HTTPError(403, reason="Forbidden", log_message="a page of another site sent this")
-        if access.is_rebound(self.request.host, options) and not self.agent.settings.flower_insecure:
-            raise HTTPError(403, reason="Forbidden", log_message="unknown host name, and no login is set up")
-        super().check_xsrf_cookie()
         self.check_token()
 
     def check_token(self) -> None:
@@ -65,7 +50,7 @@ class Handler(BaseHandler):
     @property
     def actor(self) -> str:
         """Who is logged in."""
-        return access.actor(self.current_user, self.request.headers.get("Authorization", ""))
+        return str(self.current_user)
 
     async def ask(self, question: Callable[..., Found], *arguments: Any) -> Found:
         """The answer of something that blocks: asked in a thread, so that everybody else is served meanwhile."""
@@ -174,5 +159,4 @@ class Static(StaticFileHandler):
 
     def set_extra_headers(self, path: str) -> None:
         """Looked for anew each time: they change with the program, and are small."""
-        self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-cache")

@@ -37,6 +37,12 @@ _LINK = """
 _STYLE = """
     <link href="{{ reverse_url('longshore-static', 'longshore.css') }}" rel="stylesheet">"""
 
+_INLINE_SCRIPT = """<script type="text/javascript">
+  var autorefresh = {{ autorefresh }};
+</script>"""
+_SCRIPT = """<script data-refresh="{{ autorefresh }}"
+  src="{{ reverse_url('longshore-static', 'autorefresh.js') }}"></script>"""
+
 _BROKER_TAB = ">Broker</a>\n        </li>"
 _SECOND_LIST = '<ul class="app-nav app-nav-secondary navbar-nav ms-lg-auto">'
 _TASK_ACTIONS = '<div class="detail-actions">'
@@ -48,6 +54,7 @@ INSERTIONS = {
         (_SECOND_LIST, _FIND + _SECOND_LIST.replace(" ms-lg-auto", "")),
     ),
     "task.html": ((_TASK_ACTIONS, _TASK_ACTIONS + _LINK),),
+    "workers.html": ((_INLINE_SCRIPT, _SCRIPT),),  # our policy lets no script run that stands in a page
     "base.html": ((_FLOWER_STYLE, _FLOWER_STYLE + _STYLE),),
 }
 """Template of Flower → anchors in it, and what takes their place."""

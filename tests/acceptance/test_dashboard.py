@@ -15,6 +15,7 @@ import pytest
 from config.ledger import open_ledger
 from longshore.sandbox.http_server import Answer, HttpServer, Request
 from longshore.store.seal import Sealer
+from tasks.app import make_app
 from tests.support import browser as chromium
 from tests.support.browser import Browser
 from tests.support.flower import Flower
@@ -303,6 +304,44 @@ def test_hostile_texts_are_shown_and_do_nothing(
     browser.open(f"{flower.url}/dead-letters?text={LOUD}&target={LOUD}&action={LOUD}&reason={LOUD}")
     assert "owned" != browser.run("document.title")
     assert not [each for each in browser.complaints if "404" not in each]
+
+
+def test_flowers_own_pages_work_and_nothing_in_an_event_acts(
+    bench: Bench, start: Callable[..., Flower], browser: Browser
+) -> None:
+    """Under a policy that runs no script of a page; whoever can write to Redis can send any event."""
+    flower = start(FLOWER_TASKS_COLUMNS="name,uuid,state,args,kwargs,result,received,runtime,worker,exchange,exception")
+    celery = make_app(bench.settings)
+    login = tuple(LOGIN.split(":", 1))
+
+    def send(**more: Any) -> None:
+        texts = ("name", "args", "kwargs", "result", "exchange", "exception", "routing_key")
+        hostile: dict[str, Any] = {name: [LOUD] for name in texts}
+        with celery.events.default_dispatcher(hostname="celery@loud") as events:
+            events.send("worker-heartbeat", freq=2, active=[LOUD], processed=1, loadavg=[LOUD], sw_ident=[LOUD])
+            events.send("task-received", **({"uuid": "loud"} | hostile | more))
+            events.send("task-succeeded", **({"uuid": "loud", "runtime": float("nan")} | hostile | more))
+
+    def is_known() -> bool:
+        send()  # until Flower listens
+        return flower.get("/task/loud", auth=login).ok
+
+    eventually(is_known, "Flower knows the task")
+    send(uuid=[LOUD], runtime=[LOUD], received={"a": LOUD})
+    for path in ("", "workers", "tasks", "task/loud", "dead-letters"):
+        browser.open(f"{flower.url}/{path}")
+        browser.until("document.body.innerText.length > 20")
+        if path in ("", "workers"):
+            browser.reads("celery@loud")
+        if path == "tasks":
+            browser.until("document.querySelectorAll('#tasks-table tbody tr').length === 2")
+            browser.reads("[\"<script>document.title='owned'")
+        assert "owned" != browser.run("document.title"), path
+        assert 0 == browser.run("document.querySelectorAll('main img, main script').length"), path
+        assert [] == browser.complaints, path
+    browser.open(f"{flower.url}/nothing-here")
+    browser.reads("page not found")
+    assert 1 == len(browser.complaints), "that there is none"
 
 
 def test_a_narrow_screen_shows_all_without_scrolling_aside(

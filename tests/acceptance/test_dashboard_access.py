@@ -1,6 +1,8 @@
 """Who may see and do what in Flower, over HTTP: logins, tokens, foreign sites, read-only mode; and the JSON API."""
 
 import json
+import socket
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -103,7 +105,84 @@ def test_without_a_login_on_loopback_changes_need_a_token_and_our_own_name(
 
     assert 200 == flower.post(path, json=body, headers=token).status_code
     (note,) = flower.get("/api/longshore/invocations/r_1").json()["history"]
-    assert "flower" == note["requeued_by"]
+    assert "anonymous" == note["requeued_by"]
+
+
+def test_no_page_answers_to_a_foreign_name_or_a_foreign_site(bench: Bench, start: Callable[..., Flower]) -> None:
+    """Whatever the method, Flower's own pages and files too; and no answer may be framed, or run what is not ours."""
+    flower = start(FLOWER_UNAUTHENTICATED_API="true", FLOWER_HOSTS="ours.example")
+    paths = ("/", "/tasks", "/broker", "/metrics", "/healthcheck", "/static/js/flower.js", "/api/workers", "/api/tasks",
+             "/api/task/types", "/dead-letters", "/api/longshore/status", "/longshore/static/longshore.js",
+             "/nothing")  # fmt: skip
+    foreign: list[dict[str, str]] = [
+        {"Host": "evil.example"},
+        {"Host": "evil.example:80", "Origin": "http://evil.example:80", "X-Forwarded-Host": "localhost"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null", "Upgrade": "websocket", "Connection": "Upgrade"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"},
+    ]
+    for path in paths:
+        assert 403 != flower.get(path).status_code
+        for headers in foreign:
+            answer = flower.get(path, headers=headers)
+            assert (403, path) == (answer.status_code, path)
+            assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    for method in ("HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        assert {403} == {flower.ask(method, path, headers=foreign[0]).status_code for path in paths}
+    assert flower.get("/dead-letters", headers={"Host": "ours.example"}).ok
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert flower.get("/dead-letters", headers=link).ok
+    for path in paths:
+        answer = flower.get(path)
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_logins_have_any_letters_and_bodies_an_end(bench: Bench, start: Callable[..., Flower]) -> None:
+    """What is not the login is 401, whatever bytes it has; a long body is not read before that is known."""
+    login = "jürgen:pässwörd".encode()
+    flower = start(FLOWER_BASIC_AUTH=login.decode(), FLOWER_FORWARDED_HOST="true")
+
+    def headers(credentials: bytes) -> dict[str, str]:
+        return {"Authorization": f"Basic {b64encode(credentials).decode()}"}
+
+    for path in ("/tasks", "/dead-letters", "/api/tasks", "/api/longshore/status"):
+        assert 200 == flower.get(path, headers=headers(login)).status_code
+        for wrong in (b"jurgen:passwort", "jürgen:p".encode(), b"\xff\xfe:\x00", b"", b":"):
+            assert 401 == flower.get(path, headers=headers(wrong)).status_code
+    ours = {"X-Forwarded-Host": "ours.example", "Origin": "https://ours.example"}
+    assert 404 == flower.post("/api/longshore/jobs/x/pause", json={}, headers=headers(login) | ours).status_code
+    theirs = {"X-Forwarded-Host": "ours.example", "Origin": "https://evil.example"}
+    assert 403 == flower.post("/api/longshore/jobs/x/pause", json={}, headers=headers(login) | theirs).status_code
+    with socket.create_connection(("127.0.0.1", int(flower.url.rpartition(":")[2])), timeout=60) as client:
+        client.sendall(b"POST /dead-letters HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50000000\r\n\r\n")
+        assert b" 400 " in client.recv(100)
+
+
+@pytest.mark.parametrize("login", ["", "ann:pass,", "ann:", "ann:pa,ss"])
+def test_a_login_that_lets_in_somebody_without_one_stops_the_start(bench: Bench, login: str) -> None:
+    """Exit code 78, and what to do; `config check` says it before, for whatever program."""
+    environ = bench.environ | {"FLOWER_BASIC_AUTH": login, "FLOWER_PORT": str(free_port())}
+    for command in (["flower"], ["config", "check"]):
+        ended = longshore(*command, folder=bench.folder, **environ)
+        assert 78 == ended.returncode
+        assert "FLOWER_BASIC_AUTH" in ended.stderr
+        assert "name:password" in ended.stderr
+
+
+def test_python_in_the_working_directory_is_not_run(bench: Bench, start: Callable[..., Flower]) -> None:
+    """Anybody may have put a `flowerconfig.py` there; one that FLOWER_CONF names is meant."""
+    (bench.folder / "flowerconfig.py").write_text("open('run', 'w')\nread_only = True\n")
+    environ = {"FLOWER_BASIC_AUTH": ":".join(LOGIN), "FLOWER_URL_PREFIX": "ops"}
+    flower = start(**environ)
+
+    assert not (flower.home / "run").exists()
+    answer = flower.get("/ops", auth=LOGIN)
+    assert (302, "/ops/") == (answer.status_code, answer.headers["Location"])
+    assert 200 == flower.get("/ops/", auth=LOGIN).status_code
+    flower = start(FLOWER_CONF="flowerconfig.py", **environ)
+    assert 403 == flower.post("/ops/api/longshore/jobs/x/pause", json={}, auth=LOGIN).status_code
+    assert (flower.home / "run").exists()
 
 
 def test_in_read_only_mode_everything_is_shown_and_nothing_can_be_done(

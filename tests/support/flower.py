@@ -1,6 +1,7 @@
 """`longshore flower` as a process, and asking it over HTTP."""
 
 import itertools
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,11 @@ class Flower:
         port = free_port()
         home = folder / f"flower-{next(_numbers)}"
         home.mkdir()
+        for file in folder.glob("flowerconfig.py"):
+            shutil.copy(file, home)
         self._program = Program("flower", folder=home, **({"FLOWER_PORT": str(port)} | environ))
+        self.home = home
+        """Its working directory, with the `flowerconfig.py` that lay in `folder`."""
         self.url = f"http://127.0.0.1:{port}"
         self._session = requests.Session()
         self._session.trust_env = False
@@ -44,11 +49,11 @@ class Flower:
 
     def get(self, path: str, **more: Any) -> requests.Response:
         """Without cookies, like every request here; redirects are not followed."""
-        return self._ask("GET", path, **more)
+        return self.ask("GET", path, **more)
 
     def post(self, path: str, **more: Any) -> requests.Response:
         """The same."""
-        return self._ask("POST", path, **more)
+        return self.ask("POST", path, **more)
 
     def log(self) -> str:
         """What it has said so far."""
@@ -59,6 +64,7 @@ class Flower:
         self._session.close()
         self._program.close()
 
-    def _ask(self, method: str, path: str, **more: Any) -> requests.Response:
+    def ask(self, method: str, path: str, **more: Any) -> requests.Response:
+        """With any method."""
         self._session.cookies.clear()
         return self._session.request(method, self.url + path, allow_redirects=False, timeout=60, **more)

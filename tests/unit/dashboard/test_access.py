@@ -1,56 +1,34 @@
-"""Who may look, and who is said to have acted."""
+"""Who asks, for which host, and from whose page."""
 
 from base64 import b64encode
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from longshore.dashboard import access
-from longshore.errors import ConfigError
+
+LOGINS = ["ann:pass:word", "jürgen:pässwörd"]
 
 
-def options(**given: Any) -> Any:
-    return SimpleNamespace(**({"address": "127.0.0.1", "unix_socket": "", "basic_auth": None, "auth": ""} | given))
+def basic(login: str | bytes) -> str:
+    """The header of a login."""
+    return f"Basic {b64encode(login.encode() if isinstance(login, str) else login).decode()}"
 
 
-@pytest.mark.parametrize("address", ["", "0.0.0.0", "::", "10.0.0.5", "flower.internal"])
-def test_beyond_this_machine_a_login_is_needed(address: str) -> None:
-    """Anybody could requeue otherwise."""
-    with pytest.raises(ConfigError, match="FLOWER_BASIC_AUTH"):
-        access.require_login(options(address=address), insecure=False)
+@pytest.mark.parametrize(("login", "name"), [("ann:pass:word", "ann"), ("jürgen:pässwörd", "jürgen")])
+def test_a_login_is_known_by_its_bytes(login: str, name: str) -> None:
+    """Any character may be in it."""
+    assert name == access.login_name(LOGINS, basic(login))
+    assert name == access.login_name(LOGINS, basic(login).replace("Basic", "basic"))
 
 
 @pytest.mark.parametrize(
-    "given",
-    [
-        {"address": "127.0.0.1"},
-        {"address": "127.8.9.1"},
-        {"address": "::1"},
-        {"address": "localhost"},
-        {"address": "", "basic_auth": ["ann:pw"]},
-        {"address": "0.0.0.0", "auth": "ann@example.com"},
-        {"address": "", "unix_socket": "/run/flower.sock"},
-    ],
-)
-def test_with_a_login_or_on_loopback_it_starts(given: dict[str, Any]) -> None:
-    """Whichever kind of login."""
-    access.require_login(options(**given), insecure=False)
-
-
-def test_told_so_it_starts_without() -> None:
-    """Something in front of it may ask for a login."""
-    access.require_login(options(address=""), insecure=True)
-
-
-def test_the_actor_is_who_is_logged_in() -> None:
-    """The name of a basic login, the address of another one, else Flower itself."""
-    header = f"Basic {b64encode(b'ann:pass:word').decode()}"
-
-    assert "ann" == access.actor(True, header)
-    assert "ann@example.com" == access.actor("ann@example.com", "")
-    assert "flower" == access.actor(True, "")
-    assert "flower" == access.actor(None, header)
+    "header",
+    ["", "Basic", "Basic ", "Basic ?", "Bearer x", basic(""), basic(":"), basic("ann:"), basic("ann:pass"),
+     basic("jürgen:passwörd"), basic(b"\xff\xfe"), basic("j\u00fcrgen:p".encode("latin-1")), "Basic \x00"],
+)  # fmt: skip
+def test_anything_else_is_no_login(header: str) -> None:
+    """Nor a fault."""
+    assert access.login_name(LOGINS, header) is None
 
 
 @pytest.mark.parametrize(
@@ -60,18 +38,66 @@ def test_the_actor_is_who_is_logged_in() -> None:
         ("cross-site", None, True),
         ("same-site", "http://here:1", True),
         (None, "http://here:1", False),
+        (None, "http://HERE:1", False),
         (None, "http://elsewhere", True),
+        (None, "http://[::1", True),
         (None, "null", True),
         (None, None, False),
     ],
 )
-def test_a_page_of_another_site_is_told_from_ours(site: str | None, origin: str | None, foreign: bool) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "DELETE"])
+def test_a_page_of_another_site_is_told_from_ours(
+    method: str, site: str | None, origin: str | None, foreign: bool
+) -> None:
     """By what browsers add and pages cannot change."""
-    assert foreign == access.is_foreign("here:1", site, origin)
+    given = {"Sec-Fetch-Site": site, "Origin": origin}
+    headers = {name: value for name, value in given.items() if value is not None}
+
+    assert foreign == access.is_foreign(method, headers, "here:1")
 
 
-def test_without_a_login_a_foreign_name_for_our_address_is_no_way_in() -> None:
+@pytest.mark.parametrize(
+    ("method", "mode", "dest", "foreign"),
+    [
+        ("GET", "navigate", "document", False),
+        ("POST", "navigate", "document", True),
+        ("GET", "navigate", "iframe", True),
+        ("GET", "navigate", "object", True),
+        ("GET", "no-cors", "script", True),
+        ("GET", "websocket", "websocket", True),
+    ],
+)
+def test_a_link_of_another_site_may_lead_to_a_page_and_nothing_else(
+    method: str, mode: str, dest: str, foreign: bool
+) -> None:
+    """Port and chats link to runs; nothing of theirs may read, frame or change them."""
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+
+    assert foreign == access.is_foreign(method, headers, "here:1")
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:5555", "localhost:5555", "localhost.", "[::1]:5555", "10.1.2.3", "ours.example"]
+)
+def test_addresses_and_our_own_names_are_known(host: str) -> None:
+    """No name of somebody else can be made to look like one."""
+    assert access.is_known(host, {"ours.example"})
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example:5555", "127.0.0.1.evil.example", "localhost.evil.example", "xlocalhost", "", "[::1",
+     "ours.example.evil", "0x7f.1", "2130706433"],
+)  # fmt: skip
+def test_a_foreign_name_for_our_address_is_no_way_in(host: str) -> None:
     """Rebinding makes a foreign page one of ours, in the eyes of the browser."""
-    assert access.is_rebound("evil.example:5555", options())
-    assert not access.is_rebound("evil.example:5555", options(basic_auth=["ann:pw"]))
-    assert not any(access.is_rebound(host, options()) for host in ("127.0.0.1:5555", "localhost:5555", "[::1]:5555"))
+    assert not access.is_known(host, {"ours.example"})
+
+
+def test_what_a_proxy_says_of_the_host_counts_only_where_that_is_set() -> None:
+    """Anybody can send that header."""
+    headers = {"X-Forwarded-Host": "of.the.client, Ours.example"}
+
+    assert "flower:5555" == access.asked_host(headers, "flower:5555", forwarded=False)
+    assert "ours.example" == access.asked_host(headers, "flower:5555", forwarded=True)
+    assert "flower:5555" == access.asked_host({}, "flower:5555", forwarded=True)

@@ -1,0 +1,90 @@
+"""Who may enter Flower: its logins and address, refused where they would let in somebody who has none."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+
+from pydantic import TypeAdapter, ValidationError
+
+from config.secret_files import FLOWER_LOGIN, secret
+from longshore.errors import ConfigError
+
+OAUTH = "FLOWER_AUTH"
+CONFIG_FILE = "FLOWER_CONF"
+"""Options of Flower's own: the addresses that may log in with a provider, and a file with more options."""
+
+_REMEDY = "Give name:password, several divided by commas; a password has no comma, and neither part is empty"
+
+
+def problems(given: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[ConfigError]:
+    """What is wrong as far as variables tell. `given` are the settings as texts by field name."""
+    try:
+        login = secret(environ, FLOWER_LOGIN)
+    except ConfigError as error:
+        yield error
+        return
+    file = f"{FLOWER_LOGIN}_FILE"
+    if environ.get(file) == "":
+        yield ConfigError(file, "is empty", "Name a file with the login, or take the variable out")
+        return
+    login = environ.get(FLOWER_LOGIN) if login is None else login
+    yield from wrong_access(
+        logins=None if login is None else login.split(","),
+        oauth=environ.get(OAUTH),
+        address=given.get("flower_address", "127.0.0.1"),
+        # A file with options may bring a login; Flower looks again when it has read it.
+        open_to_all=CONFIG_FILE in environ or _is_true(given.get("flower_insecure", "")),
+        unix_socket=environ.get("FLOWER_UNIX_SOCKET", ""),
+    )
+
+
+def wrong_access(
+    *, logins: Sequence[str] | None, oauth: str | None, address: str, open_to_all: bool, unix_socket: str = ""
+) -> Iterator[ConfigError]:
+    """What is wrong with the logins in effect, and an address that others reach without one. None is not set."""
+    if logins is not None and (problem := _wrong_logins(logins)):
+        yield ConfigError(FLOWER_LOGIN, problem, _REMEDY)
+    if oauth is not None and not all(part.strip() for part in oauth.split("|")):
+        yield ConfigError(
+            OAUTH,
+            "has an empty part" if oauth.strip() else "is empty",
+            "Give the addresses that may log in, divided by |, or take the variable out",
+        )
+    if logins is oauth is None and not (open_to_all or unix_socket or is_loopback(address)):
+        yield ConfigError(
+            "FLOWER_ADDRESS",
+            f'"{address}" can be reached from other machines, and nobody would have to log in',
+            "Set FLOWER_BASIC_AUTH=name:password, or FLOWER_AUTH with a provider; FLOWER_INSECURE=true where something "
+            "in front of Flower asks for a login",
+        )
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches `address`; an empty one is every address there is."""
+    if address.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _wrong_logins(logins: Sequence[str]) -> str:
+    """What is wrong with a list of `name:password`, empty if nothing is; never says what stands there."""
+    if not any(login.strip() for login in logins):
+        return "is empty"
+    for login in logins:
+        name, _, password = login.partition(":")
+        if not name.strip() or not password.strip():
+            return "has an entry without a name or without a password"
+        if any(part != part.strip() for part in (name, password)):
+            return "has an entry with white space around its name or its password"
+        if not all(character == " " or character.isprintable() or character > "\x9f" for character in login):
+            return "has an entry with a line break or another control character"
+    return ""
+
+
+def _is_true(value: str) -> bool:
+    try:
+        return TypeAdapter(bool).validate_python(value)
+    except ValidationError:
+        return False  # reported where the values are checked
