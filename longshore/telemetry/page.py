@@ -1,12 +1,14 @@
 """The pages /metrics, /livez and /readyz over HTTP, at an address or, for a supervisor, at a local socket.
 
-Every request has a thread of its own, so that neither a slow reader nor a slow Redis holds up a probe.
+Every request has a thread of its own, so that neither a slow reader nor a slow Redis holds up a probe; and a deadline,
+so that nobody keeps probes out by being slow.
 """
 
 import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -22,10 +24,12 @@ from longshore.telemetry.metrics import ALIVE, READY
 
 log = structlog.get_logger(__name__)
 
-CLIENT_S = 10.0
-"""A client that is silent for so long is left."""
+DEADLINE_S = 10.0
+"""For a whole request, from the connection to the last byte of the answer."""
 MOST_REQUESTS = 32
-"""Requests answered at once; more are hung up on, so that nobody can fill the process with threads."""
+"""Requests answered at once, so that nobody can fill the process with threads; one more ends the oldest."""
+MAKE_ROOM_S = 0.05
+"""How long to wait for a request that was hung up on. One that calculates does not notice, and the next must go."""
 
 
 class Together(Collector):
@@ -75,19 +79,43 @@ class _Server(ThreadingMixIn, BaseServer):
     health: Health
 
     def __init__(self) -> None:
-        self.room = threading.BoundedSemaphore(MOST_REQUESTS)
+        self._room = threading.BoundedSemaphore(MOST_REQUESTS)
+        self._since: dict[socket.socket, float] = {}  # the oldest first
 
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        if not self.room.acquire(blocking=False):
+        if not self._room.acquire(blocking=False) and not self._made_room():
             self.shutdown_request(request)
             return
-        super().process_request(request, client_address)
+        self._since[request] = time.monotonic()
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be had
+            self._left(request)
+            raise
 
     def process_request_thread(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self.room.release()
+            self._left(request)
+
+    def service_actions(self) -> None:
+        """Ends what is beyond its deadline; called at each turn of `serve_forever`."""
+        now = time.monotonic()
+        for request, since in list(self._since.items()):
+            if now - since > DEADLINE_S:
+                _hang_up(request)
+
+    def _made_room(self) -> bool:
+        for request in list(self._since):
+            _hang_up(request)
+            if self._room.acquire(timeout=MAKE_ROOM_S):
+                return True
+        return False
+
+    def _left(self, request: socket.socket) -> None:
+        del self._since[request]
+        self._room.release()
 
     def handle_error(self, request: object, client_address: object) -> None:
         # A probe that hung up is no fault; anything else is, and only costs this one answer.
@@ -121,9 +149,14 @@ class _AtSocket(_Server, UnixStreamServer):
         UnixStreamServer.__init__(self, name, handler)
 
 
+def _hang_up(request: socket.socket) -> None:
+    """Wakes the thread that reads from or writes to it, which then closes it."""
+    with contextlib.suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)
+
+
 class _Answer(BaseHTTPRequestHandler):
     server: _Server
-    timeout = CLIENT_S
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
