@@ -1,40 +1,40 @@
 """Sends what Port is to hear. A failing Port API delays reports and nothing else.
 
-A sender leases a run's reports, makes the calls, then drops what was taken. If it dies in between, the lease lapses and
-the reports are sent again: logs may come twice, a status twice the same.
+A sender leases a run's reports, makes the calls (tell.py), then drops what was taken. If it dies in between, the lease
+lapses and the reports are sent again: logs may come twice, a status twice the same. Senders do not wait for each other:
+a run that Port is slow at, or fails at, holds up no other.
 """
 
-import random
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import structlog
 
 from config.tracing import Traces
-from longshore.errors import PortUnavailable, StoreUnavailable
+from longshore.errors import LongshoreError, StoreUnavailable, place_of
 from longshore.port import reports
-from longshore.port.calls import Call, calls
 from longshore.port.client import PortClient
-from longshore.port.errors import PortRefused
 from longshore.port.reports import BadReport, Report
 from longshore.store.entry import TakenReports
 from longshore.store.ledger import Ledger
 from longshore.store.seal import Sealer, Unsealable
 from tasks.background import Loop
 from tasks.quarantine import POISON_CAUSE
+from tasks.tell import LEASE_MS, Lost, Telling
 
 log = structlog.get_logger(__name__)
 
 SENDERS = 8
 """Runs reported at once by one process: at 100 ms a call enough for Port's whole rate limit."""
 
-_LEASE_MS = 25_000  # above one call at its longest (20 s): what a killed sender had taken is sent as soon as this
-_RENEW_AFTER_S = 2.0  # a lease is renewed before a call if it is older; younger ones cost no command
-_LONGEST_DELAY_S = 300.0
 _IDLE_S = 0.1
 _SETTLE_PAUSE_S = 0.5
+_ROOM_WAIT_S = 1.0  # for a sender; then the loop turns, to show that it lives
+_AWAY = 2 * SENDERS  # so many runs in a row that Port failed at: it is away
+_AWAY_PAUSE_S = 5.0
+_LAST_S = 10.0  # for what is due when the worker ends
 
 
 class Outbox:
@@ -46,6 +46,9 @@ class Outbox:
         self._port = port
         self._traces = traces or Traces(sealer)
         self._pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="report")
+        self._under_way: set[Future[None]] = set()
+        self._failed_in_a_row = 0
+        self._last_delay_s = 0.0
         self._ending = threading.Event()
         self._loop = Loop("outbox", _IDLE_S, self.send_due)
         self.start = self._loop.start
@@ -54,53 +57,50 @@ class Outbox:
         """Sends what is due now, and ends. What cannot be sent now, another process sends later."""
         self._ending.set()
         self._loop.stop()
+        until = time.monotonic() + _LAST_S
         try:
-            self.send_due()
+            while self.send_due() == 0.0 and time.monotonic() < until:
+                pass
         except Exception as error:
             log.debug("outbox.left", error=type(error).__name__)
+        wait(self._under_way, max(0.0, until - time.monotonic()))
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def send_due(self) -> float | None:
-        """Reports some runs. Returns how long to pause: 0 while there is more, longer while Port is away."""
-        due = self._ledger.take_reports(2 * SENDERS, _LEASE_MS)
-        if not due:
-            return None
+        """Gives reports to the senders that are free. Returns how long to pause: longer while Port is away."""
+        _, self._under_way = wait(self._under_way, 0)
+        if len(self._under_way) >= SENDERS:
+            _, self._under_way = wait(self._under_way, _ROOM_WAIT_S, FIRST_COMPLETED)
+        due = self._ledger.take_reports(SENDERS - len(self._under_way), LEASE_MS)
         taken_at = time.monotonic()
-        waits = list(self._pool.map(lambda taken: self._send(taken, taken_at), due))
-        return max([0.0, *(min(wait, 5.0) for wait in waits)])
+        self._under_way |= {self._pool.submit(self._send, taken, taken_at) for taken in due}
+        if self._failed_in_a_row >= _AWAY:
+            return min(self._last_delay_s, _AWAY_PAUSE_S)
+        return 0.0 if due else None
 
-    def _send(self, taken: TakenReports, taken_at: float) -> float:
-        with self._traces.report(taken.trace, {"longshore.id": taken.id, "longshore.kind": taken.kind.value}):
-            return self._tell(taken, taken_at)
+    def _send(self, taken: TakenReports, taken_at: float) -> None:
+        try:
+            with self._traces.report(taken.trace, {"longshore.id": taken.id, "longshore.kind": taken.kind.value}):
+                delay_s = self._tell(taken, taken_at)
+        except LongshoreError as error:
+            log.warning("report.interrupted", run_id=taken.run, error=str(error))  # sent again after the lease
+        except Exception as error:
+            log.error("report.unexpected", run_id=taken.run, error=type(error).__name__, at=place_of(error))
+        else:
+            self._last_delay_s = delay_s
+            self._failed_in_a_row = self._failed_in_a_row + 1 if delay_s else 0
 
     def _tell(self, taken: TakenReports, taken_at: float) -> float:
         """Sends the reports of one run. Returns 0, or after how many seconds Port should be asked again."""
         told, places = self._opened(taken)
-        unsent: set[int] = set()
-        delay_s = 0.0
-        for call in calls(taken.kind, taken.run, told):
-            covered = {places[at] for at in call.covers}
-            if delay_s:
-                unsent |= covered  # in order: nothing overtakes a report that waits
-                continue
-            if time.monotonic() - taken_at > _RENEW_AFTER_S:
-                taken_at = time.monotonic()
-                renewed = self._ledger.renew_reports(taken, _LEASE_MS)
-                if renewed is None:
-                    return 0.0  # Port was slow, and another sender has them by now
-                taken = renewed
-            try:
-                self._port.call(call.method, call.path, call.json)
-            except PortUnavailable as error:
-                delay_s = _delay_s(taken.tries, error.retry_after_s)
-                unsent |= covered
-                self._say_waiting(taken, error, delay_s)
-            except PortRefused as error:
-                log.warning("report.refused", run_id=taken.run, error=str(error))
-                self._tell_of_refusal(taken, call, error)
+        telling = Telling(self._ledger, self._port, taken, taken_at)
+        try:
+            unsent = {places[at] for at in telling.tell(told)}
+        except Lost:
+            return 0.0  # Port was slow
         left = [item for at, item in enumerate(taken.items) if at in unsent]
-        self._settle(taken, left, delay_s)
-        return delay_s
+        self._settle(telling.taken, left, telling.delay_s if left else 0.0)
+        return telling.delay_s
 
     def _settle(self, taken: TakenReports, left: list[bytes], delay_s: float) -> None:
         """Again and again until Redis has it: else Port would be told all of it once more."""
@@ -137,30 +137,3 @@ class Outbox:
         except (Unsealable, BadReport) as error:
             log.error("report.unreadable", run_id=taken.run, error=str(error))
             return []
-
-    def _tell_of_refusal(self, taken: TakenReports, call: Call, error: PortRefused) -> None:
-        """A line in the run's log for what Port did not take, so that its reader does not look for it in vain.
-
-        Asked for once and not kept: whoever refuses a response may refuse this too.
-        """
-        if call.types == "R":
-            told = reports.not_taken(taken.kind, "response", error.status)
-        elif "S" in call.types or "P" in call.types:
-            told = reports.not_taken(taken.kind, "status", error.status)
-        else:
-            return
-        for line in calls(taken.kind, taken.run, told):
-            try:
-                self._port.call(line.method, line.path, line.json)
-            except (PortUnavailable, PortRefused) as again:
-                log.debug("report.refusal_not_told", run_id=taken.run, error=str(again))
-
-    def _say_waiting(self, taken: TakenReports, error: PortUnavailable, delay_s: float) -> None:
-        log.warning(
-            "report.waits", run_id=taken.run, tries=taken.tries + 1, again_in_s=round(delay_s, 1), error=error.reason
-        )
-
-
-def _delay_s(tries: int, asked_s: float | None) -> float:
-    """Port's advice: from one second, doubling, with jitter; or what Port asked for."""
-    return max(asked_s or 0.0, min(2.0 ** min(tries, 10), _LONGEST_DELAY_S) * (0.5 + random.random() / 2))

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+_DATE_MAX = 100
+"""Characters of a date that are looked at."""
+
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
     """How many seconds from now the target wants to be left alone; None when it says nothing usable.
@@ -23,7 +26,7 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
 
 def _seconds(date: str) -> float | None:
     try:
-        moment = parsedate_to_datetime(date)
-    except (ValueError, TypeError, OverflowError):
+        moment = parsedate_to_datetime(date[:_DATE_MAX])
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except Exception:  # whatever that parser, made for mail, makes of what a target writes
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -5,7 +5,7 @@ each with a token request beside it. Port's rate limit is per organization, so c
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -31,6 +31,16 @@ class Call:
     json: dict[str, Any]
     types: str
     covers: tuple[int, ...]
+
+    @property
+    def ends(self) -> bool:
+        """Whether it ends the run: Port takes no change after it."""
+        return "S" in self.types or "C" in self.types
+
+    def bare(self) -> "Call | None":
+        """The end of a run without what goes with it, which Port may refuse; None for all other calls."""
+        end: dict[str, Any] = {key: self.json[key] for key in ("status", "result") if key in self.json}
+        return replace(self, json=end) if self.ends and len(end) < len(self.json) else None
 
 
 def calls(kind: Kind, run_id: str, reports: Sequence[Report]) -> list[Call]:

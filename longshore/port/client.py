@@ -22,8 +22,17 @@ __all__ = ["KafkaCredentials", "PortClient", "Reply"]
 TOKEN_LIFE_S = 10_800.0
 """The life of a token whose reply does not say (wire contract: three hours)."""
 
+_TOKEN_LIFE_MAX_S = 1e9
+"""Beyond it, or where it is NaN, the life in a reply is no number of seconds."""
+
 _PASSING = frozenset({401, 408, 425, 429})
 """The 4xx that say nothing about the call itself."""
+
+_ABOUT_ALL = frozenset({429, 503})
+"""Of those that pass, what says that no call would be taken now. The others may be about this one alone."""
+
+_DETAIL_MAX = 500
+"""Characters kept of what Port says about a refusal."""
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 
@@ -49,7 +58,9 @@ class PortClient:
         self._credentials = {"clientId": client_id, "clientSecret": client_secret}
         self._host = urlsplit(base_url).hostname or "?"
         self._wire = Wire(base_url.rstrip("/"), pool_size, connect_timeout_s, read_timeout_s)
-        self._tokens = Tokens(self._fetch_token, clock)
+        self._tokens = Tokens(
+            self._fetch_token, clock, f"Port at {self._host} refuses the tokens it gives out (HTTP 401)"
+        )
         self._pause = Pause(clock)
 
     def call(self, method: str, path: str, json: Any = None) -> Reply:
@@ -65,7 +76,7 @@ class PortClient:
             token = self._tokens.after_refusal(token)
             reply = self._wire.send(method, path, json, token)
             if reply.status == 401:
-                raise self._tokens.refused_again(f"Port at {self._host} refuses the tokens it gives out (HTTP 401)")
+                raise self._tokens.refused_again()
         self._tokens.accepted()
         return self._judged(f"{method} {path}", reply)
 
@@ -95,13 +106,15 @@ class PortClient:
             raise PortUnavailable(
                 f"{self._host} answers with a redirect (HTTP {reply.status}): set PORT_API_BASE_URL to where it leads"
             )
-        raise PortRefused(call, reply.status, _code(reply.body))
+        body = reply.body
+        raise PortRefused(call, reply.status, _code(body), _detail(body))
 
     def _unavailable(self, reply: Reply) -> PortUnavailable:
-        """The error for a status that passes; a wait that Port asks for holds for all threads."""
+        """The error for a status that passes; a wait that Port asks of everybody holds for all threads."""
         reason = f"Port at {self._host} answered HTTP {reply.status}"
-        wait = asked_wait(reply.headers, time.time())
-        if wait is not None:
+        # The reset of the window stands in every reply; it is a wait only where the window is used up.
+        wait = asked_wait(reply.headers, time.time(), used_up=reply.status == 429)
+        if wait is not None and reply.status in _ABOUT_ALL:
             self._pause.close(wait, reason)
         return PortUnavailable(reason, wait)
 
@@ -119,11 +132,17 @@ class PortClient:
             raise PortUnavailable(str(error)) from None
         body = reply.body if isinstance(reply.body, dict) else {}
         text, life = body.get("accessToken"), body.get("expiresIn")
-        if not isinstance(text, str) or not text:
+        if not isinstance(text, str) or not text or not text.isascii():
             raise PortUnavailable(f"Port at {self._host} answered without an access token")
-        if isinstance(life, bool) or not isinstance(life, int | float) or life <= 0:
+        if isinstance(life, bool) or not isinstance(life, int | float) or not 0 < life < _TOKEN_LIFE_MAX_S:
             life = TOKEN_LIFE_S
         return Token(text, float(life))
+
+
+def _detail(body: Any) -> str:
+    """What Port says about a refusal, in one line."""
+    said = body.get("message") if isinstance(body, dict) else None
+    return " ".join(said[:_DETAIL_MAX].split()) if isinstance(said, str) else ""
 
 
 def _code(body: Any) -> str:

@@ -6,11 +6,13 @@ from longshore.errors import LongshoreError
 class PortRefused(LongshoreError):
     """Port answered a call with a final 4xx: asking again gives the same answer.
 
-    `code` is Port's own short error code, or empty. Its message is left out, as it may quote what we sent.
+    `code` is Port's own short error code, or empty. `detail` is what Port says about it; it may quote what we sent, so
+    it is for the run's log at Port alone, and in no text or repr of this error.
     """
 
-    def __init__(self, call: str, status: int, code: str = "") -> None:
+    def __init__(self, call: str, status: int, code: str = "", detail: str = "") -> None:
         super().__init__(call, status, code)
+        self.detail = detail
         self.call = call
         self.status = status
         self.code = code

@@ -16,14 +16,15 @@ _MILLISECONDS_MIN = 100_000_000_000
 _DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 
 
-def asked_wait(headers: Mapping[str, str], now: float) -> float | None:
+def asked_wait(headers: Mapping[str, str], now: float, used_up: bool = True) -> float | None:
     """The seconds Port asks for, from `Retry-After` or else `x-ratelimit-reset`; None when neither can be read.
 
-    `now` is the time of day in epoch seconds. One page of Port's says the reset is an epoch, another that it is the
-    seconds left: a small number is seconds left.
+    The latter only where the window of the rate limit is `used_up`: Port sends it with every reply. `now` is the time
+    of day in epoch seconds. One page of Port's says the reset is an epoch, another that it is the seconds left: a small
+    number is seconds left.
     """
     wait = _retry_after(headers.get("Retry-After", ""), now)
-    if wait is None:
+    if wait is None and used_up:
         wait = _reset(headers.get("x-ratelimit-reset", ""), now)
     return None if wait is None else min(max(0.0, wait), WAIT_MAX_S)
 
@@ -34,10 +35,10 @@ def _retry_after(text: str, now: float) -> float | None:
         return seconds
     try:
         at = parsedate_to_datetime(text)
+        # A date without a zone is GMT (RFC 9110).
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    # A date without a zone is GMT (RFC 9110).
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now
 
 
 def _reset(text: str, now: float) -> float | None:

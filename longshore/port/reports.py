@@ -199,9 +199,9 @@ def waiting(kind: Kind, why: str, ahead: int, per_s: float, at: float) -> list[R
     return _log(kind, f"Waiting: {text}")
 
 
-def not_taken(kind: Kind, what: str, status: int) -> list[Report]:
-    """Port refused the `what` of a run for good, with this HTTP status."""
-    return _log(kind, f"Port did not take the {what} of this run (HTTP {status}).", "ERROR")
+def not_taken(kind: Kind, what: str, why: str) -> list[Report]:
+    """Port does not take the `what` of a run, and `why`."""
+    return _log(kind, _sentence(f"Port did not take the {what} of this run: {why}"), "ERROR")
 
 
 _LOST = {

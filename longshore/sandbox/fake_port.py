@@ -70,6 +70,7 @@ class FakePort:
         self._counts: Counter[str] = Counter()
         self._violations: deque[str] = deque(maxlen=1_000)
         self._faults: deque[Answer] = deque()
+        self._failing: dict[str, tuple[Answer, Callable[[str, Any], bool]]] = {}
         self._tokens: dict[str, float] = {}
         self.streamer = ""
         """The name the organization was set to."""
@@ -131,6 +132,27 @@ class FakePort:
         with self._changed:
             self._faults.extend([Answer(status, b'{"ok":false,"error":"injected"}', headers=headers)] * count)
 
+    def fail(
+        self,
+        name: str,
+        status: int,
+        says: str = "",
+        when: Callable[[str, Any], bool] = lambda run_id, body: True,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Answer every call of this name with `status`, or not at all for 0, where `when` holds for run id and body.
+
+        `says` is Port's message. It holds until `mend`.
+        """
+        body = json.dumps({"ok": False, "error": "injected", "message": says}).encode()
+        with self._changed:
+            self._failing[name] = (Answer(status, body, headers=headers), when)
+
+    def mend(self) -> None:
+        """End what `fail` began."""
+        with self._changed:
+            self._failing.clear()
+
     def revoke_tokens(self) -> None:
         """Make every token given out so far answer 401."""
         with self._changed:
@@ -158,7 +180,7 @@ class FakePort:
             self._holder.close()
             self._holder = None
 
-    def _serve(self, request: Request) -> Answer:
+    def _serve(self, request: Request) -> Answer | None:
         if request.method == "GET" and request.path in ("/", "/api/runs"):
             return self._page() if request.path == "/" else self._listing()
         with self._changed:
@@ -168,7 +190,7 @@ class FakePort:
             self._counts[name] += 1
             self._calls.append(FakeCall(time.time(), name, request.method, request.path, body, answer.status))
             self._changed.notify_all()
-            return answer
+            return answer if answer.status else None
 
     def _answered(self, request: Request, found: tuple[rules.Endpoint, str] | None) -> tuple[Any, Answer]:
         """The parsed body and the answer, in the order in which Port looks at a request."""
@@ -180,6 +202,8 @@ class FakePort:
         endpoint, run_id = found
         if endpoint.name != "token" and not self._known_token(request.headers.get("authorization", "")):
             return body, _json(401, {"ok": False, "error": "unauthorized"})
+        if (failing := self._failing.get(endpoint.name)) and failing[1](run_id, body):
+            return body, failing[0]
         if len(request.body) > BODY_MAX:
             return body, self._violated(request, 413, "the body is over 1 MiB")
         problem = endpoint.check(body)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from longshore.errors import PortUnavailable
-from longshore.port.tokens import Token, Tokens
+from longshore.port.tokens import SETTLED_S, Token, Tokens
 from tests.support.port_clock import Clock
 
 
@@ -75,14 +75,31 @@ def test_a_refused_fresh_token_holds_off_too() -> None:
     clock, source = Clock(), Source()
     tokens = Tokens(source, clock)
     tokens.current()
-    assert 1.0 == tokens.refused_again("no").retry_after_s
+    assert 1.0 == tokens.refused_again().retry_after_s
 
     with pytest.raises(PortUnavailable):
         tokens.current()
     clock.now += 1
     assert "t2" == tokens.current()
     tokens.accepted()
-    assert 1.0 == tokens.refused_again("no").retry_after_s
+    clock.now += SETTLED_S
+    assert 1.0 == tokens.refused_again().retry_after_s
+
+
+def test_a_refusal_of_one_call_holds_off_no_others() -> None:
+    """Other calls are taken with the same token: another would change nothing for this one."""
+    clock, source = Clock(), Source()
+    tokens = Tokens(source, clock)
+    for _ in range(20):
+        fresh = tokens.after_refusal(tokens.current()) if source.asked < 2 else tokens.current()
+        tokens.accepted()
+        assert tokens.refused_again().retry_after_s is None
+        with pytest.raises(PortUnavailable):
+            tokens.after_refusal(fresh)
+        assert fresh == tokens.current()
+        clock.now += 1
+
+    assert 2 == source.asked
 
 
 def test_the_token_is_in_no_repr() -> None:

@@ -1,0 +1,141 @@
+"""Tells Port of one run: its calls in order, and what follows when Port does not take one.
+
+In order, so that nothing overtakes a report that waits. But the status of a run waits only so long for what Port fails
+at again and again while it takes everything else.
+"""
+
+import random
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from longshore.errors import PortUnavailable
+from longshore.port import reports
+from longshore.port.calls import Call, calls
+from longshore.port.client import PortClient
+from longshore.port.errors import PortRefused
+from longshore.port.reports import Report
+from longshore.store.entry import TakenReports
+from longshore.store.ledger import Ledger
+
+log = structlog.get_logger(__name__)
+
+LEASE_MS = 25_000
+"""Above one call at its longest (20 s): what a killed sender had taken is sent as soon as this."""
+
+PATIENCE = 4
+"""So many tries, 8 to 15 s in all, a report is waited for by those behind it, and a run that Port does not know yet."""
+
+_RENEW_AFTER_S = 2.0  # a lease is renewed before a call if it is older; younger ones cost no command
+_LONGEST_DELAY_S = 300.0
+
+
+class Lost(Exception):
+    """The lease on the reports has lapsed, and another sender may have them by now."""
+
+
+class Telling:
+    """The reports of one run, taken by this sender at `taken_at` (monotonic)."""
+
+    def __init__(self, ledger: Ledger, port: PortClient, taken: TakenReports, taken_at: float) -> None:
+        self.taken = taken
+        self.delay_s = 0.0
+        """After how many seconds Port should be asked again; 0 if it took all."""
+        self._ledger = ledger
+        self._port = port
+        self._leased_at = taken_at
+        self._patient = taken.tries < PATIENCE
+
+    def tell(self, told: Sequence[Report]) -> set[int]:
+        """Makes the calls for `told`; returns the places of the reports that are still to be sent. Raises `Lost`."""
+        unsent: list[Call] = []
+        for call in calls(self.taken.kind, self.taken.run, told):
+            if unsent and self._patient:
+                unsent.append(call)
+                continue
+            self._keep_lease()
+            try:
+                self._make(call)
+            except PortUnavailable as error:
+                if not self._is_alone(call, error):
+                    unsent.append(call)
+                    self._wait(error)
+            else:
+                if call.ends:  # Port takes no response any more, and lines still
+                    unsent = [each for each in unsent if each.types != "R"]
+        return {at for call in unsent for at in call.covers}
+
+    def _make(self, call: Call) -> None:
+        """Makes `call`. What Port refuses for good is told in the run's log; its end is then told with nothing else.
+
+        Raises PortUnavailable, also for a run that Port does not know yet: the message about it may have been quicker.
+        """
+        try:
+            self._port.call(call.method, call.path, call.json)
+        except PortRefused as error:
+            if error.status == 404 and self._patient:
+                raise PortUnavailable(f"{error}; a new run may not be known yet") from None
+            log.warning("report.refused", run_id=self.taken.run, error=str(error))
+            if what := _named(call):
+                self._say(what, _why(error))
+            if bare := call.bare():
+                self._make(bare)
+
+    def _is_alone(self, call: Call, error: PortUnavailable) -> bool:
+        """Whether `call` is a response that Port fails at for long, and takes other calls: it is given up then.
+
+        A line in the run's log finds that out. The response is sent once more after it, as Port may just be back.
+        """
+        if self._patient or call.types != "R" or not self._say("response", error.reason):
+            return False
+        try:
+            self._port.call(call.method, call.path, call.json)
+        except (PortUnavailable, PortRefused) as again:
+            log.warning("report.given_up", run_id=self.taken.run, tries=self.taken.tries + 1, error=str(again))
+        return True
+
+    def _say(self, what: str, why: str) -> bool:
+        """A line in the run's log for what Port does not take, so that its reader does not look for it in vain.
+
+        Asked for once and not kept. Returns whether it was taken.
+        """
+        for line in calls(self.taken.kind, self.taken.run, reports.not_taken(self.taken.kind, what, why)):
+            try:
+                self._port.call(line.method, line.path, line.json)
+            except (PortUnavailable, PortRefused) as error:
+                log.debug("report.refusal_not_told", run_id=self.taken.run, error=str(error))
+                return False
+        return True
+
+    def _keep_lease(self) -> None:
+        if time.monotonic() - self._leased_at > _RENEW_AFTER_S:
+            self._leased_at = time.monotonic()
+            renewed = self._ledger.renew_reports(self.taken, LEASE_MS)
+            if renewed is None:
+                raise Lost
+            self.taken = renewed
+
+    def _wait(self, error: PortUnavailable) -> None:
+        if not self.delay_s:
+            self.delay_s = _delay_s(self.taken.tries, error.retry_after_s)
+            tries, delay_s = self.taken.tries + 1, round(self.delay_s, 1)
+            log.warning("report.waits", run_id=self.taken.run, tries=tries, again_in_s=delay_s, error=error.reason)
+
+
+def _named(call: Call) -> str:
+    """What people are told that a call was about; empty for log lines."""
+    return "response" if call.types == "R" else "" if call.types in "LN" else ", ".join(call.json)
+
+
+def _why(error: PortRefused) -> str:
+    return (
+        f"HTTP {error.status}"
+        + (f" {error.code}" if error.code else "")
+        + (f": {error.detail}" if error.detail else "")
+    )
+
+
+def _delay_s(tries: int, asked_s: float | None) -> float:
+    """Port's advice: from one second, doubling, with jitter; or what Port asked for."""
+    return max(asked_s or 0.0, min(2.0 ** min(tries, 10), _LONGEST_DELAY_S) * (0.5 + random.random() / 2))
