@@ -8,7 +8,7 @@ Nothing is read of a partition before it is known from where: it is *unplaced* a
 Kafka no longer has the offset that comes next. librdkafka's own reset rule would go on from elsewhere without a word.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import count
 from typing import Any
 
@@ -95,6 +95,7 @@ class Reader:
         self._committed = committed
         self._outage = outage
         self._paused = False
+        self._held: set[Partition] = set()
         self._told: set[str] = set()
         self._next: dict[Partition, int] = {}
         self._ends: dict[Partition, int] = {}
@@ -123,7 +124,15 @@ class Reader:
         """Stop or go on fetching; the membership in the group stays as long as `read` is called."""
         if wanted != self._paused:
             self._paused = wanted
-            self._apply_pause([TopicPartition(*place) for place in self._next])
+            self._apply_pause(self._next)
+
+    def hold(self, places: Collection[Partition]) -> None:
+        """Stop fetching these partitions, whatever becomes of the others, and no more than these."""
+        changed = self._held.symmetric_difference(places)
+        if changed:
+            self._held = set(places)
+            self._hearing.expect(place for place in changed if place in self._next and place not in self._held)
+            self._apply_pause(changed)
 
     @property
     def paused(self) -> bool:
@@ -156,8 +165,7 @@ class Reader:
             # Only a consumer that is broken or being closed refuses this.
             log.warning("kafka.assign_failed", problem=error.args[0].str())
         self._hearing.expect(self._next)
-        if self._paused:
-            self._apply_pause(partitions)
+        self._apply_pause(self._next if self._paused else self._held)
 
     EARLIEST = -2
     LATEST = -1
@@ -230,6 +238,8 @@ class Reader:
 
     def notice_silence(self) -> None:
         """To be called every now and then: calls this consumer broken if it fetches nothing though Kafka answers."""
+        for place in self._held:
+            self._hearing.heard(place)
         for place, silent_s in self._hearing.look(not self._paused and not self._outage.is_on).items():
             if silent_s < self._silent_s:
                 continue
@@ -300,11 +310,15 @@ class Reader:
         else:
             log.debug("kafka.trouble", code=error.name(), problem=error.str())
 
-    def _apply_pause(self, partitions: list[TopicPartition]) -> None:
-        if not partitions:
-            return
+    def _apply_pause(self, places: Iterable[Partition]) -> None:
+        stopped: dict[bool, list[TopicPartition]] = {True: [], False: []}
+        for place in self._next.keys() & places:
+            stopped[self._paused or place in self._held].append(TopicPartition(*place))
         try:
-            (self._consumer.pause if self._paused else self._consumer.resume)(partitions)
+            if stopped[True]:
+                self._consumer.pause(stopped[True])
+            if stopped[False]:
+                self._consumer.resume(stopped[False])
         except KafkaException as error:
             log.warning("kafka.pause_failed", problem=error.args[0].str())
 

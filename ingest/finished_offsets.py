@@ -5,6 +5,7 @@ nothing that is unfinished is ever below a commit, and nothing that was finished
 """
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -29,6 +30,11 @@ class _Reading:
     holes: int = 0
     lowest: int = 0
     stored_in: set[str] = field(default_factory=set)
+
+
+def _fits(reading: _Reading, offsets: Sequence[int]) -> bool:
+    last = max(offsets[-1] + 1, *(next for _, next in reading.start.finished), 0)
+    return fits(reading.holes + len(offsets) + len(reading.start.finished), last - reading.lowest)
 
 
 class FinishedOffsets:
@@ -72,17 +78,17 @@ class FinishedOffsets:
                 if reading is not None and reading.stored_in == {ledger}:
                     reading.commit = self._commit(reading, ledger, unfinished[place])
 
-    def has_room(self, records: Sequence[Record]) -> bool:
-        """Whether the marks can hold whatever becomes of these records too; else they must wait in Kafka."""
+    def full(self, records: Sequence[Record]) -> set[Partition]:
+        """The partitions whose marks cannot hold whatever becomes of these records too: they must wait in Kafka."""
+        offsets: defaultdict[Partition, list[int]] = defaultdict(list)
+        for record in records:
+            offsets[record.place].append(record.offset)
         with self._lock:
-            for place, reading in self._readings.items():
-                offsets = [record.offset for record in records if record.place == place]
-                if offsets and reading.holes:
-                    last = max(offsets[-1] + 1, *(next for _, next in reading.start.finished), 0)
-                    holes = reading.holes + len(offsets) + len(reading.start.finished)
-                    if not fits(holes, last - reading.lowest):
-                        return False
-            return True
+            return {
+                place
+                for place, reading in self._readings.items()
+                if place in offsets and reading.holes and not _fits(reading, offsets[place])
+            }
 
     def ripe(self, epochs: Mapping[Partition, int]) -> dict[Partition, Commit]:
         """See `Offsets`."""

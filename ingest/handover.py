@@ -1,12 +1,12 @@
 """What has been read and not yet stored: from the thread that polls Kafka to the one that fills the ledger.
 
 A single message is taken at once; under load what came meanwhile is taken together. Bounded by number and bytes: the
-reader asks for room before it reads.
+reader asks for room before it reads. What belongs to a partition that is held back waits without keeping up the others.
 """
 
 import threading
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from ingest.record import Partition, Record
 
@@ -16,6 +16,9 @@ BATCH_BYTES = 4 << 20
 WAITING_BYTES = 16 << 20
 """Bytes waiting above which there is no room for more."""
 
+HELD_BYTES = 32 << 20
+"""The same for what is held back. A partition that is held back is paused, so few ever have as much."""
+
 
 class Handover:
     """A bounded queue of records, `batch` of them taken at once at most. Thread safe."""
@@ -24,15 +27,15 @@ class Handover:
         self._batch = batch
         self._most = 2 * batch
         self._records: deque[Record] = deque()
-        self._bytes = 0
+        self._held: dict[Partition, list[Record]] = {}
         self._closed = False
         self._changed = threading.Condition()
 
     def put(self, records: Sequence[Record]) -> None:
         """Add what was read. Never waits: what Kafka has given must not be dropped."""
         with self._changed:
-            self._records.extend(records)
-            self._bytes += sum(map(_size, records))
+            for record in records:
+                self._held.get(record.place, self._records).append(record)
             self._changed.notify_all()
 
     def take(self, timeout_s: float | None = None) -> list[Record] | None:
@@ -48,9 +51,29 @@ class Handover:
                 if taken and size > BATCH_BYTES:
                     break
                 taken.append(self._records.popleft())
-            self._bytes -= sum(map(_size, taken))
             self._changed.notify_all()
             return taken
+
+    def hold(self, place: Partition, taken: Iterable[Record]) -> None:
+        """Let `place` wait from now on, with what was `taken` of it and not stored; the reader stops fetching it."""
+        with self._changed:
+            waiting = (record for record in self._records if record.place == place)
+            of_place = [*self._held.get(place, ()), *taken, *waiting]
+            self._held[place] = sorted(of_place, key=lambda record: (record.epoch, record.offset))
+            self._records = deque(record for record in self._records if record.place != place)
+            self._changed.notify_all()
+
+    def release(self, place: Partition) -> None:
+        """Let `place` go on, before all others."""
+        with self._changed:
+            self._records.extendleft(reversed(self._held.pop(place, [])))
+            self._changed.notify_all()
+
+    @property
+    def held(self) -> dict[Partition, list[Record]]:
+        """The partitions that are held back, with the batch that comes next of each."""
+        with self._changed:
+            return {place: records[: self._batch] for place, records in self._held.items()}
 
     def has_room(self, timeout_s: float = 0) -> bool:
         """Whether more may be read now, or within `timeout_s`."""
@@ -61,7 +84,7 @@ class Handover:
         """Forget what waits of these partitions: they were revoked, or are read again from further back."""
         with self._changed:
             self._records = deque(record for record in self._records if record.place not in places)
-            self._bytes = sum(map(_size, self._records))
+            self._held = {place: records for place, records in self._held.items() if place not in places}
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -71,7 +94,12 @@ class Handover:
             self._changed.notify_all()
 
     def _fits(self) -> bool:
-        return len(self._records) < self._most and self._bytes < WAITING_BYTES
+        held = sum(_bytes(records) for records in self._held.values())
+        return len(self._records) < self._most and _bytes(self._records) < WAITING_BYTES and held < HELD_BYTES
+
+
+def _bytes(records: Iterable[Record]) -> int:
+    return sum(map(_size, records))
 
 
 def _size(record: Record) -> int:

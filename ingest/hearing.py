@@ -5,7 +5,7 @@ group, had its partitions and answered questions. Telling it again where to read
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 
 from ingest.record import Partition
 
@@ -21,7 +21,7 @@ class Hearing:
         self._looked_at = clock()
         self._silent: dict[Partition, float] = {}
 
-    def expect(self, places: Collection[Partition]) -> None:
+    def expect(self, places: Iterable[Partition]) -> None:
         """These are read from now on, or anew."""
         self._silent |= dict.fromkeys(places, 0.0)
 

@@ -88,6 +88,7 @@ class Loop:
             self._full_since = self._clock()
         cause = self._gate.cause or ("redis" if self._pipeline.outage.is_on else "stall" if self._is_stalled() else "")
         self._reader.pause(bool(cause))
+        self._reader.hold(self._handover.held)
         self._signs.paused(cause)
         self._signs.polls.turn()
         if has_room or self._reader.paused:

@@ -6,7 +6,7 @@ group. While Redis is away it tries again, for ever, with the same batch: nothin
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Literal
@@ -34,9 +34,6 @@ LOOK_S = 1.0
 
 BETWEEN_S = 0.3
 """How often what is finished is asked for, where commits depend on it."""
-
-ROOM_S = 0.1
-"""How often room is asked for where there is none."""
 
 REFUSALS = 5
 """How often a single message may fail in the ledger's own scripts before it is kept without its payload."""
@@ -69,14 +66,14 @@ class Pipeline:
         offsets: Offsets,
         gate: Gate,
         epochs: Mapping[Partition, int],
-        has_room: Callable[[Sequence[Record]], bool] = lambda _: True,
+        full: Callable[[Sequence[Record]], Collection[Partition]] = lambda _: (),
         between: Callable[[], None] = lambda: None,
         turned: Callable[[], None] = lambda: None,
     ) -> None:
         """`epochs` is the present epoch of each partition that is ours; another thread keeps it up to date.
 
-        `has_room` says whether records may be stored now. `between` is called a few times a second; it may raise
-        `StoreUnavailable`. `turned` hears of every turn of the loop, and of every try to store.
+        `full` says which partitions of records may not be stored now. `between` is called a few times a second; it may
+        raise `StoreUnavailable`. `turned` hears of every turn of the loop, and of every try to store.
         """
         self._turned = turned
         self._handover = handover
@@ -86,7 +83,7 @@ class Pipeline:
         self._offsets = offsets
         self._gate = gate
         self._epochs = epochs
-        self._has_room = has_room
+        self._full = full
         self._between = between
         self._placed: SimpleQueue[tuple[Partition, int, Start]] = SimpleQueue()
         self._to_open: dict[Partition, tuple[int, Start]] = {}
@@ -126,7 +123,7 @@ class Pipeline:
             self._try_ledger()
         while not self._stopping.is_set():
             self._turned()
-            records = self._handover.take(LOOK_S)
+            records = self._handover.take(BETWEEN_S if self._handover.held else LOOK_S)
             if records is None:
                 return
             try:
@@ -154,18 +151,16 @@ class Pipeline:
         prepared: Prepared | None = None
         refusals = 0
         while not self._stopping.is_set():
-            ours = [record for record in records if self._is_ours(record)]
+            ours = self._hold_back([record for record in records if self._is_ours(record)])
+            if len(ours) != len(records):
+                records, prepared = ours, None
             self._turned()
-            if not ours:
+            if not records:
                 return
-            if not self._has_room(ours):
-                self._stopping.wait(ROOM_S)
-                self._look_between()
-                continue
             try:
                 self._open()
-                if prepared is None or len(ours) != len(records):
-                    records, prepared = ours, self._intake.prepare(ours, self._known(), self._finished())
+                if prepared is None:
+                    prepared = self._intake.prepare(records, self._known(), self._finished())
                 accepted = self._ledger.accept(prepared.spans, prepared.entries)
             except (StoreUnavailable, JqUnavailable) as error:
                 self.outage.wait(error)
@@ -183,6 +178,21 @@ class Pipeline:
                     self._stored(records, prepared, accepted)
                     return
                 self._rewind(accepted)
+
+    def _hold_back(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Of these records those that may be stored now; partitions that are full wait, and no other with them."""
+        # A partition that waits already goes on waiting: what comes later must not be stored earlier.
+        full = {record.place for record in records} & {*self._full(records), *self._handover.held}
+        for place in full:
+            self._handover.hold(place, [record for record in records if record.place == place])
+            log.debug("intake.partition_held_back", topic=place[0], partition=place[1])
+        return [record for record in records if record.place not in full]
+
+    def _let_go_on(self) -> None:
+        for place, waiting in self._handover.held.items():
+            if not self._full([record for record in waiting if self._is_ours(record)]):
+                self._handover.release(place)
+                log.debug("intake.partition_goes_on", topic=place[0], partition=place[1])
 
     def _refused(self, record: Record, error: Exception, times: int) -> Prepared | None:
         """The ledger answered, but with an error of its own. Returns what to try in place of the message."""
@@ -283,3 +293,4 @@ class Pipeline:
             self._between()
         except StoreUnavailable:
             return
+        self._let_go_on()

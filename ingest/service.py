@@ -75,9 +75,7 @@ class Service:
         self._settings = settings
         self._stop = stop
         self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
-        self._port = CountedPortClient(
-            settings.port_api_base_url, settings.port_client_id, settings.port_client_secret
-        )
+        self._port = CountedPortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
         self._publisher = Publisher(make_app(settings))
         self._ledger = open_ledger(settings, REDIS_CONNECTIONS)
         self._epochs: dict[Partition, int] = {}
@@ -97,7 +95,7 @@ class Service:
             offsets=self._offsets,
             gate=self._gate,
             epochs=self._epochs,
-            has_room=self._finished.has_room if self._finished else lambda _: True,
+            full=self._finished.full if self._finished else lambda _: (),
             between=self._between,
             turned=self._signs.accepts.turn,
         )

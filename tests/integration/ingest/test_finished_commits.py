@@ -120,6 +120,33 @@ def test_intake_waits_for_room_in_the_mark(
     eventually(lambda: topics.marked()[0] == 140, "the commit")
 
 
+def test_a_partition_without_room_stops_no_other(
+    make_ingest: MakeIngest,
+    real_kafka: KafkaBroker,
+    redis_server: EmbeddedRedis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its own target may be dead for hours; it goes on, in order, as soon as something of it is finished."""
+    monkeypatch.setattr("ingest.intervals.MOST_BYTES", 20)
+    topics = Topics(real_kafka, partitions=3)
+    topics.publish(range(300))
+    topics.publish(range(300, 600), 1)
+    more = {"KAFKA_BATCH_SIZE": "10"}
+    ingest = make(make_ingest, topics, redis_server, **more, **FINISHED).start()
+    eventually(lambda: (seen := ingest.count("accepted")) > 200 and _still(ingest, seen), "both stand still")
+    stood = [ingest.partition(topics.runs, number)["next"] for number in (0, 1)]
+
+    topics.publish(range(600, 650), 2)
+    eventually(lambda: ingest.partition(topics.runs, 2).get("next") == 50, "the third is read")
+    assert [ingest.partition(topics.runs, number)["next"] for number in (0, 1)] == stood
+    finish(ingest, {*range(stood[0]), *range(300, 300 + stood[1])})
+    for number, before in enumerate(stood):
+        eventually(lambda: ingest.partition(topics.runs, number)["next"] > before, f"{number} goes on")  # noqa: B023
+        found = accounted(ingest, topics, number)
+        assert found["accepted"] == found["next"]
+    assert ingest.count("repeated") == 0
+
+
 def _still(ingest: Ingest, seen: int) -> bool:
     """Whether nothing is accepted for the next looks."""
     looks = iter(range(30))

@@ -98,13 +98,13 @@ def test_a_partition_that_went_away_is_not_committed() -> None:
 def test_room_is_counted_with_what_was_stored_since_the_last_look() -> None:
     """Each of those may turn out to be unfinished, and any of them to be finished first."""
     offsets = begun()
-    assert offsets.has_room(records(10))
+    assert not offsets.full(records(10))
 
     offsets.stored(PLACE, 1, 20_000, "ledger")
-    assert offsets.has_room(records(20_000))
-    assert not offsets.has_room(records(30_000))
+    assert not offsets.full(records(20_000))
+    assert offsets.full(records(30_000)) == {PLACE}
     offsets.look(unfinished(10))
-    assert offsets.has_room(records(30_000))
+    assert not offsets.full(records(30_000))
 
 
 def test_a_ledger_that_lost_its_end_is_not_filled_below_the_commit() -> None:
@@ -116,3 +116,14 @@ def test_a_ledger_that_lost_its_end_is_not_filled_below_the_commit() -> None:
 
     again = offsets.again(PLACE, Start(10, "committed", ledger="ledger"), "ledger", 12)
     assert (again.offset, again.finished, dict(again.passed)) == (15, ((16, 20),), {"finished_before": 3})
+
+
+def test_a_partition_without_room_is_no_matter_of_the_others() -> None:
+    """Each has a mark of its own."""
+    offsets = begun()
+    other = ("org.runs", 1)
+    offsets.began(other, 2, Start(0, "committed", ledger="ledger"))
+    offsets.stored(PLACE, 1, 20_000, "ledger")
+    offsets.stored(other, 2, 5, "ledger")
+
+    assert offsets.full([*records(30_000), Record(*other, 5, 0, b"", 2)]) == {PLACE}

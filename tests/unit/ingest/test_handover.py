@@ -88,3 +88,47 @@ def test_closing_ends_every_wait() -> None:
     thread.join(10)
 
     assert taken == [None]
+
+
+def test_a_partition_that_is_held_back_keeps_up_no_other() -> None:
+    """It waits with what was taken of it, gets no more than it has been sent, and goes on in order."""
+    handover = Handover(2)
+    handover.put(records(4, partition=0))
+    taken = handover.take() or []
+    handover.hold(("org.runs", 0), taken)
+    assert handover.has_room()
+
+    handover.put(records(2, partition=1))
+    assert handover.take() == records(2, partition=1)
+    handover.put(records(5, partition=0)[4:])
+    assert handover.take(0) == []
+    assert list(handover.held) == [("org.runs", 0)]
+    assert handover.held["org.runs", 0] == records(2)
+
+    handover.put(records(1, partition=1))
+    handover.release(("org.runs", 0))
+    assert not handover.held
+    taken = [record for _ in range(3) for record in handover.take() or ()]
+    assert taken == [*records(5), *records(1, partition=1)]
+
+
+def test_what_is_held_back_is_bounded_too() -> None:
+    """Messages of the largest size are not gathered in memory, whatever the number of partitions."""
+    handover = Handover(500)
+    for partition in range(2):
+        handover.put(records(4, BATCH_BYTES, partition))
+        handover.hold(("org.runs", partition), ())
+    assert not handover.has_room()
+    handover.drop([("org.runs", 1)])
+    assert handover.has_room()
+    assert list(handover.held) == [("org.runs", 0)]
+
+
+def test_what_is_held_back_in_parts_stays_in_order() -> None:
+    """As where a batch was halved to find the message to blame."""
+    handover = Handover(500)
+    handover.put(records(6)[4:])
+    handover.hold(("org.runs", 0), records(2))
+    handover.hold(("org.runs", 0), records(4)[2:])
+
+    assert handover.held["org.runs", 0] == records(6)
