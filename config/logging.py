@@ -4,30 +4,27 @@ What the standard library's loggers say (Celery, requests, librdkafka) goes thro
 by value in the finished line, whoever logged them; keeping payloads out is the duty of those who log.
 """
 
-import json
 import logging
 import re
 import sys
 from collections.abc import Collection
 from typing import TextIO
-from urllib.parse import quote
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from longshore.invocation.masking import MASK, current
+from longshore.invocation.masking import MASK, Mask, current
+from longshore.invocation.sensitive_names import is_sensitive, is_sensitive_parameter
 
-SHORTEST_SECRET = 4
-"""A shorter one would mask half of every line and is no secret anyway."""
-
-_NAMED = re.compile(
-    r"""(?ix) ( (?: authorization | x-port-signature | cookie | (?:api|access|private)[_-]?key
-              | password | passwd | secret | token ) (?: \\?["'] )? \s* [:=] \s* (?: \\?["'] )? )
-    (?! \*\*\* | \d+\b | none\b | true\b | false\b ) ( (?: (?:bearer|basic|digest)\s+ )? [^\s"'\\,;&}\])]+ )"""
+_NAME = re.compile(r"""(?i)([?&;]?)([a-z_][\w.-]{1,60})(?:\\?["'])?\s*[:=]\s*(?:\\?["'])?""")
+_VALUE = re.compile(
+    r"""(?i)(?!\*\*\*|\d+\b|none\b|true\b|false\b)(?:(?:bearer|basic|digest|token)\s+)?[^\s"'\\,;&}\])]+"""
 )
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/-]{8,}=*")
-_TELLING = ("authorization", "signature", "cookie", "key", "pass", "secret", "token", "bearer", "basic")
-"""What the patterns above need; searching a line for these first is twenty times quicker than for the patterns."""
+_HEADER_VALUE = re.compile(r"(?i)(header value:? b?[\\\"']+)(?:bearer|basic)\s[^\"'\\]+")
+"""How libraries quote a header that they refuse."""
+
+_TELLING = re.compile("auth|sig|cookie|key|pass|pwd|secret|token|cred|jwt|code=|otp|hmac|sas|crumb|bearer|sid=|header")
+"""What the names of secrets have in them; searching a line for these first is quicker than for each of its names."""
 
 QUIET = {
     # One line per attempt is ours to write; Celery's two more say less.
@@ -83,32 +80,31 @@ def configure(level: str, secrets: Collection[str] = (), stream: TextIO | None =
 
 
 class SecretMask:
-    """Puts `***` in place of each secret in a finished line, also where it stands escaped or URL-quoted.
+    """Puts `***` in place of each secret in a finished line, in whatever spelling it stands there.
 
     Secret are the given values, those of the delivery that the thread is at, and whatever follows a name such as
-    `Authorization`, `token` or `password`.
+    `Authorization`, `token` or `password`, or one of a query such as `?code=`.
     """
 
     def __init__(self, secrets: Collection[str]) -> None:
-        forms = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _forms(secret)}
-        # Longest first, so that a secret which holds another one goes whole.
-        self._forms = sorted(forms, key=len, reverse=True)
+        self._mask = Mask(secrets)
 
     def __call__(self, _logger: WrappedLogger, _method: str, line: str) -> str:
         """Return the line without secrets; the last step of rendering."""
-        for form in self._forms:
-            line = line.replace(form, MASK)
-        line = current().text(line)
+        line = current().text(self._mask.text(line))
         # Folded as the patterns ignore case: they take a long s for an s, too.
-        folded = line.casefold()
-        if not any(word in folded for word in _TELLING):
-            return line
-        return _NAMED.sub(rf"\1{MASK}", _BEARER.sub(rf"\1 {MASK}", line))
+        return _HEADER_VALUE.sub(rf"\1{MASK}", _unnamed(line)) if _TELLING.search(line.casefold()) else line
 
 
-def _forms(secret: str) -> set[str]:
-    escaped = secret.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return {secret, escaped, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe="")}
+def _unnamed(line: str) -> str:
+    """`line` without what follows the names of secrets."""
+    parts, done = [], 0
+    for found in _NAME.finditer(line):
+        named = is_sensitive_parameter if found[1] else is_sensitive
+        if found.start() >= done and named(found[2]) and (value := _VALUE.match(line, found.end())):
+            parts += [line[done : found.end()], MASK]
+            done = value.end()
+    return "".join((*parts, line[done:]))
 
 
 def _renderers(*, on_terminal: bool, secrets: Collection[str]) -> list[Processor]:

@@ -28,6 +28,7 @@ from config.environment import advice, read_environment
 from config.problems import problems_of
 from config.roles import Role
 from config.secret_files import from_files
+from config.url_credentials import PROXIES, credentials_of
 from config.user_bundle import CA_BUNDLE, CA_FOLDER
 from longshore.delivery.policy import DEFAULTS, RetryPolicy
 from longshore.errors import ConfigProblems
@@ -329,11 +330,11 @@ class Settings(BaseModel):
 
     @property
     def masked(self) -> tuple[str, ...]:
-        """What may appear in no log line: the client secrets and the passwords of Redis and its sentinels."""
-        if not self.redis_url:
-            return (*self.secrets, *filter(None, (self.redis_password, self.redis_sentinel_password)))
-        passwords = (self.redis.redis.password, self.redis.sentinel.password, self.redis_password)
-        return (*self.secrets, *filter(None, passwords))
+        """What may appear nowhere: the client secrets, and the passwords of Redis, its sentinels and of proxies."""
+        proxies = (self._environ.get(name, "") for name in PROXIES)
+        parts = (part for url in (*self.redis_url.split(";"), *proxies) for part in credentials_of(url))
+        known = (*self.secrets, self.redis_password, self.redis_sentinel_password, *parts)
+        return tuple(dict.fromkeys(filter(None, known)))
 
     @property
     def mapping_path(self) -> Path | None:

@@ -34,7 +34,7 @@ def performer_of(
     """What makes attempts, for up to `slots` threads. See `Performer` for the rest."""
     sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
     return Performer(
-        builder=RequestBuilder(sealer, mapping, settings.secrets),
+        builder=RequestBuilder(sealer, mapping, settings.secrets, settings.masked),
         sender=Sender(
             secret=settings.port_client_secret,
             timeout_s=settings.webhook_invoker_timeout,

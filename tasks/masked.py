@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from longshore.delivery.outcome import Outcome
-from longshore.invocation.masking import Mask, sensitive_values
+from longshore.invocation.masking import Mask
+from longshore.invocation.sensitive_names import credentials, sensitive_parameters
 from longshore.port.status import TERMINAL
 
 
@@ -23,15 +24,19 @@ def masked(outcome: Outcome, mask: Mask) -> Outcome:
 def masked_report(report: dict[str, Any], mask: Mask, headers: Mapping[str, str]) -> dict[str, Any]:
     """What the mapping's report section gave, without secrets; `headers` are the request's.
 
-    A status is a word of Port's and none.
+    Only a summary is a text for people. In a link, an id or a status stays what is but announced as a secret by a name:
+    with a hole in it none of them works. A status that ends a run is a word of Port's and no secret at all.
     """
     mask = _with_signature(mask, headers)
-    return {
-        key: value if key == "status" and isinstance(value, str) and value in TERMINAL else mask.value(value)
-        for key, value in report.items()
-    }
+    return {key: _value(key, value, mask) for key, value in report.items()}
+
+
+def _value(key: str, value: Any, mask: Mask) -> Any:
+    if key == "status" and isinstance(value, str) and value in TERMINAL:
+        return value
+    return (mask if key == "summary" else mask.certain).value(value)
 
 
 def _with_signature(mask: Mask, headers: Mapping[str, str]) -> Mask:
     """The signature is made while sending, so the mask of the request does not know it yet."""
-    return mask + Mask(sensitive_values(headers))
+    return mask + Mask(credentials(headers), sensitive_parameters(headers.items()))

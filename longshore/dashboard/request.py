@@ -7,8 +7,9 @@ from config.settings import Settings
 from longshore.errors import LongshoreError
 from longshore.invocation import json_text
 from longshore.invocation.mapping import Mapping
-from longshore.invocation.masking import MASK, is_sensitive
+from longshore.invocation.masking import MASK, Mask
 from longshore.invocation.opened import mask_of, opened
+from longshore.invocation.sensitive_names import is_sensitive_parameter
 from longshore.store.letters import Letter
 
 
@@ -46,14 +47,12 @@ class Requests:
             return {"problem": "no entry of the mapping file that Flower was started with is enabled for it"}
         message = opened(text, mapping.decrypt_paths(entry), self._settings.secrets)
         request = mapping.request(entry, message.text)
-        mask = mask_of(message, request, self._settings.secrets)
+        mask = mask_of(message, request, self._settings.masked, mapping.variables(entry, request))
         found: dict[str, Any] = {
             "method": request.method.upper(),
             "url": mask.text(request.url or ""),
-            "headers": {
-                name: MASK if is_sensitive(name) else mask.text(value) for name, value in request.headers.items()
-            },
-            "query": [[name, MASK if is_sensitive(name) else mask.text(value)] for name, value in request.query],
+            "headers": {name: _masked(name, value, mask) for name, value in request.headers.items()},
+            "query": [[name, _masked(name, value, mask)] for name, value in request.query],
             "body": mask.body(request.body) if request.body is not None else None,
         }
         if not same:
@@ -65,3 +64,7 @@ class Requests:
             if self._mapping is None:
                 self._mapping = Mapping.load(self._settings.mapping_path, self._settings.mapping_env())
             return self._mapping
+
+
+def _masked(name: str, value: str, mask: Mask) -> str:
+    return MASK if is_sensitive_parameter(name) else mask.text(value)

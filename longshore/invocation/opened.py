@@ -3,7 +3,7 @@
 Lives in a worker's memory for one attempt, and never goes anywhere else (wire contract, secret inputs).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -11,7 +11,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from longshore.invocation import json_text
 from longshore.invocation.decrypt import decrypt, values_at
 from longshore.invocation.mapping import MappedRequest
-from longshore.invocation.masking import Mask, sensitive_values
+from longshore.invocation.masking import Mask
+from longshore.invocation.secret_variables import secrets_of
+from longshore.invocation.sensitive_names import credentials, sensitive_parameters, sensitive_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,22 @@ def opened(text: str, paths: Sequence[str], secrets: Sequence[str]) -> Opened:
     return Opened(json_text.dumps(message, ascii=False), tuple(failed), tuple(secret))
 
 
-def mask_of(opened: Opened, request: MappedRequest, always: Iterable[str] = ()) -> Mask:
-    """What must not come back from the target of `request`: decrypted values, credentials it was sent, `always`."""
+def mask_of(
+    opened: Opened, request: MappedRequest, always: Iterable[str] = (), variables: Mapping[str, str] | None = None
+) -> Mask:
+    """What must not come back from the target of `request`.
+
+    That is: `always`, decrypted values, credentials it is sent, and the values of the environment's `variables` that
+    its mapping reads. Names only hint at secrets, so what is found by its name alone is only guessed.
+    """
     url = urlsplit(request.url or "")
-    query = [*request.query, *parse_qsl(url.query)]
-    named = (request.headers, [{name: value} for name, value in query], _value(request.body))
-    sent = (value for part in named for value in sensitive_values(part))
-    return Mask((*always, *opened.secret, *sent, unquote(url.password or "")))
+    named = {
+        *sensitive_parameters([*request.headers.items(), *request.query, *parse_qsl(url.query)]),
+        *sensitive_values(_value(request.body)),
+    }
+    certain, guessed = secrets_of(variables or {}, named, f"{url.scheme}://{url.netloc}".lower())
+    sent = credentials(request.headers)
+    return Mask((*always, *opened.secret, *sent, *certain, unquote(url.password or "")), (*named, *guessed))
 
 
 def _value(body: str | None) -> Any:

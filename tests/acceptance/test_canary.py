@@ -30,14 +30,21 @@ INPUT = 'canary input "quoted" /with+signs & ümläute'
 BEARER = "canary-bearer-4f1d9c77aa"
 QUERY = "canary query/token=+&93b1"
 OWN_QUERY = "canary-own-query-token-71c2"
+VARIABLE = "canary-variable-77aa01b2c3"
+FUNCTION_KEY = "canary-function-key-19be"
 REDIS_PASSWORD = "canary-redis-pass-word-5e88"
 PROXY_PASSWORD = "canary-proxy-pass-word-c03d"
 
 MAPPING = [
     {
         "fieldsToDecryptPaths": ["payload.properties.password"],
-        "headers": {"Authorization": f'"Bearer {BEARER}"', "X-Copy": ".payload.properties.password | @base64"},
-        "query": {"access_token": json.dumps(QUERY)},
+        "headers": {
+            "Authorization": f'"Bearer {BEARER}"',
+            "X-Copy": ".payload.properties.password | @base64",
+            "X-Custom": "env.CUSTOM",
+            "x-functions-key": json.dumps(FUNCTION_KEY),
+        },
+        "query": {"access_token": json.dumps(QUERY), "custom": "env.CUSTOM", "code": json.dumps(FUNCTION_KEY)},
         "report": {
             "summary": '"answer: " + .response.text',
             "link": '"https://ci.example/?p=" + (.body.payload.properties.password | @uri)',
@@ -125,6 +132,7 @@ def test_no_secret_is_found_anywhere(
         "PORT_CLIENT_SECRET": CLIENT_SECRET,
         "REDIS_URL": redis_url,
         "WEBHOOK_INVOKER_TIMEOUT": "3",
+        "CUSTOM": VARIABLE,
         "LOG_LEVEL": "DEBUG",
         "WORKER_EVENTS": "true",
         "METRICS_PORT": str(metrics),
@@ -180,6 +188,7 @@ def test_no_secret_is_found_anywhere(
     assert any("aof" in name for name in places)
     secrets = {"input": INPUT, "bearer": BEARER, "query": QUERY, "client secret": CLIENT_SECRET} | tokens
     secrets |= {"own query": OWN_QUERY, "Redis password": REDIS_PASSWORD, "proxy password": PROXY_PASSWORD}
+    secrets |= {"variable": VARIABLE, "function key": FUNCTION_KEY}
     assert [] == leaks(places, secrets)
 
 

@@ -29,6 +29,7 @@ from longshore.invocation.mapping.programs import (
 from longshore.invocation.mapping.results import MappedRequest, MappingFault, MappingFileError, Route, Unmatched
 from longshore.invocation.mapping.schema import Entry, Findings
 from longshore.invocation.mapping.template import Expression, Expressions, fill
+from longshore.invocation.mapping.variables import variables_of
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,7 @@ class Mapping:
             raise MappingFileError(_VARIABLE, f"the mapping file {'; '.join(findings.problems)}", "Correct the file.")
         self.digest = hashlib.sha256(content).hexdigest()[:16]
         self._entries = entries
+        self._env = dict(env)
         self._engine = JqEngine(env, limits)
         try:
             self._prepare(findings)
@@ -141,6 +143,19 @@ class Mapping:
     def decrypt_paths(self, entry: int) -> tuple[str, ...]:
         """The paths of secret inputs that an entry wants decrypted before its request is made."""
         return self._entries[entry].decrypt
+
+    def variables(self, entry: int, request: MappedRequest) -> dict[str, str]:
+        """The variables whose values the request or the report of an entry may hold.
+
+        Those that its expressions name; where they compute names, those too whose values stand in the request.
+        """
+        reads = self._plans[entry].reads
+        named = {name: self._env[name] for name in reads.names if name in self._env}
+        if not reads.computed:
+            return named
+        parts = [request.url, request.body, *request.headers.values(), *(value for _, value in request.query)]
+        sent = "\n".join(filter(None, parts))
+        return named | {name: value for name, value in self._env.items() if value and value in sent}
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
@@ -230,6 +245,7 @@ class _Plan:
         for key, part in (("headers", entry.headers), ("query", entry.query), ("body", entry.body)):
             self.request[key] = parts.take(part, f"{place}, {key}")
         self.report = report.take(entry.report, f"{place}, report")
+        self.reads = variables_of(*(expression.source for expression in (*parts.all, *report.all)))
         enabled = entry.enabled if isinstance(entry.enabled, str) else "true"
         self.enabled_group = compiler.group([Expression(f"{place}, enabled", enabled)])
         self.target_group = compiler.group(target.all)

@@ -106,3 +106,51 @@ def test_tracebacks_show_no_local_variables() -> None:
             structlog.get_logger("a").exception("failed")
 
         assert "somebody" not in stream.getvalue().replace('"inputs of " + "somebody"', "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /hook?code=canary-1234&x=1",
+        "GET /hook?a=b&sig=canary-1234",
+        "{'Ocp-Apim-Subscription-Key': 'canary-1234'}",
+        'x-functions-key: canary-1234',
+        "secretKey=canary-1234",
+        "pwd=canary-1234",
+        '{"passphrase": "canary-1234"}',
+        '{"jwt":"canary-1234"}',
+        "Authorization: Bearer canary-1234",
+        "{'Proxy-Authorization': 'Basic canary-1234'}",
+        "Invalid header value b'Bearer canary-1234'",
+        "reserved character(s) in header value: 'Basic canary-1234'",
+    ],
+)  # fmt: skip
+def test_what_follows_the_name_of_a_secret_is_masked(text: str) -> None:
+    """In lines of libraries too, which quote headers, queries and settings."""
+    for log in (
+        lambda: logging.getLogger("b").warning("said %s", text),
+        lambda: structlog.get_logger().info("e", k=text),
+    ):
+        stream = io.StringIO()
+        configure("INFO", (), stream)
+        log()
+        assert "canary" not in stream.getvalue()
+        assert "***" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "certificate verify failed: Basic Constraints of CA cert not marked critical",
+        "Bearer authentication is required",
+        "code=http_400 keys=some-values",
+        "author=somebody-else",
+    ],
+)
+def test_what_only_looks_like_one_stays(text: str) -> None:
+    """Basic and Bearer are schemes in a header, and words elsewhere."""
+    stream = io.StringIO()
+    configure("INFO", (), stream)
+    logging.getLogger("b").warning("said %s", text)
+
+    assert text in stream.getvalue()

@@ -276,6 +276,14 @@ def test_both_secrets_and_the_password_of_redis_are_masked() -> None:
     assert {"s3cret-value", "older-value", "hush-hush"} == set(loaded.masked)
 
 
+def test_credentials_of_proxies_are_masked() -> None:
+    """As they are written, decoded, and with their user; a password that was pasted raw as well."""
+    loaded = settings(HTTP_PROXY="http://ann:p%40ss%2F1@proxy:3128", all_proxy="http://bob:p@ss/2@proxy:3128")
+    passwords = {"p%40ss%2F1", "p@ss/1", "ann:p%40ss%2F1", "ann:p@ss/1", "p@ss/2", "bob:p@ss/2"}
+
+    assert {"s3cret-value", *passwords} == set(loaded.masked)
+
+
 def test_problems_survive_pickling() -> None:
     """Celery pickles errors, and one that cannot be rebuilt brings a worker down."""
     problem = ConfigProblems([ConfigError("LEASE_S", "is missing", "Give it.")])

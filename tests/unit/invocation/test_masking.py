@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from longshore.invocation.masking import Mask, current, is_sensitive, masking, sensitive_values
+from longshore.invocation.masking import Mask, current, masking
+from longshore.invocation.sensitive_names import is_sensitive, is_sensitive_parameter, sensitive_values
 
 SECRET = 'pä"ss wörd/1'
 
@@ -76,23 +77,83 @@ def test_a_secret_that_was_cut_off_is_masked_too() -> None:
 @pytest.mark.parametrize(
     "name",
     ["Authorization", "proxy-authorization", "X-Api-Key", "token", "private_token", "accessToken", "X-Port-Signature",
-     "Cookie", "client_secret", "dbPassword", "PRIVATE-TOKEN"],
+     "Cookie", "client_secret", "dbPassword", "PRIVATE-TOKEN", "Ocp-Apim-Subscription-Key", "x-functions-key",
+     "secretKey", "pwd", "passphrase", "jwt", "DB_PASS", "APIKey", "clientsecret", "X-Hub-Signature-256",
+     "secretValue"],
 )  # fmt: skip
 def test_names_of_secrets(name: str) -> None:
     """As headers, queries and bodies have them."""
     assert is_sensitive(name)
 
 
-@pytest.mark.parametrize("name", ["tokens_used", "author", "tokenizer", "secretary", "key", "X-Request-Id", "passive"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tokens_used",
+        "author",
+        "tokenizer",
+        "secretary",
+        "key",
+        "code",
+        "X-Request-Id",
+        "passive",
+        "Idempotency-Key",
+        "partition_key",
+        "secretName",
+    ],
+)
 def test_names_of_no_secrets(name: str) -> None:
     """Masking them would hide what people need."""
     assert not is_sensitive(name)
 
 
+@pytest.mark.parametrize("name", ["code", "sig", "key", "X-Key"])
+def test_names_of_secrets_in_queries_and_headers(name: str) -> None:
+    """As keys of a body they say nothing."""
+    assert is_sensitive_parameter(name)
+
+
 def test_values_under_such_names_are_found_wherever_they_stand() -> None:
     """With and without the scheme; flags are no secrets."""
     named = {"headers": [{"Authorization": "Bearer abcdefgh"}], "token": "glptt-TEST", "secret": "none", "x": 1}
-    assert ["Bearer abcdefgh", "abcdefgh", "glptt-TEST"] == list(sensitive_values(named))
+    assert {"Bearer abcdefgh", "abcdefgh", "glptt-TEST"} == set(sensitive_values(named))
+
+
+def test_a_cut_secret_that_begins_with_another_one_goes_whole() -> None:
+    """Not only the part that is a secret of its own; also where the cut went through a character."""
+    assert "***" == Mask(["correct", "correct-horse-battery"]).cut_text("correct-horse")
+    assert "is ***" == Mask(["pässwörd"]).cut_text("is pässw\N{REPLACEMENT CHARACTER}")
+
+
+@pytest.mark.timeout(60)
+def test_the_cost_of_a_mask_grows_with_its_text_and_no_faster() -> None:
+    """A target chooses what it answers, and may know the secret: cut answers, and texts that nearly hold it."""
+    plain, periodic = "".join(f"{n:x}" for n in range(120_000)), "a" * 400_000 + "c"
+    assert "it is ***" == Mask([plain]).cut_text(f"it is {plain[:-1]}")
+    assert Mask([periodic]).cut_text("a" * 399_999 + "x").endswith("a***")
+    assert Mask([periodic]).cut_text("b" + "a" * 800_000).endswith("a***")
+    assert Mask(["a" * 20_000 + "b"]).text("a" * 20_000 + "b" + "a" * 1_000_000).startswith("***aaa")
+    deep: list[object] = []
+    for _ in range(500):
+        deep = [deep, *["canary-1234"] * 100]
+    assert "canary" not in Mask(["canary-1234"]).body(json.dumps(deep))
+
+
+def test_a_text_that_would_cost_too_much_is_masked_as_a_whole() -> None:
+    """Ten thousand secrets, such as the parts of one large object, in a long text."""
+    mask = Mask([json.dumps({str(n): f"value-{n:07}" for n in range(20_000)})])
+
+    assert "***" == mask.text("x" * 100_000)
+    assert "***" == mask.value(["x" * 100_000])
+    assert "is *** or so" == mask.text("is value-0000017 or so")
+
+
+def test_what_is_only_guessed_is_left_out_of_the_certain_mask() -> None:
+    """Also after others were added."""
+    mask = Mask(["hunter22"], ["platform"]) + Mask(["signature-1"], ["payments"])
+
+    assert "*** *** *** ***" == mask.text("hunter22 platform signature-1 payments")
+    assert "*** platform *** payments" == mask.certain.text("hunter22 platform signature-1 payments")
 
 
 def test_the_current_mask_is_that_of_the_delivery_at_hand() -> None:

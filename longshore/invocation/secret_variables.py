@@ -1,0 +1,53 @@
+"""Which variables of the environment that a mapping reads are secrets: tokens are, and so may be all the others.
+
+`env.GITLAB_URL` and `env.REGION` are read as `env.TOKEN` is. What is surely a secret is masked wherever it comes back;
+what may be one is masked in texts for people only, as a link with a hole in it is no link.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from urllib.parse import unquote, urlsplit
+
+from longshore.invocation.sensitive_names import SHORTEST, SHORTEST_CREDENTIAL, is_sensitive_parameter
+
+_RANDOM = re.compile("(?<![A-Za-z0-9])(?:[A-Za-z]+[0-9]+[A-Za-z]|[0-9]+[A-Za-z]+[0-9]|[0-9]{2,}[A-Za-z])[A-Za-z0-9]+")
+"""Letters and digits as no word mixes them: `8841aa` and `k3yf0r`, but not `west1`, `cluster01` or `3rdparty`."""
+
+_RANDOM_LENGTH = 6
+
+
+def secrets_of(variables: Mapping[str, str], named: Collection[str], origin: str) -> tuple[list[str], list[str]]:
+    """The values that are secrets for sure, and those that may be.
+
+    `named` are the values that stand under sensitive names in the request, `origin` is that of its URL (lower case):
+    what is a part of it is shown everywhere, as the target's name.
+    """
+    certain: list[str] = []
+    guessed: list[str] = []
+    for name, value in variables.items():
+        if value.lower().rstrip("/") in origin:
+            continue
+        password, path = _parts_of_url(value)
+        if len(password) >= SHORTEST_CREDENTIAL:
+            certain.append(password)
+        if is_sensitive_parameter(name) and len(value) >= SHORTEST_CREDENTIAL:
+            certain.append(value)
+        for text in (value, path):
+            if len(text) >= SHORTEST:
+                (certain if text in named or _is_random(text) else guessed).append(text)
+    return certain, guessed
+
+
+def _is_random(value: str) -> bool:
+    return any(len(piece) >= _RANDOM_LENGTH for piece in _RANDOM.findall(value))
+
+
+def _parts_of_url(value: str) -> tuple[str, str]:
+    """Password, and path with query: the address of a webhook is often its secret, and comes back without its host."""
+    if "://" not in value:
+        return "", ""
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return "", ""
+    return unquote(parts.password or ""), parts.path + (f"?{parts.query}" if parts.query else "")

@@ -1,0 +1,116 @@
+"""Which names of headers, parameters and keys announce a secret, and what stands under them.
+
+A name is only a hint: what it announces may be as harmless as `"secret": "platform"`. So the values found here are
+masked in texts for people, and never in links, ids and statuses (see `masking.Mask`).
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from longshore.invocation import json_text
+
+SHORTEST = 8
+"""Shorter values are flags and words, such as `"secret": "none"`."""
+
+SHORTEST_CREDENTIAL = 4
+"""What follows a scheme is a credential for sure."""
+
+_ALONE = re.compile(
+    "authorization|authentication|bearer|cookies?|credentials?|crumb|hmac|jwt|otp|pass|passcode|passphrase|passwd|"
+    "passwords?|pwd|sas|secrets?|sig|signatures?|tokens?"
+)
+"""Words that announce a secret as the last one of a name."""
+
+_BEFORE_KEY = (
+    "access|account|admin|api|app|application|auth|client|consumer|deploy|encryption|functions?|host|integration|"
+    "license|master|private|secret|service|session|shared|signing|ssh|storage|subscription|webhook"
+)
+"""Words that do so before `key`: a `key` alone, of a table or of a cache, is none."""
+
+_JOINED = re.compile(f".*(token|secret|password|passwd|passphrase|pwd|({_BEFORE_KEY})key)")
+"""How names end that are written in one word: `clientsecret`, `apikey`."""
+
+_PARAMETERS = frozenset({"auth", "code", "key", "sid", "sig"})
+"""Whole names of query parameters and headers; as keys of a body they mean anything."""
+
+_TAILS = frozenset({"sha", "hash", "value", "text", "plain"})
+"""Words that change nothing: `secretValue`, `X-Hub-Signature-256`."""
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SCHEME = re.compile(r"(?i)(bearer|basic|token|digest|apikey|key|geniekey|ssws|splunk|negotiate)\s+")
+_CREDENTIALS = frozenset({"authorization", "proxy-authorization", "x-port-signature"})
+
+
+def is_sensitive(name: str) -> bool:
+    """Whether a key of this name, anywhere, holds a secret: `Authorization`, `X-Api-Key`, `dbPassword`, `secretKey`."""
+    words = [word.lower() for word in _WORD.findall(name[-100:])]
+    while len(words) > 1 and (words[-1] in _TAILS or words[-1].isdigit()):
+        words.pop()
+    if not words:
+        return False
+    before, last = "".join(words[-2:-1]), words[-1]
+    return bool(_ALONE.fullmatch(last) or _JOINED.fullmatch(last) or _JOINED.fullmatch(before + last))
+
+
+def is_sensitive_parameter(name: str) -> bool:
+    """The same for query parameters and headers, where `code`, `sig` and `key` do so too."""
+    return is_sensitive(name) or name.lower().removeprefix("x-") in _PARAMETERS
+
+
+def sensitive_values(named: Any) -> Iterator[str]:
+    """The texts and numbers that stand under a sensitive name, anywhere in a JSON value."""
+    waiting = [(named, False)]
+    while waiting:
+        value, sensitive = waiting.pop()
+        if isinstance(value, Mapping):
+            # `{"name": "PASSWORD", "value": "..."}`, as lists of variables have it.
+            title = value.get("name", value.get("key"))
+            sensitive = sensitive or (isinstance(title, str) and is_sensitive(title))
+            waiting += ((item, is_sensitive(name) or (sensitive and name == "value")) for name, item in value.items())
+        elif isinstance(value, list):
+            waiting += ((item, sensitive) for item in value)
+        elif sensitive and isinstance(value, str):
+            yield from _credentials(value)
+        elif sensitive and isinstance(value, int | float | json_text.Literal) and len(str(value)) >= SHORTEST:
+            yield str(value)
+
+
+def sensitive_parameters(named: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """The values under sensitive names of headers or query parameters, and those of cookies."""
+    for name, value in named:
+        if is_sensitive_parameter(name):
+            yield from _credentials(value)
+        if name.lower() == "cookie":
+            for crumb in value.split(";"):
+                yield from _credentials(crumb.partition("=")[2].strip())
+
+
+def credentials(headers: Mapping[str, str]) -> Iterator[str]:
+    """What headers hold that are there for credentials, by their standard or by ours: secrets for sure."""
+    for name, value in headers.items():
+        if name.lower() in _CREDENTIALS:
+            yield from _credentials(value)
+
+
+def _credentials(value: str) -> Iterator[str]:
+    """A sensitive value, and what follows its scheme: `Bearer abc` comes back as `abc` too, `Basic` as what it says."""
+    if len(value) >= SHORTEST:
+        yield value
+    rest = _SCHEME.sub("", value, count=1)
+    if rest == value or len(rest) < SHORTEST_CREDENTIAL:
+        return
+    yield rest
+    if value[:5].lower() == "basic":
+        user, colon, password = _decoded(rest).partition(":")
+        if colon and len(password) >= SHORTEST_CREDENTIAL:
+            yield from (f"{user}:{password}", password)
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
