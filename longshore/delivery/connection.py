@@ -10,8 +10,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.ssltransport import SSLTransport
 
@@ -19,6 +17,7 @@ from longshore.delivery.attempt import Attempt, Stage, current
 from longshore.delivery.fence import Fence
 from longshore.delivery.resolver import Address, Resolver
 from longshore.delivery.trouble import explain_connect
+from longshore.network import connections
 
 IDLE_REUSE_S = 1.0
 """How long a connection may have been idle to be used again. Targets close idle ones when they like; a request that
@@ -31,8 +30,8 @@ FAIR_SHARE_S = 2.0
 """With several addresses each gets an equal part of the time left, but not less than this while it lasts."""
 
 if TYPE_CHECKING:
-    _Connection = HTTPConnection
-    _Pool = HTTPConnectionPool
+    _Connection = connections.Http
+    _Pool = connections.HttpPool
 else:
     _Connection = _Pool = object
 
@@ -163,11 +162,11 @@ class _Watched(_Connection):
         attempt.reach(Stage.TLS, target, proxied=False)
 
 
-class WatchedHttp(_Watched, HTTPConnection):
+class WatchedHttp(_Watched, connections.Http):
     """A plain connection under the watchdog's eye."""
 
 
-class WatchedHttps(_Watched, HTTPSConnection):
+class WatchedHttps(_Watched, connections.Https):
     """A TLS connection under the watchdog's eye."""
 
 
@@ -195,13 +194,13 @@ class _Frees(_Pool):
                         conn.close()
 
 
-class HttpPool(_Frees, HTTPConnectionPool):
+class HttpPool(_Frees, connections.HttpPool):
     """Pooled plain connections to one origin, or to one proxy."""
 
     ConnectionCls = WatchedHttp
 
 
-class HttpsPool(_Frees, HTTPSConnectionPool):
+class HttpsPool(_Frees, connections.HttpsPool):
     """Pooled TLS connections to one origin, or to one proxy."""
 
     ConnectionCls = WatchedHttps

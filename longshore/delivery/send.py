@@ -24,6 +24,8 @@ from longshore.delivery.retry_after import retry_after_s
 from longshore.delivery.session import Session
 from longshore.delivery.target import origin_of
 from longshore.delivery.trouble import explain_silence, explain_unsent, wants_client_certificate
+from longshore.network.answer import head_cut
+from longshore.network.connections import login_schemes, wants_login
 
 log = structlog.get_logger(__name__)
 
@@ -104,21 +106,16 @@ class Sender:
             attempt.begin_hop()
             try:
                 raw = self._session.open(request, patience.timeout_s)
-                if attempt.expired:
-                    # The standard library takes the end of a cut connection for the end of the headers.
-                    raw.close()
-                    raw.release_conn()
-                    raise TimeoutError("cut within the headers")
             except Exception as error:
                 return _after_redirects(self._unanswered(error, request, attempt, patience), hop, rewritten)
             body, truncated = read_body(raw, self._cap)
             try:
                 following = self._session.redirected(request, raw)
             except Exception:  # requests', urllib3's or urlparse's opinion on what the target wrote
-                return _lost_on_the_way(request, raw.status, "redirects to a place that is no URL")
+                return _lost_on_the_way(request, raw.status, "redirects to no place that is a URL")
             if following is None:
                 # A body that lasts until the connection closes looks whole when the watchdog closed it.
-                answer = _answer(raw, body, truncated or attempt.expired)
+                answer = _answer(raw, body, truncated or head_cut(raw) or attempt.expired)
                 return _after_redirects(self._answered(answer, request), hop, rewritten)
             if following.method != request.method or following.body != request.body:
                 rewritten = True
@@ -134,7 +131,8 @@ class Sender:
             cause += ": a gateway that heard nothing from the service behind it, which may have run"
         if answer.status == 407 and select_proxy(request.url or "", self._session.way(request.url or "").proxies):
             verdict, fault, reason = Verdict.RETRY, Fault.NONE, "proxy"
-            cause = f"the proxy for {target} wants a user name and a password (407): put them into the proxy's URL"
+            offered = login_schemes([answer.headers.get("Proxy-Authenticate", "")])
+            cause = f"the proxy for {target} {wants_login(offered)}"
         wait_s = None if verdict is Verdict.DELIVERED else retry_after_s(answer.headers, time.time())
         return Outcome(verdict, True, reason, cause, answer.status, wait_s, answer, fault=fault)
 

@@ -14,11 +14,13 @@ from urllib3.util import Retry
 from urllib3.util import Timeout as Timeouts
 
 from longshore.delivery.connection import pool_classes
+from longshore.delivery.errors import BadUrl
 from longshore.delivery.fence import Fence
 from longshore.delivery.redirect import RedirectSession
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.target import origin_of
 from longshore.network.adapter import TrustingAdapter
+from longshore.network.answer import head_cut
 from longshore.network.no_proxy import proxies_for
 
 REMEMBERED = 1_024
@@ -144,9 +146,13 @@ class Session:
         """The request that `raw`, the answer to `request`, redirects to; None when it is no redirect.
 
         The body of `raw` must have been read. Raises BadUrl, `requests`' errors or ValueError for a
-        place that is none.
+        place that is none, or that the answer broke off before.
         """
-        if "location" not in raw.headers or raw.status not in (301, 302, 303, 307, 308):
+        if raw.status not in (301, 302, 303, 307, 308):
+            return None
+        if "location" not in raw.headers:
+            if head_cut(raw):
+                raise BadUrl("the redirect broke off before its place", "bad_redirect")
             return None
         response = self._adapter.build_response(request, raw)
         following = self._requests.follow(request, response)

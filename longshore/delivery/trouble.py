@@ -5,12 +5,9 @@ nor a URL, since its query and its user name may be secrets.
 """
 
 import errno
-import re
 import socket
 import ssl
-from collections.abc import Iterator
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
-from typing import TypeVar
 
 from requests.exceptions import InvalidProxyURL, InvalidSchema
 from urllib3.exceptions import LocationValueError, ProxySchemeUnknown
@@ -18,9 +15,9 @@ from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
 from longshore.delivery.attempt import Attempt, Stage
 from longshore.delivery.errors import Unsendable
+from longshore.network.causes import cause_of, causes
+from longshore.network.connections import TunnelRefused, wants_login
 from longshore.network.tls import BundleUnreadable
-
-E = TypeVar("E", bound=BaseException)
 
 Trouble = tuple[str, str]
 """Reason code and cause."""
@@ -60,7 +57,7 @@ def explain_connect(error: Exception, attempt: Attempt) -> Trouble:
 
 
 def _connect_trouble(error: Exception, stage: Stage, peer: str) -> Trouble:
-    timed_out = _find(error, TimeoutError) is not None
+    timed_out = cause_of(error, TimeoutError) is not None
     if stage is Stage.RESOLVE:
         return "dns", _dns_cause(error, peer.rpartition(":")[0], timed_out)
     if stage is Stage.TUNNEL:
@@ -69,7 +66,7 @@ def _connect_trouble(error: Exception, stage: Stage, peer: str) -> Trouble:
         return "tls", _tls_cause(error, peer, timed_out)
     if timed_out:
         return "connect_timeout", f"{peer} did not accept the connection in time: is a firewall dropping it?"
-    code = next((each.errno for each in _chain(error) if isinstance(each, OSError) and each.errno), 0)
+    code = next((each.errno for each in causes(error) if isinstance(each, OSError) and each.errno), 0)
     if code == errno.ECONNREFUSED:
         return "connect_refused", f"connection refused by {peer}: nothing listens there"
     return "connect_failed", _HERE.get(code, "no connection to {peer}").format(peer=peer)
@@ -78,10 +75,10 @@ def _connect_trouble(error: Exception, stage: Stage, peer: str) -> Trouble:
 def _dns_cause(error: Exception, host: str, timed_out: bool) -> str:
     if timed_out:
         return f"DNS: no name server answered in time for {host}"
-    failure = _find(error, socket.gaierror)
+    failure = cause_of(error, socket.gaierror)
     if failure is not None and failure.errno == socket.EAI_AGAIN:
         return f"DNS: the name servers cannot say now where {host} is"
-    if failure is None and _find(error, UnicodeError) is None:
+    if failure is None and cause_of(error, UnicodeError) is None:
         return f"DNS: looking up {host} failed on our side"
     return f"DNS: no such host {host}"
 
@@ -89,22 +86,21 @@ def _dns_cause(error: Exception, host: str, timed_out: bool) -> str:
 def _tunnel_cause(error: Exception, timed_out: bool) -> str:
     if timed_out:
         return "it did not open the tunnel in time"
-    # http.client's own text; what follows the status was written by the proxy.
-    status = re.match(r"Tunnel connection failed: (\d{3})", str(error))
-    if status is None:
+    refused = cause_of(error, TunnelRefused)
+    if refused is None:
         return "it broke off while opening the tunnel"
-    if status[1] == "407":
-        return "it wants a user name and a password (407): put them into the proxy's URL"
-    return f"it refused to open the tunnel ({status[1]})"
+    if refused.status == 407:
+        return f"it {wants_login(refused.schemes)}"
+    return f"it refused to open the tunnel ({refused.status})"
 
 
 def _tls_cause(error: Exception, peer: str, timed_out: bool) -> str:
-    untrusted = _find(error, ssl.SSLCertVerificationError)
+    untrusted = cause_of(error, ssl.SSLCertVerificationError)
     if untrusted is not None:
         return "TLS: " + _UNTRUSTED.get(untrusted.verify_code, _NOT_SIGNED).format(peer=peer)
     if timed_out:
         return f"TLS: {peer} did not finish the handshake in time"
-    failure = _find(error, ssl.SSLError)
+    failure = cause_of(error, ssl.SSLError)
     if failure is not None and failure.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
         return f"TLS: {peer} does not speak TLS: does the URL need http:// instead of https://?"
     detail = f" ({failure.reason})" if failure is not None and failure.reason else ""
@@ -113,15 +109,15 @@ def _tls_cause(error: Exception, peer: str, timed_out: bool) -> str:
 
 def wants_client_certificate(error: Exception) -> bool:
     """In TLS 1.3 the refusal for want of a client certificate comes after our handshake, in place of an answer."""
-    failure = _find(error, ssl.SSLError)
+    failure = cause_of(error, ssl.SSLError)
     return failure is not None and failure.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
 
 
 def explain_silence(error: Exception, timeout_s: float, target: str) -> Trouble:
     """Why there is no answer to a request that has (or may have) left for `target` (host:port)."""
-    if _find(error, TimeoutError) is not None or _find(error, Urllib3Timeout) is not None:
+    if cause_of(error, TimeoutError) is not None or cause_of(error, Urllib3Timeout) is not None:
         return "read_timeout", f"{target} did not answer within {timeout_s:g} s"
-    garbled = _find(error, HTTPException)
+    garbled = cause_of(error, HTTPException)
     if garbled is not None and not isinstance(garbled, RemoteDisconnected | IncompleteRead):
         return "bad_answer", f"{target} answered, but not in HTTP that can be read"
     return "connection_lost", f"{target} closed the connection without answering"
@@ -139,17 +135,3 @@ def explain_unsent(error: Exception, target: str) -> tuple[bool, Trouble]:
     if isinstance(error, ValueError | LocationValueError | Unsendable):
         return True, ("bad_request", f"no request to {target} can be made of what the mapping gave")
     return False, ("unexpected", f"sending to {target} failed with {type(error).__name__}")
-
-
-def _find(error: BaseException, kind: type[E]) -> E | None:
-    return next((each for each in _chain(error) if isinstance(each, kind)), None)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """`error` and what it was raised from, newest first."""
-    each: BaseException | None = error
-    for _ in range(20):  # a chain may be circular
-        if each is None:
-            return
-        yield each
-        each = each.__cause__ or each.__context__

@@ -1,4 +1,4 @@
-"""The connections of `requests`, with TLS contexts that are shared and that follow their bundle.
+"""The connections of `requests`, with our own pools, and TLS contexts that are shared and that follow their bundle.
 
 Without this, every new connection reads the whole bundle, and a connection to an https proxy trusts for ever what it
 trusted at first.
@@ -10,13 +10,14 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 from requests.models import PreparedRequest
 
+from longshore.network.connections import POOLS
 from longshore.network.tls import Contexts
 
 
 class TrustingAdapter(HTTPAdapter):
     """`requests`' adapter; `proxy_verify` says whom to trust as an https proxy (see `Contexts.context`).
 
-    `pool_classes` are `urllib3`'s pools by scheme, where others than its own are wanted.
+    `pool_classes` are `urllib3`'s pools by scheme.
     """
 
     def __init__(
@@ -24,7 +25,7 @@ class TrustingAdapter(HTTPAdapter):
         pool_size: int,
         proxy_verify: bool | str,
         pools: int = 10,
-        pool_classes: dict[str, Any] | None = None,
+        pool_classes: dict[str, Any] = POOLS,
     ) -> None:
         self._contexts = Contexts()
         self._pool_classes = pool_classes
@@ -56,6 +57,5 @@ class TrustingAdapter(HTTPAdapter):
         """Nothing: the context decides. `requests` would load the bundle into it once more for each connection."""
 
     def _with_pools(self, manager: Any) -> Any:
-        if self._pool_classes is not None:
-            manager.pool_classes_by_scheme = self._pool_classes
+        manager.pool_classes_by_scheme = self._pool_classes
         return manager

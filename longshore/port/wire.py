@@ -1,7 +1,6 @@
 """One HTTP exchange with the Port API: pooled connections, timeouts, a bounded body, plain words for what fails."""
 
 import json
-import re
 import time
 from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
@@ -13,13 +12,13 @@ import urllib3
 
 from longshore.errors import PortUnavailable
 from longshore.network.adapter import TrustingAdapter
+from longshore.network.causes import cause_of
+from longshore.network.connections import TunnelRefused, login_schemes, wants_login
 from longshore.network.no_proxy import proxies_for
 from longshore.network.tls import BundleUnreadable
 from longshore.port.replies import Reply
 
 _HEADERS = {"User-Agent": "port-agent", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
-
-_WANTS_PASSWORD = re.compile(r"^407$|Tunnel connection failed: 407")
 
 REPLY_MAX = 4_194_304
 """Most bytes read of one reply: nothing we ask for comes near it."""
@@ -60,7 +59,8 @@ class Wire:
                 request, timeout=self._timeout, allow_redirects=False, **self._environment
             ) as response:
                 if response.status_code == 407:  # Port has no such answer; to a tunnel's it becomes a ProxyError
-                    raise requests.exceptions.ProxyError("407")
+                    schemes = login_schemes([response.headers.get("Proxy-Authenticate", "")])
+                    raise requests.exceptions.ProxyError from TunnelRefused(407, schemes)
                 return Reply(response.status_code, self._content(response), response.headers)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, BundleUnreadable) as error:
             raise PortUnavailable(f"Port at {self._host}: {self._words(error)}") from None
@@ -84,8 +84,9 @@ class Wire:
         if isinstance(error, BundleUnreadable):
             return str(error)
         if isinstance(error, requests.exceptions.ProxyError):
-            if _WANTS_PASSWORD.search(str(error)):
-                return "the proxy wants a user name and a password (407); put them into the proxy's URL"
+            refused = cause_of(error, TunnelRefused)
+            if refused is not None and refused.status == 407:
+                return f"the proxy {wants_login(refused.schemes)}"
             return "the proxy does not answer, or opens no tunnel; check HTTPS_PROXY and NO_PROXY"
         if isinstance(error, requests.exceptions.SSLError):
             return "its certificate is not accepted; if a proxy replaces it, mount the proxy's CA (`longshore ca show`)"

@@ -46,8 +46,7 @@ def sent_with_deadline(url: str, body: str = "{}", *, verify: bool = True) -> Ou
 
 UNANSWERED: dict[str, Script] = {
     "silent": silent,
-    "drips headers": dripping(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
-    "drips the status line": dripping(b"", b"HTTP/1.1 200 OKKKKKKKKKKKKKKKKKKKK"),
+    "drips the status line": dripping(b"", b"HTTP"),
     "endless 100 Continue": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n", pause_s=0.001),
 }
 
@@ -72,6 +71,19 @@ def test_a_target_that_never_answers_is_cut_and_unknown(case: str, context: ssl.
 
     assert (Verdict.UNKNOWN, True, "deadline") == (outcome.verdict, outcome.sent, outcome.reason)
     assert target.address in outcome.cause
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(200, Verdict.DELIVERED), (422, Verdict.GIVE_UP)])
+def test_headers_that_never_end_are_cut_and_the_status_stands(
+    status: int, verdict: Verdict, context: ssl.SSLContext | None
+) -> None:
+    """What follows a readable status line can no longer change what became of the request."""
+    with HostileTarget(dripping(b"HTTP/1.1 %d Well\r\n" % status, b"X-A: b\r\n"), context) as target:
+        outcome = sent_with_deadline(target.url(), verify=False)
+
+    assert (verdict, status) == (outcome.verdict, outcome.status)
+    assert outcome.response is not None
+    assert outcome.response.truncated
 
 
 def test_a_target_that_never_reads_is_cut_and_unknown(context: ssl.SSLContext | None) -> None:

@@ -2,9 +2,9 @@
 
 import logging
 import pickle
-import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from longshore.errors import PortUnavailable
 from longshore.port import PortClient, PortRefused
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import Answer, HttpServer, Request
+from tests.support.hostile import HostileTarget, Talk, answering
 from tests.support.port_clock import Clock
 
 ID, SECRET = "demo-client", "demo-client-secret-0123456789"
@@ -227,30 +228,65 @@ def test_a_netrc_entry_does_not_replace_the_token(
     client.close()
 
 
+TOKEN = b'HTTP/1.1 200 OK\r\nContent-Length: 34\r\n\r\n{"accessToken":"t","expiresIn":60}'
+
+
 def test_connections_are_reused() -> None:
     """A new connection and handshake per call was most of what the original's calls cost."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    accepted: list[socket.socket] = []
-    reply = b'{"accessToken":"t","expiresIn":60}'
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(reply), reply)
+    with HostileTarget(answering(TOKEN)) as target, closing(PortClient(target.url(""), ID, SECRET)) as client:
+        for _ in range(5):
+            client.call("GET", "/v1/x")
 
-    def serve() -> None:
-        connection, _ = listener.accept()
-        accepted.append(connection)
-        while connection.recv(65_536):
-            connection.sendall(answer)
+    assert 1 == target.connections
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    client = PortClient(f"http://127.0.0.1:{listener.getsockname()[1]}", ID, SECRET)
-    for _ in range(5):
-        client.call("GET", "/v1/x")
-    client.close()
-    thread.join()
 
-    assert 1 == len(accepted)
-    accepted[0].close()
-    listener.close()
+REFUSED = b'HTTP/1.1 422 Unprocessable Content\r\nContent-Length: 16\r\n\r\n{"error":"late"}'
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n",
+        b"HTTP/1.1 102 Processing\r\n\r\n",
+    ],
+)
+def test_an_interim_reply_is_none(head: bytes) -> None:
+    """What Port, or a gateway before it, says meanwhile is no 2xx and no reply to the next call."""
+
+    def script(talk: Talk) -> None:
+        talk.receive()
+        talk.send(TOKEN)
+        talk.receive()
+        talk.send(head)
+        threading.Event().wait(0.1)
+        talk.send(REFUSED)
+        answering(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}")(talk)
+
+    with HostileTarget(script) as target, closing(PortClient(target.url(""), ID, SECRET)) as client:
+        with pytest.raises(PortRefused, match="HTTP 422"):
+            client.call(*LOG)
+        assert 201 == client.call(*LOG).status
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}" + REFUSED,
+        b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(300)) + b"Content-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX-A: " + b"y" * 400_000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\n{}",
+    ],
+)
+def test_a_reply_is_that_of_its_call(reply: bytes) -> None:
+    """However odd its head is, and whatever comes behind it."""
+
+    def script(talk: Talk) -> None:
+        while (received := talk.receive()) is not None:
+            talk.send(TOKEN if "access_token" in received.line else reply)
+
+    with HostileTarget(script) as target, closing(PortClient(target.url(""), ID, SECRET)) as client:
+        assert {int(reply.split()[1])} == {client.call(*LOG).status for _ in range(3)}
 
 
 def test_kafka_credentials_are_values_without_a_password_in_their_repr(client: PortClient) -> None:

@@ -1,0 +1,123 @@
+"""Reading the head of an HTTP answer: past interim answers, within bounds, and never losing a status that was readable.
+
+The standard library takes `103 Early Hints` for the answer, gives up at the 101st header or at a line over 64 KiB, and
+drops without a word what came behind a body. Here a final status line stands whatever follows it: where the head cannot
+be read to its end, or says two things about the body's length, the answer has no body and its connection is closed.
+"""
+
+import re
+from http.client import BadStatusLine, HTTPMessage, HTTPResponse, LineTooLong, RemoteDisconnected
+from typing import Any
+
+from urllib3.response import BaseHTTPResponse
+
+HEAD_MAX = 262_144
+"""Most bytes of a head, interim answers included; far beyond what anything sends on purpose."""
+_LINE_COST = 32
+"""What a line takes of it at least: the number of headers costs more time than their length."""
+
+_STATUS_LINE = re.compile(rb"(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t\r](.*))?\n", re.DOTALL)
+_END = (b"\r\n", b"\n", b"")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_BODILESS = frozenset({204, 205, 304})
+
+
+class Answer(HTTPResponse):
+    """`http.client`'s response, for the `response_class` of a connection.
+
+    `cut` says that the head was not read to its end. `surplus` says that more came than the answer: it belongs to no
+    request, so the connection must not carry another.
+    """
+
+    cut = False
+    surplus = False
+    _method: str | None
+    _room = HEAD_MAX
+
+    def begin(self) -> None:
+        """Read the head. Raises HTTPException for what is no answer, and OSError when none came."""
+        if self.headers is not None:  # begun already
+            return
+        version, self.status, self.reason = self._read_status()
+        self.code = self.status
+        self.version = 10 if version in ("HTTP/1.0", "HTTP/0.9") else 11
+        self.headers = self.msg = self._read_fields()
+        self.will_close = self._check_close()
+        self._frame()
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """The first status line that is final (RFC 9110, 15.2); 101 answers an upgrade, for which nobody asks."""
+        while True:
+            line = self._line()
+            if not line:
+                raise RemoteDisconnected("closed without an answer")
+            found = _STATUS_LINE.fullmatch(line)
+            if found is None or (status := int(found[2])) < 100 or status == 101:
+                raise BadStatusLine("no final answer in HTTP")
+            if status >= 200:
+                return found[1].decode(), status, (found[3] or b"").decode("latin-1").strip()
+            while self._line() not in _END:
+                pass
+
+    def _read_fields(self) -> HTTPMessage:
+        """The header fields, as far as they can be read; a line that breaks off, or that is no field, is left out."""
+        fields: list[tuple[str, list[str]]] = []
+        try:
+            while (line := self._line()) not in _END and line.endswith(b"\n"):
+                text = line.decode("latin-1").rstrip("\r\n")
+                name, colon, value = text.partition(":")
+                if text.startswith((" ", "\t")) and fields:
+                    fields[-1][1].append(text.strip())  # an old way to go on in the next line (RFC 9112, 5.2)
+                elif colon and name.strip():
+                    fields.append((name.strip(), [value.strip()]))
+            self.cut = not line.endswith(b"\n")
+        except (OSError, LineTooLong):
+            self.cut = True
+        message = HTTPMessage()
+        for name, values in fields:
+            message[name] = " ".join(values)
+        return message
+
+    def _frame(self) -> None:
+        """How the body ends (RFC 9112, 6.3). What leaves a doubt about that leaves the connection to nobody else."""
+        coding = self._said("transfer-encoding").lower()
+        lengths = set(filter(None, map(str.strip, self._said("content-length").split(","))))
+        announced = bool(coding or lengths - {"0"})
+        self.chunked, self.chunk_left, self.length = False, None, None
+        if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
+            del self.headers["content-length"]  # for which urllib3 would refuse the answer
+            self.cut = True
+        if self.status in _BODILESS or self._method == "HEAD":
+            self.length = 0
+            self.will_close = self.will_close or announced
+        elif self.cut:
+            self.length = 0
+        elif coding:
+            self.chunked = coding.rpartition(",")[2].strip() == "chunked"
+            self.will_close = self.will_close or coding != "chunked" or bool(lengths)
+        elif lengths:
+            self.length = int(lengths.pop())
+        self.will_close = self.will_close or self.cut or (self.length is None and not self.chunked)
+
+    def _said(self, name: str) -> str:
+        return ",".join(self.headers.get_all(name, ()))
+
+    def _line(self) -> bytes:
+        """The next line of the head. Raises LineTooLong when there is no room for it."""
+        line = self.fp.readline(self._room + 1)
+        self._room -= max(len(line), _LINE_COST)
+        if self._room < 0:
+            raise LineTooLong("head of the answer")
+        return line
+
+    def _close_conn(self) -> None:
+        fp: Any = self.fp
+        if not self.will_close:
+            fp.raw.readinto = lambda _: None  # so that looking at what has come waits for nothing more
+            self.surplus = bool(fp.peek(1))
+        super()._close_conn()  # type: ignore[misc]
+
+
+def head_cut(response: BaseHTTPResponse) -> bool:
+    """Did the head of `response` break off, so that headers and the body may be missing?"""
+    return bool(getattr(getattr(response, "_original_response", None), "cut", False))

@@ -1,0 +1,117 @@
+"""Connections that carry another request only when nothing is left on them, and that say why a proxy opens no tunnel.
+
+They hook into `urllib3` where it reads an answer, takes a connection from its pool and asks for a tunnel.
+"""
+
+import ssl
+from collections.abc import Iterable
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING, Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssltransport import SSLTransport
+
+from longshore.network.answer import Answer
+
+_KNOWN = frozenset({"bearer", "digest", "kerberos", "negotiate", "ntlm"})
+"""Login schemes that may be named: other words are whatever the proxy wrote."""
+
+
+class TunnelRefused(OSError):
+    """A proxy did not open a tunnel, but answered with `status`; `schemes` are the logins that it offers."""
+
+    def __init__(self, status: int, schemes: frozenset[str]) -> None:
+        super().__init__(f"the proxy answered {status}")
+        self.status = status
+        self.schemes = schemes
+
+
+if TYPE_CHECKING:
+    _Connection = HTTPConnection
+else:
+    _Connection = object
+
+
+class _Checked(_Connection):
+    response_class: type[HTTPResponse] = Answer
+    _answer: Any = None
+
+    def getresponse(self) -> Any:
+        """As in `urllib3`."""
+        response = super().getresponse()
+        # What comes behind the answer is only known once its body has been read.
+        self._answer = response._original_response
+        return response
+
+    @property
+    def is_connected(self) -> bool:
+        """May the next request go this way? Not where anything came that belongs to no request."""
+        surplus = self._answer is not None and self._answer.surplus
+        return super().is_connected and not surplus and not _undelivered(self.sock)
+
+    def _tunnel(self) -> None:
+        """Ask the proxy for a tunnel. Raises TunnelRefused, or what reading an answer raises."""
+        place = self._tunnel_host or ""
+        place = f"{f'[{place}]' if ':' in place else place}:{self._tunnel_port}"
+        headers = {**self._tunnel_headers, "Host": place}  # type: ignore[attr-defined]
+        lines = (f"{name}: {value}\r\n" for name, value in headers.items())
+        self.send(f"CONNECT {place} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1"))
+        answer = Answer(self.sock, method="CONNECT")
+        try:
+            answer.begin()
+        finally:
+            answer.close()  # only the reading end
+        if answer.status != 200 or answer.cut:
+            raise TunnelRefused(answer.status, login_schemes(answer.headers.get_all("Proxy-Authenticate", ())))
+
+
+class Http(_Checked, HTTPConnection):
+    """A plain connection."""
+
+
+class Https(_Checked, HTTPSConnection):
+    """A TLS connection."""
+
+
+class HttpPool(HTTPConnectionPool):
+    """Plain connections to one origin, or to one proxy."""
+
+    ConnectionCls = Http
+
+
+class HttpsPool(HTTPSConnectionPool):
+    """TLS connections to one origin, or to one proxy."""
+
+    ConnectionCls = Https
+
+
+POOLS: dict[str, Any] = {"http": HttpPool, "https": HttpsPool}
+"""The pool class of each scheme, for `urllib3`."""
+
+
+def login_schemes(challenges: Iterable[str]) -> frozenset[str]:
+    """The login schemes, in lower case, that values of `Proxy-Authenticate` name (RFC 9110, 11.6.1)."""
+    words = (each.split() for value in challenges for each in value.split(","))
+    # A parameter of the scheme before it looks like name=value.
+    return frozenset(word[0].lower() for word in words if word and "=" not in word[0])
+
+
+def wants_login(schemes: frozenset[str]) -> str:
+    """What a proxy that answered 407 wants, and the remedy, to go on after "the proxy"."""
+    if schemes and not schemes & {"basic"}:
+        offered = ", ".join(name.upper() if name == "ntlm" else name.capitalize() for name in sorted(schemes & _KNOWN))
+        return (
+            f"wants a login that cannot be given from here (407, it offers only {offered or 'others than Basic'}): "
+            "let a local helper such as cntlm or px log in, and name that as the proxy"
+        )
+    return "wants a user name and a password (407): put them into the proxy's URL"
+
+
+def _undelivered(sock: Any) -> bool:
+    """Has TLS received anything that nobody has read? It does not show in the socket."""
+    while isinstance(sock, SSLTransport):
+        if sock.incoming.pending or sock.sslobj.pending():
+            return True
+        sock = sock.socket
+    return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
