@@ -10,6 +10,7 @@ from celery.bootsteps import RUN
 from celery.worker import state as celery_state
 
 from longshore.delivery.outcome import Outcome
+from longshore.errors import StoreUnavailable
 from longshore.invocation.kinds import Kind
 from longshore.store.connection import reaching_store
 from longshore.store.entry import Begun, Finish, Lapsed
@@ -98,8 +99,12 @@ class Signs:
         self.pumps.turn()
 
     def _step(self) -> float | None:
-        with reaching_store():
-            listed: Any = self._redis.llen(self._list)
+        try:
+            with reaching_store():
+                listed: Any = self._redis.llen(self._list)
+        except StoreUnavailable:
+            self._idle_since = None  # nothing can be taken now, and what was before says nothing of what comes after
+            raise
         taken = len(celery_state.reserved_requests) - len(celery_state.active_requests)
         started = celery_state.all_total_count[0]
         self._waiting = int(listed) + max(0, taken)

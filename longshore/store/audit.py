@@ -52,8 +52,9 @@ class Balance:
 
     @property
     def expired(self) -> int:
-        """Delivered ones whose record's time is over."""
-        return max(0, min(self._absent, self.counts.get("done", 0) - self.present["done"]))
+        """Delivered ones whose record's time is over. One that was replayed has left `done`, and counts once more."""
+        delivered = self.counts.get("done", 0) - self.counts.get("replayed", 0)
+        return max(0, min(self._absent, delivered - self.present["done"]))
 
     @property
     def unaccounted(self) -> int:
@@ -91,8 +92,8 @@ class _Audit:
         self._balance = Balance()
 
     def run(self) -> Balance:
-        # What is accepted from now on is not asked for, but what ends or is dropped from now on may be missing.
-        accepted = self._counts().get("accepted", 0)
+        # What is accepted or replayed from now on is not asked for; what ends or is dropped from now on may be missing.
+        before = self._counts()
         ids: list[str] = []
         for name in self._names():
             kind, _, what = name.partition(":")
@@ -106,7 +107,7 @@ class _Audit:
             elif kind == "part":
                 self._partition(what)
         self._records(ids)
-        self._balance.counts = {**self._counts(), "accepted": accepted}
+        self._balance.counts = self._counts() | {name: before.get(name, 0) for name in ("accepted", "replayed")}
         return self._balance
 
     def _names(self) -> Iterator[str]:

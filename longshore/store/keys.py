@@ -68,10 +68,10 @@ class Keys:
 
     @property
     def clock(self) -> str:
-        """Hash: the lease clock, the fleet's size and formats, and the ledger's layout.
+        """Hash: the ledger's clocks, the fleet's size and formats, and the ledger's layout.
 
-        `last` and `lease`; `slots` and until when they count, `reads` (formats that some worker reads) and `writes`
-        (the highest that all read); `layout`.
+        `last`, `lead` and `lease`; `slots` and until when they count, `reads` (formats that some worker reads) and
+        `writes` (the highest that all read); `layout`.
         """
         return f"{self.prefix}clock"
 

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from longshore.invocation.kinds import Kind
-from longshore.store import record, scripts
+from longshore.store import clock, record, scripts
 from longshore.store.calls import calls_of
 from longshore.store.connection import reaching_store
 from longshore.store.entry import Accepted, Begun, Claim, Entry, Finish, Lapsed, Places, Rewind, Span, TakenReports
@@ -193,9 +193,9 @@ class Ledger:
 
     def unreadable(self) -> int:
         """How many were due of late for which no worker was there that reads their format."""
+        since_ms = self.clock_ms() - UNREADABLE_S * 1000
         with reaching_store():
-            seconds, _ = self.redis.time()
-            return int(self.redis.zcount(self.keys.unreadable, (int(seconds) - UNREADABLE_S) * 1000, "+inf"))
+            return int(self.redis.zcount(self.keys.unreadable, since_ms, "+inf"))
 
     def beat(self, worker: str, slots: int, working_on: Iterable[tuple[str, int]] = ()) -> int:
         """Says that `worker` lives and what it still works on; 0 slots withdraws it. Returns the fleet's slots."""
@@ -237,7 +237,5 @@ class Ledger:
         return bool(self._run("defer", _bytes(begun.id), begun.token, _bytes(target), _bytes(lane)))
 
     def clock_ms(self) -> int:
-        """Redis's wall clock, which claims' start times are told in."""
-        with reaching_store():
-            seconds, micros = self.redis.time()
-        return int(seconds) * 1000 + int(micros) // 1000
+        """The ledger's time, which claims' start times are told in."""
+        return clock.now_ms(self.redis, self.keys)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import redis
 
+from longshore.store import clock
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
@@ -108,7 +109,7 @@ class Targets:
             busy_targets: Any = self._redis.hgetall(self._keys.target_busy)
             busy_lanes: Any = self._redis.hgetall(self._keys.lane_busy)
             visited: Any = self._redis.zrange(self._keys.targets, 0, -1)
-            now_s, _ = self._redis.time()
+        now_ms = clock.now_ms(self._redis, self._keys)
         named = {name[2:] for name in gates}
         lanes_named = {name for name in named | set(busy_lanes) if b" " in name}
         targets = set(busy_targets) | set(visited) | {name.partition(b" ")[0] for name in named}
@@ -117,12 +118,12 @@ class Targets:
                 listed: Any = self._redis.zrange(self._keys.lanes(target.decode()), 0, -1)
             of_target = {lane for lane in lanes_named if lane.partition(b" ")[0] == target}
             lanes = [
-                self._line(target, lane, int(busy_lanes.get(lane, 0)), gates, int(now_s) * 1000)
+                self._line(target, lane, int(busy_lanes.get(lane, 0)), gates, now_ms)
                 for lane in sorted(set(listed) | of_target)
             ]
             waiting = sum(lane.waiting for lane in lanes)
             oldest = min((lane.oldest_due_ms for lane in lanes if lane.oldest_due_ms), default=0)
-            yield self._said(target, b"", waiting, int(busy_targets.get(target, 0)), oldest, gates, int(now_s) * 1000)
+            yield self._said(target, b"", waiting, int(busy_targets.get(target, 0)), oldest, gates, now_ms)
             yield from lanes
 
     def _line(self, target: bytes, lane: bytes, busy: int, gates: Any, now_ms: int) -> Line:

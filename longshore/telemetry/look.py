@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import redis
 
+from longshore.store import clock
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
@@ -78,7 +79,7 @@ class _Look:
     def fleet(self) -> Fleet:
         keys = self._keys
         pipe = self._client.pipeline(transaction=False)
-        pipe.time()
+        clock.ask(pipe, keys)
         for key in (keys.leased, keys.fleet, keys.dead, keys.unknown, keys.outbox_since):
             pipe.zcard(key)
         pipe.zrange(keys.outbox_since, 0, 0, withscores=True)
@@ -89,10 +90,10 @@ class _Look:
             pipe.hgetall(key)
         pipe.zrange(keys.targets, 0, -1)
         pipe.info("memory")
-        (seconds, micros), leased, workers, dead, unknown, reports, *more = pipe.execute()
+        time, last, leased, workers, dead, unknown, reports, *more = pipe.execute()
         oldest, budget, audited, slots, *more = more
         counts, gates, busy_targets, busy_lanes, starts, visited, memory = more
-        self._now_ms = int(seconds) * 1000 + int(micros) // 1000
+        self._now_ms = clock.read((time, last))
         self._gates: dict[bytes, bytes] = gates
         self._busy: dict[bytes, bytes] = {**busy_targets, **busy_lanes}
         self._starts: dict[bytes, bytes] = starts

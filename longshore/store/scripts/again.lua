@@ -13,7 +13,11 @@ local function again(id, generation, replay, note)
   if state == 'done' and not replay then return 'delivered' end
   if state ~= 'dead' and state ~= 'unknown' and state ~= 'done' then return 'busy' end
   if call('EXISTS', P .. 'pay:' .. id) == 0 then return 'no_payload' end
-  if state ~= 'done' then call('ZREM', P .. state, id) end
+  if state ~= 'done' then
+    call('ZREM', P .. state, id)
+  else
+    call('HINCRBY', P .. 'counts', 'replayed', 1)
+  end
   -- A suspect is still one as long as nothing proves otherwise, poison above all: it is tried alone again.
   local home = r[6] or r[7] == 'poison' and r[3]
   local lane = home and r[4] .. SUSPECTS or r[3]

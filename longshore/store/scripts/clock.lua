@@ -3,7 +3,9 @@
 -- KEYS[1]  prefix    of all names; the key names are in longshore/store/keys.py
 -- ARGV[1]  limits    as longshore/store/limits.py packs them
 --
--- Time is Redis's own (ms). Leases run on the lease clock, which stands still while nobody ticks it (an outage of
+-- Time is Redis's own (ms), but never goes back: where Redis's clock does (it was set, or another node took over), the
+-- ledger's time stays ahead of it and lets it catch up, running a tenth slower meanwhile. So what was due in a second is
+-- due in a second, whatever stands in a score: waits, reports, breakers, rates, jobs. clock.py reckons the same. Leases run on the lease clock, which stands still while nobody ticks it (an outage of
 -- Redis or of the fleet, a jump of the machine's time), so that an outage does not lapse everything at once.
 
 local P = KEYS[1]
@@ -22,10 +24,13 @@ end
 local limits = named(struct.unpack('<dddddddddddddddddddddd', ARGV[1]))
 
 local time = call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local wall = time[1] * 1000 + math.floor(time[2] / 1000)
 
 -- Scores below this are turns, above it times in ms: a visit that is due beats one that lies ahead.
 local TURNS = 1e12
+
+-- What share of the time that passes the wall clock catches up.
+local CATCH_UP = 0.1
 
 -- The longest step of the lease clock (ms), ten pump intervals; and the shortest that is worth a write.
 local LONGEST_TICK, SHORTEST_TICK = 2000, 100
@@ -34,20 +39,25 @@ local function whole(number)
   return string.format('%d', number)
 end
 
-local NOW = whole(now)
-
 local LAYOUT = whole(limits.layout)
-local clock = call('HMGET', P .. 'clock', 'last', 'lease', 'layout')
+local clock = call('HMGET', P .. 'clock', 'last', 'lease', 'layout', 'lead')
 if clock[3] and clock[3] ~= LAYOUT then
   return redis.error_reply('LAYOUT the ledger is of layout ' .. clock[3] .. ', this program works with ' .. LAYOUT)
 end
 
-local lease_now
+-- The ledger's time, how far it is ahead of the wall clock, and the lease clock.
+local now, lead, lease_now
 do
-  local last, lease = tonumber(clock[1]) or now, tonumber(clock[2]) or 0
-  local step = math.max(0, math.min(now - last, LONGEST_TICK))
+  local last, lease = tonumber(clock[1]) or wall, tonumber(clock[2]) or 0
+  local passed = wall - last
+  lead = (tonumber(clock[4]) or 0) - (passed < 0 and passed or passed * CATCH_UP)
+  lead = math.max(0, math.floor(lead))
+  now = wall + lead
+  local step = math.max(0, math.min(passed, LONGEST_TICK))
   lease_now = lease + step
-  if step >= SHORTEST_TICK or now < last or not clock[1] or not clock[3] then
-    call('HSET', P .. 'clock', 'last', NOW, 'lease', whole(lease_now), 'layout', LAYOUT)
+  if step >= SHORTEST_TICK or passed < 0 or not clock[1] or not clock[3] then
+    call('HSET', P .. 'clock', 'last', whole(wall), 'lease', whole(lease_now), 'layout', LAYOUT, 'lead', whole(lead))
   end
 end
+
+local NOW = whole(now)

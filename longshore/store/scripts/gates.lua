@@ -33,7 +33,9 @@ end
 local function breaker_of(text)
   if not text then return nil end
   local failures, till, pause, room, probe = string.match(text, '^(%d+)|(%d+)|(%d+)|(%d+)|(.*)$')
-  return {failures = tonumber(failures), till = tonumber(till), pause = tonumber(pause), room = tonumber(room), probe = probe}
+  failures, till, pause, room = tonumber(failures), tonumber(till), tonumber(pause), tonumber(room)
+  if till > now + pause then till = now end -- of another time: no opening is longer than it was made
+  return {failures = failures, till = till, pause = pause, room = room, probe = probe}
 end
 
 local function keep(name, b)

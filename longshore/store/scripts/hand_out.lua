@@ -143,9 +143,9 @@ local function target_of(name)
   local rate = operator.rate or mapping.rate or limits.rate
   if rate > 0 then
     target.step = math.min(1000 / rate, LONGEST_STEP)
-    -- None lies further ahead than a step beyond the horizon, unless the clock went back.
+    -- None lies further ahead than a step beyond the horizon: what does is of another rate, or of another time.
     local next = tonumber(call('HGET', P .. 'starts', name)) or 0
-    target.start = math.max(now, math.min(next, now + limits.ahead + target.step))
+    target.start = next > now + limits.ahead + target.step and now or math.max(now, next)
   end
   return target
 end

@@ -47,6 +47,7 @@ end
 if state == 'canary' or state == 'running' then
   local left = tonumber(ARGV[3])
   local start = math.max(tonumber(j[7]) or now, now - 1000)
+  if rate > 0 and start > now + 1000 / rate then start = now end -- of another time: a job waits for one step at most
   if rate > 0 then left = math.min(left, math.floor((now - start) * rate / 1000) + 1) end
   local started = tonumber(j[6]) or 0
   if state == 'canary' then left = math.min(left, canary - started) end

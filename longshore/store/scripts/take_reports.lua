@@ -21,8 +21,8 @@ local CALLS = {R = 1, S = 1, C = 1, ['!'] = 2, ['?'] = 1}
 
 local rate = limits.port_rate
 local budget_key = P .. 'port_budget'
--- Bounded, so that a jump of the clock cannot close it for long.
-local drawn = math.min(math.max(tonumber(call('GET', budget_key)) or 0, now), now + 60000)
+local drawn = math.max(tonumber(call('GET', budget_key)) or 0, now)
+if drawn > now + 60000 then drawn = now end -- of another time: nobody draws that far ahead
 local spent = false
 
 -- Draws the calls of `items`; false if they are beyond the budget. A full budget carries whatever comes first.

@@ -54,6 +54,22 @@ def test_a_delivered_one_may_expire_and_anything_else_may_not(busy: Ledger, clie
     assert [("dead", "stands in dead but has no record")] == balance.problems
 
 
+def test_a_replay_hides_no_loss(ledger: Ledger, client: "redis.Redis") -> None:
+    """It is delivered twice, and one invocation all the same."""
+    store(ledger, entry("r_1"))
+    for again in (True, False):
+        ((claim,), _) = ledger.pump()
+        ledger.begin("r_1", claim.token)
+        ledger.finish("r_1", claim.token, Finish("done", "delivered"), want=0)
+        if again:
+            assert b"requeued" == ledger._run("requeue", b"r_1", "", "1", b"note")
+    store(ledger, entry("r_2"))
+    assert audit(client, ledger.keys).adds_up
+
+    client.delete(ledger.keys.invocation("r_2"), ledger.keys.waiting("http://a:80|deploy"))
+    assert (1, 0) == (audit(client, ledger.keys).unaccounted, audit(client, ledger.keys).expired)
+
+
 def test_an_id_in_no_place_or_in_two_is_named(busy: Ledger, client: "redis.Redis") -> None:
     """The first would never be looked at again, the second perhaps sent twice."""
     last = f"r_{PAGE + 1}"

@@ -1,0 +1,61 @@
+"""Whether a worker lives: it does not if it could work and does not, which an outage of Redis says nothing of."""
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import redis
+
+from longshore.telemetry.health import Health
+from tasks import signs
+from tasks.in_flight import InFlight
+from tasks.signs import Signs
+
+LIVENESS_S = 60.0
+
+
+class Broker:
+    """A Redis whose list holds messages, or that is away."""
+
+    away = False
+
+    def llen(self, name: str) -> int:
+        if self.away:
+            raise redis.exceptions.ConnectionError
+        return 3
+
+
+def test_what_was_idle_before_an_outage_is_forgotten_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages waited for a moment, then Redis was gone for ten minutes: that is no ten minutes of doing nothing."""
+    now, health, broker = [1000.0], Health(), Broker()
+    monkeypatch.setattr(signs, "OURS", health)
+    monkeypatch.setattr(signs, "metrics", SimpleNamespace(IN_FLIGHT=_Gauge, SLOTS=_Gauge))
+    monkeypatch.setattr(signs, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    conf = SimpleNamespace(broker_transport_options={"global_keyprefix": "a:"}, task_default_queue="b")
+    app: Any = SimpleNamespace(conf=conf)
+    ledger: Any = SimpleNamespace(redis=broker)
+    worker = Signs(app, ledger, InFlight(), 5, LIVENESS_S, threading.Event())
+
+    def look() -> bool:
+        try:
+            worker._step()
+        except signs.StoreUnavailable:
+            assert broker.away
+        return health.live().findings["taking work"].ok
+
+    look()
+    assert look()
+    broker.away = True
+    now[0] += 600
+    assert look()
+    broker.away = False
+    assert look()
+    now[0] += LIVENESS_S + 1
+    assert not look()
+
+
+class _Gauge:
+    @staticmethod
+    def set_function(tell: Any) -> None:
+        """Nobody asks."""
