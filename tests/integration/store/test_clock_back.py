@@ -127,7 +127,7 @@ def test_programs_and_scripts_agree_on_the_time(ledger: Ledger, client: "redis.R
     """Also where the clock has gone back: claims' starts are compared with it."""
     client.hincrby(ledger.keys.clock, "last", HOUR_S * 1000)
     store(ledger, entry("r_1"))
-    accepted_ms = int(client.hget(ledger.keys.invocation("r_1"), "accepted") or 0)  # type: ignore[arg-type]
+    accepted_ms = int(client.hget(ledger.keys.invocation("r_1"), "accepted") or 0)
     assert HOUR_S * 900 < accepted_ms - time.time() * 1000 < HOUR_S * 1100
     assert 0 <= ledger.clock_ms() - accepted_ms < HOUR_S * 100
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import redis
 
+from longshore.errors import StoreUnavailable
 from longshore.telemetry.health import Health
 from tasks import signs
 from tasks.in_flight import InFlight
@@ -40,7 +41,7 @@ def test_what_was_idle_before_an_outage_is_forgotten_by_it(monkeypatch: pytest.M
     def look() -> bool:
         try:
             worker._step()
-        except signs.StoreUnavailable:
+        except StoreUnavailable:
             assert broker.away
         return health.live().findings["taking work"].ok
 
