@@ -13,6 +13,7 @@ from longshore.cli import operator, terminal
 from longshore.cli.exits import FAILED, INTERRUPTED, NOT_FOUND, REFUSED
 from longshore.cli.filters import filtered
 from longshore.cli.operator import Operator, actor
+from longshore.store import bulk
 from longshore.store.letters import Letter
 from longshore.store.requeue import BECAME, FINISHED, REQUEUED, Job, Order
 from longshore.store.sift import Filter
@@ -65,6 +66,8 @@ def requeue(
 ) -> None:
     """Send again: the given ids at once, or with --all everything that the filter takes, as a job.
 
+    What has a bad signature is left out of --all unless --reason asks for it.
+
     A job is carried out by the workers: it goes on when this command ends, and survives any crash.
     """
     if bool(ids) == everything:
@@ -77,9 +80,12 @@ def requeue(
         raise typer.Exit(_requeue_ids(agent, ids, order, dry_run))
     # What ends from now on is not meant, and would move those that are under our eyes.
     filter = replace(filter, until_ms=filter.until_ms or agent.ledger.clock_ms())
-    counts = agent.letters.count(filter)
+    found = agent.letters.count(filter)
+    counts = bulk.meant(found, filter)
     total = counts.total()
     terminal.table(("count", "state", "reason"), [(n, s, r) for (s, r), n in counts.most_common()])
+    if left := bulk.left_out(found, filter):
+        terminal.say(f"{left} {bulk.BY_REASON_ONLY} are left out; --reason {bulk.BY_REASON_ONLY} sends those.")
     if not total:
         terminal.say("Nothing fits.")
         raise typer.Exit(NOT_FOUND)
@@ -90,7 +96,7 @@ def requeue(
         return
     if not terminal.confirmed(f"Send {total} again?", yes):
         raise typer.Exit(REFUSED)
-    job = agent.requeue.start(terminal.progress(agent.letters.find(filter), "Listing", total), order)
+    job = agent.requeue.start(terminal.progress(bulk.letters(agent.letters, filter), "Listing", total), order)
     terminal.say(f"Job {job.id}: {job.total} to send again.")
     if wait:
         _follow(agent, job)

@@ -10,6 +10,7 @@ import structlog
 
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.asked import MOST, Refused
+from longshore.store import bulk
 from longshore.store.requeue import FINISHED, Job, Order
 from longshore.store.sift import Filter
 from longshore.store.targets import Gate
@@ -42,7 +43,7 @@ def requeue(agent: Agent, picks: Iterable[tuple[str, int | None]], order: Order)
 
 
 def matching(agent: Agent, wanted: Filter, most: int = MOST) -> Counter[tuple[str, str]]:
-    """(state, reason) → how many would be sent again. Text must be looked for one by one, so that ends at `most`."""
+    """(state, reason) → how many there are. Text must be looked for one by one, so that ends at `most`."""
     if not wanted.text:
         return agent.letters.count(wanted)
     found = islice(agent.letters.find(wanted), most + 1)
@@ -50,14 +51,14 @@ def matching(agent: Agent, wanted: Filter, most: int = MOST) -> Counter[tuple[st
 
 
 def requeue_all(agent: Agent, wanted: Filter, order: Order, most: int = MOST) -> Job:
-    """Makes a job of all that `wanted` takes. Raises `Refused` if that is nothing, or more than `most`."""
+    """Makes a job of what `longshore.store.bulk` says. Raises `Refused` if that is nothing, or more than `most`."""
     needs_secret(agent)
-    total = sum(matching(agent, wanted, most).values())
+    total = bulk.meant(matching(agent, wanted, most), wanted).total()
     if not total:
         raise Refused("nothing fits", 404)
     if total > most:
         raise Refused(f"{total} are more than the cap of {most}: nothing was requeued", 409)
-    job = agent.requeue.start(agent.letters.find(wanted), order)
+    job = agent.requeue.start(bulk.letters(agent.letters, wanted), order)
     log.info("operator.job_started", actor=order.actor, why=order.why, job=job.id, total=job.total, canary=order.canary)
     return job
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from longshore.dashboard import acts, asked, facts, overview, shown
 from longshore.dashboard.page import Api
+from longshore.store import bulk
 from longshore.store.asking import FIELDS
 from longshore.store.numbers import numbers
 from longshore.store.requeue import Job
@@ -86,7 +87,9 @@ class RequeueApi(Api):
             raise asked.Refused(f"filter has no field {min(unknown)[:50]}")
         most = int(asked.number(given.get("cap"), "cap", asked.MOST, least=1))
         if dry_run:
-            self.answer({"dry_run": True, **_counted(await self.ask(acts.matching, self.agent, wanted.filter, most))})
+            counts = await self.ask(acts.matching, self.agent, wanted.filter, most)
+            left = bulk.left_out(counts, wanted.filter)
+            self.answer({"dry_run": True, **_counted(bulk.meant(counts, wanted.filter)), "left_out": left})
             return
         self.answer(_job(await self.ask(acts.requeue_all, self.agent, wanted.filter, order, most)), 202)
 

@@ -14,6 +14,7 @@ from tornado.web import authenticated
 from longshore.dashboard import acts, asked, facts
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.page import Handler, Page
+from longshore.store import bulk
 from longshore.store.asking import KINDS
 from longshore.store.letters import Letter
 from longshore.store.requeue import REQUEUED
@@ -68,9 +69,15 @@ class RequeueAllPage(Page):
         """Only counts. What ends from now on is not meant."""
         words = {"until": datetime.now(UTC).isoformat(timespec="milliseconds"), **self.wanted().words}
         wanted = asked.Wanted.of(lambda name: words.get(name, ""))
-        counts = await self.ask(acts.matching, self.agent, wanted.filter)
+        found = await self.ask(acts.matching, self.agent, wanted.filter)
+        counts = bulk.meant(found, wanted.filter)
         self.render(
-            "longshore_requeue_all.html", wanted=wanted, counts=counts, total=sum(counts.values()), most=asked.MOST
+            "longshore_requeue_all.html",
+            wanted=wanted,
+            counts=counts,
+            total=counts.total(),
+            most=asked.MOST,
+            left_out=bulk.left_out(found, wanted.filter),
         )
 
     @authenticated

@@ -244,6 +244,10 @@ def test_the_api_lists_counts_exports_and_steers(bench: Bench, start: Callable[.
 
     dry = post("/requeue", all=True, filter={"reason": "http_500"}, dry_run=True).json()
     assert (True, 3) == (dry["dry_run"], dry["total"])
+    dry = post("/requeue", all=True, filter={}, dry_run=True).json()
+    assert (3, 4, ["http_500"]) == (dry["total"], dry["left_out"], [each["reason"] for each in dry["counts"]])
+    preview = flower.get("/flowers/dead-letters/requeue", auth=LOGIN).text
+    assert "4 with a bad signature are left out" in preview
     assert 409 == post("/requeue", all=True, why="test", cap=2).status_code
     assert 400 == post("/requeue", all=True, why="test", filter={"raeson": "http_500"}).status_code
     assert 400 == post("/requeue", all=True, filter={"reason": "http_500"}).status_code

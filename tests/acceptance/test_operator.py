@@ -183,3 +183,6 @@ def test_what_never_was_tried_has_a_cause_too(bench: Bench) -> None:
     bench.accept("r_1", "good", dead="bad_signature")
     assert "PORT_CLIENT_SECRET_PREVIOUS" in cli(bench, "show", "r_1").stdout
     assert "fits none of our client secrets" in ask(bench, "show", "r_1")[0]["cause"]
+    everything = ("dlq", "requeue", "--all", "--why", "x", "--yes", "--no-wait")
+    assert "1 bad_signature are left out" in cli(bench, *everything, code=NOT_FOUND).stderr
+    assert "1 to send again" in cli(bench, *everything, "--reason", "bad_signature").stderr

@@ -64,7 +64,8 @@
 
   document.addEventListener("change", function (event) {
     if (event.target.id !== "pick-all") { return; }
-    live.querySelectorAll("input[name=pick]").forEach(function (box) { box.checked = event.target.checked; });
+    // A bad signature is picked one by one, or under its own reason.
+    live.querySelectorAll("input[name=pick]:not([data-alone])").forEach(function (box) { box.checked = event.target.checked; });
   });
 
   if (every > 0) { window.setTimeout(look, every); }
