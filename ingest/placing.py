@@ -103,7 +103,8 @@ class Placing:
                 mark=mark,
                 ledger=ledger.ledger,
                 known=ledger.next.get(place),
-                by_time=by_time.get(place, high[place] if place in ledger.newest_ms else None),
+                # Without a record so young, all are of another log than the one that was read; else their ids tell.
+                by_time=by_time.get(place, low[place] if place in ledger.newest_ms else None),
                 added=place[1] >= began_with,
             )
             start = start_of(facts, self._reset)

@@ -31,7 +31,8 @@ class Facts:
     known: int | None
     """The offset the ledger expects next; None if it has never read the partition."""
     by_time: int | None
-    """The first offset that is about as young as what the ledger had last, or younger; None without such a time."""
+    """The first offset that is about as young as what the ledger had last, or younger; the first of all where none is.
+    None if the ledger knows no such time."""
     added: bool
     """Whether the partition was added to a topic that the group had begun to read."""
 
@@ -95,7 +96,8 @@ def start_of(facts: Facts, reset: str) -> Start | None:
 def _made_anew(facts: Facts) -> Start:
     """Offsets have gone back. What is younger than the last record we had is new to us, so usually all of it.
 
-    A partition that only lost its end comes to nearly where it was: what is read again then is known by its ids.
+    A partition that only lost its end comes to nearly where it was, or to its beginning if little is published: what is
+    read again then is known by its ids.
     """
     offset = facts.low if facts.by_time is None else max(facts.low, min(facts.by_time, facts.high))
     return Start(offset, "made_anew", since=offset, anew=True, commit=True)

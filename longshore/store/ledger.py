@@ -100,15 +100,19 @@ class Ledger:
         with reaching_store(), self.redis.pipeline(transaction=False) as pipe:
             pipe.get(self.keys.name)
             pipe.hgetall(self.keys.newest)
+            pipe.time()
             for topic, partition in partitions:
                 pipe.hget(self.keys.partition(topic, partition), "next")
-            name, newest, *following = pipe.execute()
+            name, newest, (now_s, _), *following = pipe.execute()
         times = {_text(field): int(value) for field, value in newest.items()}
         return Places(
             ledger=_text(name or b""),
             next={place: int(value) for place, value in zip(partitions, following, strict=True) if value is not None},
             newest_ms={
-                place: times[field] for place, field in zip(partitions, fields, strict=True) if times.get(field)
+                place: times[field]
+                for place, field in zip(partitions, fields, strict=True)
+                # One from the future says nothing: an older version kept it as the publisher's clock told it.
+                if 0 < times.get(field, 0) <= 1000 * (now_s + 1)
             },
             topics=frozenset(field.rpartition("/")[0] for field in times),
         )

@@ -117,7 +117,8 @@ for _, span in ipairs(spans) do
   if way == 'anew' then call('HINCRBY', P .. 'counts', 'partitions_made_anew', 1) end
   if way == 'anew' or way == 'read' and next > (stored[partition] or -1) then
     call('HSET', P .. 'part:' .. partition, 'next', whole(next))
-    if newest > 0 then call('HSET', P .. 'newest', partition, whole(newest)) end
+    -- Clocks of publishers may run ahead, but none has published later than now.
+    if newest > 0 then call('HSET', P .. 'newest', partition, whole(math.min(newest, now))) end
   end
   count(partition, 'read', next - first)
   read[partition] = (read[partition] or 0) + next - first

@@ -123,6 +123,22 @@ def test_a_topic_made_anew_meanwhile_is_read_from_its_beginning(
     ingest.eventually("accepted", 10 + published)
 
 
+@pytest.mark.parametrize(("before", "after", "published"), [(1800, 0, 3), (0, -172_800, 30)], ids=["future", "past"])
+def test_a_topic_made_anew_is_read_from_its_beginning_whatever_publishers_take_for_the_time(
+    make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis, published: int, before: int, after: int
+) -> None:
+    """One whose clock was half an hour ahead, or a copy of a topic with the times of the original."""
+    ingest = make(make_ingest, topics, redis_server, **LATEST).start()
+    eventually(lambda: topics.committed() == 0, "the commit of where it begins")
+    topics.publish(range(10), ahead_s=before)
+    settle(ingest, topics, accepted=10, committed=10)
+    topics.make_anew()
+    topics.publish(range(100, 100 + published), ahead_s=after)
+    make(make_ingest, topics, redis_server, **LATEST).start()
+
+    ingest.eventually("accepted", 10 + published)
+
+
 def test_without_its_commits_the_group_goes_on_where_the_ledger_stands(
     make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis, lines: list[Any]
 ) -> None:
