@@ -156,6 +156,10 @@ class Performer:
         return max(0.0, (time.time() * 1000 + self.clock_offset_ms() - begun.first_ms) / 1000)
 
     def _log(self, begun: Begun, outcome: Outcome, step: Step, most: int) -> None:
+        if outcome.redirected:
+            log.warning(
+                "delivery.redirected", run_id=begun.run or begun.id, target=begun.target, how=outcome.redirected
+            )
         now_ms = time.time() * 1000 + self.clock_offset_ms()
         log.info(
             "delivery.attempted",
@@ -168,7 +172,7 @@ class Performer:
             generation=begun.generation,
             outcome=outcome.reason,
             status=outcome.status,
-            cause=outcome.cause if outcome.reason != "delivered" else None,
+            cause=outcome.cause if outcome.reason != "delivered" or outcome.redirected else None,
             duration_ms=round(outcome.duration_ms, 1),
             since_published_ms=round(now_ms - begun.published_ms),
             since_accepted_ms=round(now_ms - begun.accepted_ms),

@@ -69,6 +69,9 @@ class Outcome:
     `bad_url`, `bad_request`, `bad_redirect`, `denied`, `unexpected`. `cause` says it to a person, remedy included
     where there is one; it names host and port but never a secret, a query, a user name or what the target wrote.
 
+    `redirected` says where a redirect led that changed the request (a POST became a GET), and to which method; it is
+    part of `cause` too. The status is then that of the changed request.
+
     `retry_after_s` is the wait the target asked for, in seconds from its answer. `duration_ms` covers everything from
     the call of `send` to its end. `headers` are those of the first request as sent, with the signature, for the
     mapping's report (`.request.headers`); empty when no request came about. They stay out of the repr.
@@ -83,6 +86,7 @@ class Outcome:
     response: Response | None = None
     duration_ms: float = 0.0
     fault: Fault = Fault.NONE
+    redirected: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

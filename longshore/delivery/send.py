@@ -101,7 +101,7 @@ class Sender:
 
     def _exchange(self, request: PreparedRequest, attempt: Attempt, patience: "_Patience") -> Outcome:
         """One request, and those it is redirected to."""
-        rewritten = False
+        rewritten = ""
         for hop in range(MAX_REDIRECTS + 1):
             attempt.begin_hop()
             try:
@@ -118,7 +118,7 @@ class Sender:
                 answer = _answer(raw, body, truncated or head_cut(raw) or attempt.expired)
                 return _after_redirects(self._answered(answer, request), hop, rewritten)
             if following.method != request.method or following.body != request.body:
-                rewritten = True
+                rewritten = f"redirected to {_place(following)}, asked with {following.method}"
             request = following
         return _lost_on_the_way(request, raw.status, f"redirects more than {MAX_REDIRECTS} times")
 
@@ -174,7 +174,7 @@ class _Patience:
     total_s: float
 
 
-def _after_redirects(outcome: Outcome, hops: int, rewritten: bool) -> Outcome:
+def _after_redirects(outcome: Outcome, hops: int, rewritten: str) -> Outcome:
     """`outcome` of the last hop, told as that of the whole attempt.
 
     Something was sent if there was a hop before. And once a redirect has turned the request into a GET, the target has
@@ -184,10 +184,13 @@ def _after_redirects(outcome: Outcome, hops: int, rewritten: bool) -> Outcome:
         return outcome
     if outcome.reason == "denied":
         return replace(outcome, sent=True, cause=f"redirected to a place that may not be called: {outcome.cause}")
-    if rewritten and outcome.verdict is Verdict.RETRY:
+    if not rewritten:
+        return replace(outcome, sent=True)
+    outcome = replace(outcome, sent=True, redirected=rewritten, cause=f"{outcome.cause}; {rewritten}")
+    if outcome.verdict is Verdict.RETRY:
         cause = f"{outcome.cause}; the request itself was answered with a redirect and may have run"
-        return replace(outcome, verdict=Verdict.UNKNOWN, sent=True, cause=cause)
-    return replace(outcome, sent=True)
+        return replace(outcome, verdict=Verdict.UNKNOWN, cause=cause)
+    return outcome
 
 
 def _lost_on_the_way(request: PreparedRequest, status: int, how: str) -> Outcome:

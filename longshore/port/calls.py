@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from longshore.invocation.kinds import Kind
 from longshore.port.reports import Report, ReportType
-from longshore.port.sizes import BODY_MAX, json_size
+from longshore.port.sizes import LOGS_MAX, json_size
 from longshore.port.status import merge_status
 
 _RUN_ID_MAX = 1_000
@@ -120,7 +120,7 @@ def _groups(reports: Sequence[Report], type_: ReportType) -> list[tuple[int, ...
         size = json_size(reports[at].body)
         if not groups or size > room:
             groups.append(())
-            room = BODY_MAX
+            room = LOGS_MAX
         groups[-1] += (at,)
         room -= size
     return groups

@@ -61,6 +61,10 @@ class ResponseFacts(Protocol):
     def text(self) -> str:
         """The body as text, possibly cut."""
 
+    @property
+    def truncated(self) -> bool:
+        """Whether `text` is less than the whole."""
+
 
 class OutcomeFacts(Protocol):
     """What is used of the outcome of an attempt."""
@@ -72,6 +76,10 @@ class OutcomeFacts(Protocol):
     @property
     def cause(self) -> str:
         """What happened, in plain language and without secrets."""
+
+    @property
+    def redirected(self) -> str:
+        """Where a redirect led that changed the request, and to what; empty for none."""
 
     @property
     def response(self) -> ResponseFacts | None:
@@ -121,7 +129,7 @@ def delivered(
     """
     logs = _log(kind, f"Delivered: {_said(outcome)}") + _noted(kind, note)
     if kind is Kind.NODE_RUN:
-        return logs + (_completed("SUCCESS", _output(outcome)) if synchronized else [])
+        return logs + (_node_output(outcome) if synchronized else [])
     defaults = {"status": "SUCCESS"} if synchronized else {}
     return _action(kind, logs, synchronized, outcome, defaults, report)
 
@@ -223,12 +231,12 @@ def _action(
     if kind is not Kind.ACTION_RUN:
         return []
     reports = list(logs)
-    if synchronized and outcome is not None and outcome.response is not None:
-        response = reportable(outcome.response.text)
-        if response:
-            # Port's schema has objects, lists and texts only; a bare number or `true` goes as the text it was.
-            shown = response if isinstance(response, dict | list | str) else outcome.response.text.strip()
-            reports.append(Report(ReportType.RESPONSE, {"response": fit_response(shown)}))
+    if outcome is not None and outcome.response is not None and (synchronized or report is not None):
+        response = _response(outcome.response.text) if synchronized else None
+        shown = fit_response(response)
+        reports += _noted(kind, _lost(outcome.response, report is not None, shown is not response))
+        if shown:
+            reports.append(Report(ReportType.RESPONSE, {"response": shown}))
     status = merge_status(defaults, report or {})
     if status:
         ends = status.get("status") in TERMINAL
@@ -242,10 +250,12 @@ def _completed(result: str, output: dict[str, Any] | None = None) -> list[Report
     return [Report(ReportType.NODE_COMPLETED, body if output is None else {**body, "output": output})]
 
 
-def _output(outcome: OutcomeFacts) -> dict[str, Any]:
-    """The output of a synchronous node run: status and data, an empty object where the body is falsy."""
+def _node_output(outcome: OutcomeFacts) -> list[Report]:
+    """The end of a synchronous node run, with status and data; an empty object where the body is falsy."""
     data = reportable(outcome.response.text) if outcome.response is not None else None
-    return {"response": {"status": outcome.status, "data": fit_response(data) if data else {}}}
+    shown = fit_response(data)
+    notes = _noted(Kind.NODE_RUN, _lost(outcome.response, False, shown is not data)) if outcome.response else []
+    return notes + _completed("SUCCESS", {"response": {"status": outcome.status, "data": shown or {}}})
 
 
 def _log(kind: Kind, text: str, level: str = "INFO") -> list[Report]:
@@ -258,8 +268,23 @@ def _log(kind: Kind, text: str, level: str = "INFO") -> list[Report]:
     return []
 
 
-def _noted(kind: Kind, note: str) -> list[Report]:
-    return _log(kind, note, "WARN") if note else []
+def _noted(kind: Kind, *notes: str) -> list[Report]:
+    return [line for note in notes if note for line in _log(kind, note, "WARN")]
+
+
+def _lost(response: ResponseFacts, reported: bool, cut: bool) -> str:
+    """What of an answer Port does not get to see, though it should; `reported`: the mapping has a report section."""
+    if response.truncated:
+        fields = "; what the report section takes from its JSON stays empty" if reported else ""
+        why = "it was longer than RESPONSE_MAX_BYTES, or the connection ended early"
+        return f"Only the first {len(response.text):,} characters of the answer were read: {why}{fields}."
+    return "The response was cut: Port takes no more than 1 MiB." if cut else ""
+
+
+def _response(text: str) -> Any:
+    """The response as Port's schema has it: an object, a list or a text; a bare number or `true` as the text it was."""
+    value = reportable(text)
+    return value if isinstance(value, dict | list | str) or not value else text.strip()
 
 
 def _said(outcome: OutcomeFacts, detailed: bool = False) -> str:
@@ -267,9 +292,10 @@ def _said(outcome: OutcomeFacts, detailed: bool = False) -> str:
     if outcome.status is None:
         return _sentence(outcome.cause)
     text = outcome.response.text if detailed and outcome.response is not None else ""
-    if text.strip():
-        return f"the target answered HTTP {outcome.status}: {fit(text, QUOTE_MAX)}"
-    return f"the target answered HTTP {outcome.status}."
+    answered = f"the target answered HTTP {outcome.status}"
+    if outcome.redirected:
+        answered += f" ({outcome.redirected})"
+    return f"{answered}: {fit(text, QUOTE_MAX)}" if text.strip() else f"{answered}."
 
 
 def _sentence(text: str) -> str:

@@ -1,6 +1,5 @@
 """One HTTP exchange with the Port API: pooled connections, timeouts, a bounded body, plain words for what fails."""
 
-import json
 import time
 from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
@@ -17,6 +16,7 @@ from longshore.network.connections import TunnelRefused, login_schemes, wants_lo
 from longshore.network.no_proxy import proxies_for
 from longshore.network.tls import BundleUnreadable
 from longshore.port.replies import Reply
+from longshore.port.sizes import as_json
 
 _HEADERS = {"User-Agent": "port-agent", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 
@@ -51,7 +51,7 @@ class Wire:
                 method=method,
                 url=self._base_url + path,
                 headers=_HEADERS if body is None else {**_HEADERS, "Content-Type": "application/json"},
-                data=None if body is None else json.dumps(body, separators=(",", ":"), allow_nan=False).encode(),
+                data=None if body is None else as_json(body),
                 # Given as `auth`, because a ~/.netrc entry would replace a mere Authorization header.
                 auth=_bearer(token),
             )

@@ -9,6 +9,7 @@ class Answered:
     """A target's response."""
 
     text: str
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Facts:
     status: int | None = None
     cause: str = ""
     response: Answered | None = None
+    redirected: str = ""
 
     @classmethod
     def of(cls, status: int, text: str = "") -> Self:

@@ -22,6 +22,8 @@ def test_a_post_becomes_a_get_without_a_body(sender: Sender, status: int) -> Non
         outcome = sender.send(Post(target.url()))
 
     assert Verdict.DELIVERED is outcome.verdict
+    assert f"redirected to {target.address}, asked with GET" == outcome.redirected
+    assert outcome.redirected in outcome.cause
     assert ["POST /hook HTTP/1.1", "GET /b%2Fc?d=e HTTP/1.1"] == [received.line for received in target.received]
     assert (b"", None) == (target.received[1].body, target.received[1].header("Content-Type"))
 
@@ -30,9 +32,10 @@ def test_a_post_becomes_a_get_without_a_body(sender: Sender, status: int) -> Non
 def test_method_body_and_signature_stay_on_the_same_host(sender: Sender, status: int) -> None:
     """307 and 308 ask for the very same request."""
     with HostileTarget(answering(moved(status, "/b"), OK)) as target:
-        sender.send(Post(target.url(), headers=MAPPED))
+        outcome = sender.send(Post(target.url(), headers=MAPPED))
 
     first, second = target.received
+    assert "" == outcome.redirected
     assert (first.body, "POST /b HTTP/1.1") == (second.body, second.line)
     assert [first.header(name) for name in SECRET_HEADERS] == [second.header(name) for name in SECRET_HEADERS]
 

@@ -67,6 +67,17 @@ def test_a_node_run_ends_with_its_output(port: FakePort) -> None:
     assert {"response": {"status": 200, "data": [1]}} == port.runs[NODE].response
 
 
+@pytest.mark.parametrize(("run_id", "kind"), [(RUN, Kind.ACTION_RUN), (NODE, Kind.NODE_RUN)])
+@pytest.mark.parametrize("letter", ["x", "ü", "\U0001f680"])
+def test_json_of_1_000_000_bytes_stays_json(port: FakePort, run_id: str, kind: Kind, letter: str) -> None:
+    """Port takes 1 MiB for the whole body of a call, as bytes and not as escapes."""
+    text = json.dumps({"a": [1, letter * ((1_000_000 - 20) // len(letter.encode()))]}, ensure_ascii=False)
+    tell(port, kind, run_id, delivered(kind, True, Facts.of(200, text), None, False))
+
+    response = port.runs[run_id].response
+    assert json.loads(text) == (response["response"]["data"] if kind is Kind.NODE_RUN else response)
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 @pytest.mark.parametrize("synchronized", [True, False])
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -67,6 +68,33 @@ def test_what_the_report_takes_from_deep_json_arrives(stage: Stage, depth: int) 
 
     status = stage.told(id)[-1].body
     assert {"status": "SUCCESS", "link": "https://ci/1", "externalRunId": "a"} == status
+
+
+def test_an_answer_that_is_too_long_says_so_in_the_log(stage: Stage) -> None:
+    """What was cut is no JSON any more; one of 1,000,000 bytes is not cut."""
+    short = b'{"url":"https://ci/1","x":"' + b"x" * 999_971 + b'"}'
+    with HostileTarget(answering(whole(short, JSON))) as target:
+        whole_id, _ = stage.run(target.url())
+    with HostileTarget(answering(whole(short[:-2] + b"x" * 100_000 + b'"}', JSON))) as target:
+        cut_id, _ = stage.run(target.url())
+
+    assert (1_000_000, "https://ci/1") == (len(short), stage.told(whole_id)[-1].body["link"])
+    assert isinstance(stage.told(whole_id)[-2].body["response"], dict)
+    assert "RESPONSE_MAX_BYTES" not in stage.log(whole_id)
+    assert "RESPONSE_MAX_BYTES" in stage.log(cut_id)
+    assert "report section" in stage.log(cut_id)
+    assert {"status": "SUCCESS"} == stage.told(cut_id)[-1].body
+
+
+def test_a_redirect_to_a_sign_in_page_is_told(stage: Stage) -> None:
+    """It is a success by the contract, and most likely none."""
+    moved = b"HTTP/1.1 302 Found\r\nLocation: /signin\r\nContent-Length: 0\r\n\r\n"
+    with HostileTarget(answering(moved, whole(b"<html>"))) as target:
+        id, _ = stage.run(target.url())
+
+    assert f"redirected to {target.address}, asked with GET" in stage.log(id)
+    entries: Any = stage.ledger.redis.lrange(f"{stage.ledger.keys.prefix}att:{id}", 0, -1)
+    assert f"redirected to {target.address}, asked with GET" in json.loads(stage.sealer.open(entries[0]))["cause"]
 
 
 def test_numbers_of_any_length_cost_no_link(stage: Stage) -> None:

@@ -22,7 +22,8 @@ from longshore.port import (
     retrying,
     unknown,
 )
-from tests.support.port_facts import Facts
+from longshore.port.sizes import json_size
+from tests.support.port_facts import Answered, Facts
 
 ACTION, NODE, CHANGE = Kind.ACTION_RUN, Kind.NODE_RUN, Kind.CHANGE_LOG
 
@@ -38,6 +39,10 @@ JSON = st.recursive(
 def types(reports: list[Report]) -> str:
     """The types in order, one character each."""
     return "".join(report.type for report in reports)
+
+
+def text_of(report: Report) -> str:
+    return str(report.body["message"])
 
 
 def test_an_asynchronous_success_leaves_the_status_to_the_backend() -> None:
@@ -188,10 +193,32 @@ def test_long_texts_are_cut_where_port_would_refuse_them() -> None:
     outcome = Facts.of(500, '{"x":"' + "\U0001f680" * 500_000 + '"}')
     reports = failed(ACTION, True, outcome, {"link": ["x" * 200_000]}, True)
 
-    assert "LRS" == types(reports)
-    assert all(len(encode(report)) < 1_000_000 for report in reports)
+    assert "LLRS" == types(reports)
+    assert "Port takes no more than 1 MiB" in reports[1].body["message"]
+    assert all(json_size(report.body) <= 1_048_576 for report in reports)
     assert all(report.body.get("link") is None for report in reports)
-    assert reports[1].body["response"].endswith("(cut)")
+    assert reports[2].body["response"].endswith("(cut)")
+
+
+def test_the_log_says_what_of_an_answer_is_missing() -> None:
+    """Cut while it was read, so that it is no JSON any more and the report section found nothing in it."""
+    outcome = Facts(200, "", Answered('{"url":"https://ci/1","x":"yyyy', truncated=True))
+
+    for kind, report in ((ACTION, {"link": None}), (ACTION, None), (NODE, None)):
+        lines = [text_of(each) for each in delivered(kind, True, outcome, report, False) if each.type in "LN"]
+        assert "31 characters" in lines[1]
+        assert "RESPONSE_MAX_BYTES" in lines[1]
+        assert ("report section" in lines[1]) == (report is not None)
+    assert "L" == types(delivered(ACTION, False, outcome, None, False))  # nothing of the answer is wanted
+
+
+def test_the_log_says_that_another_request_was_answered() -> None:
+    """A sign-in page is no delivery that anybody wanted."""
+    outcome = Facts(200, "", Answered("<html>"), redirected="redirected to a:80, asked with GET")
+
+    for kind in (ACTION, NODE):
+        for told in (delivered(kind, False, outcome, None, False), failed(kind, False, outcome, None, True)):
+            assert "redirected to a:80, asked with GET" in text_of(told[0])
 
 
 @given(text=JSON, synchronized=st.booleans(), kind=st.sampled_from(Kind))
