@@ -5,7 +5,6 @@ from typing import Any
 from kombu.entity import Exchange, Queue
 
 from config.settings import Settings
-from longshore.store.address import Address
 from longshore.store.record import READS
 
 QUEUE = "deliver"
@@ -16,19 +15,15 @@ def queue_of(format: int) -> str:
     return QUEUE if format == 1 else f"{QUEUE}.{format}"
 
 
-def _shown(address: Address) -> str:
-    host, port = address.nodes[0] if address.nodes else ("localhost", 0)
-    return f"redis://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}/{address.db}"
-
-
 def celery_options(settings: Settings) -> dict[str, Any]:
     """The configuration of the Celery app for `settings`."""
     return {
-        # Only to be shown, so it holds no password: the transport has its address from the app.
-        "broker_url": _shown(settings.redis),
+        # Only to be shown, so it holds no password: the transport has an option of its own for the address.
+        "broker_url": str(settings.redis),
         # Restores nothing on a lost connection: the ledger's leases do that, and kombu's way ends the worker.
         "broker_transport": "tasks.transport:Transport",
         "broker_transport_options": {
+            "address": settings.redis,
             "global_keyprefix": f"longshore:{{{settings.namespace}}}:celery:",
             # One command per message instead of nine; a message lost in a worker's death is a lease that lapses.
             "ack_emulation": False,

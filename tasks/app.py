@@ -6,7 +6,7 @@ from config.celery import celery_options
 from config.settings import Settings
 from tasks.deliver import Deliver
 from tasks.requeue import RequeueTask
-from tasks.transport import amqp_to
+from tasks.transport import QuickAMQP
 
 
 @signals.setup_logging.connect
@@ -16,7 +16,7 @@ def _leave_logging_alone(**_: object) -> None:
 
 def make_app(settings: Settings) -> Celery:
     """An app whose names all stand under the agent's namespace, so that two agents may share one Redis."""
-    app = Celery("longshore", amqp=amqp_to(settings.redis), set_as_current=False)
+    app = Celery("longshore", amqp=QuickAMQP, set_as_current=False)
     app.config_from_object(celery_options(settings))
     app.register_task(Deliver())
     app.register_task(RequeueTask())

@@ -11,8 +11,8 @@ deaf; here they are lost connections, so the worker reconnects until Redis takes
 would stay deaf after Redis has come back.
 
 *One address.* kombu would read the URL by rules of its own: it takes no TLS from `rediss://` once it is told a
-transport, and knows no `unix://`. Here a connection is made exactly as those of the ledger are; what Celery calls the
-broker's URL is only shown.
+transport, and knows no `unix://`. Here a connection is made exactly as those of the ledger are, from the transport's
+option `address`; what Celery calls the broker's URL is only shown.
 
 *Wake-up calls find room.* At `maxmemory` Redis refuses LPUSH; but what is never handed out never ends and gives no room
 back. So the push follows a DEL in one script (see longshore/store/scripts/room.lua).
@@ -58,9 +58,11 @@ class Channel(Tolerant):
     """A channel of the kind described above."""
 
     do_restore = False
+    address: Address
+    from_transport_options = (*redis.Channel.from_transport_options, "address")
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        ours = options_of(self._address)
+        ours = options_of(self.address)
         self.connection_class = ours["connection_class"]
         # kombu's only for the class, in which it wraps the one above.
         theirs = super()._connparams(asynchronous)
@@ -69,15 +71,10 @@ class Channel(Tolerant):
     def _get_pool(self, asynchronous: bool = False) -> Any:
         params = self._connparams(asynchronous)
         self.keyprefix_fanout = self.keyprefix_fanout.format(db=params["db"])
-        pool = pool_of(self._address, params)
+        pool = pool_of(self.address, params)
         # What kombu closes with the pool.
         setattr(self, "_async_sentinel_manager" if asynchronous else "_sentinel_manager", sentinels_of(pool))
         return pool
-
-    @property
-    def _address(self) -> Address:
-        address: Address = self.connection.client.address
-        return address
 
     def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
         if queue in self._expires:  # replies to Flower, which may be refused
@@ -106,21 +103,15 @@ class Transport(redis.Transport):
     connection_errors = (*redis.Transport.connection_errors, ResponseError)
 
 
-class BrokerConnection(Connection):
-    """A connection to the ledger's Redis that looks for it every two seconds at least."""
-
-    address: Address
+class QuickConnection(Connection):
+    """A connection that looks for its broker every two seconds at least."""
 
     def ensure_connection(self, *args: Any, **options: Any) -> Any:
         """As kombu's, with shorter waits between tries (seconds) unless the caller names its own."""
         return super().ensure_connection(*args, **{**_WAITS_S, **options})
 
 
-def connection_to(address: Address) -> type[BrokerConnection]:
-    """The class of connections to the Redis at `address`."""
-    return type("BrokerConnection", (BrokerConnection,), {"address": address})
+class QuickAMQP(AMQP):
+    """What a Celery app makes its connections with."""
 
-
-def amqp_to(address: Address) -> type[AMQP]:
-    """What a Celery app makes its connections to the Redis at `address` with."""
-    return type("BrokerAMQP", (AMQP,), {"Connection": connection_to(address)})
+    Connection = QuickConnection

@@ -58,6 +58,15 @@ class Address:
     primary: str = ""
     """The name by which the sentinels know it."""
 
+    def __str__(self) -> str:
+        """A `redis://` URL without user and password, to be shown."""
+        host, port = self.nodes[0] if self.nodes else ("localhost", PORT)
+        return f"redis://{f'[{host}]' if ':' in host else host}:{port}/{self.db}"
+
+    def __json__(self) -> str:
+        """The same, where Celery tells its options to Flower."""
+        return str(self)
+
 
 def parse(
     url: str,

@@ -62,7 +62,7 @@ _CONTEXTS = Contexts()
 
 
 class SentinelNode(redis.Redis):
-    """One sentinel. redis-py's errors name it: by its address alone, so that what is wrong comes soon."""
+    """One sentinel, in errors named by its address."""
 
     def __repr__(self) -> str:
         told = self.connection_pool.connection_kwargs
@@ -79,12 +79,24 @@ class Sentinels(Sentinel):
             SentinelNode.from_pool(redis.ConnectionPool(host=host, port=port, **told)) for host, port in address.nodes
         ]
 
-    def discover_master(self, service_name: str) -> Any:
-        """Host and port of the primary; raises MasterNotFoundError, also where a sentinel's user may not ask."""
-        try:
-            return super().discover_master(service_name)  # type: ignore[no-untyped-call]
-        except redis.ResponseError as error:
-            raise MasterNotFoundError(f"No master found for {service_name!r}: a sentinel refuses: {error}") from None
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Host and port of the primary. Raises MasterNotFoundError with what each sentinel said, also where it refused.
+
+        As redis-py's own, whose error hides the reasons, and which takes a refusal for a fault of the caller.
+        """
+        reasons = []
+        for sentinel in list(self.sentinels):
+            try:
+                known: Any = sentinel.sentinel_masters()
+                state = known.get(service_name)
+            except redis.RedisError as error:
+                reasons.append(f"{sentinel!r}: {error}")
+                continue
+            if state and self.check_master_state(state, service_name):  # type: ignore[no-untyped-call]
+                self.sentinels = [sentinel, *(each for each in self.sentinels if each is not sentinel)]
+                return state["ip"], state["port"]
+            reasons.append(f"{sentinel!r} {'sees it down' if state else 'knows no such name'}")
+        raise MasterNotFoundError(f"no primary {service_name!r} was found: {'; '.join(reasons)}")
 
 
 def options_of(address: Address, timeout_s: float = _TIMEOUT_S) -> dict[str, Any]:

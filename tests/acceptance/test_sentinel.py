@@ -1,49 +1,18 @@
 """Behind Sentinel: primary, replica and sentinel as processes, and a worker that survives the failover."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
 
 from longshore.errors import StoreUnavailable
-from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis, find_program, free_port
+from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis
 from longshore.store.connection import connect
 from tests.support.programs import eventually
+from tests.support.sentinel import Sentinel
 
 from .conftest import Bench
-
-
-class Sentinel:
-    """Watches a primary called `ours` with one replica."""
-
-    def __init__(self, folder: Path, primary: EmbeddedRedis) -> None:
-        self.port = free_port()
-        config = folder / "sentinel.conf"
-        config.write_text(
-            f"port {self.port}\nbind {HOST}\ndir {folder}\nsentinel monitor ours {HOST} {primary.port} 1\n"
-            "sentinel down-after-milliseconds ours 1000\nsentinel failover-timeout ours 5000\n"
-        )
-        with (folder / "sentinel.log").open("wb") as log:
-            self.process = subprocess.Popen([find_program(), str(config), "--sentinel"], stdout=log, stderr=log)
-
-    @property
-    def url(self) -> str:
-        return f"sentinel://{HOST}:{self.port}/0"
-
-    def knows_its_replica(self) -> bool:
-        try:
-            with redis.Redis(port=self.port) as client:
-                replicas: Any = client.sentinel_slaves("ours")
-        except redis.ConnectionError:
-            return False
-        return any(not replica["is_disconnected"] for replica in replicas)
-
-    def close(self) -> None:
-        self.process.terminate()
-        self.process.wait(10)
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import redis
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 from longshore.errors import StoreUnavailable
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.store.address import parse
 from longshore.store.connection import connect, reaching_store
-from tasks.transport import connection_to
 from tests.support.certificates import Authority
 from tests.support.relays import TlsFront
 
@@ -26,8 +26,8 @@ def ledger(url: str) -> None:
 
 def broker(url: str) -> None:
     """Send and receive as Celery does."""
-    made = connection_to(parse(url))
-    with made(transport="tasks.transport:Transport", transport_options={"global_keyprefix": "ours:"}) as connection:
+    options = {"address": parse(url), "global_keyprefix": "ours:"}
+    with Connection(transport="tasks.transport:Transport", transport_options=options) as connection:
         connection.ensure_connection(max_retries=1)
         queue = connection.SimpleQueue("deliver")
         queue.put({"n": 1})
