@@ -6,7 +6,6 @@ the user set is never replaced. While the agent runs, the bundle follows its fil
 """
 
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from config.settings import Settings
 from config.user_bundle import CURL, REQUESTS, SSL_CERT_FILE, given, of_requests, unusable
 from longshore.network import ca_files
 from longshore.network.ca_bundle import Bundle, BundleUnwritable, gather, write
+from longshore.periodic import LIMIT_S, Periodic
 
 log = structlog.get_logger(__name__)
 
@@ -97,17 +97,9 @@ class Watch:
         self._settings = settings
         # Seen before the files are read: a change in between is found at the first look.
         self._known = self._state()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ca-watch", daemon=True)
-
-    def start(self) -> None:
-        """Look every `LONGSHORE_CA_CHECK_S` seconds, in a thread that ends with the process."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._stop.set()
-        self._thread.join()
+        every_s = settings.longshore_ca_check_s
+        self._loop = Periodic("ca-watch", every_s, self._step, first_s=every_s, limit_s=every_s + LIMIT_S)
+        self.start, self.stop = self._loop.start, self._loop.stop
 
     def look(self) -> bool:
         """Write the bundle if it must be; returns whether it was."""
@@ -117,12 +109,8 @@ class Watch:
         self._known = now
         return _write(self._settings, assemble(self._settings))
 
-    def _run(self) -> None:
-        while not self._stop.wait(self._settings.longshore_ca_check_s):
-            try:
-                self.look()
-            except Exception as error:  # the agent goes on with the bundle it has
-                log.error("trust.watch_failed", error=type(error).__name__)
+    def _step(self) -> None:
+        self.look()
 
     def _state(self) -> object:
         return ca_files.state(str(self._settings.longshore_ca_dir)), [ca_files.version(path) for path in SYSTEMS]

@@ -68,8 +68,6 @@ class Loop:
     def run(self, stop: threading.Event) -> Access | None:
         """Poll until `stop`. Returns None then; else the access for a new consumer, where this one will not do."""
         while not stop.is_set():
-            if not self._pipeline.alive:
-                raise RuntimeError("the thread that fills the ledger has ended")
             self._turn()
             if self._clock() - self._tidied_at >= TIDY_S:
                 self._tidied_at = self._clock()

@@ -22,8 +22,9 @@ from ingest.outage import Outage
 from ingest.record import Partition, Record
 from ingest.signs import count_stored
 from ingest.start import Start
-from longshore.errors import StoreUnavailable
+from longshore.errors import StoreUnavailable, place_of
 from longshore.invocation.mapping import JqUnavailable
+from longshore.periodic import LIMIT_S, Periodic
 from longshore.store.entry import Accepted, Claim, Span
 from longshore.store.ledger import MOST_CLAIMS, Ledger
 
@@ -68,14 +69,13 @@ class Pipeline:
         epochs: Mapping[Partition, int],
         full: Callable[[Sequence[Record]], Collection[Partition]] = lambda _: (),
         between: Callable[[], None] = lambda: None,
-        turned: Callable[[], None] = lambda: None,
+        limit_s: float = LIMIT_S,
     ) -> None:
         """`epochs` is the present epoch of each partition that is ours; another thread keeps it up to date.
 
         `full` says which partitions of records may not be stored now. `between` is called a few times a second; it may
-        raise `StoreUnavailable`. `turned` hears of every turn of the loop, and of every try to store.
+        raise `StoreUnavailable`. One try to store may take `limit_s`.
         """
-        self._turned = turned
         self._handover = handover
         self._intake = intake
         self._ledger = ledger
@@ -91,8 +91,10 @@ class Pipeline:
         self._expected: dict[Partition, tuple[int, int]] = {}
         self._rewound: dict[Partition, int] = {}
         self._looked_at = self._between_at = 0.0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="accept", daemon=True)
+        self._at_hand: Sequence[Record] | None = None
+        self._loop = Periodic("accept", 0, self._step, limit_s=limit_s)
+        self._turned = self._loop.turn
+        self._stopping = self._loop.stopping
         self.outage = Outage("store", self._stopping)
         self.rereads: SimpleQueue[Reread] = SimpleQueue()
         """What must be read again; for the thread that polls."""
@@ -101,43 +103,39 @@ class Pipeline:
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self, grace_s: float) -> None:
         """Finish the batch at hand, for at most `grace_s`; what is not stored by then is not committed either."""
-        self._stopping.set()
+        self._loop.stop(0)
         self._handover.close()
-        self._thread.join(grace_s)
+        self._loop.stop(grace_s)
 
     @property
     def alive(self) -> bool:
         """Whether the thread runs."""
-        return self._thread.is_alive()
+        return self._loop.alive
 
     def placed(self, place: Partition, epoch: int, start: Start) -> None:
         """`place` is read under this new epoch, beginning there. To be called before any of it is handed over."""
         self._placed.put((place, epoch, start))
 
-    def _run(self) -> None:
-        while not self.ready.is_set() and not self._stopping.is_set():
+    def _step(self) -> None:
+        """One batch. Whatever goes wrong with it, it is kept and tried again: nothing behind it is stored before."""
+        if not self.ready.is_set():
             self._try_ledger()
-        while not self._stopping.is_set():
-            self._turned()
-            records = self._handover.take(BETWEEN_S if self._handover.held else LOOK_S)
-            if records is None:
-                return
-            try:
-                if records:
-                    self._store(records)
-                self._look()
-                self._look_between()
-            except Exception as error:
-                # Uncommitted, so not lost: but without this thread nothing would go on, so the process must end.
-                log.error("ingest.accept_failed", error=type(error).__name__, exc_info=True)
-                return
+            return
+        if self._at_hand is None:
+            self._at_hand = self._handover.take(BETWEEN_S if self._handover.held else LOOK_S)
+        if self._stopping.is_set():
+            return
+        if self._at_hand:
+            self._store(self._at_hand)
+        self._at_hand = None
+        self._look()
+        self._look_between()
 
     def _try_ledger(self) -> None:
-        self._turned()
         try:
             self._publish(self._ledger.accept((), ()).claims)
         except StoreUnavailable as error:
@@ -186,6 +184,8 @@ class Pipeline:
         for place in full:
             self._handover.hold(place, [record for record in records if record.place == place])
             log.debug("intake.partition_held_back", topic=place[0], partition=place[1])
+        # Should this batch have to be tried again, they are not in it any more.
+        self._at_hand = [record for record in self._at_hand or () if record.place not in full]
         return [record for record in records if record.place not in full]
 
     def _let_go_on(self) -> None:
@@ -197,7 +197,7 @@ class Pipeline:
     def _refused(self, record: Record, error: Exception, times: int) -> Prepared | None:
         """The ledger answered, but with an error of its own. Returns what to try in place of the message."""
         if times == 1:
-            log.error("intake.refused_by_store", origin=record.origin, error=type(error).__name__, exc_info=True)
+            log.error("intake.refused_by_store", origin=record.origin, error=type(error).__name__, at=place_of(error))
         self.outage.wait(type(error).__name__)
         return self._intake.unstorable(record, self._known()) if times >= REFUSALS else None
 

@@ -1,12 +1,11 @@
 """Holds commits back until replicas of Redis have what was stored (`REDIS_WAIT_REPLICAS`)."""
 
-import threading
 import time
 
 import structlog
 
 from ingest.offsets import TrailingOffsets
-from longshore.errors import StoreUnavailable
+from longshore.periodic import Periodic
 from longshore.store.ledger import Ledger
 
 log = structlog.get_logger(__name__)
@@ -16,20 +15,26 @@ TIMEOUT_MS = 1_000
 """How long one question waits for the replicas; it is asked again."""
 
 
-def watch_replicas(ledger: Ledger, replicas: int, offsets: TrailingOffsets, stop: threading.Event) -> None:
-    """Tell `offsets` again and again up to when all is replicated, until `stop`. To be run in a thread of its own."""
-    behind = False
-    while not stop.wait(EVERY_S):
+class Replicas:
+    """Tells `offsets` again and again up to when all is replicated."""
+
+    def __init__(self, ledger: Ledger, wanted: int, offsets: TrailingOffsets) -> None:
+        self._ledger = ledger
+        self._wanted = wanted
+        self._offsets = offsets
+        self._missing = False
+        self._loop = Periodic("wait-for-replicas", EVERY_S, self._step)
+        self.start, self.stop = self._loop.start, self._loop.stop
+
+    def _step(self) -> None:
         asked_at = time.monotonic()
-        try:
-            there = ledger.replicated(replicas, TIMEOUT_MS)
-        except StoreUnavailable:
-            continue  # whoever stores finds out, and says so
+        there = self._ledger.replicated(self._wanted, TIMEOUT_MS)
         if there:
-            offsets.replicated_until(asked_at)
-        if there == behind:
-            behind = not there
-            if behind:
-                log.warning("store.replicas_missing", wanted=replicas, means="nothing is committed until they are back")
+            self._offsets.replicated_until(asked_at)
+        if there == self._missing:
+            self._missing = not there
+            if self._missing:
+                means = "nothing is committed until they are back"
+                log.warning("store.replicas_missing", wanted=self._wanted, means=means)
             else:
-                log.info("store.replicas_back", wanted=replicas)
+                log.info("store.replicas_back", wanted=self._wanted)

@@ -31,10 +31,11 @@ from ingest.outage import Outage
 from ingest.pipeline import Pipeline
 from ingest.placing import Placing
 from ingest.record import Partition
-from ingest.replicas import watch_replicas
-from ingest.signs import Signs
-from longshore.errors import ConfigError, StoreUnavailable
+from ingest.replicas import Replicas
+from ingest.signs import WAIT_S, Signs
+from longshore.errors import ConfigError, place_of
 from longshore.invocation.mapping import Mapping
+from longshore.periodic import Periodic
 from longshore.store.brokers import Brokers
 from longshore.telemetry.port_calls import CountedPortClient
 from tasks.app import make_app
@@ -47,6 +48,10 @@ STORE_GRACE_S = 0.5
 CLOSE_GRACE_S = 0.4
 """How long leaving the consumer group may take; a broker that does not answer finds out by itself."""
 LOOK_S = 0.1
+BROKERS_S = 30.0
+"""How often the ledger is told of the brokers: it may be another one by now."""
+BATCH_TIMES = 5
+"""So many times LIVENESS_S may a batch take whose messages all keep the mapping engine busy until it is cut off."""
 
 REDIS_CONNECTIONS = 4
 
@@ -97,7 +102,7 @@ class Service:
             epochs=self._epochs,
             full=self._finished.full if self._finished else lambda _: (),
             between=self._between,
-            turned=self._signs.accepts.turn,
+            limit_s=BATCH_TIMES * settings.liveness_s + WAIT_S,
         )
 
     def run(self) -> int:
@@ -106,7 +111,7 @@ class Service:
         try:
             self._read_until_stopped()
         except Exception as error:
-            log.error("ingest.broken", error=type(error).__name__, exc_info=True)
+            log.error("ingest.broken", error=type(error).__name__, at=place_of(error))
             return 1
         finally:
             self._stop.set()
@@ -117,9 +122,6 @@ class Service:
                 self._mapping.close()
             log.info("ingest.stopped")
         return 0
-
-    def _watch_replicas(self) -> None:
-        watch_replicas(self._ledger, self._settings.redis_wait_replicas, self._trailing, self._stop)
 
     def _between(self) -> None:
         self._limits.tell()
@@ -150,7 +152,7 @@ class Service:
     def _read_until_stopped(self) -> None:
         self._pipeline.start()
         if self._settings.redis_wait_replicas and self._finished is None:
-            in_background("wait-for-replicas", self._watch_replicas)
+            Replicas(self._ledger, self._settings.redis_wait_replicas, self._trailing).start()
         announced = in_background("announce", lambda: credentials.announce(self._port))
         while not self._pipeline.ready.wait(LOOK_S):
             self._signs.polls.turn()
@@ -187,13 +189,15 @@ class Service:
         )
         self._signs.reads_with(reader)
         placing = Placing(self._ledger, self._settings.kafka_consumer_auto_offset_reset)
-        in_background("brokers", lambda: self._tell_workers(access))
+        brokers = Periodic("brokers", BROKERS_S, lambda: self._tell_workers(access))
+        brokers.start()
         login = Login(access, None if self._settings.using_local_port_instance else self._ask_port)
         batch = self._settings.kafka_batch_size
         try:
             parts = (self._handover, self._pipeline, self._gate, self._offsets, placing, login, batch, self._signs)
             return Loop(reader, *parts).run(self._stop)
         finally:
+            brokers.stop(0)
             try:
                 in_background("leave-group", reader.close).result(CLOSE_GRACE_S)
             except NotDone:
@@ -201,10 +205,7 @@ class Service:
 
     def _tell_workers(self, access: Access) -> None:
         """Workers let no webhook go to the brokers, and only ingest learns from Port which those are."""
-        try:
-            Brokers(self._ledger.redis, self._ledger.keys).remember(access.brokers)
-        except StoreUnavailable as error:
-            log.warning("kafka.brokers_not_stored", means="webhooks may call them", problem=str(error))
+        Brokers(self._ledger.redis, self._ledger.keys).remember(access.brokers)
 
     def _left(self, places: Collection[Partition]) -> None:
         self._handover.drop(places)

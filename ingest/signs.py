@@ -12,9 +12,6 @@ from longshore.telemetry.health import OURS, Finding, Pulse
 
 WAIT_S = 30.0
 """On top of LIVENESS_S: what one turn may wait for a Redis or a Kafka that does not answer."""
-BATCH_TIMES = 5
-"""So many times LIVENESS_S may a batch take whose messages all keep the mapping engine busy until it is cut off."""
-
 CAUSES = ("backlog", "memory", "redis", "stall")
 """Of pauses."""
 
@@ -31,9 +28,7 @@ class Signs:
         for cause in CAUSES:
             metrics.PAUSED.labels(cause).set(0)
         self.polls = Pulse("the loop that reads Kafka", liveness_s + WAIT_S)
-        self.accepts = Pulse("the loop that fills the ledger", BATCH_TIMES * liveness_s + WAIT_S)
         OURS.alive_if("reading", self.polls.check)
-        OURS.alive_if("storing", self.accepts.check)
         OURS.ready_if("kafka", self._check_kafka)
 
     def reads_with(self, reader: Reader) -> None:

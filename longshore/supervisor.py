@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Protocol
 
 import structlog
 
-from longshore.errors import EX_CONFIG
+from longshore.errors import EX_CONFIG, place_of
 
 log = structlog.get_logger(__name__)
 
@@ -138,7 +138,7 @@ class Supervisor:
             while not self._stop_requests:
                 # Last to stop is first to start: Redis before those who need it.
                 for kept in reversed(self._kept):
-                    if kept.tend() == EX_CONFIG:
+                    if _tended(kept) == EX_CONFIG:
                         self._exit_code = EX_CONFIG
                         self.request_stop()
                 self._pause()
@@ -270,10 +270,28 @@ class _Kept:
         if ended is None:
             return None
         # Before it is reaped, while its process group's number cannot belong to anybody else.
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         code = self.process.wait()
         self.process = None
         return code
+
+
+def _tended(kept: _Kept) -> int | None:
+    """What `tend` returns. One that cannot be looked after now (no process, no memory, no log file) ends no other."""
+    try:
+        return kept.tend()
+    except Exception as error:
+        kept.wait_s = restart_wait_s(kept.wait_s, 0)
+        kept.due_at = time.monotonic() + kept.wait_s
+        log.error(
+            "child.not_tended",
+            child=kept.child.name,
+            error=type(error).__name__,
+            at=place_of(error),
+            again_in_s=kept.wait_s,
+        )
+        return None
 
 
 def _ended(code: int) -> str:

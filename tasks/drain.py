@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from longshore.errors import LongshoreError
+from longshore.errors import LongshoreError, place_of
 from longshore.store.entry import Begun
 from longshore.store.ledger import Ledger
 from tasks.in_flight import InFlight
@@ -52,8 +52,8 @@ class Drain:
         log.info("worker.draining", in_flight=len(self._in_flight.all()), grace_s=self._grace_s)
         try:
             self._withdraw()
-        except LongshoreError as error:
-            log.warning("worker.withdraw_failed", error=str(error))  # the slots lapse with the lease
+        except Exception as error:  # the slots lapse with the lease
+            log.warning("worker.withdraw_failed", error=_said(error))
         while self._in_flight.waited_for() and time.monotonic() < end:
             time.sleep(0.05)
         if left := self._in_flight.all():
@@ -66,8 +66,8 @@ class Drain:
         for begun in left:
             try:
                 self._part(begun)
-            except LongshoreError as error:
-                log.warning("worker.park_failed", run_id=begun.id, error=str(error))  # its lease lapses to the same end
+            except Exception as error:  # its lease lapses to the same end
+                log.warning("worker.park_failed", run_id=begun.id, error=_said(error))
 
     def _part(self, begun: Begun) -> None:
         """Stores how `begun` ended where that is known and only Redis was away; else that nobody knows."""
@@ -78,3 +78,7 @@ class Drain:
         finish = self._story.cut_off(begun, DRAINED, "the worker had to stop before the target answered")
         state, _ = self._ledger.finish(begun.id, begun.token, finish, want=0)
         log.warning("worker.parked", run_id=begun.id, state=state, reason=DRAINED)
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, LongshoreError) else f"{type(error).__name__} at {place_of(error)}"

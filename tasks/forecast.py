@@ -1,7 +1,7 @@
 """Has runs that wait long told what is ahead of them: every worker looks now and then, as each look is one script."""
 
+from longshore.periodic import Periodic
 from longshore.store.ledger import Ledger
-from tasks.background import Loop
 
 SPAN_S = 5.0
 """Between two looks; the pace of a lane is measured over it."""
@@ -18,7 +18,7 @@ class Forecast:
         self._ledger = ledger
         rate = ledger.limits.port_rate
         self._most = max(1, round(SHARE * rate * SPAN_S)) if rate else UNLIMITED
-        self._loop = Loop("forecast", SPAN_S, self._step)
+        self._loop = Periodic("forecast", SPAN_S, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def _step(self) -> float | None:

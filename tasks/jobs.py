@@ -1,7 +1,7 @@
 """Carries out requeue jobs: every worker takes steps, as each step is one script."""
 
+from longshore.periodic import Periodic
 from longshore.store.requeue import Requeue
-from tasks.background import Loop
 
 _STEP_S = 0.2
 _IDLE_S = 1.0
@@ -12,7 +12,7 @@ class Jobs:
 
     def __init__(self, requeue: Requeue) -> None:
         self._requeue = requeue
-        self._loop = Loop("jobs", _STEP_S, self._step)
+        self._loop = Periodic("jobs", _STEP_S, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def _step(self) -> float | None:

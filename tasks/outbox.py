@@ -14,13 +14,13 @@ import structlog
 
 from config.tracing import Traces
 from longshore.errors import LongshoreError, StoreUnavailable, place_of
+from longshore.periodic import Periodic
 from longshore.port import reports
 from longshore.port.client import PortClient
 from longshore.port.reports import BadReport, Report
 from longshore.store.entry import TakenReports
 from longshore.store.ledger import Ledger
 from longshore.store.seal import Sealer, Unsealable
-from tasks.background import Loop
 from tasks.quarantine import POISON_CAUSE
 from tasks.tell import LEASE_MS, Lost, Telling
 
@@ -50,7 +50,7 @@ class Outbox:
         self._failed_in_a_row = 0
         self._last_delay_s = 0.0
         self._ending = threading.Event()
-        self._loop = Loop("outbox", _IDLE_S, self.send_due)
+        self._loop = Periodic("outbox", _IDLE_S, self.send_due)
         self.start = self._loop.start
 
     def stop(self) -> None:

@@ -5,9 +5,9 @@ from redis.sentinel import SentinelConnectionPool
 from config.outgoing import own_services
 from config.settings import Settings
 from longshore.delivery import Fence, OwnService
+from longshore.periodic import Periodic
 from longshore.store.brokers import Brokers
 from longshore.store.ledger import Ledger
-from tasks.background import Loop
 
 _INTERVAL_S = 5.0  # brokers change with Port's clusters, and a failover of Redis takes longer than this
 
@@ -20,7 +20,7 @@ class OwnServices:
         self._pool = ledger.redis.connection_pool
         self._brokers = Brokers(ledger.redis, ledger.keys)
         self._fence = fence
-        self._loop = Loop("own-services", _INTERVAL_S, self._step)
+        self._loop = Periodic("own-services", _INTERVAL_S, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def _step(self) -> float | None:

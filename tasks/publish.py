@@ -2,19 +2,23 @@
 
 import threading
 from collections.abc import Iterable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import structlog
 from celery import Celery
 
 from config.celery import queue_of
+from longshore.periodic import Periodic
 from longshore.store.entry import Claim
 
 log = structlog.get_logger(__name__)
 
 TASK = "deliver"
 """The task's name on the wire, which workers of all versions know; moving its module strands no message."""
+
+_IDLE_S = 1.0
+_MOST_AT_ONCE = 500
 
 PAUSE_FOREIGN_MS = 5_000
 """After which a claim is handed out again that came to a worker which cannot read it: usually to another one."""
@@ -94,9 +98,9 @@ class BackgroundPublisher:
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
-        self._queue: SimpleQueue[tuple[Claim, ...] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
-        self._thread.start()
+        self._queue: SimpleQueue[tuple[Claim, ...]] = SimpleQueue()
+        self._loop = Periodic("publish", 0, self._step)
+        self._loop.start()
 
     def publish(self, claims: tuple[Claim, ...]) -> None:
         """Hands `claims` to the thread."""
@@ -105,18 +109,18 @@ class BackgroundPublisher:
 
     def stop(self) -> None:
         """Publishes what it has and ends."""
-        self._queue.put(None)
-        self._thread.join(5)
+        self._loop.stop(0)
+        self._queue.put(())  # so that it does not wait for more
+        self._loop.stop()
+        if not self._queue.empty():
+            self._step()
 
-    def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, ended = list(first), False
-            while not self._queue.empty() and len(batch) < 500:
-                more = self._queue.get()
-                if more is None:
-                    ended = True
-                    break
-                batch += more
-            self._publisher.publish(batch)
-            if ended:
-                return
+    def _step(self) -> None:
+        batch: list[Claim] = []
+        try:
+            batch += self._queue.get(timeout=_IDLE_S)
+            while len(batch) < _MOST_AT_ONCE:
+                batch += self._queue.get_nowait()
+        except Empty:
+            pass
+        self._publisher.publish(batch)

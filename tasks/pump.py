@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import structlog
 
+from longshore.periodic import LIMIT_S, Periodic
 from longshore.store.entry import Claim, Lapsed
 from longshore.store.ledger import Ledger
 from longshore.store.retention import Retention
-from tasks.background import Loop
 from tasks.in_flight import InFlight
 from tasks.signs import count_lapsed
 
@@ -38,19 +38,17 @@ class Pump:
         ledger: Ledger,
         publish: Callable[[tuple[Claim, ...]], None],
         interval_s: float,
-        turned: Callable[[], None] = lambda: None,
+        limit_s: float = LIMIT_S,
         lapsed: Callable[[Lapsed], None] = lambda _: None,
     ) -> None:
-        """`turned` hears of every turn, also of those that find Redis away; `lapsed` of every lease that lapsed."""
+        """Without a turn for `limit_s` it counts as stalled. `lapsed` hears of every lease that lapsed."""
         self._ledger = ledger
         self._publish = publish
-        self._turned = turned
         self._lapsed = lapsed
-        self._loop = Loop("pump", interval_s, self._step)
+        self._loop = Periodic("pump", interval_s, self._step, limit_s=limit_s)
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def _step(self) -> float | None:
-        self._turned()
         claims, lapsed = self._ledger.pump()
         self._publish(claims)
         for one in lapsed:
@@ -87,7 +85,7 @@ class Beat:
         self._hung_limit = hung_limit
         self._too_many_hang = too_many_hang
         self._retention = Retention(ledger)
-        self._loop = Loop("beat", lease_s / 3, self.step)
+        self._loop = Periodic("beat", lease_s / 3, self.step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def withdraw(self) -> None:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
@@ -12,18 +11,18 @@ from celery.worker import state as celery_state
 from longshore.delivery.outcome import Outcome
 from longshore.errors import StoreUnavailable
 from longshore.invocation.kinds import Kind
+from longshore.periodic import Periodic
 from longshore.store.connection import reaching_store
 from longshore.store.entry import Begun, Finish, Lapsed
 from longshore.store.ledger import Ledger
 from longshore.telemetry import metrics
-from longshore.telemetry.health import OURS, Finding, Pulse
+from longshore.telemetry.health import OURS, Finding
 from longshore.telemetry.labels import Targets, outcome_of
-from tasks.background import Loop
 from tasks.in_flight import InFlight
 
 LOOK_S = 1.0
 WAIT_S = 30.0
-"""On top of LIVENESS_S: what one turn of a loop may wait for a Redis that does not answer."""
+"""On top of LIVENESS_S: what one turn of the pump may wait for a Redis that does not answer."""
 
 _DELIVERY_SECONDS = {kind: metrics.DELIVERY_SECONDS.labels(kind.value) for kind in Kind}
 _RETRY, _DEFERRED, _REDIS = (metrics.WAITS.labels(cause) for cause in ("retry", "deferred", "redis"))
@@ -84,19 +83,16 @@ class Signs:
         self._started = -1
         self._idle_since: float | None = None
         self._waiting = 0
-        self._loop = Loop("signs", LOOK_S, self._step)
+        self._loop = Periodic("signs", LOOK_S, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
-        self.pumps = Pulse("the loop that hands out work", liveness_s + WAIT_S)
         metrics.IN_FLIGHT.set_function(lambda: len(in_flight.all()))
         metrics.SLOTS.set_function(lambda: 0 if draining.is_set() else max(0, slots - len(in_flight.hung())))
         OURS.alive_if("taking work", self._check_taking)
-        OURS.alive_if("handing out", self._unless_draining(self.pumps.check))
         OURS.ready_if("broker", self._check_broker)
 
     def consumes_with(self, consumer: Any) -> None:
         """Celery's consumer, once it is ready, and again after each reconnect."""
         self._consumer = consumer
-        self.pumps.turn()
 
     def _step(self) -> float | None:
         try:
@@ -124,15 +120,6 @@ class Signs:
             says = f"it has free slots, but has started nothing for {idle_s:.0f} s while {self._waiting} messages wait"
             return Finding(False, says)
         return Finding(True, "it takes work" if self._waiting else "it has nothing to take")
-
-    def _unless_draining(self, check: Callable[[], Finding]) -> Callable[[], Finding]:
-        # Before its broker was there for the first time nothing runs yet; that is a matter of readiness.
-        def checked() -> Finding:
-            if self._consumer is None or self._draining.is_set():
-                return Finding(True, "it hands out no work now")
-            return check()
-
-        return checked
 
     def _check_broker(self) -> Finding:
         if self._draining.is_set():

@@ -33,7 +33,7 @@ from tasks.pump import Beat, Pump
 from tasks.quarantine import Suspects
 from tasks.requeue import TASK as REQUEUE
 from tasks.revoked import park_revoked
-from tasks.signs import Signs
+from tasks.signs import WAIT_S, Signs
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class WorkerProcess:
             self._ledger,
             self._publisher.publish,
             settings.pump_interval_s,
-            lambda: self._signs.pumps.turn(),
+            settings.liveness_s + WAIT_S,
             self._obituaries.tell,
         )
         self._beat = Beat(

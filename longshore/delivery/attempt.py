@@ -15,10 +15,16 @@ from typing import Protocol
 
 import structlog
 
+from longshore.errors import place_of
+from longshore.periodic import Periodic
+
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.05
 """How often the watchdog looks: a deadline is at most this late, and hundreds of attempts cost it microseconds."""
+
+IDLE_S = 10.0
+"""How long it waits for an attempt at once."""
 
 
 class Stage(IntEnum):
@@ -93,7 +99,7 @@ _here = threading.local()
 _live: set[Attempt] = set()
 _start = threading.Lock()
 _awake = threading.Event()
-_watchdog: threading.Thread | None = None
+_watchdog: Periodic | None = None
 
 
 def current() -> Attempt:
@@ -106,28 +112,26 @@ def current() -> Attempt:
 
 def _ensure_watchdog() -> None:
     global _watchdog
-    if _watchdog is None or not _watchdog.is_alive():
+    if _watchdog is None:
         with _start:
-            if _watchdog is None or not _watchdog.is_alive():
-                _watchdog = threading.Thread(target=_watch, name="delivery-deadlines", daemon=True)
+            if _watchdog is None:
+                _watchdog = Periodic("delivery-deadlines", TICK_S, _watch)
                 _watchdog.start()
     if not _awake.is_set():
         _awake.set()
 
 
 def _watch() -> None:
-    while True:
+    if not _live:
+        # Cleared first and looked at again, so that an attempt beginning in between wakes it.
+        _awake.clear()
         if not _live:
-            # Cleared first and looked at again, so that an attempt beginning in between wakes it.
-            _awake.clear()
-            if not _live:
-                _awake.wait()
-        for attempt in list(_live):
-            try:
-                _cut_if_over(attempt)
-            except Exception as error:  # the others' deadlines depend on this thread
-                log.error("delivery.watchdog_error", error=type(error).__name__)
-        time.sleep(TICK_S)
+            _awake.wait(IDLE_S)
+    for attempt in list(_live):
+        try:
+            _cut_if_over(attempt)
+        except Exception as error:  # the others' deadlines depend on this thread
+            log.error("delivery.watchdog_error", error=type(error).__name__, at=place_of(error))
 
 
 def _cut_if_over(attempt: Attempt) -> None:

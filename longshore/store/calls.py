@@ -40,6 +40,8 @@ class Calls:
             used_at = time.monotonic()
             return answer
         except redis.ResponseError:
+            if connection.should_reconnect():  # it led to a Redis that was demoted
+                connection.disconnect()
             used_at = time.monotonic()  # an answer like any other
             raise
         except BaseException:

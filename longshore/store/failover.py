@@ -90,7 +90,8 @@ def following(kind: type[Any]) -> type[Any]:
                 if says_demoted(error):
                     if sock is not None:
                         _open.leave(sock)
-                    self.disconnect()
+                    # Not at once: of a pipeline more answers are on their way.
+                    self.mark_for_reconnect()
                 raise
 
     return Following

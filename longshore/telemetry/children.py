@@ -6,7 +6,6 @@ leaves no numbers behind. Its health is asked for every second, each program in 
 tree is answered at once, whoever hangs.
 """
 
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
+from longshore.periodic import Periodic
 from longshore.telemetry.ask import Asked, NoAnswer
 from longshore.telemetry.health import Finding, Health, Verdict
 from longshore.telemetry.metrics import PROGRAM_UP
@@ -81,8 +81,8 @@ class _Watch:
         self._asked = asked
         self._liveness_s = liveness_s
         self.begin()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"watch-{name}", daemon=True)
+        self._loop = Periodic(f"watch-{name}", LOOK_S, self._step)
+        self.start = self._loop.start
 
     def begin(self) -> None:
         self._heard_at = time.monotonic() + max(0.0, START_S - self._liveness_s)
@@ -90,11 +90,8 @@ class _Watch:
         self._live: Verdict | None = None
         self._ready: Verdict | None = None
 
-    def start(self) -> None:
-        self._thread.start()
-
     def stop(self) -> None:
-        self._stop.set()
+        self._loop.stop(0)
 
     def trouble(self) -> str:
         found = self.alive()
@@ -117,18 +114,17 @@ class _Watch:
             return Finding(False, f"{self._name} has not answered for {silent_s:.0f} s")
         return _of(self._ready, f"{self._name} is ready", Finding(False, f"{self._name} is starting"))
 
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_S):
-            try:
-                live = self._asked.verdict("/livez", PATIENCE_S)
-                self._ready = self._asked.verdict("/readyz", PATIENCE_S)
-            except NoAnswer:
-                # What it said last no longer holds; and nothing says how long it will not.
-                self._live, self._ready = None, None
-                PROGRAM_UP.labels(self._name).set(0)
-            else:
-                self._live, self._heard_at = live, time.monotonic()
-                PROGRAM_UP.labels(self._name).set(1)
+    def _step(self) -> None:
+        try:
+            live = self._asked.verdict("/livez", PATIENCE_S)
+            self._ready = self._asked.verdict("/readyz", PATIENCE_S)
+        except NoAnswer:
+            # What it said last no longer holds; and nothing says how long it will not.
+            self._live, self._ready = None, None
+            PROGRAM_UP.labels(self._name).set(0)
+        else:
+            self._live, self._heard_at = live, time.monotonic()
+            PROGRAM_UP.labels(self._name).set(1)
 
 
 def _of(verdict: Verdict | None, content: str, unheard: Finding) -> Finding:

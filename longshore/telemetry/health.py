@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from longshore import periodic
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -106,5 +108,13 @@ class Pulse:
         return Finding(True, f"{self._what} turns")
 
 
+def _threads() -> Finding:
+    still = periodic.stalled()
+    if not still:
+        return Finding(True, "every thread that works again and again does")
+    return Finding(False, "; ".join(f"the thread {name} has done nothing for {s:.0f} s" for name, s in still.items()))
+
+
 OURS = Health()
 """The checks of this process."""
+OURS.alive_if("threads", _threads)

@@ -5,7 +5,6 @@ its time at the most. The audit is done by one process of the fleet, for all: it
 """
 
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Any
 import redis
 import structlog
 
-from longshore.errors import StoreUnavailable
+from longshore.periodic import Periodic
 from longshore.store.audit import Balance, audit
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
@@ -28,6 +27,8 @@ AUDIT_S = 300.0
 SHARE = 20
 """At least so many times what it took."""
 LOOK_S = 1.0
+HUNG_S = 3600.0
+"""An audit of millions takes its time."""
 
 
 class Slow:
@@ -42,38 +43,25 @@ class Slow:
         self._audit_s = audit_s
         self._count_at = self._audit_at = 0.0
         self._counted: Counter[tuple[str, str]] | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="slow-metrics", daemon=True)
-
-    def start(self) -> None:
-        """Starts the thread."""
-        self._thread.start()
+        self._loop = Periodic("slow-metrics", LOOK_S, self._step, first_s=LOOK_S, limit_s=HUNG_S)
+        self.start = self._loop.start
 
     def stop(self) -> None:
         """Ends it, without waiting for what is under way."""
-        self._stop.set()
+        self._loop.stop(0)
 
     def letters(self) -> Counter[tuple[str, str]] | None:
         """(state, reason) → how many there were a moment ago; None before the first count."""
         return self._counted
 
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_S):
-            try:
-                self._step()
-            except StoreUnavailable:
-                continue  # the page says that Redis is away
-            except Exception as error:
-                # A fault of ours must not end the counting for good; it comes again with the next turn.
-                log.error("metrics.slow_failed", error=type(error).__name__, exc_info=True)
-                self._count_at = self._audit_at = time.monotonic() + self._audit_s
-
     def _step(self) -> None:
         if time.monotonic() >= self._count_at:
             began = time.monotonic()
-            self._counted = self._count()
-            self._forget_settled_reports()
-            self._count_at = _next(began, COUNT_S)
+            try:
+                self._counted = self._count()
+                self._forget_settled_reports()
+            finally:
+                self._count_at = _next(began, COUNT_S)
         if time.monotonic() >= self._audit_at:
             self._audit_at = time.monotonic() + self._audit_s / 10  # whoever finds that it is its turn does it
             if self._is_our_turn(self._audit_s):

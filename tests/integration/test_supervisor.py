@@ -231,6 +231,17 @@ def test_output_may_go_to_a_file(tree: Tree, tmp_path: Path) -> None:
         eventually(lambda: (tmp_path / "out").exists() and "hello" in (tmp_path / "out").read_text())
 
 
+def test_a_child_that_cannot_be_started_now_ends_no_other(tree: Tree, tmp_path: Path) -> None:
+    """Its log file is out of reach; it is started once that is mended."""
+    folder = tmp_path / "later"
+    tree.run(Child("a", tree.argv("a")), Child("b", tree.argv("b"), output=folder / "log"))
+    eventually(lambda: tree.up("a") and "child.not_tended" in tree.log.read_text(), "one runs, one cannot")
+
+    folder.mkdir()
+    eventually(lambda: tree.up("b"), "both run")
+    assert len(tree.up("a")) == 1
+
+
 def test_it_works_beside_other_work(tree: Tree) -> None:
     """As the sandbox uses it: started and stopped from a program that does something else meanwhile."""
     with Supervisor([Child("a", tree.argv("a"))]) as supervisor:

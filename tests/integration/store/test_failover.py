@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from ingest.offsets import TrailingOffsets
+from ingest.replicas import Replicas
 from longshore.errors import StoreUnavailable
 from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis
 from longshore.store.connection import connect, reaching_store
@@ -76,6 +78,22 @@ def _until_lost(listener: "redis.client.PubSub", heard: threading.Event) -> None
         heard.set()
 
 
+def test_a_pipeline_is_refused_as_ever(pair: Pair, client: "redis.Redis") -> None:
+    """Its connection goes after the last answer, not while more are on their way."""
+    client.ping()
+    pair.fail_over()
+    refused = (redis.exceptions.ReadOnlyError, redis.ConnectionError)
+    with client.pipeline(transaction=False) as pipe:
+        for name in "abc":
+            pipe.set(name, "1")
+        with pytest.raises(refused):
+            pipe.execute()
+
+    with client.pipeline(transaction=False) as pipe:
+        pipe.set("a", "1")
+        assert [True] == pipe.execute()
+
+
 def test_one_that_waited_for_its_turn_does_not_close_the_new_connections(pair: Pair) -> None:
     """A late word from the old primary concerns the old connections alone."""
     with connect(pair.url) as one, connect(pair.url) as two:
@@ -118,6 +136,20 @@ def test_asking_a_demoted_primary_about_its_replicas_is_an_outage(pair: Pair, cl
         ledger.replicated(1, 10)
 
     assert ledger.replicated(0, 10)
+
+
+def test_commits_go_on_after_a_failover(pair: Pair, client: "redis.Redis") -> None:
+    """Whoever watches the replicas outlives what a demoted primary answers to WAIT."""
+    ledger = Ledger(client, Keys.of("org/agent"), Limits())
+    assert ledger.replicated(0, 10)
+    pair.fail_over()
+    offsets = TrailingOffsets(0, replicated=True)
+    offsets.stored(("org.runs", 0), 1, 7, "ledger")
+
+    replicas = Replicas(ledger, 0, offsets)
+    replicas.start()
+    eventually(lambda: offsets.ripe({("org.runs", 0): 1}), "what is stored may be committed")
+    replicas.stop()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""The one way in which threads of ours do something again and again."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from longshore import periodic
+from longshore.errors import StoreUnavailable
+from longshore.periodic import Periodic
+from longshore.telemetry.health import OURS
+from tests.support.programs import eventually
+
+ROOT = Path(__file__).parents[2]
+SECRET = "sent by a customer"
+
+ONCE_OR_SERVING = {
+    "config/tracing.py",
+    "ingest/credentials.py",
+    "longshore/cli/doctor/examination.py",
+    "longshore/delivery/resolver.py",
+    "longshore/periodic.py",
+    "longshore/sandbox/http_server.py",
+    "longshore/supervisor.py",
+    "longshore/telemetry/page.py",
+    "tasks/drain.py",
+}
+"""Modules that make threads which do one thing and end, or serve until the end."""
+
+Start = Callable[..., Periodic]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    made: list[Periodic] = []
+
+    def start(step: Callable[[], float | None], **options: float) -> Periodic:
+        made.append(Periodic("the test's", 0.01, step, **options))  # type: ignore[arg-type]
+        made[-1].start()
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.stop()
+
+
+@pytest.mark.parametrize("error", [ValueError(SECRET), MemoryError(), SystemExit(1), KeyError(SECRET)])
+def test_it_goes_on_whatever_a_step_raises(start: Start, error: BaseException) -> None:
+    """Also what ends a program elsewhere. The log says what it was and where, and none of its text."""
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+        if steps < 3:
+            raise error
+
+    with structlog.testing.capture_logs() as lines:
+        loop = start(step)
+        eventually(lambda: steps > 3, "it goes on")
+        loop.stop()
+
+    (failed,) = [line for line in lines if line["event"] == "loop.failed"]
+    assert (failed["error"], "test_periodic.py" in failed["at"]) == (type(error).__name__, True)
+    assert SECRET not in str(lines)
+
+
+def test_one_that_hangs_or_only_fails_is_not_alive(start: Start) -> None:
+    """Liveness tells which thread it is."""
+    goes_on, fails = threading.Event(), threading.Event()
+
+    def step() -> None:
+        if fails.is_set():
+            raise ValueError
+        goes_on.wait()
+
+    loop = start(step, limit_s=0.2)
+    eventually(lambda: not OURS.live().ok, "it hangs")
+    assert "the thread the test's has done nothing" in OURS.live().json()["why"][0]
+    goes_on.set()
+    eventually(lambda: OURS.live().ok, "it goes on")
+    fails.set()
+    eventually(lambda: not OURS.live().ok, "it fails and fails")
+    loop.stop()
+    assert not periodic.stalled()
+
+
+def test_one_that_waits_for_redis_is_alive(start: Start) -> None:
+    """To replace the program would bring nothing."""
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+        raise StoreUnavailable("ConnectionError", "refused")
+
+    start(step, limit_s=3.0)
+    eventually(lambda: steps > 5, "it tries again and again")
+    assert not periodic.stalled()
+
+
+def test_no_other_thread_goes_on_and_on() -> None:
+    """A loop of its own would end of what nobody thought of, and nothing would tell."""
+    makers = {
+        str(path.relative_to(ROOT))
+        for package in ("config", "ingest", "longshore", "tasks")
+        for path in (ROOT / package).rglob("*.py")
+        if re.search(r"\bThread\(", path.read_text())
+    }
+
+    assert makers <= ONCE_OR_SERVING
