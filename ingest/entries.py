@@ -87,7 +87,7 @@ class EntryMaker:
         try:
             target = self._target(routed)
         except BadUrl as problem:
-            return self._dead(record, call, "bad_url", str(problem))
+            return self._dead(record, call, problem.reason, str(problem))
         mapping = f"{self._mapping.digest}/{routed.entry}"
         lane = lane_of(target, invocation.action)
         if self._heard is not None:

@@ -74,7 +74,7 @@ class RequestBuilder:
         try:
             target = target_of(request.url)
         except BadUrl as error:
-            raise Unbuildable("bad_url", str(error)) from None
+            raise Unbuildable(error.reason, str(error)) from None
         if (name := self._mapping.delivery(entry).target) is not None:
             target = name
         if (problem := missing_token(self._mapping, entry, message.text, request)) is not None:

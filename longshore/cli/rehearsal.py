@@ -26,6 +26,7 @@ from longshore.invocation.recognise import Invocation, Refused, Skipped, recogni
 from longshore.invocation.report_context import report_context
 from longshore.invocation.signature import SIGNATURE
 from longshore.invocation.source import Source, member
+from longshore.invocation.urls import without_login
 from longshore.port import reports
 from longshore.port.calls import calls
 from longshore.port.reports import Report
@@ -185,9 +186,11 @@ def _extra(invocation: Invocation | Refused, settings: Settings) -> dict[str, st
 def _mapped(request: MappedRequest, mask: Mask) -> dict[str, Any]:
     """A request that cannot be sent, as far as the mapping made it."""
     headers = {name: mask.text(value) for name, value in request.headers.items()}
-    return {"method": request.method, "url": mask.text(request.url or "") or None, "headers": headers} | _rest(
-        request, mask
-    )
+    return {
+        "method": request.method,
+        "url": mask.text(without_login(request.url or "")) or None,
+        "headers": headers,
+    } | _rest(request, mask)
 
 
 def _as_sent(prepared: PreparedRequest, request: MappedRequest, mask: Mask) -> dict[str, Any]:

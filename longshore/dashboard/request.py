@@ -10,6 +10,7 @@ from longshore.invocation.mapping import Mapping
 from longshore.invocation.masking import MASK, Mask
 from longshore.invocation.opened import mask_of, opened
 from longshore.invocation.sensitive_names import is_sensitive_parameter
+from longshore.invocation.urls import without_login
 from longshore.store.letters import Letter
 
 
@@ -50,7 +51,7 @@ class Requests:
         mask = mask_of(message, request, self._settings.masked, mapping.variables(entry, request))
         found: dict[str, Any] = {
             "method": request.method.upper(),
-            "url": mask.text(request.url or ""),
+            "url": mask.text(without_login(request.url or "")),
             "headers": {name: _masked(name, value, mask) for name, value in request.headers.items()},
             "query": [[name, _masked(name, value, mask)] for name, value in request.query],
             "body": mask.body(request.body) if request.body is not None else None,

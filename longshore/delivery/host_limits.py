@@ -7,15 +7,15 @@ several that fit, the narrowest counts, alone.
 """
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 
-from longshore.delivery.addresses import IP
+from longshore.delivery.addresses import spelled
 from longshore.delivery.errors import BadPlace, BadUrl
 from longshore.delivery.places import Place, Places
 from longshore.delivery.target import origin_of, target_of
 from longshore.errors import LongshoreError
 from longshore.invocation import json_text
 from longshore.invocation.delivery import Delivery, read_limits
+from longshore.invocation.urls import without_login
 
 
 class BadLimits(LongshoreError):
@@ -65,14 +65,14 @@ class HostLimits:
         targets: dict[str, Delivery] = {}
         patterns: list[_Pattern] = []
         for name, value in given.items():
-            limits = read_limits(value, problems, repr(name))
+            limits = read_limits(value, problems, repr(without_login(name)))
             try:
                 if "://" in name:
                     targets[target_of(name)] = limits
                 else:
                     patterns += [_Pattern(place, limits) for place in _one_place(name)]
             except (BadPlace, BadUrl) as problem:
-                problems.append(f"{name!r}: {problem}")
+                problems.append(f"{without_login(name)!r}: {problem}")
         if problems:
             raise BadLimits(problems)
         return cls(targets, tuple(patterns))
@@ -85,7 +85,7 @@ class HostLimits:
             return exact
         _, host, port = origin_of(target)
         host = host.strip("[]")
-        address = _address(host)
+        address = spelled(host)
         covering = (pattern for pattern in self._patterns if pattern.place.covers(host.rstrip("."), port, address))
         found = next(covering, None)
         return found.limits if found is not None else Delivery()
@@ -99,10 +99,3 @@ def _one_place(name: str) -> Places:
     if len(places) != 1 or "," in name:
         raise BadPlace(name, "is no single host pattern; give e.g. *.internal, deployer:8080, 10.0.0.0/8 or a target")
     return places
-
-
-def _address(host: str) -> IP | None:
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None

@@ -18,7 +18,7 @@ from longshore.delivery.errors import BadUrl
 from longshore.delivery.fence import Fence
 from longshore.delivery.redirect import RedirectSession
 from longshore.delivery.resolver import Resolver
-from longshore.delivery.target import origin_of
+from longshore.delivery.target import origin_of, prepared_url
 from longshore.network.adapter import TrustingAdapter
 from longshore.network.answer import head_cut
 from longshore.network.no_proxy import proxies_for
@@ -157,7 +157,7 @@ class Session:
         response = self._adapter.build_response(request, raw)
         following = self._requests.follow(request, response)
         if following is not None:
-            origin_of(following.url or "")
+            prepared_url(following.url or "")
         return following
 
     def close(self) -> None:

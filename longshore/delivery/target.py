@@ -13,7 +13,9 @@ from requests.models import PreparedRequest
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
+from longshore.delivery.addresses import spelled
 from longshore.delivery.errors import BadUrl
+from longshore.invocation.urls import parts_of
 
 __all__ = ["DEFAULT_PORTS", "BadUrl", "lane_of", "origin_of", "prepared_url", "target_of"]
 
@@ -27,12 +29,13 @@ CACHED_LENGTH = 2_048
 def target_of(url: str) -> str:
     """The origin of `url` as `scheme://host:port`, in the one spelling used for limits, lanes and logs.
 
-    Lower case, the default port written out, names in other scripts as IDNA, IPv6 in brackets and in its shortest
-    form. Never holds the path, the query or a user name. It is read with the same code that later makes the request,
-    so that what is limited is what is called. Raises BadUrl when nothing could be called.
+    Lower case, the default port written out, names in other scripts as IDNA and without a dot at the end, addresses
+    in their usual spelling, IPv6 in brackets. Never holds the path, the query or a user name. It is read with the same
+    code that later makes the request, so that what is limited is what is called. Raises BadUrl when nothing could be
+    called.
     """
     scheme, host, port = origin_of(prepared_url(url))
-    return f"{scheme}://{host}:{port}"
+    return f"{scheme}://{_canonical(host)}:{port}"
 
 
 def lane_of(target: str, action: str) -> str:
@@ -54,6 +57,12 @@ def _prepare(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
     if any(character < " " or character == "\x7f" for character in url):
         # `requests` would percent-encode them; nobody means that, and a log or proxy may decode it again.
         raise BadUrl("the URL holds a line break or another control character", "bad_request")
+    parts = parts_of(url)
+    if parts.login is not None and parts.scheme.lower() in DEFAULT_PORTS:
+        # Before anybody reads the URL, as errors quote it. It also makes a URL look as if it went elsewhere:
+        # http://good.example@evil.example/.
+        remedy = "send it in an Authorization header of the mapping instead"
+        raise BadUrl(f"the URL holds a user name or a password before its host: {remedy}", "bad_request")
     prepared = PreparedRequest()
     try:
         prepared.prepare_url(url, list(query))
@@ -83,6 +92,18 @@ def _origin(url: str) -> tuple[str, str, int]:
     if scheme not in DEFAULT_PORTS or not host.strip("[]"):
         raise BadUrl(_problem(url))
     return scheme, _shortest(host), parts.port if parts.port is not None else DEFAULT_PORTS[scheme]
+
+
+def _canonical(host: str) -> str:
+    """One spelling of what is one machine: `example.com.`, `127.1` and `[::ffff:127.0.0.1]` are no others.
+
+    Only to count by: it is called as it is written, since a dot at the end means something to the resolver.
+    """
+    name = host.rstrip(".")
+    address = None if "%" in name else spelled(name)  # the zone of a link-local address tells two of them apart
+    if address is None:
+        return name or host
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 def _shortest(host: str) -> str:

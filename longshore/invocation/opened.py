@@ -6,7 +6,7 @@ Lives in a worker's memory for one attempt, and never goes anywhere else (wire c
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from longshore.invocation import json_text
 from longshore.invocation.decrypt import decrypt, values_at
@@ -14,6 +14,7 @@ from longshore.invocation.mapping import MappedRequest
 from longshore.invocation.masking import Mask
 from longshore.invocation.secret_variables import secrets_of
 from longshore.invocation.sensitive_names import credentials, sensitive_parameters, sensitive_values
+from longshore.invocation.urls import parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,16 @@ def mask_of(
     That is: `always`, decrypted values, credentials it is sent, and the values of the environment's `variables` that
     its mapping reads. Names only hint at secrets, so what is found by its name alone is only guessed.
     """
-    url = urlsplit(request.url or "")
+    url = parts_of(request.url or "")
     named = {
         *sensitive_parameters([*request.headers.items(), *request.query, *parse_qsl(url.query)]),
         *sensitive_values(_value(request.body)),
     }
-    certain, guessed = secrets_of(variables or {}, named, f"{url.scheme}://{url.netloc}".lower())
+    certain, guessed = secrets_of(variables or {}, named, f"{url.scheme}://{url.place}".lower())
     sent = credentials(request.headers)
-    return Mask((*always, *opened.secret, *sent, *certain, unquote(url.password or "")), (*named, *guessed))
+    return Mask(
+        (*always, *opened.secret, *sent, *certain, unquote((url.login or "").partition(":")[2])), (*named, *guessed)
+    )
 
 
 def _value(body: str | None) -> Any:

@@ -82,6 +82,23 @@ def test_a_redirect_to_no_place_is_final(sender: Sender, place: str) -> None:
     assert 1 == len(target.received)
 
 
+@pytest.mark.parametrize("login", ["ann:hunter2", "ann:hun[ter2", "ann:hun\u2100ter2", "@"])
+@pytest.mark.parametrize("scheme", ["http:", ""])
+def test_a_redirect_with_a_login_is_not_followed(sender: Sender, login: str, scheme: str) -> None:
+    """As little as a mapped URL with one, and nothing of it is told."""
+
+    def script(talk: Talk) -> None:
+        talk.receive()
+        talk.send(moved(307, f"{scheme}//{login}@{target.address}/"))
+
+    with HostileTarget(script) as target:
+        outcome = sender.send(Post(target.url()))
+
+    assert (Verdict.GIVE_UP, True, "bad_redirect") == (outcome.verdict, outcome.sent, outcome.reason)
+    assert 1 == len(target.received)
+    assert "ter2" not in outcome.cause
+
+
 def test_a_circle_is_final(sender: Sender) -> None:
     """30 redirects are enough."""
     with HostileTarget(answering(moved(307, "/again"))) as target:

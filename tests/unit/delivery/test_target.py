@@ -1,13 +1,14 @@
 """One target has one name, whatever way its URL is spelled, and never more than host and port in it."""
 
 import pickle
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.delivery import BadUrl, Unsendable, lane_of, target_of
-from longshore.delivery.target import prepared_url
+from longshore.delivery.target import origin_of, prepared_url
 
 
 @pytest.mark.parametrize(
@@ -19,8 +20,13 @@ from longshore.delivery.target import prepared_url
         ("http://api.internal?q=a/b", "http://api.internal:80"),
         ("http://api.internal#f", "http://api.internal:80"),
         ("  http://a/", "http://a:80"),
-        ("http://ann:s3cret@a:81/", "http://a:81"),
-        ("http://a@b@c/", "http://c:80"),
+        ("http://example.com./a@b", "http://example.com:80"),
+        ("http://127.1:80/", "http://127.0.0.1:80"),
+        ("https://2130706433/", "https://127.0.0.1:443"),
+        ("http://0x7f.0.0.1./", "http://127.0.0.1:80"),
+        ("http://0.0.0.0/", "http://127.0.0.1:80"),
+        ("http://[::ffff:7f00:1]/", "http://127.0.0.1:80"),
+        ("http://[::]/", "http://[::1]:80"),
         ("http://[0:0:0:0:0:0:0:1]:8080/", "http://[::1]:8080"),
         ("http://[FE80::A%25eth0]/", "http://[fe80::a%eth0]:80"),
         ("https://bücher.example/", "https://xn--bcher-kva.example:443"),
@@ -32,6 +38,48 @@ def test_an_origin_has_one_spelling(url: str, target: str) -> None:
     """Limits and lanes count by this text."""
     assert target == target_of(url)
     assert target == target_of(prepared_url(url)), "what is limited is not what is called"
+
+
+def test_a_dot_at_the_end_is_called_as_it_is_written() -> None:
+    """It keeps the resolver from trying its search domains first."""
+    assert ("http", "example.com.", 80) == origin_of(prepared_url("http://example.com./"))
+
+
+LOGINS = (
+    "ann:s3cret",
+    "ann",
+    "",
+    ":",
+    "a@b",
+    "user:hun[ter2",
+    "user:hun]ter2",
+    "[::1]:80",
+    "user:hun\u2100ter2",
+    "us er:hun ter2",
+    "user:hun%zzter2",
+    "user%40:hun%3Ater2",
+    "user:hunter2@[",
+)
+
+
+@pytest.mark.parametrize("login", LOGINS)
+@pytest.mark.parametrize("start", ["http://", "HTTPS://", "  http://", "http:///", "http:", "http:\\\\"])
+def test_a_login_is_refused_before_anything_else(start: str, login: str) -> None:
+    """Whatever stands in it, and without repeating a part of it."""
+    with pytest.raises(BadUrl) as caught:
+        target_of(f"{start}{login}@host.example:81/hook?x=1")
+
+    assert "bad_request" == caught.value.reason
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    assert not re.search("s3cret|ter2|host.example|hook", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a/@b", "http://a?x=c:d@b", "http://a#b@c", "http://a:80/ann@b", "http://a/x:y@b"]
+)
+def test_an_at_sign_behind_the_host_is_no_login(url: str) -> None:
+    """Paths and queries have them."""
+    assert "http://a:80" == target_of(url)
 
 
 @pytest.mark.parametrize(

@@ -304,6 +304,16 @@ def test_each_dead_letter_is_logged_with_its_place_and_without_its_payload(intak
     assert "hunter2" not in str(lines)
 
 
+@pytest.mark.parametrize("login", ["user:hunter2", "user:hun[ter2", "user:hun]ter2", "user:hun\u2100ter2", "hunter2"])
+def test_a_login_in_the_url_is_a_dead_letter_that_does_not_tell_it(intake: Intake, login: str) -> None:
+    """Neither in a log line nor as an error of another kind."""
+    with capture_logs() as lines:
+        entry = only(prepare(intake, as_text(action_run("r_1", f"http://{login}@host/"), SECRET)))
+
+    assert (entry.dead, entry.target) == ("bad_request", "-")
+    assert "ter2" not in str(lines)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
