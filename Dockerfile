@@ -49,6 +49,7 @@ RUN mkdir /usr/share/longshore \
  && rm /tmp/sbom.py
 # The only writable place, also under another user id and with a read-only root.
 ENV PATH=/opt/longshore/bin:$PATH HOME=/tmp/port-agent TMPDIR=/tmp/port-agent \
+    LONGSHORE_CA_BUNDLE=/tmp/port-agent/ca-certificates/ca-certificates.crt \
     PYTHONDONTWRITEBYTECODE=1 METRICS_PORT=9464
 WORKDIR /app
 USER 1000:1000

@@ -115,7 +115,7 @@ def host_names(value: str) -> str:
 
 def broken_rules(given: Mapping[str, str], environ: Mapping[str, str], role: Role) -> list[ConfigError]:
     """What is wrong across variables for `role`. `given` are the settings as texts by field name."""
-    assembled = Path(given.get("longshore_ca_bundle") or user_bundle.CA_BUNDLE)
+    assembled = user_bundle.bundle_path(given.get("longshore_ca_bundle"))
     problems = [*_missing(given, role), *user_bundle.problems(environ, assembled)]
     if role.reads_invocations:
         problems.extend(_brokers(given))

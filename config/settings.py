@@ -29,7 +29,7 @@ from config.problems import problems_of
 from config.roles import Role
 from config.secret_files import from_files
 from config.url_credentials import PROXIES, credentials_of
-from config.user_bundle import CA_BUNDLE, CA_FOLDER
+from config.user_bundle import CA_BUNDLE, CA_FOLDER, bundle_path
 from longshore.delivery.policy import DEFAULTS, RetryPolicy
 from longshore.errors import ConfigProblems
 from longshore.invocation.kinds import Kind
@@ -253,7 +253,7 @@ class Settings(BaseModel):
     longshore_ca_dir: Annotated[Path, BeforeValidator(lambda value: value or CA_FOLDER)] = Field(
         CA_FOLDER, description="Folder with certificates to trust besides the public ones: .crt, .pem, .cer"
     )
-    longshore_ca_bundle: Annotated[Path, BeforeValidator(lambda value: value or CA_BUNDLE)] = Field(
+    longshore_ca_bundle: Annotated[Path, BeforeValidator(bundle_path)] = Field(
         CA_BUNDLE, description="File that all trusted certificates are written to at start, and when they change"
     )
     longshore_ca_check_s: Seconds = Field(30, description="Seconds between two looks at whether they have changed")

@@ -127,7 +127,8 @@ def _write(settings: Settings, bundle: Bundle) -> bool:
     try:
         write(settings.longshore_ca_bundle, bundle.text)
     except BundleUnwritable as error:
-        log.warning("trust.bundle_not_written", problem=str(error), remedy="make its folder writable", lost=mounted)
+        remedy = "name a file with LONGSHORE_CA_BUNDLE that only you can write"
+        log.warning("trust.bundle_not_written", problem=str(error), remedy=remedy, lost=mounted)
         return False
     path, folder = str(settings.longshore_ca_bundle), str(settings.longshore_ca_dir)
     log.info("trust.bundle_assembled", path=path, public=public, mounted=mounted, folder=folder)

@@ -9,13 +9,22 @@ from pathlib import Path
 from longshore.errors import ConfigError
 
 CA_FOLDER = Path("/usr/local/share/ca-certificates")
-CA_BUNDLE = Path("/tmp/port-agent/ca-certificates/ca-certificates.crt")
-"""Where certificates are mounted, and where the bundle that holds them is written; both as users know them."""
+CA_BUNDLE = Path("~/.cache/longshore/ca-certificates.crt")
+"""Where certificates are mounted, and where the bundle that holds them is written. The image writes it below
+/tmp/port-agent, as users know it; outside of it, anybody could be there first."""
 
 SSL_CERT_FILE, REQUESTS, CURL = "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"
 """The variables; `requests` reads the third only without the second, OpenSSL and librdkafka are given the first."""
 
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
+
+
+def bundle_path(value: str | Path | None) -> Path:
+    """Where the bundle goes, by LONGSHORE_CA_BUNDLE; empty is the default."""
+    try:
+        return Path(value or CA_BUNDLE).expanduser()
+    except RuntimeError:  # a user without a home
+        return Path(f"/tmp/longshore-{os.geteuid()}/ca-certificates.crt")
 
 
 def given(environ: Mapping[str, str], name: str, assembled: Path) -> str | None:

@@ -22,6 +22,7 @@ from config.problems import problems_of
 from config.settings import Settings
 from config.user_bundle import SSL_CERT_FILE, given, of_requests, problems, unusable
 from longshore.errors import EX_CONFIG, ConfigProblems
+from longshore.network import private_path
 from longshore.network.ca_bundle import Bundle, Source
 from longshore.network.ca_files import shown
 
@@ -159,6 +160,8 @@ def _uses(settings: Settings, environ: dict[str, str]) -> dict[str, dict[str, st
 def _state(settings: Settings, text: str) -> str:
     """How the file on disk compares with what was found now."""
     try:
+        if (problem := private_path.exposed(settings.longshore_ca_bundle.parent)) is not None:
+            return f"never written: others could replace it, {problem}"
         current = settings.longshore_ca_bundle.read_text("ascii", "replace")
     except OSError:
         return "not written: an agent does it when it starts"

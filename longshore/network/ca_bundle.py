@@ -5,13 +5,14 @@ the old one or the new one; and that each file that was left out is named with i
 """
 
 import os
+import stat
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from longshore.errors import LongshoreError
-from longshore.network import ca_files
+from longshore.network import ca_files, private_path
 from longshore.network.pem import as_pem, extract
 
 MODE = 0o644
@@ -79,14 +80,11 @@ def gather(folder: str, systems: Sequence[str]) -> Bundle:
 def write(path: Path, text: str) -> None:
     """Put `text` at `path`, whole and at once, unless it is there already. Raises BundleUnwritable.
 
-    The folder is made if it must be. One that belongs to somebody else is refused: its owner could replace the bundle.
+    The folder is made if it must be. One in which somebody else could replace the bundle is refused.
     """
     try:
-        if not path.parent.is_dir():
-            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        owner = path.parent.stat().st_uid
-        if owner not in (0, os.geteuid()):
-            raise BundleUnwritable(str(path), f"its folder belongs to another user ({owner})")
+        if (problem := private_path.make(path.parent)) is not None:
+            raise BundleUnwritable(str(path), f"others could replace it: {problem}")
         data = text.encode("ascii")
         if not _holds(path, data):
             _replace(path, data)
@@ -97,7 +95,8 @@ def write(path: Path, text: str) -> None:
 def _holds(path: Path, data: bytes) -> bool:
     try:
         status = path.lstat()
-        return status.st_mode & 0o777 == MODE and status.st_size == len(data) and path.read_bytes() == data
+        ours = stat.S_ISREG(status.st_mode) and status.st_uid in (0, os.geteuid())
+        return ours and status.st_mode & 0o777 == MODE and status.st_size == len(data) and path.read_bytes() == data
     except OSError:
         return False
 

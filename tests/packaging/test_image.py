@@ -138,6 +138,7 @@ def test_it_says_how_it_is_to_be_run(built: Image) -> None:
     assert ["run"] == built.config["Cmd"]
     assert "longshore" == built.config["Healthcheck"]["Test"][1]
     assert "/tmp/port-agent" == built.environment["HOME"] == built.environment["TMPDIR"]
+    assert "/tmp/port-agent/ca-certificates/ca-certificates.crt" == built.environment["LONGSHORE_CA_BUNDLE"]
     assert "longshore" == built.config["Labels"]["org.opencontainers.image.title"]
     assert "Apache-2.0" == built.config["Labels"]["org.opencontainers.image.licenses"]
     assert "agent:x:1000:1000:" in (built.root / "etc" / "passwd").read_text()

@@ -70,8 +70,21 @@ class Programs:
         """The first output, which every program makes a text; None if there is none."""
         program = self._compiled.get(number)
         if program is None:
-            program = self._compiled[number] = jq.compile(self._sources[number])
+            program = self._compiled[number] = compiled(self._sources[number])
         return next(iter(program.input_text(text)), None)
+
+
+def compiled(source: str) -> Any:
+    """The program `source`, compiled without the file `.jq` of the home folder: its functions would replace jq's own.
+
+    jq looks for that file by `HOME`, and gives `$ENV` the environment as it is while it compiles.
+    """
+    home = os.environ.pop("HOME", None)
+    try:
+        return jq.compile(f"env as $ENV|{source}" if "$ENV" in source else source)
+    finally:
+        if home is not None:
+            os.environ["HOME"] = home
 
 
 def answer_to(kind: bytes, number: int, data: bytes, programs: Programs, limits: Limits) -> bytes:
@@ -79,7 +92,7 @@ def answer_to(kind: bytes, number: int, data: bytes, programs: Programs, limits:
     limits.start(len(data))
     try:
         if kind == b"C":
-            jq.compile(data.decode())
+            compiled(data.decode())
             return frame(b"N")
         output = programs.first(number, data.decode())
     except MemoryError:

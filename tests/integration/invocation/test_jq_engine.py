@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -247,3 +248,15 @@ def test_the_child_ends_with_its_parent() -> None:
     except psutil.TimeoutExpired:
         # Nobody may have collected the dead child of a dead parent.
         assert psutil.STATUS_ZOMBIE == child.status()
+
+
+def test_the_file_of_functions_in_the_home_folder_is_not_loaded(tmp_path: Path) -> None:
+    """Whoever may write `.jq` would change what every mapping means; expressions see the variable all the same."""
+    (tmp_path / ".jq").write_text('def tojson: "\\"theirs\\""; def sneaky: 42;')
+    with closing(JqEngine({"HOME": str(tmp_path), "TOKEN": "t0k"})) as engine:
+        expression = engine.program("[.n, env.HOME, $ENV.HOME, $ENV.TOKEN] | tojson")
+        assert engine.check(["sneaky", "$ENV.TOKEN", ". as [$a] | $ENV | .HOME # why"])[1:] == [None, None]
+        assert engine.check(["sneaky"])[0] is not None
+        (answer,) = engine.evaluate([Job(expression, '{"n":1}')])
+
+    assert [1, str(tmp_path), str(tmp_path), "t0k"] == json.loads(answer.text)

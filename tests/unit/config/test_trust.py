@@ -191,3 +191,15 @@ def test_an_unusable_ssl_cert_file_is_said(settings: Settings, tmp_path: Path) -
 def test_public_cas_are_found_on_this_machine() -> None:
     """In the image's bundle or in that of `requests`."""
     assert any(Path(path).is_file() for path in SYSTEMS)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_without_a_setting_the_bundle_goes_to_a_folder_of_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    """In /tmp anybody could be first. The image names a place of its own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    chosen = {} if value is None else {"LONGSHORE_CA_BUNDLE": value}
+    assert tmp_path / ".cache/longshore/ca-certificates.crt" == load({**LEAST, **chosen}).longshore_ca_bundle
+    image = (Path(__file__).parents[3] / "Dockerfile").read_text()
+    assert "LONGSHORE_CA_BUNDLE=/tmp/port-agent/ca-certificates/ca-certificates.crt" in image

@@ -186,3 +186,48 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
     os.chown(tmp_path / "theirs", 12345, 12345)
     with pytest.raises(BundleUnwritable, match="another user"):
         write(tmp_path / "theirs" / "bundle.crt", "x")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_no_folder_above_it_may_belong_to_another_user(tmp_path: Path) -> None:
+    """Its owner could put another folder in the place of ours; nor may a link on the way."""
+    place = tmp_path / "theirs" / "ours"
+    place.mkdir(parents=True)
+    os.chown(tmp_path / "theirs", 12345, 12345)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    os.lchown(tmp_path / "link", 12345, 12345)
+    for folder in (place, tmp_path / "theirs" / "new" / "newer", tmp_path / "link" / "new"):
+        with pytest.raises(BundleUnwritable, match=r"belongs to another user \(12345\)"):
+            write(folder / "bundle.crt", "x")
+    assert ["ours"] == os.listdir(tmp_path / "theirs")
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o757, 0o2777])
+def test_no_folder_above_it_may_be_written_by_others(tmp_path: Path, mode: int) -> None:
+    """Whoever may write there may rename what is in it; in a folder such as /tmp only what is theirs."""
+    (tmp_path / "open" / "ours").mkdir(parents=True)
+    (tmp_path / "open").chmod(mode)
+    with pytest.raises(BundleUnwritable, match="may be written by others"):
+        write(tmp_path / "open" / "ours" / "bundle.crt", "x")
+    (tmp_path / "open").chmod(mode | stat.S_ISVTX)
+    write(tmp_path / "open" / "ours" / "bundle.crt", "x")
+
+
+def test_the_folders_it_makes_are_open_to_nobody_else(tmp_path: Path) -> None:
+    """Whatever the umask."""
+    old = os.umask(0)
+    try:
+        write(tmp_path / "a" / "b" / "bundle.crt", "x")
+    finally:
+        os.umask(old)
+    assert [0o755, 0o755] == [stat.S_IMODE((tmp_path / each).stat().st_mode) for each in ("a", "a/b")]
+
+
+def test_a_file_that_is_not_ours_is_replaced(tmp_path: Path) -> None:
+    """Though it holds what it should: a link to another file is one of somebody else's."""
+    (tmp_path / "other").write_text("x")
+    (tmp_path / "bundle.crt").symlink_to("other")
+    write(tmp_path / "bundle.crt", "x")
+
+    assert not (tmp_path / "bundle.crt").is_symlink()

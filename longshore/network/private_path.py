@@ -1,0 +1,46 @@
+"""Whether others can put another file in the place of one: who owns and who may write the folders above it.
+
+The rule of OpenSSH's StrictModes, for every folder on the way and every link in it: it belongs to root or to us, and
+nobody else may rename what is in it.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+
+def make(folder: Path) -> str | None:
+    """Make `folder` and those above it that are missing, unless they are exposed: then says why. Raises OSError."""
+    if (problem := exposed(folder)) is not None:
+        return problem
+    for each in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        # One by one: `mkdir -p` leaves the mode of all but the last to the umask.
+        each.mkdir(mode=0o755, exist_ok=True)
+    return exposed(folder)
+
+
+def exposed(folder: Path) -> str | None:
+    """Why a file in `folder` could be replaced by somebody else, in words; None when it could not. Raises OSError.
+
+    Of a folder that is not there, those above it count.
+    """
+    folder = folder.absolute()
+    real = folder.resolve()
+    for each in dict.fromkeys((*reversed(folder.parents), folder, *reversed(real.parents), real)):
+        try:
+            found = each.lstat()
+        except FileNotFoundError:
+            continue
+        if found.st_uid not in (0, os.geteuid()):
+            return f"{each} belongs to another user ({found.st_uid})"
+        if not stat.S_ISLNK(found.st_mode) and _others_write(each, found):
+            return f"{each} may be written by others (mode {stat.S_IMODE(found.st_mode):o})"
+    return None
+
+
+def _others_write(folder: Path, found: os.stat_result) -> bool:
+    if found.st_mode & stat.S_ISVTX:
+        return False  # as in /tmp: whoever may write there may only replace what is theirs
+    if found.st_uid == 0 and os.path.ismount(folder):
+        return False  # a volume of Kubernetes, open to all there are: one pod
+    return bool(found.st_mode & stat.S_IWOTH) or bool(found.st_mode & stat.S_IWGRP and found.st_gid != 0)
