@@ -1,10 +1,14 @@
 """`mode: fleet` of the chart: a Deployment for each program, scaling, Flower behind a login, and watching it all."""
 
+import hashlib
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.chart import CHART, NotRendered, Rendered, render
+from tests.support.chart import CHART, NotRendered, Rendered, render, run_helm
 
 pytestmark = pytest.mark.timeout(3600)
 
@@ -49,6 +53,7 @@ def test_each_program_gets_the_same_variables_and_mounts() -> None:
     assert ingest.env == worker.env
     assert {"MINE": "x", "TOKEN": "t"}.items() <= worker.env.items()
     assert {"FLOWER_ADDRESS", "FLOWER_PORT", "FLOWER_BASIC_AUTH"} == set(flower.env) - set(worker.env)
+    assert not flower.env["FLOWER_ADDRESS"], "IPv6 too"
     assert ingest.mounts == worker.mounts == flower.mounts
     assert {"/v", "/app/control_the_payload_config.json", "/tmp/port-agent"} <= worker.mounts
 
@@ -238,15 +243,42 @@ def test_prometheus_finds_every_pod() -> None:
 
 
 def test_alerts_and_dashboards_are_those_of_the_repository() -> None:
-    """One copy of each: the chart's folder is a link to deploy/grafana."""
+    """Copies, made with cp: tools that pack charts drop links that lead out of them."""
     rendered = fleet(metrics={"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}})
 
-    folder = CHART.parents[1] / "grafana"
-    assert folder.resolve() == (CHART / "files" / "grafana").resolve()
+    folder, copies = CHART.parents[1] / "grafana", CHART / "files" / "grafana"
+    assert not [path for path in CHART.rglob("*") if path.is_symlink()]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        path.name: path.read_bytes() for path in copies.iterdir()
+    }
     dashboards = {path.name: path.read_text() for path in folder.glob("*.json")}
     assert dashboards
     assert dashboards == rendered.one("ConfigMap", "my-longshore-dashboard")["data"]
     assert [group for group in rendered.one("PrometheusRule")["spec"]["groups"] if group["rules"]]
+
+
+@pytest.mark.parametrize("wanted", ["prometheusRule", "dashboard"])
+def test_a_chart_without_them_says_so(tmp_path: Path, wanted: str) -> None:
+    """Rather than install no alert without a word."""
+    chart = tmp_path / "longshore"
+    shutil.copytree(CHART, chart, ignore=shutil.ignore_patterns("grafana"))
+    values = ["--set", f"metrics.{wanted}.enabled=true"]
+    done = run_helm("template", "my", str(chart), *values)
+
+    assert 0 != done.returncode
+    assert "files/grafana" in done.stderr
+    assert 0 == run_helm("template", "my", str(chart)).returncode
+
+
+def test_annotations_tell_no_password() -> None:
+    """More people may read them than Secrets; a hash that is quick to make is guessed."""
+    values = {"redis": {"mode": "deployed", "auth": {"password": "hunter2"}}}
+    pods = [render(values, release=release).one("StatefulSet")["spec"]["template"] for release in ("my", "other")]
+    told = [pod["metadata"]["annotations"]["checksum/config"] for pod in pods]
+    plain = json.dumps(["hunter2", ""], separators=(",", ":"))
+
+    assert hashlib.sha256(plain.encode()).hexdigest() not in told
+    assert told[0] != told[1], "salted"
 
 
 def test_spreading_counts_the_pods_of_one_program() -> None:

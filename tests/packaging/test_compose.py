@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "compose.yaml"
 PROGRAMS = ("ingest", "worker", "flower")
 LOGIN = "ann:a-password"
+PASSWORD = "0123456789abcdef"
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +68,16 @@ def test_every_service_is_looked_after(services: dict[str, Any]) -> None:
         assert "PORT_CLIENT_SECRET" not in services[name]["environment"]
 
 
+def test_redis_is_reached_by_those_alone_who_work_with_it(services: dict[str, Any]) -> None:
+    """Whoever is in Grafana or Prometheus has no way to the ledger."""
+    networks = {name: service.get("networks", ["default"]) for name, service in services.items()}
+
+    assert ["ledger"] == networks["redis"]
+    assert {"redis", *PROGRAMS} == {name for name, joined in networks.items() if "ledger" in joined}
+    for name in PROGRAMS:
+        assert "REDIS_URL" not in services[name]["environment"], "its password would be seen in `docker inspect`"
+
+
 def test_every_file_it_mounts_is_there(services: dict[str, Any]) -> None:
     """Docker would make an empty folder in its place."""
     volumes = [volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())]
@@ -81,15 +92,22 @@ class Composed:
         self.services, self.folder, self.shell = services, folder, shell
         self.redis_port, self.flower_port = free_port(), free_port()
         self.metrics = {name: free_port() for name in PROGRAMS}
-        for name, value in {"port_client_secret": SETTINGS["PORT_CLIENT_SECRET"], "flower_login": LOGIN}.items():
+        secrets = {
+            "port_client_secret": SETTINGS["PORT_CLIENT_SECRET"],
+            "flower_login": LOGIN,
+            "redis_password": PASSWORD,
+            "redis_url": f"redis://:{PASSWORD}@127.0.0.1:{self.redis_port}/0",
+        }
+        for name, value in secrets.items():
             (folder / name).write_text(f"{value}\n")
 
     def start_redis(self) -> subprocess.Popen[bytes]:
         """Redis, with the command of its service."""
-        _, *words = self.services["redis"]["command"]
-        places = ["--port", str(self.redis_port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
-        command = [find_program(), *words, *places]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        *shell, script = self.services["redis"]["command"]
+        server = f"{find_program()} --port {self.redis_port} --bind 127.0.0.1 --dir {self.folder}"
+        script = script.replace("docker-entrypoint.sh redis-server", server).replace("$$", "$")
+        script = script.replace("/run/secrets", str(self.folder))
+        return subprocess.Popen([*shell, script], stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
 
     def start(self, name: str) -> Program:
         """One of our programs, with its service's command and environment."""
@@ -108,7 +126,6 @@ class Composed:
             elif variable in self.shell:
                 environ[variable] = self.shell[variable]
         environ |= {each: path.replace("/run/secrets", str(self.folder)) for each, path in environ.items()}
-        environ["REDIS_URL"] = environ["REDIS_URL"].replace("redis:6379", f"127.0.0.1:{self.redis_port}")
         places = {"METRICS_PORT": str(self.metrics[name]), "FLOWER_PORT": str(self.flower_port)}
         # The rest of what its `env_file` may hold.
         return {**self.shell, **environ, **places}
@@ -154,7 +171,9 @@ def test_what_it_describes_delivers(composed: tuple[Composed, FakePort], kafka: 
         eventually(lambda: "r_1" in port.runs and port.runs["r_1"].ended, "an end of r_1")
 
         assert "SUCCESS" == port.runs["r_1"].state, port.runs["r_1"].logs
-        with redis.Redis(port=described.redis_port, decode_responses=True) as client:
+        with redis.Redis(port=described.redis_port) as client, pytest.raises(redis.AuthenticationError):
+            client.ping()
+        with redis.Redis(port=described.redis_port, password=PASSWORD, decode_responses=True) as client:
             assert {"appendonly": "yes", "maxmemory-policy": "noeviction"}.items() <= client.config_get().items()
         for name in PROGRAMS:
             eventually(partial(described.is_healthy, name), f"health of {name}")

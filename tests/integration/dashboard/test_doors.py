@@ -110,3 +110,17 @@ def test_a_local_socket_without_a_login_is_its_owners(tmp_path: Path, login: dic
     (listening,) = doors.listen(options)
     with listening:
         assert mode == stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("address", "families"),
+    [("", {socket.AF_INET, socket.AF_INET6}), ("::", {socket.AF_INET6}), ("[::1]", {socket.AF_INET6})],
+)
+def test_it_listens_where_there_is_only_ipv6(address: str, families: set[int]) -> None:
+    """An empty address is every one; brackets are as people write it."""
+    listening = doors.listen(SimpleNamespace(unix_socket="", port=0, address=address))
+    try:
+        assert families == {each.family for each in listening}
+    finally:
+        for each in listening:
+            each.close()

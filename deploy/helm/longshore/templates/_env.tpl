@@ -76,7 +76,7 @@ where you gave none. */}}
 {{- end }}
 {{- if eq $part "flower" }}
 - name: FLOWER_ADDRESS
-  value: 0.0.0.0
+  value: "" # every address, IPv4 and IPv6
 - name: FLOWER_PORT
   value: "5555"
 {{- if not $root.Values.flower.auth.existingSecret }}

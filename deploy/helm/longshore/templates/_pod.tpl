@@ -165,7 +165,24 @@ spec:
 {{/* Changes when what pods read at their start changes, so that they are replaced. */}}
 {{- define "longshore.checksum" -}}
 {{- $redis := ternary (include "longshore.redisPassword" .) (.Values.redis.external.url) (eq (include "longshore.redis" .) "deployed") }}
-{{- list .Values.env .Values.controlThePayloadConfig .Values.selfSignedCertificate .Values.flower.auth $redis | toJson | sha256sum }}
+{{- include "longshore.fingerprint" (list . (list .Values.env .Values.controlThePayloadConfig .Values.selfSignedCertificate .Values.flower.auth $redis)) }}
+{{- end }}
+
+{{/* A fingerprint of (list $ secrets) for annotations, which more people may read than Secrets, and a plain hash of a
+password tells it to whoever tries many. With Port's client secret, which nobody guesses; else by scrypt, salted with the
+release and made once in a rendering, as it is slow. */}}
+{{- define "longshore.fingerprint" -}}
+{{- $root := index . 0 }}{{ $secrets := index . 1 | toJson }}
+{{- $client := include "longshore.text" (get (include "longshore.given" $root | fromJson) "PORT_CLIENT_SECRET") }}
+{{- $made := get $root.Values "_made" | default dict }}
+{{- $_ := set $root.Values "_made" $made }}
+{{- if $client }}{{ list $client $secrets | toJson | sha256sum }}
+{{- else }}
+{{- if not (hasKey $made $secrets) }}
+{{- $_ := set $made $secrets (derivePassword 1 "maximum" $secrets $root.Release.Name $root.Release.Namespace | sha256sum) }}
+{{- end }}
+{{- get $made $secrets }}
+{{- end }}
 {{- end }}
 
 {{- define "longshore.podSecurityContext" -}}
