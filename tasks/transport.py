@@ -59,7 +59,7 @@ class Channel(Tolerant):
 
     do_restore = False
     address: Address
-    from_transport_options = (*redis.Channel.from_transport_options, "address")
+    from_transport_options: Any = (*redis.Channel.from_transport_options, "address")
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         ours = options_of(self.address)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -27,7 +28,8 @@ def ledger(url: str) -> None:
 def broker(url: str) -> None:
     """Send and receive as Celery does."""
     options = {"address": parse(url), "global_keyprefix": "ours:"}
-    with Connection(transport="tasks.transport:Transport", transport_options=options) as connection:
+    made: Any = Connection
+    with made(transport="tasks.transport:Transport", transport_options=options) as connection:
         connection.ensure_connection(max_retries=1)
         queue = connection.SimpleQueue("deliver")
         queue.put({"n": 1})
