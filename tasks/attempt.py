@@ -76,12 +76,20 @@ class Attempts:
         # A crash from here on leaves it `begun`: its lease lapses and the unknown-outcome policy decides.
         with self.in_flight.attempt(begun, self.longest_s):
             suspect = begun.deaths >= self.ledger.limits.suspect
-            return self._stored(begun, self._alone(begun) if suspect else self.performer.perform(begun))
+            return self._stored(begun, self._alone(begun) if suspect else self._perform(begun))
 
     def give_back(self, id: str, token: int, why: str) -> None:
         """Leaves a claim to other workers, without an attempt. Raises `StoreUnavailable`: then its lease lapses."""
         log.warning("delivery.left_to_others", id=id, reason=why)
         self.ledger.give_back(id, token, PAUSE_FOREIGN_MS)
+
+    def _perform(self, begun: Begun) -> Told:
+        """The attempt, of which a drain may store the end as soon as there is an answer."""
+
+        def answered(end: Callable[[], Finish]) -> None:
+            self.in_flight.answered(begun, lambda: self._finish(begun, end()))
+
+        return self.performer.perform(begun, answered)
 
     def _alone(self, begun: Begun) -> Told:
         """The attempt of a suspect, in a process of its own."""

@@ -32,7 +32,8 @@ SENDERS = 8
 _IDLE_S = 0.1
 _SETTLE_PAUSE_S = 0.5
 _ROOM_WAIT_S = 1.0  # for a sender; then the loop turns, to show that it lives
-_AWAY = 2 * SENDERS  # so many runs in a row that Port failed at: it is away
+_AWAY = 2 * SENDERS  # so many runs in a row that Port failed at, and for so long no call that it took: it is away
+_AWAY_AFTER_S = 10.0
 _AWAY_PAUSE_S = 5.0
 _LAST_S = 10.0  # for what is due when the worker ends
 
@@ -49,6 +50,7 @@ class Outbox:
         self._under_way: set[Future[None]] = set()
         self._failed_in_a_row = 0
         self._last_delay_s = 0.0
+        self._heard_at = 0.0
         self._ending = threading.Event()
         self._loop = Periodic("outbox", _IDLE_S, self.send_due)
         self.start = self._loop.start
@@ -74,7 +76,7 @@ class Outbox:
         due = self._ledger.take_reports(SENDERS - len(self._under_way), LEASE_MS)
         taken_at = time.monotonic()
         self._under_way |= {self._pool.submit(self._send, taken, taken_at) for taken in due}
-        if self._failed_in_a_row >= _AWAY:
+        if self._failed_in_a_row >= _AWAY and taken_at - self._heard_at > _AWAY_AFTER_S:
             return min(self._last_delay_s, _AWAY_PAUSE_S)
         return 0.0 if due else None
 
@@ -98,6 +100,9 @@ class Outbox:
             unsent = {places[at] for at in telling.tell(told)}
         except Lost:
             return 0.0  # Port was slow
+        finally:
+            if telling.heard:
+                self._heard_at = time.monotonic()
         left = [item for at, item in enumerate(taken.items) if at in unsent]
         self._settle(telling.taken, left, telling.delay_s if left else 0.0)
         return telling.delay_s

@@ -49,6 +49,7 @@ class Told:
 class _Known:
     """What is certain of an attempt under way, for when something unexpected ends it."""
 
+    on_answer: Callable[[Callable[[], Finish]], None]
     sent: bool = False
     answer: tuple[Outcome, Step] | None = None
 
@@ -68,9 +69,13 @@ class Performer:
     counts: Counts
     traces: Traces
 
-    def perform(self, begun: Begun) -> Told:
-        """Makes the attempt. Raises nothing, whatever the invocation, its mapping or its target do."""
-        known = _Known()
+    def perform(self, begun: Begun, on_answer: Callable[[Callable[[], Finish]], None] = lambda end: None) -> Told:
+        """Makes the attempt. Raises nothing, whatever the invocation, its mapping or its target do.
+
+        `on_answer` is called when there is an answer, with what gives the attempt's end in short: for somebody who
+        cannot wait until all of it is told.
+        """
+        known = _Known(on_answer)
         try:
             return self._built(begun, known)
         except Exception as error:
@@ -101,6 +106,7 @@ class Performer:
             outcome = self.sender.send(prepared.request, headers, terms.timeout_s, terms.total_s)
             step = self._step(begun, outcome, terms.policy)
             known.answer = outcome, step
+            known.on_answer(lambda: self._in_short(begun, outcome, step, "the worker had to stop"))
             span.ended(outcome)
         self.counts.requested(outcome)
         shown = masked(outcome, prepared.mask)
@@ -137,14 +143,18 @@ class Performer:
             answered=known.answer is not None,
         )
         if known.answer is not None:
-            outcome, step = known.answer
-            outcome = replace(outcome, cause=f"{outcome.reason}; no more can be told of it ({name})", response=None)
-            note = f"No more can be told of it: a fault of the agent ({name})."
-            return Told(self.story.finish(begun, outcome, step, None, note), None, _line(outcome))
+            finish = self._in_short(begun, *known.answer, f"a fault of the agent ({name})")
+            return Told(finish, None, _line(known.answer[0]))
         cause = f"a fault of the agent ({name})"
         if known.sent:
             return Told(replace(self.story.cut_off(begun, UNEXPECTED, cause), clears=True), None, cause)
         return Told(self.story.stopped(begun, "dead", UNEXPECTED, cause), None, cause)
+
+    def _in_short(self, begun: Begun, outcome: Outcome, step: Step, why: str) -> Finish:
+        """The end of an attempt of which no more can be told than its outcome."""
+        told = f"no more can be told of it: {why}"
+        shown = replace(outcome, cause=f"{outcome.reason}; {told}", response=None)
+        return self.story.finish(begun, shown, step, None, f"N{told[1:]}.")
 
     def _step(self, begun: Begun, outcome: Outcome, policy: RetryPolicy) -> Step:
         return next_step(outcome, begun.attempt, self._age_s(begun), policy, random.random())

@@ -42,6 +42,8 @@ class Telling:
         self.taken = taken
         self.delay_s = 0.0
         """After how many seconds Port should be asked again; 0 if it took all."""
+        self.heard = False
+        """Whether Port took any call."""
         self._ledger = ledger
         self._port = port
         self._leased_at = taken_at
@@ -72,7 +74,7 @@ class Telling:
         Raises PortUnavailable, also for a run that Port does not know yet: the message about it may have been quicker.
         """
         try:
-            self._port.call(call.method, call.path, call.json)
+            self._call(call)
         except PortRefused as error:
             if error.status == 404 and self._patient:
                 raise PortUnavailable(f"{error}; a new run may not be known yet") from None
@@ -80,7 +82,17 @@ class Telling:
             if what := _named(call):
                 self._say(what, _why(error))
             if bare := call.bare():
-                self._make(bare)
+                self._end_alone(bare)
+
+    def _end_alone(self, bare: Call) -> None:
+        try:
+            self._call(bare)
+        except PortRefused as error:
+            log.warning("report.refused", run_id=self.taken.run, error=str(error))
+
+    def _call(self, call: Call) -> None:
+        self._port.call(call.method, call.path, call.json)
+        self.heard = True
 
     def _is_alone(self, call: Call, error: PortUnavailable) -> bool:
         """Whether `call` is a response that Port fails at for long, and takes other calls: it is given up then.
@@ -90,7 +102,7 @@ class Telling:
         if self._patient or call.types != "R" or not self._say("response", error.reason):
             return False
         try:
-            self._port.call(call.method, call.path, call.json)
+            self._call(call)
         except (PortUnavailable, PortRefused) as again:
             log.warning("report.given_up", run_id=self.taken.run, tries=self.taken.tries + 1, error=str(again))
         return True
@@ -102,7 +114,7 @@ class Telling:
         """
         for line in calls(self.taken.kind, self.taken.run, reports.not_taken(self.taken.kind, what, why)):
             try:
-                self._port.call(line.method, line.path, line.json)
+                self._call(line)
             except (PortUnavailable, PortRefused) as error:
                 log.debug("report.refusal_not_told", run_id=self.taken.run, error=str(error))
                 return False

@@ -3,11 +3,12 @@
 import threading
 
 import pytest
+import redis
 
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
 from tasks.drain import Drain
-from tests.support.hostile import OK, HostileTarget, Talk
+from tests.support.hostile import OK, HostileTarget, Talk, answering
 from tests.support.one_attempt import staged
 from tests.support.programs import eventually
 
@@ -37,3 +38,33 @@ def test_a_drain_stores_the_answer_that_waits_for_redis(
 
         assert ended.wait(30)
         assert ("done", "200") == (stage.record(id, "state"), stage.record(id, "status"))
+
+
+def test_a_drain_stores_an_answer_of_which_the_report_is_still_being_made(
+    redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The status is known; the rest is told in the run's log as missing."""
+    ended, reporting = threading.Event(), threading.Event()
+    monkeypatch.setattr("tasks.drain.os._exit", lambda code: ended.set())
+
+    with staged(redis_client) as stage, HostileTarget(answering(OK)) as target:
+
+        def slow(*_: object) -> None:
+            reporting.set()
+            ended.wait(30)
+
+        monkeypatch.setattr(stage.mapping, "report", slow)
+        id = stage.accept(target.url())
+        (claim,), _ = stage.ledger.pump()
+        args = (claim.id, claim.token, claim.start_ms)
+        attempt = threading.Thread(target=stage.attempts.run, args=args)
+        attempt.start()
+        assert reporting.wait(30)
+        drain = Drain(stage.ledger, stage.attempts.story, stage.attempts.in_flight, 0, lambda: None, lambda: None)
+        drain.start()
+
+        assert ended.wait(30)
+        attempt.join()
+        assert ("done", "200") == (stage.record(id, "state"), stage.record(id, "status"))
+        assert {"status": "SUCCESS"} == stage.told(id)[-1].body
+        assert "the worker had to stop" in stage.log(id)

@@ -68,6 +68,16 @@ def test_what_port_fails_at_for_ever_does_not_hold_up_the_end(stage: Stage, port
         says(port, id, "Delivered")
 
 
+def test_many_runs_whose_responses_port_fails_at_all_end(stage: Stage, port: FakePort) -> None:
+    """Port takes everything else, so that it is not taken for one that is away."""
+    port.fail("run_response", 500)
+    ids = [succeed(stage) for _ in range(60)]
+    for id in ids:
+        ends(port, id)
+
+    assert [] == port.violations
+
+
 def test_what_port_only_fails_at_for_a_while_comes_whole(stage: Stage, port: FakePort) -> None:
     """All of it, in order."""
     for name in ("run_log", "run_response", "run_status"):
