@@ -16,6 +16,10 @@ from longshore.delivery.request import DEFAULT_HEADERS
 MAX_REDIRECTS = 30
 """As in `requests`."""
 
+COOKIES_MAX = 50
+"""Cookies taken from one redirect: what RFC 6265 (6.1) asks of clients for a domain. The standard library takes a
+second of CPU for the thousands that fit into a head, at each of the hops."""
+
 _KEPT = ("Content-Type", "Content-Length", "Cookie")
 """What goes on to another host: what describes the body, and what was made for this hop."""
 
@@ -26,6 +30,7 @@ class RedirectSession(requests.Session):
     def follow(self, request: PreparedRequest, response: Response) -> PreparedRequest | None:
         """The next request after `response`, whose body was read already, answered `request`."""
         response._content, response._content_consumed = b"", True  # type: ignore[attr-defined]
+        _drop_cookies(response)
         if request._cookies is None:  # type: ignore[attr-defined]
             request._cookies = RequestsCookieJar()  # type: ignore[attr-defined]
         return next(self.resolve_redirects(response, request, yield_requests=True), None)
@@ -43,3 +48,13 @@ class RedirectSession(requests.Session):
             headers.clear()
             headers.update(DEFAULT_HEADERS.values())
             headers.update(kept)
+
+
+def _drop_cookies(response: Response) -> None:
+    """Leave `COOKIES_MAX` of what the cookie jar will look at."""
+    answer: Any = response.raw._original_response
+    cookies = answer.msg.get_all("Set-Cookie", [])
+    if len(cookies) > COOKIES_MAX:
+        del answer.msg["Set-Cookie"]
+        for cookie in cookies[:COOKIES_MAX]:
+            answer.msg["Set-Cookie"] = cookie

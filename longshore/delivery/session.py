@@ -157,7 +157,7 @@ class Session:
         response = self._adapter.build_response(request, raw)
         following = self._requests.follow(request, response)
         if following is not None:
-            prepared_url(following.url or "")
+            origin_of(prepared_url(following.url or ""))
         return following
 
     def close(self) -> None:

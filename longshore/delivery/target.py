@@ -73,6 +73,9 @@ def _prepare(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
     return prepared.url
 
 
+_HOST_MAX = 255
+"""Longest name that DNS has (RFC 1035); beyond it a redirect would only write what it likes into causes and logs."""
+
 _prepare_cached = lru_cache(maxsize=4096)(_prepare)  # few URLs make most of the traffic; this costs more than signing
 
 
@@ -89,7 +92,7 @@ def _origin(url: str) -> tuple[str, str, int]:
     except HTTPError:
         raise BadUrl(_problem(url)) from None
     scheme, host = (parts.scheme or "").lower(), (parts.host or "").lower()
-    if scheme not in DEFAULT_PORTS or not host.strip("[]"):
+    if scheme not in DEFAULT_PORTS or not host.strip("[]") or len(host) > _HOST_MAX:
         raise BadUrl(_problem(url))
     return scheme, _shortest(host), parts.port if parts.port is not None else DEFAULT_PORTS[scheme]
 

@@ -127,6 +127,27 @@ def test_a_post_answered_with_see_other_is_never_sent_again(sender: Sender, then
     assert "was answered with a redirect and may have run" in outcome.cause
 
 
+def test_a_redirect_sets_no_more_cookies_than_browsers_keep(sender: Sender) -> None:
+    """Thousands fit into a head, and each costs."""
+    many = "".join(f"Set-Cookie: c{number}=1\r\n" for number in range(2_000))
+    with HostileTarget(answering(moved(307, "/b", many), OK)) as target:
+        sender.send(Post(target.url()))
+
+    cookie = target.received[1].header("Cookie")
+    assert cookie is not None
+    assert 50 == len(cookie.split("; "))
+
+
+@pytest.mark.parametrize("host", ["a." * 30_000, "\u00fc" * 30_000, "b" * 256])
+def test_a_redirect_to_a_host_that_no_name_can_be_is_final(sender: Sender, host: str) -> None:
+    """And what the target wrote there stands in no cause."""
+    with HostileTarget(answering(moved(302, f"http://{host}/"))) as target:
+        outcome = sender.send(Post(target.url()))
+
+    assert (Verdict.GIVE_UP, "bad_redirect") == (outcome.verdict, outcome.reason)
+    assert len(outcome.cause) < 200
+
+
 def test_cookies_live_as_long_as_the_chain(sender: Sender) -> None:
     """A gateway may set one on the way; the next request knows nothing of it."""
     with HostileTarget(answering(moved(307, "/b", "Set-Cookie: a=b\r\n"), OK, OK)) as target:
