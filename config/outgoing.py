@@ -7,6 +7,7 @@ from config.settings import Settings
 from longshore.delivery import Fence, OwnService, Places
 
 _BROKER_PORT = 9092
+_EVERYWHERE = ("", "0.0.0.0", "::")
 
 
 def fence_of(settings: Settings) -> Fence:
@@ -16,8 +17,18 @@ def fence_of(settings: Settings) -> Fence:
 
 
 def own_services(settings: Settings, brokers: Iterable[str]) -> tuple[OwnService, ...]:
-    """Our Redis and its sentinels, and Kafka's `brokers` (`host:port`, empty ones are skipped)."""
-    return (*_redis(settings), *_kafka(brokers))
+    """Our Redis and its sentinels, Kafka's `brokers` (`host:port`, empty ones are skipped), our pages and Flower."""
+    return (*_redis(settings), *_kafka(brokers), *_ports(settings))
+
+
+def _ports(settings: Settings) -> Iterator[OwnService]:
+    """What programs of ours open on this machine: they show payloads, and Flower lets people requeue."""
+    for what, address, port in (
+        ("metrics page", settings.metrics_address, settings.metrics_port),
+        ("Flower", settings.flower_address, settings.flower_port),
+    ):
+        if port:
+            yield OwnService(what, "127.0.0.1" if address in _EVERYWHERE else address, port)
 
 
 def _redis(settings: Settings) -> Iterator[OwnService]:

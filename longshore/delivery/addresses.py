@@ -9,8 +9,9 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 IP = IPv4Address | IPv6Address
 
-_WRAPPED = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
-"""Networks whose last 32 bits are an IPv4 address: NAT64 (RFC 6052), and "IPv4-compatible" (RFC 4291, given up)."""
+_WRAPPED = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/96", "::ffff:0:0:0/96", "::/96")))
+"""Networks whose last 32 bits are an IPv4 address: NAT64 (RFC 6052, and RFC 8215 for local use), "IPv4-translated"
+(RFC 2765) and "IPv4-compatible" (RFC 4291, given up)."""
 
 _LOOPBACK_V4, _LOOPBACK_V6 = IPv4Address("127.0.0.1"), IPv6Address("::1")
 
@@ -46,6 +47,11 @@ def spelled(host: str) -> IP | None:
         return meant(IPv4Address(socket.inet_aton(text)))
     except (OSError, ValueError):
         return None
+
+
+def names_this_machine(host: str) -> bool:
+    """Does `host` (lower case, no dot at the end) mean this machine by its name alone (RFC 6761, 6.3)?"""
+    return host == "localhost" or host.endswith(".localhost") or host == socket.gethostname().lower()
 
 
 def on_this_machine(address: IP) -> bool:

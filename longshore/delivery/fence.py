@@ -15,24 +15,38 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from longshore.delivery.addresses import IP, meant, on_this_machine, spelled
+from longshore.delivery.addresses import IP, meant, names_this_machine, on_this_machine, spelled
 from longshore.delivery.errors import Denied
-from longshore.delivery.places import Places
+from longshore.delivery.places import Place, Places
 from longshore.delivery.resolver import Address, Resolver
 
 _METADATA = "the metadata service of a cloud"
 _NETWORKS: tuple[tuple[IPv4Network | IPv6Network, str], ...] = (
     (ip_network("169.254.0.0/16"), "link-local, where clouds have their metadata service"),
     (ip_network("fe80::/10"), "link-local"),
-    (ip_network("fd00:ec2::254"), _METADATA),  # AWS
+    (ip_network("fd00:ec2::/32"), _METADATA),  # AWS
     (ip_network("fd20:ce::254"), _METADATA),  # Google Cloud
     (ip_network("fd00:c1::a9fe:a9fe"), _METADATA),  # Oracle Cloud
     (ip_network("fd00:42::42"), _METADATA),  # Scaleway
     (ip_network("100.100.100.200"), _METADATA),  # Alibaba Cloud
     (ip_network("168.63.129.16"), _METADATA),  # Azure's host agent
     (ip_network("192.0.0.192"), _METADATA),  # Oracle Cloud Classic
+    # Who translates chooses where in it the IPv4 address stands (RFC 8215); what is usual was unwrapped before.
+    (ip_network("64:ff9b:1::/48"), "NAT64 for local use, behind which any address may be"),
 )
-_NAMES = frozenset({"metadata.google.internal", "metadata.goog", "instance-data.ec2.internal"})
+_NAMES = frozenset(
+    {
+        "metadata",
+        "metadata.google.internal",
+        "metadata.goog",
+        "instance-data",
+        "instance-data.ec2.internal",
+        "metadata.tencentyun.com",
+        "metadata.packet.net",
+        "metadata.platformequinix.com",
+        "api.metadata.cloud.ibm.com",
+    }
+)
 """Names of such services: behind a proxy the address is not seen."""
 
 _REMEMBERED = 1_024
@@ -110,8 +124,8 @@ class Fence:
         if name in _NAMES and not any(entry.name == name for entry in self._allow):
             return self._no(name, port, address, _METADATA, name)
         for service in self.own:
-            if port == service.port and name == service.host.lower() and not self._for_own(service, address):
-                return self._no(name, port, address, f"our own {service.what}", _joined(name, port))
+            if port == service.port and _same_host(service.host, name, address) and not self._for_own(service, address):
+                return self._no(name, port, address, f"our own {service.what}", _joined(service.host.lower(), port))
         return None
 
     def _ours(self, name: str, port: int, address: IP, own: Sequence[tuple[OwnService, Sequence[IP]]]) -> str | None:
@@ -145,10 +159,12 @@ class Fence:
 
     def _for_own(self, service: OwnService, address: IP | None) -> bool:
         """Was `service` allowed by an entry with its port, and its own name or its address?"""
-        host = service.host.lower()
+        host, its_address = _plain(service.host)
         return any(
             entry.port == service.port
-            and (entry.name == host or (entry.network is not None and entry.covers("", service.port, address)))
+            and (
+                entry.name == host if entry.network is None else _covers(entry, address) or _covers(entry, its_address)
+            )
             for entry in self._allow
         )
 
@@ -184,6 +200,20 @@ def _of(address: Address) -> IP:
 @lru_cache(maxsize=_REMEMBERED)
 def _read(text: str) -> IP:
     return meant(ip_address(text.partition("%")[0]))
+
+
+def _covers(entry: Place, address: IP | None) -> bool:
+    return entry.network is not None and address is not None and address in entry.network
+
+
+def _same_host(host: str, name: str, address: IP | None) -> bool:
+    """Does `name`, or the `address` it spells, mean the service's `host`, as far as names tell?"""
+    theirs, their_address = _plain(host)
+    return name == theirs or (_here(theirs, their_address) and _here(name, address))
+
+
+def _here(name: str, address: IP | None) -> bool:
+    return names_this_machine(name) if address is None else on_this_machine(address)
 
 
 def _place(name: str, port: int, address: IP | None) -> str:

@@ -77,6 +77,9 @@ def prepare(request: Request, extra: Mapping[str, str], secret: str, now: float)
 def _method(method: str) -> str:
     if not _TOKEN.fullmatch(method):
         raise Unsendable("bad_request", "the mapping gave a method that is no HTTP method")
+    if method.upper() == "CONNECT":
+        # It asks for a tunnel, behind which neither we nor a proxy would see what is called (RFC 9110, 9.3.6).
+        raise Unsendable("bad_request", "the mapping gave the method CONNECT, which is no request: use another")
     return method.upper()
 
 

@@ -69,15 +69,31 @@ def test_the_idempotency_header_is_the_name_of_a_header(name: str) -> None:
 )
 def test_redis_is_our_own_wherever_its_address_says(url: str, own: list[OwnService]) -> None:
     """Host and port, never the password."""
-    assert own == list(own_services(load({**LEAST, "REDIS_URL": url}), []))
+    assert own == list(own_services(load({**LEAST, "REDIS_URL": url, "FLOWER_PORT": "0"}), []))
 
 
 def test_brokers_are_our_own_in_all_spellings_of_librdkafka() -> None:
     """With a protocol, without a port, with white space."""
     brokers = ["a:9092", " SASL_SSL://b:9196", "c", "[::1]:9092", "", "d:x"]
-    found = own_services(load({**LEAST, "REDIS_URL": "unix:///s"}), brokers)
+    found = own_services(load({**LEAST, "REDIS_URL": "unix:///s", "FLOWER_PORT": "0"}), brokers)
 
     assert [("a", 9092), ("b", 9196), ("c", 9092), ("::1", 9092)] == [(each.host, each.port) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("environ", "own"),
+    [
+        ({}, [("Flower", "127.0.0.1", 5555)]),
+        ({"METRICS_PORT": "9464"}, [("metrics page", "127.0.0.1", 9464), ("Flower", "127.0.0.1", 5555)]),
+        (
+            {"METRICS_PORT": "1", "METRICS_ADDRESS": "10.0.0.5", "FLOWER_PORT": "2", "FLOWER_ADDRESS": "::"},
+            [("metrics page", "10.0.0.5", 1), ("Flower", "127.0.0.1", 2)],
+        ),
+    ],
+)
+def test_pages_of_ours_are_our_own(environ: dict[str, str], own: list[tuple[str, str, int]]) -> None:
+    """They show what payloads said, and Flower lets people requeue."""
+    assert own == [tuple(each) for each in own_services(load({**LEAST, "REDIS_URL": "unix:///s", **environ}), [])]
 
 
 def test_the_settings_become_a_fence() -> None:

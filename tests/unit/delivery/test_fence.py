@@ -53,6 +53,10 @@ def through_proxy(fence: Fence, host: str, port: int = 80) -> str:
 
 
 METADATA = [
+    "fd00:ec2::253",
+    "64:ff9b:1::a9fe:a9fe",
+    "64:ff9b:1:a9fe:a9:fe00::",
+    "::ffff:0:169.254.169.254",
     "169.254.169.254",
     "169.254.170.2",
     "169.254.0.1",
@@ -84,7 +88,8 @@ def test_metadata_and_link_local_are_denied_without_being_looked_up(host: str, a
 def test_the_guide_lists_all_that_is_denied_by_default() -> None:
     """Nobody should have to find out by trying."""
     guide = (Path(__file__).parents[3] / "docs" / "how-to" / "outgoing-safety.md").read_text()
-    texts = [str(network).removesuffix("/32").removesuffix("/128") for network, _ in fencing._NETWORKS]
+    networks = [network for network, _ in fencing._NETWORKS]
+    texts = [str(each.network_address if each.num_addresses == 1 else each) for each in networks]
 
     assert [] == [text for text in (*texts, *fencing._NAMES) if f"`{text}`" not in guide]
 
@@ -154,6 +159,9 @@ def test_a_name_of_a_metadata_service_can_be_opened_for_a_proxy() -> None:
         ("localhost", ["127.0.0.1"], 6379),
         ("localhost", ["::1"], 6379),
         ("0.0.0.0", ["0.0.0.0"], 6379),
+        ("::", ["::"], 6379),
+        ("127.1", ["127.0.0.1"], 6379),
+        ("pod-7.svc.example", ["127.0.0.1"], 6379),
         ("127.9.9.9", ["127.9.9.9"], 6379),
         ("0x7f000001", ["127.0.0.1"], 6379),
         ("::ffff:127.0.0.1", ["::ffff:127.0.0.1"], 6379),
@@ -185,6 +193,35 @@ def test_only_an_entry_with_its_port_opens_a_service_of_ours(allow: str) -> None
     """Ours is in the same network as everything else that is meant to be called."""
     assert "is our own Redis" in why_not(fence(allow), "127.0.0.1", "127.0.0.1", port=6379)
     assert "is our own Kafka" in why_not(fence(allow), "kafka.internal", "10.9.9.9", port=9092)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.9.9.9",
+        "127.1",
+        "0.0.0.0",
+        "::1",
+        "::ffff:127.0.0.1",
+        "::ffff:0:7f00:1",
+        "localhost",
+        "LOCALHOST.",
+    ],
+)
+def test_a_proxy_on_this_machine_is_no_way_to_our_own_services(host: str) -> None:
+    """Whatever spelling of loopback it is asked for; the name of this machine too."""
+    assert "is our own Redis" in through_proxy(fence(), host, 6379)
+    assert "is our own Redis" in through_proxy(fence(), socket.gethostname(), 6379)
+    assert "" == through_proxy(fence(), host, 6380)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9"])
+def test_the_remedy_for_a_service_of_ours_helps_in_every_spelling(host: str) -> None:
+    """The entry is the service's own place."""
+    setting = through_proxy(fence(), host, 6379).partition("set WEBHOOK_ALLOW=")[2].partition(" ")[0]
+
+    assert "" == through_proxy(fence(setting), host, 6379)
 
 
 def test_the_last_known_address_of_a_service_holds_when_names_cannot_be_looked_up() -> None:

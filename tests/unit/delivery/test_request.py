@@ -113,6 +113,8 @@ INJECTED = [
     Post("http://a/", headers={"host": "a:81"}),
     Post("http://a/", headers={"Host": ""}),
     Post("http://a/", headers={"Host": "a, b"}),
+    Post("http://a/", method="CONNECT"),
+    Post("http://a/", method="Connect"),
     Post("http://ann@a/"),
     Post("http://ann:X-C@a/"),
     Post("https://:@a/"),
