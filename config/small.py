@@ -1,7 +1,8 @@
 """What `LONGSHORE_SMALL` means: other defaults, for a whole agent within 256 MB and 200m CPU.
 
 What somebody sets holds all the same. Of the memory, some 170 MB are the three Python programs of `longshore run`, and
-20 Redis and the two processes that evaluate mappings; so what is bounded here is the rest, messages and answers.
+25 Redis and the processes that evaluate mappings (6 MB each, two for requests and one for reports); so what is bounded
+here is the rest, messages and answers.
 """
 
 from collections.abc import Mapping

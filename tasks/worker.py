@@ -37,6 +37,9 @@ from tasks.signs import WAIT_S, Signs
 
 log = structlog.get_logger(__name__)
 
+JQ_PROCESSES = 3
+"""How many mappings are evaluated at once, and reports as many; a process takes 6 MB, and starts when it is needed."""
+
 RESTART = 1
 """Exit code of a process that asks for another in its place."""
 
@@ -49,7 +52,9 @@ class WorkerProcess:
         self._app = make_app(settings)
         self._ledger = open_ledger(settings, settings.worker_slots + 40)
         sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
-        self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
+        self._mapping = Mapping.load(
+            settings.mapping_path, settings.mapping_env(), 1 if settings.longshore_small else JQ_PROCESSES
+        )
         self._port = CountedPortClient(
             settings.port_api_base_url, settings.port_client_id, settings.port_client_secret, pool_size=SENDERS
         )

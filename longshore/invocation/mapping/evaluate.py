@@ -1,6 +1,7 @@
 """Evaluates a mapping file over messages: which entry, which request, which report (wire contract, mapping evaluation).
 
-One object per process, shared by its threads. Everything jq is done in its child process (`jq.py`).
+One object per process, shared by its threads. Everything jq is done in child processes (`jq.py`): reports, which are
+made over what targets answer, in others than requests.
 """
 
 import hashlib
@@ -45,8 +46,12 @@ class Mapping:
         warnings: what is likely a mistake in it, one line each, to be logged at start.
     """
 
-    def __init__(self, content: bytes, env: Variables[str, str], limits: JqLimits | None = None) -> None:
+    def __init__(
+        self, content: bytes, env: Variables[str, str], limits: JqLimits | None = None, processes: int = 1
+    ) -> None:
         """Use `load`; `content` is the file's, `env` what its expressions see as `env`.
+
+        `processes` is how many jq processes may be at work on requests at once, and as many on reports.
 
         Raises:
             MappingFileError: the content is no mapping file.
@@ -59,7 +64,7 @@ class Mapping:
         self.digest = hashlib.sha256(content).hexdigest()[:16]
         self._entries = entries
         self._env = dict(env)
-        self._engine = JqEngine(env, limits)
+        self._engine, self._reports = (JqEngine(env, limits, processes) for _ in range(2))
         try:
             self._prepare(findings)
         except BaseException:
@@ -68,10 +73,10 @@ class Mapping:
         self.warnings = tuple(findings.warnings)
 
     @classmethod
-    def load(cls, path: Path | None, env: Variables[str, str]) -> "Mapping":
+    def load(cls, path: Path | None, env: Variables[str, str], processes: int = 1) -> "Mapping":
         """Read the file, or the built-in mappings where `path` is None.
 
-        `env` is what expressions see as `env`; leave out what they shall not see.
+        `env` is what expressions see as `env`; leave out what they shall not see. For `processes` see the class.
 
         Raises:
             MappingFileError: it cannot be read, is no JSON, or is against the schema; names all problems.
@@ -82,7 +87,7 @@ class Mapping:
         except OSError as problem:
             remedy = "Give the path of a readable JSON file, or unset the variable for the built-in mappings."
             raise MappingFileError(_VARIABLE, f"{path} cannot be read: {problem.strerror}", remedy) from problem
-        return cls(content, env)
+        return cls(content, env, processes=processes)
 
     def _prepare(self, findings: Findings) -> None:
         every: list[Expression] = [Expression("default", DEFAULT_URL), Expression("default", DEFAULT_METHOD)]
@@ -95,7 +100,7 @@ class Mapping:
             if problem := compiler.errors.get(expression.source):
                 findings.warnings.append(f"{expression.place}: gives null always: {problem}")
         self._router = compiler.router(self._entries)
-        self._plans = [_Plan(compiler, entry, index) for index, entry in enumerate(self._entries)]
+        self._plans = [_Plan(compiler, self._reports, entry, index) for index, entry in enumerate(self._entries)]
 
     def routes(self, texts: Sequence[str]) -> list[Route | Unmatched | MappingFault]:
         """For each canonical message text the entry it selects, in one round trip for all of them.
@@ -189,8 +194,9 @@ class Mapping:
         return report
 
     def close(self) -> None:
-        """End the jq process."""
+        """End the jq processes."""
         self._engine.close()
+        self._reports.close()
 
     def _route(self, answer: Answer, text: str) -> Route | Unmatched | MappingFault:
         try:
@@ -231,7 +237,7 @@ def _gitlab_token() -> str:
 class _Plan:
     """The programs of one entry."""
 
-    def __init__(self, compiler: Compiler, entry: Entry, index: int) -> None:
+    def __init__(self, compiler: Compiler, reports: JqEngine, entry: Entry, index: int) -> None:
         place = f"mapping {index}"
         self.maps_body = entry.body is not None
         target, parts, report = Expressions(), Expressions(), Expressions()
@@ -250,7 +256,7 @@ class _Plan:
         self.enabled_group = compiler.group([Expression(f"{place}, enabled", enabled)])
         self.target_group = compiler.group(target.all)
         self.request_group = compiler.group(parts.all)
-        self.report_group = compiler.group(report.all)
+        self.report_group = compiler.group(report.all, reports)
 
 
 def _values(group: Group, text: str) -> list[Any]:

@@ -56,9 +56,9 @@ class Compiler:
         """The expression as a part of a larger program."""
         return guarded(None if source in self.errors else source)
 
-    def group(self, expressions: Sequence[Expression]) -> "Group":
-        """Expressions that are evaluated together."""
-        return Group(self._engine, self, tuple(expressions))
+    def group(self, expressions: Sequence[Expression], engine: JqEngine | None = None) -> "Group":
+        """Expressions that are evaluated together, in `engine` if another one than that of the compiler."""
+        return Group(engine or self._engine, self, tuple(expressions))
 
     def router(self, entries: Sequence[Entry]) -> int:
         """The program that gives `[entry, url, method]` of the first enabled entry, or null."""

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,11 @@ import pytest
 
 from longshore.invocation.mapping.jq import Job, JqEngine, JqLimits, JqUnavailable
 from longshore.invocation.mapping.jq_process import Answer, Status
+from tests.support.programs import eventually
+
+from .conftest import Load
+
+Stuck = Callable[[Callable[[], object], Callable[[], object]], Callable[[], None]]
 
 ROOT = Path(__file__).parents[3]
 
@@ -150,6 +156,94 @@ def test_many_threads_share_one_engine(engine: JqEngine) -> None:
     for thread in threads:
         thread.join()
     assert [] == wrong
+
+
+@pytest.fixture
+def stuck() -> Iterator[Stuck]:
+    """Begins work in a thread whose child stands still until it is told to go on; `warm` leaves that child idle."""
+    running: list[tuple[psutil.Process, threading.Thread]] = []
+
+    def begin(warm: Callable[[], object], work: Callable[[], object]) -> Callable[[], None]:
+        before = children()
+        warm()
+        (child,) = [child for child in children() if child not in before]
+        child.suspend()
+        thread = threading.Thread(target=work)
+        thread.start()
+        running.append((child, thread))
+
+        def go_on() -> None:
+            child.resume()
+            thread.join(60)
+            assert not thread.is_alive()
+
+        return go_on
+
+    yield begin
+    for child, thread in running:
+        with suppress(psutil.NoSuchProcess):
+            child.resume()
+        thread.join(60)
+
+
+PATIENT = JqLimits(patience_s=600)
+LARGE = json.dumps("x" * 100_000)
+
+
+def test_a_text_that_takes_long_delays_nobody_else(stuck: Stuck) -> None:
+    """While the one child is at it, others answer, and one is left for what is small."""
+    with closing(JqEngine({}, PATIENT, processes=2)) as engine:
+        echo = engine.program("tojson")
+        go_on = stuck(lambda: engine.evaluate([Job(echo, "1")]), lambda: engine.evaluate([Job(echo, LARGE)]))
+        eventually(lambda: engine._busy == 1)
+        waiting = threading.Thread(target=lambda: engine.evaluate([Job(echo, LARGE)]))
+        waiting.start()
+
+        for number in range(10):
+            assert [Answer(Status.VALUE, f"{number}")] == engine.evaluate([Job(echo, f"{number}")])
+        assert waiting.is_alive()
+        assert 2 == len(children())
+        go_on()
+        waiting.join(60)
+        assert not waiting.is_alive()
+
+
+def test_there_are_never_more_processes_than_allowed(stuck: Stuck) -> None:
+    """The next one waits until a child is free."""
+    with closing(JqEngine({}, PATIENT, processes=2)) as engine:
+        echo = engine.program("tojson")
+        ends = []
+        for busy in (1, 2):
+            ends.append(stuck(lambda: engine.evaluate([Job(echo, "1")]), lambda: engine.evaluate([Job(echo, "2")])))
+            eventually(lambda: engine._busy == busy)  # noqa: B023
+        waiting = threading.Thread(target=lambda: engine.evaluate([Job(echo, "3")]))
+        waiting.start()
+
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        assert 2 == len(children())
+        for go_on in ends:
+            go_on()
+        waiting.join(60)
+        assert 2 == len(children())
+
+
+def test_a_large_text_leaves_no_child_that_keeps_its_memory(engine: JqEngine) -> None:
+    """A child takes twenty times what it read, and never gives it back."""
+    echo = engine.program("length | tojson")
+
+    assert [Answer(Status.VALUE, "3000000")] == engine.evaluate([Job(echo, json.dumps("x" * 3_000_000))])
+    assert [] == children()
+    assert [Answer(Status.VALUE, "1")] == engine.evaluate([Job(echo, '"x"')])
+
+
+def test_reports_are_evaluated_apart_from_requests(load: Load, stuck: Stuck) -> None:
+    """What targets answer may be large and take long; no request waits for it."""
+    mapping = load([{"url": ".u", "report": {"summary": ".response.body"}}], limits=PATIENT)
+    go_on = stuck(lambda: mapping.report(0, "{}"), lambda: mapping.report(0, "{}"))
+
+    assert "http://x/" == mapping.request(0, '{"u": "http://x/"}').url
+    go_on()
 
 
 def test_expressions_see_the_given_environment_alone(engine: JqEngine, monkeypatch: pytest.MonkeyPatch) -> None:
