@@ -8,17 +8,19 @@ it, in the ledger.
 import math
 import time
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import structlog
 
 from longshore.delivery.host_limits import HostLimits
 from longshore.invocation.delivery import Delivery
-from longshore.store.targets import Gate, Targets
+from longshore.store.targets import PAGE, Gate, Targets
 
 log = structlog.get_logger(__name__)
 
 REFRESH_S = 30.0
-"""How often the ledger is looked at: it may be another one, or hold the words of another mapping."""
+"""How often the ledger is asked for its word on a target that is sent to: it may be another one, or hold the words of
+another mapping. Well below the time after which sweep.lua drops the word on what is not used."""
 REMEMBERED = 10_000
 """Pairs of target and mapping that are remembered; targets come from payloads, so their number has no natural end."""
 
@@ -40,38 +42,47 @@ class TargetLimits:
         self._says_nothing = not self._of_origins and not limits and all(gate == Gate() for gate in self._gates)
         self._heard: set[tuple[str, int]] = set()
         self._by_origin: dict[str, Gate] = {}
-        self._stored: dict[str, Gate] = {}
+        self._told_at: dict[str, float] = {}
         self._news: set[str] = set()
         self._refreshed_at = -math.inf
 
     def heard(self, target: str, entry: int) -> None:
         """The mapping `entry` sends to `target`."""
-        if self._says_nothing or (target, entry) in self._heard:
+        if self._says_nothing:
             return
-        if len(self._heard) >= REMEMBERED:
-            self._heard.clear()
-            self._by_origin.clear()
-        self._heard.add((target, entry))
-        if target not in self._by_name and self._gates[entry] != Gate():
-            self._by_origin[target] = strictest(self._by_origin.get(target, Gate()), self._gates[entry])
-        self._news.add(target)
+        if (target, entry) not in self._heard:
+            if len(self._heard) >= REMEMBERED:
+                self._heard.clear()
+                self._by_origin.clear()
+                self._told_at.clear()
+            self._heard.add((target, entry))
+            if target not in self._by_name and self._gates[entry] != Gate():
+                self._by_origin[target] = strictest(self._by_origin.get(target, Gate()), self._gates[entry])
+            self._news.add(target)
+        elif time.monotonic() - self._told_at.get(target, -math.inf) >= REFRESH_S:
+            self._news.add(target)
 
     def tell(self) -> None:
         """Tell the ledger what is new, and now and then look at what it has. Raises StoreUnavailable."""
-        if time.monotonic() - self._refreshed_at >= REFRESH_S:
-            self._stored = self._targets.of_mapping()
-            self._news |= {*self._stored, *self._by_name, *self._by_origin}
+        if self._refreshed_at == -math.inf:
+            self._news |= self._targets.all_of_mapping().keys()
             if self._limits:
                 self._news.update(self._targets.names())
+        if time.monotonic() - self._refreshed_at >= REFRESH_S:
+            self._news |= self._by_name.keys()
             self._refreshed_at = time.monotonic()
         while self._news:
-            target = next(iter(self._news))
-            stored = self._stored.get(target, Gate())
-            said = self._said(target, stored)
-            if said != stored:
+            self._tell(list(islice(self._news, PAGE)))
+
+    def _tell(self, news: Sequence[str]) -> None:
+        stored = self._targets.of_mapping(news)
+        for target in news:
+            before = stored.get(target, Gate())
+            said = self._said(target, before)
+            if said != before:
                 self._targets.set(target, "", said, whose="mapping")
-                self._stored[target] = said
                 log.info("target.limited", target=target, rate=said.rate, concurrency=said.concurrency)
+            self._told_at[target] = time.monotonic()
             self._news.discard(target)
 
     def _said(self, target: str, stored: Gate) -> Gate:

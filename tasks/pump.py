@@ -17,6 +17,7 @@ from longshore.periodic import LIMIT_S, Periodic
 from longshore.store.entry import Claim, Lapsed
 from longshore.store.ledger import Ledger
 from longshore.store.retention import Retention
+from longshore.store.sweep import Sweep
 from tasks.in_flight import InFlight
 from tasks.signs import count_lapsed
 
@@ -85,6 +86,7 @@ class Beat:
         self._hung_limit = hung_limit
         self._too_many_hang = too_many_hang
         self._retention = Retention(ledger)
+        self._sweep = Sweep(ledger)
         self._loop = Periodic("beat", lease_s / 3, self.step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
@@ -104,6 +106,7 @@ class Beat:
         before = time.time()
         theirs_ms = self._ledger.clock_ms()
         self.clock_offset_ms = theirs_ms - (before + time.time()) * 500
+        self._sweep.step()
         self._beats += 1
         if self._beats % _PRUNE_EVERY == 0:
             self._prune()

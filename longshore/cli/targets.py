@@ -81,7 +81,7 @@ def _say(target: str, action: str, *, paused: bool) -> None:
     targets, lane = _targets(), _lane(target, action)
     targets.set(target, lane, replace(targets.gate(lane or target), paused=paused))
     terminal.say(f"{lane or target} is paused.")
-    if not any(line.waiting or line.in_flight for line in targets.lines() if target == line.target):
+    if not any(line.waiting or line.in_flight for line in targets.lines([target])):
         terminal.say(f"Nothing is there for {target} now; `longshore targets` lists the names.")
 
 

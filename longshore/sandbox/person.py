@@ -115,7 +115,7 @@ class Person:
 
     def _breaker(self) -> Watched:
         opened = int(self._ledger.redis.hget(self._ledger.keys.counts, "breaker_opened") or 0)
-        lines = [line for line in self._steering.lines() if line.target == self._targets.origin("flapping")]
+        lines = self._steering.lines([self._targets.origin("flapping")])
         still = [line.breaker for line in lines if line.breaker in ("open", "half open")]
         seen = f"opened {opened} times, {'still open' if still else 'let go after a probe that was answered'}"
         return Watched("the breaker of `flapping` opens, and lets go when it is well", seen, opened > 0 and not still)

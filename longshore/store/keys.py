@@ -163,6 +163,16 @@ class Keys:
         """Hash: what holds targets and lanes back: operators' words, mappings' limits, breakers (see gates.lua)."""
         return f"{self.prefix}gates"
 
+    @property
+    def said(self) -> str:
+        """Sorted set: targets and lanes that an operator said something of; all of them scored with 0."""
+        return f"{self.prefix}said"
+
+    @property
+    def used(self) -> str:
+        """Sorted set: targets and lanes with a mapping's word or a breaker, scored with when it was used (ms)."""
+        return f"{self.prefix}used"
+
     def job(self, id: str) -> str:
         """Hash: a requeue job; with `:ids` behind it the list still to do, with `:canary` those sent first."""
         return f"{self.prefix}job:{id}"

@@ -212,6 +212,13 @@ class Ledger:
         """Drops some dead letters older than they are kept; returns how many."""
         return int(self._run("prune"))
 
+    def sweep(self, kept: str, cursor: int) -> int:
+        """Drops some of what is kept in `gates` or `starts` of targets that are used no longer.
+
+        Returns the cursor to go on with, 0 at the end.
+        """
+        return int(self._run("sweep", kept, cursor))
+
     def take_reports(self, most: int, lease_ms: int) -> list[TakenReports]:
         """Leases the due reports of up to `most` invocations to the caller."""
         rows = self._run("take_reports", most, lease_ms)

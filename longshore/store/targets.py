@@ -1,7 +1,7 @@
 """Targets and lanes as they stand: what waits, what is in flight, what holds them back; an operator's word on them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +12,11 @@ from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
 from longshore.store.scripts import Script
+
+PAGE = 1000
+"""Of a long list, read at once."""
+MOST_TARGETS, MOST_LANES = 1000, 1000
+"""Looked at: as many targets, and as many lanes of one."""
 
 Voice = Literal["operator", "mapping"]
 """Whose word a gate is; an operator's is the stronger one."""
@@ -87,59 +92,92 @@ class Targets:
             said: Any = self._redis.hget(self._keys.gates, f"o:{name}")
         return Gate.read(said)
 
-    def of_mapping(self) -> dict[str, Gate]:
-        """The mapping's word on every target that it has one on."""
+    def of_mapping(self, names: Iterable[str]) -> dict[str, Gate]:
+        """The mapping's word on each of `names` that it has one on; used now, it stays for a while."""
+        asked = list(names)
+        if not asked:
+            return {}
+        now_ms = clock.now_ms(self._redis, self._keys)
+        with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(self._keys.used, dict.fromkeys(asked, now_ms), xx=True)
+            pipe.hmget(self._keys.gates, [f"m:{name}" for name in asked])
+            _, found = pipe.execute()
+        return {name: Gate.read(said) for name, said in zip(asked, found, strict=True) if said}
+
+    def all_of_mapping(self) -> dict[str, Gate]:
+        """The mapping's word on every target that it has one on; read a page at a time."""
         with reaching_store():
-            gates: Any = self._redis.hgetall(self._keys.gates)
-        return {name[2:].decode(): Gate.read(said) for name, said in gates.items() if name.startswith(b"m:")}
+            found = list(self._redis.hscan_iter(self._keys.gates, match="m:*", count=PAGE))
+        return {name[2:].decode(): Gate.read(said) for name, said in found}
 
     def names(self) -> list[str]:
-        """Every target that something waits for or is in flight to."""
+        """Every target that something waits for or is in flight to; read a page at a time."""
         with reaching_store():
-            pipe = self._redis.pipeline(transaction=False)
-            pipe.zrange(self._keys.targets, 0, -1)
-            pipe.hkeys(self._keys.target_busy)
-            visited, busy = pipe.execute()
+            visited = [name for name, _ in self._redis.zscan_iter(self._keys.targets, count=PAGE)]
+            busy: Any = self._redis.hkeys(self._keys.target_busy)
         return sorted(name.decode() for name in {*visited, *busy})
 
-    def lines(self) -> Iterator[Line]:
-        """Every target with something waiting, in flight or said of it, each followed by its lanes."""
-        with reaching_store():
-            gates: Any = self._redis.hgetall(self._keys.gates)
-            busy_targets: Any = self._redis.hgetall(self._keys.target_busy)
-            busy_lanes: Any = self._redis.hgetall(self._keys.lane_busy)
-            visited: Any = self._redis.zrange(self._keys.targets, 0, -1)
-        now_ms = clock.now_ms(self._redis, self._keys)
-        named = {name[2:] for name in gates}
-        lanes_named = {name for name in named | set(busy_lanes) if b" " in name}
-        targets = set(busy_targets) | set(visited) | {name.partition(b" ")[0] for name in named}
-        for target in sorted(targets - {b""}):
-            with reaching_store():
-                listed: Any = self._redis.zrange(self._keys.lanes(target.decode()), 0, -1)
-            of_target = {lane for lane in lanes_named if lane.partition(b" ")[0] == target}
-            lanes = [
-                self._line(target, lane, int(busy_lanes.get(lane, 0)), gates, now_ms)
-                for lane in sorted(set(listed) | of_target)
-            ]
-            waiting = sum(lane.waiting for lane in lanes)
-            oldest = min((lane.oldest_due_ms for lane in lanes if lane.oldest_due_ms), default=0)
-            yield self._said(target, b"", waiting, int(busy_targets.get(target, 0)), oldest, gates, now_ms)
-            yield from lanes
+    def lines(self, only: Collection[str] = ()) -> Iterator[Line]:
+        """Targets with something waiting, in flight or said of them, each followed by its lanes; or these targets.
 
-    def _line(self, target: bytes, lane: bytes, busy: int, gates: Any, now_ms: int) -> Line:
-        with reaching_store():
-            pipe = self._redis.pipeline(transaction=False)
-            pipe.zcard(self._keys.waiting(lane.decode()))
-            pipe.zrange(self._keys.waiting(lane.decode()), 0, 0, withscores=True)
-            waiting, head = pipe.execute()
-        return self._said(target, lane, waiting, busy, self._due(head[0][1]) if head else 0, gates, now_ms)
+        At most `MOST_TARGETS` of a kind: those whose turn it is, and those that were used last.
+        """
+        keys = self._keys
+        with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
+            clock.ask(pipe, keys)
+            pipe.hgetall(keys.target_busy)
+            pipe.hgetall(keys.lane_busy)
+            pipe.zrange(keys.targets, 0, MOST_TARGETS - 1)
+            pipe.zrange(keys.said, 0, MOST_TARGETS - 1)
+            pipe.zrevrange(keys.used, 0, MOST_TARGETS - 1)
+            time, last, busy_targets, busy_lanes, visited, said, used = pipe.execute()
+        now_ms = clock.read((time, last))
+        named = {*said, *used}
+        lanes_named: dict[bytes, set[bytes]] = {}
+        for lane in (name for name in named | set(busy_lanes) if b" " in name):
+            lanes_named.setdefault(lane.partition(b" ")[0], set()).add(lane)
+        known = {*busy_targets, *visited, *lanes_named, *(name for name in named if b" " not in name)} - {b""}
+        for target in sorted(name.encode() for name in only) or sorted(known):
+            with reaching_store():
+                listed: Any = self._redis.zrange(keys.lanes(target.decode()), 0, MOST_LANES - 1)
+            lanes = sorted({*listed, *lanes_named.get(target, ())})
+            of_lanes, gates = self._within(target, lanes)
+            counted = [
+                self._said(target, lane, *found, int(busy_lanes.get(lane, 0)), gates, now_ms)
+                for lane, found in zip(lanes, of_lanes, strict=True)
+            ]
+            waiting = sum(lane.waiting for lane in counted)
+            oldest = min((lane.oldest_due_ms for lane in counted if lane.oldest_due_ms), default=0)
+            yield self._said(target, b"", waiting, oldest, int(busy_targets.get(target, 0)), gates, now_ms)
+            yield from counted
+
+    def _within(self, target: bytes, lanes: Sequence[bytes]) -> tuple[list[tuple[int, int]], dict[bytes, bytes]]:
+        """Of each lane how many wait and since when (ms); and what is said of all of them."""
+        fields = [voice + name for name in (target, *lanes) for voice in (b"o:", b"m:", b"b:")]
+        with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.hmget(self._keys.gates, fields)
+            for lane in lanes:
+                pipe.zcard(self._keys.waiting(lane.decode()))
+                pipe.zrange(self._keys.waiting(lane.decode()), 0, 0, withscores=True)
+            gates, *found = pipe.execute()
+        heads = [self._due(head[0][1]) if head else 0 for head in found[1::2]]
+        return list(zip(found[::2], heads, strict=True)), {
+            field: text for field, text in zip(fields, gates, strict=True) if text
+        }
 
     def _due(self, score: float) -> int:
         # A retry's score is its due time, the head start of first attempts, and half a ms (scripts/common.lua).
         return int(score) if score % 1 == 0 else int(score) - self._late_ms
 
     def _said(
-        self, target: bytes, lane: bytes, waiting: int, busy: int, oldest_ms: int, gates: Any, now_ms: int
+        self,
+        target: bytes,
+        lane: bytes,
+        waiting: int,
+        oldest_ms: int,
+        busy: int,
+        gates: Mapping[bytes, bytes],
+        now_ms: int,
     ) -> Line:
         name = lane or target
         failures, till, _, room, _ = (gates.get(b"b:" + name) or b"0|0|0|0|").split(b"|", 4)

@@ -5,6 +5,7 @@ The targets and lanes looked at are bounded, and of what waits only numbers and 
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 
 import redis
 
@@ -12,7 +13,7 @@ from longshore.store import clock
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
-from longshore.store.targets import Gate
+from longshore.store.targets import PAGE, Gate
 from longshore.telemetry.waits import Breaker, Lane, Place, causes, rate_room
 
 MOST_TARGETS = 1000
@@ -86,21 +87,21 @@ class _Look:
         pipe.get(keys.port_budget)
         pipe.get(keys.audited)
         pipe.hvals(keys.slots)
-        for key in (keys.counts, keys.gates, keys.target_busy, keys.lane_busy, keys.starts):
+        for key in (keys.counts, keys.target_busy, keys.lane_busy):
             pipe.hgetall(key)
-        pipe.zrange(keys.targets, 0, -1)
+        pipe.zrange(keys.targets, 0, MOST_TARGETS - 1)
+        pipe.zrange(keys.said, 0, MOST_TARGETS - 1)
+        pipe.zrevrange(keys.used, 0, MOST_TARGETS - 1)
         pipe.info("memory")
         time, last, leased, workers, dead, unknown, reports, *more = pipe.execute()
         oldest, budget, audited, slots, *more = more
-        counts, gates, busy_targets, busy_lanes, starts, visited, memory = more
+        counts, busy_targets, busy_lanes, visited, said, used, memory = more
         self._now_ms = clock.read((time, last))
-        self._gates: dict[bytes, bytes] = gates
         self._busy: dict[bytes, bytes] = {**busy_targets, **busy_lanes}
-        self._starts: dict[bytes, bytes] = starts
         self._workers = int(workers)
         counted = {name.decode(): int(value) for name, value in counts.items()}
         backlog = max(0, counted.get("backlog", 0))
-        waiting, targets = self._targets(list(busy_targets), visited, set(busy_lanes))
+        waiting, targets = self._targets([*busy_targets, *visited], [*said, *used], set(busy_lanes))
         waiting["uncounted"] = max(0, backlog - waiting.total())
         drawn_ms = float(budget or 0) - self._now_ms
         return Fleet(
@@ -123,15 +124,14 @@ class _Look:
         )
 
     def _targets(
-        self, busy: list[bytes], visited: list[bytes], busy_lanes: set[bytes]
+        self, active: list[bytes], named: list[bytes], busy_lanes: set[bytes]
     ) -> tuple[Counter[str], list[Target]]:
         """Whatever waits is in a lane that has its turn, has something in flight, or is named by a gate."""
-        said = {name[2:] for name in self._gates}
         lanes_of: dict[bytes, set[bytes]] = {}
-        for lane in (name for name in said | busy_lanes if b" " in name):
+        for lane in (name for name in {*named, *busy_lanes} if b" " in name):
             lanes_of.setdefault(lane.partition(b" ")[0], set()).add(lane)
-        named = [*busy, *visited, *sorted(name for name in said if b" " not in name), *sorted(lanes_of)]
-        targets = [name for name in dict.fromkeys(named) if name][:MOST_TARGETS]
+        known = [*active, *(name for name in named if b" " not in name), *sorted(lanes_of)]
+        targets = [name for name in dict.fromkeys(known) if name][:MOST_TARGETS]
         pipe = self._client.pipeline(transaction=False)
         for name in targets:
             pipe.zrange(self._keys.lanes(name.decode()), 0, LANES_OF_TARGET - 1)
@@ -150,7 +150,16 @@ class _Look:
             # A retry's score lies behind its due time by the head start of first attempts, and half a ms.
             pipe.zcount(key, "-inf", self._now_ms + self._limits.late + 1)
             pipe.zrange(key, 0, 0, withscores=True)
-        found = pipe.execute() if lanes else []
+        names = [*targets, *(lane for _, lane in lanes)]
+        fields = [voice + name for name in names for voice in (b"o:", b"m:", b"b:")]
+        for start in range(0, len(fields), PAGE):
+            pipe.hmget(self._keys.gates, fields[start : start + PAGE])
+        if targets:
+            pipe.hmget(self._keys.starts, targets)
+        answers = pipe.execute()
+        found, texts = answers[: 3 * len(lanes)], chain.from_iterable(answers[3 * len(lanes) :])
+        self._gates = {field: text for field, text in zip(fields, texts, strict=False) if text}
+        self._starts = dict(zip(targets, texts, strict=True))
         inside: dict[bytes, list[tuple[Lane, float]]] = {target: [] for target in targets}
         for (target, lane), waiting, due, head in zip(lanes, found[::3], found[1::3], found[2::3], strict=True):
             most = max(1, self._workers) if lane.endswith(_SUSPECTS) else self._limits.lane
@@ -159,7 +168,7 @@ class _Look:
         seen = []
         for target, within in inside.items():
             place = self._place(target, self._limits.target)
-            rate = rate_room(self._rate(target), float(self._starts.get(target, 0)), self._now_ms, self._limits.ahead)
+            rate = rate_room(self._rate(target), float(self._starts[target] or 0), self._now_ms, self._limits.ahead)
             causes_of_all += causes(place, [lane for lane, _ in within], rate, self._now_ms)
             open_ones = [one for one in (place, *(lane.place for lane, _ in within)) if not one.breaker.is_closed]
             seen.append(

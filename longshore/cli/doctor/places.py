@@ -15,7 +15,7 @@ from longshore.errors import StoreUnavailable
 from longshore.store.brokers import Brokers
 from longshore.store.connection import connect, reaching_store
 from longshore.store.keys import Keys
-from longshore.store.targets import Targets
+from longshore.store.targets import MOST_TARGETS, Targets
 
 _ORIGIN = re.compile(r'(?i)https?://[^\s"\\/?#]+(?=[/?#"]|$)')
 """A whole origin in an expression: not one that goes on with `\\(...)` or with what is added to it."""
@@ -67,8 +67,9 @@ def ledger_targets(settings: Settings) -> list[str]:
         keys = Keys.of(settings.namespace)
         names = Targets(client, keys, limits_of(settings)).names()
         with reaching_store():
-            said: Any = client.hkeys(keys.gates)
-        names += [name[2:].decode("utf-8", "replace") for name in said]
+            said: Any = client.zrange(keys.said, 0, -1)
+            used: Any = client.zrevrange(keys.used, 0, MOST_TARGETS - 1)
+        names += [name.decode("utf-8", "replace") for name in (*said, *used)]
     return list(_origins(names))
 
 

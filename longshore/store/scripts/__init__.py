@@ -38,6 +38,7 @@ NAMES = (
     "sift",
     "foretell",
     "audit",
+    "sweep",
 )
 
 

@@ -10,6 +10,14 @@
 -- death with its worker, opens it again.
 local GATES = P .. 'gates'
 
+-- Beside it two sorted sets tell what there is without a look at all of it: `said`, the names that an operator said
+-- something of; `used`, the names with a mapping's word or a breaker, scored with when they were used last (see sweep).
+local SAID, USED = P .. 'said', P .. 'used'
+
+local function touch(name)
+  call('ZADD', USED, NOW, name)
+end
+
 -- Room at which a breaker that ramps up is forgotten.
 local FULL_ROOM = 64
 
@@ -40,6 +48,7 @@ end
 
 local function keep(name, b)
   gated = true
+  touch(name)
   call('HSET', GATES, 'b:' .. name,
     string.format('%d|%d|%d|%d|%s', b.failures, b.till, b.pause, b.room, b.probe))
 end

@@ -138,6 +138,7 @@ local function target_of(name)
   local target = {name = name, lanes = P .. 'lanes:' .. name, known = {}, started = 0, start = now, step = 0}
   local g = gates_of('o:' .. name, 'm:' .. name, 'b:' .. name)
   local operator, mapping, b = decoded(g[1]), decoded(g[2]), breaker_of(g[3])
+  if g[2] then touch(name) end
   local busy = tonumber(call('HGET', P .. 'busy:target', name)) or 0
   target.room, target.again, target.probing = room_of(busy, limits.target, operator, mapping, b)
   local rate = operator.rate or mapping.rate or limits.rate

@@ -14,8 +14,10 @@ local name = ARGV[3] ~= '' and ARGV[3] or ARGV[2]
 local field = ARGV[6] .. ':' .. name
 if ARGV[4] == '{}' then
   call('HDEL', GATES, field)
+  if ARGV[6] == 'o' then call('ZREM', SAID, name) end
 else
   call('HSET', GATES, field, ARGV[4])
+  if ARGV[6] == 'o' then call('ZADD', SAID, 0, name) else touch(name) end
 end
 -- The next start was reckoned with the rate until now, which may have been one an hour.
 local next = tonumber(call('HGET', P .. 'starts', ARGV[2]))

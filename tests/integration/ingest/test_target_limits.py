@@ -8,7 +8,7 @@ import pytest
 
 from config.ledger import open_ledger
 from config.settings import load
-from ingest.target_limits import TargetLimits, strictest
+from ingest.target_limits import REFRESH_S, TargetLimits, strictest
 from longshore.delivery.host_limits import HostLimits
 from longshore.invocation.delivery import Delivery
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
@@ -46,22 +46,22 @@ def start(targets: Targets) -> Start:
 def test_a_name_is_limited_from_the_start_and_an_origin_once_it_is_sent_to(targets: Targets, start: Start) -> None:
     """A mapping without a name says it of whatever its URLs lead to."""
     limits = start(Delivery("deployer", rate=2), Delivery(concurrency=3))
-    assert {"deployer": Gate(rate=2)} == targets.of_mapping()
+    assert {"deployer": Gate(rate=2)} == targets.all_of_mapping()
     limits.heard(A, 1)
     limits.tell()
-    assert {"deployer": Gate(rate=2), A: Gate(concurrency=3)} == targets.of_mapping()
+    assert {"deployer": Gate(rate=2), A: Gate(concurrency=3)} == targets.all_of_mapping()
 
 
 def test_the_strictest_of_several_mappings_holds(targets: Targets, start: Start) -> None:
     """Each key by itself, whatever the order in which they are heard of."""
     start(Delivery(rate=0), Delivery(rate=5, concurrency=9), Delivery(rate=7, concurrency=2), hears=f"{A} {A} {A}")
-    assert {A: Gate(rate=5, concurrency=2)} == targets.of_mapping()
+    assert {A: Gate(rate=5, concurrency=2)} == targets.all_of_mapping()
 
 
 def test_the_file_speaks_where_the_mapping_does_not(targets: Targets, start: Start) -> None:
     """Key by key; and only of hosts it names."""
     start(Delivery(rate=1), Delivery(), file=FILE, hears=f"{B} {A}")
-    assert {B: Gate(rate=1, concurrency=10)} == targets.of_mapping()
+    assert {B: Gate(rate=1, concurrency=10)} == targets.all_of_mapping()
 
 
 def test_what_is_said_no_longer_is_taken_back_at_the_next_start(targets: Targets, start: Start) -> None:
@@ -69,7 +69,7 @@ def test_what_is_said_no_longer_is_taken_back_at_the_next_start(targets: Targets
     start(Delivery("deployer", rate=2), Delivery(rate=1), file=FILE, hears=f"deployer {A}")
     targets.set(A, "", Gate(paused=True))
     start(Delivery("deployer"), Delivery())
-    assert ({}, Gate(paused=True)) == (targets.of_mapping(), targets.gate(A))
+    assert ({}, Gate(paused=True)) == (targets.all_of_mapping(), targets.gate(A))
 
 
 def test_a_restart_keeps_what_the_mapping_still_says_of_an_origin(targets: Targets, start: Start) -> None:
@@ -78,9 +78,19 @@ def test_a_restart_keeps_what_the_mapping_still_says_of_an_origin(targets: Targe
     start(*said, hears=f"{A} {A}")
     start(*said)
     start(*said, hears=A)
-    assert {A: Gate(rate=2)} == targets.of_mapping()
+    assert {A: Gate(rate=2)} == targets.all_of_mapping()
     start(Delivery(rate=5), hears=A)
-    assert {A: Gate(rate=5)} == targets.of_mapping()
+    assert {A: Gate(rate=5)} == targets.all_of_mapping()
+
+
+def test_a_word_that_was_dropped_is_said_again_before_the_next_message(targets: Targets, start: Start) -> None:
+    """Nobody used the target for a while, so the ledger forgot it; or it is another ledger."""
+    limits = start(Delivery(rate=2), hears=A)
+    targets.set(A, "", Gate(), whose="mapping")
+    limits._told_at[A] -= REFRESH_S
+    limits.heard(A, 0)
+    limits.tell()
+    assert {A: Gate(rate=2)} == targets.all_of_mapping()
 
 
 def test_where_nothing_is_said_nothing_is_remembered(start: Start) -> None:
@@ -114,5 +124,5 @@ def test_what_ingest_reads_goes_on_the_terms_of_its_mapping(
     first, second = (ledger.redis.hmget(ledger.keys.invocation(id), fields) for id in ("r_1", "r_2"))
     assert [b"deployer", b"retry", b"2"] == first
     assert [b"http://127.0.0.1:9", b"park", b"8"] == second
-    said = Targets(ledger.redis, ledger.keys, ledger.limits).of_mapping
+    said = Targets(ledger.redis, ledger.keys, ledger.limits).all_of_mapping
     eventually(lambda: said() == {"deployer": Gate(concurrency=3), "http://127.0.0.1:9": Gate(rate=7)}, "both limits")
