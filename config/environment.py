@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from config.pasted import pasted
 from config.secret_files import FILE_NAMES
 from longshore.errors import ConfigError, ConfigProblems
 from longshore.network.no_proxy import plain
@@ -53,15 +54,13 @@ def find_env_file() -> Path | None:
 
 
 def advice(environ: Mapping[str, str], ours: Collection[str]) -> Iterator[str]:
-    """What an operator should look at: removed names, names close to ours, and values with stray white space."""
+    """What an operator should look at: removed names, names close to ours, and values that look badly pasted."""
     for name in sorted(environ):
         if name in REMOVED:
             yield f"{name} is no longer read. Its place was taken by {REMOVED[name]}"
-        elif name in ours or name in FILE_NAMES:
-            if environ[name] != environ[name].strip():
-                yield f"{name} begins or ends with white space. It is taken as it is"
-        elif (meant := _meant(name, ours)) is not None:
+        elif name not in ours and name not in FILE_NAMES and (meant := _meant(name, ours)) is not None:
             yield f"{name} is not read. Did you mean {meant}?"
+    yield from pasted(environ, {*ours, *FILE_NAMES})
 
 
 def plain_no_proxy(environ: MutableMapping[str, str]) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from config.settings import load
+from config.environment import read_environment
+from config.pasted import pasted
+from config.settings import Settings, load
 from longshore.delivery.outcome import Response
 from longshore.invocation import json_text
 from longshore.invocation.mapping import Mapping
@@ -84,7 +86,8 @@ def try_out(
         found = rehearse(raw, topic or source_of(parsed), mapping, settings, answer)
     finally:
         mapping.close()
-    for note in (*mapping.warnings, *found.notes, *([found.problem] if found.problem else ())):
+    values = pasted(read_environment(), {name.upper() for name in Settings.model_fields})
+    for note in (*values, *mapping.warnings, *found.notes, *([found.problem] if found.problem else ())):
         typer.echo(note, err=True)
     if as_json:
         print(json.dumps(_as_json(found, mapping), indent=2))

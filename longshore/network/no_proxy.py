@@ -1,16 +1,24 @@
-"""NO_PROXY: what `requests` makes of it, and the entries with a URL or a port that it misses.
+"""NO_PROXY: what `requests` makes of it, and the entries that it misses.
 
 `requests` matches hosts, domains, IPv4 addresses and IPv4 networks. It knows no URLs, though guides show them, no port
-after an IPv4 address, and a port after a name only where the called URL writes it out too.
+after an IPv4 address, and a port after a name only where the called URL writes it out too. It knows no IPv6 networks
+and no other spelling of an IPv6 address, takes spaces out in place of dividing by them, and minds case and final dots.
 """
 
+import re
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from requests.utils import is_ipv4_address, select_proxy
 
+_DIVIDERS, _BRACKETS = re.compile(r"[\s,]+"), re.compile(r"[\[\]]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def entries_of(value: str) -> list[str]:
+    """The entries of NO_PROXY. Spaces and line breaks divide them as commas do: that is how they are pasted."""
+    return [entry for entry in _DIVIDERS.split(value) if entry]
 
 
 def plain(value: str) -> str:
@@ -20,7 +28,7 @@ def plain(value: str) -> str:
     """
     if "://" not in value:
         return value
-    return ",".join(_host_and_port(entry.strip()) for entry in value.split(","))
+    return ",".join(map(_host_and_port, (entry.strip() for entry in re.split(r",\s*|\s+(?=\S+://)", value))))
 
 
 def proxies_for(url: str, found: Mapping[str, str]) -> dict[str, str]:
@@ -60,22 +68,34 @@ def _host_and_port(entry: str) -> str:
 
 
 def _names(no_proxy: str, url: str) -> bool:
-    """Whether `no_proxy` has an entry with a port, or in brackets, that means `url`."""
+    """Whether `no_proxy` has an entry that means `url`."""
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    return any(_means(entry, host, port) for entry in no_proxy.replace(" ", "").lower().split(","))
+    host, port = (parts.hostname or "").rstrip("."), parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    return any(_means(entry, host, port) for entry in entries_of(no_proxy.lower()))
 
 
 def _means(entry: str, host: str, port: int | None) -> bool:
-    name, _, number = entry.rpartition(":")
+    if "/" in entry:
+        return _is_within(host, entry)
     if entry.startswith("["):
         name, _, number = entry[1:].partition("]")
-        number = number.removeprefix(":")
-        return _same_address(name, host) and number in ("", str(port))
-    if not name or ":" in name or number != str(port):
+        return _same_address(name, host) and number.removeprefix(":") in ("", str(port))
+    if _same_address(entry, host):
+        return True
+    name, colon, number = entry.rpartition(":") if ":" in entry else (entry, "", "")
+    if ":" in name:
+        return _same_address(name, host) and number == str(port)
+    name = name.strip(".")
+    if not name or (colon and number != str(port)):
         return False
-    name = name.lstrip(".")
-    return host == name or (bool(name) and not is_ipv4_address(host) and host.endswith(f".{name}"))
+    return host == name or (not is_ipv4_address(host) and host.endswith(f".{name}"))
+
+
+def _is_within(host: str, network: str) -> bool:
+    try:
+        return ip_address(host) in ip_network(_BRACKETS.sub("", network), strict=False)
+    except ValueError:
+        return False
 
 
 def _same_address(one: str, other: str) -> bool:

@@ -136,3 +136,12 @@ def test_likely_mistakes_in_the_file_are_told(tmp_path: Path) -> None:
 
     assert 3 == len(found["warnings"])
     assert "did you mean 'report'" in words
+
+
+def test_a_value_that_looks_badly_pasted_is_named(tmp_path: Path) -> None:
+    """Though nothing is called here, its signature and its decryption would be wrong."""
+    code, _, words = tried(tmp_path, [{}], action_run("r_1", URL), PORT_CLIENT_SECRET=f"{SECRET}\n")
+
+    assert 0 == code
+    assert "PORT_CLIENT_SECRET begins or ends with white space" in words
+    assert SECRET not in words

@@ -21,7 +21,7 @@ def check(case: Case) -> Iterator[Finding]:
         for problem in found.problems:
             yield broken(f"{problem.variable}: {problem.problem}", problem.remedy)
     for text in advice(case.environ, {name.upper() for name in Settings.model_fields}):
-        yield warning(text, "Correct the name, or remove the variable if nothing reads it")
+        yield warning(text, "Correct it, or remove the variable if nothing reads it")
     if not wrong:
         yield ok(f"what `longshore {case.role.value}` needs is set")
     if (path := find_env_file()) is not None:

@@ -83,6 +83,36 @@ def test_stray_white_space_is_pointed_out_without_the_value() -> None:
     assert "hush" not in line
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("PORT_CLIENT_SECRET", '"hush-hush"', "is in quotes"),
+        ("PORT_CLIENT_ID", "'hush-hush'", "is in quotes"),
+        ("PORT_CLIENT_SECRET", "hush\N{ZERO WIDTH SPACE}hush", "cannot be seen"),
+        ("PORT_CLIENT_SECRET", "hush\r\n", "white space"),
+        ("PORT_API_BASE_URL", "https://api.getport.io/v1/", "/v1"),
+        ("ALL_PROXY", "socks5://ann:hush@proxy:1080", "SOCKS"),
+        ("NO_PROXY", "10.*,ann:hush@x", "10.0.0.0/8"),
+    ],
+)
+def test_values_that_look_badly_pasted_are_named(name: str, value: str, words: str) -> None:
+    """Each by its variable, and without what may be secret in it."""
+    (line,) = told(**{name: value})
+
+    assert name in line
+    assert words in line
+    assert "hush" not in line
+
+
+def test_a_consumer_group_of_another_organization_is_pointed_out() -> None:
+    """Port's Kafka would refuse it; brokers of one's own take any."""
+    assert [] == told(PORT_ORG_ID="org_A", KAFKA_CONSUMER_GROUP_ID="org_A.agent")
+    (line,) = told(PORT_ORG_ID="org_A", KAFKA_CONSUMER_GROUP_ID="org_B.agent")
+    assert "KAFKA_CONSUMER_GROUP_ID does not begin with PORT_ORG_ID" in line
+    local = {"USING_LOCAL_PORT_INSTANCE": "true"}
+    assert [] == told(PORT_ORG_ID="org_A", KAFKA_CONSUMER_GROUP_ID="org_B.agent", **local)
+
+
 def test_urls_in_no_proxy_become_hosts() -> None:
     """In both spellings of the variable; one that is not set stays unset."""
     environ = {"NO_PROXY": "http://127.0.0.1,google.com, https://u@h:8443/path", "no_proxy": "plain"}

@@ -105,3 +105,25 @@ def test_the_proxy_is_that_of_the_scheme_else_the_one_for_all() -> None:
     assert {"http": "http://b.invalid"} == proxies_for("http://h/", found)
     assert {} == proxies_for("http://h/", {"no": "x"})
     assert "http://b.invalid" == select_proxy("http://h/", found)
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "url"),
+    [
+        ("fd00::/8", "http://[fd12::1]:8080/x"),
+        ("[fd00::]/8", "http://[fd12::1]/x"),
+        ("0:0:0:0:0:0:0:1", "http://[::1]/x"),
+        ("0.0.0.0/0", "http://10.1.2.3/x"),
+        ("a.io git.acme.io", "http://git.acme.io/x"),
+        ("a.io\n.acme.io\n", "http://git.acme.io/x"),
+        ("http://a.io http://git.acme.io", "http://git.acme.io/x"),
+        ("git.acme.io.", "http://git.acme.io/x"),
+        ("git.acme.io", "http://git.acme.io./x"),
+        ("GIT.Acme.io", "http://git.acme.io:8443/x"),
+    ],
+)
+def test_entries_that_requests_misses_hold_too(no_proxy: str, url: str) -> None:
+    """IPv6 networks and other spellings, spaces and line breaks between entries, dots at the end, upper case."""
+    assert direct(url, no_proxy)
+    assert not direct("http://elsewhere.example/x", no_proxy)
+    assert not direct("http://[fe80::1]/x", no_proxy)

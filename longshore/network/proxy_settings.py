@@ -1,0 +1,96 @@
+"""Proxies as the environment names them: what cannot work, and entries of NO_PROXY that match nothing."""
+
+import re
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
+
+from longshore.network.no_proxy import entries_of, plain, without_credentials
+
+NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+SCHEMES = ("http", "https")
+
+_HOST = re.compile(r"\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?(:\d+)?")
+_BEGINNING = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,2})(?:\.\*){0,3}\.?")
+"""Of an IPv4 address: `10.`, `10.*`, `192.168.*.*`."""
+
+
+def value(environ: Mapping[str, str], name: str) -> str:
+    """The value in effect; of both spellings `requests` takes the lower one first."""
+    return environ.get(name.lower()) or environ.get(name) or ""
+
+
+def exceptions(environ: Mapping[str, str]) -> list[str]:
+    """The entries of NO_PROXY that may be shown: whatever still has an @ may hold a password."""
+    return [entry for entry in entries_of(plain(value(environ, "NO_PROXY"))) if "@" not in entry]
+
+
+def problems(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What is wrong with the proxies and NO_PROXY, and the remedy; never with a password."""
+    for name in NAMES:
+        if proxy := value(environ, name):
+            yield from filter(None, [unusable(name, proxy)])
+    yield from entry_problems(environ)
+
+
+def entry_problems(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The entries of NO_PROXY that match nothing, why, and what to write."""
+    entries = exceptions(environ)
+    for entry in entries:
+        if (problem := _means_nothing(entry, alone=len(entries) == 1)) is not None:
+            yield f"the entry {entry} of NO_PROXY matches nothing: {problem[0]}", problem[1]
+
+
+def unusable(name: str, proxy: str) -> tuple[str, str] | None:
+    """Why nothing can be called through `proxy`, and the remedy; None for one that can be used."""
+    remedy = "Give http://host:port, or https://host:port"
+    shown = without_credentials(proxy)
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        fine = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return f"{name} is no address of a proxy: {shown}", remedy
+    if parts.scheme.startswith("socks"):
+        return f"{name} is a SOCKS proxy, {shown}: those are not supported, so every call fails", remedy
+    if fine and parts.scheme in SCHEMES:
+        return None
+    return f"{name} is no address of a proxy: {shown}", remedy
+
+
+def _means_nothing(entry: str, alone: bool) -> tuple[str, str] | None:
+    """Why, and what to write; None for an entry that is fine."""
+    if entry == "*":
+        return None if alone else ("it counts only alone", "Write * as the only entry, or take it out")
+    if beginning := _BEGINNING.fullmatch(entry):
+        numbers = beginning[1].split(".")
+        network = ".".join([*numbers, *["0"] * (4 - len(numbers))])
+        return "a beginning of an address is no network", f"Write {network}/{8 * len(numbers)}"
+    if "*" in entry:
+        # Only what stands behind the last star is told by a name's end.
+        end = entry.rpartition("*")[2].lstrip(".")
+        named = end and not _is_number(end.partition(":")[0].rpartition(".")[2])
+        return "wildcards are not read", f"Write .{end}" if named else "Write each host, or a network as 10.0.0.0/8"
+    if "/" in entry and "://" not in entry:
+        try:
+            ip_network(re.sub(r"[\[\]]", "", entry), strict=False)
+        except ValueError:
+            return "it is no network", "Write e.g. 10.0.0.0/8 or fd00::/8, or a host"
+        return None
+    if "://" in entry or ":" in entry.rpartition("]")[0] or entry.count(":") > 1:
+        return None if "://" not in entry and _is_address(entry) else ("it is no address", "Write e.g. [::1]:8080")
+    return None if _HOST.fullmatch(entry) else ("it is no host", "Write a host, a .domain, an address or a network")
+
+
+def _is_number(text: str) -> bool:
+    return text.isdigit() or not text
+
+
+def _is_address(entry: str) -> bool:
+    """Whether it is an IPv6 address: alone, in brackets, or with a port behind it as `plain` leaves it."""
+    address = entry[1:].partition("]")[0] if entry.startswith("[") else entry
+    for text in (address, address.rpartition(":")[0]):
+        try:
+            return bool(ip_address(text))
+        except ValueError:
+            continue
+    return False
