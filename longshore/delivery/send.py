@@ -9,11 +9,11 @@ from types import MappingProxyType
 import structlog
 from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
-from requests.utils import select_proxy
 from urllib3.response import BaseHTTPResponse
 
 from longshore.delivery.attempt import Attempt
 from longshore.delivery.body import as_text, read_body
+from longshore.delivery.by_proxy import said_by_proxy
 from longshore.delivery.errors import Denied, Unsendable
 from longshore.delivery.fence import Fence
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict, classify
@@ -23,9 +23,8 @@ from longshore.delivery.resolver import Resolver
 from longshore.delivery.retry_after import retry_after_s
 from longshore.delivery.session import Session
 from longshore.delivery.target import origin_of
-from longshore.delivery.trouble import explain_silence, explain_unsent, wants_client_certificate
+from longshore.delivery.trouble import NEEDS_HTTPS, asks_for_tls, explain_refusal, explain_silence, explain_unsent
 from longshore.network.answer import head_cut
-from longshore.network.connections import login_schemes, wants_login
 
 log = structlog.get_logger(__name__)
 
@@ -124,15 +123,17 @@ class Sender:
 
     def _answered(self, answer: Response, request: PreparedRequest) -> Outcome:
         verdict, fault = classify(answer.status)
-        target = _place(request)
+        target, url = _place(request), request.url or ""
         cause = f"{target} answered {answer.status}{_phrase(answer.status)}"
         reason = "delivered" if verdict is Verdict.DELIVERED else f"http_{answer.status}"
         if verdict is Verdict.UNKNOWN:
             cause += ": a gateway that heard nothing from the service behind it, which may have run"
-        if answer.status == 407 and select_proxy(request.url or "", self._session.way(request.url or "").proxies):
-            verdict, fault, reason = Verdict.RETRY, Fault.NONE, "proxy"
-            offered = login_schemes([answer.headers.get("Proxy-Authenticate", "")])
-            cause = f"the proxy for {target} {wants_login(offered)}"
+        if url.startswith("http:"):
+            if asks_for_tls(answer):
+                cause += f": its port speaks TLS, {NEEDS_HTTPS}"
+            if self._session.way(url).proxies and (said := said_by_proxy(answer)) is not None:
+                verdict, fault, reason = Verdict.RETRY, Fault.NONE, "proxy"
+                cause = f"the proxy for {target} {said}"
         wait_s = None if verdict is Verdict.DELIVERED else retry_after_s(answer.headers, time.time())
         return Outcome(verdict, True, reason, cause, answer.status, wait_s, answer, fault=fault)
 
@@ -146,10 +147,11 @@ class Sender:
             if attempt.over():
                 cause = f"{target} had not answered when the total deadline of {patience.total_s:g} s was over"
                 return Outcome(Verdict.UNKNOWN, True, "deadline", cause, fault=Fault.ANSWER)
-            if wants_client_certificate(error):
-                cause = f"TLS: {target} wants a client certificate, and there is none to show"
-                return Outcome(Verdict.RETRY, True, "tls", cause, fault=Fault.CONNECTION)
+            if (refusal := explain_refusal(error, target)) is not None:
+                return Outcome(Verdict.RETRY, True, *refusal, fault=Fault.CONNECTION)
             reason, cause = explain_silence(error, patience.timeout_s, target)
+            if reason == "connection_lost" and self._session.speaks_tls(request.url or ""):
+                cause += f", and speaks TLS: {NEEDS_HTTPS}"
             return Outcome(Verdict.UNKNOWN, True, reason, cause, fault=Fault.ANSWER)
         if attempt.over():
             cause = f"no connection to {target} when the total deadline of {patience.total_s:g} s was over"

@@ -19,12 +19,16 @@ from longshore.delivery.fence import Fence
 from longshore.delivery.redirect import RedirectSession
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.target import origin_of, prepared_url
+from longshore.delivery.trouble import wants_client_certificate
 from longshore.network.adapter import TrustingAdapter
 from longshore.network.answer import head_cut
 from longshore.network.no_proxy import proxies_for
 
 REMEMBERED = 1_024
 """Origins whose way is remembered. They come from payloads, so their number has no natural end."""
+
+TLS_LOOK_S = 1.0
+"""How long to find out whether TLS is spoken where plain HTTP was met with silence."""
 
 POOLS = 256
 """Origins whose idle connections are kept."""
@@ -111,6 +115,8 @@ class Session:
         self._fence = fence
         self._requests = RedirectSession()
         self._ways: dict[tuple[str, str, int], Way] = {}
+        self._answered: set[tuple[str, str, int]] = set()
+        """Origins that have answered."""
         self._adapter = Adapter(pool_size, resolver, fence, self._ask("https://proxy.invalid/").verify)
 
     def open(self, request: PreparedRequest, timeout_s: float) -> BaseHTTPResponse:
@@ -121,7 +127,11 @@ class Session:
             # The connection to the proxy may have been opened for another target, so each request is judged.
             _, host, port = origin_of(url)
             self._fence.before_proxy(host, port)
-        return self._adapter.open(request, way, timeout_s)
+        response = self._adapter.open(request, way, timeout_s)
+        if len(self._answered) >= REMEMBERED:
+            self._answered.clear()
+        self._answered.add(origin_of(url))
+        return response
 
     def connect(self, request: PreparedRequest, timeout_s: float, *, trusting: bool = False) -> Any:
         """A connection as `open` would make it, with nothing sent; `trusting` any certificate. Raises as `open`."""
@@ -131,6 +141,24 @@ class Session:
             _, host, port = origin_of(url)
             self._fence.before_proxy(host, port)
         return self._adapter.connect(request, way._replace(verify=False) if trusting else way, timeout_s)
+
+    def speaks_tls(self, url: str) -> bool:
+        """Does the port of `url` (plain http, no proxy, never answered in HTTP so far) take a TLS handshake?
+
+        Many servers hang up without a word on whom they take for no TLS. Nothing is sent to one but the handshake.
+        """
+        scheme, host, port = origin = origin_of(url)
+        if scheme != "http" or origin in self._answered or self.way(url).proxies:
+            return False
+        request = PreparedRequest()
+        request.url = f"https://{host}:{port}/"
+        if self.way(request.url).proxies:
+            return False
+        try:
+            self._adapter.connect(request, self.way(request.url)._replace(verify=False), TLS_LOOK_S).close()
+        except Exception as error:
+            return wants_client_certificate(error)
+        return True
 
     def way(self, url: str) -> Way:
         """How to reach `url`, as the environment had it when its origin was first asked for."""

@@ -5,6 +5,7 @@ nor a URL, since its query and its user name may be secrets.
 """
 
 import errno
+import re
 import socket
 import ssl
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
@@ -15,6 +16,8 @@ from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
 from longshore.delivery.attempt import Attempt, Stage
 from longshore.delivery.errors import Unsendable
+from longshore.delivery.outcome import Response
+from longshore.network.answer import TlsAlert
 from longshore.network.causes import cause_of, causes
 from longshore.network.connections import TunnelRefused, wants_login
 from longshore.network.tls import BundleUnreadable
@@ -34,6 +37,24 @@ _UNTRUSTED = {
     64: "certificate of {peer} is for another IP address: use a name that it holds, or issue one for this address",
 }
 _NOT_SIGNED = f"certificate of {{peer}} is not signed by a known CA: {_MOUNT_CA}"
+
+_NO_CLIENT_CERTIFICATE = "TLS: {peer} wants a client certificate, and there is none to show"
+_OF_CERTIFICATES = frozenset(
+    {
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        # What servers say before TLS 1.3 of the certificate that they did not get.
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_NO_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "TLSV1_ALERT_UNKNOWN_CA",
+    }
+)
+
+_ASKS_FOR_TLS = re.compile(
+    r"plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled server"
+    r"|sent an HTTP request to an HTTPS server|combination of host and port requires TLS"
+)
+NEEDS_HTTPS = "does the URL need https:// instead of http://?"
 
 _HERE = {
     # What is wrong on our side of the wire.
@@ -100,6 +121,8 @@ def _tls_cause(error: Exception, peer: str, timed_out: bool) -> str:
         return "TLS: " + _UNTRUSTED.get(untrusted.verify_code, _NOT_SIGNED).format(peer=peer)
     if timed_out:
         return f"TLS: {peer} did not finish the handshake in time"
+    if wants_client_certificate(error):
+        return _NO_CLIENT_CERTIFICATE.format(peer=peer)
     failure = cause_of(error, ssl.SSLError)
     if failure is not None and failure.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
         return f"TLS: {peer} does not speak TLS: does the URL need http:// instead of https://?"
@@ -108,9 +131,30 @@ def _tls_cause(error: Exception, peer: str, timed_out: bool) -> str:
 
 
 def wants_client_certificate(error: Exception) -> bool:
-    """In TLS 1.3 the refusal for want of a client certificate comes after our handshake, in place of an answer."""
+    """Was the connection refused for want of a client certificate?
+
+    In TLS 1.3 that comes after our handshake, in place of an answer; in TLS 1.2 as one of several alerts within it.
+    """
     failure = cause_of(error, ssl.SSLError)
-    return failure is not None and failure.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+    if failure is None or failure.reason is None:
+        return False
+    return failure.reason in _OF_CERTIFICATES or (
+        failure.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE" and getattr(failure, "agreed", False)
+    )
+
+
+def explain_refusal(error: Exception, target: str) -> Trouble | None:
+    """Why `target` refused a request that had left, where it surely has not seen it; None where it may have."""
+    if wants_client_certificate(error):
+        return "tls", _NO_CLIENT_CERTIFICATE.format(peer=target)
+    if cause_of(error, TlsAlert) is not None:
+        return "tls", f"TLS: {target} speaks TLS: {NEEDS_HTTPS}"
+    return None
+
+
+def asks_for_tls(answer: Response) -> bool:
+    """Does a TLS server say in plain HTTP that it was called in plain HTTP, as nginx, Apache, Go and Tomcat do?"""
+    return answer.status == 400 and _ASKS_FOR_TLS.search(answer.text, 0, 4_096) is not None
 
 
 def explain_silence(error: Exception, timeout_s: float, target: str) -> Trouble:

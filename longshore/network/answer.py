@@ -17,9 +17,14 @@ _LINE_COST = 32
 """What a line takes of it at least: the number of headers costs more time than their length."""
 
 _STATUS_LINE = re.compile(rb"(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t\r](.*))?\n", re.DOTALL)
+_TLS_ALERT = b"\x15\x03"  # record type and major version (RFC 8446, 5.1)
 _END = (b"\r\n", b"\n", b"")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _BODILESS = frozenset({204, 205, 304})
+
+
+class TlsAlert(BadStatusLine):
+    """In place of an answer came an alert: what listens there speaks TLS, and never saw a request."""
 
 
 class Answer(HTTPResponse):
@@ -51,6 +56,8 @@ class Answer(HTTPResponse):
             line = self._line()
             if not line:
                 raise RemoteDisconnected("closed without an answer")
+            if line.startswith(_TLS_ALERT):
+                raise TlsAlert("an alert of TLS")
             found = _STATUS_LINE.fullmatch(line)
             if found is None or (status := int(found[2])) < 100 or status == 101:
                 raise BadStatusLine("no final answer in HTTP")

@@ -65,6 +65,22 @@ class Contexts:
             return made[1]
 
 
+class Telling(ssl.SSLSocket):
+    """A TLS socket that tells how far a handshake came that failed.
+
+    TLS 1.2 has one alert for "no cipher in common" and for "no certificate of yours": `agreed` of the error is True if
+    the cipher was agreed on before.
+    """
+
+    def do_handshake(self, block: bool = False) -> None:
+        """As in `ssl`."""
+        try:
+            super().do_handshake(block)
+        except ssl.SSLError as error:
+            error.agreed = self.cipher() is not None  # type: ignore[attr-defined]
+            raise
+
+
 def _files(tls: Tls) -> list[str]:
     """What a context for `tls` is read from."""
     own = [path for path in (tls.certificate, tls.key) if path]
@@ -97,6 +113,7 @@ def _make(tls: Tls) -> ssl.SSLContext:
         context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED, verify_flags=ssl.VERIFY_X509_PARTIAL_CHAIN)
         context.check_hostname = tls.check_name
         _trust(context, tls.verify)
+    context.sslsocket_class = Telling
     if tls.certificate:
         try:
             context.load_cert_chain(tls.certificate, tls.key or None, password=_no_password)

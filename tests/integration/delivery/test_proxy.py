@@ -126,6 +126,80 @@ def test_a_refused_tunnel_sent_nothing(
     assert "hush" not in outcome.cause
 
 
+NTLM = "Proxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate\r\n"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("offered", "helper"),
+    [(NTLM, True), ('Proxy-Authenticate: Negotiate, Basic realm="NTLM, only"\r\n', False)],
+)
+def test_a_proxy_whose_logins_cannot_be_given_needs_a_helper(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch, scheme: str, offered: str, helper: bool
+) -> None:
+    """No user name in the proxy's URL would help."""
+    refusal = f"HTTP/1.1 407 Proxy Authentication Required\r\n{offered}Content-Length: 0\r\n\r\n"
+    with HostileTarget(answering(refusal.encode())) as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url(""))
+        outcome = sender.send(Post(f"{scheme}://target.invalid/"))
+
+    assert (Verdict.RETRY, "proxy") == (outcome.verdict, outcome.reason)
+    assert helper == ("offers only Negotiate, NTLM" in outcome.cause and "cntlm" in outcome.cause)
+    assert helper != ("put them into the proxy's URL" in outcome.cause)
+
+
+@pytest.mark.parametrize("interim", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n"])
+def test_an_interim_answer_opens_no_tunnel_and_refuses_none(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, interim: bytes
+) -> None:
+    """The proxy's final answer counts too."""
+
+    def script(talk: Talk) -> None:
+        talk.receive()
+        talk.send(interim + b"HTTP/1.1 200 Connection established\r\n\r\n")
+        talk.start_tls(authority.context("target.invalid"))
+        answering(OK)(talk)
+
+    sender = make_sender(verify=False)
+    with HostileTarget(script) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url(""))
+        assert Verdict.DELIVERED is sender.send(Post("https://target.invalid/")).verdict
+    sender.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "verdict"),
+    [
+        (502, "ERR_CONNECT_FAIL 111", Verdict.RETRY),
+        (504, "ERR_CONNECT_FAIL 110", Verdict.RETRY),
+        (503, "ERR_DNS_FAIL 0", Verdict.RETRY),
+        (403, "ERR_ACCESS_DENIED 0", Verdict.RETRY),
+        (504, "ERR_READ_TIMEOUT 0", Verdict.UNKNOWN),
+        (502, "ERR_ZERO_SIZE_OBJECT 0", Verdict.UNKNOWN),
+    ],
+)
+def test_what_a_proxy_could_not_pass_on_is_its_own_fault(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch, status: int, code: str, verdict: Verdict
+) -> None:
+    """Unless the target may have had it. What the proxy writes is not repeated."""
+    head = f"HTTP/1.1 {status} hush\r\nVia: 1.1 hush (squid/6.6)\r\nX-Squid-Error: {code}\r\n"
+    with HostileTarget(answering(f"{head}Content-Length: 0\r\n\r\n".encode())) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url(""))
+        outcome = sender.send(Post("http://target.invalid/"))
+
+    assert verdict is outcome.verdict
+    assert (verdict is Verdict.RETRY) == (outcome.reason == "proxy" and outcome.fault is Fault.NONE)
+    assert "hush" not in outcome.cause
+
+
+def test_a_gateway_behind_a_proxy_is_no_proxy(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy's `Via` stands in every answer that it passes on."""
+    answer = b"HTTP/1.1 502 Bad Gateway\r\nVia: 1.1 proxy (squid/6.6)\r\nContent-Length: 0\r\n\r\n"
+    with HostileTarget(answering(answer)) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url(""))
+        assert Verdict.UNKNOWN is sender.send(Post("http://target.invalid/")).verdict
+
+
 def test_a_proxy_that_wants_a_password_is_not_the_target_refusing(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:

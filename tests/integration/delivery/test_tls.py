@@ -137,6 +137,73 @@ def test_a_wanted_client_certificate_is_no_unknown(authority: Authority) -> None
     assert "client certificate" in outcome.cause
 
 
+def test_a_wanted_client_certificate_is_told_in_tls_1_2_too(authority: Authority) -> None:
+    """There it is one alert for several faults."""
+    context = authority.context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(authority.bundle)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with HostileTarget(answering(OK), context) as target:
+        outcome = make_sender(verify=False).send(Post(target.url()))
+
+    assert (Verdict.RETRY, False, "tls") == (outcome.verdict, outcome.sent, outcome.reason)
+    assert f"TLS: {target.address} wants a client certificate, and there is none to show" == outcome.cause
+
+
+def test_no_cipher_in_common_is_no_wanted_certificate(authority: Authority) -> None:
+    """The other fault with that alert."""
+    context = authority.context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("PSK")
+    with HostileTarget(answering(OK), context) as target:
+        outcome = make_sender(verify=False).send(Post(target.url()))
+
+    assert (Verdict.RETRY, "tls") == (outcome.verdict, outcome.reason)
+    assert "certificate" not in outcome.cause
+
+
+def test_http_to_a_port_that_speaks_tls_is_named(sender: Sender, authority: Authority) -> None:
+    """OpenSSL hangs up without a word. What was lost without an answer stays unknown, but the likely slip is told."""
+    with HostileTarget(answering(OK), authority.context()) as target:
+        outcome = sender.send(Post(target.url().replace("https:", "http:")))
+
+    assert (Verdict.UNKNOWN, "connection_lost") == (outcome.verdict, outcome.reason)
+    assert "speaks TLS: does the URL need https:// instead of http://?" in outcome.cause
+
+
+@pytest.mark.parametrize("alert", [b"\x15\x03\x01\x00\x02\x02\x0a", b"\x15\x03\x03\x00\x02\x02\x46"])
+def test_an_alert_in_place_of_an_answer_is_a_request_that_nobody_saw(sender: Sender, alert: bytes) -> None:
+    """It is safe to send it again."""
+
+    def script(talk: Talk) -> None:
+        talk.receive()
+        talk.send(alert)
+
+    with HostileTarget(script) as target:
+        outcome = sender.send(Post(target.url()))
+
+    assert (Verdict.RETRY, "tls") == (outcome.verdict, outcome.reason)
+    assert "does the URL need https://" in outcome.cause
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<center>The plain HTTP request was sent to HTTPS port</center>",
+        "Client sent an HTTP request to an HTTPS server.",
+        "Bad Request\r\nThis combination of host and port requires TLS.",
+    ],
+)
+def test_a_tls_server_that_answers_in_plain_http_is_understood(sender: Sender, text: str) -> None:
+    """As nginx, Go and Tomcat do."""
+    answer = f"HTTP/1.1 400 Bad Request\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+    with HostileTarget(answering(answer)) as target:
+        outcome = sender.send(Post(target.url()))
+
+    assert "http_400" == outcome.reason
+    assert "does the URL need https://" in outcome.cause
+
+
 def test_a_tls_connection_is_kept(authority: Authority) -> None:
     """A handshake costs more than all the rest."""
     sender = make_sender(verify=False)

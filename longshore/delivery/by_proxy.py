@@ -1,0 +1,29 @@
+"""Answers that a proxy gave by itself, when it was asked for plain HTTP: they say nothing of the target."""
+
+from longshore.delivery.outcome import Response
+from longshore.network.connections import login_schemes, wants_login
+
+_WHY_NOT = {
+    "ERR_ACCESS_DENIED": "its rules forbid it",
+    "ERR_CANNOT_FORWARD": "it has no way there",
+    "ERR_CONNECT_FAIL": "it could not connect",
+    "ERR_DNS_FAIL": "it does not find the host",
+    "ERR_FORWARDING_DENIED": "its rules forbid it",
+    "ERR_SECURE_CONNECT_FAIL": "its TLS handshake failed",
+    "ERR_SHUTTING_DOWN": "it is shutting down",
+    "ERR_SOCKET_FAILURE": "it has no sockets left",
+    "ERR_UNSUP_REQ": "it does not support the request",
+}
+"""Squid's codes (its errors/ folder) for what never left it. ERR_READ_TIMEOUT, ERR_READ_ERROR, ERR_ZERO_SIZE_OBJECT and
+the like are not among them: the target has the request then, and may have acted on it."""
+
+
+def said_by_proxy(answer: Response) -> str | None:
+    """Why the proxy did not pass the request on, to go on after "the proxy". None where it did, or may have.
+
+    A `Via` does not tell: it stands in answers that were passed on, too.
+    """
+    if answer.status == 407:
+        return wants_login(login_schemes([answer.headers.get("Proxy-Authenticate", "")]))
+    why = _WHY_NOT.get(answer.headers.get("X-Squid-Error", "").partition(" ")[0])
+    return f"did not pass the request on ({answer.status}): {why}" if why is not None and answer.status >= 400 else None
