@@ -80,7 +80,7 @@ class RequestBuilder:
         if (problem := missing_token(self._mapping, entry, message.text, request)) is not None:
             raise Unbuildable("missing_variable", problem)
         action = begun.lane.removeprefix(begun.target)[1:]
-        mask = mask_of(message, request, self._masked, self._mapping.variables(entry, request))
+        mask = mask_of(message, request, self._masked, self._mapping.variables(entry, request, message.text))
         return Prepared(request, target, lane_of(target, action), entry, message.text, mask)
 
     def report(self, prepared: Prepared, headers: Any, response: Any) -> dict[str, Any] | None:

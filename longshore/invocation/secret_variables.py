@@ -6,9 +6,16 @@ what may be one is masked in texts for people only, as a link with a hole in it 
 
 import re
 from collections.abc import Collection, Mapping
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from longshore.invocation.sensitive_names import SHORTEST, SHORTEST_CREDENTIAL, is_sensitive_parameter
+from longshore.invocation import json_text
+from longshore.invocation.sensitive_names import (
+    SHORTEST,
+    SHORTEST_CREDENTIAL,
+    is_sensitive_parameter,
+    sensitive_values,
+)
 
 _RANDOM = re.compile("(?<![A-Za-z0-9])(?:[A-Za-z]+[0-9]+[A-Za-z]|[0-9]+[A-Za-z]+[0-9]|[0-9]{2,}[A-Za-z])[A-Za-z0-9]+")
 """Letters and digits as no word mixes them: `8841aa` and `k3yf0r`, but not `west1`, `cluster01` or `3rdparty`."""
@@ -30,12 +37,22 @@ def secrets_of(variables: Mapping[str, str], named: Collection[str], origin: str
         password, path = _parts_of_url(value)
         if len(password) >= SHORTEST_CREDENTIAL:
             certain.append(password)
-        if is_sensitive_parameter(name) and len(value) >= SHORTEST_CREDENTIAL:
-            certain.append(value)
-        for text in (value, path):
+        certain += sensitive_values(_parsed(value))
+        sure = is_sensitive_parameter(name)
+        # A mapping may take a newline off that was pasted along.
+        for text in {value, value.strip(), path}:
             if len(text) >= SHORTEST:
-                (certain if text in named or _is_random(text) else guessed).append(text)
+                (certain if sure or text in named or _is_random(text) else guessed).append(text)
+            elif sure and len(text) >= SHORTEST_CREDENTIAL and not text.isalpha():
+                certain.append(text)
     return certain, guessed
+
+
+def _parsed(value: str) -> Any:
+    try:
+        return json_text.loads(value) if value.lstrip()[:1] in ("{", "[") else None
+    except json_text.Malformed:
+        return None
 
 
 def _is_random(value: str) -> bool:

@@ -19,7 +19,7 @@ SHORTEST_CREDENTIAL = 4
 """What follows a scheme is a credential for sure."""
 
 _ALONE = re.compile(
-    "authorization|authentication|bearer|cookies?|credentials?|crumb|hmac|jwt|otp|pass|passcode|passphrase|passwd|"
+    "authorization|authentication|bearer|cookies?|credentials?|creds|crumb|hmac|jwt|otp|pass|passcode|passphrase|passwd|"
     "passwords?|pwd|sas|secrets?|sig|signatures?|tokens?"
 )
 """Words that announce a secret as the last one of a name."""

@@ -149,10 +149,11 @@ class Mapping:
         """The paths of secret inputs that an entry wants decrypted before its request is made."""
         return self._entries[entry].decrypt
 
-    def variables(self, entry: int, request: MappedRequest) -> dict[str, str]:
+    def variables(self, entry: int, request: MappedRequest, text: str) -> dict[str, str]:
         """The variables whose values the request or the report of an entry may hold.
 
-        Those that its expressions name; where they compute names, those too whose values stand in the request.
+        Those that its expressions name; where they compute names, those too whose values stand in the request and not
+        in the message `text`, as the organization's id does.
         """
         reads = self._plans[entry].reads
         named = {name: self._env[name] for name in reads.names if name in self._env}
@@ -160,7 +161,11 @@ class Mapping:
             return named
         parts = [request.url, request.body, *request.headers.values(), *(value for _, value in request.query)]
         sent = "\n".join(filter(None, parts))
-        return named | {name: value for name, value in self._env.items() if value and value in sent}
+        return named | {
+            name: value
+            for name, value in self._env.items()
+            if value and (value in sent or json.dumps(value)[1:-1] in sent) and value not in text
+        }
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:

@@ -71,6 +71,8 @@ def test_what_stands_under_the_name_of_a_secret_does_not_come_back(entry: dict[s
         ('env["custom-name"]', "custom-name", "canary-4f1d9c77aa"),
         ('env["platform" + "_tools"]', "platform_tools", "canary-4f1d9c77aa"),
         ("env.MY_TOKEN", "MY_TOKEN", "abcd-efgh"),
+        ("env.MY_TOKEN", "MY_TOKEN", "ab-1"),
+        ('"Basic " + ("ann:" + env.CUSTOM | @base64)', "CUSTOM", "canary-4f1d9c77aa"),
     ],
 )  # fmt: skip
 def test_variables_that_a_mapping_reads_do_not_come_back(expression: str, name: str, value: str) -> None:
@@ -79,6 +81,25 @@ def test_variables_that_a_mapping_reads_do_not_come_back(expression: str, name: 
         found = answered(part, {"id": value, "link": f"https://ci/{value}", "echo": value}, **{name: value})
         assert found.sent
         assert value not in shown(found)
+
+
+def test_what_a_mapping_takes_out_of_a_variable_does_not_come_back() -> None:
+    """A pasted newline, or one value of many."""
+    for expression, value in {
+        'env.CUSTOM | rtrimstr("\n")': "canary-4f1d9c77aa\n",
+        "env.CUSTOM | fromjson | .db.password": '{"db": {"password": "canary-4f1d9c77aa"}, "on": true}',
+    }.items():
+        found = answered({"headers": {"X-Custom": expression}}, {"id": "canary-4f1d9c77aa"}, CUSTOM=value)
+        assert found.sent
+        assert "canary" not in json.dumps([found.report, found.calls])
+
+
+def test_a_computed_name_hides_nothing_that_port_sent() -> None:
+    """The organization's id stands in the environment, too, and in the message."""
+    action = action_run("r_1", URL)["payload"]["action"]["identifier"]
+    found = answered({"headers": {"X-Custom": 'env["no" + "ne"] // "x"'}}, {"id": action}, SOME_NAME=action)
+    assert action == (found.report or {})["externalRunId"]
+    assert f"said: {json.dumps({'id': action})}" == (found.report or {})["summary"]
 
 
 def test_variables_in_a_report_alone_do_not_reach_port() -> None:
