@@ -129,7 +129,7 @@ class Performer:
         except Exception as error:
             problem = f"{type(error).__name__} at {place_of(error)}"
         log.warning("mapping.report_failed", run_id=begun.run or begun.id, problem=problem)
-        return None, f"The report section of the mapping gave nothing: {problem}."
+        return None, no_report(problem)
 
     def _in_spite_of(self, error: Exception, begun: Begun, known: _Known) -> Told:
         """How an attempt ends that a fault of ours broke off: as what is certain of it says."""
@@ -189,6 +189,11 @@ class Performer:
             origin=begun.origin,
             next=next_in_words(step),
         )
+
+
+def no_report(problem: str) -> str:
+    """What a run's log says where its mapping's report section could not be evaluated."""
+    return f"The report section of the mapping gave nothing: {problem}."
 
 
 def _facts(begun: Begun) -> dict[str, str | int]:

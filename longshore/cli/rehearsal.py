@@ -31,6 +31,7 @@ from longshore.port import reports
 from longshore.port.calls import calls
 from longshore.port.reports import Report
 from tasks.masked import masked, masked_report
+from tasks.perform import no_report
 
 FRAMING = frozenset({"accept", "accept-encoding", "connection", "content-length", "user-agent"})
 """Headers of every request, which say nothing about the mapping."""
@@ -143,15 +144,19 @@ def _answered(
     told = masked(replace(outcome, headers=headers), mask)
     if verdict is Verdict.RETRY or (verdict is Verdict.UNKNOWN and not parked):
         found.notes.append(f"it would be sent up to {policy.max_attempts} times; this is what follows the last one")
+    note = ""
     if kind is Kind.ACTION_RUN and not parked and mapping.has_report(entry):
         context = report_context(message.text, request, headers, response)
-        found.report = masked_report(mapping.report(entry, context), mask, headers)
+        try:
+            found.report = masked_report(mapping.report(entry, context), mask, headers)
+        except MappingFault as fault:
+            note = no_report(str(fault))
     if verdict is Verdict.DELIVERED:
-        heard = reports.delivered(kind, sync, told, found.report, settings.detailed_logging)
+        heard = reports.delivered(kind, sync, told, found.report, settings.detailed_logging, note)
     elif parked:
         heard = reports.unknown(kind, sync, told, reason)
     else:
-        heard = reports.failed(kind, sync, told, found.report, settings.detailed_logging)
+        heard = reports.failed(kind, sync, told, found.report, settings.detailed_logging, note=note)
     _hears(found, invocation, [*reports.received(kind), *heard])
 
 

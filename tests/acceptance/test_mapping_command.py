@@ -145,3 +145,13 @@ def test_a_value_that_looks_badly_pasted_is_named(tmp_path: Path) -> None:
     assert 0 == code
     assert "PORT_CLIENT_SECRET begins or ends with white space" in words
     assert SECRET not in words
+
+
+def test_a_report_section_that_never_ends_costs_the_report_alone(tmp_path: Path) -> None:
+    """As it would in a worker: the run's log says so."""
+    mapping = [{"report": {"link": "def f: f; f"}}]
+    code, found, _ = tried(tmp_path, mapping, action_run("r_1", URL, synchronized=True), {"u": 1})
+
+    assert 0 == code
+    assert {"status": "SUCCESS"} == found["calls"][-1]["json"]
+    assert "mapping 0, report.link did not end" in found["calls"][0]["json"]["message"]
