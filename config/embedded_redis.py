@@ -1,6 +1,6 @@
 """Where the Redis that `longshore run` brings listens, for commands that are run beside it.
 
-It listens at any free port of the loopback address, so `longshore status` in the same container could not know it. The
+It listens at a socket in a folder with a random name, which `longshore status` beside it could not know. The
 address stands in a file of the temporary folder (`TMPDIR`), which only this user can write, and only as long as the
 agent runs. The file is one per user and agent.
 """

@@ -44,9 +44,9 @@ def run(settings: Settings) -> int:
         return _supervised(settings, os.environ)
     memory_mb = small.REDIS_MB if settings.longshore_small else 0
     if settings.longshore_data is None:
-        return _run_with(EmbeddedRedis(max_memory_mb=memory_mb), settings)
+        return _run_with(EmbeddedRedis(private=True, max_memory_mb=memory_mb), settings)
     with _alone_in(settings.longshore_data):
-        return _run_with(EmbeddedRedis(settings.longshore_data, max_memory_mb=memory_mb), settings)
+        return _run_with(EmbeddedRedis(settings.longshore_data, private=True, max_memory_mb=memory_mb), settings)
 
 
 def _run_with(redis: EmbeddedRedis, settings: Settings) -> int:
@@ -79,7 +79,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
     Two Redis processes that append to one file would ruin it. The lock goes with the process, however it ends.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (folder / "agent.lock").open("w")
     except OSError as error:
         problem = f'"{folder}" cannot be written to ({error.strerror})'

@@ -1,8 +1,9 @@
 """A Redis server of our own, started as a child process.
 
 Owns the process, its data folder (when none was given) and its command line. It is durable like the Redis a production
-needs: append-only file fsynced every second, nothing evicted. It listens on the loopback address only, because it has
-no password. It leaves to others what is stored in it.
+needs: append-only file fsynced every second, nothing evicted. It has no password: whoever reaches a Redis can have it
+write files as our user. So it listens at a unix socket in a folder that only this user may enter, as its data are; for
+tests also at the loopback address, which every user of the machine reaches. It leaves to others what is stored in it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -26,6 +28,9 @@ from longshore.errors import LongshoreError
 
 HOST = "127.0.0.1"
 PROGRAM = "redis-server"
+SOCKET = "redis.sock"
+LONGEST_SOCKET_PATH = 104
+"""Bytes; Linux takes 107 and others fewer, and Redis cuts what is longer."""
 STARTS = 3
 """How often another free port is tried: between choosing one and Redis binding it, anybody may take it."""
 POLL_S = 0.01
@@ -78,17 +83,21 @@ class EmbeddedRedis:
     """One Redis process, restartable on the same port with the same data.
 
     `data_dir` is made when missing and keeps the data; None means a temporary folder that `stop` deletes.
-    `port` 0 means any free one. `max_memory_mb` 0 means no limit. A supervisor may run `argv()` itself instead of
-    calling `start`.
+    With `private` it has a unix socket and no port; else `port` 0 means any free one. `max_memory_mb` 0 means no limit.
+    A supervisor may run `argv()` itself instead of calling `start`.
     """
 
-    def __init__(self, data_dir: Path | None = None, port: int = 0, *, max_memory_mb: int = 0) -> None:
+    def __init__(
+        self, data_dir: Path | None = None, port: int = 0, *, private: bool = False, max_memory_mb: int = 0
+    ) -> None:
         self.program = find_program()
         self.temporary = data_dir is None
-        self.data_dir = Path(tempfile.mkdtemp(prefix="longshore-redis-")) if data_dir is None else data_dir
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        self.any_port = port == 0
-        self.port = port or free_port()
+        self.data_dir = _own_folder() if data_dir is None else data_dir
+        self._make_data_dir()
+        # Not beside data that lasts: its path may be too long for a socket, and volumes of some kinds hold none.
+        self._folder = (self.data_dir if self.temporary else _own_folder()) if private else None
+        self.any_port = port == 0 and not private
+        self.port = 0 if private else port or free_port()
         self.max_memory_mb = max_memory_mb
         self.log_path = self.data_dir / "redis.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -96,8 +105,7 @@ class EmbeddedRedis:
     def argv(self) -> list[str]:
         """The command line that runs this server in the foreground, logging to standard output."""
         options = {
-            "bind": HOST,
-            "port": str(self.port),
+            **self._place(),
             "dir": str(self.data_dir.absolute()),
             "appendonly": "yes",
             "appendfsync": "everysec",
@@ -111,7 +119,7 @@ class EmbeddedRedis:
     @property
     def url(self) -> str:
         """The `REDIS_URL` of this server, database 0."""
-        return f"redis://{HOST}:{self.port}/0"
+        return f"redis://{HOST}:{self.port}/0" if self._folder is None else f"unix://{self._folder / SOCKET}?db=0"
 
     @property
     def running(self) -> bool:
@@ -139,7 +147,7 @@ class EmbeddedRedis:
     def wait_ready(self, timeout_s: float = 10) -> None:
         """Wait until the server answers, its data loaded; raises `RedisNotReady` after `timeout_s` or if it died."""
         deadline = time.monotonic() + timeout_s
-        client = redis.Redis(host=HOST, port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0))
+        client = redis.Redis.from_url(self.url, socket_timeout=1, retry=Retry(NoBackoff(), 0))
         with client:
             while True:
                 try:
@@ -164,6 +172,8 @@ class EmbeddedRedis:
         self._end(signal.SIGTERM, grace_s)
         if self.temporary:
             shutil.rmtree(self.data_dir, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> EmbeddedRedis:
         return self.start()
@@ -173,8 +183,19 @@ class EmbeddedRedis:
     ) -> None:
         self.stop()
 
+    def _place(self) -> dict[str, str]:
+        if self._folder is None:
+            return {"bind": HOST, "port": str(self.port)}
+        return {"port": "0", "unixsocket": str(self._folder / SOCKET), "unixsocketperm": "700"}
+
+    def _make_data_dir(self) -> None:
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One that was there before. A volume may belong to root; then who may enter it is its owner's choice.
+        with suppress(PermissionError):
+            self.data_dir.chmod(0o700)
+
     def _spawn(self) -> None:
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._make_data_dir()
         with self.log_path.open("ab") as log:
             # A session of its own: Ctrl-C at the terminal must reach us, not Redis, which the others still need.
             self.process = subprocess.Popen(
@@ -200,6 +221,15 @@ class EmbeddedRedis:
             return self.log_path.read_bytes()[-size:].decode("utf-8", "replace").strip()
         except OSError:
             return "(no log)"
+
+
+def _own_folder() -> Path:
+    """A new folder that only this user may enter, with a path short enough for a socket in it."""
+    folder = Path(tempfile.mkdtemp(prefix="longshore-redis-"))
+    if len(os.fsencode(folder / SOCKET)) < LONGEST_SOCKET_PATH:
+        return folder
+    folder.rmdir()
+    return Path(tempfile.mkdtemp(prefix="longshore-redis-", dir="/tmp"))
 
 
 def _bare_env() -> dict[str, str]:

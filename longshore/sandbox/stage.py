@@ -66,7 +66,7 @@ class Stage:
     def start(self) -> None:
         """Start all parts; returns when messages can be published, before the programs have come up."""
         self._log_to_file()
-        self.redis = EmbeddedRedis(self.folder / "redis")
+        self.redis = EmbeddedRedis(self.folder / "redis", private=True)
         self.kafka = EmbeddedKafka(dict.fromkeys(topics(ORGANIZATION), PARTITIONS))
         self._stops.append(self.kafka.stop)
         self.publisher = Publisher(self.kafka, ORGANIZATION)

@@ -3,6 +3,7 @@
 Looked at once, at the start of every program. What would lose invocations is refused; what only might is told.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,14 @@ from longshore.store.connection import reaching_store
 OLDEST = (6, 2)
 POLICY = "noeviction"
 _VARIABLE = "REDIS_URL"
+
+_PATCHED = {(6, 2): 20, (7, 2): 11, (7, 4): 6, (8, 0): 4, (8, 2): 2}
+_PATCHED_VALKEY = {(7, 2): 11, (8, 0): 6, (8, 1): 4}
+"""Series of releases, and the first of each without the flaws below; later series never had them."""
+FLAWS = (
+    "whoever may run scripts can run code in the server (Lua: CVE-2025-49844, CVE-2024-46981, CVE-2024-31449), and "
+    "clients can fill its memory before they log in (CVE-2025-21605)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,8 @@ class Facts:
     used_bytes: int | None
     most_bytes: int
     """`maxmemory`; 0 for no limit."""
+    valkey: str = ""
+    """Its version as a Valkey; `version` is then that of a Redis it can stand in for."""
 
 
 def facts_of(client: "redis.Redis", *, closely: bool = False) -> Facts:
@@ -53,6 +64,7 @@ def facts_of(client: "redis.Redis", *, closely: bool = False) -> Facts:
             saves=_configured(client, "save") if aof == 0 else None,
             used_bytes=None if used is None else int(used),
             most_bytes=int(info.get("maxmemory") or 0),
+            valkey=str(info.get("valkey_version", "")),
         )
 
 
@@ -81,6 +93,20 @@ def too_old(facts: Facts) -> ConfigError | None:
             _VARIABLE, f"this Redis is version {facts.version}, which is too old", f"Use {oldest} or newer"
         )
     return None
+
+
+def unpatched(facts: Facts) -> str:
+    """The version that this one should be updated to for the sake of `FLAWS`; empty if there is nothing to be done."""
+    patched = _PATCHED_VALKEY if facts.valkey else _PATCHED
+    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", facts.valkey or facts.version)
+    if found is None:
+        return ""
+    major, minor, patch = (int(part or 0) for part in found.groups())
+    series = (major, minor)
+    if series > max(patched) or patch >= patched.get(series, patch + 1):
+        return ""
+    best = series if series in patched else min(each for each in patched if each > series)
+    return f"{best[0]}.{best[1]}.{patched[best]}"
 
 
 def clustered(facts: Facts) -> ConfigError | None:

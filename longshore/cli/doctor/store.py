@@ -11,7 +11,18 @@ from longshore.cli.doctor.clocks import compared
 from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
 from longshore.errors import ConfigError, StoreUnavailable
 from longshore.store.connection import connect, reaching_store
-from longshore.store.fitness import OLDEST, POLICY, Facts, clustered, evicts, facts_of, persistence, too_old
+from longshore.store.fitness import (
+    FLAWS,
+    OLDEST,
+    POLICY,
+    Facts,
+    clustered,
+    evicts,
+    facts_of,
+    persistence,
+    too_old,
+    unpatched,
+)
 from longshore.store.keys import Keys
 
 PINGS = 20
@@ -102,8 +113,13 @@ def _version(facts: Facts, _: Case) -> Iterator[Finding]:
         yield warning("its version cannot be seen (INFO is forbidden)", f"Make sure it is {OLDEST[0]}.{OLDEST[1]}+")
     elif (error := too_old(facts)) is not None:
         yield _refused(error)
+    elif better := unpatched(facts):
+        yield warning(
+            f"version {facts.valkey or facts.version}, which by its number has known flaws: {FLAWS}",
+            f"Update it to {better} or newer, unless your distribution has mended this one; let nobody else log in",
+        )
     else:
-        yield ok(f"version {facts.version}")
+        yield ok(f"version {facts.valkey or facts.version}")
 
 
 def _kind(facts: Facts, _: Case) -> Iterator[Finding]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -64,6 +66,33 @@ def test_a_stop_removes_a_temporary_folder_and_the_process() -> None:
 
     assert not server.data_dir.exists()
     assert not psutil.pid_exists(process.pid)
+
+
+def test_nobody_else_reaches_a_private_one_or_its_data(tmp_path: Path) -> None:
+    """No port at all, and folders for this user alone, also where the data's was there before, open to all."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    with EmbeddedRedis(data, private=True) as server, client_of(server) as client:
+        assert client.set("kept", "yes")
+        assert server.process is not None
+        assert [] == psutil.Process(server.process.pid).net_connections("tcp")
+        sock = Path(client.config_get("unixsocket")["unixsocket"])
+        assert {0o700} == {stat.S_IMODE(folder.stat().st_mode) for folder in (data, sock.parent)}
+        server.kill()
+        server.start()
+        assert "yes" == client.get("kept")
+
+    assert data.exists()
+    assert not sock.parent.exists()
+
+
+def test_a_private_one_works_in_a_deep_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket's path may not be longer than some hundred bytes."""
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with EmbeddedRedis(private=True) as server, client_of(server) as client:
+        assert client.ping()
 
 
 def test_the_memory_limit_is_passed_on(tmp_path: Path) -> None:

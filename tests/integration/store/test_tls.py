@@ -1,6 +1,6 @@
 """Redis over TLS with a private CA: the ledger's connections and Celery's are checked alike, and say what is wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,53 +60,55 @@ def url_of(front: TlsFront, options: str = "", host: str = "localhost") -> str:
 
 @CLIENTS
 def test_a_private_ca_of_the_environment_is_trusted(
-    client: object, front: TlsFront, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    client: Callable[[str], None], front: TlsFront, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As every program exports it; the password is decoded."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
 
-    client(url_of(front))  # type: ignore[operator]
+    client(url_of(front))
     assert front.trusted
 
 
 @CLIENTS
 def test_an_old_private_ca_is_trusted(
-    client: object, redis_server: EmbeddedRedis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: Callable[[str], None], redis_server: EmbeddedRedis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without what Python 3.13 wants of a CA by default, as webhooks trust it."""
     old = Authority.create(tmp_path / "old", old=True)
     monkeypatch.setenv("SSL_CERT_FILE", str(old.bundle))
 
     with TlsFront(old.context(), redis_server.port) as front:
-        client(url_of(front).replace(":p%40ss%2Fw0rd@", ""))  # type: ignore[operator]
+        client(url_of(front).replace(":p%40ss%2Fw0rd@", ""))
 
 
 @CLIENTS
-def test_a_certificate_of_an_unknown_ca_is_refused(client: object, front: TlsFront) -> None:
+def test_a_certificate_of_an_unknown_ca_is_refused(client: Callable[[str], None], front: TlsFront) -> None:
     """The password is not sent."""
     with pytest.raises((StoreUnavailable, OperationalError), match="CERTIFICATE_VERIFY_FAILED"):
-        client(url_of(front))  # type: ignore[operator]
+        client(url_of(front))
     assert not front.trusted
 
 
 @CLIENTS
 def test_a_certificate_for_another_host_is_refused(
-    client: object, redis_server: EmbeddedRedis, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    client: Callable[[str], None], redis_server: EmbeddedRedis, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever owns any certificate of that CA could else be our Redis."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     with TlsFront(authority.context("elsewhere.invalid"), redis_server.port) as front:
         with pytest.raises((StoreUnavailable, OperationalError), match="Hostname mismatch"):
-            client(url_of(front))  # type: ignore[operator]
+            client(url_of(front))
         assert not front.trusted
-        client(url_of(front, "?ssl_check_hostname=false").replace(":p%40ss%2Fw0rd@", ""))  # type: ignore[operator]
+        client(url_of(front, "?ssl_check_hostname=false").replace(":p%40ss%2Fw0rd@", ""))
 
 
 @CLIENTS
-def test_a_bundle_of_its_own_stands_in_the_address(client: object, front: TlsFront, authority: Authority) -> None:
+def test_a_bundle_of_its_own_stands_in_the_address(
+    client: Callable[[str], None], front: TlsFront, authority: Authority
+) -> None:
     """And so does no check at all, for who insists."""
-    client(url_of(front, f"?ssl_ca_certs={authority.bundle}"))  # type: ignore[operator]
-    client(url_of(front, "?ssl_cert_reqs=none"))  # type: ignore[operator]
+    client(url_of(front, f"?ssl_ca_certs={authority.bundle}"))
+    client(url_of(front, "?ssl_cert_reqs=none"))
 
 
 def test_a_bundle_that_is_not_there_is_named(front: TlsFront, tmp_path: Path) -> None:
@@ -127,3 +129,10 @@ def test_a_renewed_ca_needs_no_restart(
             client.ping()
         bundle.write_bytes(bundle.read_bytes() + authority.bundle.read_bytes())
         assert client.ping()
+
+
+@CLIENTS
+def test_a_unix_socket_works_as_well(client: Callable[[str], None]) -> None:
+    """Kombu by itself knows no such scheme."""
+    with EmbeddedRedis(private=True) as server:
+        client(server.url.replace("db=0", "db=1"))
