@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
+from longshore.invocation.mapping.variables import looks_pasted
 from longshore.network import proxy_settings
 
-_QUOTES = "\"'"
 _YES = frozenset({"true", "1", "yes", "on", "t", "y"})
 
 
@@ -17,24 +17,15 @@ def pasted(environ: Mapping[str, str], ours: Collection[str]) -> Iterator[str]:
     yield from (f"{problem}. {remedy}" for problem, remedy in proxy_settings.problems(environ))
 
 
-def looks_pasted(value: str) -> str | None:
-    """What came along with a value, in words that follow its name."""
-    if value != value.strip():
-        return "begins or ends with white space, such as a newline. It is taken as it is"
-    if len(value) > 1 and value[0] in _QUOTES and value[0] == value[-1]:
-        return "is in quotes, which are a part of the value: `docker run --env-file` takes none off. Leave them out"
-    if not value.isprintable():
-        return "holds a character that cannot be seen, such as a line break or a byte order mark. It is taken as it is"
-    return None
-
-
 def _places(environ: Mapping[str, str]) -> Iterator[str]:
     base = environ.get("PORT_API_BASE_URL", "").strip().rstrip("/")
     if base.endswith("/v1"):
         yield "PORT_API_BASE_URL ends with /v1, which is added to it by itself. Leave it out"
     organization, group = (environ.get(name, "").strip() for name in ("PORT_ORG_ID", "KAFKA_CONSUMER_GROUP_ID"))
     local = environ.get("USING_LOCAL_PORT_INSTANCE", "").lower() in _YES
-    if organization and group and not local and not group.startswith(organization):
+    # The id alone is no end of it: org_AB is another organization than org_A.
+    ours = group.startswith(organization) and not group.removeprefix(organization)[:1].isalnum()
+    if organization and group and not local and not ours:
         yield (
             "KAFKA_CONSUMER_GROUP_ID does not begin with PORT_ORG_ID. Port's Kafka refuses the groups of other "
             f"organizations; give {organization}.<a name of your own>, unless it is the name of your Kafka user"

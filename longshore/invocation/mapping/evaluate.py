@@ -30,7 +30,7 @@ from longshore.invocation.mapping.programs import (
 from longshore.invocation.mapping.results import MappedRequest, MappingFault, MappingFileError, Route, Unmatched
 from longshore.invocation.mapping.schema import Entry, Findings
 from longshore.invocation.mapping.template import Expression, Expressions, fill
-from longshore.invocation.mapping.variables import variables_of
+from longshore.invocation.mapping.variables import looks_pasted, variables_of
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +101,10 @@ class Mapping:
                 findings.warnings.append(f"{expression.place}: gives null always: {problem}")
         self._router = compiler.router(self._entries)
         self._plans = [_Plan(compiler, self._reports, entry, index) for index, entry in enumerate(self._entries)]
+        for name in sorted({name for plan in self._plans for name in plan.reads.names}):
+            # A key or a certificate has line breaks of its own.
+            if (value := self._env.get(name, "")).strip().isprintable() and (problem := looks_pasted(value)):
+                findings.warnings.append(f"the variable {name}, which the mapping reads, {problem}")
 
     def routes(self, texts: Sequence[str]) -> list[Route | Unmatched | MappingFault]:
         """For each canonical message text the entry it selects, in one round trip for all of them.

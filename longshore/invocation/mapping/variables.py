@@ -1,4 +1,7 @@
-"""Which variables of the environment a jq expression reads: `env.NAME`, `$ENV["NAME"]`, `env | .NAME`."""
+"""Which variables of the environment a jq expression reads: `env.NAME`, `$ENV["NAME"]`, `env | .NAME`.
+
+And whether their values look as if something was pasted along, which a target would be sent.
+"""
 
 import re
 from dataclasses import dataclass
@@ -7,6 +10,8 @@ _READ = re.compile(
     r"""(?<![\w.$"])(?:env|\$ENV)\b(?!\s*:)"""
     r"""(?:\s*(?:\|\s*)?(?:\.\s*(?P<bare>[A-Za-z_]\w*)|\.\s*"(?P<quoted>[^"\\]*)"|\.?\s*\[\s*"(?P<key>[^"\\]*)"\s*\]))?"""
 )
+
+_QUOTES = "\"'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +27,14 @@ def variables_of(*expressions: str) -> Variables:
     found = [match for source in expressions for match in _READ.finditer(source)]
     names = [match["bare"] or match["quoted"] or match["key"] for match in found]
     return Variables(frozenset(filter(None, names)), None in names or "" in names)
+
+
+def looks_pasted(value: str) -> str | None:
+    """What came along with a value, in words that follow its name."""
+    if value != value.strip():
+        return "begins or ends with white space, such as a newline. It is taken as it is"
+    if len(value) > 1 and value[0] in _QUOTES and value[0] == value[-1]:
+        return "is in quotes, which are a part of the value: `docker run --env-file` takes none off. Leave them out"
+    if not value.isprintable():
+        return "holds a character that cannot be seen, such as a line break or a byte order mark. It is taken as it is"
+    return None

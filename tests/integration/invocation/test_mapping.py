@@ -283,3 +283,13 @@ def test_errors_survive_pickling() -> None:
     """Celery pickles errors; one that cannot be rebuilt would bring a worker down."""
     for error in (MappingFault("mapping 0, url", "gives a number"), JqUnavailable("closed")):
         assert (str(error), type(error)) == (str(pickle.loads(pickle.dumps(error))), type(error))
+
+
+def test_a_variable_that_was_badly_pasted_is_named_without_its_value(load: Load) -> None:
+    """A header with a newline is refused at every attempt; a key has line breaks of its own."""
+    env = {"TOKEN": "hush\n", "QUOTED": "'hush'", "KEY": "-----BEGIN\nhush\n", "FINE": "hush", "UNREAD": "hush\n"}
+    entry = {"headers": {"A": "env.TOKEN", "B": 'env["QUOTED"]', "C": "env.KEY", "D": "$ENV.FINE"}}
+    warnings = load([entry], env=env).warnings
+
+    assert ["QUOTED", "TOKEN"] == [text.removeprefix("the variable ").partition(",")[0] for text in warnings]
+    assert "hush" not in "".join(warnings)

@@ -107,8 +107,9 @@ def test_values_that_look_badly_pasted_are_named(name: str, value: str, words: s
 def test_a_consumer_group_of_another_organization_is_pointed_out() -> None:
     """Port's Kafka would refuse it; brokers of one's own take any."""
     assert [] == told(PORT_ORG_ID="org_A", KAFKA_CONSUMER_GROUP_ID="org_A.agent")
-    (line,) = told(PORT_ORG_ID="org_A", KAFKA_CONSUMER_GROUP_ID="org_B.agent")
-    assert "KAFKA_CONSUMER_GROUP_ID does not begin with PORT_ORG_ID" in line
+    for group in ("org_B.agent", "org_AB.agent", "agent"):
+        (line,) = told(PORT_ORG_ID="org_A", KAFKA_CONSUMER_GROUP_ID=group)
+        assert "KAFKA_CONSUMER_GROUP_ID does not begin with PORT_ORG_ID" in line
     local = {"USING_LOCAL_PORT_INSTANCE": "true"}
     assert [] == told(PORT_ORG_ID="org_A", KAFKA_CONSUMER_GROUP_ID="org_B.agent", **local)
 
