@@ -24,7 +24,10 @@ WRONG = "wrong_setting"
 """The error type of the checks here; the context holds `problem` and `remedy`."""
 
 OFFSET_RESETS = ("earliest", "largest", "latest", "smallest", "beginning", "end", "error")
-PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
+SASL_PROTOCOLS = ("sasl_plaintext", "sasl_ssl")
+PROTOCOLS = ("plaintext", "ssl", *SASL_PROTOCOLS)
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+"""librdkafka's sasl.mechanism, in its spelling: those with a user and a password, which is what Port gives out."""
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TAKEN_HEADERS = frozenset(
     {"host", "content-length", "content-type", "transfer-encoding", "x-port-signature", "x-port-timestamp"}
@@ -118,7 +121,7 @@ def broken_rules(given: Mapping[str, str], environ: Mapping[str, str], role: Rol
     assembled = user_bundle.bundle_path(given.get("longshore_ca_bundle"))
     problems = [*_missing(given, role), *user_bundle.problems(environ, assembled)]
     if role.reads_invocations:
-        problems.extend(_brokers(given))
+        problems.extend((*_streamer(given), *_brokers(given), *_kafka_login(given)))
     if role is not Role.FLOWER:
         problems.extend(_mapping_file(given))
         problems.extend(limits_file.problems(given.get("limits_file", "")))
@@ -141,18 +144,47 @@ def _missing(given: Mapping[str, str], role: Role) -> Iterator[ConfigError]:
             yield ConfigError(name.upper(), "is empty" if name in given else "is missing", remedy)
 
 
-def _brokers(given: Mapping[str, str]) -> Iterator[ConfigError]:
+def _streamer(given: Mapping[str, str]) -> Iterator[ConfigError]:
+    if given.get("streamer_name") == "POLLING":
+        yield ConfigError("STREAMER_NAME", "POLLING is not supported yet", "Give KAFKA, or take it out")
+
+
+def _kafka_login(given: Mapping[str, str]) -> Iterator[ConfigError]:
+    """How to log in matters to librdkafka only where the protocol asks for a login."""
+    protocol = given.get("kafka_consumer_security_protocol", "")
+    mechanism = given.get("kafka_consumer_authentication_mechanism", "none")
+    if protocol.lower() not in SASL_PROTOCOLS:
+        return
+    if mechanism not in MECHANISMS:
+        yield ConfigError(
+            "KAFKA_CONSUMER_AUTHENTICATION_MECHANISM",
+            f'"{mechanism}" is no way to log in, which {protocol} of KAFKA_CONSUMER_SECURITY_PROTOCOL asks for',
+            f"Give one of {', '.join(MECHANISMS)}; Port's cluster takes SCRAM-SHA-512",
+        )
+    if _is_local(given):
+        yield ConfigError(
+            "KAFKA_CONSUMER_SECURITY_PROTOCOL",
+            f"{protocol} needs a login, and with USING_LOCAL_PORT_INSTANCE there is none",
+            "Give plaintext or ssl",
+        )
+
+
+def _is_local(given: Mapping[str, str]) -> bool | None:
     try:
-        local = TypeAdapter(bool).validate_python(given.get("using_local_port_instance", "false"))
+        return TypeAdapter(bool).validate_python(given.get("using_local_port_instance", "false"))
     except ValidationError:
-        return  # reported where the values are checked
+        return None  # reported where the values are checked
+
+
+def _brokers(given: Mapping[str, str]) -> Iterator[ConfigError]:
+    local = _is_local(given)
     brokers = bool(given.get("kafka_consumer_bootstrap_servers"))
     name = "KAFKA_CONSUMER_BOOTSTRAP_SERVERS"
     if local and not brokers:
         yield ConfigError(
             name, "is missing although USING_LOCAL_PORT_INSTANCE is true", "Give the brokers, e.g. localhost:9092"
         )
-    if brokers and not local:
+    if brokers and local is False:
         yield ConfigError(
             name,
             "is set although USING_LOCAL_PORT_INSTANCE is false",

@@ -105,13 +105,17 @@ class Settings(BaseModel):
     kafka_consumer_authentication_mechanism: str = Field(
         "none", description="librdkafka's sasl.mechanism; SCRAM-SHA-512 for Port's cluster"
     )
-    kafka_consumer_session_timeout_ms: PositiveInt = Field(45000, description="session.timeout.ms of the consumer")
+    kafka_consumer_session_timeout_ms: Annotated[PositiveInt, Field(le=300_000)] = Field(
+        45000, description="session.timeout.ms of the consumer; 300000 at most"
+    )
     kafka_consumer_auto_offset_reset: Annotated[str, AfterValidator(rules.offset_reset)] = Field(
         "earliest", description="Where a group without committed offsets begins: earliest or largest (latest)"
     )
     kafka_runs_topic: str = Field("", description="Topic of action runs and node runs; empty: <PORT_ORG_ID>.runs")
     kafka_change_log_topic: str = Field("", description="Topic of change log events; empty: <PORT_ORG_ID>.change.log")
-    kafka_batch_size: PositiveInt = Field(500, description="Messages taken from Kafka and stored in one call, at most")
+    kafka_batch_size: Annotated[PositiveInt, Field(le=1_000_000)] = Field(
+        500, description="Messages taken from Kafka and stored in one call, at most"
+    )
     commit_delay_s: Factor = Field(
         3, description="Seconds by which commits trail the ledger; more than the second Redis may lose in a crash"
     )

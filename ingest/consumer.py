@@ -16,6 +16,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ingest.hearing import Hearing
+from ingest.kafka_options import open_consumer
 from ingest.mark import Mark, parse
 from ingest.offsets import Commit
 from ingest.outage import Outage
@@ -103,7 +104,7 @@ class Reader:
         # The setting's rule is applied in `start.py`; here an offset that is gone has to show.
         options = make_options(self._on_error, self._on_commit)
         options |= {"auto.offset.reset": "error", "enable.partition.eof": True}
-        self._consumer = Consumer(options)
+        self._consumer = open_consumer(options)
         self._consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
 
     def read(self, most: int, timeout_s: float) -> list[Record]:

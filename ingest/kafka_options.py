@@ -4,10 +4,23 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from confluent_kafka import Consumer, KafkaException
+
 from config import small
 from config.settings import Settings
 from config.trust import kafka_bundle
 from ingest.credentials import Access
+from longshore.errors import ConfigError
+
+VARIABLES = {
+    "session.timeout.ms": "KAFKA_CONSUMER_SESSION_TIMEOUT_MS",
+    "sasl": "KAFKA_CONSUMER_AUTHENTICATION_MECHANISM",
+    "security.protocol": "KAFKA_CONSUMER_SECURITY_PROTOCOL",
+    "auto.offset.reset": "KAFKA_CONSUMER_AUTO_OFFSET_RESET",
+    "group.id": "KAFKA_CONSUMER_GROUP_ID",
+    "ssl": "LONGSHORE_CA_BUNDLE",
+}
+"""What librdkafka names when it refuses an option → the variable that it came from. The first that fits counts."""
 
 
 def consumer_options(
@@ -48,3 +61,21 @@ def consumer_options(
     if bundle and "ssl" in settings.kafka_consumer_security_protocol.lower():
         options["ssl.ca.location"] = bundle
     return options
+
+
+def open_consumer(options: dict[str, Any]) -> Consumer:
+    """A consumer with these options; raises `ConfigError` where librdkafka refuses one: no restart mends that."""
+    try:
+        return Consumer(options)
+    except KafkaException as error:
+        problem = error.args[0].str().strip()
+        said = problem.lower()
+        name = next((name for word, name in VARIABLES.items() if word in said), "The settings of Kafka")
+        remedy = "Correct it; what may be given is in librdkafka's CONFIGURATION.md"
+        raise ConfigError(name, f"is refused by librdkafka: {problem}", remedy) from None
+
+
+def check(settings: Settings) -> None:
+    """Have librdkafka look at the settings; no broker is asked. Raises `ConfigError` for what it refuses."""
+    nobody = Access("", "user", "password") if not settings.using_local_port_instance else Access("")
+    open_consumer(consumer_options(settings, nobody, lambda _: None, lambda *_: None)).close()

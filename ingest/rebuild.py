@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from ingest.consumer import trace_of
 from ingest.intake import Intake, Prepared
+from ingest.kafka_options import open_consumer
 from ingest.record import Partition, Record
 from longshore.errors import LongshoreError, StoreUnavailable
 from longshore.invocation.mapping import JqUnavailable
@@ -71,7 +72,7 @@ class Rebuild:
     ) -> None:
         """`options` are the intake's own for its consumer. `has_room` says whether the ledger may take more now."""
         own = {"auto.offset.reset": "earliest", "enable.partition.eof": True}
-        self._consumer = Consumer(options | own)
+        self._consumer = open_consumer(options | own)
         self._topics = topics
         self._intake = intake
         self._ledger = ledger

@@ -16,13 +16,12 @@ import structlog
 
 from config.ledger import open_ledger
 from config.settings import Settings
-from ingest import credentials
+from ingest import credentials, kafka_options
 from ingest.backlog import Gate
 from ingest.consumer import Reader
 from ingest.credentials import Access, in_background
 from ingest.finished_offsets import FinishedOffsets
 from ingest.handover import Handover
-from ingest.kafka_options import consumer_options
 from ingest.login import Login
 from ingest.loop import Loop
 from ingest.making import make_intake, make_limits
@@ -59,7 +58,7 @@ REDIS_CONNECTIONS = 4
 def run(settings: Settings) -> int:
     """Run the intake in the foreground until SIGTERM or SIGINT; returns the exit code.
 
-    Raises ConfigError for what no restart mends: a mapping file that is none, a streamer that is not supported.
+    Raises ConfigError for what no restart mends: a mapping file that is none, an option that librdkafka refuses.
     """
     stop = threading.Event()
 
@@ -75,8 +74,7 @@ class Service:
     """The intake, wired together. Works until `stop` is set."""
 
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
-        if settings.streamer_name != credentials.STREAMER:
-            raise ConfigError("STREAMER_NAME", f"{settings.streamer_name} is not supported yet", "Use KAFKA")
+        kafka_options.check(settings)
         self._settings = settings
         self._stop = stop
         self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
@@ -110,6 +108,8 @@ class Service:
         self._say_what_starts()
         try:
             self._read_until_stopped()
+        except ConfigError:
+            raise
         except Exception as error:
             log.error("ingest.broken", error=type(error).__name__, at=place_of(error))
             return 1
@@ -180,7 +180,7 @@ class Service:
     def _read(self, access: Access) -> Access | None:
         """Read with one consumer; returns the access for the next one, None at the end."""
         reader = Reader(
-            lambda on_error, on_commit: consumer_options(self._settings, access, on_error, on_commit),
+            lambda on_error, on_commit: kafka_options.consumer_options(self._settings, access, on_error, on_commit),
             [self._settings.runs_topic, self._settings.change_log_topic],
             self._epochs,
             left=self._left,

@@ -16,6 +16,7 @@ import structlog
 
 from config import embedded_redis, small
 from config.settings import Settings
+from ingest import kafka_options
 from longshore.cli import monitoring
 from longshore.errors import ConfigError
 from longshore.invocation import mapping
@@ -37,6 +38,7 @@ def run(settings: Settings) -> int:
     """Run the agent until it is told to stop; returns the exit code."""
     # Found out here, once, instead of by each child.
     mapping.Mapping.load(settings.mapping_path, settings.mapping_env()).close()
+    kafka_options.check(settings)
     if settings.longshore_small:
         for name, value in small.ENVIRONMENT.items():
             os.environ.setdefault(name, value)

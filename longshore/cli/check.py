@@ -12,6 +12,7 @@ from config.environment import advice, find_env_file, read_environment
 from config.roles import Role
 from config.secret_files import BY_FILE
 from config.settings import SECRETS, Settings, load
+from ingest import kafka_options
 from longshore.errors import ConfigProblems
 from longshore.invocation import mapping
 
@@ -41,6 +42,8 @@ def check(
         raise ConfigProblems(problems)
     mappings = mapping.Mapping.load(settings.mapping_path, settings.mapping_env())
     mappings.close()
+    if role.reads_invocations:
+        kafka_options.check(settings)
     if as_json:
         print(json.dumps({name: value for name, value, _ in _in_effect(settings, environ)}, indent=2))
     else:

@@ -35,6 +35,24 @@ def test_a_broken_mapping_file_is_wrong_settings_too(tmp_path: Path) -> None:
     assert "child.started" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["run", "ingest"])
+def test_config_check_refuses_what_a_program_refuses(command: str, tmp_path: Path) -> None:
+    """With the same words, and neither waits for Redis, Port or Kafka."""
+    wrong = {
+        "STREAMER_NAME": "POLLING",
+        "KAFKA_CONSUMER_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_CONSUMER_SESSION_TIMEOUT_MS": "300001",
+    }
+    environ = {**SETTINGS, **wrong, "REDIS_URL": "redis://127.0.0.1:9"}
+    checked = longshore("config", "check", "--role", command, folder=tmp_path, **environ)
+    done = longshore(command, folder=tmp_path, **environ)
+
+    assert (78, 78) == (checked.returncode, done.returncode)
+    assert checked.stderr == done.stderr
+    for name in ("STREAMER_NAME", "KAFKA_CONSUMER_AUTHENTICATION_MECHANISM", "KAFKA_CONSUMER_SESSION_TIMEOUT_MS"):
+        assert f"\n  {name}: " in done.stderr
+
+
 def test_the_version_is_printed(tmp_path: Path) -> None:
     """That of the package, unless the image says otherwise."""
     assert f"{metadata.version('longshore')}\n" == longshore("--version", folder=tmp_path).stdout

@@ -7,10 +7,6 @@ from functools import partial
 import pytest
 from structlog.testing import capture_logs
 
-from config.roles import Role
-from config.settings import load
-from ingest.service import Service
-from longshore.errors import ConfigError
 from longshore.invocation.mapping import MappingFileError
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.embedded_redis import EmbeddedRedis
@@ -271,22 +267,6 @@ def test_a_mapping_file_that_is_none_stops_the_start(
 
     with pytest.raises(MappingFileError):
         make_ingest("127.0.0.1:9", redis_server, CONTROL_THE_PAYLOAD_CONFIG_PATH=str(path)).start()
-
-
-def test_polling_is_said_to_be_missing() -> None:
-    """Better than to read a Kafka that nobody writes to."""
-    environ = {
-        "PORT_ORG_ID": "org",
-        "PORT_CLIENT_ID": "client",
-        "PORT_CLIENT_SECRET": SECRET,
-        "REDIS_URL": "redis://127.0.0.1",
-        "STREAMER_NAME": "POLLING",
-        "KAFKA_CONSUMER_GROUP_ID": "org.agent",
-    }
-    settings = load(environ, Role.INGEST)
-
-    with pytest.raises(ConfigError, match="STREAMER_NAME"):
-        Service(settings, threading.Event())
 
 
 def _records(ingest: Ingest) -> int:

@@ -123,11 +123,32 @@ def test_what_is_required_may_be_neither_missing_nor_empty(name: str, role: Role
     assert "is empty" == problems({**rest, name: ""}, role)[name].problem
 
 
-def test_polling_needs_no_consumer_group() -> None:
-    """Nothing consumes then."""
+def test_polling_is_said_to_be_missing() -> None:
+    """Better than to read a Kafka that nobody writes to; and it needs no consumer group."""
     rest = {name: text for name, text in LEAST.items() if name != "KAFKA_CONSUMER_GROUP_ID"}
 
-    assert "POLLING" == load({**rest, "STREAMER_NAME": "POLLING"}).streamer_name
+    assert ["STREAMER_NAME"] == list(problems({**rest, "STREAMER_NAME": "POLLING"}))
+    assert "POLLING" == load({**rest, **REDIS, "STREAMER_NAME": "POLLING"}, Role.WORKER).streamer_name
+
+
+@pytest.mark.parametrize("mechanism", ["none", "", "GSSAPI", "OAUTHBEARER", "scram-sha-512", "SCRAM-SHA-1"])
+@pytest.mark.parametrize("protocol", ["SASL_SSL", "sasl_plaintext"])
+def test_a_login_needs_a_way_to_log_in(protocol: str, mechanism: str) -> None:
+    """Librdkafka refuses others, or goes on for ever without a login; without SASL they mean nothing."""
+    name = "KAFKA_CONSUMER_AUTHENTICATION_MECHANISM"
+    login = {"KAFKA_CONSUMER_SECURITY_PROTOCOL": protocol, name: mechanism}
+
+    assert "SCRAM-SHA-512" in problems({**LEAST, **login})[name].remedy
+    settings(**{**login, "KAFKA_CONSUMER_SECURITY_PROTOCOL": "ssl"})
+    settings(**{**login, name: "SCRAM-SHA-256"})
+
+
+def test_a_local_kafka_with_a_login_is_refused() -> None:
+    """There is nowhere to get a user from."""
+    local = {"USING_LOCAL_PORT_INSTANCE": "true", "KAFKA_CONSUMER_BOOTSTRAP_SERVERS": "localhost:9092"}
+    login = {"KAFKA_CONSUMER_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_CONSUMER_AUTHENTICATION_MECHANISM": "PLAIN"}
+
+    assert ["KAFKA_CONSUMER_SECURITY_PROTOCOL"] == list(problems({**LEAST, **local, **login}))
 
 
 @pytest.mark.parametrize("role", [Role.INGEST, Role.WORKER, Role.FLOWER])
@@ -183,7 +204,9 @@ def test_the_streamer_is_kafka_or_polling(text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [
-        ("KAFKA_CONSUMER_SECURITY_PROTOCOL", "SASL_SSL", "SASL-SSL"),
+        ("KAFKA_CONSUMER_SECURITY_PROTOCOL", "SSL", "SASL-SSL"),
+        ("KAFKA_CONSUMER_SESSION_TIMEOUT_MS", "300000", "300001"),
+        ("KAFKA_BATCH_SIZE", "1000000", "1000001"),
         ("KAFKA_CONSUMER_AUTO_OFFSET_RESET", "largest", "newest"),
         ("IDEMPOTENCY_HEADER", "", "a b"),
         ("REDIS_URL", "sentinel://one:26379;sentinel://two:26379", "http://localhost"),

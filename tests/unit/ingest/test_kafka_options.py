@@ -1,12 +1,17 @@
 """librdkafka's options: the original's names and values, so that both can share a group."""
 
+import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from config.roles import Role
+from config.rules import MECHANISMS, OFFSET_RESETS, SASL_PROTOCOLS
 from config.settings import Settings, load
 from ingest.credentials import Access, from_settings
-from ingest.kafka_options import consumer_options
+from ingest.kafka_options import check, consumer_options, open_consumer
+from longshore.errors import ConfigError
 
 BASE = {
     "PORT_ORG_ID": "org",
@@ -75,7 +80,7 @@ def test_a_ca_bundle_holds_for_kafka_too(tmp_path: Path) -> None:
     """A private CA in front of Kafka works, with the bundle in effect for OpenSSL; that of requests is not Kafka's."""
     bundle = tmp_path / "ca.pem"
     bundle.touch()
-    tls = settings(KAFKA_CONSUMER_SECURITY_PROTOCOL="SASL_SSL")
+    tls = settings(KAFKA_CONSUMER_SECURITY_PROTOCOL="SSL")
     access = Access("a:9196", "user", "password")
 
     assert options(tls, access, {"SSL_CERT_FILE": str(bundle)})["ssl.ca.location"] == str(bundle)
@@ -88,3 +93,42 @@ def test_a_ca_bundle_holds_for_kafka_too(tmp_path: Path) -> None:
 def test_the_password_is_in_no_repr() -> None:
     """Reprs end up in logs."""
     assert "password" not in repr(Access("a:9196", "user", "password"))
+
+
+@pytest.mark.parametrize(
+    ("option", "variable"),
+    [
+        ({"session.timeout.ms": 300_001}, "KAFKA_CONSUMER_SESSION_TIMEOUT_MS"),
+        ({"session.timeout.ms": 0}, "KAFKA_CONSUMER_SESSION_TIMEOUT_MS"),
+        ({"security.protocol": "sasl_ssl"}, "KAFKA_CONSUMER_AUTHENTICATION_MECHANISM"),
+        ({"security.protocol": "x"}, "KAFKA_CONSUMER_SECURITY_PROTOCOL"),
+        ({"auto.offset.reset": "x"}, "KAFKA_CONSUMER_AUTO_OFFSET_RESET"),
+    ],
+)
+def test_what_librdkafka_refuses_is_a_wrong_setting_with_the_variables_name(
+    option: dict[str, Any], variable: str
+) -> None:
+    """Exit code 78 instead of a restart loop, and never a user or a password."""
+    login = {"sasl.username": "user-1", "sasl.password": "pass-1", "sasl.mechanism": "none"}
+    with pytest.raises(ConfigError) as caught:
+        open_consumer({"group.id": "org.agent", **login, **option})
+
+    assert variable == caught.value.variable
+    assert "refused by librdkafka" in str(caught.value)
+    assert not re.search("user-1|pass-1", str(caught.value))
+
+
+def test_librdkafka_takes_what_our_own_rules_take() -> None:
+    """The extremes of each; it looks at them without any broker."""
+    for mechanism in MECHANISMS:
+        for protocol in SASL_PROTOCOLS:
+            check(
+                settings(
+                    KAFKA_CONSUMER_SECURITY_PROTOCOL=protocol,
+                    KAFKA_CONSUMER_AUTHENTICATION_MECHANISM=mechanism,
+                    KAFKA_CONSUMER_SESSION_TIMEOUT_MS="300000",
+                )
+            )
+    for reset in OFFSET_RESETS:
+        check(settings(KAFKA_CONSUMER_AUTO_OFFSET_RESET=reset, KAFKA_CONSUMER_SESSION_TIMEOUT_MS="1"))
+    check(settings(USING_LOCAL_PORT_INSTANCE="true", KAFKA_CONSUMER_BOOTSTRAP_SERVERS="127.0.0.1:9"))
