@@ -57,7 +57,7 @@ where you gave none. */}}
       name: {{ . | quote }}
       key: {{ $root.Values.redis.auth.existingSecretKey | quote }}
 - name: REDIS_URL
-  value: {{ printf "redis://:$(REDIS_PASSWORD)@%s:6379/0" (include "longshore.part" (list $root "redis")) | quote }}
+  value: {{ printf "redis://%s:6379/0" (include "longshore.part" (list $root "redis")) | quote }}
 {{- else }}
 - name: REDIS_URL
   valueFrom:
