@@ -74,6 +74,23 @@ def test_a_revoked_token_is_renewed_within_the_call(port: FakePort, client: Port
     assert 2 == port.counts["token"]
 
 
+@pytest.mark.parametrize("life", ["NaN", "1e999", "-1", "1" * 400, "null", '"long"', "true"])
+def test_a_life_that_is_none_costs_no_token_for_each_call(server: HttpServer, life: str) -> None:
+    """A token then lives as long as Port says that they do."""
+    seen: list[str] = []
+
+    def answer(request: Request) -> Answer:
+        seen.append(request.path)
+        return Answer(200, f'{{"accessToken":"t","expiresIn":{life}}}'.encode())
+
+    client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}", ID, SECRET)
+    for _ in range(3):
+        client.call(*LOG)
+    client.close()
+
+    assert 1 == seen.count("/v1/auth/access_token")
+
+
 def test_a_port_that_refuses_fresh_tokens_is_left_alone(server: HttpServer) -> None:
     """One renewal, then a wait: token calls are the scarce ones."""
     seen: list[str] = []
