@@ -7,6 +7,7 @@ from config.tracing import Traces, tracer
 from longshore.delivery import Fence
 from longshore.delivery.send import Sender
 from longshore.invocation.mapping import Mapping
+from longshore.store.entry import Begun
 from longshore.store.seal import Sealer
 from tasks.perform import Performer
 from tasks.request import RequestBuilder
@@ -53,6 +54,13 @@ def performer_of(
     )
 
 
-def longest_s(settings: Settings, mapping: Mapping) -> float:
-    """The longest that an attempt may take, with what is around its request."""
-    return AllTerms(settings, mapping.deliveries).longest_s + _AROUND_S
+def longest_s(settings: Settings, mapping: Mapping) -> Callable[[Begun], float]:
+    """Tells how long an attempt may take, with what is around its request: by its mapping, or by any of them."""
+    terms = AllTerms(settings, mapping.deliveries)
+
+    def of(begun: Begun) -> float:
+        digest, _, entry = begun.mapping.partition("/")
+        known = digest == mapping.digest and entry.isdigit()
+        return (terms.of(begun.kind, int(entry)).total_s if known else terms.longest_s) + _AROUND_S
+
+    return of

@@ -45,7 +45,7 @@ class Attempts:
     performer: Performer
     story: Story
     in_flight: InFlight
-    longest_s: float
+    longest_s: Callable[[Begun], float]
     """Total deadline of a request, and a little for what is around it."""
     handed_out: Callable[[tuple[Claim, ...]], None]
     """Takes the claims that an ended attempt makes room for."""
@@ -74,7 +74,7 @@ class Attempts:
             log.debug("delivery.stale", id=id, token=token)
             return None
         # A crash from here on leaves it `begun`: its lease lapses and the unknown-outcome policy decides.
-        with self.in_flight.attempt(begun, self.longest_s):
+        with self.in_flight.attempt(begun, self.longest_s(begun)):
             suspect = begun.deaths >= self.ledger.limits.suspect
             return self._stored(begun, self._alone(begun) if suspect else self._perform(begun))
 
@@ -94,7 +94,7 @@ class Attempts:
     def _alone(self, begun: Begun) -> Told:
         """The attempt of a suspect, in a process of its own."""
         try:
-            told = self.suspects.attempt(begun, self.clock_offset_ms(), self.longest_s)
+            told = self.suspects.attempt(begun, self.clock_offset_ms(), self.longest_s(begun))
         except TimeoutError:
             cause = "the process in which it was tried alone did not end in time"
             return Told(self.story.cut_off(begun, "deadline", cause), None, cause)

@@ -34,6 +34,9 @@ UNEXPECTED = "unexpected"
 
 _JQ_PAUSE_S = 1.0
 
+_MOST_MOVES = 10
+"""From target to target, within some minutes (defer.lua): two versions of a mapping file may be there for as long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -91,6 +94,9 @@ class Performer:
             log.error("mapping.unavailable", run_id=begun.run or begun.id, problem=error.reason)
             time.sleep(_JQ_PAUSE_S)
             return Told(None, (begun.target, begun.lane), "the mapping could not be evaluated")
+        if prepared.target != begun.target and begun.moves >= _MOST_MOVES:
+            cause = f"its URL gave another target {begun.moves + 1} times: name one in the mapping's `delivery.target`"
+            return Told(self.story.stopped(begun, "dead", "unsteady_url", cause), None, cause)
         if prepared.target != begun.target:
             log.info("delivery.deferred", run_id=begun.run, target=begun.target, to=prepared.target)
             return Told(None, (prepared.target, prepared.lane), f"belongs to {prepared.target}")

@@ -149,6 +149,8 @@ class Begun:
     max_attempts: int
     deaths: int = 0
     """Deaths of workers, one after the other, at which it was under way. See `Limits.suspect`."""
+    moves: int = 0
+    """How often it was deferred to another target."""
     trace: bytes = field(default=b"", repr=False)
     """As in `Entry`."""
 

@@ -59,7 +59,7 @@ def written(entry: Entry, format: int) -> list[Any]:
 def begun(id: str, token: int, format: int, row: Sequence[Any]) -> Begun:
     """What begin.lua answered for a record of `format`. Raises `UnknownFormat`."""
     payload, kind, run, synchronized, target, lane, attempt, generation, *rest = row
-    published, accepted, first, origin, mapping, unknown, most, deaths, trace = rest
+    published, accepted, first, origin, mapping, unknown, most, deaths, moves, trace = rest
     return Begun(
         id=id,
         token=token,
@@ -79,6 +79,7 @@ def begun(id: str, token: int, format: int, row: Sequence[Any]) -> Begun:
         unknown=_text(unknown),
         max_attempts=int(most),
         deaths=int(deaths),
+        moves=int(moves),
         trace=trace,
     )
 

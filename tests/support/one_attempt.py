@@ -83,10 +83,12 @@ class Stage:
 
 
 @contextmanager
-def staged(client: "redis.Redis", report: dict[str, str] | None = None, **environ: str) -> Iterator[Stage]:
-    """A stage whose mapping has this `report` section."""
+def staged(
+    client: "redis.Redis", report: dict[str, str] | None = None, entries: list[Any] | None = None, **environ: str
+) -> Iterator[Stage]:
+    """A stage whose mapping has this `report` section, or these entries."""
     settings: Settings = load({**SETTINGS, "WEBHOOK_INVOKER_TIMEOUT": "10", **environ})
-    content = [{"enabled": True, "report": REPORTING if report is None else report}]
+    content = entries or [{"enabled": True, "report": REPORTING if report is None else report}]
     mapping = Mapping(json.dumps(content).encode(), {})
     ledger = Ledger(client, Keys.of(settings.namespace), limits_of(settings))
     ledger.beat("worker-1", 10)

@@ -22,7 +22,7 @@ local function again(id, generation, replay, note)
   local home = r[6] or r[7] == 'poison' and r[3]
   local lane = home and r[4] .. SUSPECTS or r[3]
   move(id, state, 'waiting', 'lane', lane, 'generation', whole(r[2] + 1), 'attempts', 0, 'accepted', whole(now))
-  call('HDEL', record, 'begun_token', 'reason', 'status', 'ended', 'deaths')
+  call('HDEL', record, 'begun_token', 'reason', 'status', 'ended', 'deaths', 'moves')
   if home then call('HSET', record, 'home', home, 'deaths', limits.suspect) end
   for _, key in ipairs({record, P .. 'pay:' .. id, P .. 'att:' .. id}) do call('PERSIST', key) end
   call('RPUSH', P .. 'att:' .. id, note)

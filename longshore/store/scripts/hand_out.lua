@@ -1,7 +1,8 @@
 -- hand_out: gives what may start to those who asked. The body of a function that claim.lua calls, with `want`, and what
 -- `ready` says of the targets: names, and whether there may be more. Returns what claim does.
 --
--- Targets are visited in the order of their turns; at each visit every ready lane of the target starts one invocation.
+-- Targets are visited in the order of their turns; at each visit one invocation starts, of the lane whose turn it is: a
+-- target's share does not grow with the number of its lanes.
 -- What is full, limited, paused or broken is taken off the round and costs nothing until a lease ends (release), its
 -- time comes, or an operator resumes it (wake).
 --
@@ -162,13 +163,13 @@ local function start_one(lane, target, reads)
   return 1
 end
 
--- One visit of a target: each ready lane starts one, at most `want` do. Returns how many did.
+-- One visit of a target: the first lane that is ready starts one. Returns how many did. `want`: how many more may follow.
 local function visit(target, want, reads)
   local horizon, started = now + limits.ahead, 0
-  if not target.queue then target.queue, target.partly = ready(target.lanes, want) end
+  if not (target.queue and target.queue[1]) then target.queue, target.partly = ready(target.lanes, want) end
   local served, left = {}, {}
   for _, name in ipairs(target.queue) do
-    if started >= want or target.room <= 0 or target.start > horizon then
+    if started > 0 or target.room <= 0 or target.start > horizon then
       left[#left + 1] = name
     else
       local lane, many = target.known[name], math.ceil(math.min(want, target.room) / #target.queue)
@@ -185,11 +186,10 @@ local function visit(target, want, reads)
   end
   if target.partly then
     give_turns(target.lanes, served)
-    target.queue = nil
   else
     for _, name in ipairs(served) do left[#left + 1] = name end
-    target.queue = left
   end
+  target.queue = left
   return started
 end
 

@@ -82,3 +82,15 @@ def test_many_invocations_of_one_target_are_handed_out_for_little_more_than_one(
         costs.append(commands(ledger) - before)
 
     assert costs[1] - costs[0] <= 49 * 2 + 8, costs
+
+
+@pytest.mark.parametrize("lanes", [20, 300], ids=["all lanes read at once", "more than are read at once"])
+def test_the_share_of_a_target_does_not_grow_with_its_actions(ledger: Ledger, lanes: int) -> None:
+    """Targets take turns, and within one its lanes do."""
+    many, one = "http://many:80", "http://one:80"
+    store(ledger, *(entry(f"m_{n}", many, f"action-{n % lanes}", n) for n in range(2 * lanes)))
+    store(ledger, *(entry(f"o_{n}", one, "deploy", n) for n in range(60)))
+
+    claims = [claim for _ in range(2) for claim in ledger.pump(20)[0]]
+    assert [20, 20] == [sum(claim.target == target for claim in claims) for target in (many, one)]
+    assert 20 == len({ledger.redis.hget(ledger.keys.invocation(c.id), "lane") for c in claims if c.target == many})

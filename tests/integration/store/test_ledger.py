@@ -451,3 +451,27 @@ def test_the_age_of_an_invocation_counts_from_its_first_attempt(ledger: Ledger, 
     ledger.finish("r_1", 3, Finish("dead", "http_503", 503))
     ledger._run("requeue", b"r_1", "", "", b"note")
     assert first <= began()
+
+
+def test_what_moves_from_target_to_target_waits_longer_each_time(ledger: Ledger, client: "redis.Redis") -> None:
+    """The first move is at once: ingest and worker may differ once. A requeue begins anew."""
+    store(ledger, entry("r_1"))
+    pauses = []
+    for n in range(5):
+        begun = ledger.begin("r_1", claim_one(ledger).token)
+        assert begun is not None
+        assert (n, 1) == (begun.moves, begun.attempt)
+        lane = f"http://t{n}:80 deploy"
+        before_ms = ledger.clock_ms()
+        ledger.defer(begun, f"http://t{n}:80", lane)
+        due_ms = client.zscore(ledger.keys.waiting(lane), "r_1")
+        assert isinstance(due_ms, float)
+        pauses.append(round((due_ms - before_ms) / 1000))
+        target = f"http://t{n}:80"
+        for place, name in (
+            (ledger.keys.waiting(lane), "r_1"),
+            (ledger.keys.lanes(target), lane),
+            (ledger.keys.targets, target),
+        ):
+            client.zadd(place, {name: 1})  # its time comes
+    assert [0, 1, 2, 4, 8] == pauses
