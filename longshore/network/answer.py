@@ -106,6 +106,11 @@ class Answer(HTTPResponse):
             self.length = int(lengths.pop())
         self.will_close = self.will_close or self.cut or (self.length is None and not self.chunked)
 
+    def _read_and_discard_trailer(self) -> None:
+        """Fields behind the last chunk, out of the same room as those of the head: there need be no end of them."""
+        while self._line() not in _END:
+            pass
+
     def _said(self, name: str) -> str:
         return ",".join(self.headers.get_all(name, ()))
 

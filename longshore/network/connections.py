@@ -60,10 +60,14 @@ class _Checked(_Connection):
         answer = Answer(self.sock, method="CONNECT")
         try:
             answer.begin()
+            if answer.status != 200 or answer.cut:
+                offered = answer.headers.get_all("Proxy-Authenticate", ())
+                raise TunnelRefused(answer.status, login_schemes(offered))
+        except BaseException:
+            self.close()  # also tells `urllib3` that it is the proxy's fault
+            raise
         finally:
             answer.close()  # only the reading end
-        if answer.status != 200 or answer.cut:
-            raise TunnelRefused(answer.status, login_schemes(answer.headers.get_all("Proxy-Authenticate", ())))
 
 
 class Http(_Checked, HTTPConnection):

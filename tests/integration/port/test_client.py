@@ -306,6 +306,38 @@ def test_a_reply_is_that_of_its_call(reply: bytes) -> None:
         assert {int(reply.split()[1])} == {client.call(*LOG).status for _ in range(3)}
 
 
+def test_a_reply_whose_trailer_never_ends_is_given_up() -> None:
+    """It floods within what the HTTP library reads at once."""
+
+    def script(talk: Talk) -> None:
+        talk.receive()
+        talk.send(TOKEN)
+        talk.receive()
+        talk.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n")
+        while True:
+            talk.send(b"X-A: b\r\n" * 1_000)
+
+    with (
+        HostileTarget(script) as target,
+        closing(PortClient(target.url(""), ID, SECRET)) as client,
+        pytest.raises(PortUnavailable),
+    ):
+        client.call(*LOG)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_takes_no_password_is_told(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it offers, and what can log in to it."""
+    offered = b"Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n"
+    with HostileTarget(answering(b"HTTP/1.1 407 No\r\n" + offered + b"Content-Length: 0\r\n\r\n")) as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url(""))
+        with (
+            closing(PortClient(f"{scheme}://port.invalid", ID, SECRET)) as client,
+            pytest.raises(PortUnavailable, match=r"offers only Negotiate, NTLM.*cntlm"),
+        ):
+            client.call(*LOG)
+
+
 def test_kafka_credentials_are_values_without_a_password_in_their_repr(client: PortClient) -> None:
     """Brokers, user and password; the last stays out of logs."""
     found = client.kafka_credentials()
