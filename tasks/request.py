@@ -53,7 +53,7 @@ class RequestBuilder:
         self._sealer = sealer
         self._mapping = mapping
         self._secrets = secrets
-        self._masked = (*secrets, *masked)
+        self._always = Mask((*secrets, *masked))
 
     def build(self, begun: Begun) -> Prepared:
         """The request for `begun`. Raises `Unbuildable`, never anything with a payload in it."""
@@ -80,7 +80,7 @@ class RequestBuilder:
         if (problem := missing_token(self._mapping, entry, message.text, request)) is not None:
             raise Unbuildable("missing_variable", problem)
         action = begun.lane.removeprefix(begun.target)[1:]
-        mask = mask_of(message, request, self._masked, self._mapping.variables(entry, request, message.text))
+        mask = mask_of(message, request, self._always, self._mapping.variables(entry, request, message.text))
         return Prepared(request, target, lane_of(target, action), entry, message.text, mask)
 
     def report(self, prepared: Prepared, headers: Any, response: Any) -> dict[str, Any] | None:

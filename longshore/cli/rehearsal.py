@@ -107,7 +107,7 @@ def _go_on(
     else:
         found.notes += [f"{path}: cannot be decrypted, is sent as it came" for path in message.failed]
     request = mapping.request(entry, message.text)
-    shown = mask_of(message, request, settings.masked, mapping.variables(entry, request, message.text))
+    shown = mask_of(message, request, Mask(settings.masked), mapping.variables(entry, request, message.text))
     found.request = _mapped(request, shown)
     if not request.url:
         raise BadUrl("the mapping gives no URL")
@@ -140,7 +140,7 @@ def _answered(
     outcome = Outcome(verdict, True, reason, f"HTTP {response.status}", response.status, response=response)
     policy = settings.retry_policy(kind).refined(mapping.delivery(entry))
     parked = verdict is Verdict.UNKNOWN and policy.unknown == "park"
-    mask = mask_of(message, request, settings.masked, mapping.variables(entry, request, message.text))
+    mask = mask_of(message, request, Mask(settings.masked), mapping.variables(entry, request, message.text))
     told = masked(replace(outcome, headers=headers), mask)
     if verdict is Verdict.RETRY or (verdict is Verdict.UNKNOWN and not parked):
         found.notes.append(f"it would be sent up to {policy.max_attempts} times; this is what follows the last one")

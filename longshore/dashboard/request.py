@@ -48,7 +48,7 @@ class Requests:
             return {"problem": "no entry of the mapping file that Flower was started with is enabled for it"}
         message = opened(text, mapping.decrypt_paths(entry), self._settings.secrets)
         request = mapping.request(entry, message.text)
-        mask = mask_of(message, request, self._settings.masked, mapping.variables(entry, request, message.text))
+        mask = mask_of(message, request, Mask(self._settings.masked), mapping.variables(entry, request, message.text))
         found: dict[str, Any] = {
             "method": request.method.upper(),
             "url": mask.text(without_login(request.url or "")),

@@ -73,7 +73,9 @@ class Mask:
     def text(self, text: str) -> str:
         """`text` without secrets."""
         forms = self._forms_in(folded := fold(text))
-        return MASK if forms is None else _covered(text, _spans(folded, forms))
+        if not forms:
+            return text if forms is not None else MASK
+        return _covered(text, _spans(folded, forms))
 
     def cut_text(self, text: str) -> str:
         """`text` without secrets, of which the last may have been cut off in its middle."""

@@ -3,7 +3,7 @@
 Lives in a worker's memory for one attempt, and never goes anywhere else (wire contract, secret inputs).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote
 from longshore.invocation import json_text
 from longshore.invocation.decrypt import decrypt, values_at
 from longshore.invocation.mapping import MappedRequest
-from longshore.invocation.masking import Mask
+from longshore.invocation.masking import NOTHING, Mask
 from longshore.invocation.secret_variables import secrets_of
 from longshore.invocation.sensitive_names import credentials, sensitive_parameters, sensitive_values
 from longshore.invocation.urls import parts_of
@@ -43,12 +43,12 @@ def opened(text: str, paths: Sequence[str], secrets: Sequence[str]) -> Opened:
 
 
 def mask_of(
-    opened: Opened, request: MappedRequest, always: Iterable[str] = (), variables: Mapping[str, str] | None = None
+    opened: Opened, request: MappedRequest, always: Mask = NOTHING, variables: Mapping[str, str] | None = None
 ) -> Mask:
     """What must not come back from the target of `request`.
 
-    That is: `always`, decrypted values, credentials it is sent, and the values of the environment's `variables` that
-    its mapping reads. Names only hint at secrets, so what is found by its name alone is only guessed.
+    That is: what `always` masks, decrypted values, credentials it is sent, and the values of the environment's
+    `variables` that its mapping reads. Names only hint at secrets, so what is found by its name alone is only guessed.
     """
     url = parts_of(request.url or "")
     named = {
@@ -56,10 +56,8 @@ def mask_of(
         *sensitive_values(_value(request.body)),
     }
     certain, guessed = secrets_of(variables or {}, named, f"{url.scheme}://{url.place}".lower())
-    sent = credentials(request.headers)
-    return Mask(
-        (*always, *opened.secret, *sent, *certain, unquote((url.login or "").partition(":")[2])), (*named, *guessed)
-    )
+    sent = (*credentials(request.headers), unquote((url.login or "").partition(":")[2]))
+    return always + Mask((*opened.secret, *sent, *certain), (*named, *guessed))
 
 
 def _value(body: str | None) -> Any:

@@ -8,6 +8,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from longshore.invocation import json_text
@@ -46,7 +47,12 @@ _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "x-port-signat
 
 def is_sensitive(name: str) -> bool:
     """Whether a key of this name, anywhere, holds a secret: `Authorization`, `X-Api-Key`, `dbPassword`, `secretKey`."""
-    words = [word.lower() for word in _WORD.findall(name[-100:])]
+    return _announces(name[-100:])
+
+
+@lru_cache(4096)
+def _announces(name: str) -> bool:
+    words = [word.lower() for word in _WORD.findall(name)]
     while len(words) > 1 and (words[-1] in _TAILS or words[-1].isdigit()):
         words.pop()
     if not words:
