@@ -83,7 +83,7 @@ class HttpServer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _listen(self, host: str, port: int, handler: Handler) -> int:
-        connections: set[_Connection] = set()
+        connections = _Connections()
         server = await self._loop.create_server(lambda: _Connection(handler, connections), host, port, backlog=BACKLOG)
         number = int(server.sockets[0].getsockname()[1])
         self._ports[number] = _Port(server, connections)
@@ -94,6 +94,7 @@ class HttpServer:
         if found is None:
             return
         found.server.close()
+        found.connections.closed = True
         for connection in list(found.connections):
             connection.abort()
         # Two turns of the loop, in which the transports really close their sockets.
@@ -104,7 +105,13 @@ class HttpServer:
 @dataclass(slots=True)
 class _Port:
     server: asyncio.Server
-    connections: "set[_Connection]"
+    connections: "_Connections"
+
+
+class _Connections(set["_Connection"]):
+    """Those of one port. `closed`: no more may come, also of those that were accepted and are not made yet."""
+
+    closed = False
 
 
 @dataclass(slots=True)
@@ -122,7 +129,7 @@ class _Head:
 class _Connection(asyncio.Protocol):
     """One client: requests are answered one after the other, as HTTP/1.1 wants it."""
 
-    def __init__(self, handler: Handler, connections: "set[_Connection]") -> None:
+    def __init__(self, handler: Handler, connections: _Connections) -> None:
         self._handler = handler
         self._connections = connections
         self._buffer = bytearray()
@@ -135,6 +142,8 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._connections.add(self)
+        if self._connections.closed:
+            self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client went, or we cut it off."""
