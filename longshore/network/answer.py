@@ -53,11 +53,12 @@ class Answer(HTTPResponse):
     def _read_status(self) -> tuple[str, int, str]:
         """The first status line that is final (RFC 9110, 15.2); 101 answers an upgrade, for which nobody asks."""
         while True:
+            # Seen before a line is waited for, as an alert has no end of line and may leave the connection open.
+            if self.fp.peek(len(_TLS_ALERT)).startswith(_TLS_ALERT):
+                raise TlsAlert("an alert of TLS")
             line = self._line()
             if not line:
                 raise RemoteDisconnected("closed without an answer")
-            if line.startswith(_TLS_ALERT):
-                raise TlsAlert("an alert of TLS")
             found = _STATUS_LINE.fullmatch(line)
             if found is None or (status := int(found[2])) < 100 or status == 101:
                 raise BadStatusLine("no final answer in HTTP")

@@ -178,6 +178,7 @@ def test_an_alert_in_place_of_an_answer_is_a_request_that_nobody_saw(sender: Sen
     def script(talk: Talk) -> None:
         talk.receive()
         talk.send(alert)
+        talk.hang()
 
     with HostileTarget(script) as target:
         outcome = sender.send(Post(target.url()))
