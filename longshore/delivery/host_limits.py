@@ -58,7 +58,8 @@ class HostLimits:
         try:
             given = json_text.loads(content)
         except json_text.Malformed as problem:
-            raise BadLimits(["is not UTF-8" if problem.reason == "not_utf8" else "is not JSON"]) from None
+            words = {"not_utf8": "is not UTF-8", "too_deep": "is nested too deeply"}
+            raise BadLimits([words.get(problem.reason) or f"is not JSON ({json_text.fault_in(content)})"]) from None
         if not isinstance(given, dict):
             raise BadLimits(["is not an object of host patterns"])
         problems: list[str] = []

@@ -100,6 +100,16 @@ def dumps(value: Any, *, ascii: bool) -> str:
     return text
 
 
+def fault_in(content: bytes) -> str:
+    """Where and why a text that a person wrote is no strict JSON, such as `line 3, column 5: Expecting value`."""
+    text = content.decode("utf-8-sig", "replace")
+    try:
+        json.loads(text, parse_int=len, parse_constant=lambda word: _refuse_at(text.find(word), word, text))
+    except json.JSONDecodeError as problem:
+        return f"line {problem.lineno}, column {problem.colno}: {problem.msg}"
+    return "unreadable"
+
+
 def holds_more_values_than(most: int, raw: bytes) -> bool:
     """Whether this JSON text has more than so many values; costs far less than to read it.
 
@@ -130,7 +140,11 @@ def _integer(text: str) -> int | Literal:
 
 
 def _refuse(text: str) -> Any:
-    raise json.JSONDecodeError(f"{text} is not JSON", text, 0)
+    return _refuse_at(0, text, text)
+
+
+def _refuse_at(place: int, word: str, text: str) -> Any:
+    raise json.JSONDecodeError(f"{word} is not JSON", text, place)
 
 
 _LONG = 1 << 20

@@ -151,6 +151,11 @@ def test_it_is_of_the_same_version_as_the_program() -> None:
         ({"flower": {"auth": {"basic": "nopassword"}}}, "flower/auth/basic"),
         ({"resources": {"limits": {"memory": "256MB"}}}, "resources/limits/memory"),
         ({"resources": {"memory": "256Mi"}}, "'memory'"),
+        ({"controlThePayloadConfig": "- enabled: true"}, "controlThePayloadConfig is not a list in strict JSON"),
+        ({"controlThePayloadConfig": "[{}, // ours\n]"}, "controlThePayloadConfig is not a list in strict JSON"),
+        ({"controlThePayloadConfig": "[{},]"}, "controlThePayloadConfig is not a list in strict JSON"),
+        ({"controlThePayloadConfig": "{}"}, "controlThePayloadConfig is not a list in strict JSON"),
+        ({"controlThePayloadConfig": {"enabled": True}}, "controlThePayloadConfig"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_name(values: dict[str, Any], words: str) -> None:

@@ -35,6 +35,7 @@ from longshore.invocation.mapping.variables import looks_pasted, variables_of
 log = structlog.get_logger(__name__)
 
 BUILT_IN = Path(__file__).with_name("default.json")
+_NOT_SET = "is not set, or is a secret of ours, and gives null. Where that is meant, write // and a default behind it"
 _VARIABLE = "CONTROL_THE_PAYLOAD_CONFIG_PATH"
 
 
@@ -105,6 +106,8 @@ class Mapping:
             # A key or a certificate has line breaks of its own.
             if (value := self._env.get(name, "")).strip().isprintable() and (problem := looks_pasted(value)):
                 findings.warnings.append(f"the variable {name}, which the mapping reads, {problem}")
+        for name in sorted({name for plan in self._plans for name in plan.reads.needed} - self._env.keys()):
+            findings.warnings.append(f"the variable {name}, which the mapping reads, {_NOT_SET}")
 
     def routes(self, texts: Sequence[str]) -> list[Route | Unmatched | MappingFault]:
         """For each canonical message text the entry it selects, in one round trip for all of them.

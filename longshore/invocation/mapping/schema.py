@@ -11,6 +11,8 @@ from longshore.invocation.delivery import Delivery
 MAX_DEPTH = 64
 """Deepest nesting of a file: bodies are walked by recursion, at every message."""
 
+STRICT = "YAML, comments and commas at the end of lists are not supported"
+
 REPORT_KEYS = ("status", "link", "summary", "externalRunId")
 KEYS = ("enabled", "url", "method", "headers", "body", "query", "report", "fieldsToDecryptPaths", "delivery")
 
@@ -51,7 +53,7 @@ def read(content: bytes, findings: Findings) -> tuple[Entry, ...]:
         mappings = json_text.loads(content, MAX_DEPTH)
     except json_text.Malformed as problem:
         words = {"not_utf8": "is not UTF-8", "too_deep": f"is nested deeper than {MAX_DEPTH} levels"}
-        findings.problems.append(words.get(problem.reason, "is not JSON"))
+        findings.problems.append(words.get(problem.reason) or f"is not JSON ({json_text.fault_in(content)}; {STRICT})")
         return ()
     if not isinstance(mappings, list):
         findings.problems.append(f"is {_kind(mappings)}, not a list of mappings")

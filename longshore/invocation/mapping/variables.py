@@ -11,22 +11,33 @@ _READ = re.compile(
     r"""(?:\s*(?:\|\s*)?(?:\.\s*(?P<bare>[A-Za-z_]\w*)|\.\s*"(?P<quoted>[^"\\]*)"|\.?\s*\[\s*"(?P<key>[^"\\]*)"\s*\]))?"""
 )
 
+_ELSE = re.compile(r"[\s)?]*//")
+
 _QUOTES = "\"'"
 
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """The names that expressions read, and whether they compute others, as in `env[.name]`."""
+    """The names that expressions read, and whether they compute others, as in `env[.name]`.
+
+    `needed` are those that no `//` gives another value for.
+    """
 
     names: frozenset[str] = frozenset()
     computed: bool = False
+    needed: frozenset[str] = frozenset()
 
 
 def variables_of(*expressions: str) -> Variables:
     """What these expressions read of the environment."""
     found = [match for source in expressions for match in _READ.finditer(source)]
-    names = [match["bare"] or match["quoted"] or match["key"] for match in found]
-    return Variables(frozenset(filter(None, names)), None in names or "" in names)
+    names = [_name(match) for match in found]
+    needed = (_name(match) for match in found if not _ELSE.match(match.string, match.end()))
+    return Variables(frozenset(filter(None, names)), None in names or "" in names, frozenset(filter(None, needed)))
+
+
+def _name(match: re.Match[str]) -> str | None:
+    return match["bare"] or match["quoted"] or match["key"]
 
 
 def looks_pasted(value: str) -> str | None:

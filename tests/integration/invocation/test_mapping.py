@@ -293,3 +293,17 @@ def test_a_variable_that_was_badly_pasted_is_named_without_its_value(load: Load)
 
     assert ["QUOTED", "TOKEN"] == [text.removeprefix("the variable ").partition(",")[0] for text in warnings]
     assert "hush" not in "".join(warnings)
+
+
+def test_a_variable_that_nobody_sets_is_named(load: Load) -> None:
+    """The header would say null; where there is a default, it is meant so."""
+    entry = {
+        "url": '(env.BASE // "http://x/") + .path',
+        "headers": {"A": "env.UNSET", "B": '"Bearer " + $ENV["TOKEN"]', "C": "env.SET", "D": "env.EMPTY"},
+        "body": 'env["ALSO_UNSET"] | ascii_downcase',
+    }
+    warnings = load([entry], env={"SET": "x", "EMPTY": ""}).warnings
+
+    assert [
+        f"the variable {name}, which the mapping reads, is not set" for name in ("ALSO_UNSET", "TOKEN", "UNSET")
+    ] == [text.partition(", or is kept")[0] for text in warnings]

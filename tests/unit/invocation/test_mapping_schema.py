@@ -120,3 +120,26 @@ anything = st.recursive(
 def test_no_file_raises(content: Any) -> None:
     """Entries, or problems."""
     problems(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b"- enabled: true\n  url: .x\n", "line 1, column 1"),
+        (b"enabled: true\n", "line 1, column 1"),
+        (b"[\n  // ours\n  {}\n]", "line 2, column 3"),
+        (b'[\n  {"url": ".x",}\n]', "line 2, column "),
+        (b"[\n  {'url': '.x'}\n]", "line 2, column 4"),
+        (b'[\n {"enabled": NaN}]', "line 2, column 14"),
+        (b"[{}]\n[{}]", "line 2, column 1"),
+        (b"[{}", "line 1, column 4"),
+        (b"[" + b"1" * 5000 + b"\n,]", "line 2, column "),
+        (b"\xef\xbb\xbf[,]", "line 1, column 2"),
+    ],
+)
+def test_what_is_no_strict_json_is_named_by_its_place(content: bytes, place: str) -> None:
+    """YAML and comments are what people try; the file is named by whoever reads it."""
+    (problem,) = problems(content)
+
+    assert problem.startswith(f"is not JSON ({place}")
+    assert "YAML, comments and commas at the end of lists are not supported" in problem

@@ -29,6 +29,17 @@
 {{- if and $v.flower.ingress.enabled (not $v.flower.ingress.host) }}
 {{- fail "flower.ingress: set host, or everything that reaches the ingress controller would reach Flower." }}
 {{- end }}
+{{- if $v.controlThePayloadConfig }}
+{{- $mapping := $v.controlThePayloadConfig }}
+{{- if kindIs "string" $mapping }}
+{{- $mapping = fromJsonArray (trimPrefix "\ufeff" $mapping) }}
+{{- if and (eq (len $mapping) 1) (kindIs "string" (first $mapping)) }}
+{{- fail (printf "controlThePayloadConfig is not a list in strict JSON: %s. YAML, comments and commas at the end of lists are not supported in a text; as a value it may be YAML." (first $mapping)) }}
+{{- end }}
+{{- else if not (kindIs "slice" $mapping) }}
+{{- fail "controlThePayloadConfig is not a list of mappings." }}
+{{- end }}
+{{- end }}
 {{- if and $v.metrics.serviceMonitor.enabled (not (int (include "longshore.metricsPort" .))) }}
 {{- fail "metrics.serviceMonitor: there are no metrics to scrape while metrics.port (or METRICS_PORT) is 0." }}
 {{- end }}
