@@ -306,4 +306,4 @@ def test_a_variable_that_nobody_sets_is_named(load: Load) -> None:
 
     assert [
         f"the variable {name}, which the mapping reads, is not set" for name in ("ALSO_UNSET", "TOKEN", "UNSET")
-    ] == [text.partition(", or is kept")[0] for text in warnings]
+    ] == [text.partition(", or is a secret")[0] for text in warnings]
