@@ -5,6 +5,7 @@ from longshore.store.connection import connect
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.limits import Limits
+from longshore.store.seal import Sealer
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -28,6 +29,11 @@ def limits_of(settings: Settings) -> Limits:
         history=settings.history_attempts,
         open=settings.commits_finished,
     )
+
+
+def sealer_of(settings: Settings) -> Sealer:
+    """What seals and opens the values of this agent."""
+    return Sealer(settings.port_client_secret, settings.port_client_secret_previous, settings.namespace)
 
 
 def open_ledger(settings: Settings, connections: int = 20) -> Ledger:

@@ -17,7 +17,7 @@ import structlog
 
 from longshore.delivery.outcome import Outcome, Verdict
 from longshore.invocation.trace import TraceContext
-from longshore.store.seal import Sealer, Unsealable
+from longshore.store.seal import Bond, Sealer, Unsealable
 
 log = structlog.get_logger(__name__)
 
@@ -53,17 +53,17 @@ class Traces:
         self._sealer = sealer
         self._tracer = tracer
 
-    def accepted(self, context: TraceContext | None, facts: Facts) -> bytes:
+    def accepted(self, context: TraceContext | None, facts: Facts, bond: Bond | None = None) -> bytes:
         """What is kept of the trace with an invocation, sealed; empty for none."""
         if self._tracer is not None:
             with self._span("accept", "CONSUMER", context, facts) as span:
                 context = _context_of(span)
-        return b"" if context is None else self._sealer.seal(context.dumps())
+        return b"" if context is None else self._sealer.seal(context.dumps(), bond)
 
     @contextmanager
-    def attempt(self, kept: bytes, mapped: Mapping[str, str], facts: Facts) -> Iterator[Sent]:
+    def attempt(self, kept: bytes, mapped: Mapping[str, str], facts: Facts, bond: Bond | None = None) -> Iterator[Sent]:
         """Around one attempt; `mapped` are the headers that the mapping gives."""
-        context = self._opened(kept)
+        context = self._opened(kept, bond)
         if self._tracer is None:
             yield Sent({} if context is None else context.headers(mapped))
             return
@@ -71,17 +71,17 @@ class Traces:
             yield Sent(_context_of(span).headers(mapped), span)
 
     @contextmanager
-    def report(self, kept: bytes, facts: Facts) -> Iterator[None]:
+    def report(self, kept: bytes, facts: Facts, bond: Bond | None = None) -> Iterator[None]:
         """Around the calls that tell Port of one run."""
         if self._tracer is None:
             yield
             return
-        with self._span("report", "CLIENT", self._opened(kept), facts):
+        with self._span("report", "CLIENT", self._opened(kept, bond), facts):
             yield
 
-    def _opened(self, kept: bytes) -> TraceContext | None:
+    def _opened(self, kept: bytes, bond: Bond | None) -> TraceContext | None:
         try:
-            return TraceContext.loads(self._sealer.open(kept)) if kept else None
+            return TraceContext.loads(self._sealer.open(kept, bond)) if kept else None
         except Unsealable:
             return None
 

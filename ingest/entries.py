@@ -21,6 +21,7 @@ from longshore.invocation.recognise import Invocation, Refused
 from longshore.port import reports
 from longshore.port.reports import Report
 from longshore.store.entry import Entry
+from longshore.store.record import bond
 from longshore.store.seal import Sealer
 
 log = structlog.get_logger(__name__)
@@ -55,10 +56,11 @@ class EntryMaker:
         policies: Table[Kind, RetryPolicy],
         *,
         fail_unmatched_nodes: bool,
+        format: Callable[[], int] = lambda: 1,
         heard: Callable[[str, int], None] | None = None,
         traces: Traces | None = None,
     ) -> None:
-        """`heard` is told each target that an entry of the mapping sends to."""
+        """`format` is that of the records to be written now; `heard` is told each target that a mapping sends to."""
         self._mapping = mapping
         self._sealer = sealer
         self._policies = policies
@@ -69,9 +71,9 @@ class EntryMaker:
         }
         self._heard = heard
         self._traces = traces or Traces(sealer)
+        self._format = format
         self._fail_unmatched_nodes = fail_unmatched_nodes
-        # The same words for each run of a kind, so sealed once: half the cost of an entry otherwise.
-        self._received = {kind: self._sealed(reports.received(kind)) for kind in Kind}
+        self._received = {kind: reports.received(kind) for kind in Kind}
 
     def entry(self, record: Record, invocation: Invocation, routed: Routed) -> Entry | None:
         """The entry of `invocation`, which the mapping routed so; None where it is left to other agents."""
@@ -126,7 +128,7 @@ class EntryMaker:
             cause=cause,
             origin=record.origin,
         )
-        told = self._sealed(reports.refused(call.kind, reason, cause))
+        told = reports.refused(call.kind, reason, cause)
         return self._entry(record, call, self._policies[call.kind], NOWHERE, NOWHERE, "", reason, told)
 
     def _entry(
@@ -138,8 +140,10 @@ class EntryMaker:
         lane: str,
         mapping: str,
         dead: str,
-        told: tuple[bytes, ...],
+        told: list[Report],
     ) -> Entry:
+        format = self._format()
+        payload = call.text.encode("utf-8", "surrogatepass")
         return Entry(
             id=call.id,
             kind=call.kind,
@@ -150,16 +154,19 @@ class EntryMaker:
             origin=record.origin,
             published_ms=max(0, record.timestamp_ms),
             mapping=mapping,
-            payload=self._sealer.seal(call.text.encode("utf-8", "surrogatepass")),
+            payload=self._sealer.seal(payload, bond(format, "payload", call.id, run=call.run)),
             unknown=policy.unknown,
             max_attempts=policy.max_attempts,
             dead=dead,
             trace=self._traces.accepted(
                 record.trace,
                 {"longshore.id": call.id, "longshore.kind": call.kind.value, "longshore.target": target},
+                bond(format, "trace", call.id),
             ),
-            reports=told,
+            reports=tuple(
+                one.type.encode()
+                + self._sealer.seal(reports.encode(one), bond(format, f"report {one.type}", call.id, 1, call.run))
+                for one in told
+            ),
+            format=format,
         )
-
-    def _sealed(self, told: list[Report]) -> tuple[bytes, ...]:
-        return tuple(one.type.encode() + self._sealer.seal(reports.encode(one)) for one in told)

@@ -2,7 +2,7 @@
 
 import threading
 
-from config.ledger import open_ledger
+from config.ledger import open_ledger, sealer_of
 from config.limits_file import host_limits
 from config.settings import Settings
 from config.tracing import Traces, tracer
@@ -19,17 +19,17 @@ from longshore.invocation.mapping import Mapping
 from longshore.invocation.source import Source
 from longshore.port import PortClient
 from longshore.store.ledger import Ledger
-from longshore.store.seal import Sealer
 from longshore.store.targets import Targets
 
 
-def make_intake(settings: Settings, mapping: Mapping, limits: TargetLimits | None = None) -> Intake:
-    """What makes entries of messages, with `mapping`; `limits` is told which targets they go to."""
-    sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
+def make_intake(settings: Settings, mapping: Mapping, ledger: Ledger, limits: TargetLimits | None = None) -> Intake:
+    """What makes entries of messages for `ledger`, with `mapping`; `limits` is told which targets they go to."""
+    sealer = sealer_of(settings)
     maker = EntryMaker(
         mapping,
         sealer,
         {kind: settings.retry_policy(kind) for kind in Kind},
+        format=lambda: ledger.format,
         fail_unmatched_nodes=settings.unmatched_node_runs == "fail",
         heard=limits.heard if limits else None,
         traces=Traces(sealer, tracer()),
@@ -69,7 +69,7 @@ def make_rebuild(settings: Settings, *, dry: bool) -> Rebuild:
     return Rebuild(
         consumer_options(settings, access, lambda _: None, lambda *_: None),
         [*dict.fromkeys((settings.runs_topic, settings.change_log_topic))],
-        make_intake(settings, mapping, None if dry else make_limits(settings, mapping, ledger)),
+        make_intake(settings, mapping, ledger, None if dry else make_limits(settings, mapping, ledger)),
         ledger,
         has_room,
         settings.kafka_batch_size,

@@ -92,7 +92,7 @@ class Service:
         self._limits = make_limits(settings, self._mapping, self._ledger)
         self._pipeline = Pipeline(
             handover=self._handover,
-            intake=make_intake(settings, self._mapping, self._limits),
+            intake=make_intake(settings, self._mapping, self._ledger, self._limits),
             ledger=self._ledger,
             publish=self._publisher.publish,
             offsets=self._offsets,

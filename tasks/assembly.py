@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
+from config.ledger import sealer_of
 from config.settings import Settings
 from config.tracing import Traces, tracer
 from longshore.delivery import Fence
 from longshore.delivery.send import Sender
 from longshore.invocation.mapping import Mapping
 from longshore.store.entry import Begun
-from longshore.store.seal import Sealer
 from tasks.perform import Performer
 from tasks.request import RequestBuilder
 from tasks.signs import Counts
@@ -20,7 +20,7 @@ _AROUND_S = 30.0  # what an attempt may take besides its request: its start time
 
 def story_of(settings: Settings) -> Story:
     """What attempts leave behind."""
-    sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
+    sealer = sealer_of(settings)
     return Story(sealer, settings.detailed_logging, settings.response_keep_bytes)
 
 
@@ -33,7 +33,7 @@ def performer_of(
     clock_offset_ms: Callable[[], float],
 ) -> Performer:
     """What makes attempts, for up to `slots` threads. See `Performer` for the rest."""
-    sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
+    sealer = sealer_of(settings)
     return Performer(
         builder=RequestBuilder(sealer, mapping, settings.secrets, settings.masked),
         sender=Sender(

@@ -20,7 +20,8 @@ from longshore.port.client import PortClient
 from longshore.port.reports import BadReport, Report
 from longshore.store.entry import TakenReports
 from longshore.store.ledger import Ledger
-from longshore.store.seal import Sealer, Unsealable
+from longshore.store.record import bond
+from longshore.store.seal import Foreign, Sealer, Unsealable
 from tasks.quarantine import POISON_CAUSE
 from tasks.tell import LEASE_MS, Lost, Telling
 
@@ -82,7 +83,8 @@ class Outbox:
 
     def _send(self, taken: TakenReports, taken_at: float) -> None:
         try:
-            with self._traces.report(taken.trace, {"longshore.id": taken.id, "longshore.kind": taken.kind.value}):
+            facts = {"longshore.id": taken.id, "longshore.kind": taken.kind.value}
+            with self._traces.report(taken.trace, facts, bond(taken.format, "trace", taken.id)):
                 delay_s = self._tell(taken, taken_at)
         except LongshoreError as error:
             log.warning("report.interrupted", run_id=taken.run, error=str(error))  # sent again after the lease
@@ -137,8 +139,13 @@ class Outbox:
         if item[:1] in b"!?":
             # Written by a script, which cannot seal: the reason alone.
             return reports.unknown(taken.kind, taken.synchronized, None, item[1:].decode())
+        type = item[:1].decode("latin-1")
+        bound = bond(taken.format, f"report {type}", taken.id, taken.generation, taken.run)
         try:
-            return [reports.decode(self._sealer.open(item[1:]))]
+            return [reports.decode(self._sealer.open(item[1:], bound))]
+        except Foreign as error:
+            log.error("report.foreign", run_id=taken.run, id=taken.id, problem=str(error))
+            return reports.foreign(taken.kind)
         except (Unsealable, BadReport) as error:
             log.error("report.unreadable", run_id=taken.run, error=str(error))
             return []

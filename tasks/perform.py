@@ -21,6 +21,7 @@ from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import JqUnavailable, MappingFault
 from longshore.invocation.masking import masking
 from longshore.store.entry import Begun, Finish
+from longshore.store.record import bond
 from tasks.masked import masked, masked_report
 from tasks.request import Prepared, RequestBuilder, Unbuildable
 from tasks.signs import Counts
@@ -106,7 +107,9 @@ class Performer:
     def _sent(self, begun: Begun, prepared: Prepared, known: _Known) -> Told:
         """Sends what is prepared. Log lines of this thread are masked meanwhile, whoever writes them."""
         terms = self.terms(begun.kind, prepared.entry)
-        with self.traces.attempt(begun.trace, prepared.request.headers, _facts(begun)) as span:
+        with self.traces.attempt(
+            begun.trace, prepared.request.headers, _facts(begun), bond(begun.format, "trace", begun.id)
+        ) as span:
             headers = self._headers(begun) | span.headers
             known.sent = True
             outcome = self.sender.send(prepared.request, headers, terms.timeout_s, terms.total_s)

@@ -15,7 +15,8 @@ from longshore.invocation.masking import Mask
 from longshore.invocation.opened import Opened, mask_of, opened
 from longshore.invocation.report_context import report_context
 from longshore.store.entry import Begun
-from longshore.store.seal import Sealer, Unsealable
+from longshore.store.record import bond
+from longshore.store.seal import Foreign, Sealer, Unsealable
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,11 @@ class RequestBuilder:
     def build(self, begun: Begun) -> Prepared:
         """The request for `begun`. Raises `Unbuildable`, never anything with a payload in it."""
         try:
-            text = self._sealer.open(begun.payload).decode("utf-8", "surrogatepass")
+            bound = bond(begun.format, "payload", begun.id, run=begun.run)
+            text = self._sealer.open(begun.payload, bound).decode("utf-8", "surrogatepass")
+        except Foreign as error:
+            log.error("invocation.foreign_payload", run_id=begun.run or begun.id, problem=str(error))
+            raise Unbuildable("foreign", f"its payload was not sent: {error}") from None
         except Unsealable as error:
             raise Unbuildable("unsealable", f"its payload cannot be opened: {error}") from None
         try:

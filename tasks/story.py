@@ -10,6 +10,7 @@ from longshore.delivery.policy import Again, Dead, Done, Step
 from longshore.port import reports
 from longshore.port.reports import Report
 from longshore.store.entry import Begun, Finish
+from longshore.store.record import bond
 from longshore.store.seal import Sealer
 
 
@@ -43,7 +44,7 @@ class Story:
             status=outcome.status,
             delay_ms=round(step.delay_s * 1000) if isinstance(step, Again) else 0,
             attempt=self._history(begun, outcome),
-            reports=self.sealed(told),
+            reports=self._sealed(begun, told),
             about_target=_about_target(outcome),
             about_lane=_about_lane(outcome),
         )
@@ -55,7 +56,7 @@ class Story:
             told = reports.unknown(begun.kind, begun.synchronized, None, reason)
         else:
             told = reports.failed(begun.kind, begun.synchronized, outcome, None, self._detailed, begun.attempt)
-        return Finish(result, reason, attempt=self._history(begun, outcome), reports=self.sealed(told))
+        return Finish(result, reason, attempt=self._history(begun, outcome), reports=self._sealed(begun, told))
 
     def cut_off(self, begun: Begun, reason: str, cause: str) -> Finish:
         """The entry for one that nobody waits for any longer: the same ends that a lapsed lease leads to.
@@ -67,9 +68,16 @@ class Story:
             return Finish("waiting", reason, attempt=self._history(begun, outcome), clears=False)
         return replace(self.stopped(begun, "unknown", reason, cause), clears=False)
 
-    def sealed(self, told: list[Report]) -> tuple[bytes, ...]:
+    def _sealed(self, begun: Begun, told: list[Report]) -> tuple[bytes, ...]:
         """Reports as outbox items: the type in clear, so that scripts can order and drop; the rest sealed."""
-        return tuple(one.type.encode() + self._sealer.seal(reports.encode(one)) for one in told)
+        return tuple(
+            one.type.encode()
+            + self._sealer.seal(
+                reports.encode(one),
+                bond(begun.format, f"report {one.type}", begun.id, begun.generation, begun.run),
+            )
+            for one in told
+        )
 
     def _history(self, begun: Begun, outcome: Outcome) -> bytes:
         response = outcome.response
@@ -84,7 +92,7 @@ class Story:
             "duration_ms": round(outcome.duration_ms, 1),
             "response": response.text[: self._keep] if response else None,
         }
-        return self._sealer.seal(json.dumps(entry).encode())
+        return self._sealer.seal(json.dumps(entry).encode(), bond(begun.format, "history", begun.id, begun.generation))
 
 
 def next_in_words(step: Step) -> str:

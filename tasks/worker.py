@@ -9,14 +9,13 @@ import structlog
 from celery import signals
 from celery.apps.worker import Worker
 
-from config.ledger import open_ledger
+from config.ledger import open_ledger, sealer_of
 from config.outgoing import fence_of
 from config.settings import Settings
 from config.tracing import Traces, tracer
 from longshore.invocation.mapping import Mapping
 from longshore.store.letters import Letters
 from longshore.store.requeue import Requeue
-from longshore.store.seal import Sealer
 from longshore.telemetry.port_calls import CountedPortClient
 from tasks.app import make_app
 from tasks.assembly import longest_s, performer_of, story_of
@@ -51,7 +50,7 @@ class WorkerProcess:
         self._settings = settings
         self._app = make_app(settings)
         self._ledger = open_ledger(settings, settings.worker_slots + 40)
-        sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
+        sealer = sealer_of(settings)
         self._mapping = Mapping.load(
             settings.mapping_path, settings.mapping_env(), 1 if settings.longshore_small else JQ_PROCESSES
         )

@@ -8,7 +8,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
-from config.ledger import limits_of
+from config.ledger import limits_of, sealer_of
 from config.roles import Role
 from config.settings import Settings
 from longshore.cli.version import version
@@ -16,7 +16,6 @@ from longshore.errors import ConfigError
 from longshore.store.connection import connect
 from longshore.store.keys import Keys
 from longshore.store.letters import Letters
-from longshore.store.seal import Sealer
 from longshore.store.sift import Filter
 from longshore.telemetry import health, metrics
 from longshore.telemetry.ask import Asked
@@ -96,7 +95,7 @@ def _fleet(settings: Settings) -> FleetCollector:
     client = connect(settings.redis, 2, REDIS_S)
     # The slow looks have longer, and a connection of their own.
     slow_client = connect(settings.redis, 2)
-    sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
+    sealer = sealer_of(settings)
     letters = Letters(slow_client, keys, sealer)
     slow = Slow(slow_client, keys, lambda: letters.count(Filter()))
     slow.start()

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import typer
 
-from config.ledger import open_ledger
+from config.ledger import open_ledger, sealer_of
 from longshore.cli.start import begin_command
 from longshore.store import asking
 from longshore.store.ledger import Ledger
 from longshore.store.letters import Letters
 from longshore.store.requeue import Requeue
-from longshore.store.seal import Sealer
 
 SLOWEST = 0.001
 """Starts per second, besides 0 for no limit."""
@@ -33,7 +32,7 @@ class Operator:
         """With the settings of a worker: the client secret opens what is sealed."""
         settings = begin_command()
         ledger = open_ledger(settings)
-        sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
+        sealer = sealer_of(settings)
         return cls(
             ledger,
             Letters(ledger.redis, ledger.keys, sealer),

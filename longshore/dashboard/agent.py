@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from config.ledger import open_ledger
+from config.ledger import open_ledger, sealer_of
 from config.settings import Settings
 from longshore.dashboard.counts import Counts
 from longshore.dashboard.request import Requests
@@ -10,7 +10,6 @@ from longshore.store.ledger import Ledger
 from longshore.store.letters import Letters
 from longshore.store.pages import Pages
 from longshore.store.requeue import Requeue
-from longshore.store.seal import Sealer
 from longshore.store.targets import Targets
 
 
@@ -31,7 +30,7 @@ class Agent:
     def of(cls, settings: Settings) -> "Agent":
         """The agent that `settings` describe."""
         ledger = open_ledger(settings)
-        sealer = Sealer(settings.port_client_secret, settings.port_client_secret_previous)
+        sealer = sealer_of(settings)
         letters = Letters(ledger.redis, ledger.keys, sealer)
         return cls(
             settings,

@@ -212,6 +212,12 @@ def not_taken(kind: Kind, what: str, why: str) -> list[Report]:
     return _log(kind, _sentence(f"Port did not take the {what} of this run: {why}"), "ERROR")
 
 
+def foreign(kind: Kind) -> list[Report]:
+    """In place of a report that does not belong to this run."""
+    says = "A report of this run was not sent: what Redis had in its place does not belong to this record."
+    return _log(kind, says, "ERROR")
+
+
 _LOST = {
     "worker_lost": "the worker was lost while the request was under way.",
     "drained": "the worker had to stop while the request was under way.",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from config.ledger import open_ledger
+from config.ledger import open_ledger, sealer_of
 from config.settings import Settings
 from longshore.errors import StoreUnavailable
 from longshore.sandbox.follow import Followed
@@ -14,7 +14,6 @@ from longshore.sandbox.scenario import LIMITED_RATE
 from longshore.sandbox.targets import Targets
 from longshore.store.letters import Letters
 from longshore.store.requeue import Order, Requeue
-from longshore.store.seal import Sealer
 from longshore.store.sift import Filter
 from longshore.store.targets import Gate
 from longshore.store.targets import Targets as Steering
@@ -39,7 +38,7 @@ class Person:
 
     def __init__(self, settings: Settings, targets: Targets, say: Callable[[str], None]) -> None:
         self._ledger = open_ledger(settings)
-        keys, limits, sealer = self._ledger.keys, self._ledger.limits, Sealer(settings.port_client_secret)
+        keys, limits, sealer = self._ledger.keys, self._ledger.limits, sealer_of(settings)
         self._letters = Letters(self._ledger.redis, keys, sealer)
         self._requeue = Requeue(self._ledger.redis, keys, limits, sealer)
         self._steering = Steering(self._ledger.redis, keys, limits)

@@ -34,6 +34,8 @@ class Entry:
     """Reason code of an invocation that goes straight to the dead letters."""
     trace: bytes = field(default=b"", repr=False)
     """Sealed trace context; empty for none."""
+    format: int = 1
+    """For which its values were sealed, and in which it is to be written; the same in all of a batch."""
     reports: tuple[bytes, ...] = field(default=(), repr=False)
     """What Port shall hear at once: type character, then the sealed body."""
 
@@ -147,6 +149,8 @@ class Begun:
     mapping: str
     unknown: str
     max_attempts: int
+    format: int = 1
+    """Of its record: what is written of it must be as this says."""
     deaths: int = 0
     """Deaths of workers, one after the other, at which it was under way. See `Limits.suspect`."""
     moves: int = 0
@@ -189,3 +193,6 @@ class TakenReports:
     items: tuple[bytes, ...] = field(repr=False)
     trace: bytes = field(default=b"", repr=False)
     """As in `Entry`."""
+    format: int = 1
+    generation: int = 1
+    """Of its record, now."""

@@ -58,7 +58,7 @@ class Ledger:
         self.keys = keys
         self.limits = limits
         self.format = record.format_for(0)
-        """Of the records that `accept` writes; it follows the workers that are there, with each call."""
+        """For entries to come; it follows the workers that are there, with each call of `accept`."""
         self._limits = limits.packed()
         self._calls = calls_of(client)
         self._scripts = {name: scripts.Script.named(name) for name in scripts.NAMES}
@@ -82,7 +82,7 @@ class Ledger:
             for span in spans
         ]
         # Another name each time: a Redis that was emptied since the last call is another ledger.
-        format = self.format
+        format = entries[0].format if entries else self.format
         args: list[Any] = [want, json.dumps(read), uuid.uuid4().hex[:12], format, len(entries)]
         for entry in entries:
             args += record.written(entry, format)
@@ -223,8 +223,19 @@ class Ledger:
         """Leases the due reports of up to `most` invocations to the caller."""
         rows = self._run("take_reports", most, lease_ms)
         return [
-            TakenReports(_text(id), token, Kind(_text(kind)), _text(run), sync == b"1", int(tries), tuple(items), trace)
-            for id, token, kind, run, sync, tries, trace, *items in rows
+            TakenReports(
+                id=_text(id),
+                token=token,
+                kind=Kind(_text(kind)),
+                run=_text(run),
+                synchronized=sync == b"1",
+                tries=int(tries),
+                items=tuple(items),
+                trace=trace,
+                format=int(format),
+                generation=int(generation),
+            )
+            for id, token, kind, run, sync, tries, trace, format, generation, *items in rows
         ]
 
     def foretell(self, most: int, span_ms: int) -> int:

@@ -14,7 +14,7 @@ from longshore.store import record
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
 from longshore.store.scripts import Script
-from longshore.store.seal import Sealer, Unsealable
+from longshore.store.seal import Bond, Foreign, Sealer, Unsealable
 from longshore.store.sift import Filter, Sift
 
 BATCH = 500
@@ -37,6 +37,7 @@ FIELDS = (
     "mapping",
     "closed",
     "synchronized",
+    "format",
 )
 
 
@@ -62,6 +63,7 @@ class Letter:
     closed: bool
     """Whether Port's run has ended, so that only its log can still be written."""
     synchronized: bool
+    format: int = 1
 
     @property
     def action(self) -> str:
@@ -73,7 +75,7 @@ class Letter:
         return dict(zip(_NAMES, _values(self), strict=True))
 
 
-_NAMES = tuple(field.name for field in fields(Letter))
+_NAMES = tuple(field.name for field in fields(Letter) if field.name != "format")
 _values = attrgetter(*_NAMES)
 
 
@@ -135,10 +137,14 @@ class Letters:
         """Those of `ids`, in one round trip."""
         with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
             for id in ids:
+                pipe.hmget(self._keys.invocation(id), "format", "generation")
                 pipe.lrange(self._keys.attempts(id), 0, -1)
-            found: Any = pipe.execute()
-        # Earlier versions left an empty entry of an attempt that was cut off.
-        return [[self._opened(item) for item in items if item] for items in found]
+            found: Any = iter(pipe.execute())
+        return [
+            # Earlier versions left an empty entry of an attempt that was cut off.
+            [self._opened(each, record.bond(int(format or 1), "history", id, int(now or 1))) for each in items if each]
+            for id, (format, now), items in zip(ids, found, found, strict=True)
+        ]
 
     def payload(self, id: str) -> str | None:
         """The message of `id` as accepted (secret inputs still encrypted), or None if it is kept no longer.
@@ -147,15 +153,16 @@ class Letters:
         """
         with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
             pipe.get(self._keys.payload(id))
-            pipe.hget(self._keys.invocation(id), "format")
-            blob, format = pipe.execute()
+            pipe.hmget(self._keys.invocation(id), "format", "run")
+            blob, (format, run) = pipe.execute()
         if blob is None:
             return None
         try:
             sealed = record.sealed_payload(id, int(format or 1), blob)
         except record.UnknownFormat as error:
             raise Unsealable(str(error)) from None
-        return self._sealer.open(sealed).decode("utf-8", "surrogatepass")
+        bound = record.bond(int(format or 1), "payload", id, run=_text(run or b""))
+        return self._sealer.open(sealed, bound).decode("utf-8", "surrogatepass")
 
     def purge(self, ids: Iterable[str]) -> int:
         """Drops dead letters and unknown outcomes for good, nothing else. Returns how many it were."""
@@ -188,12 +195,20 @@ class Letters:
             if text in letter.run or any(text in entry for entry in said):
                 yield letter, history
 
-    def _opened(self, item: bytes) -> dict[str, Any]:
-        try:
-            opened: dict[str, Any] = json.loads(self._sealer.open(item).decode("utf-8", "surrogatepass"))
-        except (Unsealable, ValueError) as error:
-            return {"unreadable": str(error)}
-        return opened
+    def _opened(self, item: bytes, bound: Bond | None) -> dict[str, Any]:
+        problem = ""
+        # A job's note is bound to no record, nor is anything that the version before bonds writes.
+        for each in (bound, record.JOB_NOTE, None):
+            try:
+                opened: dict[str, Any] = json.loads(self._sealer.open(item, each).decode("utf-8", "surrogatepass"))
+            except (Unsealable, ValueError) as error:
+                problem = problem or str(error)
+                if not isinstance(error, Foreign):
+                    break
+            else:
+                if each == bound or "requeued_by" in opened:
+                    return opened
+        return {"unreadable": problem}
 
 
 def _text(raw: bytes) -> str:
@@ -219,4 +234,5 @@ def _letter(id: str, values: dict[str, str]) -> Letter:
         mapping=values["mapping"],
         closed=values["closed"] == "1",
         synchronized=values["synchronized"] == "1",
+        format=int(values["format"] or 1),
     )

@@ -15,6 +15,7 @@ CAUSES = {
     "revoked": "Somebody revoked its task in Flower before it was sent.",
     "worker_lost": "The worker that was sending it died: the target may have received it or not.",
     "poison": "Several workers died while sending it, so it is not tried any more.",
+    "foreign": "What Redis had as its message does not belong to this record: somebody else writes there. Not sent.",
     "unsealable": "It was sealed with a client secret that the worker does not have: set PORT_CLIENT_SECRET_PREVIOUS.",
     "expired": "An earlier version gave it up because it had waited too long; this one does not. It can be requeued.",
 }

@@ -11,12 +11,19 @@ from typing import Any
 from longshore.errors import LongshoreError
 from longshore.invocation.kinds import Kind
 from longshore.store.entry import Begun, Entry
+from longshore.store.seal import Bond
 
-READS = range(1, 2)
+READS = range(1, 3)
 """Formats that this version reads. A worker announces them with each beat."""
 
-WRITES = range(1, 2)
+WRITES = range(1, 3)
 """Formats that this version can write. It writes the highest that all workers read, see `format_for`."""
+
+BOUND_FROM = 2
+"""The first format in which everything sealed is bound to its record (seal.py)."""
+
+JOB_NOTE = Bond("requeue job", "")
+"""Of who sent many again, and why: scripts copy it to each of them, so it is bound to the agent and to being that."""
 
 
 class UnknownFormat(LongshoreError):
@@ -35,6 +42,15 @@ class UnknownFormat(LongshoreError):
 def format_for(lowest: int) -> int:
     """What to write when `lowest` is the highest format that every worker reads; 0: there is no worker."""
     return max(WRITES.start, min(lowest, WRITES[-1]))
+
+
+def bond(format: int, purpose: str, id: str, generation: int = 0, run: str = "") -> Bond | None:
+    """What a sealed value of a record of `format` is bound to; None in those from before there were bonds.
+
+    `payload` and `trace` are what is sent again, so they are the same in all generations; `history` and reports
+    (`report` and their type) are written in one, and are good in it and in later ones.
+    """
+    return Bond(purpose, id, generation, run) if format >= BOUND_FROM else None
 
 
 def written(entry: Entry, format: int) -> list[Any]:
@@ -63,6 +79,7 @@ def begun(id: str, token: int, format: int, row: Sequence[Any]) -> Begun:
     return Begun(
         id=id,
         token=token,
+        format=format,
         payload=sealed_payload(id, format, payload),
         kind=Kind(_text(kind)),
         run=_text(run),

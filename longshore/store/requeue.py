@@ -18,8 +18,9 @@ from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
 from longshore.store.letters import Letter
 from longshore.store.limits import Limits
+from longshore.store.record import BOUND_FROM, JOB_NOTE, bond
 from longshore.store.scripts import Script
-from longshore.store.seal import Sealer
+from longshore.store.seal import Bond, Sealer
 
 STEP = 200
 """Most invocations one step of a job requeues: about 5 ms of Redis's time."""
@@ -100,18 +101,21 @@ class Requeue:
                 letter.id.encode("utf-8", "surrogatepass"),
                 letter.generation,
                 "1" if order.replay else "",
-                self._note(order),
+                self._note(order, bond(letter.format, "history", letter.id, letter.generation)),
             )
         return became.decode()
 
     def start(self, letters: Iterable[Letter], order: Order) -> Job:
         """Makes a job of `letters`, stored whole before the workers begin with it."""
         id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:4]}"
-        total, left = 0, iter(letters)
-        while batch := [f"{letter.generation}:{letter.id}" for letter in islice(left, _BATCH)]:
-            self._keep(id, "list", *(each.encode("utf-8", "surrogatepass") for each in batch))
+        total, left, bound = 0, iter(letters), True
+        while batch := list(islice(left, _BATCH)):
+            places = (f"{letter.generation}:{letter.id}" for letter in batch)
+            self._keep(id, "list", *(each.encode("utf-8", "surrogatepass") for each in places))
             total += len(batch)
-        self._keep(id, "runs", *(part for pair in self._record(order, total).items() for part in pair))
+            bound = bound and all(letter.format >= BOUND_FROM for letter in batch)
+        note = self._note(order, JOB_NOTE if bound else None)
+        self._keep(id, "runs", *(part for pair in self._record(order, total, note).items() for part in pair))
         found = self.job(id)
         assert found is not None
         return found
@@ -169,7 +173,7 @@ class Requeue:
         with reaching_store():
             self._keep_job.run(self._redis.execute_command, self._keys.prefix, "", id, what, *values)
 
-    def _record(self, order: Order, total: int) -> Any:
+    def _record(self, order: Order, total: int, note: bytes) -> Any:
         return {
             "state": "canary" if 0 < order.canary < total else "running",
             "actor": order.actor,
@@ -177,12 +181,12 @@ class Requeue:
             "rate": order.rate,
             "canary": order.canary,
             "replay": "1" if order.replay else "",
-            "note": self._note(order),
+            "note": note,
             "total": total,
             "started": 0,
             "created": round(time.time() * 1000),
         }
 
-    def _note(self, order: Order) -> bytes:
+    def _note(self, order: Order, bound: Bond | None) -> bytes:
         note = {"requeued_by": order.actor, "why": order.why, "at": time.time(), "replay": order.replay}
-        return self._sealer.seal(json.dumps(note).encode())
+        return self._sealer.seal(json.dumps(note).encode(), bound)

@@ -1,12 +1,18 @@
 """What payloads, responses and reports rest in: compressed, then AES-GCM, under a key derived from the client secret.
 
-Layout: format byte, key id (4 bytes), nonce (12 bytes), ciphertext and tag. The key id tells which secret sealed it, so
-that during a rotation the previous secret still opens what it sealed.
+Layout 2: format byte, key id (4 bytes), generation (4 bytes), nonce (12 bytes), ciphertext and tag. The key id tells
+which secret sealed it, so that during a rotation the previous secret still opens what it sealed. All in front of the
+nonce is authenticated, and with it what the value is bound to (`Bond`), which stands nowhere: whoever opens it must
+know. So a value that somebody put into another record, or in another place of its own, does not open.
+
+Layout 1 has no generation and is bound to nothing: records of format 1 have it, see record.py.
 """
 
 import hashlib
+import json
 import os
 import zlib
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -15,12 +21,32 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from longshore.errors import LongshoreError
 
-_FORMAT = b"\x01"
+_UNBOUND, _BOUND = b"\x01", b"\x02"
 _LEVEL = 1  # compresses JSON to about a third; higher levels cost three times the CPU for a tenth less
 
 
 class Unsealable(LongshoreError):
     """Sealed bytes that no known secret opens: the client secret was replaced, or Redis holds something else."""
+
+
+class Foreign(Unsealable):
+    """Sealed bytes that belong elsewhere, or were altered: somebody else writes to this Redis."""
+
+    def __str__(self) -> str:
+        return "it does not belong to this record: somebody has swapped or altered it in Redis"
+
+
+@dataclass(frozen=True, slots=True)
+class Bond:
+    """What a sealed value is bound to, beside the agent's namespace."""
+
+    purpose: str
+    id: str
+    """Of its record."""
+    generation: int = 0
+    """In which it was written; to open it, the record's present one. 0: the same in all of them."""
+    run: str = ""
+    """Port's id of the run that it is told to."""
 
 
 def _cipher(secret: str) -> tuple[bytes, AESGCM]:
@@ -29,28 +55,43 @@ def _cipher(secret: str) -> tuple[bytes, AESGCM]:
 
 
 class Sealer:
-    """Seals with `secret`; opens what `secret` or `previous` sealed. Thread safe."""
+    """Seals with `secret`; opens what `secret` or `previous` sealed for the agent `namespace`. Thread safe."""
 
-    def __init__(self, secret: str, previous: str = "") -> None:
+    def __init__(self, secret: str, previous: str = "", namespace: str = "") -> None:
         self._id, self._current = _cipher(secret)
         self._ciphers = {self._id: self._current}
+        self._namespace = namespace
         if previous:
             id, cipher = _cipher(previous)
             self._ciphers.setdefault(id, cipher)
 
-    def seal(self, data: bytes) -> bytes:
-        """`data` compressed and encrypted."""
-        head = _FORMAT + self._id
+    def seal(self, data: bytes, bond: Bond | None = None) -> bytes:
+        """`data` compressed, encrypted and bound; None binds it to nothing, as in records of format 1."""
+        head = _UNBOUND + self._id if bond is None else _BOUND + self._id + bond.generation.to_bytes(4, "big")
         nonce = os.urandom(12)
-        return head + nonce + self._current.encrypt(nonce, zlib.compress(data, _LEVEL), head)
+        return head + nonce + self._current.encrypt(nonce, zlib.compress(data, _LEVEL), self._bound(head, bond))
 
-    def open(self, blob: bytes) -> bytes:
-        """What was sealed. Raises `Unsealable` if no known secret opens it."""
-        head, nonce, body = blob[:5], blob[5:17], blob[17:]
-        cipher = self._ciphers.get(head[1:])
-        if head[:1] != _FORMAT or cipher is None:
+    def open(self, blob: bytes, bond: Bond | None = None) -> bytes:
+        """What was sealed with this bond, in this generation of the record or an earlier one.
+
+        Raises `Unsealable` if no known secret opens it, `Foreign` if it is bound to something else, or to nothing.
+        """
+        size = 5 if bond is None else 9
+        head, nonce, body = blob[:size], blob[size : size + 12], blob[size + 12 :]
+        cipher = self._ciphers.get(blob[1:5])
+        if blob[:1] not in (_UNBOUND, _BOUND) or cipher is None:
             raise Unsealable("sealed with a secret this process does not have; set PORT_CLIENT_SECRET_PREVIOUS")
+        if blob[:1] != (_UNBOUND if bond is None else _BOUND):
+            raise Foreign
+        if bond is not None and not min(1, bond.generation) <= int.from_bytes(head[5:], "big") <= bond.generation:
+            raise Foreign
         try:
-            return zlib.decompress(cipher.decrypt(nonce, body, head))
-        except (InvalidTag, zlib.error):
-            raise Unsealable("the sealed bytes were altered") from None
+            return zlib.decompress(cipher.decrypt(nonce, body, self._bound(head, bond)))
+        except (InvalidTag, zlib.error, ValueError):  # ValueError: too short
+            raise Foreign from None
+
+    def _bound(self, head: bytes, bond: Bond | None) -> bytes:
+        if bond is None:
+            return head
+        words = (bond.purpose, self._namespace, bond.id, bond.run)
+        return head + json.dumps(words).encode()

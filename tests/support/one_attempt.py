@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from config.ledger import limits_of
+from config.ledger import limits_of, sealer_of
 from config.outgoing import fence_of
 from config.settings import Settings, load
 from longshore.delivery.target import lane_of, target_of
@@ -20,6 +20,7 @@ from longshore.port.reports import Report
 from longshore.store.entry import Entry, Span
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
+from longshore.store.record import bond
 from longshore.store.seal import Sealer
 from tasks.assembly import longest_s, performer_of, story_of
 from tasks.attempt import Attempts, Ended
@@ -40,8 +41,8 @@ class Stage:
     sealer: Sealer
     taken: int = field(default=0)
 
-    def accept(self, url: str, *, synchronized: bool = True, **more: Any) -> str:
-        """Puts a run for `url` into the ledger; returns its id."""
+    def accept(self, url: str, *, synchronized: bool = True, format: int = 1, **more: Any) -> str:
+        """Puts a run for `url` into the ledger, as a record of `format`; returns its id."""
         number, self.taken = self.taken, self.taken + 1
         method = {"synchronized": synchronized, "method": "POST", "url": url}
         message = {"context": {"runId": f"r_{number}"}, "payload": {"action": {"invocationMethod": method}}}
@@ -55,11 +56,18 @@ class Stage:
             "origin": f"stage.runs/0/{number}",
             "published_ms": 0,
             "mapping": f"{self.mapping.digest}/0",
-            "payload": self.sealer.seal(json.dumps(message).encode()),
+            "payload": self.sealer.seal(
+                json.dumps(message).encode(), bond(format, "payload", f"r_{number}", run=f"r_{number}")
+            ),
             "unknown": "park",
+            "format": format,
         }
         self.ledger.accept([Span("stage.runs", 0, number, number + 1)], [Entry(**(values | more))], want=0)
         return f"r_{number}"
+
+    def sealed(self, told: list[Report]) -> tuple[bytes, ...]:
+        """Reports for a record of format 1."""
+        return tuple(one.type.encode() + self.sealer.seal(reports.encode(one)) for one in told)
 
     def run(self, url: str, **more: Any) -> tuple[str, Ended | None]:
         """One attempt of a new run for `url`. Returns its id and how the attempt ended."""
@@ -106,5 +114,5 @@ def staged(
         suspects=Suspects(fence),
         counts=performer.counts,
     )
-    yield Stage(ledger, attempts, mapping, Sealer(settings.port_client_secret))
+    yield Stage(ledger, attempts, mapping, sealer_of(settings))
     mapping.close()

@@ -17,22 +17,22 @@ PACKAGES = ("longshore", "ingest", "tasks", "config")
 
 NEXT_RECORD = """
 
-# The next version: in format 2 something stands in front of the payload, which a reader of format 1 cannot open.
-READS = range(1, 3)
-WRITES = range(1, 3)
-_MARK = b"second format:"
-_written_in_1, _sealed_payload_in_1 = written, sealed_payload
+# The next version: in format 3 something stands in front of the payload, which a reader of format 2 cannot open.
+READS = range(1, 4)
+WRITES = range(1, 4)
+_MARK = b"third format:"
+_written_before, _sealed_payload_before = written, sealed_payload
 
 
 def written(entry, format):
     from dataclasses import replace
 
-    return _written_in_1(replace(entry, payload=_MARK + entry.payload) if format == 2 else entry, format)
+    return _written_before(replace(entry, payload=_MARK + entry.payload) if format == 3 else entry, format)
 
 
 def sealed_payload(id, format, stored):
-    stored = _sealed_payload_in_1(id, format, stored)
-    if format == 2:
+    stored = _sealed_payload_before(id, format, stored)
+    if format == 3:
         assert stored.startswith(_MARK)
         return stored[len(_MARK) :]
     return stored
@@ -40,7 +40,7 @@ def sealed_payload(id, format, stored):
 """Put at the end of longshore/store/record.py."""
 
 LAST_FIELDS = "'generation', 1, 'attempts', 0}\n"
-NEXT_FIELD = "    if ARGV[5] == '2' then stored[#stored + 1], stored[#stored + 2] = 'bytes', #ARGV[at + 9] end\n"
+NEXT_FIELD = "    if ARGV[5] == '3' then stored[#stored + 1], stored[#stored + 2] = 'bytes', #ARGV[at + 9] end\n"
 """Put behind `LAST_FIELDS` in accept.lua."""
 
 

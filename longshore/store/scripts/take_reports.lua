@@ -6,7 +6,7 @@
 -- ARGV[2]  most        invocations to take
 -- ARGV[3]  lease (ms)  after which somebody else may send them
 --
--- Returns  {{id, token, kind, run, synchronized, tries, trace, item, ...}, ...}
+-- Returns  {{id, token, kind, run, synchronized, tries, trace, format, generation, item, ...}, ...}
 --
 -- A sender that dies leaves them here: they are sent again after the lease, in order, perhaps twice.
 --
@@ -72,7 +72,8 @@ local most = tonumber(ARGV[2])
 local taken = {}
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LIMIT', 0, late and 200 or most)) do
   if #taken == most then break end
-  local r = call('HMGET', P .. 'inv:' .. id, 'kind', 'run', 'synchronized', 'format', 'trace')
+  local r = call('HMGET', P .. 'inv:' .. id, 'kind', 'run', 'synchronized', 'format', 'trace',
+    'generation')
   local format = tonumber(r[4]) or 1
   local items = call('LRANGE', P .. 'out:' .. id, 0, 199)
   if not r[1] or #items == 0 then
@@ -92,7 +93,8 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LI
       local token = whole(lease_now + tonumber(ARGV[3]))
       call('ZREM', P .. 'outbox', id)
       call('ZADD', P .. 'outbox:leased', token, id)
-      local row = {id, token, r[1], r[2], r[3], call('HGET', P .. 'outbox:tries', id) or '0', r[5] or ''}
+      local row = {id, token, r[1], r[2], r[3], call('HGET', P .. 'outbox:tries', id) or '0', r[5] or '',
+        format, r[6] or '1'}
       for _, item in ipairs(items) do row[#row + 1] = item end
       taken[#taken + 1] = row
     elseif call('EXISTS', P .. 'out:' .. id) == 0 then

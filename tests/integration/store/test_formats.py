@@ -30,10 +30,8 @@ def old(make_ledger: MakeLedger) -> Ledger:
 
 
 @pytest.fixture
-def new(make_ledger: MakeLedger, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    """As a program has it that reads and writes formats 1 and 2."""
-    monkeypatch.setattr(record, "READS", range(1, 3))
-    monkeypatch.setattr(record, "WRITES", range(1, 3))
+def new(make_ledger: MakeLedger) -> Ledger:
+    """As a program of this version has it, which reads and writes formats 1 and 2."""
     return make_ledger(reads=(1, 2))
 
 
@@ -51,8 +49,7 @@ def later(ledger: Ledger, id: str, target: str = "http://a:80", action: str = "d
 
 
 def store_as(ledger: Ledger, format: int, *ids: str, **more: Any) -> None:
-    ledger.format = format
-    ledger.accept([span(0, len(ids))], [entry(id, **more) for id in ids], 0)
+    ledger.accept([span(0, len(ids))], [entry(id, format=format, **more) for id in ids], 0)
 
 
 def test_the_highest_format_that_every_worker_reads_is_written(old: Ledger, new: Ledger) -> None:
@@ -86,7 +83,6 @@ def test_a_worker_that_announces_nothing_reads_the_first_format(new: Ledger, cli
 def test_a_program_that_can_write_only_what_is_older_writes_that(old: Ledger, new: Ledger) -> None:
     """An ingest before its workers."""
     new.beat("new", 10)
-    old.format = 1
     store(old, entry("r_1"))
 
     assert "1" == format_of(old, "r_1")

@@ -40,7 +40,7 @@ def stage(redis_client: "redis.Redis", port: FakePort, monkeypatch: pytest.Monke
 def succeed(stage: Stage, kind: Kind = Kind.ACTION_RUN) -> str:
     """A run that Port is to hear four things about: received and delivered, its response, its end."""
     told = [*reports.received(kind), *delivered(kind, True, Facts.of(200, '{"a":1}'), MAPPED, False)]
-    return stage.accept("http://127.0.0.1:9/x", kind=kind, reports=stage.attempts.story.sealed(told))
+    return stage.accept("http://127.0.0.1:9/x", kind=kind, reports=stage.sealed(told))
 
 
 def ends(port: FakePort, id: str) -> None:
@@ -110,7 +110,7 @@ def test_a_node_run_ends_without_the_output_that_port_refuses(stage: Stage, port
         id="wfnr_1",
         run="wfnr_1",
         kind=Kind.NODE_RUN,
-        reports=stage.attempts.story.sealed(delivered(Kind.NODE_RUN, True, Facts.of(200, "[1]"), None, False)),
+        reports=stage.sealed(delivered(Kind.NODE_RUN, True, Facts.of(200, "[1]"), None, False)),
     )
     ends(port, "wfnr_1")
 

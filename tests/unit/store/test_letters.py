@@ -6,6 +6,6 @@ from longshore.store.letters import Letter
 
 
 def test_a_letter_as_a_dictionary_has_every_field() -> None:
-    """Under its own name: exports and the API are made of it."""
+    """Under its own name: exports and the API are made of it. How its record is written is no concern of theirs."""
     letter = Letter(**{field.name: f"the {field.name}" for field in fields(Letter)})  # type: ignore[arg-type]
-    assert letter.as_dict() == asdict(letter)
+    assert letter.as_dict() == {name: value for name, value in asdict(letter).items() if name != "format"}

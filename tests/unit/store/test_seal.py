@@ -1,10 +1,12 @@
 """What rests in Redis opens only with the secret, also during a rotation."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.store.seal import Sealer, Unsealable
+from longshore.store.seal import Bond, Foreign, Sealer, Unsealable
 
 
 @given(data=st.binary(max_size=5000))
@@ -36,3 +38,49 @@ def test_altered_bytes_are_refused() -> None:
 def test_nothing_of_the_plaintext_can_be_read() -> None:
     """Not even a repeated part of it."""
     assert b"hunter2" not in Sealer("secret").seal(b"hunter2" * 100)
+
+
+BOND = Bond("report S", "r_1", 2, "run_1")
+
+
+@given(data=st.binary(max_size=500), words=st.tuples(st.text(), st.text(), st.text()), now=st.integers(1, 9))
+def test_what_was_bound_opens_where_it_belongs(data: bytes, words: tuple[str, str, str], now: int) -> None:
+    """In its generation, and in those after it."""
+    purpose, id, run = words
+    sealer = Sealer("secret", namespace="org/agent")
+    blob = sealer.seal(data, Bond(purpose, id, now, run))
+
+    assert [data, data] == [sealer.open(blob, Bond(purpose, id, each, run)) for each in (now, now + 1)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(BOND, purpose="report L"),
+        replace(BOND, id="r_2"),
+        replace(BOND, run="run_2"),
+        replace(BOND, generation=1),
+        replace(BOND, generation=0),
+        Bond("report", "S r_1", 2, "run_1"),
+        None,
+    ],
+)
+def test_what_was_bound_opens_nowhere_else(other: Bond | None) -> None:
+    """Nor does it pass for what is bound to nothing."""
+    sealer = Sealer("secret", namespace="org/agent")
+    with pytest.raises(Foreign, match="does not belong to this record"):
+        sealer.open(sealer.seal(b"x", BOND), other)
+
+
+def test_another_agent_with_the_same_secret_opens_nothing() -> None:
+    """Two may share one Redis."""
+    blob = Sealer("secret", namespace="org/agent").seal(b"x", BOND)
+    with pytest.raises(Foreign):
+        Sealer("secret", namespace="org/other").open(blob, BOND)
+
+
+def test_what_is_bound_to_nothing_passes_for_nothing_that_is() -> None:
+    """Else old values could be put into new records."""
+    sealer = Sealer("secret", namespace="org/agent")
+    with pytest.raises(Foreign):
+        sealer.open(sealer.seal(b"x"), BOND)
