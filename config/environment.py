@@ -6,6 +6,7 @@ mapping expressions can read them.
 
 import difflib
 import os
+import stat
 from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from pathlib import Path
 
@@ -45,16 +46,19 @@ def read_environment() -> dict[str, str]:
 
 
 def find_env_file() -> Path | None:
-    """The nearest `.env` file at or above the working directory, else at or above the program's own folder."""
-    for start in (Path.cwd(), Path(__file__).resolve().parent):
-        for folder in (start, *start.parents):
-            if (folder / ".env").is_file():
-                return folder / ".env"
-    return None
+    """The nearest `.env` file at or above the working directory, else at or above the program's own folder.
+
+    Only one that nobody else could have put there, see `_foreign`.
+    """
+    return next((path for path in _env_files() if not _foreign(path)), None)
 
 
 def advice(environ: Mapping[str, str], ours: Collection[str]) -> Iterator[str]:
-    """What an operator should look at: removed names, names close to ours, and values that look badly pasted."""
+    """What an operator should look at: unread `.env` files, odd names of variables, values that look badly pasted."""
+    for path in _env_files():
+        if (why := _foreign(path)) is None:
+            break
+        yield f"{path} is not read: {why}"
     for name in sorted(environ):
         if name in REMOVED:
             yield f"{name} is no longer read. Its place was taken by {REMOVED[name]}"
@@ -68,6 +72,23 @@ def plain_no_proxy(environ: MutableMapping[str, str]) -> None:
     for name in ("NO_PROXY", "no_proxy"):
         if name in environ:
             environ[name] = plain(environ[name])
+
+
+def _env_files() -> Iterator[Path]:
+    for start in (Path.cwd(), Path(__file__).resolve().parent):
+        for folder in (start, *start.parents):
+            if (folder / ".env").is_file():
+                yield folder / ".env"
+
+
+def _foreign(path: Path) -> str | None:
+    """Why somebody else may have written `path` or put it there, in words: it decides where secrets are sent."""
+    for each, found in ((path.parent, path.parent.stat()), (path, path.lstat()), (path, path.stat())):
+        if found.st_uid not in (0, os.geteuid()):
+            return f"{each} belongs to another user ({found.st_uid})"
+        if found.st_mode & stat.S_IWOTH and not (found.st_mode & stat.S_ISVTX or stat.S_ISLNK(found.st_mode)):
+            return f"{each} may be written by others"
+    return None
 
 
 def _meant(name: str, ours: Collection[str]) -> str | None:

@@ -1,7 +1,8 @@
 """Logging for every program: one line per event, for people on a terminal and as key=value pairs elsewhere.
 
 What the standard library's loggers say (Celery, requests, librdkafka) goes through the same lines. Secrets are masked
-by value in the finished line, whoever logged them; keeping payloads out is the duty of those who log.
+by value in the finished line, whoever logged them; keeping payloads out is the duty of those who log. Nothing in a
+foreign text acts on a terminal that shows the log.
 """
 
 import logging
@@ -15,6 +16,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from longshore.invocation.masking import MASK, Mask, current
 from longshore.invocation.sensitive_names import is_sensitive, is_sensitive_parameter
+from longshore.printable import printable
 
 _NAME = re.compile(r"""(?i)([?&;]?)([a-z_][\w.-]{1,60})(?:\\?["'])?\s*[:=]\s*(?:\\?["'])?""")
 _VALUE = re.compile(
@@ -90,7 +92,7 @@ class SecretMask:
         self._mask = Mask(secrets)
 
     def __call__(self, _logger: WrappedLogger, _method: str, line: str) -> str:
-        """Return the line without secrets; the last step of rendering."""
+        """Return the line without secrets."""
         line = current().text(self._mask.text(line))
         # Folded as the patterns ignore case: they take a long s for an s, too.
         return _HEADER_VALUE.sub(rf"\1{MASK}", _unnamed(line)) if _TELLING.search(line.casefold()) else line
@@ -113,10 +115,32 @@ def _renderers(*, on_terminal: bool, secrets: Collection[str]) -> list[Processor
     if on_terminal:
         plain = structlog.dev.plain_traceback
         renderer: Processor = structlog.dev.ConsoleRenderer(timestamp_key="time", exception_formatter=plain)
-        return [drop_meta, renderer, SecretMask(secrets)]  # type: ignore[list-item]
+        mask = SecretMask(secrets)
+        parts = [drop_meta, structlog.processors.format_exc_info, _printable_values(mask), renderer]
+        return [*parts, mask]  # type: ignore[list-item]
     order = ["time", "level", "event", "program", "logger"]
     logfmt = structlog.processors.LogfmtRenderer(key_order=order, drop_missing=True, bool_as_flag=False)
-    return [drop_meta, structlog.processors.format_exc_info, _safe_keys, logfmt, SecretMask(secrets)]  # type: ignore[list-item]
+    parts = [drop_meta, structlog.processors.format_exc_info, _safe_keys, logfmt]
+    return [*parts, SecretMask(secrets), _printable_line]  # type: ignore[list-item]
+
+
+def _printable_values(mask: SecretMask) -> Processor:
+    """For a terminal's line, which gets its colours behind this. A secret is masked before it is spelled out."""
+
+    def value_of(key: str, value: object) -> object:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        text = value if isinstance(value, str) else repr(value)
+        return printable(mask(None, "", text), "\n\t" if key in ("exception", "stack") else "")
+
+    def made(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {printable(key): value_of(key, value) for key, value in event.items()}
+
+    return made
+
+
+def _printable_line(_logger: WrappedLogger, _method: str, line: str) -> str:
+    return printable(line)
 
 
 def _of_program(name: str) -> Processor:
@@ -128,4 +152,4 @@ def _of_program(name: str) -> Processor:
 
 def _safe_keys(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     # logfmt refuses keys with spaces, and a line of somebody's library must not raise for its `extra`.
-    return {key.replace(" ", "_").replace("=", "_").replace('"', "_"): value for key, value in event.items()}
+    return {printable(key).replace(" ", "_").replace("=", "_").replace('"', "_"): value for key, value in event.items()}

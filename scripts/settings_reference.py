@@ -30,7 +30,8 @@ INTRODUCTION = """\
 <!-- Written by `make reference` from config/settings.py; do not edit. -->
 
 Every setting is an environment variable; names are case-sensitive. Stronger than a `.env` file, which is looked for in
-the working directory and above, then in the program's own folder and above, is the process environment. Booleans
+the working directory and above, then in the program's own folder and above, is the process environment. A `.env` that
+is not root's or the program's user's, or that others may write, is not read; nor one in a folder like that. Booleans
 accept `true/1/yes/on/t/y` and `false/0/no/off/f/n` in any case. Whatever is wrong is reported in one message, with
 exit code 78; `longshore config check` shows what is in effect. All programs of one agent take the same environment.
 

@@ -4,7 +4,6 @@ Reads what an agent started in this environment would read, and writes nothing. 
 works before everything else does.
 """
 
-import json
 import os
 import warnings
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from config.environment import read_environment
 from config.problems import problems_of
 from config.settings import Settings
 from config.user_bundle import SSL_CERT_FILE, given, of_requests, problems, unusable
+from longshore.cli import terminal
 from longshore.errors import EX_CONFIG, ConfigProblems
 from longshore.network import private_path
 from longshore.network.ca_bundle import Bundle, Source
@@ -53,11 +53,11 @@ def show(
     settings = _settings()
     found = Found.by(settings)
     if as_json:
-        print(json.dumps(found.as_json(), indent=2))
+        terminal.as_json(found.as_json())
     else:
-        print("\n".join(found.as_lines()))
+        terminal.lines(*found.as_lines())
     for problem in found.problems:
-        typer.echo(problem, err=True)
+        terminal.say(problem)
     if found.problems:
         raise typer.Exit(EX_CONFIG)
 

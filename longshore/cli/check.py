@@ -1,6 +1,5 @@
 """`longshore config check`: what the settings come to, before anything is started with them."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from config.roles import Role
 from config.secret_files import BY_FILE
 from config.settings import SECRETS, Settings, load
 from ingest import kafka_options
+from longshore.cli import terminal
 from longshore.errors import ConfigProblems
 from longshore.invocation import mapping
 
@@ -45,17 +45,17 @@ def check(
     if role.reads_invocations:
         kafka_options.check(settings)
     if as_json:
-        print(json.dumps({name: value for name, value, _ in _in_effect(settings, environ)}, indent=2))
+        terminal.as_json({name: value for name, value, _ in _in_effect(settings, environ)})
     else:
         for name, value, given in _in_effect(settings, environ):
-            print(f"{name}={'' if value is None else value}{'' if given else '  (default)'}")
+            terminal.lines(f"{name}={'' if value is None else value}{'' if given else '  (default)'}")
     notes = [*advice(environ, {name.upper() for name in Settings.model_fields}), *mappings.warnings]
     if (env_file := find_env_file()) is not None:
         notes.append(f"{env_file} was read too; the process environment is stronger")
     for note in notes:
-        typer.echo(note, err=True)
+        terminal.say(note)
     where = settings.mapping_path or "built in"
-    typer.echo(f"The settings for `longshore {role.value}` are fine. The mapping is {where}.", err=True)
+    terminal.say(f"The settings for `longshore {role.value}` are fine. The mapping is {where}.")
 
 
 def _in_effect(settings: Settings, environ: dict[str, str]) -> Iterator[tuple[str, Any, bool]]:

@@ -1,6 +1,5 @@
 """`longshore dlq`: dead letters and unknown outcomes, and sending them again. Exit codes: `exits.py`."""
 
-import json
 import sys
 import time
 from dataclasses import asdict, replace
@@ -140,7 +139,7 @@ def export(
     letters = Operator.connect().letters
     total = None if filter.text else letters.count(filter).total()
     for letter, history in terminal.progress(letters.told(filter), "Exporting", total):
-        print(json.dumps({**letter.as_dict(), "history": history}))
+        terminal.as_json_line({**letter.as_dict(), "history": history})
 
 
 @commands.command()

@@ -37,7 +37,7 @@ def health(
     else:
         for line in verdict.json()["why"]:
             terminal.say(line)
-        print(("alive" if live else "ready") if verdict.ok else ("not alive" if live else "not ready"))
+        terminal.lines(("alive" if live else "ready") if verdict.ok else ("not alive" if live else "not ready"))
     if not verdict.ok:
         raise typer.Exit(1)
 

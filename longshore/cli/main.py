@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from config.roles import Role
-from longshore.cli import audit, ca, check, dlq, health, mapping, rebuild, show, status, targets
+from longshore.cli import audit, ca, check, dlq, health, mapping, rebuild, show, status, targets, terminal
 from longshore.cli.doctor.command import doctor
 from longshore.cli.version import version
 from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreError
@@ -39,16 +39,16 @@ def main() -> None:
     try:
         app(prog_name="longshore")
     except (ConfigError, ConfigProblems) as error:
-        print(error, file=sys.stderr)
+        terminal.say(str(error))
         sys.exit(EX_CONFIG)
     except LongshoreError as error:
-        print(f"longshore: {error}", file=sys.stderr)
+        terminal.say(f"longshore: {error}")
         sys.exit(1)
 
 
 def _version_and_exit(wanted: bool) -> None:
     if wanted:
-        print(version())
+        terminal.lines(version())
         raise typer.Exit
 
 

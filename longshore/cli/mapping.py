@@ -12,6 +12,7 @@ import typer
 from config.environment import read_environment
 from config.pasted import pasted
 from config.settings import Settings, load
+from longshore.cli import terminal
 from longshore.delivery.outcome import Response
 from longshore.invocation import json_text
 from longshore.invocation.mapping import Mapping
@@ -88,11 +89,11 @@ def try_out(
         mapping.close()
     values = pasted(read_environment(), {name.upper() for name in Settings.model_fields})
     for note in (*values, *mapping.warnings, *found.notes, *([found.problem] if found.problem else ())):
-        typer.echo(note, err=True)
+        terminal.say(note)
     if as_json:
-        print(json.dumps(_as_json(found, mapping), indent=2))
+        terminal.as_json(_as_json(found, mapping))
     else:
-        print("\n".join(_lines(found)))
+        terminal.lines(*_lines(found))
     if not found.sent:
         raise typer.Exit(FAILS if found.ours else LEFT_ALONE)
 

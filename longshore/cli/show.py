@@ -1,5 +1,6 @@
 """`longshore show RUN_ID`: everything the ledger knows of one invocation, as one timeline."""
 
+import shlex
 import time
 from typing import Annotated, Any
 
@@ -29,8 +30,7 @@ def show(
         )
         return
     for letter, history in stories:
-        for line in lines(letter, history):
-            print(line)
+        terminal.lines(*lines(letter, history))
 
 
 def lines(letter: Letter, history: list[dict[str, Any]]) -> list[str]:
@@ -81,4 +81,4 @@ def _next(letter: Letter) -> str:
         "claimed": "is on its way to a worker",
         "begun": "is being sent",
         "done": "nothing: delivered",
-    }.get(letter.state, f"nothing by itself; `longshore dlq requeue {letter.id} --why ...` sends it again")
+    }.get(letter.state, f"nothing by itself; `longshore dlq requeue {shlex.quote(letter.id)} --why ...` sends it again")

@@ -1,4 +1,7 @@
-"""How commands talk: tables for people, JSON for scripts, a question before anything that cannot be undone."""
+"""How commands talk: tables for people, JSON for scripts, a question before anything that cannot be undone.
+
+All that a command prints goes through here, so that nothing in a foreign text acts on a terminal.
+"""
 
 import json
 import sys
@@ -12,31 +15,46 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
+from longshore.printable import printable
+
 Item = TypeVar("Item")
+
+_LAYOUT = "\n\t"
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Prints rows on standard output: a table on a terminal, tab-separated lines elsewhere."""
     if not sys.stdout.isatty():
         for row in [columns, *rows]:
-            print("\t".join(_plain(cell) for cell in row))
+            print("\t".join(map(_cell, row)))
         return
     drawn = Table(box=None, pad_edge=False)
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(_plain(cell)) for cell in row))
+        drawn.add_row(*(Text(_cell(cell)) for cell in row))
     Console().print(drawn)
 
 
 def as_json(value: Any) -> None:
     """Prints `value` as one JSON document."""
-    print(json.dumps(value, indent=2, default=str))
+    print(_json(value, indent=2))
+
+
+def as_json_line(value: Any) -> None:
+    """Prints `value` as JSON on one line."""
+    print(_json(value))
+
+
+def lines(*texts: str) -> None:
+    """Prints texts on standard output, each on a line of its own or several."""
+    for text in texts:
+        print(printable(text, _LAYOUT), flush=True)
 
 
 def say(words: str) -> None:
     """Words for people go to standard error, so that standard output stays data."""
-    typer.echo(words, err=True)
+    print(printable(words, _LAYOUT), file=sys.stderr, flush=True)
 
 
 def progress(items: Iterable[Item], what: str, total: int | None) -> Iterable[Item]:
@@ -54,7 +72,7 @@ def confirmed(question: str, yes: bool) -> bool:
     if not sys.stdin.isatty():
         say(f"{question} Nobody can be asked here: give --yes.")
         return False
-    return typer.confirm(question, err=True)
+    return typer.confirm(printable(question), err=True)
 
 
 def moment(ms: int) -> str:
@@ -71,7 +89,10 @@ def span(ms: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _plain(cell: object) -> str:
-    """A cell as one line; control characters of foreign texts would write to the terminal."""
-    text = "" if cell is None else str(cell)
-    return "".join(character if character.isprintable() else "�" for character in text)
+def _cell(value: object) -> str:
+    return "" if value is None else printable(str(value))
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    # JSON escapes all control characters but one.
+    return json.dumps(value, indent=indent, default=str).replace("\x7f", "\\u007f")

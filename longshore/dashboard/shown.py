@@ -4,22 +4,20 @@ Templates escape HTML by themselves; here is what escaping leaves.
 """
 
 import time
-import unicodedata
 from datetime import UTC, datetime
+
+from longshore.printable import printable
 
 LONGEST = 20_000
 """Characters of one text on a page; the API and the export give what is kept."""
 
-_FORMATTING = frozenset({"Cf", "Cc", "Cs", "Co", "Cn"})
-_WANTED = frozenset("\n\t\u200d\ufe0f")  # the last two join emoji
+_WANTED = "\n\t\u200d\ufe0f"  # the last two join emoji
 
 
 def text(value: object, longest: int = LONGEST) -> str:
     """`value` as text in which the invisible is spelled out (U+202E would turn its line round), cut to `longest`."""
     whole = "" if value is None else str(value)
-    shown = whole[:longest].replace("\r\n", "\n")
-    if not (shown.isascii() and shown.isprintable()):
-        shown = "".join(map(_visible, shown))
+    shown = printable(whole[:longest].replace("\r\n", "\n"), _WANTED)
     return shown if len(whole) <= longest else f"{shown} … ({len(whole) - longest:,} more characters)"
 
 
@@ -55,9 +53,3 @@ def ago(ms: float) -> str:
 def words(name: str) -> str:
     """A code as people read it: `action_run` → `action run`."""
     return name.replace("_", " ")
-
-
-def _visible(character: str) -> str:
-    if character in _WANTED or unicodedata.category(character) not in _FORMATTING:
-        return character
-    return f"\\u{ord(character):04x}"

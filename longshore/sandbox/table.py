@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from longshore.printable import printable
 from longshore.sandbox.follow import NOT_READ, REPEATED, SKIPPED, Followed
 
 COLOURS = {
@@ -58,7 +59,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """One line that stays on the screen."""
-        self.console.print(escape(text), highlight=False, soft_wrap=True)
+        self.console.print(escape(printable(text, "\n")), highlight=False, soft_wrap=True)
         self._spoke = time.monotonic()
 
     def show(self, followed: Sequence[Followed], progress: str, *, checked: bool) -> None:
@@ -126,7 +127,7 @@ def table_of(followed: Sequence[Followed], width: int, *, checked: bool) -> Tabl
     for each in followed:
         cells = [
             escape(each.case.title),
-            escape(each.case.run_id or each.id or "-"),
+            escape(printable(each.case.run_id or each.id or "-")),
             f"[{COLOURS.get(each.state, 'default')}]{each.state}[/] {escape(each.reason) if _telling(each) else ''}",
             str(each.attempts) if each.attempts else "",
             each.port or "",

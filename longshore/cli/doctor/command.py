@@ -1,6 +1,5 @@
 """The command: options, the environment as the agent would have it, lines or JSON, and the exit code."""
 
-import json
 import os
 import sys
 from collections import Counter
@@ -15,6 +14,7 @@ from rich.console import Console
 from config import logging, trust
 from config.environment import plain_no_proxy, read_environment
 from config.roles import Role
+from longshore.cli import terminal
 from longshore.cli.doctor.finding import AREAS, Case, Finding, Level
 from longshore.cli.doctor.settings import usable
 from longshore.delivery.errors import BadUrl
@@ -57,12 +57,12 @@ def doctor(
         for area, finding in Examination(wanted, case, timeout, progress).findings():
             told.append(mask.value(_as_json(area, finding)))
             if not as_json:
-                print(_line(told[-1]), flush=True)
+                terminal.lines(_line(told[-1]))
     counts = Counter(each["level"] for each in told)
     summary = {level.value: counts[level.value] for level in Level}
     if as_json:
-        print(json.dumps({**summary, "findings": told}, indent=2))
-    typer.echo(f"{summary['ok']} ok, {summary['warning']} warnings, {summary['broken']} broken.", err=True)
+        terminal.as_json({**summary, "findings": told})
+    terminal.say(f"{summary['ok']} ok, {summary['warning']} warnings, {summary['broken']} broken.")
     # Not through `sys.exit` alone: threads of a check that hangs are left behind.
     sys.stdout.flush()
     raise typer.Exit(BROKEN if summary["broken"] else 0)
@@ -95,13 +95,13 @@ def _progress(names: list[str]) -> Iterator[Any]:
 
             yield shown
         return
-    typer.echo(_waiting(left), err=True)
+    terminal.say(_waiting(left))
 
     def said(name: str) -> None:
         with lock:
             left.remove(name)
             if left:
-                typer.echo(f"{name} is done; {_waiting(left)}", err=True)
+                terminal.say(f"{name} is done; {_waiting(left)}")
 
     yield said
 

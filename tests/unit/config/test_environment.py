@@ -1,5 +1,6 @@
 """The `.env` file, names that are nearly ours, and entries of NO_PROXY."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,36 @@ def test_a_dotenv_file_above_the_working_directory_is_read(tmp_path: Path, monke
     loaded = load()
     assert ("DEBUG", "from_process") == (loaded.log_level, loaded.port_org_id)
     assert "NAME" not in loaded.mapping_env(), "mappings see the process environment"
+
+
+@pytest.mark.parametrize(
+    "whose", ["file of another", "folder of another", "file for all", "folder for all", "link to one"]
+)
+def test_a_dotenv_file_that_others_may_have_written_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    """It could send the client secret anywhere; the next one above is looked for, and advice says why."""
+    below = tmp_path / "a"
+    below.mkdir()
+    file = below / ".env"
+    file.write_text("LOG_LEVEL=debug\n")
+    monkeypatch.chdir(below)
+    found = below if "folder" in whose else file
+    if "another" in whose:
+        if os.geteuid() != 0:
+            pytest.skip("only root can give files away")
+        os.chown(found, 12345, 12345)
+    elif "link" in whose:
+        file.rename(tmp_path / "real")
+        (tmp_path / "real").chmod(0o666)
+        file.symlink_to(tmp_path / "real")
+    else:
+        found.chmod(0o777)
+
+    assert find_env_file() not in (file, tmp_path / "real")
+    assert any(str(found) in line and "not read" in line for line in told())
+    (tmp_path / ".env").write_text("LOG_LEVEL=debug\n")
+    assert tmp_path / ".env" == find_env_file()
 
 
 def test_a_dotenv_file_must_be_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
