@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 DRAINED = "drained"
 """Reason code of an attempt that the end of the grace cut off."""
 
+_TRIES = 3  # a connection that a restart of Redis broke may show that only when it is used
+
 
 class Drain:
     """Watches over the end of a worker process, in a thread started by SIGTERM."""
@@ -63,11 +65,17 @@ class Drain:
             os._exit(self.exit_code)
 
     def _park(self, left: list[Begun]) -> None:
-        for begun in left:
-            try:
-                self._part(begun)
-            except Exception as error:  # its lease lapses to the same end
+        for tries_left in reversed(range(_TRIES)):
+            left = [begun for begun in left if not self._parted(begun, last=not tries_left)]
+
+    def _parted(self, begun: Begun, last: bool) -> bool:
+        try:
+            self._part(begun)
+        except Exception as error:
+            if last:  # its lease lapses to the same end
                 log.warning("worker.park_failed", run_id=begun.id, error=_said(error))
+            return False
+        return True
 
     def _part(self, begun: Begun) -> None:
         """Stores how `begun` ended where that is known and only Redis was away; else that nobody knows."""
