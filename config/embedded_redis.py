@@ -51,7 +51,9 @@ def settings_beside_an_agent() -> Settings:
     """
     environ: Mapping[str, str] = read_environment()
     if not environ.get("REDIS_URL") and not environ.get("REDIS_URL_FILE"):
-        environ = {**environ, "REDIS_URL": found(load(environ, role=Role.RUN))}
+        # It has no password, whatever stands there for another Redis.
+        bare = {"REDIS_PASSWORD": "", "REDIS_PASSWORD_FILE": ""}
+        environ = {**environ, **bare, "REDIS_URL": found(load(environ, role=Role.RUN))}
     return load(environ, role=Role.WORKER)
 
 

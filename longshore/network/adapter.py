@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from requests.models import PreparedRequest
 
 from longshore.network.connections import POOLS
-from longshore.network.tls import Contexts
+from longshore.network.tls import Contexts, Tls
 
 
 class TrustingAdapter(HTTPAdapter):
@@ -51,7 +51,10 @@ class TrustingAdapter(HTTPAdapter):
     def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
         """Which pool serves `request`: its origin and, for https, the TLS context."""
         origin, _ = super().build_connection_pool_key_attributes(request, verify, cert)
-        return origin, ({"ssl_context": self._contexts.context(verify)} if origin["scheme"] == "https" else {})
+        if origin["scheme"] != "https":
+            return origin, {}
+        certificate, key = (cert, "") if isinstance(cert, str) else cert or ("", "")
+        return origin, {"ssl_context": self._contexts.of(Tls(verify, certificate, key))}
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing: the context decides. `requests` would load the bundle into it once more for each connection."""

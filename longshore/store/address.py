@@ -82,7 +82,8 @@ def parse(
 
     Raises BadAddress.
     """
-    parts = [_split(each) for each in (url.split(";") if url.startswith("sentinel://") else [url])]
+    addresses = [each.strip() for each in url.split(";") if each.strip()] if url.startswith("sentinel://") else [url]
+    parts = [_split(each) for each in addresses]
     kinds = {part.scheme for part in parts}
     if len(kinds) > 1 or not kinds <= set(SCHEMES):
         raise BadAddress(

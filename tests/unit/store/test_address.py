@@ -32,6 +32,11 @@ def test_an_address_is_read(url: str, address: Address) -> None:
     assert address == parse(url)
 
 
+def test_blanks_and_a_last_semicolon_between_sentinels_do_no_harm() -> None:
+    """As people write lists."""
+    assert parse("sentinel://one;sentinel://two/1") == parse("sentinel://one; sentinel://two/1;")
+
+
 def test_what_the_sentinels_want_is_theirs_alone() -> None:
     """Their login and TLS are settings of their own, and so is TLS to the Redis behind them."""
     found = parse("sentinel://ann:redis-pw@one", "ours", sentinel_username="watch", sentinel_password="w", tls=True)
