@@ -54,4 +54,4 @@ def is_foreign(method: str, headers: Mapping[str, str], host: str) -> bool:
     if site is not None and site not in ("same-origin", "none"):
         leads_here = method == "GET" and headers.get("Sec-Fetch-Mode") == "navigate"
         return not (leads_here and headers.get("Sec-Fetch-Dest", "document") == "document")
-    return site is None and origin is not None and origin.lower().partition("://")[2] != host
+    return site != "same-origin" and origin is not None and origin.lower().partition("://")[2] != host

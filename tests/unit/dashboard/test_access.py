@@ -42,6 +42,8 @@ def test_anything_else_is_no_login(header: str) -> None:
         (None, "http://elsewhere", True),
         (None, "http://[::1", True),
         (None, "null", True),
+        ("none", None, False),
+        ("none", "http://elsewhere", True),
         (None, None, False),
     ],
 )
