@@ -7,7 +7,7 @@ the user set is never replaced. While the agent runs, the bundle follows its fil
 
 import tempfile
 from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import structlog
@@ -52,14 +52,16 @@ def lent(settings: Settings, environ: MutableMapping[str, str]) -> Iterator[None
     For commands: they may run as another user beside an agent, or where none has run. The file goes with the context.
     """
     _withdraw(environ, settings.longshore_ca_bundle)
-    with tempfile.TemporaryDirectory(prefix="longshore-trusted-") as folder:
-        path = Path(folder) / "trusted.crt"
-        if text := assemble(settings).text:
-            try:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="longshore-trusted-"))
+            if text := assemble(settings).text:
+                path = Path(folder) / "trusted.crt"
                 write(path, text)
                 export(environ, path)
-            except BundleUnwritable:
-                pass  # as an agent goes on with the public certificates alone
+        except (OSError, BundleUnwritable):  # nothing can be written to: what an agent wrote before, if one did
+            if settings.longshore_ca_bundle.is_file():
+                export(environ, settings.longshore_ca_bundle)
         yield
 
 

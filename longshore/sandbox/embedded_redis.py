@@ -94,8 +94,7 @@ class EmbeddedRedis:
         self.temporary = data_dir is None
         self.data_dir = _own_folder() if data_dir is None else data_dir
         self._make_data_dir()
-        # Not beside data that lasts: its path may be too long for a socket, and volumes of some kinds hold none.
-        self._folder = (self.data_dir if self.temporary else _own_folder()) if private else None
+        self._folder = self._socket_folder() if private else None
         self.any_port = port == 0 and not private
         self.port = 0 if private else port or free_port()
         self.max_memory_mb = max_memory_mb
@@ -172,7 +171,7 @@ class EmbeddedRedis:
         self._end(signal.SIGTERM, grace_s)
         if self.temporary:
             shutil.rmtree(self.data_dir, ignore_errors=True)
-        if self._folder is not None:
+        if self._folder not in (None, self.data_dir):
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> EmbeddedRedis:
@@ -187,6 +186,15 @@ class EmbeddedRedis:
         if self._folder is None:
             return {"bind": HOST, "port": str(self.port)}
         return {"port": "0", "unixsocket": str(self._folder / SOCKET), "unixsocketperm": "700"}
+
+    def _socket_folder(self) -> Path:
+        if self.temporary:
+            return self.data_dir
+        try:
+            # Not beside data that lasts: its path may be too long for a socket, and volumes of some kinds hold none.
+            return _own_folder()
+        except OSError:
+            return self.data_dir  # nothing else can be written to
 
     def _make_data_dir(self) -> None:
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ import stat
 import sys
 import tempfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -93,6 +94,16 @@ def test_a_private_one_works_in_a_deep_temporary_folder(tmp_path: Path, monkeypa
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     with EmbeddedRedis(private=True) as server, client_of(server) as client:
         assert client.ping()
+
+
+def test_a_private_one_needs_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container whose one writable place is the volume. That stays when it ends."""
+    monkeypatch.setattr(embedded_redis, "_own_folder", Mock(side_effect=FileNotFoundError("no temporary folder")))
+    data = tmp_path / "data"
+    with EmbeddedRedis(data, private=True) as server, client_of(server) as client:
+        assert client.ping()
+
+    assert data.exists()
 
 
 def test_the_memory_limit_is_passed_on(tmp_path: Path) -> None:

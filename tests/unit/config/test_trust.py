@@ -1,13 +1,14 @@
 """Which bundle is in effect: the one that is assembled, unless the user named another."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from config.settings import Settings, load
-from config.trust import SYSTEMS, Watch, establish, kafka_bundle
+from config.trust import SYSTEMS, Watch, establish, kafka_bundle, lent
 from longshore.errors import ConfigProblems
 from tests.support.certificates import Authority
 
@@ -203,3 +204,33 @@ def test_without_a_setting_the_bundle_goes_to_a_folder_of_the_users(
     assert tmp_path / ".cache/longshore/ca-certificates.crt" == load({**LEAST, **chosen}).longshore_ca_bundle
     image = (Path(__file__).parents[3] / "Dockerfile").read_text()
     assert "LONGSHORE_CA_BUNDLE=/tmp/port-agent/ca-certificates/ca-certificates.crt" in image
+
+
+def test_a_command_trusts_what_is_mounted_and_leaves_the_agent_s_bundle_alone(
+    settings: Settings, authority: Authority
+) -> None:
+    """It may run as another user; its own file is gone afterwards."""
+    text = mount(settings, authority)
+    environ: dict[str, str] = {}
+    with lent(settings, environ):
+        path = Path(environ["SSL_CERT_FILE"])
+        assert text in path.read_text()
+
+    assert not path.exists()
+    assert not settings.longshore_ca_bundle.exists()
+
+
+def test_a_command_that_can_write_nothing_trusts_what_the_agent_wrote(
+    settings: Settings, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing, where none has."""
+    mount(settings, authority)
+    establish(settings, {})
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    environ: dict[str, str] = {}
+    with lent(settings, environ):
+        assert str(settings.longshore_ca_bundle) == environ["SSL_CERT_FILE"]
+    settings.longshore_ca_bundle.unlink()
+    other: dict[str, str] = {}
+    with lent(settings, other):
+        assert {} == other
