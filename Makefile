@@ -17,15 +17,11 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --only-binar
 PYTEST_ARGS ?=
 # Tests mostly wait for the processes they start and end.
 TEST_PROCESSES ?= $(shell echo $$((2 * $$(nproc))))
-# What depends on the TLS of the Python it runs on.
-TLS_TESTS := tests/unit/network tests/unit/store/test_address.py tests/integration/delivery/test_tls.py \
-	tests/integration/delivery/test_proxy.py tests/integration/store/test_tls.py tests/integration/tasks/test_transport.py \
-	tests/acceptance/test_network.py tests/acceptance/test_redis_tls.py
 # Which faults `make test` chooses: others with each commit, the same ones for the same commit.
 FAULTS_SEED ?= $(shell git rev-list --count HEAD 2>/dev/null || echo 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-tls faults check docs reference lock clean
+.PHONY: help setup run demo test faults check docs reference lock clean
 
 ifneq ($(STALE),)
 .PHONY: $(STAMP)
@@ -46,9 +42,6 @@ test: setup ## Run all tests; of those of faults a few, with fewer invocations t
 	@LONGSHORE_FAULTS_MESSAGES=$${LONGSHORE_FAULTS_MESSAGES:-150} LONGSHORE_HELD_BACK=$${LONGSHORE_HELD_BACK:-300} \
 		LONGSHORE_FAULTS_SELECTION=$${LONGSHORE_FAULTS_SELECTION:-6} LONGSHORE_FAULTS_SEED=$(FAULTS_SEED) \
 		$(BIN)/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder $(PYTEST_ARGS)
-
-test-tls: ## Run the tests of TLS and Redis, e.g. make test-tls VENV=.venv-3.13 PYTHON=python3.13
-	@$(MAKE) --no-print-directory test PYTEST_ARGS='$(TLS_TESTS) $(PYTEST_ARGS)'
 
 faults: setup ## Kill programs, Redis and Port under load, and account for every invocation (Java 17 and Maven)
 	@$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
