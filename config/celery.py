@@ -15,6 +15,11 @@ def queue_of(format: int) -> str:
     return QUEUE if format == 1 else f"{QUEUE}.{format}"
 
 
+def queues() -> tuple[str, ...]:
+    """The queues where a worker of this version listens."""
+    return tuple(dict.fromkeys([QUEUE, *map(queue_of, READS)]))
+
+
 def celery_options(settings: Settings) -> dict[str, Any]:
     """The configuration of the Celery app for `settings`."""
     return {
@@ -39,9 +44,7 @@ def celery_options(settings: Settings) -> dict[str, Any]:
         # A delivery under way need not die with a socket.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "task_default_queue": QUEUE,
-        "task_queues": [
-            Queue(name, Exchange(QUEUE), routing_key=name) for name in dict.fromkeys([QUEUE, *map(queue_of, READS)])
-        ],
+        "task_queues": [Queue(name, Exchange(QUEUE), routing_key=name) for name in queues()],
         "task_ignore_result": True,
         "result_backend": None,
         "task_acks_late": True,

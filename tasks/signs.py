@@ -8,6 +8,7 @@ from celery import Celery
 from celery.bootsteps import RUN
 from celery.worker import state as celery_state
 
+from config.celery import queues
 from longshore.delivery.outcome import Outcome
 from longshore.errors import StoreUnavailable
 from longshore.invocation.kinds import Kind
@@ -78,7 +79,8 @@ class Signs:
         self._slots = slots
         self._liveness_s = liveness_s
         self._draining = draining
-        self._list = app.conf.broker_transport_options["global_keyprefix"] + app.conf.task_default_queue
+        prefix = app.conf.broker_transport_options["global_keyprefix"]
+        self._lists = [prefix + name for name in queues()]
         self._consumer: Any = None
         self._started = -1
         self._idle_since: float | None = None
@@ -97,13 +99,13 @@ class Signs:
     def _step(self) -> float | None:
         try:
             with reaching_store():
-                listed: Any = self._redis.llen(self._list)
+                listed: list[Any] = [self._redis.llen(name) for name in self._lists]
         except StoreUnavailable:
             self._idle_since = None  # nothing can be taken now, and what was before says nothing of what comes after
             raise
         taken = len(celery_state.reserved_requests) - len(celery_state.active_requests)
         started = celery_state.all_total_count[0]
-        self._waiting = int(listed) + max(0, taken)
+        self._waiting = sum(listed) + max(0, taken)
         if not self._waiting or started != self._started or len(self._in_flight.all()) >= self._slots:
             self._idle_since = None
         elif self._idle_since is None:

@@ -285,6 +285,6 @@ def _celery_messages(ingest: Ingest) -> list[str]:
     """The task ids on Celery's list."""
     redis = ingest.ledger.redis
     found: list[str] = []
-    for key in redis.keys("*celery:deliver"):
+    for key in redis.keys("*celery:deliver*"):
         found += [json.loads(message)["headers"]["id"] for message in redis.lrange(key, 0, -1)]
     return found

@@ -17,14 +17,14 @@ LIVENESS_S = 60.0
 
 
 class Broker:
-    """A Redis whose list holds messages, or that is away."""
+    """A Redis whose list of the newest format holds messages, or that is away."""
 
     away = False
 
     def llen(self, name: str) -> int:
         if self.away:
             raise redis.exceptions.ConnectionError
-        return 3
+        return 3 if name == "a:deliver.2" else 0
 
 
 def test_what_was_idle_before_an_outage_is_forgotten_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +33,7 @@ def test_what_was_idle_before_an_outage_is_forgotten_by_it(monkeypatch: pytest.M
     monkeypatch.setattr(signs, "OURS", health)
     monkeypatch.setattr(signs, "metrics", SimpleNamespace(IN_FLIGHT=_Gauge, SLOTS=_Gauge))
     monkeypatch.setattr(signs, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    conf = SimpleNamespace(broker_transport_options={"global_keyprefix": "a:"}, task_default_queue="b")
+    conf = SimpleNamespace(broker_transport_options={"global_keyprefix": "a:"})
     app: Any = SimpleNamespace(conf=conf)
     ledger: Any = SimpleNamespace(redis=broker)
     worker = Signs(app, ledger, InFlight(), 5, LIVENESS_S, threading.Event())
