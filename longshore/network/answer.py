@@ -16,7 +16,8 @@ HEAD_MAX = 262_144
 _LINE_COST = 32
 """What a line takes of it at least: the number of headers costs more time than their length."""
 
-_STATUS_LINE = re.compile(rb"(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t\r](.*))?\n", re.DOTALL)
+_STATUS_LINE = re.compile(rb"(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t\r](.*)|\n)", re.DOTALL)
+"""Known with the character behind the status, wherever the phrase breaks off."""
 _TLS_ALERT = b"\x15\x03"  # record type and major version (RFC 8446, 5.1)
 _END = (b"\r\n", b"\n", b"")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -56,7 +57,9 @@ class Answer(HTTPResponse):
             # Seen before a line is waited for, as an alert has no end of line and may leave the connection open.
             if self.fp.peek(len(_TLS_ALERT)).startswith(_TLS_ALERT):
                 raise TlsAlert("an alert of TLS")
-            line = self._line()
+            # Of any length: what there is no room for is a phrase, or no answer.
+            line = self.fp.readline(self._room + 1)
+            self._room -= max(len(line), _LINE_COST)
             if not line:
                 raise RemoteDisconnected("closed without an answer")
             found = _STATUS_LINE.fullmatch(line)
@@ -117,6 +120,8 @@ class Answer(HTTPResponse):
 
     def _line(self) -> bytes:
         """The next line of the head. Raises LineTooLong when there is no room for it."""
+        if self._room < 0:
+            raise LineTooLong("head of the answer")
         line = self.fp.readline(self._room + 1)
         self._room -= max(len(line), _LINE_COST)
         if self._room < 0:

@@ -159,6 +159,29 @@ def test_a_readable_status_is_a_known_outcome(sender: Sender, status: int, verdi
     assert ("", True) == (outcome.response.text, outcome.response.truncated)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(b"HTTP/1.1 422 Unprocess", id="half a phrase"),
+        pytest.param(b"HTTP/1.1 422 ", id="no phrase"),
+        pytest.param(b"HTTP/1.1 422 " + b"a" * 400_000 + b"\r\nContent-Length: 2\r\n\r\nno", id="an endless phrase"),
+        pytest.param(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 422 Unprocess", id="behind an interim answer"),
+    ],
+)
+def test_a_status_is_known_wherever_its_line_breaks_off(sender: Sender, line: bytes) -> None:
+    """The phrase says nothing."""
+    with HostileTarget(once(line)) as target:
+        outcome = sender.send(Post(target.url()))
+
+    assert (Verdict.GIVE_UP, 422) == (outcome.verdict, outcome.status)
+
+
+def test_half_a_status_is_none(sender: Sender) -> None:
+    """There may have been more of it."""
+    with HostileTarget(once(b"HTTP/1.1 422")) as target:
+        assert (Verdict.UNKNOWN, "bad_answer") == ((outcome := sender.send(Post(target.url()))).verdict, outcome.reason)
+
+
 def test_a_connection_lost_within_the_headers_leaves_the_status(sender: Sender) -> None:
     """By a reset, too."""
 
