@@ -67,12 +67,16 @@ class StoreUnavailable(LongshoreError):
 
 
 class PortUnavailable(LongshoreError):
-    """The Port API cannot be reached or is overloaded; `retry_after_s` is the wait it asked for, if it did."""
+    """The Port API cannot be reached or is overloaded; `retry_after_s` is the wait it asked for, if it did.
 
-    def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
-        super().__init__(reason, retry_after_s)
+    `status` is what it answered, None for no answer.
+    """
+
+    def __init__(self, reason: str, retry_after_s: float | None = None, status: int | None = None) -> None:
+        super().__init__(reason, retry_after_s, status)
         self.reason = reason
         self.retry_after_s = retry_after_s
+        self.status = status
 
     def __str__(self) -> str:
         return self.reason

@@ -7,6 +7,7 @@ at again and again while it takes everything else.
 import random
 import time
 from collections.abc import Sequence
+from http import HTTPStatus
 
 import structlog
 
@@ -60,7 +61,7 @@ class Telling:
             try:
                 self._make(call)
             except PortUnavailable as error:
-                if not self._is_alone(call, error):
+                if not (self._is_alone(call, error) or self._ended_alone(call, error)):
                     unsent.append(call)
                     self._wait(error)
             else:
@@ -105,6 +106,23 @@ class Telling:
             self._call(call)
         except (PortUnavailable, PortRefused) as again:
             log.warning("report.given_up", run_id=self.taken.run, tries=self.taken.tries + 1, error=str(again))
+        return True
+
+    def _ended_alone(self, call: Call, error: PortUnavailable) -> bool:
+        """Whether Port took the end of a run with nothing else, at which it has failed for long with all of it.
+
+        Only after a 500, which is what a link or an id can cause; a Port that is away answers otherwise or not at all.
+        """
+        bare = call.bare()
+        if self._patient or bare is None or error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+            return False
+        self._keep_lease()
+        try:
+            self._end_alone(bare)
+        except PortUnavailable:
+            return False
+        log.warning("report.given_up", run_id=self.taken.run, tries=self.taken.tries + 1, error=error.reason)
+        self._say(_named(call), error.reason)
         return True
 
     def _say(self, what: str, why: str) -> bool:

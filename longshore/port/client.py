@@ -116,7 +116,7 @@ class PortClient:
         wait = asked_wait(reply.headers, time.time(), used_up=reply.status == 429)
         if wait is not None and reply.status in _ABOUT_ALL:
             self._pause.close(wait, reason)
-        return PortUnavailable(reason, wait)
+        return PortUnavailable(reason, wait, reply.status)
 
     def _fetch_token(self) -> Token:
         """Ask for a token. Whatever goes wrong says nothing about the call that needs it, so it is always passing."""

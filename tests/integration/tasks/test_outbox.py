@@ -102,6 +102,29 @@ def test_a_status_that_port_refuses_goes_out_alone_with_its_reason_in_the_log(st
     says(port, id, "link must be a valid URL")
 
 
+def test_a_status_that_port_fails_at_for_ever_goes_out_alone(stage: Stage, port: FakePort) -> None:
+    """A link may be what it fails at. The run's log says what is missing."""
+    port.fail("run_status", 500, when=lambda id, body: "link" in body)
+    id = succeed(stage)
+    ends(port, id)
+
+    assert ("SUCCESS", None) == (port.runs[id].state, port.runs[id].link)
+    assert PATIENCE < port.counts["run_status"]
+    says(port, id, "did not take the status, link, externalRunId of this run: Port at 127.0.0.1 answered HTTP 500")
+    assert [] == port.violations
+
+
+def test_a_status_waits_whole_for_a_port_that_is_away(stage: Stage, port: FakePort) -> None:
+    """However long, it loses no link."""
+    port.fail("run_status", 503)
+    id = succeed(stage)
+    eventually(lambda: port.counts.get("run_status", 0) > 2 * PATIENCE, "many tries")
+    port.mend()
+    ends(port, id)
+
+    assert "https://ci/1" == port.runs[id].link
+
+
 def test_a_node_run_ends_without_the_output_that_port_refuses(stage: Stage, port: FakePort) -> None:
     """Its end is what the workflow waits for."""
     port.fail("node_status", 422, "output is not what I like", lambda id, body: "output" in body)
