@@ -70,7 +70,7 @@ class Outcome:
     where there is one; it names host and port but never a secret, a query, a user name or what the target wrote.
 
     `redirected` says where a redirect led that changed the request (a POST became a GET), and to which method; it is
-    part of `cause` too. The status is then that of the changed request.
+    part of `cause` too. The status is then that of the changed request. Or it says why a redirect led nowhere.
 
     `retry_after_s` is the wait the target asked for, in seconds from its answer. `duration_ms` covers everything from
     the call of `send` to its end. `headers` are those of the first request as sent, with the signature, for the

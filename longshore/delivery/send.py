@@ -124,17 +124,17 @@ class Sender:
     def _answered(self, answer: Response, request: PreparedRequest) -> Outcome:
         verdict, fault = classify(answer.status)
         target, url = _place(request), request.url or ""
+        wait_s = None if verdict is Verdict.DELIVERED else retry_after_s(answer.headers, time.time())
+        plain = url.startswith("http:")
+        if plain and self._session.way(url).proxies and (said := said_by_proxy(answer)) is not None:
+            # The target has answered nothing.
+            return Outcome(Verdict.RETRY, True, "proxy", f"the proxy for {target} {said}", retry_after_s=wait_s)
         cause = f"{target} answered {answer.status}{_phrase(answer.status)}"
         reason = "delivered" if verdict is Verdict.DELIVERED else f"http_{answer.status}"
         if verdict is Verdict.UNKNOWN:
             cause += ": a gateway that heard nothing from the service behind it, which may have run"
-        if url.startswith("http:"):
-            if asks_for_tls(answer):
-                cause += f": its port speaks TLS, {NEEDS_HTTPS}"
-            if self._session.way(url).proxies and (said := said_by_proxy(answer)) is not None:
-                verdict, fault, reason = Verdict.RETRY, Fault.NONE, "proxy"
-                cause = f"the proxy for {target} {said}"
-        wait_s = None if verdict is Verdict.DELIVERED else retry_after_s(answer.headers, time.time())
+        if plain and asks_for_tls(answer):
+            cause += f": its port speaks TLS, {NEEDS_HTTPS}"
         return Outcome(verdict, True, reason, cause, answer.status, wait_s, answer, fault=fault)
 
     def _unanswered(
@@ -196,9 +196,8 @@ def _after_redirects(outcome: Outcome, hops: int, rewritten: str) -> Outcome:
 
 
 def _lost_on_the_way(request: PreparedRequest, status: int, how: str) -> Outcome:
-    return Outcome(
-        Verdict.GIVE_UP, True, "bad_redirect", f"{_place(request)} {how}", status=status, fault=Fault.REQUEST
-    )
+    cause = f"{_place(request)} {how}"
+    return Outcome(Verdict.GIVE_UP, True, "bad_redirect", cause, status=status, fault=Fault.REQUEST, redirected=how)
 
 
 def _answer(raw: BaseHTTPResponse, body: bytes, truncated: bool) -> Response:

@@ -97,6 +97,31 @@ def test_a_redirect_to_a_sign_in_page_is_told(stage: Stage) -> None:
     assert f"redirected to {target.address}, asked with GET" in json.loads(stage.sealer.open(entries[0]))["cause"]
 
 
+@pytest.mark.parametrize(
+    ("place", "says"), [("ftp://a/", "redirects to no place that is a URL"), ("/hook", "redirects more than 30 times")]
+)
+def test_a_redirect_that_leads_nowhere_says_so_in_the_log(stage: Stage, place: str, says: str) -> None:
+    """A bare 307 would explain nothing."""
+    moved = f"HTTP/1.1 307 Moved\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n".encode()
+    with HostileTarget(answering(moved)) as target:
+        id, _ = stage.run(target.url())
+
+    assert f"the target answered HTTP 307 ({says})" in stage.log(id)
+
+
+def test_what_a_proxy_answered_by_itself_is_not_told_as_the_answer(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its status nor its page is the target's."""
+    with HostileTarget(answering(whole(b"<html>log in", status="407 Log In"))) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url(""))
+        id, _ = stage.run("http://target.invalid/")
+
+    assert ("proxy", "") == (stage.record(id, "reason"), stage.record(id, "status"))
+    assert "the proxy for target.invalid:80 wants a user name and a password (407)" in stage.log(id)
+    assert "the target answered" not in stage.log(id)
+
+
 def test_numbers_of_any_length_cost_no_link(stage: Stage) -> None:
     """Python refuses whole numbers of more than 4,300 digits, jq does not."""
     body = b'{"url":"https://ci/1","n":' + b"7" * 5_000 + b"}"
