@@ -20,6 +20,7 @@ from longshore.errors import place_of
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import JqUnavailable, MappingFault
 from longshore.invocation.masking import masking
+from longshore.invocation.report_context import is_too_deep
 from longshore.store.entry import Begun, Finish
 from longshore.store.record import bond
 from tasks.masked import masked, masked_report
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 UNEXPECTED = "unexpected"
 """Reason code of what a fault of ours ended."""
+
+NO_JSON = "The answer's JSON is nested too deeply; what the report section of the mapping takes from it stays empty."
 
 _JQ_PAUSE_S = 1.0
 
@@ -132,7 +135,10 @@ class Performer:
             return None, ""
         try:
             report = self.builder.report(prepared, outcome.headers, outcome.response)
-            return None if report is None else masked_report(report, prepared.mask, outcome.headers), ""
+            if report is None:
+                return None, ""
+            note = NO_JSON if is_too_deep(outcome.response.text) else ""
+            return masked_report(report, prepared.mask, outcome.headers), note
         except (MappingFault, JqUnavailable) as error:
             problem = str(error)
         except Exception as error:

@@ -41,6 +41,17 @@ def report_context(message: str, request: MappedRequest, headers: Mapping[str, s
     )
 
 
+def is_too_deep(text: str) -> bool:
+    """Whether `text` is JSON that expressions do not get as `.response.json`, as it is nested too deeply to be read."""
+    if text.count("[") + text.count("{") < _DEEP:
+        return False
+    try:
+        _READER.decode(text)
+    except (ValueError, RecursionError) as problem:
+        return isinstance(problem, RecursionError)
+    return False
+
+
 def _query(request: MappedRequest) -> dict[str, Any]:
     query: dict[str, Any] = {}
     for name, value in request.query:
@@ -59,6 +70,9 @@ def _json(text: str) -> str:
         return "null"
     return text
 
+
+_DEEP = 500
+"""Levels that can be read wherever the reading begins: what has fewer need not be read once more."""
 
 _READER = json.JSONDecoder(parse_int=str, parse_float=str)
 """Reads numbers as texts: Python refuses whole numbers of thousands of digits, which jq takes."""

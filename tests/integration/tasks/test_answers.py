@@ -70,6 +70,17 @@ def test_what_the_report_takes_from_deep_json_arrives(stage: Stage, depth: int) 
     assert {"status": "SUCCESS", "link": "https://ci/1", "externalRunId": "a"} == status
 
 
+def test_json_that_is_too_deep_for_the_report_says_so_in_the_log(stage: Stage) -> None:
+    """Link and id stay empty then, and somebody will ask why."""
+    with HostileTarget(answering(whole(nested(990).encode(), JSON), whole(nested(600).encode(), JSON))) as target:
+        id, _ = stage.run(target.url())
+        other, _ = stage.run(target.url())
+
+    assert {"status": "SUCCESS"} == stage.told(id)[-1].body
+    assert "nested too deeply" in stage.log(id)
+    assert "nested too deeply" not in stage.log(other)
+
+
 def test_an_answer_that_is_too_long_says_so_in_the_log(stage: Stage) -> None:
     """What was cut is no JSON any more; one of 1,000,000 bytes is not cut."""
     short = b'{"url":"https://ci/1","x":"' + b"x" * 999_971 + b'"}'
