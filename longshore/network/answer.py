@@ -55,10 +55,16 @@ class Answer(HTTPResponse):
         """The first status line that is final (RFC 9110, 15.2); 101 answers an upgrade, for which nobody asks."""
         while True:
             # Seen before a line is waited for, as an alert has no end of line and may leave the connection open.
-            if self.fp.peek(len(_TLS_ALERT)).startswith(_TLS_ALERT):
+            seen: bytes = self.fp.peek(len(_TLS_ALERT))
+            if seen.startswith(_TLS_ALERT):
                 raise TlsAlert("an alert of TLS")
-            # Of any length: what there is no room for is a phrase, or no answer.
-            line = self.fp.readline(self._room + 1)
+            try:
+                # Of any length: what there is no room for is a phrase, or no answer.
+                line = self.fp.readline(self._room + 1)
+            except OSError:
+                if _STATUS_LINE.fullmatch(seen) is None:
+                    raise
+                line = seen
             self._room -= max(len(line), _LINE_COST)
             if not line:
                 raise RemoteDisconnected("closed without an answer")

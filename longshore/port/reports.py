@@ -282,7 +282,7 @@ def _lost(response: ResponseFacts, reported: bool, cut: bool) -> str:
     """What of an answer Port does not get to see, though it should; `reported`: the mapping has a report section."""
     if response.truncated:
         fields = "; what the report section takes from its JSON stays empty" if reported else ""
-        why = "it was longer than RESPONSE_MAX_BYTES, or the connection ended early"
+        why = "it was longer than RESPONSE_MAX_BYTES, ended early, or could not be unpacked"
         return f"Only the first {len(response.text):,} characters of the answer were read: {why}{fields}."
     return "The response was cut: Port takes no more than 1 MiB." if cut else ""
 
