@@ -50,7 +50,7 @@ class Relay:
         for writer in self._writers:
             with suppress(AttributeError):  # what Python 3.11.2 raises where that is gone too
                 writer.transport.abort()
-        # A connection whose handshake is under way has no writer yet, and ends by itself: what is left is the loop's own pipe.
+        # A connection whose handshake is under way has no writer yet, and ends by itself. The loop's own pipe stays.
         for _ in range(200):
             await asyncio.sleep(0.005)
             if len(self._loop._selector.get_map()) <= 1:  # type: ignore[attr-defined]
