@@ -10,8 +10,8 @@ import socket
 import ssl
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 
-from requests.exceptions import InvalidProxyURL, InvalidSchema
-from urllib3.exceptions import LocationValueError, ProxySchemeUnknown
+from requests.exceptions import InvalidProxyURL
+from urllib3.exceptions import LocationValueError
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
 from longshore.delivery.attempt import Attempt, Stage
@@ -174,8 +174,9 @@ def explain_unsent(error: Exception, target: str) -> tuple[bool, Trouble]:
     """
     if isinstance(error, BundleUnreadable):
         return False, ("tls", f"TLS: {error}")
-    if isinstance(error, InvalidProxyURL | InvalidSchema | ProxySchemeUnknown):
-        return False, ("proxy", f"the proxy set for {target} cannot be used: it must be http://host:port or https://")
+    if isinstance(error, InvalidProxyURL):
+        remedy = "it must be http://host:port or https://, what is special in a password percent-encoded"
+        return False, ("proxy", f"the proxy set for {target} cannot be used: {remedy}")
     if isinstance(error, ValueError | LocationValueError | Unsendable):
         return True, ("bad_request", f"no request to {target} can be made of what the mapping gave")
     return False, ("unexpected", f"sending to {target} failed with {type(error).__name__}")

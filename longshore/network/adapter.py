@@ -5,9 +5,12 @@ trusted at first.
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidProxyURL
 from requests.models import PreparedRequest
 
 from longshore.network.connections import POOLS
@@ -17,7 +20,8 @@ from longshore.network.tls import Contexts, Tls
 class TrustingAdapter(HTTPAdapter):
     """`requests`' adapter; `proxy_verify` says whom to trust as an https proxy (see `Contexts.context`).
 
-    `pool_classes` are `urllib3`'s pools by scheme.
+    `pool_classes` are `urllib3`'s pools by scheme. A proxy that cannot be used raises InvalidProxyURL, whatever is
+    wrong with its address: other errors would be taken for the request's, and may quote the proxy's password.
     """
 
     def __init__(
@@ -32,6 +36,18 @@ class TrustingAdapter(HTTPAdapter):
         self._proxy_verify = proxy_verify
         self._proxy_lock = threading.Lock()
         super().__init__(pool_connections=pools, pool_maxsize=pool_size)
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        """As in `requests`."""
+        with _blaming(proxies):
+            return super().get_connection_with_tls_context(request, verify, proxies, cert)
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> Any:
+        """As in `requests`."""
+        with _blaming(proxies):
+            return super().request_url(request, proxies)
 
     def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
         """As in `requests`. An https proxy is checked like an https target, and anew when the bundle has changed."""
@@ -62,3 +78,14 @@ class TrustingAdapter(HTTPAdapter):
     def _with_pools(self, manager: Any) -> Any:
         manager.pool_classes_by_scheme = self._pool_classes
         return manager
+
+
+@contextmanager
+def _blaming(proxies: Any) -> Iterator[None]:
+    """Takes for the proxy's what is wrong with an address: that of the request was read before."""
+    try:
+        yield
+    except ValueError:
+        if not proxies:
+            raise
+        raise InvalidProxyURL("the address of the proxy cannot be used") from None

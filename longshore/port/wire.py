@@ -88,6 +88,8 @@ class Wire:
             if refused is not None and refused.status == 407:
                 return f"the proxy {wants_login(refused.schemes)}"
             return "the proxy does not answer, or opens no tunnel; check HTTPS_PROXY and NO_PROXY"
+        if isinstance(error, requests.exceptions.InvalidProxyURL):
+            return "the address of the proxy cannot be used; check HTTPS_PROXY (`longshore doctor`)"
         if isinstance(error, requests.exceptions.SSLError):
             return "its certificate is not accepted; if a proxy replaces it, mount the proxy's CA (`longshore ca show`)"
         if isinstance(error, requests.ConnectTimeout):

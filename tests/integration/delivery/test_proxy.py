@@ -258,7 +258,18 @@ def test_an_https_proxy_is_checked_anew_when_the_bundle_changes(
     assert ("proxy", "delivered") == (before.reason, after.reason)
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://", "gopher://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "socks5://127.0.0.1:1",
+        "http://",
+        "gopher://127.0.0.1:1",
+        "http://ann:hun[ter2@127.0.0.1:1",
+        "http://ann:hun\u2100ter2@127.0.0.1:1",
+        "http://ann:hun/ter2@127.0.0.1:1",
+        "http://127.0.0.1:port",
+    ],
+)
 def test_a_proxy_that_cannot_be_used_is_said_so(sender: Sender, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     """A setting to be mended, so it is retried."""
     monkeypatch.setenv("HTTP_PROXY", proxy)
@@ -267,6 +278,7 @@ def test_a_proxy_that_cannot_be_used_is_said_so(sender: Sender, monkeypatch: pyt
 
     assert (Verdict.RETRY, False, "proxy") == (outcome.verdict, outcome.sent, outcome.reason)
     assert "the proxy set for target.invalid:80 cannot be used" in outcome.cause
+    assert "ter2" not in outcome.cause
 
 
 def test_netrc_is_not_read(

@@ -338,6 +338,19 @@ def test_a_proxy_that_takes_no_password_is_told(scheme: str, monkeypatch: pytest
             client.call(*LOG)
 
 
+@pytest.mark.parametrize("login", ["ann:hun[ter2", "ann:hun\u2100ter2", "ann:hun/ter2"])
+def test_a_proxy_with_an_odd_password_is_told_without_it(login: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has to be percent-encoded; until it is, Port cannot be asked."""
+    monkeypatch.setenv("ALL_PROXY", f"http://{login}@127.0.0.1:1")
+    with (
+        closing(PortClient("http://port.invalid", ID, SECRET)) as client,
+        pytest.raises(PortUnavailable, match="address of the proxy") as caught,
+    ):
+        client.call(*LOG)
+
+    assert "ter2" not in str(caught.value)
+
+
 def test_kafka_credentials_are_values_without_a_password_in_their_repr(client: PortClient) -> None:
     """Brokers, user and password; the last stays out of logs."""
     found = client.kafka_credentials()
