@@ -43,14 +43,20 @@ _INLINE_SCRIPT = """<script type="text/javascript">
 _SCRIPT = """<script data-refresh="{{ autorefresh }}"
   src="{{ reverse_url('longshore-static', 'autorefresh.js') }}"></script>"""
 
-_BROKER_TAB = ">Broker</a>\n        </li>"
+_BROKER_TAB = """
+        <li class="nav-item">
+          <a class="nav-link{% if active_tab == 'broker' %} active{% end %}"
+            href="{{ reverse_url('broker') }}"
+            {% if active_tab == 'broker' %}aria-current="page"{% end %}>Broker</a>
+        </li>"""
+"""Flower's page on the broker knows kombu's own transports only. Ours never holds what waits: our tabs show that."""
 _SECOND_LIST = '<ul class="app-nav app-nav-secondary navbar-nav ms-lg-auto">'
 _TASK_ACTIONS = '<div class="detail-actions">'
 _FLOWER_STYLE = '<link href="{{ static_url(\'css/flower.css\') }}" rel="stylesheet">'
 
 INSERTIONS = {
     "navbar.html": (
-        (_BROKER_TAB, _BROKER_TAB + "".join(_TAB.format(name=name, label=label) for name, label in TABS)),
+        (_BROKER_TAB, "".join(_TAB.format(name=name, label=label) for name, label in TABS)),
         (_SECOND_LIST, _FIND + _SECOND_LIST.replace(" ms-lg-auto", "")),
     ),
     "task.html": ((_TASK_ACTIONS, _TASK_ACTIONS + _LINK),),
