@@ -1,7 +1,7 @@
 """One HTTP exchange with the Port API: pooled connections, timeouts, a bounded body, plain words for what fails."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +24,13 @@ REPLY_MAX = 4_194_304
 """Most bytes read of one reply: nothing we ask for comes near it."""
 
 
+class _Session(requests.Session):
+    """Follows no redirect, nor reads its place: `requests` does so in any case, and may fail at it."""
+
+    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[Any]:
+        return iter(())
+
+
 class Wire:
     """Sends requests to paths below `base_url`. Timeouts in seconds; a whole body may take four read timeouts."""
 
@@ -31,7 +38,7 @@ class Wire:
         self._base_url = base_url
         self._host = urlsplit(base_url).hostname or "?"
         self._timeout = (connect_timeout_s, read_timeout_s)
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # Proxies and CA bundle as requests finds them; once, as looking them up costs as much as half a call.
         self._environment = self._session.merge_environment_settings(base_url, {}, True, True, None)

@@ -191,13 +191,14 @@ def test_a_reply_that_drips_is_given_up(server: HttpServer) -> None:
     client.close()
 
 
-def test_a_redirect_is_not_followed(server: HttpServer) -> None:
+@pytest.mark.parametrize("place", ["/elsewhere", "http://ann:hun[ter2@a/", "http://[", "//a:port/"])
+def test_a_redirect_is_not_followed(server: HttpServer, place: str) -> None:
     """It would turn a report into a GET, and carry the token to another host."""
     seen: list[Request] = []
 
     def answer(request: Request) -> Answer:
         seen.append(request)
-        return Answer(302, headers=(("Location", "/elsewhere"),))
+        return Answer(302, headers=(("Location", place),))
 
     client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}", ID, SECRET)
     with pytest.raises(PortUnavailable, match="PORT_API_BASE_URL"):
