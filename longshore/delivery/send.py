@@ -24,7 +24,7 @@ from longshore.delivery.retry_after import retry_after_s
 from longshore.delivery.session import Session
 from longshore.delivery.target import origin_of
 from longshore.delivery.trouble import NEEDS_HTTPS, asks_for_tls, explain_refusal, explain_silence, explain_unsent
-from longshore.network.answer import head_cut
+from longshore.network.answer import head_cut, line_cut
 
 log = structlog.get_logger(__name__)
 
@@ -105,6 +105,8 @@ class Sender:
             attempt.begin_hop()
             try:
                 raw = self._session.open(request, patience.timeout_s)
+                if attempt.expired and line_cut(raw):
+                    raise TimeoutError("it was the deadline that broke the line off")
             except Exception as error:
                 return _after_redirects(self._unanswered(error, request, attempt, patience), hop, rewritten)
             body, truncated = read_body(raw, self._cap)

@@ -17,7 +17,7 @@ _LINE_COST = 32
 """What a line takes of it at least: the number of headers costs more time than their length."""
 
 _STATUS_LINE = re.compile(rb"(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t\r](.*)|\n)", re.DOTALL)
-"""Known with the character behind the status, wherever the phrase breaks off."""
+"""Known with the character behind the status, wherever a target that closes breaks off the phrase."""
 _TLS_ALERT = b"\x15\x03"  # record type and major version (RFC 8446, 5.1)
 _END = (b"\r\n", b"\n", b"")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -31,11 +31,12 @@ class TlsAlert(BadStatusLine):
 class Answer(HTTPResponse):
     """`http.client`'s response, for the `response_class` of a connection.
 
-    `cut` says that the head was not read to its end. `surplus` says that more came than the answer: it belongs to no
-    request, so the connection must not carry another.
+    `cut` says that the head was not read to its end, `line_cut` not even its status line. `surplus` says that more came
+    than the answer: it belongs to no request, so the connection must not carry another.
     """
 
     cut = False
+    line_cut = False
     surplus = False
     _method: str | None
     _room = HEAD_MAX
@@ -55,23 +56,16 @@ class Answer(HTTPResponse):
         """The first status line that is final (RFC 9110, 15.2); 101 answers an upgrade, for which nobody asks."""
         while True:
             # Seen before a line is waited for, as an alert has no end of line and may leave the connection open.
-            seen: bytes = self.fp.peek(len(_TLS_ALERT))
-            if seen.startswith(_TLS_ALERT):
+            if self.fp.peek(len(_TLS_ALERT)).startswith(_TLS_ALERT):
                 raise TlsAlert("an alert of TLS")
-            try:
-                # Of any length: what there is no room for is a phrase, or no answer.
-                line = self.fp.readline(self._room + 1)
-            except OSError:
-                if _STATUS_LINE.fullmatch(seen) is None:
-                    raise
-                line = seen
-            self._room -= max(len(line), _LINE_COST)
+            line = self._line()
             if not line:
                 raise RemoteDisconnected("closed without an answer")
             found = _STATUS_LINE.fullmatch(line)
             if found is None or (status := int(found[2])) < 100 or status == 101:
                 raise BadStatusLine("no final answer in HTTP")
             if status >= 200:
+                self.line_cut = not line.endswith(b"\n")
                 return found[1].decode(), status, (found[3] or b"").decode("latin-1").strip()
             while self._line() not in _END:
                 pass
@@ -126,8 +120,6 @@ class Answer(HTTPResponse):
 
     def _line(self) -> bytes:
         """The next line of the head. Raises LineTooLong when there is no room for it."""
-        if self._room < 0:
-            raise LineTooLong("head of the answer")
         line = self.fp.readline(self._room + 1)
         self._room -= max(len(line), _LINE_COST)
         if self._room < 0:
@@ -145,3 +137,8 @@ class Answer(HTTPResponse):
 def head_cut(response: BaseHTTPResponse) -> bool:
     """Did the head of `response` break off, so that headers and the body may be missing?"""
     return bool(getattr(getattr(response, "_original_response", None), "cut", False))
+
+
+def line_cut(response: BaseHTTPResponse) -> bool:
+    """Did even the status line of `response` break off, behind its status?"""
+    return bool(getattr(getattr(response, "_original_response", None), "line_cut", False))

@@ -164,7 +164,6 @@ def test_a_readable_status_is_a_known_outcome(sender: Sender, status: int, verdi
     [
         pytest.param(b"HTTP/1.1 422 Unprocess", id="half a phrase"),
         pytest.param(b"HTTP/1.1 422 ", id="no phrase"),
-        pytest.param(b"HTTP/1.1 422 " + b"a" * 400_000 + b"\r\nContent-Length: 2\r\n\r\nno", id="an endless phrase"),
         pytest.param(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 422 Unprocess", id="behind an interim answer"),
     ],
 )
@@ -182,13 +181,12 @@ def test_half_a_status_is_none(sender: Sender) -> None:
         assert (Verdict.UNKNOWN, "bad_answer") == ((outcome := sender.send(Post(target.url()))).verdict, outcome.reason)
 
 
-@pytest.mark.parametrize("rest", [b"essable Content\r\nX-A: b\r\n", b""])
-def test_a_connection_lost_within_the_head_leaves_the_status(sender: Sender, rest: bytes) -> None:
+def test_a_connection_lost_within_the_headers_leaves_the_status(sender: Sender) -> None:
     """By a reset, too."""
 
     def script(talk: Talk) -> None:
         talk.receive()
-        talk.send(b"HTTP/1.1 422 Unproc" + rest)
+        talk.send(b"HTTP/1.1 422 Unprocessable Content\r\nX-A: b\r\n")
         threading.Event().wait(0.1)  # so that the reset does not overtake it
         talk.reset()
 
