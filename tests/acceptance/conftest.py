@@ -70,9 +70,10 @@ class Bench:
         message = {"context": {"runId": id}, "payload": {"action": {"invocationMethod": method}}}
         sealer = Sealer(self.settings.port_client_secret)
         kind = more.pop("kind", Kind.ACTION_RUN)
+        target = more.pop("target", "") or target_of(url)
         own = {
-            "target": target_of(url),
-            "lane": lane_of(target_of(url), "deploy"),
+            "target": target,
+            "lane": lane_of(target, "deploy"),
             "mapping": f"{self.digest}/1",
             "payload": sealer.seal(json.dumps(message).encode()),
             "unknown": "park",
