@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from longshore.sandbox.publisher import action_run, as_text, change_log_event, node_run
-from tests.support.programs import longshore
+from tests.support.warm import longshore
 
 SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
 HUNTER2 = "AAECAwQFBgcICQoLDA0ODyJUv1VXShP86elaqC562siMhRDbl7ja"

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tasks.app import make_app
-from tests.support.programs import eventually, longshore
+from tests.support.programs import eventually
+from tests.support.warm import longshore
 
 from .conftest import Bench
 

@@ -3,9 +3,12 @@
 For tests of many calls of a command that is the same each time. What a start does is tested elsewhere.
 """
 
+import atexit
 import json
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,12 +18,13 @@ from tests.support.programs import at_home
 SERVER = """
 import json, os, sys, traceback
 from longshore.cli import main
-import longshore.cli.doctor.checks, longshore.cli.doctor.examination
+import longshore.cli.doctor.checks, longshore.cli.doctor.examination, longshore.cli.rehearsal
 
 def call(asked, outputs):
     os.chdir(asked["folder"])
     os.environ.clear()
     os.environ.update(asked["environ"])
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(outputs[0], 1)
     os.dup2(outputs[1], 2)
     sys.argv = ["longshore", *asked["arguments"]]
@@ -81,3 +85,18 @@ class Warm:
     ) -> None:
         self._process.kill()
         self._process.communicate()
+
+
+def longshore(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """As the one of `programs`, without its start."""
+    return _shared().call(*arguments, folder=folder, **environ)
+
+
+@cache
+def _shared() -> Warm:
+    """One for all tests of this process."""
+    folder = tempfile.TemporaryDirectory()
+    warm = Warm(Path(folder.name))
+    atexit.register(folder.cleanup)
+    atexit.register(warm.__exit__, None, None, None)
+    return warm
