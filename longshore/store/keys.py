@@ -226,6 +226,11 @@ class Keys:
         return f"{self.prefix}newest"
 
     @property
+    def touched(self) -> str:
+        """String, empty: written before replicas are asked what they have."""
+        return f"{self.prefix}touched"
+
+    @property
     def name(self) -> str:
         """String: the ledger's own name, a random one. A copy of it has the same, an emptied Redis another."""
         return f"{self.prefix}name"

@@ -139,8 +139,9 @@ class Ledger:
     def replicated(self, replicas: int, timeout_ms: int) -> bool:
         """Whether so many replicas of Redis have everything that was stored before this call."""
         with reaching_store(), self.redis.pipeline(transaction=False) as pipe:
-            # WAIT is about what was written before the last command of its own connection, whoever wrote it.
-            pipe.ping()
+            # WAIT is about all that was written before the last write of its own connection, whoever wrote it. Up to
+            # Redis 7 any command did for that.
+            scripts.Script.named("touch").put(pipe, self.keys.prefix)
             pipe.wait(replicas, timeout_ms)
             return int(pipe.execute()[1]) >= replicas
 

@@ -39,6 +39,7 @@ NAMES = (
     "foretell",
     "audit",
     "sweep",
+    "touch",
 )
 
 
