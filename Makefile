@@ -16,7 +16,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --only-binar
 # More for pytest: make test PYTEST_ARGS='tests/unit -x'
 PYTEST_ARGS ?=
 # Tests mostly wait for the processes they start and end.
-TEST_PROCESSES ?= $(shell echo $$((2 * $$(nproc) + 1)))
+TEST_PROCESSES ?= $(shell echo $$((2 * $$(nproc))))
 # Which faults `make test` chooses: others with each commit, the same ones for the same commit.
 FAULTS_SEED ?= $(shell git rev-list --count HEAD 2>/dev/null || echo 1)
 

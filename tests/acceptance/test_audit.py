@@ -3,7 +3,7 @@
 import json
 
 from config.ledger import open_ledger
-from tests.support.programs import longshore
+from tests.support.warm import longshore
 
 from .conftest import Bench
 

@@ -10,7 +10,8 @@ from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text
 from longshore.sandbox.targets import Targets
-from tests.support.programs import SETTINGS, Program, eventually, longshore
+from tests.support.programs import SETTINGS, Program, eventually
+from tests.support.warm import longshore
 from tests.support.whole_agent import start_agent
 
 

@@ -11,7 +11,7 @@ import requests
 
 from longshore.sandbox.embedded_redis import free_port
 from tests.support.flower import Flower
-from tests.support.programs import longshore
+from tests.support.warm import longshore
 
 from .conftest import Bench
 

@@ -18,8 +18,9 @@ from longshore.sandbox.publisher import Publisher, action_run, as_text, gitlab_r
 from longshore.sandbox.targets import Targets
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, answering, closed_port
-from tests.support.programs import SETTINGS, Program, eventually, longshore
+from tests.support.programs import SETTINGS, Program, eventually
 from tests.support.relays import ForwardProxy, TlsFront
+from tests.support.warm import longshore
 from tests.support.whole_agent import start_agent
 
 SECRET = SETTINGS["PORT_CLIENT_SECRET"]

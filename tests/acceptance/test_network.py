@@ -11,8 +11,9 @@ from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, answering, closed_port
-from tests.support.programs import SETTINGS, Program, eventually, longshore
+from tests.support.programs import SETTINGS, Program, eventually
 from tests.support.relays import ForwardProxy, TlsFront
+from tests.support.warm import longshore
 
 from .conftest import Bench
 

@@ -15,9 +15,10 @@ from longshore.sandbox.publisher import Publisher, action_run, as_text
 from longshore.sandbox.targets import Targets
 from tests.support.certificates import Authority
 from tests.support.flower import Flower
-from tests.support.programs import SETTINGS, eventually, longshore
+from tests.support.programs import SETTINGS, eventually
 from tests.support.relays import TlsFront
 from tests.support.sentinel import Sentinel
+from tests.support.warm import longshore
 from tests.support.whole_agent import start_agent
 
 PASSWORD, WATCH_PASSWORD = "p@ss/w0rd", "w@tch/w0rd"

@@ -11,7 +11,8 @@ from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text
 from longshore.sandbox.targets import Targets
-from tests.support.programs import SETTINGS, eventually, longshore
+from tests.support.programs import SETTINGS, eventually
+from tests.support.warm import longshore
 from tests.support.whole_agent import start_agent
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "redis.md"

@@ -11,7 +11,8 @@ from longshore.sandbox.embedded_redis import free_port
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text
 from longshore.sandbox.targets import Manners, Targets
-from tests.support.programs import SETTINGS, Program, eventually, longshore
+from tests.support.programs import SETTINGS, Program, eventually
+from tests.support.warm import longshore
 from tests.support.whole_agent import start_agent
 
 LIMIT = 256 * 2**20

@@ -8,7 +8,8 @@ import redis
 from longshore.delivery.target import target_of
 from tasks.app import make_app
 from tests.support.monitored import Monitored
-from tests.support.programs import eventually, longshore
+from tests.support.programs import eventually
+from tests.support.warm import longshore
 
 from .conftest import Bench
 
