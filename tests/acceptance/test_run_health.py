@@ -11,6 +11,7 @@ from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text
 from longshore.sandbox.targets import Targets
+from longshore.telemetry.children import START_S
 from tests.support.monitored import Monitored
 from tests.support.programs import PATIENCE_S, SETTINGS, Program, eventually
 from tests.support.whole_agent import start_agent
@@ -83,11 +84,11 @@ def test_a_program_that_hangs_is_not_alive_and_is_replaced(
 def test_a_program_that_hangs_is_replaced_without_pages_too(
     kafka: EmbeddedKafka, port: FakePort, tmp_path: Path
 ) -> None:
-    """Nobody has to watch an agent for it to heal."""
+    """Nobody has to watch an agent for it to heal. One that was not heard of yet has longer, as it may be starting."""
     agent = start_agent(tmp_path / "agent", kafka, port, WEBHOOK_INVOKER_TIMEOUT="3", LIVENESS_S="5")
     try:
         child(agent, "worker-1").send_signal(signal.SIGSTOP)
-        eventually(lambda: agent.log().count("worker.ready") == 2, "another worker")
+        eventually(lambda: agent.log().count("worker.ready") == 2, "another worker", START_S + PATIENCE_S)
     finally:
         agent.close()
 

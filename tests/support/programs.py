@@ -21,9 +21,9 @@ SETTINGS = {
 """The least that an agent needs."""
 
 
-def eventually(condition: Callable[[], object], what: str = "") -> None:
-    """Return as soon as `condition()` is true; fail with `what` if it never is."""
-    deadline = time.monotonic() + PATIENCE_S
+def eventually(condition: Callable[[], object], what: str = "", patience_s: float = PATIENCE_S) -> None:
+    """Return as soon as `condition()` is true; fail with `what` if it is not within `patience_s`."""
+    deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline, f"never happened: {what or condition}"
         time.sleep(0.02)

@@ -41,6 +41,12 @@ class Relay:
         self._loop.close()
 
     async def _end(self) -> None:
+        # What was accepted just now has a task that has not begun, then a transport that has not. Neither would ever
+        # close its socket if the server were closed first (asyncio drops the connection), or the task cancelled.
+        for listening in self._server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        for _ in range(5):
+            await asyncio.sleep(0)
         self._server.close()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
