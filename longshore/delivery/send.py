@@ -20,11 +20,11 @@ from longshore.delivery.outcome import Fault, Outcome, Response, Verdict, classi
 from longshore.delivery.redirect import MAX_REDIRECTS
 from longshore.delivery.request import Request, prepare
 from longshore.delivery.resolver import Resolver
-from longshore.delivery.retry_after import retry_after_s
 from longshore.delivery.session import Session
 from longshore.delivery.target import origin_of
 from longshore.delivery.trouble import NEEDS_HTTPS, asks_for_tls, explain_refusal, explain_silence, explain_unsent
 from longshore.network.answer import head_cut, line_cut
+from longshore.network.retry_after import retry_after_s
 
 log = structlog.get_logger(__name__)
 

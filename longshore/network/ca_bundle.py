@@ -5,6 +5,7 @@ the old one or the new one; and that each file that was left out is named with i
 """
 
 import os
+import ssl
 import stat
 import tempfile
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from longshore.errors import LongshoreError
 from longshore.network import ca_files, private_path
-from longshore.network.pem import as_pem, extract
+from longshore.network.pem import extract
 
 MODE = 0o644
 
@@ -40,7 +41,7 @@ class Bundle:
     def text(self) -> str:
         """The bundle in PEM; empty when nothing was found at all."""
         sources = [*([self.system] if self.system else []), *self.files]
-        return "".join(as_pem(certificate) for source in sources for certificate in source.taken)
+        return "".join(ssl.DER_cert_to_PEM_cert(certificate) for source in sources for certificate in source.taken)
 
     @property
     def warnings(self) -> list[tuple[str, str]]:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 _MARK = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]+)-----")
 _CERTIFICATE = ("CERTIFICATE", "X509 CERTIFICATE")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_LINE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +38,6 @@ def extract(data: bytes) -> Extract:
     if not good and not left_out:
         left_out.append("no certificate in it")
     return Extract(tuple(good), tuple(left_out))
-
-
-def as_pem(certificate: bytes) -> str:
-    """A DER certificate as a PEM block that ends with a newline."""
-    text = base64.b64encode(certificate).decode()
-    lines = [text[start : start + _LINE] for start in range(0, len(text), _LINE)]
-    return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
 
 
 def usable(certificates: list[bytes]) -> list[bytes]:

@@ -3,10 +3,9 @@
 import re
 import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 from longshore.errors import PortUnavailable
+from longshore.network.retry_after import retry_after_s
 
 WAIT_MAX_S = 600.0
 """Most seconds a header can keep us away: twice Port's window of five minutes, so that a wrong clock costs no day."""
@@ -23,34 +22,19 @@ def asked_wait(headers: Mapping[str, str], now: float, used_up: bool = True) -> 
     of day in epoch seconds. One page of Port's says the reset is an epoch, another that it is the seconds left: a small
     number is seconds left.
     """
-    wait = _retry_after(headers.get("Retry-After", ""), now)
+    wait = retry_after_s(headers, now)
     if wait is None and used_up:
         wait = _reset(headers.get("x-ratelimit-reset", ""), now)
     return None if wait is None else min(max(0.0, wait), WAIT_MAX_S)
 
 
-def _retry_after(text: str, now: float) -> float | None:
-    seconds = _number(text)
-    if seconds is not None:
-        return seconds
-    try:
-        at = parsedate_to_datetime(text)
-        # A date without a zone is GMT (RFC 9110).
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-
-
 def _reset(text: str, now: float) -> float | None:
-    reset = _number(text)
-    if reset is None or reset < _EPOCH_MIN:
+    if not _DECIMAL.fullmatch(text.strip()):
+        return None
+    reset = float(text)
+    if reset < _EPOCH_MIN:
         return reset
     return (reset / 1000 if reset >= _MILLISECONDS_MIN else reset) - now
-
-
-def _number(text: str) -> float | None:
-    """A plain decimal number, None for anything else."""
-    return float(text) if _DECIMAL.fullmatch(text.strip()) else None
 
 
 class Pause:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.network.pem import as_pem, extract
+from longshore.network.pem import extract
 from tests.support.certificates import Authority
 
 
@@ -74,7 +74,7 @@ def test_a_private_key_is_never_copied(authorities: list[Authority], pem: list[b
         (lambda pem, der: pem[:300], "a CERTIFICATE block without an end"),
         (lambda pem, der: pem.replace(b"MII", b"!II", 1), "a certificate that is damaged (its base64 text)"),
         (lambda pem, der: pem.replace(b"END CERTIFICATE", b"END PKCS7"), "a CERTIFICATE block without an end"),
-        (lambda pem, der: as_pem(der[:-9]).encode(), "a certificate that is cut off or damaged"),
+        (lambda pem, der: ssl.DER_cert_to_PEM_cert(der[:-9]).encode(), "a certificate that is cut off or damaged"),
         (lambda pem, der: pem.replace(b"CERTIFICATE", b"TRUSTED CERTIFICATE"), "a TRUSTED CERTIFICATE block"),
         (lambda pem, der: pem.replace(b"CERTIFICATE", b"PKCS7"), "a PKCS7 block: take the certificates out"),
     ],
@@ -99,7 +99,7 @@ def test_no_content_breaks_it(
     for content in (data, whole[:cut], whole[:place] + data + whole[place:], b"\xff\xfe" + data):
         found = extract(content)
         if found.certificates:
-            text = "".join(as_pem(each) for each in found.certificates)
+            text = "".join(ssl.DER_cert_to_PEM_cert(each) for each in found.certificates)
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
         else:
             assert found.left_out
@@ -107,8 +107,8 @@ def test_no_content_breaks_it(
 
 def test_the_pem_that_is_written_is_what_openssl_writes(pem: list[bytes], der: tuple[bytes, ...]) -> None:
     """Lines of 64 characters, and a newline at the end."""
-    assert pem[0].decode() == as_pem(der[0])
-    assert base64.b64encode(der[0])[:64].decode() in as_pem(der[0])
+    assert pem[0].decode() == ssl.DER_cert_to_PEM_cert(der[0])
+    assert base64.b64encode(der[0])[:64].decode() in ssl.DER_cert_to_PEM_cert(der[0])
 
 
 def test_files_of_the_system_lose_nothing() -> None:

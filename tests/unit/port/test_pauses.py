@@ -15,6 +15,7 @@ NOW = 1_767_225_600.0
         ({"Retry-After": "7"}, 7),
         ({"Retry-After": "Thu, 01 Jan 2026 00:00:30 GMT"}, 30),
         ({"Retry-After": "Thu, 01 Jan 2026 00:00:30"}, 30),
+        ({"Retry-After": "Thu, 01 Jan 2026 02:00:30 GMT", "Date": "Thu, 01 Jan 2026 02:00:00 GMT"}, 30),
         ({"x-ratelimit-reset": "42"}, 42),
         ({"x-ratelimit-reset": "1767225660"}, 60),
         ({"x-ratelimit-reset": "1767225660000"}, 60),

@@ -1,10 +1,10 @@
-"""What a target asks for with Retry-After."""
+"""What a server asks for with Retry-After."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.delivery.retry_after import retry_after_s
+from longshore.network.retry_after import retry_after_s
 
 NOW = 1_767_225_600.0  # 1 January 2026, 0:00 UTC
 
@@ -15,7 +15,10 @@ NOW = 1_767_225_600.0  # 1 January 2026, 0:00 UTC
         ({}, None),
         ({"Retry-After": "0"}, 0),
         ({"Retry-After": " 120 "}, 120),
+        ({"Retry-After": "1.5"}, 1.5),
         ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "1e9"}, None),
+        ({"Retry-After": "nan"}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "²"}, None),
         ({"Retry-After": "Thu, 01 Jan 2026 00:01:00 GMT"}, 60),
@@ -27,13 +30,13 @@ NOW = 1_767_225_600.0  # 1 January 2026, 0:00 UTC
     ],
 )
 def test_seconds_and_dates_are_understood(headers: dict[str, str], wait_s: float | None) -> None:
-    """A date is taken against the target's own clock where it tells it."""
+    """A date is taken against the server's own clock where it tells it."""
     assert wait_s == retry_after_s(headers, NOW)
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_no_text_is_an_error(value: str, date: str) -> None:
-    """The target writes it."""
+    """The server writes it."""
     wait_s = retry_after_s({"Retry-After": value, "Date": date}, NOW)
 
     assert wait_s is None or wait_s >= 0
