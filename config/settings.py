@@ -23,13 +23,13 @@ from pydantic import (
     ValidationError,
 )
 
-from config import rules, small
+from config import small_profile, validators
 from config.environment import advice, read_environment
-from config.problems import problems_of
 from config.roles import Role
 from config.secret_files import from_files
 from config.url_credentials import PROXIES, credentials_of
-from config.user_bundle import CA_BUNDLE, CA_FOLDER, bundle_path
+from config.user_ca_bundle import CA_BUNDLE, CA_FOLDER, bundle_path
+from config.validation_messages import problems_of
 from longshore.delivery.policy import DEFAULTS, RetryPolicy
 from longshore.errors import ConfigProblems
 from longshore.invocation.kinds import Kind
@@ -82,7 +82,7 @@ class Settings(BaseModel):
     port_client_secret_previous: str = Field(
         "", repr=False, description="The secret before a rotation: what it signed and sealed is still accepted"
     )
-    port_api_base_url: Annotated[str, AfterValidator(rules.base_url)] = Field(
+    port_api_base_url: Annotated[str, AfterValidator(validators.base_url)] = Field(
         "https://api.getport.io", description="Address of the Port API; US region: https://api.us.getport.io"
     )
 
@@ -99,7 +99,7 @@ class Settings(BaseModel):
     kafka_consumer_group_id: str = Field(
         "", description="Consumer group; Port wants it to start with the organization id. Required with KAFKA"
     )
-    kafka_consumer_security_protocol: Annotated[str, AfterValidator(rules.security_protocol)] = Field(
+    kafka_consumer_security_protocol: Annotated[str, AfterValidator(validators.security_protocol)] = Field(
         "plaintext", description="librdkafka's security.protocol; SASL_SSL for Port's cluster"
     )
     kafka_consumer_authentication_mechanism: str = Field(
@@ -108,7 +108,7 @@ class Settings(BaseModel):
     kafka_consumer_session_timeout_ms: Annotated[PositiveInt, Field(le=300_000)] = Field(
         45000, description="session.timeout.ms of the consumer; 300000 at most"
     )
-    kafka_consumer_auto_offset_reset: Annotated[str, AfterValidator(rules.offset_reset)] = Field(
+    kafka_consumer_auto_offset_reset: Annotated[str, AfterValidator(validators.offset_reset)] = Field(
         "earliest", description="Where a group without committed offsets begins: earliest or largest (latest)"
     )
     kafka_runs_topic: str = Field("", description="Topic of action runs and node runs; empty: <PORT_ORG_ID>.runs")
@@ -159,13 +159,13 @@ class Settings(BaseModel):
     webhook_verify_ssl: bool = Field(
         True, description="Check the certificates of webhooks; that of the Port API is always checked"
     )
-    webhook_allow: Annotated[str, AfterValidator(rules.places)] = Field(
+    webhook_allow: Annotated[str, AfterValidator(validators.places)] = Field(
         "", description="Hosts, *.domains, addresses, networks, with :port or not, that alone are called; empty: all"
     )
-    webhook_deny: Annotated[str, AfterValidator(rules.places)] = Field(
+    webhook_deny: Annotated[str, AfterValidator(validators.places)] = Field(
         "", description="The same, never called; metadata services, our Redis and Kafka are denied unless allowed"
     )
-    idempotency_header: Annotated[str, AfterValidator(rules.header_name)] = Field(
+    idempotency_header: Annotated[str, AfterValidator(validators.header_name)] = Field(
         "Idempotency-Key", description="Header with the invocation's id, by which targets know repeats; empty: none"
     )
     response_max_bytes: PositiveInt = Field(1_048_576, description="Bytes of a target's answer that are read, at most")
@@ -203,7 +203,7 @@ class Settings(BaseModel):
     worker_hung_limit: NonNegativeInt = Field(
         10, description="A worker process with more requests than this stuck far beyond their deadline starts anew"
     )
-    lease_s: Annotated[Seconds, AfterValidator(rules.lease)] = Field(
+    lease_s: Annotated[Seconds, AfterValidator(validators.lease)] = Field(
         15, description="Seconds after which the work of a worker that died is handed out again; 8 or more"
     )
     pump_interval_s: Seconds = Field(0.2, description="How often each worker looks for what may start now")
@@ -236,7 +236,7 @@ class Settings(BaseModel):
     history_attempts: PositiveInt = Field(20, description="Attempts of an invocation that are remembered, at most")
 
     # The installation
-    redis_url: Annotated[str, AfterValidator(rules.redis_url)] = Field(
+    redis_url: Annotated[str, AfterValidator(validators.redis_url)] = Field(
         "", repr=False, description="redis://, rediss://, unix:// or sentinel://; empty: `longshore run` brings its own"
     )
     redis_password: str = Field(
@@ -261,7 +261,9 @@ class Settings(BaseModel):
         CA_BUNDLE, description="File that all trusted certificates are written to at start, and when they change"
     )
     longshore_ca_check_s: Seconds = Field(30, description="Seconds between two looks at whether they have changed")
-    log_level: Annotated[str, AfterValidator(rules.log_level)] = Field("INFO", description="Name of a Python log level")
+    log_level: Annotated[str, AfterValidator(validators.log_level)] = Field(
+        "INFO", description="Name of a Python log level"
+    )
     metrics_port: Port = Field(
         0, description="Port of /metrics, /livez and /readyz; `longshore run` has one for all its programs; 0: none"
     )
@@ -275,7 +277,7 @@ class Settings(BaseModel):
         "127.0.0.1", description="Address Flower listens at; other than loopback needs a login, see how-to/flower.md"
     )
     flower_insecure: bool = Field(False, description="Let Flower listen at any address without a login of its own")
-    flower_hosts: Annotated[str, AfterValidator(rules.host_names)] = Field(
+    flower_hosts: Annotated[str, AfterValidator(validators.host_names)] = Field(
         "", description="Host names of Flower, comma list; without a login it answers to no other, see how-to/flower.md"
     )
     flower_forwarded_host: bool = Field(
@@ -373,10 +375,10 @@ def load(environ: Mapping[str, str] | None = None, role: Role | None = Role.RUN)
     `environ` None means the process environment, and below it a `.env` file. A given `environ` is taken as it is.
     """
     values, unread = from_files(read_environment() if environ is None else environ)
-    given = small.with_defaults(
+    given = small_profile.with_defaults(
         {name: values[name.upper()] for name in Settings.model_fields if name.upper() in values}
     )
-    problems = [*unread, *(rules.broken_rules(given, values, role) if role is not None else ())]
+    problems = [*unread, *(validators.cross_field_problems(given, values, role) if role is not None else ())]
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:

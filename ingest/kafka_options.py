@@ -6,11 +6,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException
 
-from config import small
+from config import small_profile
 from config.settings import Settings
-from config.trust import kafka_bundle
 from ingest.credentials import Access
 from longshore.errors import ConfigError
+from longshore.runtime.ca_trust import kafka_bundle
 
 VARIABLES = {
     "session.timeout.ms": "KAFKA_CONSUMER_SESSION_TIMEOUT_MS",
@@ -54,7 +54,7 @@ def consumer_options(
         "on_commit": on_commit,
     }
     if settings.longshore_small:
-        options |= small.KAFKA_OPTIONS
+        options |= small_profile.KAFKA_OPTIONS
     if access.username is not None:
         options |= {"sasl.username": access.username, "sasl.password": access.password}
     bundle = kafka_bundle(os.environ if environ is None else environ)

@@ -10,9 +10,9 @@ from concurrent.futures import Future
 
 import structlog
 
-from config.trust import kafka_bundle_version
 from ingest.consumer import Reader
 from ingest.credentials import Access, in_background
+from longshore.runtime.ca_trust import kafka_bundle_version
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,8 @@
 
 A step may raise whatever it likes: the thread goes on, later and later. Its pulse is a completed step, or one that only
 waits for something that is away; liveness asks for it (`stalled`), so a thread that hangs, or that fails and fails, is
-seen by whoever can replace the program.
+seen by whoever can replace the program. It lies below all rooms rather than in `runtime/`: delivery's deadlines and
+telemetry's checks of liveness need it, too.
 """
 
 import os

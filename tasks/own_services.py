@@ -2,7 +2,7 @@
 
 from redis.sentinel import SentinelConnectionPool
 
-from config.outgoing import own_services
+from config.egress import own_services
 from config.settings import Settings
 from longshore.delivery import Fence, OwnService
 from longshore.periodic import Periodic

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from longshore.die_with_parent import die_with
+from longshore.runtime.die_with_parent import die_with
 
 _STATUS = struct.Struct("!i")
 

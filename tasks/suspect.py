@@ -8,7 +8,7 @@ import pickle
 import signal
 
 from config import logging
-from config.outgoing import fence_of
+from config.egress import fence_of
 from config.roles import Role
 from config.settings import load
 from longshore.invocation.mapping import Mapping

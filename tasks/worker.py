@@ -9,8 +9,8 @@ import structlog
 from celery import signals
 from celery.apps.worker import Worker
 
+from config.egress import fence_of
 from config.ledger import open_ledger, sealer_of
-from config.outgoing import fence_of
 from config.settings import Settings
 from config.tracing import Traces, tracer
 from longshore.invocation.mapping import Mapping

@@ -14,14 +14,14 @@ from types import MappingProxyType
 
 import structlog
 
-from config import embedded_redis, small
+from config import embedded_redis, small_profile
 from config.settings import Settings
 from ingest import kafka_options
 from longshore.cli import monitoring
 from longshore.errors import ConfigError
 from longshore.invocation import mapping
+from longshore.runtime.supervisor import Child, Supervisor
 from longshore.sandbox.embedded_redis import EmbeddedRedis
-from longshore.supervisor import Child, Supervisor
 
 log = structlog.get_logger(__name__)
 
@@ -40,11 +40,11 @@ def run(settings: Settings) -> int:
     mapping.Mapping.load(settings.mapping_path, settings.mapping_env()).close()
     kafka_options.check(settings)
     if settings.longshore_small:
-        for name, value in small.ENVIRONMENT.items():
+        for name, value in small_profile.ENVIRONMENT.items():
             os.environ.setdefault(name, value)
     if settings.redis_url:
         return _supervised(settings, os.environ)
-    memory_mb = small.REDIS_MB if settings.longshore_small else 0
+    memory_mb = small_profile.REDIS_MB if settings.longshore_small else 0
     if settings.longshore_data is None:
         return _run_with(EmbeddedRedis(private=True, max_memory_mb=memory_mb), settings)
     with _alone_in(settings.longshore_data):

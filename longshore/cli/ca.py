@@ -15,16 +15,16 @@ from cryptography import x509
 from pydantic import ValidationError
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from config import trust
 from config.environment import read_environment
-from config.problems import problems_of
 from config.settings import Settings
-from config.user_bundle import SSL_CERT_FILE, given, of_requests, problems, unusable
+from config.user_ca_bundle import SSL_CERT_FILE, given, of_requests, problems, unusable
+from config.validation_messages import problems_of
 from longshore.cli import terminal
 from longshore.errors import EX_CONFIG, ConfigProblems
 from longshore.network import private_path
 from longshore.network.ca_bundle import Bundle, Source
 from longshore.network.ca_files import shown
+from longshore.runtime import ca_trust
 
 NEEDED = (
     "longshore_ca_dir",
@@ -75,14 +75,14 @@ class Found:
     @classmethod
     def by(cls, settings: Settings) -> "Found":
         """What an agent with `settings` finds in this environment."""
-        bundle = trust.assemble(settings)
+        bundle = ca_trust.assemble(settings)
         path = settings.longshore_ca_bundle
         environ = dict(os.environ)
         wrong = [str(problem) for problem in problems(environ, path)]
         if (own := given(environ, SSL_CERT_FILE, path)) is not None and (problem := unusable(own)) is not None:
             wrong.append(f'SSL_CERT_FILE: "{own}" {problem}. Kafka cannot use it.')
         if bundle.text:
-            trust.export(environ, path)
+            ca_trust.export(environ, path)
         return cls(settings, bundle, _state(settings, bundle.text), _uses(settings, environ), wrong)
 
     def as_json(self) -> dict[str, Any]:

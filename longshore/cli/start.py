@@ -5,14 +5,15 @@ import os
 
 import structlog
 
-from config import logging, trust
+from config import logging
 from config.embedded_redis import settings_beside_an_agent
 from config.environment import advice, plain_no_proxy, read_environment
 from config.roles import Role
 from config.settings import Settings, load
-from config.store_check import await_fit_redis
 from longshore.cli import monitoring
 from longshore.cli.version import version
+from longshore.runtime import ca_trust
+from longshore.runtime.redis_startup import wait_for_usable_redis
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +26,7 @@ def begin_command() -> Settings:
     plain_no_proxy(os.environ)
     settings = settings_beside_an_agent()
     logging.configure("ERROR", settings.masked)
-    lent = trust.lent(settings, os.environ)
+    lent = ca_trust.lent(settings, os.environ)
     lent.__enter__()
     atexit.register(lent.__exit__, None, None, None)
     return settings
@@ -47,13 +48,13 @@ def begin(role: Role, supervised_as: str = "", metrics_socket: str = "") -> Sett
         for text in advice(read_environment(), {name.upper() for name in Settings.model_fields}):
             log.warning("config.advice", text=text)
         # Once per process tree: children get the exported variables.
-        watch = trust.Watch(settings)
-        trust.establish(settings, os.environ)
+        watch = ca_trust.Watch(settings)
+        ca_trust.establish(settings, os.environ)
         watch.start()
     # The children of `run` ask, as it may bring the Redis itself; Flower does not wait, but shows that it is away.
     if role is not Role.RUN:
         if metrics_socket or not supervised_as:
             monitoring.begin(settings, role, metrics_socket)
         warn = role is Role.INGEST or not supervised_as
-        await_fit_redis(settings, say_warnings=warn, wait=role is not Role.FLOWER)
+        wait_for_usable_redis(settings, say_warnings=warn, wait=role is not Role.FLOWER)
     return settings

@@ -19,6 +19,7 @@ from redis.retry import Retry
 
 from config.settings import load
 from longshore.errors import LongshoreError
+from longshore.runtime.supervisor import Child, Supervisor
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis, free_port
 from longshore.sandbox.fake_port import FakePort
@@ -28,7 +29,6 @@ from longshore.sandbox.publisher import Publisher, topics
 from longshore.sandbox.scenario import Case
 from longshore.sandbox.targets import Manners, Targets
 from longshore.store.keys import Keys
-from longshore.supervisor import Child, Supervisor
 
 PARTITIONS = 2
 FLOWER_PORT = 5555

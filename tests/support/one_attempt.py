@@ -9,8 +9,8 @@ from typing import Any
 
 import redis
 
+from config.egress import fence_of
 from config.ledger import limits_of, sealer_of
-from config.outgoing import fence_of
 from config.settings import Settings, load
 from longshore.delivery.target import lane_of, target_of
 from longshore.invocation.kinds import Kind

@@ -24,7 +24,7 @@ ONCE_OR_SERVING = {
     "longshore/delivery/resolver.py",
     "longshore/periodic.py",
     "longshore/sandbox/http_server.py",
-    "longshore/supervisor.py",
+    "longshore/runtime/supervisor.py",
     "longshore/telemetry/page.py",
     "tasks/drain.py",
 }

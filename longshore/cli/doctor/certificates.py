@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from config import trust
-from config.user_bundle import SSL_CERT_FILE, given, of_requests, problems, unusable
+from config.user_ca_bundle import SSL_CERT_FILE, given, of_requests, problems, unusable
 from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
 from longshore.network import ca_files
 from longshore.network.pem import extract
+from longshore.runtime import ca_trust
 
 SOON = timedelta(days=30)
 """How long before its end a certificate is worth a word: renewing a CA takes people days."""
@@ -20,7 +20,7 @@ SOON = timedelta(days=30)
 def check(case: Case) -> Iterator[Finding]:
     """What webhooks, Port and Kafka trust. The public CAs are only counted: they come and go with the system."""
     settings = case.settings
-    bundle = trust.assemble(settings)
+    bundle = ca_trust.assemble(settings)
     public = len(bundle.system.taken) if bundle.system else 0
     mounted = [(source.path, each) for source in bundle.files for each in source.taken]
     if public + len(mounted):

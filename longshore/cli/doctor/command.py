@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from config import logging, trust
+from config import logging
 from config.environment import plain_no_proxy, read_environment
 from config.roles import Role
 from longshore.cli import terminal
@@ -21,6 +21,7 @@ from longshore.delivery.errors import BadUrl
 from longshore.delivery.target import target_of
 from longshore.errors import ConfigProblems
 from longshore.invocation.masking import Mask
+from longshore.runtime import ca_trust
 
 BROKEN = 1
 
@@ -53,7 +54,7 @@ def doctor(
     wanted = {name: check for name, check in CHECKS.items() if not only or name in only}
     mask = Mask(case.settings.masked)
     told: list[dict[str, Any]] = []
-    with trust.lent(case.settings, os.environ), _progress(list(wanted)) as progress:
+    with ca_trust.lent(case.settings, os.environ), _progress(list(wanted)) as progress:
         for area, finding in Examination(wanted, case, timeout, progress).findings():
             told.append(mask.value(_as_json(area, finding)))
             if not as_json:

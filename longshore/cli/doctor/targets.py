@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from config.outgoing import fence_of, own_services
+from config.egress import fence_of, own_services
 from longshore.cli.doctor.certificates import read
 from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
 from longshore.cli.doctor.places import known_brokers, known_targets

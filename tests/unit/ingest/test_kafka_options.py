@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from config.roles import Role
-from config.rules import MECHANISMS, OFFSET_RESETS, SASL_PROTOCOLS
 from config.settings import Settings, load
+from config.validators import MECHANISMS, OFFSET_RESETS, SASL_PROTOCOLS
 from ingest.credentials import Access, from_settings
 from ingest.kafka_options import check, consumer_options, open_consumer
 from longshore.errors import ConfigError

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 _LONGEST_PAUSE_S = 2.0
 
 
-def await_fit_redis(settings: Settings, *, say_warnings: bool = True, wait: bool = True) -> None:
+def wait_for_usable_redis(settings: Settings, *, say_warnings: bool = True, wait: bool = True) -> None:
     """Returns once Redis answers and is fit; warnings are logged. Raises ConfigError if it is not fit.
 
     Without `wait` it returns although Redis does not answer.

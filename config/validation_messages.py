@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from config.rules import WRONG
+from config.validators import WRONG
 from longshore.errors import ConfigError
 
 SHOWN = 60

@@ -8,8 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from config.settings import Settings, load
-from config.trust import SYSTEMS, Watch, establish, kafka_bundle, lent
 from longshore.errors import ConfigProblems
+from longshore.runtime.ca_trust import SYSTEMS, Watch, establish, kafka_bundle, lent
 from tests.support.certificates import Authority
 
 LEAST = {
@@ -88,7 +88,7 @@ def test_a_place_that_cannot_be_written_stops_nothing(settings: Settings, tmp_pa
 
 def test_nothing_found_is_not_exported(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty bundle would trust nobody."""
-    monkeypatch.setattr("config.trust.SYSTEMS", ())
+    monkeypatch.setattr("longshore.runtime.ca_trust.SYSTEMS", ())
     environ: dict[str, str] = {}
 
     assert not establish(settings, environ)

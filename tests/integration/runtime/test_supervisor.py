@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from longshore.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, SETTLED_S, Child, Supervisor, restart_wait_s
+from longshore.runtime.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, SETTLED_S, Child, Supervisor, restart_wait_s
 from tests.support.programs import eventually
 
 # A child that writes what happens to it: "<name> up <pid>", and "<name> down" on SIGTERM.
@@ -61,7 +61,7 @@ class Tree:
         program = f"""
         import sys, ctypes
         from pathlib import PosixPath
-        from longshore.supervisor import Child, Supervisor
+        from longshore.runtime.supervisor import Child, Supervisor
         {before}
         sys.exit(Supervisor({listed}, {options}).run())
         """

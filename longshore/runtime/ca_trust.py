@@ -14,7 +14,7 @@ import structlog
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from config.settings import Settings
-from config.user_bundle import CURL, REQUESTS, SSL_CERT_FILE, given, of_requests, unusable
+from config.user_ca_bundle import CURL, REQUESTS, SSL_CERT_FILE, given, of_requests, unusable
 from longshore.network import ca_files
 from longshore.network.ca_bundle import Bundle, BundleUnwritable, gather, write
 from longshore.periodic import LIMIT_S, Periodic

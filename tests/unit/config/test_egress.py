@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.outgoing import fence_of, own_services
+from config.egress import fence_of, own_services
 from config.settings import load
 from longshore.delivery import Denied, OwnService
 from longshore.errors import ConfigProblems

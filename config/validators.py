@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from config import flower_login, limits_file, user_bundle
+from config import flower_login, limits_file, user_ca_bundle
 from config.roles import Role
 from longshore.delivery.errors import BadPlace
 from longshore.delivery.places import Places
@@ -116,10 +116,10 @@ def host_names(value: str) -> str:
     return value
 
 
-def broken_rules(given: Mapping[str, str], environ: Mapping[str, str], role: Role) -> list[ConfigError]:
+def cross_field_problems(given: Mapping[str, str], environ: Mapping[str, str], role: Role) -> list[ConfigError]:
     """What is wrong across variables for `role`. `given` are the settings as texts by field name."""
-    assembled = user_bundle.bundle_path(given.get("longshore_ca_bundle"))
-    problems = [*_missing(given, role), *user_bundle.problems(environ, assembled)]
+    assembled = user_ca_bundle.bundle_path(given.get("longshore_ca_bundle"))
+    problems = [*_missing(given, role), *user_ca_bundle.problems(environ, assembled)]
     if role.reads_invocations:
         problems.extend((*_streamer(given), *_brokers(given), *_kafka_login(given)))
     if role is not Role.FLOWER:
