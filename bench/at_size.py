@@ -25,7 +25,7 @@ from kombu.exceptions import OperationalError
 from config.settings import load
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.store.seal import Sealer
-from tasks.app import make_app
+from tasks.celery.app import make_app
 from tests.support.crowd import Crowd
 from tests.support.flower import Flower
 from tests.support.programs import SCRIPT, at_home

@@ -37,8 +37,8 @@ from longshore.invocation.mapping import Mapping
 from longshore.periodic import Periodic
 from longshore.store.brokers import Brokers
 from longshore.telemetry.port_calls import CountedPortClient
-from tasks.app import make_app
-from tasks.publish import Publisher
+from tasks.celery.app import make_app
+from tasks.celery.publish import Publisher
 
 log = structlog.get_logger(__name__)
 

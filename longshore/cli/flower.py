@@ -19,7 +19,7 @@ from longshore.dashboard.app import Dashboard
 from longshore.errors import ConfigError, ConfigProblems, StoreUnavailable
 from longshore.store.fitness import check_fitness
 from longshore.telemetry import health
-from tasks.app import make_app
+from tasks.celery.app import make_app
 
 log = structlog.get_logger(__name__)
 

@@ -87,7 +87,7 @@ def ingest(supervised_as: SupervisedAs = "", metrics_socket: MetricsSocket = "")
 def worker(supervised_as: SupervisedAs = "", metrics_socket: MetricsSocket = "") -> None:
     """Deliver what is stored, and report to Port. Any number may run."""
     from longshore.cli.start import begin
-    from tasks import worker as program
+    from tasks.worker import process as program
 
     raise typer.Exit(program.run(begin(Role.WORKER, supervised_as, metrics_socket)))
 

@@ -30,8 +30,8 @@ from longshore.invocation.urls import without_login
 from longshore.port import reports
 from longshore.port.calls import calls
 from longshore.port.reports import Report
-from tasks.masked import masked, masked_report
-from tasks.perform import no_report
+from tasks.worker.attempt_executor import no_report
+from tasks.worker.response_masking import masked, masked_report
 
 FRAMING = frozenset({"accept", "accept-encoding", "connection", "content-length", "user-agent"})
 """Headers of every request, which say nothing about the mapping."""

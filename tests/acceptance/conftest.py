@@ -19,8 +19,8 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.targets import Targets
 from longshore.store.entry import Entry, Span
 from longshore.store.seal import Sealer
-from tasks.app import make_app
-from tasks.publish import Publisher
+from tasks.celery.app import make_app
+from tasks.celery.publish import Publisher
 from tests.support.programs import SETTINGS, Program, eventually
 
 TOPIC = "bench.runs"

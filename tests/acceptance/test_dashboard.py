@@ -15,7 +15,7 @@ import pytest
 from config.ledger import open_ledger
 from longshore.sandbox.http_server import Answer, HttpServer, Request
 from longshore.store.seal import Sealer
-from tasks.app import make_app
+from tasks.celery.app import make_app
 from tests.support import browser as chromium
 from tests.support.browser import Browser
 from tests.support.flower import Flower

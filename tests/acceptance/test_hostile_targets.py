@@ -13,7 +13,7 @@ import pytest
 
 from config.ledger import open_ledger
 from longshore.store.brokers import Brokers
-from tasks.outbox import SENDERS
+from tasks.worker.outbox import SENDERS
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, Script, Talk, answering
 from tests.support.programs import Program, eventually

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks.app import make_app
+from tasks.celery.app import make_app
 from tests.support.programs import eventually
 from tests.support.warm import longshore
 

@@ -8,6 +8,7 @@ import pytest
 from config.ledger import open_ledger
 from longshore.store.letters import Letters
 from longshore.store.seal import Sealer
+from tasks.worker.isolation.runner import CHILD_MODULE
 from tests.support.programs import Program, eventually
 
 from .conftest import Bench
@@ -23,7 +24,7 @@ def suspect(bench: Bench, id: str, target: str, synchronized: bool = False) -> N
 def trials(worker: Program) -> list[psutil.Process]:
     """The processes in which the worker tries suspects now."""
     found = psutil.Process(worker.process.pid).children(recursive=True)
-    made = [process for process in found if process.is_running() and "tasks.suspect" in process.cmdline()]
+    made = [process for process in found if process.is_running() and CHILD_MODULE in process.cmdline()]
     # They are forked from one that was started.
     return [process for process in made if process.ppid() != worker.process.pid]
 

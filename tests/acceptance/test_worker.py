@@ -10,7 +10,7 @@ import pytest
 from config.ledger import open_ledger
 from longshore.invocation.kinds import Kind
 from longshore.store.seal import Sealer
-from tasks.app import make_app
+from tasks.celery.app import make_app
 from tests.support.programs import eventually
 
 from .conftest import Bench

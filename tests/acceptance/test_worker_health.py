@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from longshore.delivery.target import target_of
-from tasks.app import make_app
+from tasks.celery.app import make_app
 from tests.support.monitored import Monitored
 from tests.support.programs import eventually
 from tests.support.warm import longshore

@@ -81,15 +81,16 @@ class CrashPoint:
 
 
 _LEDGER = "longshore.store.ledger"
+_PUBLISH = "tasks.celery.publish"
 
 POINTS = (
     CrashPoint("before accept", "ingest", _LEDGER, "Ledger.accept", "before", has_entries, most=3),
     CrashPoint("after accept", "ingest", _LEDGER, "Ledger.accept", "after", has_entries, most=3),
-    CrashPoint("after accept and publish", "ingest", "tasks.publish", "Publisher.publish", "after", has_claims, most=3),
+    CrashPoint("after accept and publish", "ingest", _PUBLISH, "Publisher.publish", "after", has_claims, most=3),
     CrashPoint("during commit", "ingest", "ingest.consumer", "Reader.commit", "after", most=2),
     CrashPoint("after pump, before publish", "worker", _LEDGER, "Ledger.pump", "after", claims_something, most=3),
-    CrashPoint("after publish", "worker", "tasks.publish", "Publisher.publish", "after", has_claims, most=5),
-    CrashPoint("at receipt", "worker", "tasks.attempt", "Attempts.run", "before"),
+    CrashPoint("after publish", "worker", _PUBLISH, "Publisher.publish", "after", has_claims, most=5),
+    CrashPoint("at receipt", "worker", "tasks.worker.attempt_runner", "Attempts.run", "before"),
     CrashPoint("after begin", "worker", _LEDGER, "Ledger.begin", "after", something),
     CrashPoint("after bytes sent", "worker", "longshore.delivery.connection", "_Watched._transmit", "after"),
     CrashPoint("after reply, before finish", "worker", "longshore.delivery.send", "Sender.send", "after", was_answered),

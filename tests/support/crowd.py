@@ -25,8 +25,8 @@ from longshore.store.letters import Letters
 from longshore.store.requeue import Requeue
 from longshore.store.seal import Sealer
 from longshore.store.targets import Targets
-from tasks.app import make_app
-from tasks.publish import Publisher
+from tasks.celery.app import make_app
+from tasks.celery.publish import Publisher
 from tests.support.programs import SETTINGS, Program
 
 TARGET = Path(__file__).parents[2] / "bench" / "target.py"

@@ -22,10 +22,10 @@ from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.record import bond
 from longshore.store.seal import Sealer
-from tasks.assembly import longest_s, performer_of, story_of
-from tasks.attempt import Attempts, Ended
-from tasks.in_flight import InFlight
-from tasks.quarantine import Suspects
+from tasks.worker.attempt_runner import Attempts, Ended
+from tasks.worker.in_flight import InFlight
+from tasks.worker.isolation.runner import Suspects
+from tasks.worker.wiring import longest_s, performer_of, story_of
 from tests.support.programs import SETTINGS
 
 REPORTING = {"link": ".response.json.url", "externalRunId": ".response.json.id"}

@@ -26,7 +26,7 @@ ONCE_OR_SERVING = {
     "longshore/sandbox/http_server.py",
     "longshore/runtime/supervisor.py",
     "longshore/telemetry/page.py",
-    "tasks/drain.py",
+    "tasks/worker/drain.py",
 }
 """Modules that make threads which do one thing and end, or serve until the end."""
 

@@ -29,7 +29,7 @@ def broker(url: str) -> None:
     """Send and receive as Celery does."""
     options = {"address": parse(url), "global_keyprefix": "ours:"}
     made: Any = Connection
-    with made(transport="tasks.transport:Transport", transport_options=options) as connection:
+    with made(transport="tasks.celery.transport:Transport", transport_options=options) as connection:
         connection.ensure_connection(max_retries=1)
         queue = connection.SimpleQueue("deliver")
         queue.put({"n": 1})

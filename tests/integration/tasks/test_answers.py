@@ -171,7 +171,7 @@ def test_whatever_else_fails_after_the_answer_the_answer_counts(
     def broken(*_: object) -> None:
         raise Broken("hunter2")
 
-    monkeypatch.setattr("tasks.perform.masked", broken)
+    monkeypatch.setattr("tasks.worker.attempt_executor.masked", broken)
     with HostileTarget(answering(whole(b"{}"))) as target:
         id, ended = stage.run(target.url())
     with HostileTarget(answering(whole(b"{}", status="503 Busy"))) as target:

@@ -11,7 +11,7 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.store.letters import Letters
 from longshore.store.requeue import Order, Requeue
 from longshore.store.seal import Unsealable
-from tasks.outbox import Outbox
+from tasks.worker.outbox import Outbox
 from tests.support.hostile import HostileTarget, answering
 from tests.support.one_attempt import Stage, staged
 from tests.support.programs import eventually

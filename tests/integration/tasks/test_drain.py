@@ -7,7 +7,7 @@ import redis
 
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
-from tasks.drain import Drain
+from tasks.worker.drain import Drain
 from tests.support.hostile import OK, HostileTarget, Talk, answering
 from tests.support.one_attempt import staged
 from tests.support.programs import eventually
@@ -17,9 +17,9 @@ def test_a_drain_stores_the_answer_that_waits_for_redis(
     redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Known is known: the run is done, not unknown, whoever of the two comes first when Redis is back."""
-    monkeypatch.setattr("tasks.attempt._STORE_PAUSES_S", (3600,))  # so that it is the drain
+    monkeypatch.setattr("tasks.worker.attempt_runner._STORE_PAUSES_S", (3600,))  # so that it is the drain
     ended = threading.Event()
-    monkeypatch.setattr("tasks.drain.os._exit", lambda code: ended.set())
+    monkeypatch.setattr("tasks.worker.drain.os._exit", lambda code: ended.set())
 
     def script(talk: Talk) -> None:
         talk.receive()
@@ -45,7 +45,7 @@ def test_a_drain_stores_an_answer_of_which_the_report_is_still_being_made(
 ) -> None:
     """The status is known; the rest is told in the run's log as missing."""
     ended, reporting = threading.Event(), threading.Event()
-    monkeypatch.setattr("tasks.drain.os._exit", lambda code: ended.set())
+    monkeypatch.setattr("tasks.worker.drain.os._exit", lambda code: ended.set())
 
     with staged(redis_client) as stage, HostileTarget(answering(OK)) as target:
 

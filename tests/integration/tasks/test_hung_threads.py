@@ -10,8 +10,8 @@ from longshore.store.entry import Begun
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.limits import Limits
-from tasks.in_flight import InFlight
-from tasks.pump import Beat
+from tasks.worker.in_flight import InFlight
+from tasks.worker.pump import Beat
 
 
 def begun(id: str) -> Begun:
@@ -55,8 +55,8 @@ def test_what_only_waits_to_be_stored_does_not_hang(redis_client: "redis.Redis")
 DRAINING = """
 import threading
 from tests.integration.tasks.test_hung_threads import begun
-from tasks.drain import Drain
-from tasks.in_flight import InFlight
+from tasks.worker.drain import Drain
+from tasks.worker.in_flight import InFlight
 from longshore.errors import StoreUnavailable
 
 class Away:

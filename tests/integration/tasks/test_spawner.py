@@ -9,12 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.spawner import Spawner
+from tasks.worker.isolation.forkserver import Spawner
 from tests.support.programs import eventually
 
 CHILD = """
 import os
-from tasks.spawner import forked
+from tasks.worker.isolation.forkserver import forked
 before = os.getpid()
 connection = forked()
 connection.sendall(b"%d %d\\n" % (os.getpid(), before))
@@ -73,7 +73,7 @@ def test_both_end_with_whoever_made_them(tmp_path: Path) -> None:
     told = tmp_path / "told"
     maker = f"""
 import os, pathlib, signal, sys
-from tasks.spawner import Spawner
+from tasks.worker.isolation.forkserver import Spawner
 connection = Spawner([sys.executable, "-P", "-c", {CHILD!r}]).fork()
 pathlib.Path({str(told)!r}).write_bytes(connection.recv(100))
 os.kill(os.getpid(), signal.SIGKILL)

@@ -9,9 +9,9 @@ import redis
 
 from longshore.errors import StoreUnavailable
 from longshore.telemetry.health import Health
-from tasks import signs
-from tasks.in_flight import InFlight
-from tasks.signs import Signs
+from tasks.worker import worker_health as signs
+from tasks.worker.in_flight import InFlight
+from tasks.worker.worker_health import Signs
 
 LIVENESS_S = 60.0
 

@@ -8,7 +8,6 @@ from celery import Celery
 from celery.bootsteps import RUN
 from celery.worker import state as celery_state
 
-from config.celery import queues
 from longshore.delivery.outcome import Outcome
 from longshore.errors import StoreUnavailable
 from longshore.invocation.kinds import Kind
@@ -19,7 +18,8 @@ from longshore.store.ledger import Ledger
 from longshore.telemetry import metrics
 from longshore.telemetry.health import OURS, Finding
 from longshore.telemetry.labels import Targets, outcome_of
-from tasks.in_flight import InFlight
+from tasks.celery.options import queues
+from tasks.worker.in_flight import InFlight
 
 LOOK_S = 1.0
 WAIT_S = 30.0

@@ -7,7 +7,7 @@ from celery import Task
 
 from longshore.store.letters import Letters
 from longshore.store.requeue import Order, Requeue
-from tasks.deliver import Failed, QuietRequest
+from tasks.celery.deliver import Failed, QuietRequest
 
 log = structlog.get_logger(__name__)
 

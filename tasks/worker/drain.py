@@ -10,8 +10,8 @@ import structlog
 from longshore.errors import LongshoreError, place_of
 from longshore.store.entry import Begun
 from longshore.store.ledger import Ledger
-from tasks.in_flight import InFlight
-from tasks.story import Story
+from tasks.worker.in_flight import InFlight
+from tasks.worker.result_builder import Story
 
 log = structlog.get_logger(__name__)
 

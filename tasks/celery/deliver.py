@@ -12,8 +12,8 @@ from celery.exceptions import Ignore, Retry
 from celery.worker.request import Request
 
 from longshore.errors import StoreUnavailable, place_of
-from tasks.attempt import Attempts
-from tasks.publish import TASK
+from tasks.celery.publish import TASK
+from tasks.worker.attempt_runner import Attempts
 
 log = structlog.get_logger(__name__)
 

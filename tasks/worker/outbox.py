@@ -22,8 +22,8 @@ from longshore.store.entry import TakenReports
 from longshore.store.ledger import Ledger
 from longshore.store.record import bond
 from longshore.store.seal import Foreign, Sealer, Unsealable
-from tasks.quarantine import POISON_CAUSE
-from tasks.tell import LEASE_MS, Lost, Telling
+from tasks.worker.isolation.runner import POISON_CAUSE
+from tasks.worker.report_sender import LEASE_MS, Lost, Telling
 
 log = structlog.get_logger(__name__)
 

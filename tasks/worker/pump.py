@@ -18,8 +18,8 @@ from longshore.store.entry import Claim, Lapsed
 from longshore.store.ledger import Ledger
 from longshore.store.retention import Retention
 from longshore.store.sweep import Sweep
-from tasks.in_flight import InFlight
-from tasks.signs import count_lapsed
+from tasks.worker.in_flight import InFlight
+from tasks.worker.worker_health import count_lapsed
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ import structlog
 
 from longshore.errors import LongshoreError
 from longshore.store.ledger import Ledger
-from tasks.story import Story
+from tasks.worker.result_builder import Story
 
 log = structlog.get_logger(__name__)
 

@@ -8,9 +8,9 @@ from typing import Any
 import structlog
 from celery import Celery
 
-from config.celery import queue_of
 from longshore.periodic import Periodic
 from longshore.store.entry import Claim
+from tasks.celery.options import queue_of
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from config.egress import fence_of
 from config.roles import Role
 from config.settings import load
 from longshore.invocation.mapping import Mapping
-from tasks.assembly import performer_of, story_of
-from tasks.quarantine import READY, Job
-from tasks.spawner import forked
+from tasks.worker.isolation.forkserver import forked
+from tasks.worker.isolation.runner import READY, Job
+from tasks.worker.wiring import performer_of, story_of
 
 
 def main() -> None:

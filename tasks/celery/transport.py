@@ -34,7 +34,7 @@ from redis.exceptions import ConnectionError, ResponseError
 
 from longshore.store.address import Address
 from longshore.store.connection import options_of, pool_of, sentinels_of
-from tasks.unreadable import Tolerant
+from tasks.celery.tolerant_channel import Tolerant
 
 PUSH = "redis.call('DEL', KEYS[1] .. ':room') return redis.call('LPUSH', KEYS[1], ARGV[1])"
 

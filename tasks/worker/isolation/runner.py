@@ -18,8 +18,8 @@ import structlog
 
 from longshore.delivery import Fence, OwnService
 from longshore.store.entry import Begun
-from tasks.perform import Told
-from tasks.spawner import Spawner
+from tasks.worker.attempt_executor import Told
+from tasks.worker.isolation.forkserver import Spawner
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +27,9 @@ POISON = "poison"
 """Reason code."""
 
 POISON_CAUSE = "every worker that tried it died, the last one with nothing else to do"
+
+CHILD_MODULE = "tasks.worker.isolation.child"
+"""The program of the process; -m starts it, so that what it imports is not imported here."""
 
 READY = b"ready\n"
 """What the process says when it could take a job: what happens before is not the suspect's doing."""
@@ -57,7 +60,7 @@ class Died:
 class Suspects:
     """Tries suspects, a few at a time. Thread safe."""
 
-    def __init__(self, fence: Fence, argv: Sequence[str] = (sys.executable, "-P", "-m", "tasks.suspect")) -> None:
+    def __init__(self, fence: Fence, argv: Sequence[str] = (sys.executable, "-P", "-m", CHILD_MODULE)) -> None:
         self._fence = fence
         self._argv = argv
         self._room = threading.BoundedSemaphore(_AT_ONCE)

@@ -13,12 +13,12 @@ from longshore.errors import StoreUnavailable, place_of
 from longshore.store.entry import Begun, Claim, Finish
 from longshore.store.ledger import IN_PLACE, Ledger
 from longshore.store.record import UnknownFormat
-from tasks.in_flight import InFlight
-from tasks.perform import UNEXPECTED, Performer, Told
-from tasks.publish import PAUSE_FOREIGN_MS
-from tasks.quarantine import POISON, POISON_CAUSE, Died, Suspects
-from tasks.signs import Counts
-from tasks.story import Story
+from tasks.celery.publish import PAUSE_FOREIGN_MS
+from tasks.worker.attempt_executor import UNEXPECTED, Performer, Told
+from tasks.worker.in_flight import InFlight
+from tasks.worker.isolation.runner import POISON, POISON_CAUSE, Died, Suspects
+from tasks.worker.result_builder import Story
+from tasks.worker.worker_health import Counts
 
 log = structlog.get_logger(__name__)
 

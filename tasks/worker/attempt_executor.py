@@ -23,11 +23,11 @@ from longshore.invocation.masking import masking
 from longshore.invocation.report_context import is_too_deep
 from longshore.store.entry import Begun, Finish
 from longshore.store.record import bond
-from tasks.masked import masked, masked_report
-from tasks.request import Prepared, RequestBuilder, Unbuildable
-from tasks.signs import Counts
-from tasks.story import Story, next_in_words
-from tasks.terms import Terms
+from tasks.worker.delivery_settings import Terms
+from tasks.worker.request_builder import Prepared, RequestBuilder, Unbuildable
+from tasks.worker.response_masking import masked, masked_report
+from tasks.worker.result_builder import Story, next_in_words
+from tasks.worker.worker_health import Counts
 
 log = structlog.get_logger(__name__)
 

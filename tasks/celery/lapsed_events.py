@@ -8,7 +8,7 @@ from longshore.errors import StoreUnavailable
 from longshore.store.connection import reaching_store
 from longshore.store.entry import Lapsed
 from longshore.store.ledger import Ledger
-from tasks.publish import task_id
+from tasks.celery.publish import task_id
 
 log = structlog.get_logger(__name__)
 

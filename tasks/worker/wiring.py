@@ -9,11 +9,11 @@ from longshore.delivery import Fence
 from longshore.delivery.send import Sender
 from longshore.invocation.mapping import Mapping
 from longshore.store.entry import Begun
-from tasks.perform import Performer
-from tasks.request import RequestBuilder
-from tasks.signs import Counts
-from tasks.story import Story
-from tasks.terms import AllTerms
+from tasks.worker.attempt_executor import Performer
+from tasks.worker.delivery_settings import AllTerms
+from tasks.worker.request_builder import RequestBuilder
+from tasks.worker.result_builder import Story
+from tasks.worker.worker_health import Counts
 
 _AROUND_S = 30.0  # what an attempt may take besides its request: its start time, the mapping, Redis
 

@@ -2,11 +2,11 @@
 
 from celery import Celery, signals
 
-from config.celery import celery_options
 from config.settings import Settings
-from tasks.deliver import Deliver
-from tasks.requeue import RequeueTask
-from tasks.transport import QuickAMQP
+from tasks.celery.deliver import Deliver
+from tasks.celery.options import celery_options
+from tasks.celery.requeue import RequeueTask
+from tasks.celery.transport import QuickAMQP
 
 
 @signals.setup_logging.connect

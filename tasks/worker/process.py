@@ -17,22 +17,22 @@ from longshore.invocation.mapping import Mapping
 from longshore.store.letters import Letters
 from longshore.store.requeue import Requeue
 from longshore.telemetry.port_calls import CountedPortClient
-from tasks.app import make_app
-from tasks.assembly import longest_s, performer_of, story_of
-from tasks.attempt import Attempts
-from tasks.drain import Drain
-from tasks.forecast import Forecast
-from tasks.in_flight import InFlight
-from tasks.jobs import Jobs
-from tasks.lapsed import Obituaries
-from tasks.outbox import SENDERS, Outbox
-from tasks.own_services import OwnServices
-from tasks.publish import TASK, BackgroundPublisher, Publisher
-from tasks.pump import Beat, Pump
-from tasks.quarantine import Suspects
-from tasks.requeue import TASK as REQUEUE
-from tasks.revoked import park_revoked
-from tasks.signs import WAIT_S, Signs
+from tasks.celery.app import make_app
+from tasks.celery.lapsed_events import Obituaries
+from tasks.celery.publish import TASK, BackgroundPublisher, Publisher
+from tasks.celery.requeue import TASK as REQUEUE
+from tasks.celery.revoked_tasks import park_revoked
+from tasks.worker.attempt_runner import Attempts
+from tasks.worker.drain import Drain
+from tasks.worker.in_flight import InFlight
+from tasks.worker.internal_services import OwnServices
+from tasks.worker.isolation.runner import Suspects
+from tasks.worker.outbox import SENDERS, Outbox
+from tasks.worker.pump import Beat, Pump
+from tasks.worker.requeue_runner import Jobs
+from tasks.worker.wait_estimates import Forecast
+from tasks.worker.wiring import longest_s, performer_of, story_of
+from tasks.worker.worker_health import WAIT_S, Signs
 
 log = structlog.get_logger(__name__)
 

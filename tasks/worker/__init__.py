@@ -1,0 +1,1 @@
+"""One worker process: attempts, and around them pump, heartbeat, outbox and drain."""

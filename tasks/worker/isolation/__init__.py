@@ -1,0 +1,1 @@
+"""Attempts in a process of their own, for invocations at which workers died."""
