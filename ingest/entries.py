@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import structlog
 
 from config.tracing import Traces
-from ingest import ids
 from ingest.record import Record
 from longshore.delivery.policy import RetryPolicy
 from longshore.delivery.target import BadUrl, lane_of, target_of
+from longshore.invocation import ids
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping, MappingFault, Route, Unmatched
 from longshore.invocation.recognise import Invocation, Refused

@@ -2,7 +2,6 @@
 
 import threading
 
-from config.ledger import open_ledger, sealer_of
 from config.limits_file import host_limits
 from config.settings import Settings
 from config.tracing import Traces, tracer
@@ -17,22 +16,22 @@ from longshore.errors import ConfigError, StoreUnavailable
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.source import Source
+from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.port import PortClient
-from longshore.store.ledger import Ledger
-from longshore.store.targets import Targets
 
 
-def make_intake(settings: Settings, mapping: Mapping, ledger: Ledger, limits: TargetLimits | None = None) -> Intake:
-    """What makes entries of messages for `ledger`, with `mapping`; `limits` is told which targets they go to."""
-    sealer = sealer_of(settings)
+def make_intake(
+    settings: Settings, mapping: Mapping, access: LedgerAccess, limits: TargetLimits | None = None
+) -> Intake:
+    """What makes entries of messages for the ledger, with `mapping`; `limits` is told which targets they go to."""
     maker = EntryMaker(
         mapping,
-        sealer,
+        access.sealer,
         {kind: settings.retry_policy(kind) for kind in Kind},
-        format=lambda: ledger.format,
+        format=lambda: access.ledger.format,
         fail_unmatched_nodes=settings.unmatched_node_runs == "fail",
         heard=limits.heard if limits else None,
-        traces=Traces(sealer, tracer()),
+        traces=Traces(access.sealer, tracer()),
     )
     # Where both have one name, the runs win: an unsigned event must not pass for a run.
     sources = {settings.change_log_topic: Source.CHANGE_LOG, settings.runs_topic: Source.RUNS}
@@ -40,21 +39,21 @@ def make_intake(settings: Settings, mapping: Mapping, ledger: Ledger, limits: Ta
     return Intake(sources, settings.secrets, mapping, maker, settings.message_max_bytes, tell)
 
 
-def make_limits(settings: Settings, mapping: Mapping, ledger: Ledger) -> TargetLimits:
+def make_limits(settings: Settings, mapping: Mapping, access: LedgerAccess) -> TargetLimits:
     """What tells the ledger of the limits of targets."""
-    targets = Targets(ledger.redis, ledger.keys, ledger.limits)
-    return TargetLimits(mapping.deliveries, host_limits(settings.limits_file), targets)
+    return TargetLimits(mapping.deliveries, host_limits(settings.limits_file), access.targets)
 
 
 def make_rebuild(settings: Settings, *, dry: bool) -> Rebuild:
     """What reads Kafka again. Asks Port for the access to it, until it answers. `dry`: nothing will be stored."""
-    access = from_settings(settings)
-    if access is None:
+    kafka_access = from_settings(settings)
+    if kafka_access is None:
         port = PortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
-        access = from_port(port, threading.Event())
-    if access is None:
+        kafka_access = from_port(port, threading.Event())
+    if kafka_access is None:
         raise ConfigError("PORT_API_BASE_URL", "Port gave no access to Kafka", "Try again")
-    ledger = open_ledger(settings)
+    access = open_ledger(settings)
+    ledger = access.ledger
     mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
     gate = Gate(settings.backlog_limit, settings.memory_limit_share)
 
@@ -67,9 +66,9 @@ def make_rebuild(settings: Settings, *, dry: bool) -> Rebuild:
         return not gate.closed
 
     return Rebuild(
-        consumer_options(settings, access, lambda _: None, lambda *_: None),
+        consumer_options(settings, kafka_access, lambda _: None, lambda *_: None),
         [*dict.fromkeys((settings.runs_topic, settings.change_log_topic))],
-        make_intake(settings, mapping, ledger, None if dry else make_limits(settings, mapping, ledger)),
+        make_intake(settings, mapping, access, None if dry else make_limits(settings, mapping, access)),
         ledger,
         has_room,
         settings.kafka_batch_size,

@@ -14,7 +14,6 @@ from typing import Any
 
 import structlog
 
-from config.ledger import open_ledger
 from config.settings import Settings
 from ingest import credentials, kafka_options
 from ingest.backlog import Gate
@@ -34,6 +33,7 @@ from ingest.replicas import Replicas
 from ingest.signs import WAIT_S, Signs
 from longshore.errors import ConfigError, place_of
 from longshore.invocation.mapping import Mapping
+from longshore.operations.ledger_access import open_ledger
 from longshore.periodic import Periodic
 from longshore.store.brokers import Brokers
 from longshore.telemetry.port_calls import CountedPortClient
@@ -80,7 +80,8 @@ class Service:
         self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
         self._port = CountedPortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
         self._publisher = Publisher(make_app(settings))
-        self._ledger = open_ledger(settings, REDIS_CONNECTIONS)
+        access = open_ledger(settings, REDIS_CONNECTIONS)
+        self._ledger = access.ledger
         self._epochs: dict[Partition, int] = {}
         self._finished = FinishedOffsets() if settings.commits_finished else None
         self._trailing = TrailingOffsets(settings.commit_delay_s, replicated=settings.redis_wait_replicas > 0)
@@ -89,10 +90,10 @@ class Service:
         self._handover = Handover(settings.kafka_batch_size)
         self._kafka = Outage("kafka", stop)
         self._signs = Signs(settings.liveness_s, self._kafka)
-        self._limits = make_limits(settings, self._mapping, self._ledger)
+        self._limits = make_limits(settings, self._mapping, access)
         self._pipeline = Pipeline(
             handover=self._handover,
-            intake=make_intake(settings, self._mapping, self._ledger, self._limits),
+            intake=make_intake(settings, self._mapping, access, self._limits),
             ledger=self._ledger,
             publish=self._publisher.publish,
             offsets=self._offsets,

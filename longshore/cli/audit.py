@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import typer
 
 from longshore.cli import operator, terminal
-from longshore.cli.operator import Operator
 from longshore.store.audit import Balance
 from longshore.store.audit import audit as look
 from longshore.store.states import State
@@ -16,8 +15,8 @@ def audit(as_json: Annotated[bool, operator.JSON] = False) -> None:
 
     Exits with 1 if anything is unaccounted for: an accepted invocation in no state, an id in no place or in two.
     """
-    agent = Operator.connect()
-    balance = look(agent.ledger.redis, agent.ledger.keys)
+    ledger = operator.connect().ledger
+    balance = look(ledger.redis, ledger.keys)
     if as_json:
         terminal.as_json(_facts(balance))
     else:

@@ -11,7 +11,8 @@ import typer
 from longshore.cli import operator, terminal
 from longshore.cli.exits import FAILED, INTERRUPTED, NOT_FOUND, REFUSED
 from longshore.cli.filters import filtered
-from longshore.cli.operator import Operator, actor
+from longshore.cli.operator import actor
+from longshore.operations.ledger_access import LedgerAccess
 from longshore.store import bulk
 from longshore.store.letters import Letter
 from longshore.store.requeue import BECAME, FINISHED, REQUEUED, Job, Order
@@ -31,7 +32,7 @@ def list_letters(
     as_json: Annotated[bool, operator.JSON] = False,
 ) -> None:
     """List dead letters and unknown outcomes, the newest first."""
-    letters = Operator.connect().letters
+    letters = operator.connect().invocations
     if counts:
         found = letters.count(filter).most_common()
         if as_json:
@@ -73,13 +74,13 @@ def requeue(
         raise typer.BadParameter("give ids, or --all with a filter")
     if not why.strip() and not dry_run:
         raise typer.BadParameter("say why with --why: it is kept in the history of each")
-    agent = Operator.connect()
+    agent = operator.connect()
     order = Order(actor(), why or "dry run", rate, canary, replay)
     if ids:
         raise typer.Exit(_requeue_ids(agent, ids, order, dry_run))
     # What ends from now on is not meant, and would move those that are under our eyes.
     filter = replace(filter, until_ms=filter.until_ms or agent.ledger.clock_ms())
-    found = agent.letters.count(filter)
+    found = agent.invocations.count(filter)
     counts = bulk.meant(found, filter)
     total = counts.total()
     terminal.table(("count", "state", "reason"), [(n, s, r) for (s, r), n in counts.most_common()])
@@ -95,7 +96,7 @@ def requeue(
         return
     if not terminal.confirmed(f"Send {total} again?", yes):
         raise typer.Exit(REFUSED)
-    job = agent.requeue.start(terminal.progress(bulk.letters(agent.letters, filter), "Listing", total), order)
+    job = agent.requeue.start(terminal.progress(bulk.letters(agent.invocations, filter), "Listing", total), order)
     terminal.say(f"Job {job.id}: {job.total} to send again.")
     if wait:
         _follow(agent, job)
@@ -104,7 +105,7 @@ def requeue(
 @commands.command()
 def jobs(as_json: Annotated[bool, operator.JSON] = False) -> None:
     """List requeue jobs, the newest first."""
-    found = Operator.connect().requeue.jobs()
+    found = operator.connect().requeue.jobs()
     if as_json:
         terminal.as_json([asdict(job) for job in found])
     else:
@@ -136,7 +137,7 @@ def export(
     filter: Filter,
 ) -> None:
     """Print letters with their attempts, one JSON object a line. Messages themselves stay sealed."""
-    letters = Operator.connect().letters
+    letters = operator.connect().invocations
     total = None if filter.text else letters.count(filter).total()
     for letter, history in terminal.progress(letters.told(filter), "Exporting", total):
         terminal.as_json_line({**letter.as_dict(), "history": history})
@@ -153,7 +154,7 @@ def purge(
     """Drop dead letters for good. They cannot be brought back."""
     if bool(ids) == everything:
         raise typer.BadParameter("give ids, or --all with a filter")
-    letters = Operator.connect().letters
+    letters = operator.connect().invocations
     chosen = list(ids) if ids else [letter.id for letter in letters.find(filter)]
     if not chosen:
         terminal.say("Nothing fits.")
@@ -166,12 +167,12 @@ def purge(
         raise typer.Exit(NOT_FOUND)
 
 
-def _requeue_ids(agent: Operator, ids: list[str], order: Order, dry_run: bool) -> int:
+def _requeue_ids(agent: LedgerAccess, ids: list[str], order: Order, dry_run: bool) -> int:
     code = 0
     for id in ids:
         # By name first: looking for what was refused under a run's name goes through all letters.
-        itself = agent.letters.get(id)
-        found = [itself] if itself else agent.letters.by_run(id)
+        itself = agent.invocations.get(id)
+        found = [itself] if itself else agent.invocations.by_run(id)
         if not found:
             terminal.say(f"{id}: nothing of that id is known")
             code = NOT_FOUND
@@ -191,7 +192,7 @@ def _would(letter: Letter, replay: bool) -> str:
     return "requeued_closed" if letter.closed else "requeued"
 
 
-def _follow(agent: Operator, job: Job) -> None:
+def _follow(agent: LedgerAccess, job: Job) -> None:
     """Shows how far `job` is until it ends; Ctrl-C ends the showing, not the job."""
     shown = ""
     try:
@@ -216,8 +217,8 @@ def _follow(agent: Operator, job: Job) -> None:
         raise typer.Exit(FAILED)
 
 
-def _existing(id: str) -> tuple[Operator, Job]:
-    agent = Operator.connect()
+def _existing(id: str) -> tuple[LedgerAccess, Job]:
+    agent = operator.connect()
     job = agent.requeue.job(id)
     if job is None:
         terminal.say(f"There is no job {id}: `longshore dlq jobs` lists them.")

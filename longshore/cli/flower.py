@@ -106,6 +106,6 @@ def _url() -> str:
 def _look_at_redis(agent: Agent) -> None:
     """Not fit is a reason not to start; away is not: the pages say so, and come back with it."""
     try:
-        check_fitness(agent.ledger.redis)
+        check_fitness(agent.access.ledger.redis)
     except StoreUnavailable as error:
         log.warning("redis.away", error=str(error))

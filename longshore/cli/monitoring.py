@@ -8,14 +8,13 @@ import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
-from config.ledger import limits_of, sealer_of
 from config.roles import Role
 from config.settings import Settings
 from longshore.cli.version import version
 from longshore.errors import ConfigError
+from longshore.operations.ledger_access import open_ledger
 from longshore.store.connection import connect
 from longshore.store.keys import Keys
-from longshore.store.letters import Letters
 from longshore.store.sift import Filter
 from longshore.telemetry import health, metrics
 from longshore.telemetry.ask import Asked
@@ -91,15 +90,14 @@ def _watch_redis(settings: Settings) -> RedisWatch:
 
 
 def _fleet(settings: Settings) -> FleetCollector:
-    keys, limits = Keys.of(settings.namespace), limits_of(settings)
-    client = connect(settings.redis, 2, REDIS_S)
+    ledger = open_ledger(settings, 2, REDIS_S).ledger
     # The slow looks have longer, and a connection of their own.
-    slow_client = connect(settings.redis, 2)
-    sealer = sealer_of(settings)
-    letters = Letters(slow_client, keys, sealer)
-    slow = Slow(slow_client, keys, lambda: letters.count(Filter()))
+    patient = open_ledger(settings, 2)
+    slow = Slow(patient.ledger.redis, patient.ledger.keys, lambda: patient.invocations.count(Filter()))
     slow.start()
-    return FleetCollector(lambda: look(client, keys, limits), slow.letters, settings.metrics_targets)
+    return FleetCollector(
+        lambda: look(ledger.redis, ledger.keys, ledger.limits), slow.letters, settings.metrics_targets
+    )
 
 
 def _serve(settings: Settings, page: Collector) -> None:

@@ -1,44 +1,22 @@
-"""What the commands of people on call stand on: the ledger, opened with the agent's own settings, as one value."""
+"""What the commands of people on call share: the ledger, opened with the agent's own settings; options."""
 
 import getpass
 import math
 import os
-from dataclasses import dataclass
 
 import typer
 
-from config.ledger import open_ledger, sealer_of
 from longshore.cli.start import begin_command
+from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.store import asking
-from longshore.store.ledger import Ledger
-from longshore.store.letters import Letters
-from longshore.store.requeue import Requeue
 
 SLOWEST = 0.001
 """Starts per second, besides 0 for no limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """The ledger, and what reads and requeues in it."""
-
-    ledger: Ledger
-    letters: Letters
-    requeue: Requeue
-    worker_slots: int
-
-    @classmethod
-    def connect(cls) -> "Operator":
-        """With the settings of a worker: the client secret opens what is sealed."""
-        settings = begin_command()
-        ledger = open_ledger(settings)
-        sealer = sealer_of(settings)
-        return cls(
-            ledger,
-            Letters(ledger.redis, ledger.keys, sealer),
-            Requeue(ledger.redis, ledger.keys, ledger.limits, sealer),
-            settings.worker_slots,
-        )
+def connect() -> LedgerAccess:
+    """The agent's ledger, with the settings of a worker: the client secret opens what is sealed."""
+    return open_ledger(begin_command())
 
 
 def actor() -> str:

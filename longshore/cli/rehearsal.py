@@ -12,11 +12,11 @@ from typing import Any
 from requests.models import PreparedRequest
 
 from config.settings import Settings
-from ingest import ids
 from longshore.delivery.errors import BadUrl, Unsendable
 from longshore.delivery.outcome import Outcome, Response, Verdict, classify
 from longshore.delivery.request import prepare
 from longshore.delivery.target import target_of
+from longshore.invocation import ids
 from longshore.invocation.gitlab import missing_token
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import MappedRequest, Mapping, MappingFault

@@ -8,7 +8,6 @@ import typer
 
 from longshore.cli import operator, terminal
 from longshore.cli.exits import NOT_FOUND
-from longshore.cli.operator import Operator
 from longshore.store.letters import Letter
 from longshore.store.reasons import CAUSES
 
@@ -18,12 +17,12 @@ def show(
     as_json: Annotated[bool, operator.JSON] = False,
 ) -> None:
     """Show one invocation: where it came from, what was tried, what came of it, what happens next."""
-    agent = Operator.connect()
-    found = agent.letters.by_run(run_id)
+    invocations = operator.connect().invocations
+    found = invocations.by_run(run_id)
     if not found:
         terminal.say(f"Nothing is known of {run_id}: never accepted, delivered long ago, or another agent's.")
         raise typer.Exit(NOT_FOUND)
-    stories = [(letter, agent.letters.history(letter.id)) for letter in found]
+    stories = [(letter, invocations.history(letter.id)) for letter in found]
     if as_json:
         terminal.as_json(
             [{**letter.as_dict(), "cause": _cause(letter, told), "history": told} for letter, told in stories]

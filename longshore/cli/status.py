@@ -3,16 +3,14 @@
 from typing import Annotated, Any
 
 from longshore.cli import operator, terminal
-from longshore.cli.operator import Operator
+from longshore.operations.ledger_access import LedgerAccess
 from longshore.store.numbers import numbers as counted
 from longshore.store.sift import Filter
-from longshore.store.targets import Targets
 
 
 def status(as_json: Annotated[bool, operator.JSON] = False) -> None:
     """Show what waits, what is in flight, what has ended, and who is there to work."""
-    agent = Operator.connect()
-    found = numbers(agent)
+    found = numbers(operator.connect())
     if as_json:
         terminal.as_json(found)
         return
@@ -22,17 +20,16 @@ def status(as_json: Annotated[bool, operator.JSON] = False) -> None:
             terminal.say(f"{name}: {line}")
 
 
-def numbers(agent: Operator) -> dict[str, Any]:
+def numbers(access: LedgerAccess) -> dict[str, Any]:
     """What is shown; counters are since the ledger began."""
-    ledger = agent.ledger
-    ended = agent.letters.count(Filter())
-    targets = Targets(ledger.redis, ledger.keys, ledger.limits)
+    ledger = access.ledger
+    ended = access.invocations.count(Filter())
     return {
         **{name.replace("_", " "): count for name, count in counted(ledger.redis, ledger.keys).items()},
         "dead_by": [f"{count} {reason} ({state})" for (state, reason), count in ended.most_common(10)],
         "broken_by": [
             f"{line.lane or line.target}: {line.breaker}"
-            for line in targets.lines()
+            for line in access.targets.lines()
             if line.breaker not in ("closed", "failing")
         ],
     }

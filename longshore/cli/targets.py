@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from longshore.cli import operator, terminal
-from longshore.cli.operator import Operator
 from longshore.store.targets import Gate, Line, Targets
 
 commands = typer.Typer(help="Targets and lanes: what waits, what holds it back; pause, resume, limit.")
@@ -21,8 +20,7 @@ COLUMNS = ("target", "action", "waiting", "in flight", "oldest", "breaker", "lim
 
 
 def _targets() -> Targets:
-    ledger = Operator.connect().ledger
-    return Targets(ledger.redis, ledger.keys, ledger.limits)
+    return operator.connect().targets
 
 
 @commands.callback(invoke_without_command=True)

@@ -29,13 +29,13 @@ def requeue(agent: Agent, picks: Iterable[tuple[str, int | None]], order: Order)
     needs_secret(agent)
     results = []
     for id, generation in picks:
-        letter = agent.letters.get(id)
+        letter = agent.access.invocations.get(id)
         if letter is None:
             became = "gone"
         elif generation is not None and generation != letter.generation:
             became = "changed"
         else:
-            became = agent.requeue.one(letter, order)
+            became = agent.access.requeue.one(letter, order)
         results.append((id, became))
     told = dict(Counter(became for _, became in results))
     log.info("operator.requeued", actor=order.actor, why=order.why, replay=order.replay, **told)
@@ -45,8 +45,8 @@ def requeue(agent: Agent, picks: Iterable[tuple[str, int | None]], order: Order)
 def matching(agent: Agent, wanted: Filter, most: int = MOST) -> Counter[tuple[str, str]]:
     """(state, reason) → how many there are. Text must be looked for one by one, so that ends at `most`."""
     if not wanted.text:
-        return agent.letters.count(wanted)
-    found = islice(agent.letters.find(wanted), most + 1)
+        return agent.access.invocations.count(wanted)
+    found = islice(agent.access.invocations.find(wanted), most + 1)
     return Counter((letter.state, letter.reason) for letter in found)
 
 
@@ -58,28 +58,28 @@ def requeue_all(agent: Agent, wanted: Filter, order: Order, most: int = MOST) ->
         raise Refused("nothing fits", 404)
     if total > most:
         raise Refused(f"{total} are more than the cap of {most}: nothing was requeued", 409)
-    job = agent.requeue.start(bulk.letters(agent.letters, wanted), order)
+    job = agent.access.requeue.start(bulk.letters(agent.access.invocations, wanted), order)
     log.info("operator.job_started", actor=order.actor, why=order.why, job=job.id, total=job.total, canary=order.canary)
     return job
 
 
 def steer_job(agent: Agent, id: str, word: str, actor: str) -> Job:
     """`pause` or `resume` the job `id`. Raises `Refused`."""
-    job = agent.requeue.job(id)
+    job = agent.access.requeue.job(id)
     if job is None:
         raise Refused(f"there is no job {id[:100]}", 404)
     if word == "pause":
         if job.state in FINISHED:
             raise Refused(f"the job is {job.state}", 409)
-        agent.requeue.pause(id)
+        agent.access.requeue.pause(id)
     elif word == "resume":
         if job.state not in ("paused", "stopped"):
             raise Refused(f"the job is {job.state}", 409)
-        agent.requeue.resume(id)
+        agent.access.requeue.resume(id)
     else:
         raise Refused("a job can be paused or resumed")
     log.info("operator.job_steered", actor=actor, job=id, word=word)
-    return agent.requeue.job(id) or job
+    return agent.access.requeue.job(id) or job
 
 
 def steer_target(agent: Agent, target: str, action: str, word: str, actor: str, limits: dict[str, Any]) -> Gate:
@@ -92,7 +92,7 @@ def steer_target(agent: Agent, target: str, action: str, word: str, actor: str, 
     if action and limits.get("rate") is not None:
         raise Refused("a rate is a target's; an action has a concurrency only")
     lane = f"{target} {action}" if action else ""
-    gate = agent.targets.gate(lane or target)
+    gate = agent.access.targets.gate(lane or target)
     if word == "pause":
         gate = replace(gate, paused=True)
     elif word == "resume":
@@ -101,6 +101,6 @@ def steer_target(agent: Agent, target: str, action: str, word: str, actor: str, 
         gate = replace(gate, **limits)
     else:
         raise Refused("a target can be paused, resumed or limited")
-    agent.targets.set(target, lane, gate, close_breaker=word == "resume")
+    agent.access.targets.set(target, lane, gate, close_breaker=word == "resume")
     log.info("operator.target_steered", actor=actor, target=target, action=action or None, word=word, **limits)
     return gate

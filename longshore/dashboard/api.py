@@ -22,7 +22,7 @@ class LettersApi(Api):
         wanted = self.wanted()
         size = asked.number(self.get_query_argument("limit", ""), "limit", 50, least=1)
         after = self.get_query_argument("after", "")
-        page = await self.ask(self.agent.pages.page, wanted.filter, after, min(int(size), LARGEST_PAGE))
+        page = await self.ask(self.agent.access.pages.page, wanted.filter, after, min(int(size), LARGEST_PAGE))
         rows = [facts.clear(letter) for letter in page.letters]
         self.answer({"letters": rows, "after": page.after or None, "cut_short": page.cut_short})
 
@@ -71,7 +71,7 @@ class RequeueApi(Api):
         if len(chosen) > MOST_IDS:
             raise asked.Refused(f"give at most {MOST_IDS} ids, or all with a filter")
         if dry_run:
-            letters = await self.ask(self.agent.letters.read, chosen)
+            letters = await self.ask(self.agent.access.invocations.read, chosen)
             self.answer({"dry_run": True, "found": [facts.clear(letter) for letter in letters]})
             return
         results = await self.ask(acts.requeue, self.agent, [(id, None) for id in chosen], order)
@@ -129,7 +129,7 @@ class JobsApi(Api):
 
     async def get(self) -> None:
         """All that are kept, newest first."""
-        self.answer({"jobs": [_job(job) for job in await self.ask(self.agent.requeue.jobs)]})
+        self.answer({"jobs": [_job(job) for job in await self.ask(self.agent.access.requeue.jobs)]})
 
 
 class JobApi(Api):
@@ -137,7 +137,7 @@ class JobApi(Api):
 
     async def get(self, id: str) -> None:
         """How far it is."""
-        job = await self.ask(self.agent.requeue.job, id)
+        job = await self.ask(self.agent.access.requeue.job, id)
         if job is None:
             raise asked.Refused("there is no such job", 404)
         self.answer(_job(job))
@@ -157,7 +157,7 @@ class StatusApi(Api):
 
     async def get(self) -> None:
         """See `longshore.store.numbers`."""
-        self.answer(await self.ask(numbers, self.agent.ledger.redis, self.agent.ledger.keys))
+        self.answer(await self.ask(numbers, self.agent.access.ledger.redis, self.agent.access.ledger.keys))
 
 
 class UnknownApi(Api):

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ingest import ids
 from longshore.dashboard import shown
 from longshore.dashboard.agent import Agent
+from longshore.invocation import ids
 from longshore.store.letters import Letter
 from longshore.store.reasons import CAUSES
 from longshore.store.seal import Unsealable
@@ -27,18 +27,18 @@ def found(agent: Agent, name: str) -> list[Letter]:
     plain = name.partition("~")[0]
     letters: dict[str, Letter] = {}
     for id in dict.fromkeys((name, ids.run_id(name), plain)):
-        if (letter := agent.letters.get(id)) is not None:
+        if (letter := agent.access.invocations.get(id)) is not None:
             letters.setdefault(letter.id, letter)
             break
     run = next((letter.run for letter in letters.values() if letter.run), name)
-    for letter in agent.pages.of_run(run, everywhere=not letters):
+    for letter in agent.access.pages.of_run(run, everywhere=not letters):
         letters.setdefault(letter.id, letter)
     return list(letters.values())
 
 
 def facts(agent: Agent, letter: Letter, whole: bool = False) -> dict[str, Any]:
     """All of `letter`, with its history opened; `whole` for programs, otherwise long texts are cut for a page."""
-    history = agent.letters.history(letter.id)
+    history = agent.access.invocations.history(letter.id)
     attempts = [event for event in history if "requeued_by" not in event]
     return {
         **clear(letter),
@@ -99,7 +99,7 @@ def request(agent: Agent, letter: Letter, whole: bool) -> dict[str, Any]:
     if not agent.has_secret:
         return {"problem": "Flower was started without PORT_CLIENT_SECRET, so what is sealed cannot be shown."}
     try:
-        text = agent.letters.payload(letter.id)
+        text = agent.access.invocations.payload(letter.id)
     except Unsealable as error:
         return {"problem": str(error)}
     if text is None:

@@ -96,7 +96,7 @@ class Export(Handler):
     @authenticated
     async def get(self) -> None:
         """The lines. Messages themselves stay sealed."""
-        told = self.agent.letters.told(self.wanted().filter)
+        told = self.agent.access.invocations.told(self.wanted().filter)
         lines = await self.ask(_lines, told)
         self.set_header("Content-Type", "application/x-ndjson")
         self.set_header("Content-Disposition", 'attachment; filename="dead-letters.jsonl"')
@@ -119,7 +119,7 @@ class Export(Handler):
 
 
 def _listed(agent: Agent, wanted: asked.Wanted, after: str) -> tuple[Any, Counter[str] | None]:
-    page = agent.pages.page(wanted.filter, after, SIZE)
+    page = agent.access.pages.page(wanted.filter, after, SIZE)
     counted = agent.counts.of(replace(wanted.filter, reason="", text=""))
     if counted is None:
         return page, None

@@ -88,7 +88,7 @@ class JobsPage(Page):
     @authenticated
     async def get(self) -> None:
         """The table."""
-        jobs = await self.ask(self.agent.requeue.jobs)
+        jobs = await self.ask(self.agent.access.requeue.jobs)
         self.render("longshore_jobs.html", jobs=jobs, started=self.get_query_argument("started", ""))
 
     @authenticated

@@ -54,8 +54,8 @@ class Row:
 
 def targets(agent: Agent) -> list[Row]:
     """Every target that anything is known of now, each followed by its lanes."""
-    limits = agent.ledger.limits
-    lines = list(agent.targets.lines())
+    limits = agent.access.ledger.limits
+    lines = list(agent.access.targets.lines())
     waiting = _waiting_errors(agent, [line.lane for line in lines if line.lane and line.waiting])
     dead = _dead_errors(agent)
     rows = []
@@ -85,7 +85,7 @@ def _said(name: str, line: Line, default: float) -> float:
 
 def _waiting_errors(agent: Agent, lanes: list[str]) -> dict[str, str]:
     """Lane → reason of the one that has waited longest there, if it was tried before."""
-    client, keys = agent.ledger.redis, agent.ledger.keys
+    client, keys = agent.access.ledger.redis, agent.access.ledger.keys
     with reaching_store():
         pipe = client.pipeline(transaction=False)
         for lane in lanes:
@@ -100,7 +100,7 @@ def _waiting_errors(agent: Agent, lanes: list[str]) -> dict[str, str]:
 def _dead_errors(agent: Agent) -> dict[str, tuple[str, int]]:
     """Target or lane → reason and time of its newest dead letter."""
     newest: dict[str, tuple[str, int]] = {}
-    for letter in agent.pages.page(Filter(), size=RECENT).letters:
+    for letter in agent.access.pages.page(Filter(), size=RECENT).letters:
         for name in (letter.target, letter.lane):
             newest.setdefault(name, (letter.reason, letter.ended_ms))
     return newest

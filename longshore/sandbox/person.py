@@ -6,17 +6,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from config.ledger import open_ledger, sealer_of
 from config.settings import Settings
 from longshore.errors import StoreUnavailable
+from longshore.operations.ledger_access import open_ledger
 from longshore.sandbox.follow import Followed
 from longshore.sandbox.scenario import LIMITED_RATE
 from longshore.sandbox.targets import Targets
-from longshore.store.letters import Letters
-from longshore.store.requeue import Order, Requeue
+from longshore.store.requeue import Order
 from longshore.store.sift import Filter
 from longshore.store.targets import Gate
-from longshore.store.targets import Targets as Steering
 
 NAME = "you"
 CANARY = 2
@@ -37,17 +35,13 @@ class Person:
     """Steers the agent through its ledger, as `longshore dlq` and `longshore targets` do; `say` tells of it."""
 
     def __init__(self, settings: Settings, targets: Targets, say: Callable[[str], None]) -> None:
-        self._ledger = open_ledger(settings)
-        keys, limits, sealer = self._ledger.keys, self._ledger.limits, sealer_of(settings)
-        self._letters = Letters(self._ledger.redis, keys, sealer)
-        self._requeue = Requeue(self._ledger.redis, keys, limits, sealer)
-        self._steering = Steering(self._ledger.redis, keys, limits)
+        self._access = open_ledger(settings)
         self._targets = targets
         self._say = say
         self._waits_since = self._resumed_at = 0.0
         self._job = ""
         self._decided = False
-        self._steering.set(targets.origin("paused"), "", Gate(paused=True))
+        self._access.targets.set(targets.origin("paused"), "", Gate(paused=True))
         say("You pause the target `paused`: what comes for it waits.")
 
     def act(self, followed: Sequence[Followed]) -> None:
@@ -75,7 +69,7 @@ class Person:
         self._waits_since = self._waits_since or time.monotonic()
         if time.monotonic() > self._waits_since + PAUSE_S:
             self._resumed_at = time.time()
-            self._steering.set(self._targets.origin("paused"), "", Gate(), close_breaker=True)
+            self._access.targets.set(self._targets.origin("paused"), "", Gate(), close_breaker=True)
             self._say("You resume `paused`: what waited for it is delivered now.")
 
     def _send_again(self, failed: Sequence[Followed]) -> None:
@@ -84,7 +78,7 @@ class Person:
         self._targets.mend()
         wanted = Filter(reason="http_422", target=self._targets.origin("broken"))
         order = Order(NAME, "the environment exists now", rate=0, canary=CANARY)
-        self._job = self._requeue.start(self._letters.find(wanted), order).id
+        self._job = self._access.requeue.start(self._access.invocations.find(wanted), order).id
         self._say(f"You mend `broken` and send its {len(failed)} dead letters again: {CANARY} first, as a canary.")
 
     def _decide(self, unknown: Sequence[Followed]) -> None:
@@ -92,13 +86,14 @@ class Person:
             return
         self._decided = True
         for each in unknown:
-            if (letter := self._letters.get(each.id)) is not None:
-                self._requeue.one(letter, Order(NAME, "looked at the target: it had not run"))
+            if (letter := self._access.invocations.get(each.id)) is not None:
+                self._access.requeue.one(letter, Order(NAME, "looked at the target: it had not run"))
                 self._say(f"You decide about the unknown outcome of {each.id}: it had not run, so it is sent again.")
 
     def _limit(self, limited: Sequence[Followed]) -> Watched:
         at = self._arrivals("limited")
-        accepted = [letter.accepted_ms / 1000 for letter in self._letters.read([each.id for each in limited])]
+        letters = self._access.invocations.read([each.id for each in limited])
+        accepted = [letter.accepted_ms / 1000 for letter in letters]
         # Not from the first arrival: that may be on its way for longer than the last, as the worker has just come up.
         since = min(accepted, default=0.0)
         early = [number for number, each in enumerate(at) if each < since + 0.95 * number / LIMITED_RATE]
@@ -113,8 +108,8 @@ class Person:
         return Watched("`throttling` is asked again after its Retry-After of 1 s", f"{waited_s:.1f} s", waited_s >= 1)
 
     def _breaker(self) -> Watched:
-        opened = int(self._ledger.redis.hget(self._ledger.keys.counts, "breaker_opened") or 0)
-        lines = self._steering.lines([self._targets.origin("flapping")])
+        opened = int(self._access.ledger.redis.hget(self._access.ledger.keys.counts, "breaker_opened") or 0)
+        lines = self._access.targets.lines([self._targets.origin("flapping")])
         still = [line.breaker for line in lines if line.breaker in ("open", "half open")]
         seen = f"opened {opened} times, {'still open' if still else 'let go after a probe that was answered'}"
         return Watched("the breaker of `flapping` opens, and lets go when it is well", seen, opened > 0 and not still)
@@ -125,7 +120,7 @@ class Person:
         return Watched("`paused` gets nothing before it is resumed", f"{len(early)} came early", not early and bool(at))
 
     def _canary(self) -> Watched:
-        job = self._requeue.job(self._job) if self._job else None
+        job = self._access.requeue.job(self._job) if self._job else None
         seen = f"{job.state}, {job.counts}" if job else "never started"
         return Watched("the requeue ends, behind its canary", seen, job is not None and job.state == "done")
 

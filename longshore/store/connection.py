@@ -17,7 +17,8 @@ from longshore.network.tls import BundleUnreadable, Contexts, Tls
 from longshore.store.address import Address, Login, parse
 from longshore.store.failover import following, says_demoted
 
-_TIMEOUT_S = 10.0  # a Redis that does not answer for so long is away
+TIMEOUT_S = 10.0
+"""A Redis that does not answer for so long is away."""
 _CONNECT_S = 3.0
 
 PLAIN = {"protocol": 2, "driver_info": None}
@@ -99,7 +100,7 @@ class Sentinels(Sentinel):
         raise MasterNotFoundError(f"no primary {service_name!r} was found: {'; '.join(reasons)}")
 
 
-def options_of(address: Address, timeout_s: float = _TIMEOUT_S) -> dict[str, Any]:
+def options_of(address: Address, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     """What a pool of connections to the Redis at `address` is made with: all that redis-py is told.
 
     Its connections leave a Redis that says it is the primary no longer, see failover.py.
@@ -130,7 +131,7 @@ def sentinels_of(pool: redis.ConnectionPool) -> Sentinel | None:
     return pool.sentinel_manager if isinstance(pool, SentinelConnectionPool) else None
 
 
-def connect(address: Address | str, connections: int = 50, timeout_s: float = _TIMEOUT_S) -> redis.Redis:
+def connect(address: Address | str, connections: int = 50, timeout_s: float = TIMEOUT_S) -> redis.Redis:
     """A client for the Redis at `address`, or at the URL of one.
 
     Connects on first use. Never repeats a command by itself: the callers know which of their scripts may be repeated.

@@ -10,12 +10,10 @@ from celery import signals
 from celery.apps.worker import Worker
 
 from config.egress import fence_of
-from config.ledger import open_ledger, sealer_of
 from config.settings import Settings
 from config.tracing import Traces, tracer
 from longshore.invocation.mapping import Mapping
-from longshore.store.letters import Letters
-from longshore.store.requeue import Requeue
+from longshore.operations.ledger_access import open_ledger
 from longshore.telemetry.port_calls import CountedPortClient
 from tasks.celery.app import make_app
 from tasks.celery.lapsed_events import Obituaries
@@ -49,8 +47,8 @@ class WorkerProcess:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._app = make_app(settings)
-        self._ledger = open_ledger(settings, settings.worker_slots + 40)
-        sealer = sealer_of(settings)
+        access = open_ledger(settings, settings.worker_slots + 40)
+        self._ledger = access.ledger
         self._mapping = Mapping.load(
             settings.mapping_path, settings.mapping_env(), 1 if settings.longshore_small else JQ_PROCESSES
         )
@@ -76,12 +74,11 @@ class WorkerProcess:
             settings.worker_hung_limit,
             self._restart,
         )
-        self._outbox = Outbox(self._ledger, sealer, self._port, Traces(sealer, tracer()))
-        requeue = Requeue(self._ledger.redis, self._ledger.keys, self._ledger.limits, sealer)
-        self._jobs = Jobs(requeue)
+        self._outbox = Outbox(self._ledger, access.sealer, self._port, Traces(access.sealer, tracer()))
+        self._jobs = Jobs(access.requeue)
         self._forecast = Forecast(self._ledger)
         by_celery = self._app.tasks[REQUEUE]
-        by_celery.letters, by_celery.requeue = Letters(self._ledger.redis, self._ledger.keys, sealer), requeue
+        by_celery.letters, by_celery.requeue = access.invocations, access.requeue
         self._drain = Drain(
             self._ledger, self._story, self._in_flight, settings.drain_grace_s, self._withdraw, self._outbox.stop
         )

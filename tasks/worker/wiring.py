@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from config.ledger import sealer_of
 from config.settings import Settings
 from config.tracing import Traces, tracer
 from longshore.delivery import Fence
 from longshore.delivery.send import Sender
 from longshore.invocation.mapping import Mapping
+from longshore.operations.ledger_access import sealer_of
 from longshore.store.entry import Begun
 from tasks.worker.attempt_executor import Performer
 from tasks.worker.delivery_settings import AllTerms

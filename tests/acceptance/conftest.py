@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from config.ledger import open_ledger
 from config.settings import Settings, load
 from longshore.delivery.target import lane_of, target_of
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
+from longshore.operations.ledger_access import open_ledger
 from longshore.port import reports
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
@@ -88,14 +88,14 @@ class Bench:
             published_ms=round(time.time() * 1000),
             **{**own, **more},
         )
-        ledger = open_ledger(self.settings)
+        ledger = open_ledger(self.settings).ledger
         accepted = ledger.accept([Span(TOPIC, 0, self.offset, self.offset + 1)], [entry])
         Publisher(make_app(self.settings)).publish(accepted.claims)
         self.offset += 1
 
     def record(self, id: str) -> dict[str, str]:
         """The record of `id`."""
-        ledger = open_ledger(self.settings)
+        ledger = open_ledger(self.settings).ledger
         found: Any = ledger.redis.hgetall(ledger.keys.invocation(id))
         return {name.decode(): value.decode() for name, value in found.items()}
 

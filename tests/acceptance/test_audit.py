@@ -2,7 +2,7 @@
 
 import json
 
-from config.ledger import open_ledger
+from longshore.operations.ledger_access import open_ledger
 from tests.support.warm import longshore
 
 from .conftest import Bench
@@ -19,7 +19,7 @@ def test_an_audit_tells_that_all_is_there_and_then_that_something_is_missing(ben
     good = longshore("audit", folder=bench.folder, **bench.environ)
     assert (0, True) == (good.returncode, "2 accepted = 1 done, 1 dead" in good.stderr)
 
-    ledger = open_ledger(bench.settings)
+    ledger = open_ledger(bench.settings).ledger
     ledger.redis.delete(ledger.keys.invocation("r_2"))
     bad = longshore("audit", "--json", folder=bench.folder, **bench.environ)
     found = json.loads(bad.stdout)

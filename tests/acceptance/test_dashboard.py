@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from config.ledger import open_ledger
+from longshore.operations.ledger_access import open_ledger
 from longshore.sandbox.http_server import Answer, HttpServer, Request
 from longshore.store.seal import Sealer
 from tasks.celery.app import make_app
@@ -281,7 +281,7 @@ def test_hostile_texts_are_shown_and_do_nothing(
         "generation": 1, "attempt": 1, "reason": LOUD, "cause": LOUD + ROUND, "status": 500, "sent": True,
         "duration_ms": 1.0, "response": f"</code></pre>{LOUD}{ROUND}\udcff" + "y" * 1_000_000,
     }  # fmt: skip
-    ledger = open_ledger(bench.settings)
+    ledger = open_ledger(bench.settings).ledger
     history: Any = [attempt, {"requeued_by": LOUD, "why": LOUD + ROUND, "at": 1.0, "replay": False}]
     for entry in history:
         ledger.redis.rpush(ledger.keys.attempts("r_1"), sealer.seal(json.dumps(entry).encode()))

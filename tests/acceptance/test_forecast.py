@@ -1,8 +1,8 @@
 """A run that waits long for its target is told in Port's log what is ahead of it."""
 
-from config.ledger import open_ledger
 from longshore.delivery.target import target_of
-from longshore.store.targets import Gate, Targets
+from longshore.operations.ledger_access import open_ledger
+from longshore.store.targets import Gate
 from tests.support.programs import eventually
 
 from .conftest import Bench
@@ -11,9 +11,8 @@ from .conftest import Bench
 def test_runs_behind_a_paused_target_are_told_once_how_many_are_ahead(bench: Bench) -> None:
     """And are delivered as ever once it is resumed."""
     bench.environ["FORECAST_AFTER_S"] = "1"
-    ledger = open_ledger(bench.settings)
+    targets = open_ledger(bench.settings).targets
     target = target_of(bench.targets.url("good"))
-    targets = Targets(ledger.redis, ledger.keys, ledger.limits)
     targets.set(target, "", Gate(paused=True))
     bench.worker()
     for number in range(3):

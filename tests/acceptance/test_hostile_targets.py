@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from config.ledger import open_ledger
+from longshore.operations.ledger_access import open_ledger
 from longshore.store.brokers import Brokers
 from tasks.worker.outbox import SENDERS
 from tests.support.certificates import Authority
@@ -235,7 +235,7 @@ def test_local_brokers_and_metadata_are_denied(bench: Bench) -> None:
 
 def test_brokers_that_port_named_are_denied(bench: Bench) -> None:
     """Only ingest asks Port for them; workers learn them through the ledger, without a restart."""
-    ledger = open_ledger(bench.settings)
+    ledger = open_ledger(bench.settings).ledger
     bench.worker()
     with HostileTarget(reset) as broker:  # a broker takes an HTTP request for garbage
         Brokers(ledger.redis, ledger.keys).remember(f"other:9196,localhost:{broker.port}")

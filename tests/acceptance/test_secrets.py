@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from config.ledger import open_ledger
 from longshore.delivery.sign import signed_headers
+from longshore.operations.ledger_access import open_ledger
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
@@ -131,7 +131,7 @@ def test_a_history_and_a_dead_letter_hold_no_decrypted_value(
     bench.accept("r_1", "good", target=origin, lane=f"{origin} deploy", payload=sealed(message, NEW))
     bench.ends("r_1", "dead", "http_400")
 
-    ledger = open_ledger(bench.settings)
+    ledger = open_ledger(bench.settings).ledger
     history: Any = ledger.redis.lrange(ledger.keys.attempts("r_1"), 0, -1)
     opened = [Sealer(NEW).open(entry).decode() for entry in history]
     assert 1 == len(opened)

@@ -5,9 +5,7 @@ import signal
 import psutil
 import pytest
 
-from config.ledger import open_ledger
-from longshore.store.letters import Letters
-from longshore.store.seal import Sealer
+from longshore.operations.ledger_access import open_ledger
 from tasks.worker.isolation.runner import CHILD_MODULE
 from tests.support.programs import Program, eventually
 
@@ -17,7 +15,7 @@ from .conftest import Bench
 def suspect(bench: Bench, id: str, target: str, synchronized: bool = False) -> None:
     """Put an invocation into the ledger that three workers have died with. No worker may run yet."""
     bench.accept(id, target, synchronized, unknown="retry")
-    ledger = open_ledger(bench.settings)
+    ledger = open_ledger(bench.settings).ledger
     ledger.redis.hset(ledger.keys.invocation(id), "deaths", "3")
 
 
@@ -71,6 +69,5 @@ def test_a_worker_takes_the_process_of_a_suspect_with_it(bench: Bench) -> None:
     eventually(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "its process is gone")
     record = bench.record("r_1")
     assert ("waiting", "3") == (record["state"], record["deaths"])
-    ledger = open_ledger(bench.settings)
-    (entry,) = Letters(ledger.redis, ledger.keys, Sealer(bench.settings.port_client_secret)).history("r_1")
+    (entry,) = open_ledger(bench.settings).invocations.history("r_1")
     assert ("drained", True) == (entry["reason"], entry["sent"])

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from config.ledger import open_ledger
 from longshore.invocation.kinds import Kind
+from longshore.operations.ledger_access import open_ledger
 from longshore.store.seal import Sealer
 from tasks.celery.app import make_app
 from tests.support.programs import eventually
@@ -63,7 +63,7 @@ def test_an_idle_worker_ends_at_once(bench: Bench) -> None:
     """SIGTERM, exit 0, its slots withdrawn."""
     worker = bench.worker()
     assert 0 == worker.stop()
-    ledger = open_ledger(bench.settings)
+    ledger = open_ledger(bench.settings).ledger
     assert 0 == ledger.redis.zcard(ledger.keys.fleet)
 
 
@@ -169,7 +169,7 @@ def test_a_run_in_the_wrong_lane_moves_to_its_own_without_using_an_attempt(bench
 def test_what_has_waited_longer_than_its_attempts_may_take_is_delivered(bench: Bench, attempts: int) -> None:
     """For a target that was paused or limited: waiting is no attempt, before the first one and between two."""
     bench.accept("r_1", "good")
-    ledger, long_ago = open_ledger(bench.settings), round(time.time() * 1000) - 7_200_000
+    ledger, long_ago = open_ledger(bench.settings).ledger, round(time.time() * 1000) - 7_200_000
     for name, value in {"attempts": attempts, "accepted": long_ago, "first": long_ago}.items():
         ledger.redis.hset(ledger.keys.invocation("r_1"), name, value)
     bench.worker(RETRY_MAX_AGE_S="3600")

@@ -56,8 +56,8 @@ def test_a_job_that_is_killed_half_way_sends_each_exactly_once(make_crowd: MakeC
         crowd.put(letters, server.url(), dead="http_503")
         crowd.put(others, server.url(), dead="http_404")
         first = crowd.worker()
-        found = crowd.letters.find(Filter(reason="http_503", until_ms=crowd.ledger.clock_ms()))
-        job = crowd.requeue.start(found, Order("ann", "it is back", rate=0 if SIZE <= 1000 else 500))
+        found = crowd.access.invocations.find(Filter(reason="http_503", until_ms=crowd.ledger.clock_ms()))
+        job = crowd.access.requeue.start(found, Order("ann", "it is back", rate=0 if SIZE <= 1000 else 500))
         assert SIZE == job.total
         for n, id in enumerate(live):
             crowd.put([id], server.url(1), start=True)
@@ -66,7 +66,7 @@ def test_a_job_that_is_killed_half_way_sends_each_exactly_once(make_crowd: MakeC
                 first.process.kill()
                 first.process.wait()
                 crowd.worker()
-        wait(lambda: (now := crowd.requeue.job(job.id)) and now.state == "done", "the job is done")
+        wait(lambda: (now := crowd.access.requeue.job(job.id)) and now.state == "done", "the job is done")
         everything = letters + live
         wait(lambda: not {"waiting", "claimed", "begun"} & set(crowd.states(everything).values()), "all have ended")
         states = crowd.states(everything)
@@ -89,7 +89,7 @@ def test_a_target_that_comes_back_gets_everything_within_its_limit(make_crowd: M
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     url, ids = f"http://127.0.0.1:{port}/hook", [f"r_{n}" for n in range(SIZE)]
-    crowd.targets.set(f"http://127.0.0.1:{port}", "", Gate(rate=200, concurrency=10))
+    crowd.access.targets.set(f"http://127.0.0.1:{port}", "", Gate(rate=200, concurrency=10))
     crowd.put(ids, url)
     worker = crowd.worker()
     wait(lambda: crowd.count("breaker_opened") >= 6, "five probes have failed")

@@ -13,18 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from config.ledger import open_ledger
 from config.settings import load
 from longshore.delivery.target import lane_of, target_of
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
+from longshore.operations.ledger_access import open_ledger
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.store.entry import Entry, Span
-from longshore.store.letters import Letters
-from longshore.store.requeue import Requeue
-from longshore.store.seal import Sealer
-from longshore.store.targets import Targets
 from tasks.celery.app import make_app
 from tasks.celery.publish import Publisher
 from tests.support.programs import SETTINGS, Program
@@ -75,11 +71,8 @@ class Crowd:
             **environ,
         }
         settings = load(self.environ)
-        self.ledger = open_ledger(settings)
-        self._sealer = Sealer(settings.port_client_secret)
-        self.letters = Letters(self.ledger.redis, self.ledger.keys, self._sealer)
-        self.requeue = Requeue(self.ledger.redis, self.ledger.keys, self.ledger.limits, self._sealer)
-        self.targets = Targets(self.ledger.redis, self.ledger.keys, self.ledger.limits)
+        self.access = open_ledger(settings)
+        self.ledger = self.access.ledger
         self._publisher = Publisher(make_app(settings))
         self._offset = 0
         self._programs: list[Program] = []
@@ -146,7 +139,7 @@ class Crowd:
             origin=f"org.runs/0/{self._offset - 1}",
             published_ms=round(time.time() * 1000),
             mapping=f"{self._digest}/1",
-            payload=self._sealer.seal(json.dumps(message, separators=(",", ":")).encode()),
+            payload=self.access.sealer.seal(json.dumps(message, separators=(",", ":")).encode()),
             unknown="park",
             dead=dead,
         )

@@ -10,11 +10,11 @@ from typing import Any
 import redis
 
 from config.egress import fence_of
-from config.ledger import limits_of, sealer_of
 from config.settings import Settings, load
 from longshore.delivery.target import lane_of, target_of
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
+from longshore.operations.ledger_access import limits_of, sealer_of
 from longshore.port import reports
 from longshore.port.reports import Report
 from longshore.store.entry import Entry, Span

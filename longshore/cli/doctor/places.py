@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from config.ledger import limits_of
 from config.settings import Settings
 from longshore.cli.doctor.finding import Case
 from longshore.delivery.errors import BadUrl
 from longshore.delivery.target import target_of
 from longshore.errors import StoreUnavailable
+from longshore.operations.ledger_access import open_ledger
 from longshore.store.brokers import Brokers
 from longshore.store.connection import connect, reaching_store
 from longshore.store.keys import Keys
-from longshore.store.targets import MOST_TARGETS, Targets
+from longshore.store.targets import MOST_TARGETS
 
 _ORIGIN = re.compile(r'(?i)https?://[^\s"\\/?#]+(?=[/?#"]|$)')
 """A whole origin in an expression: not one that goes on with `\\(...)` or with what is added to it."""
@@ -63,9 +63,10 @@ def literal_urls(settings: Settings) -> list[str]:
 
 def ledger_targets(settings: Settings) -> list[str]:
     """Targets of the ledger that something waits for, is in flight to, or is said of. Raises StoreUnavailable."""
-    with connect(settings.redis, 2) as client:
-        keys = Keys.of(settings.namespace)
-        names = Targets(client, keys, limits_of(settings)).names()
+    access = open_ledger(settings, 2)
+    keys = access.ledger.keys
+    with access.ledger.redis as client:
+        names = access.targets.names()
         with reaching_store():
             said: Any = client.zrange(keys.said, 0, -1)
             used: Any = client.zrevrange(keys.used, 0, MOST_TARGETS - 1)

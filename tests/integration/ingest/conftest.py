@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from config.ledger import open_ledger
 from config.roles import Role
 from config.settings import Settings, load
 from ingest.service import Service
+from longshore.operations.ledger_access import open_ledger
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.publisher import action_run, as_text
@@ -56,7 +56,7 @@ class Ingest:
 
     @cached_property
     def ledger(self) -> Ledger:
-        return open_ledger(self.settings)
+        return open_ledger(self.settings).ledger
 
     def count(self, what: str) -> int:
         """A counter of the ledger, such as `accepted` or `repeated`."""

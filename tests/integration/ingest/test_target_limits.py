@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from config.ledger import open_ledger
 from config.settings import load
 from ingest.target_limits import REFRESH_S, TargetLimits, strictest
 from longshore.delivery.host_limits import HostLimits
 from longshore.invocation.delivery import Delivery
+from longshore.operations.ledger_access import open_ledger
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.store.targets import Gate, Targets
@@ -25,8 +25,7 @@ Start = Callable[..., TargetLimits]
 
 @pytest.fixture
 def targets(redis_server: EmbeddedRedis) -> Targets:
-    ledger = open_ledger(load(SETTINGS | {"REDIS_URL": redis_server.url}))
-    return Targets(ledger.redis, ledger.keys, ledger.limits)
+    return open_ledger(load(SETTINGS | {"REDIS_URL": redis_server.url})).targets
 
 
 @pytest.fixture
@@ -124,5 +123,5 @@ def test_what_ingest_reads_goes_on_the_terms_of_its_mapping(
     first, second = (ledger.redis.hmget(ledger.keys.invocation(id), fields) for id in ("r_1", "r_2"))
     assert [b"deployer", b"retry", b"2"] == first
     assert [b"http://127.0.0.1:9", b"park", b"8"] == second
-    said = Targets(ledger.redis, ledger.keys, ledger.limits).all_of_mapping
+    said = open_ledger(ingest.settings).targets.all_of_mapping
     eventually(lambda: said() == {"deployer": Gate(concurrency=3), "http://127.0.0.1:9": Gate(rate=7)}, "both limits")

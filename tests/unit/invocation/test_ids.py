@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import ids
 from ingest.record import Record
+from longshore.invocation import ids
 
 
 def test_ports_own_run_ids_are_kept() -> None:

@@ -1,0 +1,79 @@
+"""The ledger that the settings describe, with everything that reads and steers it: wired in this one place."""
+
+from dataclasses import dataclass
+
+from config.settings import Settings
+from longshore.store.connection import TIMEOUT_S, connect
+from longshore.store.keys import Keys
+from longshore.store.ledger import Ledger
+from longshore.store.letters import Letters
+from longshore.store.limits import Limits
+from longshore.store.pages import Pages
+from longshore.store.requeue import Requeue
+from longshore.store.seal import Sealer
+from longshore.store.targets import Targets
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerAccess:
+    """One ledger, and what reads, requeues and steers in it, over the same connections. Thread safe."""
+
+    ledger: Ledger
+    sealer: Sealer
+    """Opens and seals what rests in the ledger."""
+    invocations: Letters
+    pages: Pages
+    requeue: Requeue
+    targets: Targets
+
+    @classmethod
+    def to(cls, ledger: Ledger, sealer: Sealer) -> "LedgerAccess":
+        """Access to `ledger`, whose values `sealer` opens."""
+        redis, keys, limits = ledger.redis, ledger.keys, ledger.limits
+        invocations = Letters(redis, keys, sealer)
+        return cls(
+            ledger=ledger,
+            sealer=sealer,
+            invocations=invocations,
+            pages=Pages(redis, keys, invocations),
+            requeue=Requeue(redis, keys, limits, sealer),
+            targets=Targets(redis, keys, limits),
+        )
+
+
+def open_ledger(settings: Settings, connections: int = 20, timeout_s: float = TIMEOUT_S) -> LedgerAccess:
+    """The ledger at `REDIS_URL`, over at most `connections` at once, each answer within `timeout_s`.
+
+    Connects on first use.
+    """
+    client = connect(settings.redis, connections, timeout_s)
+    ledger = Ledger(client, Keys.of(settings.namespace), limits_of(settings))
+    return LedgerAccess.to(ledger, sealer_of(settings))
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The ledger's numbers."""
+    return Limits(
+        lease=round(settings.lease_s * 1000),
+        ahead=round(settings.pump_interval_s * 1000),
+        rate=settings.target_rate,
+        target=settings.target_concurrency,
+        lane=settings.lane_concurrency,
+        port_rate=settings.port_api_rate,
+        breaker_failures=settings.breaker_failures,
+        breaker_open=round(settings.breaker_open_s * 1000),
+        breaker_longest=round(settings.breaker_max_open_s * 1000),
+        report_delay=round(settings.report_delay_s * 1000),
+        forecast=round(settings.forecast_after_s * 1000),
+        keep_done=settings.keep_done_s * 1000,
+        keep_payload=settings.keep_payload_s * 1000,
+        keep_dead=settings.keep_dead_s * 1000,
+        keep_dead_count=settings.keep_dead_count,
+        history=settings.history_attempts,
+        open=settings.commits_finished,
+    )
+
+
+def sealer_of(settings: Settings) -> Sealer:
+    """What seals and opens the values of this agent."""
+    return Sealer(settings.port_client_secret, settings.port_client_secret_previous, settings.namespace)
