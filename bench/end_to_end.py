@@ -28,6 +28,7 @@ from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import action_run, as_text
 from longshore.store.keys import Keys
+from longshore.store.states import State
 from tests.support.kafka_broker import KafkaBroker, missing_programs
 
 SECRET = "bench-client-secret-0123456789-abcdefghijkl"
@@ -99,7 +100,7 @@ class Bench:
 
     def delivered(self) -> int:
         """How many runs have ended as delivered."""
-        return int(self.redis.hget(self.keys.counts, "done") or 0)
+        return int(self.redis.hget(self.keys.counts, State.DONE) or 0)
 
     def costs(self, redis_process: psutil.Process) -> dict[str, float]:
         """CPU seconds and counters so far."""

@@ -24,6 +24,7 @@ from longshore.store.keys import Keys
 from longshore.store.ledger import IN_PLACE, Ledger
 from longshore.store.limits import Limits
 from longshore.store.scripts import Script
+from longshore.store.states import State
 from longshore.store.targets import Gate, Targets
 
 PUMP_S = 0.2
@@ -68,7 +69,7 @@ def ended(ledger: Ledger, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
     pipe = ledger.redis.pipeline(transaction=False)
     for one in claims:
         pipe.evalsha(BEGIN.sha, 1, prefix, limits, one.id, one.token)
-        told = ("done", 0, "delivered", 200, PAYLOAD[:200], "well", "well")
+        told = (State.DONE, 0, "delivered", 200, PAYLOAD[:200], "well", "well")
         pipe.evalsha(FINISH.sha, 1, prefix, limits, IN_PLACE, one.id, one.token, *told)
     more: list[Any] = [row for _, found in pipe.execute()[1::2] for row in zip(*[iter(found)] * 7, strict=True)]
     return tuple(

@@ -20,6 +20,7 @@ import psutil
 from handing_out import ledger
 
 from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.store.states import State
 from longshore.store.targets import Gate
 from tests.support.crowd import Crowd, Server
 
@@ -52,11 +53,12 @@ def healthy(backlog: int, gateway: bool, rate: float, count: int) -> str:
         with Crowd(Path(folder), redis) as crowd:
             worker = psutil.Process(crowd.worker().process.pid)
             crowd.put([f"warm_{n}" for n in range(100)], server.url(0, "/warm"), start=True)
-            while crowd.count("done") < 100:
+            while crowd.count(State.DONE) < 100:
                 time.sleep(0.1)
             crowd.put([f"hang_{n}" for n in range(backlog)], server.url(0, "/hang"), "hang")
             # All accepted, and as many as may be are hanging: only then does the time of the others count.
-            while list(crowd.states(f"hang_{n}" for n in range(backlog)).values()).count("begun") < min(backlog, SHARE):
+            hanging = [f"hang_{n}" for n in range(backlog)]
+            while list(crowd.states(hanging).values()).count(State.BEGUN) < min(backlog, SHARE):
                 time.sleep(0.1)
             time.sleep(1)
             before, spent = sum(worker.cpu_times()[:2]), commands(crowd)
@@ -67,7 +69,7 @@ def healthy(backlog: int, gateway: bool, rate: float, count: int) -> str:
                 which = n % HEALTHY
                 url = server.url() if gateway else server.url(1 + which)
                 crowd.put([f"r_{n}"], url, f"route-{which}", start=True)
-            while crowd.count("done") < 100 + count:
+            while crowd.count(State.DONE) < 100 + count:
                 time.sleep(0.1)
             cpu_ms = (sum(worker.cpu_times()[:2]) - before) * 1000 / count
             spent = commands(crowd) - spent

@@ -17,6 +17,7 @@ from longshore.store import bulk
 from longshore.store.letters import Letter
 from longshore.store.requeue import BECAME, FINISHED, REQUEUED, Job, Order
 from longshore.store.sift import Filter
+from longshore.store.states import FAILED_STATES, JobState, State
 
 commands = typer.Typer(no_args_is_help=True, help="Dead letters and unknown outcomes: look, send again, drop.")
 
@@ -185,9 +186,9 @@ def _requeue_ids(agent: LedgerAccess, ids: list[str], order: Order, dry_run: boo
 
 
 def _would(letter: Letter, replay: bool) -> str:
-    if letter.state == "done":
+    if letter.state == State.DONE:
         return "requeued" if replay else "delivered"
-    if letter.state not in ("dead", "unknown"):
+    if letter.state not in FAILED_STATES:
         return "busy"
     return "requeued_closed" if letter.closed else "requeued"
 
@@ -201,7 +202,7 @@ def _follow(agent: LedgerAccess, job: Job) -> None:
             if line != shown:
                 terminal.say(line)
             shown = line
-            if now.state in FINISHED or now.state == "paused":
+            if now.state in (*FINISHED, JobState.PAUSED):
                 break
             time.sleep(0.5)
     except KeyboardInterrupt:
@@ -210,7 +211,7 @@ def _follow(agent: LedgerAccess, job: Job) -> None:
     if now is None:
         return
     terminal.table(("count", "became"), [(n, BECAME[name]) for name, n in now.counts.items()])
-    if now.state == "stopped":
+    if now.state == JobState.STOPPED:
         terminal.say(
             f"Stopped: {now.canary_failed} of the canary failed. `longshore dlq resume {job.id}` sends the rest."
         )

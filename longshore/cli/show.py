@@ -10,6 +10,7 @@ from longshore.cli import operator, terminal
 from longshore.cli.exits import NOT_FOUND
 from longshore.store.letters import Letter
 from longshore.store.reasons import CAUSES
+from longshore.store.states import FAILED_STATES, State
 
 
 def show(
@@ -54,7 +55,7 @@ def lines(letter: Letter, history: list[dict[str, Any]]) -> list[str]:
 
 def _cause(letter: Letter, history: list[dict[str, Any]]) -> str:
     """Why it ended as it did, in words; that of its last attempt, unless it ended without one."""
-    if letter.state not in ("dead", "unknown"):
+    if letter.state not in FAILED_STATES:
         return ""
     last: dict[str, Any] = next((event for event in reversed(history) if "attempt" in event), {})
     return str(last["cause"]) if last.get("reason") == letter.reason else CAUSES.get(letter.reason, "")
@@ -76,8 +77,8 @@ def _event(event: dict[str, Any]) -> str:
 def _next(letter: Letter) -> str:
     ago = terminal.span(time.time() * 1000 - letter.accepted_ms)
     return {
-        "waiting": f"waits in its lane, {ago} since it was accepted",
-        "claimed": "is on its way to a worker",
-        "begun": "is being sent",
-        "done": "nothing: delivered",
+        State.WAITING: f"waits in its lane, {ago} since it was accepted",
+        State.CLAIMED: "is on its way to a worker",
+        State.BEGUN: "is being sent",
+        State.DONE: "nothing: delivered",
     }.get(letter.state, f"nothing by itself; `longshore dlq requeue {shlex.quote(letter.id)} --why ...` sends it again")

@@ -13,6 +13,7 @@ from longshore.dashboard.asked import MOST, Refused
 from longshore.store import bulk
 from longshore.store.requeue import FINISHED, Job, Order
 from longshore.store.sift import Filter
+from longshore.store.states import JobState
 from longshore.store.targets import Gate
 
 log = structlog.get_logger(__name__)
@@ -73,7 +74,7 @@ def steer_job(agent: Agent, id: str, word: str, actor: str) -> Job:
             raise Refused(f"the job is {job.state}", 409)
         agent.access.requeue.pause(id)
     elif word == "resume":
-        if job.state not in ("paused", "stopped"):
+        if job.state not in (JobState.PAUSED, JobState.STOPPED):
             raise Refused(f"the job is {job.state}", 409)
         agent.access.requeue.resume(id)
     else:

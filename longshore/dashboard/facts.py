@@ -8,18 +8,19 @@ from longshore.invocation import ids
 from longshore.store.letters import Letter
 from longshore.store.reasons import CAUSES
 from longshore.store.seal import Unsealable
+from longshore.store.states import FINAL_STATES, State
 
 NEXT = {
-    "held": "Waits for Port's acknowledgement.",
-    "waiting": "Waits for its turn; it is sent by itself.",
-    "claimed": "Is on its way to a worker.",
-    "begun": "Is being sent.",
-    "done": "Nothing: it was delivered.",
-    "dead": "Nothing by itself. Requeue it once the cause is gone.",
-    "unknown": "Nothing by itself. It was sent and may have been acted on: look at the target before requeueing it.",
+    State.HELD: "Waits for Port's acknowledgement.",
+    State.WAITING: "Waits for its turn; it is sent by itself.",
+    State.CLAIMED: "Is on its way to a worker.",
+    State.BEGUN: "Is being sent.",
+    State.DONE: "Nothing: it was delivered.",
+    State.DEAD: "Nothing by itself. Requeue it once the cause is gone.",
+    State.UNKNOWN: (
+        "Nothing by itself. It was sent and may have been acted on: look at the target before requeueing it."
+    ),
 }
-
-FINAL = ("done", "dead", "unknown")
 
 
 def found(agent: Agent, name: str) -> list[Letter]:
@@ -64,7 +65,7 @@ def clear(letter: Letter) -> dict[str, Any]:
 def cause(letter: Letter, attempts: list[dict[str, Any]]) -> str:
     """Why it stands where it does, in a sentence; empty if nothing has gone wrong."""
     last = attempts[-1] if attempts else {}
-    if letter.state == "done" or not letter.reason:
+    if letter.state == State.DONE or not letter.reason:
         return ""
     if last.get("cause") and last.get("reason") == letter.reason:
         return str(last["cause"])
@@ -80,14 +81,14 @@ def timeline(letter: Letter, history: list[dict[str, Any]]) -> list[dict[str, An
     accepted = {"what": "Accepted", "at_ms": letter.accepted_ms, "text": f"for {letter.target or '-'}", "mood": ""}
     if letter.generation == 1:
         events.insert(1, accepted)
-    if letter.state in FINAL and letter.ended_ms:
-        told = {"done": "Delivered", "dead": "Given up", "unknown": "Outcome unknown"}[letter.state]
-        mood = {"done": "success", "dead": "danger", "unknown": "warning"}[letter.state]
+    if letter.state in FINAL_STATES and letter.ended_ms:
+        told = {State.DONE: "Delivered", State.DEAD: "Given up", State.UNKNOWN: "Outcome unknown"}[letter.state]
+        mood = {State.DONE: "success", State.DEAD: "danger", State.UNKNOWN: "warning"}[letter.state]
         events.append(
             {
                 "what": told,
                 "at_ms": letter.ended_ms,
-                "text": "" if letter.state == "done" else shown.words(letter.reason),
+                "text": "" if letter.state == State.DONE else shown.words(letter.reason),
                 "mood": mood,
             }
         )

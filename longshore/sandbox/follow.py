@@ -13,11 +13,11 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.scenario import Case
 from longshore.sandbox.targets import Targets
 from longshore.store.keys import Keys
-from longshore.store.states import FINAL
+from longshore.store.states import FINAL_STATES
 
 NOT_READ = "in Kafka"
 SKIPPED, REPEATED = "skipped", "repeated"
-ENDED = frozenset({*FINAL, SKIPPED, REPEATED})
+ENDED = frozenset({*FINAL_STATES, SKIPPED, REPEATED})
 """States after which only Port may still hear something."""
 
 
@@ -49,7 +49,7 @@ class Followed:
         found = []
         if expected.reason and self.reason != expected.reason:
             found.append(f"reason {self.reason}, expected {expected.reason}")
-        if self.state in FINAL and expected.attempts not in (None, self.attempts):
+        if self.state in FINAL_STATES and expected.attempts not in (None, self.attempts):
             found.append(f"{self.attempts} attempts, expected {expected.attempts}")
         made = self.attempts + expected.earlier
         if self.requests is not None and self.requests != made:

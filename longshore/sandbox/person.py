@@ -14,6 +14,7 @@ from longshore.sandbox.scenario import LIMITED_RATE
 from longshore.sandbox.targets import Targets
 from longshore.store.requeue import Order
 from longshore.store.sift import Filter
+from longshore.store.states import JobState, State
 from longshore.store.targets import Gate
 
 NAME = "you"
@@ -64,7 +65,7 @@ class Person:
         ]
 
     def _resume(self, held: Sequence[Followed]) -> None:
-        if self._resumed_at or not all(each.state == "waiting" for each in held):
+        if self._resumed_at or not all(each.state == State.WAITING for each in held):
             return
         self._waits_since = self._waits_since or time.monotonic()
         if time.monotonic() > self._waits_since + PAUSE_S:
@@ -73,7 +74,7 @@ class Person:
             self._say("You resume `paused`: what waited for it is delivered now.")
 
     def _send_again(self, failed: Sequence[Followed]) -> None:
-        if self._job or not all(each.state == "dead" for each in failed):
+        if self._job or not all(each.state == State.DEAD for each in failed):
             return
         self._targets.mend()
         wanted = Filter(reason="http_422", target=self._targets.origin("broken"))
@@ -82,7 +83,7 @@ class Person:
         self._say(f"You mend `broken` and send its {len(failed)} dead letters again: {CANARY} first, as a canary.")
 
     def _decide(self, unknown: Sequence[Followed]) -> None:
-        if self._decided or not all(each.state == "unknown" for each in unknown):
+        if self._decided or not all(each.state == State.UNKNOWN for each in unknown):
             return
         self._decided = True
         for each in unknown:
@@ -122,7 +123,7 @@ class Person:
     def _canary(self) -> Watched:
         job = self._access.requeue.job(self._job) if self._job else None
         seen = f"{job.state}, {job.counts}" if job else "never started"
-        return Watched("the requeue ends, behind its canary", seen, job is not None and job.state == "done")
+        return Watched("the requeue ends, behind its canary", seen, job is not None and job.state == JobState.DONE)
 
     def _arrivals(self, target: str) -> list[float]:
         return [each.at for each in self._targets.received() if each.target == target]

@@ -24,6 +24,7 @@ from longshore.sandbox.scenario import Scenario
 from longshore.sandbox.stage import Stage
 from longshore.sandbox.table import Screen
 from longshore.sandbox.targets import Targets
+from longshore.store.states import State
 
 LOOK_S = 0.25
 """How often the table is brought up to date."""
@@ -146,7 +147,10 @@ def _progress(followed: Sequence[Followed], took_s: float) -> str:
 
 
 def _totals(counts: dict[str, int]) -> str:
-    names = {"accepted": "accepted", "done": "delivered", "dead": "dead", "unknown": "unknown", "backlog": "waiting"}
+    names = {
+        "accepted": "accepted", State.DONE: "delivered", State.DEAD: "dead", State.UNKNOWN: "unknown",
+        "backlog": "waiting",
+    }  # fmt: skip
     if not counts:
         return "Waiting for the first invocation to be read from Kafka ..."
     return " · ".join(f"{counts.get(key, 0)} {name}" for key, name in names.items())

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from longshore.sandbox.publisher import action_run, as_text, change_log_event, gitlab_run, node_run, signed, text_of
+from longshore.store.states import State
 
 ATTEMPTS = 4
 """`RETRY_MAX_ATTEMPTS` in the sandbox: what fails for good does so after this many."""
@@ -59,22 +60,22 @@ class Case:
 
 def done(attempts: int | None = 1, port: str | None = IN_PROGRESS) -> Expected:
     """Delivered with the attempt of this number."""
-    return Expected("done", attempts, port)
+    return Expected(State.DONE, attempts, port)
 
 
 def dead(reason: str, attempts: int | None, port: str | None = FAILURE) -> Expected:
     """A dead letter after this many attempts."""
-    return Expected("dead", attempts, port, reason)
+    return Expected(State.DEAD, attempts, port, reason)
 
 
 def unknown(reason: str, attempts: int = 1, port: str | None = IN_PROGRESS) -> Expected:
     """Sent, never answered, and not sent again."""
-    return Expected("unknown", attempts, port, reason)
+    return Expected(State.UNKNOWN, attempts, port, reason)
 
 
 def again(earlier: int, port: str | None = FAILURE) -> Expected:
     """Given up after so many attempts, then delivered with the first attempt after a person has sent it again."""
-    return Expected("done", 1, port, earlier=earlier)
+    return Expected(State.DONE, 1, port, earlier=earlier)
 
 
 SKIPPED = Expected("skipped")

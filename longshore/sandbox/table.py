@@ -14,14 +14,15 @@ from rich.text import Text
 
 from longshore.printable import printable
 from longshore.sandbox.follow import NOT_READ, REPEATED, SKIPPED, Followed
+from longshore.store.states import State
 
 COLOURS = {
-    "done": "green",
-    "dead": "red",
-    "unknown": "yellow",
-    "begun": "bold cyan",
-    "claimed": "cyan",
-    "waiting": "cyan",
+    State.DONE: "green",
+    State.DEAD: "red",
+    State.UNKNOWN: "yellow",
+    State.BEGUN: "bold cyan",
+    State.CLAIMED: "cyan",
+    State.WAITING: "cyan",
     SKIPPED: "dim",
     REPEATED: "dim",
     NOT_READ: "dim",

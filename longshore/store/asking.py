@@ -9,8 +9,8 @@ from difflib import get_close_matches
 from longshore.errors import LongshoreError
 from longshore.invocation.kinds import Kind
 from longshore.store.sift import Filter
+from longshore.store.states import FAILED_STATES, State
 
-STATES = ("dead", "unknown")
 KINDS = tuple(kind.value for kind in Kind)
 FIELDS = ("state", "reason", "target", "action", "kind", "since", "until", "text")
 
@@ -30,10 +30,10 @@ def filter_of(given: Callable[[str], str]) -> Filter:
     words = {name: given(name) for name in FIELDS}
     if any(len(value) > LONGEST for value in words.values()):
         raise Senseless(f"a filter is longer than {LONGEST} characters")
-    for name, known in (("state", STATES), ("kind", KINDS)):
+    for name, known in (("state", tuple(FAILED_STATES)), ("kind", KINDS)):
         _known(name, words[name], known)
     return Filter(
-        states=(words["state"],) if words["state"] else STATES,
+        states=(State(words["state"]),) if words["state"] else FAILED_STATES,
         reason=words["reason"],
         target=words["target"],
         lane=words["action"],

@@ -14,12 +14,13 @@ import redis
 from longshore.store import scripts
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
+from longshore.store.states import FAILED_STATES, State
 
 PAGE = 500
 """Ids looked at in one call: about 2 ms."""
 MOST_NAMED = 1000
 """Problems that are named; the rest is only counted."""
-_SETS = ("leased", "dead", "unknown")
+_SETS = ("leased", *FAILED_STATES)
 
 
 @dataclass
@@ -53,8 +54,8 @@ class Balance:
     @property
     def expired(self) -> int:
         """Delivered ones whose record's time is over. One that was replayed has left `done`, and counts once more."""
-        delivered = self.counts.get("done", 0) - self.counts.get("replayed", 0)
-        return max(0, min(self._absent, delivered - self.present["done"]))
+        delivered = self.counts.get(State.DONE, 0) - self.counts.get("replayed", 0)
+        return max(0, min(self._absent, delivered - self.present[State.DONE]))
 
     @property
     def unaccounted(self) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from longshore.invocation.kinds import Kind
+from longshore.store.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class Lapsed:
     """A lease nobody renewed, and where the invocation went."""
 
     id: str
-    state: str
+    state: State
     reason: str
     target: str
 
@@ -163,8 +164,8 @@ class Begun:
 class Finish:
     """What came of an attempt."""
 
-    result: str
-    """`done`, `waiting`, `dead` or `unknown`."""
+    result: State
+    """One of `State.WAITING` and the final ones."""
     reason: str
     status: int | None = None
     delay_ms: int = 0

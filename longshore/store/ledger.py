@@ -15,6 +15,7 @@ from longshore.store.connection import reaching_store
 from longshore.store.entry import Accepted, Begun, Claim, Entry, Finish, Lapsed, Places, Rewind, Span, TakenReports
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
+from longshore.store.states import State
 
 MOST_CLAIMS = 500
 """Most invocations one call hands out: bounds how long a script holds Redis (about 10 ms)."""
@@ -155,7 +156,9 @@ class Ledger:
     def pump(self, want: int = MOST_CLAIMS) -> tuple[tuple[Claim, ...], tuple[Lapsed, ...]]:
         """What may start now, and whose leases have lapsed."""
         claims, lapsed = self._run("pump", want)
-        return _claims(claims), tuple(Lapsed(*map(_text, row)) for row in lapsed)
+        return _claims(claims), tuple(
+            Lapsed(_text(id), State(_text(state)), _text(reason), _text(target)) for id, state, reason, target in lapsed
+        )
 
     def begin(self, id: str, token: int) -> Begun | None:
         """Leave to send, or None if the claim is stale. From here on bytes may leave.

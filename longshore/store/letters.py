@@ -16,6 +16,7 @@ from longshore.store.keys import Keys
 from longshore.store.scripts import Script
 from longshore.store.seal import Bond, Foreign, Sealer, Unsealable
 from longshore.store.sift import Filter, Sift
+from longshore.store.states import State
 
 BATCH = 500
 """Records read, or dropped, in one round trip: a few ms of Redis's time."""
@@ -48,7 +49,7 @@ class Letter:
     id: str
     run: str
     kind: str
-    state: str
+    state: State
     reason: str
     target: str
     lane: str
@@ -220,7 +221,7 @@ def _letter(id: str, values: dict[str, str]) -> Letter:
         id=id,
         run=values["run"],
         kind=values["kind"],
-        state=values["state"],
+        state=State(values["state"]),
         reason=values["reason"],
         target=values["target"],
         lane=values["lane"],

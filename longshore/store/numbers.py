@@ -6,6 +6,7 @@ import redis
 
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
+from longshore.store.states import State
 
 
 def numbers(client: "redis.Redis", keys: Keys) -> dict[str, int]:
@@ -27,7 +28,7 @@ def numbers(client: "redis.Redis", keys: Keys) -> dict[str, int]:
         "unknown_outcomes": unknown,
         "runs_with_reports_to_send": outbox,
         "accepted_in_all": counts["accepted"],
-        "delivered_in_all": counts["done"],
+        "delivered_in_all": counts[State.DONE],
         "retried_in_all": counts["retried"],
         "requeued_in_all": counts["requeued"],
     }

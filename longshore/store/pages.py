@@ -11,6 +11,7 @@ import redis
 from longshore.store.keys import Keys
 from longshore.store.letters import Letter, Letters
 from longshore.store.sift import LOOK, Filter, Place, Sift
+from longshore.store.states import State
 
 TEXT_BUDGET_S = 1.5
 """How long one page may search in texts, which must be opened one by one; the next page goes on from there."""
@@ -70,7 +71,7 @@ class Pages:
         each = [self._state(state, wanted, after, size) for state in wanted.states]
         return heapq.merge(*each, reverse=True)
 
-    def _state(self, state: str, wanted: Filter, after: Place | None, size: int) -> Iterator[Place]:
+    def _state(self, state: State, wanted: Filter, after: Place | None, size: int) -> Iterator[Place]:
         for step in self._sift.steps(state, wanted, size, after):
             yield from step.places
 

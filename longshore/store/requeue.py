@@ -21,6 +21,7 @@ from longshore.store.limits import Limits
 from longshore.store.record import BOUND_FROM, JOB_NOTE, bond
 from longshore.store.scripts import Script
 from longshore.store.seal import Bond, Sealer
+from longshore.store.states import JobState
 
 STEP = 200
 """Most invocations one step of a job requeues: about 5 ms of Redis's time."""
@@ -40,7 +41,7 @@ BECAME = {
 }
 """What becomes of an invocation that is to be sent again, in words. The names are those of again.lua."""
 
-FINISHED = frozenset({"done", "stopped"})
+FINISHED = frozenset({JobState.DONE, JobState.STOPPED})
 """States in which a job does nothing any more. Of the others, `paused` waits for an operator."""
 
 
@@ -67,8 +68,7 @@ class Job:
     """How far a job is."""
 
     id: str
-    state: str
-    """`canary`, `watching` (the canary), `running`, `paused`, `done` or `stopped`."""
+    state: JobState
     actor: str
     why: str
     total: int
@@ -130,7 +130,7 @@ class Requeue:
         outcomes = ("requeued", "requeued_closed", "gone", "changed", "busy", "delivered", "no_payload")
         return Job(
             id=id,
-            state=values["state"].decode(),
+            state=JobState(values["state"].decode()),
             actor=values["actor"].decode(),
             why=values["why"].decode(),
             total=int(values["total"]),
@@ -157,17 +157,17 @@ class Requeue:
     def pause(self, id: str) -> None:
         """Holds a job where it is; `resume` goes on with it."""
         job = self.job(id)
-        if job is not None and job.state not in FINISHED and job.state != "paused":
-            self._keep(id, "rests", "state", "paused", "paused_from", job.state)
+        if job is not None and job.state not in FINISHED and job.state != JobState.PAUSED:
+            self._keep(id, "rests", "state", JobState.PAUSED, "paused_from", job.state)
 
     def resume(self, id: str) -> None:
         """Goes on with a paused job where it was, or with the rest of one that its canary stopped."""
         job = self.job(id)
-        if job is None or job.state not in ("paused", "stopped"):
+        if job is None or job.state not in (JobState.PAUSED, JobState.STOPPED):
             return
         with reaching_store():
             before: Any = self._redis.hget(self._keys.job(id), "paused_from")
-        self._keep(id, "runs", "state", before if job.state == "paused" and before else "running")
+        self._keep(id, "runs", "state", before if job.state == JobState.PAUSED and before else JobState.RUNNING)
 
     def _keep(self, id: str, what: str, *values: Any) -> None:
         with reaching_store():
@@ -175,7 +175,7 @@ class Requeue:
 
     def _record(self, order: Order, total: int, note: bytes) -> Any:
         return {
-            "state": "canary" if 0 < order.canary < total else "running",
+            "state": JobState.CANARY if 0 < order.canary < total else JobState.RUNNING,
             "actor": order.actor,
             "why": order.why,
             "rate": order.rate,

@@ -5,6 +5,7 @@ from typing import Any
 
 from longshore.store.connection import reaching_store
 from longshore.store.ledger import Ledger
+from longshore.store.states import State
 
 DAY_MS = 86_400_000
 WARN_EVERY_S = 3600
@@ -50,7 +51,7 @@ class Retention:
     def _look(self) -> list[Leaving]:
         keys, limits = self._ledger.keys, self._ledger.limits
         soon_ms = self._ledger.clock_ms() - limits.keep_dead + min(DAY_MS, limits.keep_dead // 2)
-        sets = {"dead": keys.dead, "unknown": keys.unknown}
+        sets = {State.DEAD: keys.dead, State.UNKNOWN: keys.unknown}
         with reaching_store():
             pipe = self._ledger.redis.pipeline(transaction=False)
             for key in sets.values():

@@ -10,6 +10,7 @@ import redis
 from longshore.store.connection import reaching_store
 from longshore.store.keys import Keys
 from longshore.store.scripts import Script
+from longshore.store.states import FAILED_STATES, State
 
 LOOK = 1_000
 """Records one step looks at."""
@@ -22,7 +23,7 @@ Place = tuple[int, bytes]
 class Filter:
     """Which letters are meant; an empty value means any."""
 
-    states: tuple[str, ...] = ("dead", "unknown")
+    states: tuple[State, ...] = FAILED_STATES
     reason: str = ""
     target: str = ""
     lane: str = ""
@@ -73,7 +74,7 @@ class Sift:
         self._script = Script.named("sift")
 
     def steps(
-        self, state: str, wanted: Filter, want: int = 0, after: Place | None = None, fields: tuple[str, ...] = ()
+        self, state: State, wanted: Filter, want: int = 0, after: Place | None = None, fields: tuple[str, ...] = ()
     ) -> Iterator[Step]:
         """Of `state`, what `wanted` takes behind `after`, at most `want` a step; 0 only counts.
 

@@ -1,6 +1,7 @@
-"""Where an invocation stands, who moves it on, and every move there is.
+"""Where an invocation stands, who moves it on, and every move there is; and the same of a requeue job.
 
-The scripts get `MOVES` too and refuse any other move, so this module is the truth for both languages.
+The scripts get `MOVES` too and refuse any other move, so this module is the truth for both languages. No other module
+and no script writes the name of a state that is not in here: `tests/unit/store/test_state_names.py`.
 """
 
 from enum import StrEnum
@@ -58,8 +59,33 @@ MOVES: frozenset[tuple[State, State]] = frozenset(
 )
 """Every move a script may make. All others raise inside Redis and change nothing."""
 
-FINAL = frozenset({State.DONE, State.DEAD, State.UNKNOWN})
+FAILED_STATES = (State.DEAD, State.UNKNOWN)
+"""Final states that wait for an operator's decision, in the order in which they are listed. Each has a sorted set."""
+
+FINAL_STATES = (State.DONE, *FAILED_STATES)
 """States in which no pump looks at the invocation again."""
+
+
+class JobState(StrEnum):
+    """Where a requeue job stands, and who moves it on."""
+
+    CANARY = "canary"
+    """Workers send the first few."""
+
+    WATCHING = "watching"
+    """The first few are sent; workers wait until all of them have ended."""
+
+    RUNNING = "running"
+    """Workers send the rest, at the job's rate."""
+
+    PAUSED = "paused"
+    """An operator holds it; `resume` moves it on."""
+
+    STOPPED = "stopped"
+    """One of the first few failed again. Only an operator's `resume` moves it on."""
+
+    DONE = "done"
+    """All of its list was sent. It expires."""
 
 
 def lua_table() -> str:

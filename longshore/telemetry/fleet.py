@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from longshore.errors import StoreUnavailable
+from longshore.store.states import FINAL_STATES, State
 from longshore.telemetry.labels import OTHER, outcome_of
 from longshore.telemetry.look import Fleet, Target
 from longshore.telemetry.metrics import FLEET
@@ -73,9 +74,9 @@ class FleetCollector(Collector):
             "longshore_fleet_slots": _one(fleet.slots),
             "longshore_fleet_workers": _one(fleet.workers),
             "longshore_fleet_breakers_opened": _one(counts.get("breaker_opened", 0)),
-            "longshore_fleet_letters": [(("dead",), fleet.dead), (("unknown",), fleet.unknown)],
+            "longshore_fleet_letters": [((State.DEAD,), fleet.dead), ((State.UNKNOWN,), fleet.unknown)],
             "longshore_fleet_accepted": _one(counts.get("accepted", 0)),
-            "longshore_fleet_ended": [((state,), counts.get(state, 0)) for state in ("done", "dead", "unknown")],
+            "longshore_fleet_ended": [((state,), counts.get(state, 0)) for state in FINAL_STATES],
             "longshore_fleet_reports_waiting": _one(fleet.reports),
             "longshore_fleet_outbox_age_seconds": _one(fleet.report_age_s),
             "longshore_fleet_reports_dropped": [
@@ -128,7 +129,10 @@ def _one(value: float) -> Rows:
 
 
 def _letters(letters: Letters) -> dict[str, Rows]:
-    names = {"dead": "longshore_fleet_dead_letters", "unknown": "longshore_fleet_unknown_outcomes"}
+    names: dict[str, str] = {
+        State.DEAD: "longshore_fleet_dead_letters",
+        State.UNKNOWN: "longshore_fleet_unknown_outcomes",
+    }
     counts: dict[str, Counter[str]] = {state: Counter() for state in names}
     for (state, reason), count in letters.items():
         counts[state][outcome_of(reason)] += count

@@ -12,8 +12,9 @@ from celery.exceptions import Ignore, Retry
 from celery.worker.request import Request
 
 from longshore.errors import StoreUnavailable, place_of
+from longshore.store.states import State
 from tasks.celery.publish import TASK
-from tasks.worker.attempt_runner import Attempts
+from tasks.worker.attempt_runner import DEFERRED, Attempts
 
 log = structlog.get_logger(__name__)
 
@@ -84,10 +85,10 @@ class Deliver(Task):
             raise Ignore from None
         if ended is None:
             raise Ignore
-        if ended.state == "deferred":
+        if ended.state == DEFERRED:
             self.attempts.counts.deferred()
-        if ended.state == "done":
+        if ended.state == State.DONE:
             return ended.line
-        if ended.state in ("waiting", "claimed", "deferred"):
+        if ended.state in (State.WAITING, State.CLAIMED, DEFERRED):
             raise Later(ended.line) from None
         raise Failed(f"{ended.state}: {ended.line}") from None

@@ -8,6 +8,7 @@ from longshore.errors import StoreUnavailable
 from longshore.store.connection import reaching_store
 from longshore.store.entry import Lapsed
 from longshore.store.ledger import Ledger
+from longshore.store.states import State
 from tasks.celery.publish import task_id
 
 log = structlog.get_logger(__name__)
@@ -29,7 +30,7 @@ class Obituaries:
         dispatcher = getattr(self._consumer, "event_dispatcher", None)
         if dispatcher is None or not dispatcher.enabled:
             return
-        event = "task-retried" if lapsed.state == "waiting" else "task-failed"
+        event = "task-retried" if lapsed.state == State.WAITING else "task-failed"
         words = f"{lapsed.state}: {lapsed.reason or 'its lease lapsed'}"
         try:
             dispatcher.send(event, uuid=self._row(lapsed.id), exception=words, traceback=None)

@@ -9,6 +9,7 @@ import structlog
 
 from longshore.errors import LongshoreError
 from longshore.store.ledger import Ledger
+from longshore.store.states import State
 from tasks.worker.result_builder import Story
 
 log = structlog.get_logger(__name__)
@@ -22,7 +23,7 @@ def park_revoked(ledger: Ledger, story: Story, args: Any) -> None:
     try:
         id, token = str(args[0]), int(args[1])
         if begun := ledger.begin(id, token):
-            ledger.finish(id, token, story.stopped(begun, "dead", REVOKED, "revoked by an operator"), want=0)
+            ledger.finish(id, token, story.stopped(begun, State.DEAD, REVOKED, "revoked by an operator"), want=0)
             log.warning("delivery.revoked", run_id=id)
     except (LongshoreError, LookupError, TypeError, ValueError) as error:
         log.warning("delivery.revoke_failed", error=type(error).__name__)

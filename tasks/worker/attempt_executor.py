@@ -23,6 +23,7 @@ from longshore.invocation.masking import masking
 from longshore.invocation.report_context import is_too_deep
 from longshore.store.entry import Begun, Finish
 from longshore.store.record import bond
+from longshore.store.states import State
 from tasks.worker.delivery_settings import Terms
 from tasks.worker.request_builder import Prepared, RequestBuilder, Unbuildable
 from tasks.worker.response_masking import masked, masked_report
@@ -92,7 +93,7 @@ class Performer:
         try:
             prepared = self.builder.build(begun)
         except Unbuildable as error:
-            return Told(self.story.stopped(begun, "dead", error.reason, error.cause), None, error.cause)
+            return Told(self.story.stopped(begun, State.DEAD, error.reason, error.cause), None, error.cause)
         except JqUnavailable as error:
             # Says nothing of the message, and nothing was sent. The pause is for a machine without memory for jq.
             log.error("mapping.unavailable", run_id=begun.run or begun.id, problem=error.reason)
@@ -100,7 +101,7 @@ class Performer:
             return Told(None, (begun.target, begun.lane), "the mapping could not be evaluated")
         if prepared.target != begun.target and begun.moves >= _MOST_MOVES:
             cause = f"its URL gave another target {begun.moves + 1} times: name one in the mapping's `delivery.target`"
-            return Told(self.story.stopped(begun, "dead", "unsteady_url", cause), None, cause)
+            return Told(self.story.stopped(begun, State.DEAD, "unsteady_url", cause), None, cause)
         if prepared.target != begun.target:
             log.info("delivery.deferred", run_id=begun.run, target=begun.target, to=prepared.target)
             return Told(None, (prepared.target, prepared.lane), f"belongs to {prepared.target}")
@@ -163,7 +164,7 @@ class Performer:
         cause = f"a fault of the agent ({name})"
         if known.sent:
             return Told(replace(self.story.cut_off(begun, UNEXPECTED, cause), clears=True), None, cause)
-        return Told(self.story.stopped(begun, "dead", UNEXPECTED, cause), None, cause)
+        return Told(self.story.stopped(begun, State.DEAD, UNEXPECTED, cause), None, cause)
 
     def _in_short(self, begun: Begun, outcome: Outcome, step: Step, why: str) -> Finish:
         """The end of an attempt of which no more can be told than its outcome."""

@@ -13,6 +13,7 @@ from longshore.errors import StoreUnavailable, place_of
 from longshore.store.entry import Begun, Claim, Finish
 from longshore.store.ledger import IN_PLACE, Ledger
 from longshore.store.record import UnknownFormat
+from longshore.store.states import State
 from tasks.celery.publish import PAUSE_FOREIGN_MS
 from tasks.worker.attempt_executor import UNEXPECTED, Performer, Told
 from tasks.worker.in_flight import InFlight
@@ -24,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
 
+DEFERRED = "deferred"
+"""In place of a state: nothing was sent, and it waits in another lane."""
+
 _SUSPECT_PAUSE_S = 1.0  # while others are tried
 
 _STORE_PAUSES_S = (0.1, 0.2, 0.5, 1, 2)  # quick at first; then every two seconds until Redis is back
@@ -31,7 +35,7 @@ _STORE_PAUSES_S = (0.1, 0.2, 0.5, 1, 2)  # quick at first; then every two second
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an attempt ended: the state the invocation is in now, and one line for people."""
+    """How an attempt ended: the state the invocation is in now (or `DEFERRED`), and one line for people."""
 
     state: str
     line: str
@@ -107,7 +111,7 @@ class Attempts:
             return Told(self.story.cut_off(begun, "drained", "the worker had to stop"), None, "drained")
         if isinstance(told, Died):
             log.error("delivery.poison", run_id=begun.run or begun.id, deaths=begun.deaths + 1, ended=told.how)
-            poison = replace(self.story.stopped(begun, "dead", POISON, POISON_CAUSE), clears=False)
+            poison = replace(self.story.stopped(begun, State.DEAD, POISON, POISON_CAUSE), clears=False)
             return Told(poison, None, POISON_CAUSE)
         if told is None:
             time.sleep(_SUSPECT_PAUSE_S)
@@ -119,7 +123,7 @@ class Attempts:
         if finish is None:
             target, lane = told.moved or (begun.target, begun.lane)
             self._until_stored(begun, lambda: self.ledger.defer(begun, target, lane))
-            return Ended("deferred", told.line)
+            return Ended(DEFERRED, told.line)
         state, claims = self._until_stored(begun, lambda: self._finish(begun, finish))
         self.handed_out(claims)
         self.counts.ended(begun, finish, state, time.time() * 1000 + self.clock_offset_ms())

@@ -12,6 +12,7 @@ from longshore.port.reports import Report
 from longshore.store.entry import Begun, Finish
 from longshore.store.record import bond
 from longshore.store.seal import Sealer
+from longshore.store.states import State
 
 
 class Story:
@@ -31,13 +32,13 @@ class Story:
         """
         kind, sync = begun.kind, begun.synchronized
         if isinstance(step, Done):
-            result, told = "done", reports.delivered(kind, sync, outcome, report, self._detailed, note)
+            result, told = State.DONE, reports.delivered(kind, sync, outcome, report, self._detailed, note)
         elif isinstance(step, Again):
-            result, told = "waiting", reports.retrying(kind, outcome, begun.attempt, step.delay_s)
+            result, told = State.WAITING, reports.retrying(kind, outcome, begun.attempt, step.delay_s)
         elif isinstance(step, Dead):
-            result, told = "dead", reports.failed(kind, sync, outcome, report, self._detailed, begun.attempt, note)
+            result, told = State.DEAD, reports.failed(kind, sync, outcome, report, self._detailed, begun.attempt, note)
         else:
-            result, told = "unknown", reports.unknown(kind, sync, outcome, outcome.reason)
+            result, told = State.UNKNOWN, reports.unknown(kind, sync, outcome, outcome.reason)
         return Finish(
             result=result,
             reason=outcome.reason,
@@ -49,10 +50,10 @@ class Story:
             about_lane=_about_lane(outcome),
         )
 
-    def stopped(self, begun: Begun, result: str, reason: str, cause: str) -> Finish:
+    def stopped(self, begun: Begun, result: State, reason: str, cause: str) -> Finish:
         """The entry for one that ends without an outcome: no request could be made, or nobody can wait for it."""
-        outcome = Outcome(Verdict.GIVE_UP, result == "unknown", reason, cause)
-        if result == "unknown":
+        outcome = Outcome(Verdict.GIVE_UP, result == State.UNKNOWN, reason, cause)
+        if result == State.UNKNOWN:
             told = reports.unknown(begun.kind, begun.synchronized, None, reason)
         else:
             told = reports.failed(begun.kind, begun.synchronized, outcome, None, self._detailed, begun.attempt)
@@ -65,8 +66,8 @@ class Story:
         """
         if begun.unknown == "retry" and begun.attempt < begun.max_attempts:
             outcome = Outcome(Verdict.UNKNOWN, True, reason, cause)
-            return Finish("waiting", reason, attempt=self._history(begun, outcome), clears=False)
-        return replace(self.stopped(begun, "unknown", reason, cause), clears=False)
+            return Finish(State.WAITING, reason, attempt=self._history(begun, outcome), clears=False)
+        return replace(self.stopped(begun, State.UNKNOWN, reason, cause), clears=False)
 
     def _sealed(self, begun: Begun, told: list[Report]) -> tuple[bytes, ...]:
         """Reports as outbox items: the type in clear, so that scripts can order and drop; the rest sealed."""

@@ -15,6 +15,7 @@ from longshore.periodic import Periodic
 from longshore.store.connection import reaching_store
 from longshore.store.entry import Begun, Finish, Lapsed
 from longshore.store.ledger import Ledger
+from longshore.store.states import State
 from longshore.telemetry import metrics
 from longshore.telemetry.health import OURS, Finding
 from longshore.telemetry.labels import Targets, outcome_of
@@ -38,9 +39,9 @@ class Counts:
     def ended(self, begun: Begun, finish: Finish, state: str, now_ms: float) -> None:
         """An attempt ended; `state` is what became of the invocation. `now_ms` is Redis's time."""
         metrics.ATTEMPTS.labels(self._targets.of(begun.target), outcome_of(finish.reason)).inc()
-        if state == "done":
+        if state == State.DONE:
             _DELIVERY_SECONDS[begun.kind].observe(max(0.0, now_ms - begun.published_ms) / 1000)
-        elif state == "waiting":
+        elif state == State.WAITING:
             _RETRY.inc()
         else:
             _ended_badly(state, finish.reason)
@@ -134,7 +135,7 @@ class Signs:
 
 
 def _ended_badly(state: str, reason: str) -> None:
-    if state == "dead":
+    if state == State.DEAD:
         metrics.DEAD_LETTERS.labels(outcome_of(reason)).inc()
-    elif state == "unknown":
+    elif state == State.UNKNOWN:
         metrics.UNKNOWN_OUTCOMES.labels(outcome_of(reason)).inc()

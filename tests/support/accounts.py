@@ -19,7 +19,7 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_port_runs import FakeRun
 from longshore.sandbox.targets import Manners, Targets
 from longshore.store.keys import Keys
-from longshore.store.states import FINAL, State
+from longshore.store.states import FINAL_STATES, State
 from tests.support.load import Sent
 
 WORKER_LOST = "worker_lost"
@@ -49,7 +49,7 @@ class Account:
     @property
     def lost(self) -> bool:
         """Whether it has no final state, or is called delivered though the target never had it."""
-        return self.state not in FINAL or (self.state == State.DONE and self.arrivals < self.needed)
+        return self.state not in FINAL_STATES or (self.state == State.DONE and self.arrivals < self.needed)
 
     @property
     def cut_off(self) -> int:
@@ -142,7 +142,7 @@ class Accounts:
     def unfinished(self, sent: Sequence[Sent]) -> list[Sent]:
         """Those that have no final state yet."""
         states = self._fields([each.id for each in sent], "state")
-        return [each for each, (state,) in zip(sent, states, strict=True) if state not in FINAL]
+        return [each for each, (state,) in zip(sent, states, strict=True) if state not in FINAL_STATES]
 
     def missing(self, sent: Sequence[Sent]) -> list[Sent]:
         """Those of which the ledger has no record."""
@@ -161,7 +161,7 @@ class Accounts:
         return {
             id: (state, token)
             for (id, (state, token)), (now, newest) in zip(before.items(), rows, strict=True)
-            if now not in FINAL and int(newest or 0) <= token
+            if now not in FINAL_STATES and int(newest or 0) <= token
         }
 
     def reports_left(self) -> int:

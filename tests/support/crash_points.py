@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from longshore.store.states import FINAL
+from longshore.store.states import FINAL_STATES
 
 
 def always(_args: Sequence[Any], _result: Any) -> bool:
@@ -57,7 +57,7 @@ def was_answered(_args: Sequence[Any], result: Any) -> bool:
 
 def has_ended(_args: Sequence[Any], result: Any) -> bool:
     """Attempts after which there is no other."""
-    return result[0] in FINAL
+    return result[0] in FINAL_STATES
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from longshore.store.states import lua_table
 if TYPE_CHECKING:
     from redis.client import Pipeline
 
-USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
+_USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
 
 NAMES = (
     "accept",
@@ -41,6 +41,10 @@ NAMES = (
     "sweep",
     "touch",
 )
+"""Scripts, each called by its name."""
+
+FILES = tuple(sorted(each.name[:-4] for each in files(__package__).iterdir() if each.name.endswith(".lua")))
+"""All Lua files: the scripts, and the parts that they use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,12 @@ def text(name: str) -> str:
     return files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
 
 
+def uses(name: str) -> tuple[str, ...]:
+    """The parts that the header of `name` says it uses, in order."""
+    header = _USES.search(text(name))
+    return tuple(header[1].split(", ")) if header else ()
+
+
 def assemble(name: str) -> str:
     """The whole script `name`: the table of moves, what its header says it uses, itself.
 
@@ -88,9 +98,8 @@ def assemble(name: str) -> str:
     is the body of a function of that name: what it makes is only made when somebody calls it.
     """
     body = text(name)
-    uses = USES.search(body)
     opening, closing = [], ""
-    for part in uses[1].split(", ") if uses else ():
+    for part in uses(name):
         function = part.removesuffix("()")
         if function != part:
             opening.append(f"local function {function}(...)\n{text(function)}\nend")

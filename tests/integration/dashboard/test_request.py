@@ -11,11 +11,12 @@ from config.roles import Role
 from config.settings import Settings, load
 from longshore.dashboard.request import Requests
 from longshore.store.letters import Letter
+from longshore.store.states import State
 from tests.support.encrypted_input import encrypted
 
 SECRET = "client-secret-0123456789-abcdefghijklmnop"
 LETTER = Letter(
-    "r_1", "r_1", "action_run", "dead", "http_500", "http://a:80", "http://a:80 deploy", 500, 1, 1,
+    "r_1", "r_1", "action_run", State.DEAD, "http_500", "http://a:80", "http://a:80 deploy", 500, 1, 1,
     "org.runs/0/0", 1, 1, 1, "other/0", False, False,
 )  # fmt: skip
 

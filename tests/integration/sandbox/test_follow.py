@@ -18,6 +18,7 @@ from longshore.store.entry import Entry, Finish, Span
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.limits import Limits
+from longshore.store.states import State
 
 KEYS = Keys.of("sandbox/test*[x]")
 TOPIC = "sandbox.runs"
@@ -78,7 +79,7 @@ def test_a_run_is_followed_to_its_end(ledger: Ledger, follower: Follower) -> Non
     ledger.beat("worker", 10)
     (claim,), _ = ledger.pump()
     assert ledger.begin(claim.id, claim.token)
-    ledger.finish(claim.id, claim.token, Finish("done", "delivered", 200))
+    ledger.finish(claim.id, claim.token, Finish(State.DONE, "delivered", 200))
     follower.look([each])
 
     assert ("done", "delivered", 1, "200") == (each.state, each.reason, each.attempts, each.status)

@@ -6,6 +6,7 @@ import redis
 from longshore.store.audit import PAGE, audit
 from longshore.store.entry import Finish
 from longshore.store.ledger import Ledger
+from longshore.store.states import State
 
 from .conftest import entry, lapse, span, store
 
@@ -23,7 +24,7 @@ def busy(ledger: Ledger) -> Ledger:
     done, unknown, begun, *_ = ledger.pump(4)[0]
     for claim in (done, unknown, begun):
         ledger.begin(claim.id, claim.token)
-    ledger.finish(done.id, done.token, Finish("done", "delivered"), want=0)
+    ledger.finish(done.id, done.token, Finish(State.DONE, "delivered"), want=0)
     lapse(ledger, unknown.id)
     ledger.pump(0)
     return ledger
@@ -60,7 +61,7 @@ def test_a_replay_hides_no_loss(ledger: Ledger, client: "redis.Redis") -> None:
     for again in (True, False):
         ((claim,), _) = ledger.pump()
         ledger.begin("r_1", claim.token)
-        ledger.finish("r_1", claim.token, Finish("done", "delivered"), want=0)
+        ledger.finish("r_1", claim.token, Finish(State.DONE, "delivered"), want=0)
         if again:
             assert b"requeued" == ledger._run("requeue", b"r_1", "", "1", b"note")
     store(ledger, entry("r_2"))

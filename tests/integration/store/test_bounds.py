@@ -11,12 +11,13 @@ from longshore.store.ledger import Ledger
 from longshore.store.letters import Letters
 from longshore.store.requeue import Order, Requeue
 from longshore.store.seal import Sealer
+from longshore.store.states import State
 
 from .conftest import entry, store
 
 MakeLedger = Callable[..., Ledger]
 SEALER = Sealer("secret")
-DEAD = Finish("dead", "http_404", 404, attempt=b"a")
+DEAD = Finish(State.DEAD, "http_404", 404, attempt=b"a")
 
 
 def give_up_on_all(ledger: Ledger) -> None:

@@ -12,6 +12,7 @@ from longshore.store.ledger import Ledger
 from longshore.store.letters import Letters
 from longshore.store.requeue import Order, Requeue
 from longshore.store.seal import Sealer
+from longshore.store.states import State
 
 from .conftest import entry, store
 
@@ -53,7 +54,7 @@ def ids(ledger: Ledger) -> set[str]:
 def one_fault(ledger: Ledger, delay_ms: int, about: str = "") -> None:
     ((claim,), _) = ledger.pump()
     ledger.begin(claim.id, claim.token)
-    ledger.finish(claim.id, claim.token, Finish("waiting", "http_503", 503, delay_ms, about_lane=about), want=0)
+    ledger.finish(claim.id, claim.token, Finish(State.WAITING, "http_503", 503, delay_ms, about_lane=about), want=0)
 
 
 def test_what_waits_is_handed_out(make_ledger: MakeLedger, clock: Clock) -> None:

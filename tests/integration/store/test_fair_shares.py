@@ -9,11 +9,12 @@ import pytest
 
 from longshore.store.entry import Claim, Finish
 from longshore.store.ledger import Ledger
+from longshore.store.states import State
 
 from .conftest import entry, store
 
 HANGING = "http://hanging:80"
-DONE = Finish("done", "delivered", 200, about_target="well", about_lane="well")
+DONE = Finish(State.DONE, "delivered", 200, about_target="well", about_lane="well")
 HEALTHY = [pytest.param("http://healthy:80", id="other target"), pytest.param(HANGING, id="other route of a gateway")]
 
 

@@ -14,6 +14,7 @@ from longshore.store.ledger import Ledger
 from longshore.store.letters import Letters
 from longshore.store.limits import LAYOUT
 from longshore.store.seal import Sealer, Unsealable
+from longshore.store.states import State
 
 from .conftest import entry, span, state, store
 
@@ -141,7 +142,7 @@ def test_reports_of_a_record_wait_for_a_sender_that_reads_it(old: Ledger, new: L
     store_as(new, 2, "r_1")
     ((claim,), _) = new.pump()
     assert new.begin("r_1", claim.token) is not None
-    new.finish("r_1", claim.token, Finish("done", "delivered", 200, reports=(b"Zsealed",)))
+    new.finish("r_1", claim.token, Finish(State.DONE, "delivered", 200, reports=(b"Zsealed",)))
 
     assert [] == old.take_reports(10, 1_000)
     client.zadd(new.keys.outbox, {"r_1": 1})

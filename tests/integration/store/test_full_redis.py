@@ -11,6 +11,7 @@ from longshore.store.letters import Letter, Letters
 from longshore.store.requeue import Order, Requeue
 from longshore.store.seal import Sealer
 from longshore.store.sift import Filter
+from longshore.store.states import State
 from longshore.store.targets import Gate, Targets
 
 from .conftest import entry, state, store
@@ -27,7 +28,7 @@ def full(ledger: Ledger) -> Iterator[Ledger]:
     store(ledger, *(entry(id, TARGET, payload=SEALER.seal(b"{}")) for id in IDS))
     for claim in ledger.pump()[0]:
         ledger.begin(claim.id, claim.token)
-        ledger.finish(claim.id, claim.token, Finish("dead", "http_404", 404))
+        ledger.finish(claim.id, claim.token, Finish(State.DEAD, "http_404", 404))
     ledger.redis.script_flush()
     ledger.redis.config_set("maxmemory", 1)
     with pytest.raises(redis.exceptions.OutOfMemoryError):
@@ -56,7 +57,7 @@ def test_letters_are_listed_and_one_is_sent_again(full: Ledger, requeue: Requeue
 
     (claim,) = full.pump()[0]
     assert full.begin(claim.id, claim.token)
-    assert "done" == full.finish(claim.id, claim.token, Finish("done", "delivered"))[0]
+    assert "done" == full.finish(claim.id, claim.token, Finish(State.DONE, "delivered"))[0]
 
 
 def test_a_job_is_made_held_and_carried_on(full: Ledger, requeue: Requeue) -> None:

@@ -8,6 +8,7 @@ import redis
 
 from longshore.store.entry import Claim, Finish
 from longshore.store.ledger import Ledger
+from longshore.store.states import State
 from longshore.store.targets import Gate, Line, Targets
 
 from .conftest import entry, lapse, store
@@ -39,7 +40,7 @@ def fault(
 
 def well(ledger: Ledger, claim: Claim) -> tuple[Claim, ...]:
     ledger.begin(claim.id, claim.token)
-    finish = Finish("done", "delivered", 200, about_target="well", about_lane="well")
+    finish = Finish(State.DONE, "delivered", 200, about_target="well", about_lane="well")
     return ledger.finish(claim.id, claim.token, finish, want=100)[1]
 
 

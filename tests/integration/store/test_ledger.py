@@ -9,10 +9,11 @@ import redis
 from longshore.errors import StoreUnavailable
 from longshore.store.entry import Claim, Finish
 from longshore.store.ledger import Ledger
+from longshore.store.states import State
 
 from .conftest import entry, lapse, span, state, store
 
-DONE = Finish("done", "delivered", 200, attempt=b"a")
+DONE = Finish(State.DONE, "delivered", 200, attempt=b"a")
 
 
 def claim_one(ledger: Ledger) -> Claim:
@@ -138,7 +139,7 @@ def test_finishing_twice_is_finishing_once(ledger: Ledger, client: "redis.Redis"
     """The reply to finish was lost, so the worker says it again."""
     (claim,) = ledger.accept([span(0, 1)], [entry("r_1")]).claims
     ledger.begin("r_1", claim.token)
-    finish = Finish(result, "because", 500, delay_ms=60_000, attempt=b"a", reports=(b"Lone",))
+    finish = Finish(State(result), "because", 500, delay_ms=60_000, attempt=b"a", reports=(b"Lone",))
     for _ in range(3):
         assert result == ledger.finish("r_1", claim.token, finish)[0]
 
@@ -151,7 +152,7 @@ def test_a_retry_waits_until_it_is_due(ledger: Ledger, client: "redis.Redis") ->
     """Waiting work is not visited before its time."""
     (claim,) = ledger.accept([span(0, 1)], [entry("r_1")]).claims
     ledger.begin("r_1", claim.token)
-    ledger.finish("r_1", claim.token, Finish("waiting", "http_503", 503, delay_ms=60_000))
+    ledger.finish("r_1", claim.token, Finish(State.WAITING, "http_503", 503, delay_ms=60_000))
 
     assert ((), ()) == ledger.pump()
     client.zadd(ledger.keys.waiting("http://a:80|deploy"), {"r_1": 1})
@@ -307,8 +308,8 @@ def test_nothing_but_logs_follows_a_closing_report(ledger: Ledger) -> None:
     store(ledger, entry("r_1", synchronized=True))
     claim = claim_one(ledger)
     ledger.begin("r_1", claim.token)
-    ledger.finish("r_1", claim.token, Finish("unknown", "read_timeout", reports=(b"Lno answer", b"SFAILURE")))
-    ledger.finish("r_1", claim.token, Finish("done", "delivered", 200, reports=(b"Ranswer", b"Llate", b"SSUCCESS")))
+    ledger.finish("r_1", claim.token, Finish(State.UNKNOWN, "read_timeout", reports=(b"Lno answer", b"SFAILURE")))
+    ledger.finish("r_1", claim.token, Finish(State.DONE, "delivered", 200, reports=(b"Ranswer", b"Llate", b"SSUCCESS")))
 
     (taken,) = ledger.take_reports(10, 60_000)
     assert (b"Lno answer", b"SFAILURE", b"Llate") == taken.items
@@ -320,7 +321,7 @@ def test_reports_are_sent_by_one_at_a_time_and_in_order(ledger: Ledger, client: 
     assert [] == ledger.take_reports(10, 60_000), "first reports wait to be merged"
     claim = claim_one(ledger)
     ledger.begin("r_1", claim.token)
-    ledger.finish("r_1", claim.token, Finish("waiting", "http_503", 503, delay_ms=1, reports=(b"Lretrying",)))
+    ledger.finish("r_1", claim.token, Finish(State.WAITING, "http_503", 503, delay_ms=1, reports=(b"Lretrying",)))
     (taken,) = ledger.take_reports(10, 60_000)
     assert (b"Lreceived", b"Lretrying") == taken.items
     assert [] == ledger.take_reports(10, 60_000)
@@ -369,7 +370,7 @@ def test_a_full_redis_refuses_new_work_and_takes_the_end_of_old(ledger: Ledger, 
         with pytest.raises(StoreUnavailable):
             ledger.accept([span(3, 4)], [entry("r_4", offset=3)])
         assert ledger.begin(claim.id, claim.token) is not None
-        assert "done" == ledger.finish(claim.id, claim.token, Finish("done", "delivered", reports=(b"Lone",)))[0]
+        assert "done" == ledger.finish(claim.id, claim.token, Finish(State.DONE, "delivered", reports=(b"Lone",)))[0]
         assert ledger.give_back(other.id, other.token)
         ledger.beat("worker-1", 100)
         assert ["waiting"] == [one.state for one in ledger.pump()[1]]
@@ -418,7 +419,7 @@ def test_suspects_are_tried_one_per_worker_process_and_hold_up_nobody(ledger: Le
         assert begun is not None
         assert 3 == begun.deaths
         cleared.add(claim.id)
-        ledger.finish(claim.id, claim.token, Finish("waiting", "http_503", 503, 60_000), want=0)
+        ledger.finish(claim.id, claim.token, Finish(State.WAITING, "http_503", 503, 60_000), want=0)
         for target in ("http://t0:80", "http://t1:80"):  # the second is over in which a full lane is not looked at
             client.zadd(ledger.keys.lanes(target), {f"{target}!suspects": 1}, xx=True)
             client.zadd(ledger.keys.targets, {target: 1})
@@ -446,9 +447,9 @@ def test_the_age_of_an_invocation_counts_from_its_first_attempt(ledger: Ledger, 
     ledger.give_back("r_1", 1)
     first = began()
     assert 1 < unsent <= first
-    ledger.finish("r_1", 2, Finish("waiting", "http_503", 503), want=0)
+    ledger.finish("r_1", 2, Finish(State.WAITING, "http_503", 503), want=0)
     assert first - 60_000 == began()
-    ledger.finish("r_1", 3, Finish("dead", "http_503", 503))
+    ledger.finish("r_1", 3, Finish(State.DEAD, "http_503", 503))
     ledger._run("requeue", b"r_1", "", "", b"note")
     assert first <= began()
 

@@ -30,7 +30,7 @@ from longshore.store.letters import Letters
 from longshore.store.limits import Limits
 from longshore.store.requeue import Order, Requeue
 from longshore.store.seal import Sealer
-from longshore.store.states import FINAL
+from longshore.store.states import FINAL_STATES, State
 from tests.support.ledger_census import Census, census
 
 from .conftest import entry, span
@@ -161,7 +161,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if not keep:
             self.attempts.remove(begun)
         self.finishing.add(begun.id)
-        finish = Finish(result, "because", 500, delay_ms, b"attempt", (b"Lended", b"Sstatus"), clears=clears)
+        finish = Finish(State(result), "because", 500, delay_ms, b"attempt", (b"Lended", b"Sstatus"), clears=clears)
         _, claims = self.ledger.finish(begun.id, begun.token, finish, want)
         self.messages += claims
 
@@ -212,7 +212,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(which=WHICH, replay=st.booleans(), stale=st.booleans())
     def requeue(self, which: int, replay: bool, stale: bool) -> None:
         """One that has ended is sent again, perhaps by somebody who has looked at it before it was sent again."""
-        id = one_of([id for id, state in sorted(self.before.items()) if state in FINAL], which)
+        id = one_of([id for id, state in sorted(self.before.items()) if state in FINAL_STATES], which)
         letter = self.letters.get(id) if id else None
         if letter is None:
             return

@@ -15,6 +15,7 @@ from longshore.store.letters import Letter, Letters
 from longshore.store.pages import Pages
 from longshore.store.seal import Sealer
 from longshore.store.sift import Filter
+from longshore.store.states import State
 
 from .conftest import entry
 
@@ -111,7 +112,7 @@ Fits = Callable[[Letter], bool]
         (Filter(lane="http://a:80 deploy"), lambda letter: letter.lane == "http://a:80 deploy"),
         (Filter(lane="deploy"), lambda letter: letter.lane.endswith(" deploy")),
         (Filter(kind="node_run"), lambda letter: letter.kind == "node_run"),
-        (Filter(states=("unknown",)), lambda letter: letter.id == "r_00003"),
+        (Filter(states=(State.UNKNOWN,)), lambda letter: letter.id == "r_00003"),
         (Filter(until_ms=1_700_000_000_001), lambda letter: letter.id == "r_00003"),
         (Filter(since_ms=1_700_000_000_001), lambda letter: letter.id != "r_00003"),
         (Filter(text="r_001"), lambda letter: "r_001" in letter.id),

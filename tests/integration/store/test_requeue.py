@@ -15,6 +15,7 @@ from longshore.store.requeue import Order, Requeue
 from longshore.store.retention import Retention
 from longshore.store.seal import Sealer
 from longshore.store.sift import Filter
+from longshore.store.states import State
 
 from .conftest import entry, lapse, span, state, store
 
@@ -37,7 +38,8 @@ def end(ledger: Ledger, result: str = "dead", reason: str = "http_404") -> list[
     claims, _ = ledger.pump()
     for claim in claims:
         ledger.begin(claim.id, claim.token)
-        ledger.finish(claim.id, claim.token, Finish(result, reason, 404, attempt=SEALER.seal(b'{"cause": "no hook"}')))
+        finish = Finish(State(result), reason, 404, attempt=SEALER.seal(b'{"cause": "no hook"}'))
+        ledger.finish(claim.id, claim.token, finish)
     return [claim.id for claim in claims]
 
 
@@ -72,7 +74,8 @@ def test_a_bad_signature_is_requeued_among_many_only_where_it_is_asked_for(ledge
     dead(ledger, "r_1")
     store(ledger, *(entry(id, dead="bad_signature", payload=SEALER.seal(b"{}")) for id in ("r_2", "r_3")))
 
-    for wanted, ids in ((Filter(), ["r_1"]), (Filter(states=("dead",)), ["r_1"]), (Filter(reason="http_404"), ["r_1"]),
+    for wanted, ids in ((Filter(), ["r_1"]), (Filter(states=(State.DEAD,)), ["r_1"]),
+                        (Filter(reason="http_404"), ["r_1"]),
                         (Filter(reason="bad_signature"), ["r_2", "r_3"])):  # fmt: skip
         counts = letters.count(wanted)
         assert ids == sorted(letter.id for letter in bulk.letters(letters, wanted))
@@ -108,7 +111,7 @@ def test_a_run_that_port_has_closed_says_so(ledger: Ledger, letters: Letters, re
     store(ledger, entry("r_1", payload=SEALER.seal(b"{}")))
     (claim,), _ = ledger.pump()
     ledger.begin("r_1", claim.token)
-    ledger.finish("r_1", claim.token, Finish("dead", "http_404", reports=(b"SFAILURE",)))
+    ledger.finish("r_1", claim.token, Finish(State.DEAD, "http_404", reports=(b"SFAILURE",)))
     assert "requeued_closed" == requeue.one(the(letters, "r_1"), ORDER)
 
 
@@ -117,10 +120,10 @@ def test_a_late_answer_of_an_earlier_generation_is_stale(ledger: Ledger, letters
     store(ledger, entry("r_1", payload=SEALER.seal(b"{}")))
     (claim,), _ = ledger.pump()
     ledger.begin("r_1", claim.token)
-    ledger.finish("r_1", claim.token, Finish("unknown", "read_timeout"))
+    ledger.finish("r_1", claim.token, Finish(State.UNKNOWN, "read_timeout"))
     requeue.one(the(letters, "r_1"), ORDER)
 
-    assert "stale" == ledger.finish("r_1", claim.token, Finish("done", "delivered", 200), want=0)[0]
+    assert "stale" == ledger.finish("r_1", claim.token, Finish(State.DONE, "delivered", 200), want=0)[0]
     assert "waiting" == state(ledger, "r_1")
 
 
@@ -265,7 +268,7 @@ def test_a_requeued_poison_is_tried_alone_again(
         ((claim,), _) = ledger.pump()
         ledger.begin("r_1", claim.token)
         if deaths == 3 and found_by == "the worker that tried it":
-            ledger.finish("r_1", claim.token, Finish("dead", "poison", clears=False))
+            ledger.finish("r_1", claim.token, Finish(State.DEAD, "poison", clears=False))
         else:
             lapse(ledger, "r_1")
             ledger.pump(0)
@@ -278,7 +281,7 @@ def test_a_requeued_poison_is_tried_alone_again(
     begun = ledger.begin("r_1", claim.token)
     assert begun is not None
     assert ledger.limits.suspect == begun.deaths
-    ledger.finish("r_1", claim.token, Finish("done", "delivered", 200))
+    ledger.finish("r_1", claim.token, Finish(State.DONE, "delivered", 200))
     assert "http://a:80 deploy" == the(letters, "r_1").lane
 
 
@@ -288,5 +291,5 @@ def test_a_trial_that_was_cut_off_clears_nobody(ledger: Ledger, client: "redis.R
     client.hset(ledger.keys.invocation("r_1"), "deaths", 3)
     ((claim,), _) = ledger.pump()
     ledger.begin("r_1", claim.token)
-    ledger.finish("r_1", claim.token, Finish("waiting", "drained", clears=False), want=0)
+    ledger.finish("r_1", claim.token, Finish(State.WAITING, "drained", clears=False), want=0)
     assert b"3" == client.hget(ledger.keys.invocation("r_1"), "deaths")

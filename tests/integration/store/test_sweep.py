@@ -7,6 +7,7 @@ import redis
 
 from longshore.store.entry import Finish
 from longshore.store.ledger import Ledger
+from longshore.store.states import State
 from longshore.store.sweep import Sweep
 from longshore.store.targets import Gate, Targets
 from longshore.telemetry.look import look
@@ -45,7 +46,8 @@ def test_what_is_used_no_longer_is_dropped(make_ledger: MakeLedger, client: "red
         store(ledger, entry(f"r_{n}", name, offset=n))
         ((claim,), _) = ledger.pump()
         ledger.begin(claim.id, claim.token)
-        ledger.finish(claim.id, claim.token, Finish("dead", "http_500", 500, about_target="fault", about_lane="fault"))
+        finish = Finish(State.DEAD, "http_500", 500, about_target="fault", about_lane="fault")
+        ledger.finish(claim.id, claim.token, finish)
     client.hset(ledger.keys.gates, "m:http://old:80", LIMITED.json())
     client.hset(ledger.keys.starts, "http://old:80", 1)
     assert 151 == client.hlen(ledger.keys.gates)
@@ -91,7 +93,7 @@ def test_an_open_breaker_stays_as_long_as_it_is_open(make_ledger: MakeLedger) ->
     store(ledger, entry("r_1", lane=LANE))
     ((claim,), _) = ledger.pump()
     ledger.begin("r_1", claim.token)
-    ledger.finish("r_1", claim.token, Finish("dead", "http_500", 500, about_lane="fault"))
+    ledger.finish("r_1", claim.token, Finish(State.DEAD, "http_500", 500, about_lane="fault"))
     sweep_after_hours(ledger)
     assert ledger.redis.hexists(ledger.keys.gates, f"b:{LANE}")
 

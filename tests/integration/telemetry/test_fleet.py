@@ -16,6 +16,7 @@ from longshore.store.entry import Entry, Finish, Span
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.limits import Limits
+from longshore.store.states import State
 from longshore.store.targets import Gate, Targets
 from longshore.telemetry.fleet import CAUSES, FleetCollector
 from longshore.telemetry.look import Fleet, look
@@ -110,7 +111,7 @@ def test_a_retry_waits_for_its_time_and_is_not_due_before(ledger: Ledger) -> Non
     """So it makes nothing old."""
     ledger.beat("w", 1)
     fill(ledger, 1, want=1)
-    (claims, _), again = ledger.pump(), Finish("waiting", "http_500", delay_ms=60_000)
+    (claims, _), again = ledger.pump(), Finish(State.WAITING, "http_500", delay_ms=60_000)
     assert not claims
     id = head(ledger, KEYS.leased)[0]
     ledger.begin(id, 1)

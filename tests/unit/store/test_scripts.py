@@ -8,7 +8,7 @@ import pytest
 from longshore.store import scripts
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
-from longshore.store.states import FINAL, MOVES, State, lua_table
+from longshore.store.states import FINAL_STATES, MOVES, State, lua_table
 
 
 @pytest.mark.parametrize("name", scripts.NAMES)
@@ -25,7 +25,15 @@ def test_a_script_documents_every_argument_and_its_result(name: str) -> None:
     assert {int(n) for n in re.findall(r"ARGV\[(\d+)\]", code)} <= documented
 
 
-@pytest.mark.parametrize("name", [*scripts.NAMES, "clock", "common", "gates", "round", "hand_out", "claim", "room"])
+def test_every_file_is_a_script_or_a_part_of_one() -> None:
+    """A file that is neither would be read by nobody; the checks below go by these two lists."""
+    parts = {part.removesuffix("()") for name in scripts.NAMES for part in scripts.uses(name)}
+
+    assert set(scripts.FILES) == {*scripts.NAMES, *parts}
+    assert not parts & set(scripts.NAMES)
+
+
+@pytest.mark.parametrize("name", scripts.FILES)
 def test_scripts_use_only_names_that_keys_lists(name: str) -> None:
     """`keys.py` says what each key holds; a name it does not know would be undocumented."""
     keys = Keys("P:")
@@ -64,7 +72,7 @@ def test_every_state_can_be_reached_and_left() -> None:
     """Dead letters and unknown outcomes leave by requeue, what was delivered only by a replay."""
     assert {after for _, after in MOVES} == set(State) - {State.HELD}
     assert {before for before, _ in MOVES} == set(State)
-    assert FINAL == {State.DONE, State.DEAD, State.UNKNOWN}
+    assert set(FINAL_STATES) == {State.DONE, State.DEAD, State.UNKNOWN}
 
 
 def test_the_scripts_check_moves_against_the_same_table() -> None:
