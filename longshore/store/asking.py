@@ -30,7 +30,7 @@ def filter_of(given: Callable[[str], str]) -> Filter:
     words = {name: given(name) for name in FIELDS}
     if any(len(value) > LONGEST for value in words.values()):
         raise Senseless(f"a filter is longer than {LONGEST} characters")
-    for name, known in (("state", tuple(FAILED_STATES)), ("kind", KINDS)):
+    for name, known in (("state", tuple(state.value for state in FAILED_STATES)), ("kind", KINDS)):
         _known(name, words[name], known)
     return Filter(
         states=(State(words["state"]),) if words["state"] else FAILED_STATES,
