@@ -15,22 +15,22 @@ from typing import Any
 import structlog
 
 from config.settings import Settings
-from ingest import credentials, kafka_options
-from ingest.backlog import Gate
-from ingest.consumer import Reader
-from ingest.credentials import Access, in_background
-from ingest.finished_offsets import FinishedOffsets
-from ingest.handover import Handover
-from ingest.login import Login
-from ingest.loop import Loop
-from ingest.making import make_intake, make_limits
-from ingest.offsets import Offsets, TrailingOffsets
+from ingest.backpressure import Backpressure
+from ingest.ingest_health import WAIT_S, IngestHealth
+from ingest.kafka import consumer_options, credentials
+from ingest.kafka.consumer import KafkaReader
+from ingest.kafka.credential_refresher import CredentialRefresher
+from ingest.kafka.credentials import KafkaAccess, in_background
+from ingest.kafka.finished_offsets import FinishedOffsets
+from ingest.kafka.offsets import Offsets, TrailingOffsets
+from ingest.kafka.poll_loop import PollLoop
+from ingest.kafka.record import Partition
+from ingest.kafka.record_queue import RecordQueue
+from ingest.kafka.replicas import Replicas
+from ingest.kafka.start_resolver import StartOffsetResolver
+from ingest.ledger_writer import LedgerWriter
 from ingest.outage import Outage
-from ingest.pipeline import Pipeline
-from ingest.placing import Placing
-from ingest.record import Partition
-from ingest.replicas import Replicas
-from ingest.signs import WAIT_S, Signs
+from ingest.wiring import make_limits, make_preparer
 from longshore.errors import ConfigError, place_of
 from longshore.invocation.mapping import Mapping
 from longshore.operations.ledger_access import open_ledger
@@ -67,14 +67,14 @@ def run(settings: Settings) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    return Service(settings, stop).run()
+    return IngestService(settings, stop).run()
 
 
-class Service:
-    """The intake, wired together. Works until `stop` is set."""
+class IngestService:
+    """Ingest, wired together. Works until `stop` is set."""
 
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
-        kafka_options.check(settings)
+        consumer_options.check(settings)
         self._settings = settings
         self._stop = stop
         self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
@@ -82,25 +82,25 @@ class Service:
         self._publisher = Publisher(make_app(settings))
         access = open_ledger(settings, REDIS_CONNECTIONS)
         self._ledger = access.ledger
-        self._epochs: dict[Partition, int] = {}
+        self._assignment_ids: dict[Partition, int] = {}
         self._finished = FinishedOffsets() if settings.commits_finished else None
         self._trailing = TrailingOffsets(settings.commit_delay_s, replicated=settings.redis_wait_replicas > 0)
         self._offsets: Offsets = self._finished or self._trailing
-        self._gate = Gate(settings.backlog_limit, settings.memory_limit_share)
-        self._handover = Handover(settings.kafka_batch_size)
+        self._backpressure = Backpressure(settings.backlog_limit, settings.memory_limit_share)
+        self._queue = RecordQueue(settings.kafka_batch_size)
         self._kafka = Outage("kafka", stop)
-        self._signs = Signs(settings.liveness_s, self._kafka)
+        self._health = IngestHealth(settings.liveness_s, self._kafka)
         self._limits = make_limits(settings, self._mapping, access)
-        self._pipeline = Pipeline(
-            handover=self._handover,
-            intake=make_intake(settings, self._mapping, access, self._limits),
+        self._writer = LedgerWriter(
+            queue=self._queue,
+            preparer=make_preparer(settings, self._mapping, access, self._limits),
             ledger=self._ledger,
             publish=self._publisher.publish,
             offsets=self._offsets,
-            gate=self._gate,
-            epochs=self._epochs,
+            backpressure=self._backpressure,
+            assignment_ids=self._assignment_ids,
             full=self._finished.full if self._finished else lambda _: (),
-            between=self._between,
+            periodic=self._periodic,
             limit_s=BATCH_TIMES * settings.liveness_s + WAIT_S,
         )
 
@@ -116,16 +116,16 @@ class Service:
             return 1
         finally:
             self._stop.set()
-            self._pipeline.stop(STORE_GRACE_S)
-            if not self._pipeline.alive:
+            self._writer.stop(STORE_GRACE_S)
+            if not self._writer.alive:
                 # Else it waits for a Redis that does not answer and still uses them; they end with the process.
                 self._publisher.close()
                 self._mapping.close()
             log.info("ingest.stopped")
         return 0
 
-    def _between(self) -> None:
-        self._limits.tell()
+    def _periodic(self) -> None:
+        self._limits.sync()
         if self._finished is not None:
             self._finished.look(self._ledger.unfinished)
 
@@ -151,12 +151,12 @@ class Service:
             log.warning("mapping.suspicious", problem=warning)
 
     def _read_until_stopped(self) -> None:
-        self._pipeline.start()
+        self._writer.start()
         if self._settings.redis_wait_replicas and self._finished is None:
             Replicas(self._ledger, self._settings.redis_wait_replicas, self._trailing).start()
         announced = in_background("announce", lambda: credentials.announce(self._port))
-        while not self._pipeline.ready.wait(LOOK_S):
-            self._signs.polls.turn()
+        while not self._writer.ready.wait(LOOK_S):
+            self._health.polls.turn()
             if self._stop.is_set():
                 return
         access = credentials.from_settings(self._settings)
@@ -168,35 +168,45 @@ class Service:
     def _done(self, future: "Future[Any]") -> Any:
         """The result of `future`; None if the end comes first. What is still under way ends with the process."""
         while not self._stop.is_set():
-            self._signs.polls.turn()
+            self._health.polls.turn()
             try:
                 return future.result(LOOK_S)
             except NotDone:
                 continue
         return None
 
-    def _ask_port(self) -> Access | None:
+    def _ask_port(self) -> KafkaAccess | None:
         return credentials.from_port(self._port, self._stop)
 
-    def _read(self, access: Access) -> Access | None:
+    def _read(self, access: KafkaAccess) -> KafkaAccess | None:
         """Read with one consumer; returns the access for the next one, None at the end."""
-        reader = Reader(
-            lambda on_error, on_commit: kafka_options.consumer_options(self._settings, access, on_error, on_commit),
+        reader = KafkaReader(
+            lambda on_error, on_commit: consumer_options.consumer_options(self._settings, access, on_error, on_commit),
             [self._settings.runs_topic, self._settings.change_log_topic],
-            self._epochs,
-            left=self._left,
+            self._assignment_ids,
+            on_lost=self._on_lost,
             committed=self._offsets.committed,
             outage=self._kafka,
         )
-        self._signs.reads_with(reader)
-        placing = Placing(self._ledger, self._settings.kafka_consumer_auto_offset_reset)
+        self._health.reads_with(reader)
+        resolver = StartOffsetResolver(self._ledger, self._settings.kafka_consumer_auto_offset_reset)
         brokers = Periodic("brokers", BROKERS_S, lambda: self._tell_workers(access))
         brokers.start()
-        login = Login(access, None if self._settings.using_local_port_instance else self._ask_port)
+        refresher = CredentialRefresher(access, None if self._settings.using_local_port_instance else self._ask_port)
         batch = self._settings.kafka_batch_size
         try:
-            parts = (self._handover, self._pipeline, self._gate, self._offsets, placing, login, batch, self._signs)
-            return Loop(reader, *parts).run(self._stop)
+            loop = PollLoop(
+                reader,
+                self._queue,
+                self._writer,
+                self._backpressure,
+                self._offsets,
+                resolver,
+                refresher,
+                batch,
+                self._health,
+            )
+            return loop.run(self._stop)
         finally:
             brokers.stop(0)
             try:
@@ -204,11 +214,11 @@ class Service:
             except NotDone:
                 log.warning("kafka.close_took_too_long")
 
-    def _tell_workers(self, access: Access) -> None:
+    def _tell_workers(self, access: KafkaAccess) -> None:
         """Workers let no webhook go to the brokers, and only ingest learns from Port which those are."""
         Brokers(self._ledger.redis, self._ledger.keys).remember(access.brokers)
 
-    def _left(self, places: Collection[Partition]) -> None:
-        self._handover.drop(places)
+    def _on_lost(self, places: Collection[Partition]) -> None:
+        self._queue.drop(places)
         for place in places:
-            self._offsets.forget(place)
+            self._offsets.on_revoked(place)

@@ -46,7 +46,7 @@ class TargetLimits:
         self._news: set[str] = set()
         self._refreshed_at = -math.inf
 
-    def heard(self, target: str, entry: int) -> None:
+    def note(self, target: str, entry: int) -> None:
         """The mapping `entry` sends to `target`."""
         if self._says_nothing:
             return
@@ -62,7 +62,7 @@ class TargetLimits:
         elif time.monotonic() - self._told_at.get(target, -math.inf) >= REFRESH_S:
             self._news.add(target)
 
-    def tell(self) -> None:
+    def sync(self) -> None:
         """Tell the ledger what is new, and now and then look at what it has. Raises StoreUnavailable."""
         if self._refreshed_at == -math.inf:
             self._news |= self._targets.all_of_mapping().keys()

@@ -16,7 +16,7 @@ import structlog
 
 from config import embedded_redis, small_profile
 from config.settings import Settings
-from ingest import kafka_options
+from ingest.kafka import consumer_options
 from longshore.cli import monitoring
 from longshore.errors import ConfigError
 from longshore.invocation import mapping
@@ -38,7 +38,7 @@ def run(settings: Settings) -> int:
     """Run the agent until it is told to stop; returns the exit code."""
     # Found out here, once, instead of by each child.
     mapping.Mapping.load(settings.mapping_path, settings.mapping_env()).close()
-    kafka_options.check(settings)
+    consumer_options.check(settings)
     if settings.longshore_small:
         for name, value in small_profile.ENVIRONMENT.items():
             os.environ.setdefault(name, value)

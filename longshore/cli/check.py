@@ -11,7 +11,7 @@ from config.environment import advice, find_env_file, read_environment
 from config.roles import Role
 from config.secret_files import BY_FILE
 from config.settings import SECRETS, Settings, load
-from ingest import kafka_options
+from ingest.kafka import consumer_options
 from longshore.cli import terminal
 from longshore.errors import ConfigProblems
 from longshore.invocation import mapping
@@ -43,7 +43,7 @@ def check(
     mappings = mapping.Mapping.load(settings.mapping_path, settings.mapping_env())
     mappings.close()
     if role.reads_invocations:
-        kafka_options.check(settings)
+        consumer_options.check(settings)
     if as_json:
         terminal.as_json({name: value for name, value, _ in _in_effect(settings, environ)})
     else:

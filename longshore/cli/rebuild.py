@@ -28,8 +28,8 @@ def rebuild(
     if since_ms > time.time() * 1000 + 1:
         raise typer.BadParameter("the time lies ahead", param_hint="--since")
     settings = begin(Role.INGEST)
-    from ingest.making import make_rebuild
-    from ingest.rebuild import Progress
+    from ingest.kafka.rebuild import Progress
+    from ingest.wiring import make_rebuild
 
     job = make_rebuild(settings, dry=dry_run)
     try:

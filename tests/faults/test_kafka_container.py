@@ -15,8 +15,8 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from ingest.intervals import contains
-from ingest.mark import parse
+from ingest.kafka.commit_metadata import parse
+from ingest.kafka.offset_set import contains
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import action_run, as_text
 from longshore.sandbox.targets import Manners, Targets
@@ -118,8 +118,8 @@ def finished(broker: KafkaBroker, load: Load) -> set[str]:
     marks = {each.partition: (each.offset, parse(each.metadata, each.offset)) for each in found}
     done = set()
     for (partition, offset), run in load.places.items():
-        committed, mark = marks[partition]
-        if offset < committed or (mark is not None and mark.finished and contains(mark.finished, offset)):
+        committed, metadata = marks[partition]
+        if offset < committed or (metadata is not None and metadata.finished and contains(metadata.finished, offset)):
             done.add(run)
     return done
 

@@ -87,7 +87,7 @@ POINTS = (
     CrashPoint("before accept", "ingest", _LEDGER, "Ledger.accept", "before", has_entries, most=3),
     CrashPoint("after accept", "ingest", _LEDGER, "Ledger.accept", "after", has_entries, most=3),
     CrashPoint("after accept and publish", "ingest", _PUBLISH, "Publisher.publish", "after", has_claims, most=3),
-    CrashPoint("during commit", "ingest", "ingest.consumer", "Reader.commit", "after", most=2),
+    CrashPoint("during commit", "ingest", "ingest.kafka.consumer", "KafkaReader.commit", "after", most=2),
     CrashPoint("after pump, before publish", "worker", _LEDGER, "Ledger.pump", "after", claims_something, most=3),
     CrashPoint("after publish", "worker", _PUBLISH, "Publisher.publish", "after", has_claims, most=5),
     CrashPoint("at receipt", "worker", "tasks.worker.attempt_runner", "Attempts.run", "before"),

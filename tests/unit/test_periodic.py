@@ -19,7 +19,7 @@ SECRET = "sent by a customer"
 
 ONCE_OR_SERVING = {
     "config/tracing.py",
-    "ingest/credentials.py",
+    "ingest/kafka/credentials.py",
     "longshore/cli/doctor/examination.py",
     "longshore/delivery/resolver.py",
     "longshore/periodic.py",

@@ -7,9 +7,9 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from ingest.consumer import REFUSED_LOGIN
-from ingest.credentials import Access, from_settings
-from ingest.kafka_options import consumer_options
+from ingest.kafka.consumer import AUTH_ERRORS
+from ingest.kafka.consumer_options import consumer_options
+from ingest.kafka.credentials import KafkaAccess, from_settings
 from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
 from longshore.errors import LongshoreError
 from longshore.port import PortClient
@@ -19,11 +19,11 @@ ASK_S = 8.0
 FAR_BEHIND = 10_000
 """Records a partition may be behind before it is worth a word: the backlog of an agent that keeps up is far below."""
 STRATEGIES = frozenset({"range", "roundrobin", ""})
-"""What our members offer (see `ingest.kafka_options`); a group settles on one that all members know."""
+"""What our members offer (see `ingest.kafka.consumer_options`); a group settles on one that all members know."""
 
 _ACCESS = "Check KAFKA_CONSUMER_SECURITY_PROTOCOL and KAFKA_CONSUMER_AUTHENTICATION_MECHANISM"
 
-FINAL = REFUSED_LOGIN | {KafkaError._RESOLVE, KafkaError._SSL, KafkaError._ALL_BROKERS_DOWN}
+FINAL = AUTH_ERRORS | {KafkaError._RESOLVE, KafkaError._SSL, KafkaError._ALL_BROKERS_DOWN}
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -56,7 +56,7 @@ def check(case: Case) -> Iterator[Finding]:
         consumer.close()
 
 
-def _from_port(case: Case) -> Access:
+def _from_port(case: Case) -> KafkaAccess:
     settings = case.settings
     port = PortClient(
         settings.port_api_base_url,
@@ -69,11 +69,11 @@ def _from_port(case: Case) -> Access:
         found = port.kafka_credentials()
     finally:
         port.close()
-    return Access(",".join(found.brokers), found.username, found.password)
+    return KafkaAccess(",".join(found.brokers), found.username, found.password)
 
 
 def _asked(
-    case: Case, consumer: Consumer, options: dict[str, Any], access: Access, heard: list[KafkaError]
+    case: Case, consumer: Consumer, options: dict[str, Any], access: KafkaAccess, heard: list[KafkaError]
 ) -> Iterator[Finding]:
     cluster = _cluster(consumer, heard)
     if isinstance(cluster, KafkaError):
@@ -99,10 +99,10 @@ def _cluster(consumer: Consumer, heard: list[KafkaError]) -> Any:
                 return error.args[0]
 
 
-def _away(access: Access, error: KafkaError, heard: list[KafkaError]) -> Finding:
+def _away(access: KafkaAccess, error: KafkaError, heard: list[KafkaError]) -> Finding:
     """What the connections said tells more than the question that had no answer."""
     errors = {each.code(): each for each in [error, *heard]}
-    for code in REFUSED_LOGIN:
+    for code in AUTH_ERRORS:
         if code in errors:
             return broken(f"{access.brokers} refuse the login: {errors[code].str()}", _ACCESS)
     if KafkaError._SSL in errors:

@@ -10,7 +10,7 @@ import pytest
 
 from config.roles import Role
 from config.settings import Settings, load
-from ingest.service import Service
+from ingest.service import IngestService
 from longshore.operations.ledger_access import open_ledger
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.embedded_redis import EmbeddedRedis
@@ -34,7 +34,7 @@ class Ingest:
     _thread: threading.Thread | None = None
 
     def start(self) -> "Ingest":
-        service = Service(self.settings, self._stop)
+        service = IngestService(self.settings, self._stop)
 
         def work() -> None:
             self.exit_code = service.run()

@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from ingest.consumer import Reader
+from ingest.kafka.consumer import KafkaReader
 from ingest.outage import Outage
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from tests.support.programs import eventually
@@ -16,15 +16,15 @@ def test_a_look_for_brokers_waits_for_the_fetch_before_it(kafka: EmbeddedKafka) 
         return {"bootstrap.servers": kafka.bootstrap, "group.id": "g", "error_cb": on_error, "on_commit": on_commit}
 
     outage = Outage("kafka", threading.Event())
-    reader = Reader(options, ["org.runs"], {}, left=lambda _: None, committed=lambda *_: None, outage=outage)
+    reader = KafkaReader(options, ["org.runs"], {}, on_lost=lambda _: None, committed=lambda *_: None, outage=outage)
     try:
         eventually(lambda: reader.read(1, 0.1) == [] and reader.joined, "joined")
-        reader.place(dict.fromkeys(reader.unplaced, 0))
+        reader.start_at(dict.fromkeys(reader.unpositioned, 0))
         looks = 0
         for _ in range(10):
             reader.read(1, 0.1)
             outage.begins("made up")
-            reader.look_for_brokers()
+            reader.probe_brokers()
             looks += not outage.is_on
         assert looks > 5
     finally:

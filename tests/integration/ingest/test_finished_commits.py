@@ -52,9 +52,9 @@ def test_commits_stop_below_what_is_unfinished_and_name_what_is_finished_above(
     finish(ingest, {0, 1, 4, 5, 9})
 
     eventually(lambda: topics.marked()[0] == 2, "the commit")
-    _, mark = topics.marked()
-    assert mark is not None
-    assert mark.finished == ((4, 6), (9, 10))
+    _, metadata = topics.marked()
+    assert metadata is not None
+    assert metadata.finished == ((4, 6), (9, 10))
 
 
 def test_a_new_ledger_gets_what_was_unfinished_and_nothing_else(
@@ -95,21 +95,21 @@ def test_a_restarted_ingest_keeps_what_the_mark_knew(
     first = make(make_ingest, topics, redis_server, **FINISHED).start()
     first.eventually("accepted", 100)
     finish(first, set(range(1, 100)))
-    eventually(lambda: (mark := topics.marked()[1]) is not None and mark.finished, "the commit")
+    eventually(lambda: (metadata := topics.marked()[1]) is not None and metadata.finished, "the commit")
     first.stop()
     second = make(make_ingest, topics, redis_server, KAFKA_BATCH_SIZE="1", **FINISHED).start()
     eventually(lambda: second.partition(topics.runs, 0)["read"] > 100, "it reads again")
 
-    offset, mark = topics.marked()
-    assert mark is not None
-    assert (offset, mark.finished) == (0, ((1, 100),))
+    offset, metadata = topics.marked()
+    assert metadata is not None
+    assert (offset, metadata.finished) == (0, ((1, 100),))
 
 
 def test_intake_waits_for_room_in_the_mark(
     make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kafka is the buffer; as soon as something is finished, it goes on. Here 20 bytes stand for nearly 3,000."""
-    monkeypatch.setattr("ingest.intervals.MOST_BYTES", 20)
+    monkeypatch.setattr("ingest.kafka.offset_set.MOST_BYTES", 20)
     topics.publish(range(300))
     more = {"KAFKA_BATCH_SIZE": "10"}
     ingest = make(make_ingest, topics, redis_server, **more, **FINISHED).start()
@@ -128,7 +128,7 @@ def test_a_partition_without_room_stops_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its own target may be dead for hours; it goes on, in order, as soon as something of it is finished."""
-    monkeypatch.setattr("ingest.intervals.MOST_BYTES", 20)
+    monkeypatch.setattr("ingest.kafka.offset_set.MOST_BYTES", 20)
     topics = Topics(real_kafka, partitions=3)
     topics.publish(range(300))
     topics.publish(range(300, 600), 1)

@@ -35,8 +35,8 @@ def start(targets: Targets) -> Start:
     def begin(*deliveries: Delivery, file: HostLimits | None = None, hears: str = "") -> TargetLimits:
         limits = TargetLimits(deliveries, file or HostLimits(), targets)
         for entry, target in enumerate(hears.split()):
-            limits.heard(target, entry)
-        limits.tell()
+            limits.note(target, entry)
+        limits.sync()
         return limits
 
     return begin
@@ -46,8 +46,8 @@ def test_a_name_is_limited_from_the_start_and_an_origin_once_it_is_sent_to(targe
     """A mapping without a name says it of whatever its URLs lead to."""
     limits = start(Delivery("deployer", rate=2), Delivery(concurrency=3))
     assert {"deployer": Gate(rate=2)} == targets.all_of_mapping()
-    limits.heard(A, 1)
-    limits.tell()
+    limits.note(A, 1)
+    limits.sync()
     assert {"deployer": Gate(rate=2), A: Gate(concurrency=3)} == targets.all_of_mapping()
 
 
@@ -87,8 +87,8 @@ def test_a_word_that_was_dropped_is_said_again_before_the_next_message(targets: 
     limits = start(Delivery(rate=2), hears=A)
     targets.set(A, "", Gate(), whose="mapping")
     limits._told_at[A] -= REFRESH_S
-    limits.heard(A, 0)
-    limits.tell()
+    limits.note(A, 0)
+    limits.sync()
     assert {A: Gate(rate=2)} == targets.all_of_mapping()
 
 

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, To
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
-from ingest.mark import Mark, parse
+from ingest.kafka.commit_metadata import CommitMetadata, parse
 from longshore.sandbox.embedded_redis import EmbeddedRedis
 from tests.integration.ingest.conftest import Ingest, MakeIngest, run
 from tests.support.kafka_broker import KafkaBroker
@@ -53,7 +53,7 @@ class Topics:
         # at worst ends the process (librdkafka 2.16 asks for a consumer group that an admin client does not have).
         return self.marked(partition)[0]
 
-    def marked(self, partition: int = 0) -> tuple[int, Mark | None]:
+    def marked(self, partition: int = 0) -> tuple[int, CommitMetadata | None]:
         """The same, and the mark that came with it."""
         (found,) = self._looker.committed([TopicPartition(self.runs, partition)], timeout=ADMIN_S)
         return found.offset, parse(found.metadata, found.offset)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from ingest.offsets import TrailingOffsets
-from ingest.replicas import Replicas
+from ingest.kafka.offsets import TrailingOffsets
+from ingest.kafka.replicas import Replicas
 from longshore.errors import StoreUnavailable
 from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis
 from longshore.store.connection import connect, reaching_store
@@ -148,7 +148,7 @@ def test_commits_go_on_after_a_failover(pair: Pair, client: "redis.Redis") -> No
 
     replicas = Replicas(ledger, 0, offsets)
     replicas.start()
-    eventually(lambda: offsets.ripe({("org.runs", 0): 1}), "what is stored may be committed")
+    eventually(lambda: offsets.committable({("org.runs", 0): 1}), "what is stored may be committed")
     replicas.stop()
 
 

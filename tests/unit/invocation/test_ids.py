@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.record import Record
+from ingest.kafka.record import Record
 from longshore.invocation import ids
 
 

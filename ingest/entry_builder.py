@@ -1,0 +1,172 @@
+"""From one invocation to its entry in the ledger, or to its dead letter: id, target, lane, payload, reports.
+
+Nothing that was meant for us vanishes: what can never be delivered is kept as a dead letter with its reason, and Port
+is told where it may be.
+"""
+
+from collections.abc import Callable
+from collections.abc import Mapping as Table
+from dataclasses import dataclass
+
+import structlog
+
+from config.tracing import Traces
+from ingest.kafka.record import Record
+from longshore.delivery.policy import RetryPolicy
+from longshore.delivery.target import BadUrl, lane_of, target_of
+from longshore.invocation import ids
+from longshore.invocation.kinds import Kind
+from longshore.invocation.mapping import Mapping, MappingFault, Route, Unmatched
+from longshore.invocation.recognise import Invocation, Refused
+from longshore.port import reports
+from longshore.port.reports import Report
+from longshore.store.entry import Entry
+from longshore.store.record import bond
+from longshore.store.seal import Sealer
+
+log = structlog.get_logger(__name__)
+
+NOWHERE = "-"
+"""Target and lane of what never had one."""
+
+SHOWN_LENGTH = 200
+"""Most characters of a run id in a log line: a run id is text from outside."""
+
+Routed = Route | Unmatched | MappingFault
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What an entry needs to know of the invocation, refused or not."""
+
+    id: str
+    kind: Kind
+    run: str
+    synchronized: bool
+    text: str
+
+
+class EntryBuilder:
+    """Makes entries."""
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        sealer: Sealer,
+        policies: Table[Kind, RetryPolicy],
+        *,
+        fail_unmatched_nodes: bool,
+        format: Callable[[], int] = lambda: 1,
+        heard: Callable[[str, int], None] | None = None,
+        traces: Traces | None = None,
+    ) -> None:
+        """`format` is that of the records to be written now; `heard` is told each target that a mapping sends to."""
+        self._mapping = mapping
+        self._sealer = sealer
+        self._policies = policies
+        self._refined = {
+            (kind, entry): policy.refined(delivery)
+            for kind, policy in policies.items()
+            for entry, delivery in enumerate(mapping.deliveries)
+        }
+        self._heard = heard
+        self._traces = traces or Traces(sealer)
+        self._format = format
+        self._fail_unmatched_nodes = fail_unmatched_nodes
+        self._received = {kind: reports.received(kind) for kind in Kind}
+
+    def entry(self, record: Record, invocation: Invocation, routed: Routed) -> Entry | None:
+        """The entry of `invocation`, which the mapping routed so; None where it is left to other agents."""
+        run = invocation.run_id or ""
+        id = ids.run_id(run) if run else ids.event_id(record)
+        call = _Call(id, invocation.kind, run, invocation.synchronized, invocation.text)
+        if isinstance(routed, Unmatched):
+            if not (self._fail_unmatched_nodes and invocation.kind is Kind.NODE_RUN):
+                return None
+            return self._dead(record, call, "no_mapping", "no mapping is enabled for it")
+        if isinstance(routed, MappingFault):
+            return self._dead(record, call, "mapping", str(routed))
+        try:
+            target = self._target(routed)
+        except BadUrl as problem:
+            return self._dead(record, call, problem.reason, str(problem))
+        mapping = f"{self._mapping.digest}/{routed.entry}"
+        lane = lane_of(target, invocation.action)
+        if self._heard is not None:
+            self._heard(target, routed.entry)
+        policy = self._refined[call.kind, routed.entry]
+        return self._entry(record, call, policy, target, lane, mapping, "", self._received[call.kind])
+
+    def refused(self, record: Record, refused: Refused) -> Entry:
+        """The dead letter of what was meant for us and is not to be delivered."""
+        id = ids.refused_id(record)
+        call = _Call(id, refused.kind, refused.run_id or "", refused.synchronized, refused.text)
+        return self._dead(record, call, refused.reason, "")
+
+    def unreadable(self, record: Record, reason: str) -> Entry:
+        """The dead letter of what could not be looked into; it has no payload, Kafka still does."""
+        return self._dead(record, _Call(ids.refused_id(record), Kind.CHANGE_LOG, "", False, ""), reason, "")
+
+    def _target(self, route: Route) -> str:
+        """Where the invocation will go, as far as can be known before secret inputs are decrypted."""
+        name = self._mapping.delivery(route.entry).target
+        try:
+            return name or target_of(route.url or "")
+        except BadUrl:
+            if self._mapping.decrypt_paths(route.entry):
+                # The URL may be among what is still encrypted: the worker finds the real target and defers into it.
+                return NOWHERE
+            raise
+
+    def _dead(self, record: Record, call: _Call, reason: str, cause: str) -> Entry:
+        log.warning(
+            "intake.dead_letter",
+            id=call.id,
+            run_id=call.run[:SHOWN_LENGTH],
+            kind=call.kind.value,
+            reason=reason,
+            cause=cause,
+            origin=record.origin,
+        )
+        told = reports.refused(call.kind, reason, cause)
+        return self._entry(record, call, self._policies[call.kind], NOWHERE, NOWHERE, "", reason, told)
+
+    def _entry(
+        self,
+        record: Record,
+        call: _Call,
+        policy: RetryPolicy,
+        target: str,
+        lane: str,
+        mapping: str,
+        dead: str,
+        told: list[Report],
+    ) -> Entry:
+        format = self._format()
+        payload = call.text.encode("utf-8", "surrogatepass")
+        return Entry(
+            id=call.id,
+            kind=call.kind,
+            run=call.run,
+            target=target,
+            lane=lane,
+            synchronized=call.synchronized,
+            origin=record.origin,
+            published_ms=max(0, record.timestamp_ms),
+            mapping=mapping,
+            payload=self._sealer.seal(payload, bond(format, "payload", call.id, run=call.run)),
+            unknown=policy.unknown,
+            max_attempts=policy.max_attempts,
+            dead=dead,
+            trace=self._traces.accepted(
+                record.trace,
+                {"longshore.id": call.id, "longshore.kind": call.kind.value, "longshore.target": target},
+                bond(format, "trace", call.id),
+            ),
+            reports=tuple(
+                one.type.encode()
+                + self._sealer.seal(reports.encode(one), bond(format, f"report {one.type}", call.id, 1, call.run))
+                for one in told
+            ),
+            format=format,
+        )

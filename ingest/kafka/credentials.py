@@ -1,0 +1,77 @@
+"""Where Kafka is and how to log in there: from the settings, or from Port."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import structlog
+
+from config.settings import Settings
+from ingest.outage import Outage
+from longshore.errors import LongshoreError, PortUnavailable
+from longshore.port import KafkaCredentials, PortClient
+
+log = structlog.get_logger(__name__)
+
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 32.0
+"""Port's own advice for retries: 1 s, doubling, at most 32 s."""
+
+STREAMER = "KAFKA"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaAccess:
+    """Brokers (comma list) and, unless there is none, the SASL user and password."""
+
+    brokers: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+def from_settings(settings: Settings) -> KafkaAccess | None:
+    """The access that `USING_LOCAL_PORT_INSTANCE` stands for; None where Port is to be asked."""
+    return KafkaAccess(settings.kafka_consumer_bootstrap_servers) if settings.using_local_port_instance else None
+
+
+def from_port(port: PortClient, stop: threading.Event) -> KafkaAccess | None:
+    """Ask Port until it answers; None only when `stop` is set. To be called off the main thread: a call takes 20 s."""
+    outage = Outage("port", stop, first_wait_s=FIRST_WAIT_S, longest_wait_s=LONGEST_WAIT_S)
+    while not stop.is_set():
+        try:
+            found: KafkaCredentials = port.kafka_credentials()
+        except PortUnavailable as error:
+            outage.wait(error, min(error.retry_after_s or 0, LONGEST_WAIT_S))
+        except LongshoreError as error:
+            outage.wait(error)
+        else:
+            outage.over()
+            return KafkaAccess(",".join(found.brokers), found.username, found.password)
+    return None
+
+
+def announce(port: PortClient) -> bool:
+    """Tell Port that runs are taken from Kafka. Whatever it says, the start goes on (wire contract, startup): True."""
+    try:
+        port.set_streamer(STREAMER)
+    except LongshoreError as error:
+        log.warning("port.streamer_not_set", problem=str(error))
+    return True
+
+
+def in_background(name: str, work: Callable[[], T]) -> "Future[T]":
+    """`work` in a thread that does not keep the process from ending."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return future

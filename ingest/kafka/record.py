@@ -1,0 +1,33 @@
+"""A Kafka message as plain values, so that everything behind the consumer can be used without Kafka."""
+
+from typing import NamedTuple
+
+from longshore.invocation.trace import TraceContext
+
+Partition = tuple[str, int]
+"""Topic and partition number."""
+
+
+class Record(NamedTuple):
+    """One message as read."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    """Of the message, as the broker tells it; -1 if it has none."""
+    value: bytes | None
+    assignment_id: int = 0
+    """Under which assignment (or seek) of the partition it was read; see `consumer.KafkaReader.assignment_ids`."""
+    trace: TraceContext | None = None
+    """Which trace its headers say it belongs to."""
+
+    @property
+    def topic_partition(self) -> Partition:
+        """The partition it came from."""
+        return self.topic, self.partition
+
+    @property
+    def origin(self) -> str:
+        """Where it stands in Kafka: `topic/partition/offset`."""
+        return f"{self.topic}/{self.partition}/{self.offset}"

@@ -1,0 +1,40 @@
+"""Holds commits back until replicas of Redis have what was stored (`REDIS_WAIT_REPLICAS`)."""
+
+import time
+
+import structlog
+
+from ingest.kafka.offsets import TrailingOffsets
+from longshore.periodic import Periodic
+from longshore.store.ledger import Ledger
+
+log = structlog.get_logger(__name__)
+
+EVERY_S = 0.3
+TIMEOUT_MS = 1_000
+"""How long one question waits for the replicas; it is asked again."""
+
+
+class Replicas:
+    """Tells `offsets` again and again up to when all is replicated."""
+
+    def __init__(self, ledger: Ledger, wanted: int, offsets: TrailingOffsets) -> None:
+        self._ledger = ledger
+        self._wanted = wanted
+        self._offsets = offsets
+        self._missing = False
+        self._loop = Periodic("wait-for-replicas", EVERY_S, self._step)
+        self.start, self.stop = self._loop.start, self._loop.stop
+
+    def _step(self) -> None:
+        asked_at = time.monotonic()
+        there = self._ledger.replicated(self._wanted, TIMEOUT_MS)
+        if there:
+            self._offsets.replicated_until(asked_at)
+        if there == self._missing:
+            self._missing = not there
+            if self._missing:
+                means = "nothing is committed until they are back"
+                log.warning("store.replicas_missing", wanted=self._wanted, means=means)
+            else:
+                log.info("store.replicas_back", wanted=self._wanted)

@@ -1,0 +1,75 @@
+"""Ingest, and what stands on it, as the settings describe it."""
+
+import threading
+
+from config.limits_file import host_limits
+from config.settings import Settings
+from config.tracing import Traces, tracer
+from ingest.backpressure import Backpressure
+from ingest.batch_preparer import BatchPreparer
+from ingest.entry_builder import EntryBuilder
+from ingest.kafka.consumer_options import consumer_options
+from ingest.kafka.credentials import from_port, from_settings
+from ingest.kafka.rebuild import Rebuild
+from ingest.target_limits import TargetLimits
+from longshore.errors import ConfigError, StoreUnavailable
+from longshore.invocation.kinds import Kind
+from longshore.invocation.mapping import Mapping
+from longshore.invocation.source import Source
+from longshore.operations.ledger_access import LedgerAccess, open_ledger
+from longshore.port import PortClient
+
+
+def make_preparer(
+    settings: Settings, mapping: Mapping, access: LedgerAccess, limits: TargetLimits | None = None
+) -> BatchPreparer:
+    """What makes entries of messages for the ledger, with `mapping`; `limits` is told which targets they go to."""
+    builder = EntryBuilder(
+        mapping,
+        access.sealer,
+        {kind: settings.retry_policy(kind) for kind in Kind},
+        format=lambda: access.ledger.format,
+        fail_unmatched_nodes=settings.unmatched_node_runs == "fail",
+        heard=limits.note if limits else None,
+        traces=Traces(access.sealer, tracer()),
+    )
+    # Where both have one name, the runs win: an unsigned event must not pass for a run.
+    sources = {settings.change_log_topic: Source.CHANGE_LOG, settings.runs_topic: Source.RUNS}
+    tell = limits.sync if limits else None
+    return BatchPreparer(sources, settings.secrets, mapping, builder, settings.message_max_bytes, tell)
+
+
+def make_limits(settings: Settings, mapping: Mapping, access: LedgerAccess) -> TargetLimits:
+    """What tells the ledger of the limits of targets."""
+    return TargetLimits(mapping.deliveries, host_limits(settings.limits_file), access.targets)
+
+
+def make_rebuild(settings: Settings, *, dry: bool) -> Rebuild:
+    """What reads Kafka again. Asks Port for the access to it, until it answers. `dry`: nothing will be stored."""
+    kafka_access = from_settings(settings)
+    if kafka_access is None:
+        port = PortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
+        kafka_access = from_port(port, threading.Event())
+    if kafka_access is None:
+        raise ConfigError("PORT_API_BASE_URL", "Port gave no access to Kafka", "Try again")
+    access = open_ledger(settings)
+    ledger = access.ledger
+    mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
+    backpressure = Backpressure(settings.backlog_limit, settings.memory_limit_share)
+
+    def has_room() -> bool:
+        try:
+            backpressure.backlog(ledger.backlog())
+            backpressure.memory(ledger.memory_share())
+        except StoreUnavailable:
+            return False
+        return not backpressure.closed
+
+    return Rebuild(
+        consumer_options(settings, kafka_access, lambda _: None, lambda *_: None),
+        [*dict.fromkeys((settings.runs_topic, settings.change_log_topic))],
+        make_preparer(settings, mapping, access, None if dry else make_limits(settings, mapping, access)),
+        ledger,
+        has_room,
+        settings.kafka_batch_size,
+    )

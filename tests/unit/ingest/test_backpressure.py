@@ -1,0 +1,54 @@
+"""The backpressure: Kafka is the buffer, so intake stops while enough waits."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from ingest.backpressure import Backpressure
+
+
+def test_intake_pauses_above_the_backlog_limit_and_resumes_below_nine_tenths() -> None:
+    """Not at the limit itself, where it would flutter with each delivery."""
+    backpressure = Backpressure(100, 0.8)
+
+    seen = []
+    for waiting in (100, 101, 95, 90, 100, 101):
+        backpressure.backlog(waiting)
+        seen.append(backpressure.closed)
+
+    assert seen == [False, True, True, False, False, True]
+
+
+def test_intake_pauses_while_redis_is_nearly_full() -> None:
+    """What is accepted must still be finished, and that needs room."""
+    backpressure = Backpressure(100, 0.8)
+
+    seen = []
+    for share in (0.8, 0.81, 0.75, 0.72, 0.0):
+        backpressure.memory(share)
+        seen.append(backpressure.closed)
+
+    assert seen == [False, True, True, False, False]
+
+
+@pytest.mark.parametrize("order", [("backlog", "memory"), ("memory", "backlog")])
+def test_both_must_be_well_to_resume(order: tuple[str, str]) -> None:
+    """The end of one trouble is not the end of the other."""
+    backpressure = Backpressure(100, 0.8)
+    backpressure.backlog(200)
+    backpressure.memory(0.9)
+
+    well = {"backlog": lambda: backpressure.backlog(0), "memory": lambda: backpressure.memory(0.1)}
+    well[order[0]]()
+    assert backpressure.closed
+    well[order[1]]()
+    assert not backpressure.closed
+
+
+def test_each_change_is_logged_once() -> None:
+    """A pause of an hour is two lines."""
+    backpressure = Backpressure(100, 0.8)
+    with capture_logs() as lines:
+        for waiting in (101, 150, 150, 10, 10):
+            backpressure.backlog(waiting)
+
+    assert [line["event"] for line in lines] == ["intake.paused", "intake.resumed"]
