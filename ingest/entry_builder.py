@@ -90,7 +90,7 @@ class EntryBuilder:
             target = self._target(routed)
         except BadUrl as problem:
             return self._dead(record, call, problem.reason, str(problem))
-        mapping = f"{self._mapping.digest}/{routed.entry}"
+        mapping = self._mapping.reference(routed.entry)
         lane = lane_of(target, invocation.action)
         if self._heard is not None:
             self._heard(target, routed.entry)

@@ -19,7 +19,7 @@ from longshore.invocation.mapping import Mapping
 from longshore.invocation.source import Source
 
 if TYPE_CHECKING:
-    from longshore.cli.rehearsal import Rehearsal
+    from longshore.operations.dry_run import DryRunResult
 
 FAILS, LEFT_ALONE = 1, 3
 
@@ -71,7 +71,7 @@ def try_out(
     Exit codes: 0 it would be sent; 1 it would fail before that; 2 wrong usage; 3 it would be left alone (no mapping is
     enabled for it, or it is not for the agent); 78 the mapping file or a setting is wrong.
     """  # fmt: skip
-    from longshore.cli.rehearsal import rehearse, source_of
+    from longshore.operations.dry_run import dry_run, source_of
 
     settings = load(role=None)
     raw = _read(message)
@@ -84,18 +84,18 @@ def try_out(
     answer = _response(_read(response)) if response is not None else None
     mapping = Mapping.load(file or settings.mapping_path, settings.mapping_env())
     try:
-        found = rehearse(raw, topic or source_of(parsed), mapping, settings, answer)
+        result = dry_run(raw, topic or source_of(parsed), mapping, settings, answer)
     finally:
         mapping.close()
     values = pasted(read_environment(), {name.upper() for name in Settings.model_fields})
-    for note in (*values, *mapping.warnings, *found.notes, *([found.problem] if found.problem else ())):
+    for note in (*values, *mapping.warnings, *result.notes, *([result.problem] if result.problem else ())):
         terminal.say(note)
     if as_json:
-        terminal.as_json(_as_json(found, mapping))
+        terminal.as_json(_as_json(result, mapping))
     else:
-        terminal.lines(*_lines(found))
-    if not found.sent:
-        raise typer.Exit(FAILS if found.ours else LEFT_ALONE)
+        terminal.lines(*_lines(result))
+    if not result.sent:
+        raise typer.Exit(FAILS if result.ours else LEFT_ALONE)
 
 
 def _read(path: Path) -> bytes:
@@ -119,23 +119,23 @@ def _response(raw: bytes) -> Response:
     return Response(status, headers, body if isinstance(body, str) and "json" not in value else json.dumps(body))
 
 
-def _as_json(found: "Rehearsal", mapping: Mapping) -> dict[str, Any]:
-    return {**asdict(found), "warnings": list(mapping.warnings)}
+def _as_json(result: "DryRunResult", mapping: Mapping) -> dict[str, Any]:
+    return {**asdict(result), "warnings": list(mapping.warnings)}
 
 
-def _lines(found: "Rehearsal") -> Iterator[str]:
-    if found.entry is not None:
-        yield f"mapping {found.entry}"
-    if found.request is not None:
-        request = found.request
+def _lines(result: "DryRunResult") -> Iterator[str]:
+    if result.entry is not None:
+        yield f"mapping {result.entry}"
+    if result.request is not None:
+        request = result.request
         yield f"{request['method']} {request['url'] or '(no URL)'}"
         yield from (f"{name}: {value}" for name, value in request["headers"].items())
         if request["body"] is not None:
             yield ""
             yield request["body"]
-    if found.report is not None:
-        yield f"\nreport: {json.dumps(found.report, ensure_ascii=False)}"
-    if found.calls:
+    if result.report is not None:
+        yield f"\nreport: {json.dumps(result.report, ensure_ascii=False)}"
+    if result.calls:
         yield "\nPort would hear:"
-        for call in found.calls:
+        for call in result.calls:
             yield f"{call['method']} {call['path']} {json.dumps(call['json'], ensure_ascii=False)}"

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from config.settings import Settings
 from longshore.dashboard.counts import Counts
-from longshore.dashboard.request import Requests
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
+from longshore.operations.preview import RequestPreviews
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +15,13 @@ class Agent:
     settings: Settings = field(repr=False)
     access: LedgerAccess
     counts: Counts
-    requests: Requests
+    requests: RequestPreviews
 
     @classmethod
     def of(cls, settings: Settings) -> "Agent":
         """The agent that `settings` describe."""
         access = open_ledger(settings)
-        return cls(settings, access, Counts(access.invocations), Requests(settings))
+        return cls(settings, access, Counts(access.invocations), RequestPreviews(settings))
 
     @property
     def has_secret(self) -> bool:

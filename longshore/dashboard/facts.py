@@ -7,7 +7,6 @@ from longshore.dashboard.agent import Agent
 from longshore.invocation import ids
 from longshore.store.letters import Letter
 from longshore.store.reasons import CAUSES
-from longshore.store.seal import Unsealable
 from longshore.store.states import FINAL_STATES, State
 
 NEXT = {
@@ -99,13 +98,7 @@ def request(agent: Agent, letter: Letter, whole: bool) -> dict[str, Any]:
     """The request it would become now, or why that cannot be told."""
     if not agent.has_secret:
         return {"problem": "Flower was started without PORT_CLIENT_SECRET, so what is sealed cannot be shown."}
-    try:
-        text = agent.access.invocations.payload(letter.id)
-    except Unsealable as error:
-        return {"problem": str(error)}
-    if text is None:
-        return {"problem": "Its message is kept no longer."}
-    built = agent.requests.shown(letter, text)
+    built = agent.requests.preview(agent.access.invocations, letter)
     body = built.get("body")
     if not whole and body is not None:
         built["body"] = body[: shown.LONGEST + 1]

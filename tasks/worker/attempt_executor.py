@@ -8,25 +8,26 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import structlog
 
 from config.tracing import Traces
 from longshore.delivery.outcome import Outcome
-from longshore.delivery.policy import Dead, Done, RetryPolicy, Step, next_step
+from longshore.delivery.policy import RetryPolicy, Step, next_step
+from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.delivery.send import Sender
 from longshore.errors import place_of
 from longshore.invocation.kinds import Kind
-from longshore.invocation.mapping import JqUnavailable, MappingFault
+from longshore.invocation.mapping import JqUnavailable
 from longshore.invocation.masking import masking
-from longshore.invocation.report_context import is_too_deep
+from longshore.operations.attempt_reports import MappedReport, mapped_report
+from longshore.operations.response_masking import masked
 from longshore.store.entry import Begun, Finish
 from longshore.store.record import bond
+from longshore.store.seal import Sealer
 from longshore.store.states import State
+from tasks.worker.attempt_request import RequestNotBuildable, build_request
 from tasks.worker.delivery_settings import Terms
-from tasks.worker.request_builder import Prepared, RequestBuilder, Unbuildable
-from tasks.worker.response_masking import masked, masked_report
 from tasks.worker.result_builder import Story, next_in_words
 from tasks.worker.worker_health import Counts
 
@@ -34,8 +35,6 @@ log = structlog.get_logger(__name__)
 
 UNEXPECTED = "unexpected"
 """Reason code of what a fault of ours ended."""
-
-NO_JSON = "The answer's JSON is nested too deeply; what the report section of the mapping takes from it stays empty."
 
 _JQ_PAUSE_S = 1.0
 
@@ -66,6 +65,7 @@ class _Known:
 class Performer:
     """Everything an attempt needs but the ledger, shared by all threads of a process."""
 
+    sealer: Sealer
     builder: RequestBuilder
     sender: Sender
     story: Story
@@ -91,61 +91,48 @@ class Performer:
 
     def _built(self, begun: Begun, known: _Known) -> Told:
         try:
-            prepared = self.builder.build(begun)
-        except Unbuildable as error:
+            addressed = build_request(begun, self.sealer, self.builder)
+        except RequestNotBuildable as error:
             return Told(self.story.stopped(begun, State.DEAD, error.reason, error.cause), None, error.cause)
         except JqUnavailable as error:
             # Says nothing of the message, and nothing was sent. The pause is for a machine without memory for jq.
             log.error("mapping.unavailable", run_id=begun.run or begun.id, problem=error.reason)
             time.sleep(_JQ_PAUSE_S)
             return Told(None, (begun.target, begun.lane), "the mapping could not be evaluated")
-        if prepared.target != begun.target and begun.moves >= _MOST_MOVES:
+        if addressed.target != begun.target and begun.moves >= _MOST_MOVES:
             cause = f"its URL gave another target {begun.moves + 1} times: name one in the mapping's `delivery.target`"
             return Told(self.story.stopped(begun, State.DEAD, "unsteady_url", cause), None, cause)
-        if prepared.target != begun.target:
-            log.info("delivery.deferred", run_id=begun.run, target=begun.target, to=prepared.target)
-            return Told(None, (prepared.target, prepared.lane), f"belongs to {prepared.target}")
-        with masking(prepared.mask):
-            return self._sent(begun, prepared, known)
+        if addressed.target != begun.target:
+            log.info("delivery.deferred", run_id=begun.run, target=begun.target, to=addressed.target)
+            return Told(None, (addressed.target, addressed.lane), f"belongs to {addressed.target}")
+        with masking(addressed.built.mask):
+            return self._sent(begun, addressed.built, known)
 
-    def _sent(self, begun: Begun, prepared: Prepared, known: _Known) -> Told:
-        """Sends what is prepared. Log lines of this thread are masked meanwhile, whoever writes them."""
-        terms = self.terms(begun.kind, prepared.entry)
+    def _sent(self, begun: Begun, built: BuiltRequest, known: _Known) -> Told:
+        """Sends what was built. Log lines of this thread are masked meanwhile, whoever writes them."""
+        terms = self.terms(begun.kind, built.entry)
         with self.traces.attempt(
-            begun.trace, prepared.request.headers, _facts(begun), bond(begun.format, "trace", begun.id)
+            begun.trace, built.request.headers, _facts(begun), bond(begun.format, "trace", begun.id)
         ) as span:
             headers = self._headers(begun) | span.headers
             known.sent = True
-            outcome = self.sender.send(prepared.request, headers, terms.timeout_s, terms.total_s)
+            outcome = self.sender.send(built.request, headers, terms.timeout_s, terms.total_s)
             step = self._step(begun, outcome, terms.policy)
             known.answer = outcome, step
             known.on_answer(lambda: self._in_short(begun, outcome, step, "the worker had to stop"))
             span.ended(outcome)
         self.counts.requested(outcome)
-        shown = masked(outcome, prepared.mask)
-        report, note = self._report(begun, prepared, replace(shown, headers=outcome.headers), step)
-        finish = self.story.finish(begun, shown, step, report, note)
+        shown = masked(outcome, built.mask)
+        report = self._report(begun, built, replace(shown, headers=outcome.headers), step)
+        finish = self.story.finish(begun, shown, step, report)
         self._log(begun, shown, step, terms.policy.max_attempts)
         return Told(finish, None, _line(shown))
 
-    def _report(
-        self, begun: Begun, prepared: Prepared, outcome: Outcome, step: Step
-    ) -> tuple[dict[str, Any] | None, str]:
-        """What the mapping's report section gives, None for none; and why there is nothing, in words for Port."""
-        if begun.kind is not Kind.ACTION_RUN or not isinstance(step, Done | Dead) or outcome.response is None:
-            return None, ""
-        try:
-            report = self.builder.report(prepared, outcome.headers, outcome.response)
-            if report is None:
-                return None, ""
-            note = NO_JSON if is_too_deep(outcome.response.text) else ""
-            return masked_report(report, prepared.mask, outcome.headers), note
-        except (MappingFault, JqUnavailable) as error:
-            problem = str(error)
-        except Exception as error:
-            problem = f"{type(error).__name__} at {place_of(error)}"
-        log.warning("mapping.report_failed", run_id=begun.run or begun.id, problem=problem)
-        return None, no_report(problem)
+    def _report(self, begun: Begun, built: BuiltRequest, outcome: Outcome, step: Step) -> MappedReport:
+        report = mapped_report(self.builder, built, begun.kind, outcome, step)
+        if report.problem:
+            log.warning("mapping.report_failed", run_id=begun.run or begun.id, problem=report.problem)
+        return report
 
     def _in_spite_of(self, error: Exception, begun: Begun, known: _Known) -> Told:
         """How an attempt ends that a fault of ours broke off: as what is certain of it says."""
@@ -170,7 +157,7 @@ class Performer:
         """The end of an attempt of which no more can be told than its outcome."""
         told = f"no more can be told of it: {why}"
         shown = replace(outcome, cause=f"{outcome.reason}; {told}", response=None)
-        return self.story.finish(begun, shown, step, None, f"N{told[1:]}.")
+        return self.story.finish(begun, shown, step, MappedReport(note=f"N{told[1:]}."))
 
     def _step(self, begun: Begun, outcome: Outcome, policy: RetryPolicy) -> Step:
         return next_step(outcome, begun.attempt, self._age_s(begun), policy, random.random())
@@ -205,11 +192,6 @@ class Performer:
             origin=begun.origin,
             next=next_in_words(step),
         )
-
-
-def no_report(problem: str) -> str:
-    """What a run's log says where its mapping's report section could not be evaluated."""
-    return f"The report section of the mapping gave nothing: {problem}."
 
 
 def _facts(begun: Begun) -> dict[str, str | int]:

@@ -3,16 +3,19 @@
 import json
 import time
 from dataclasses import replace
-from typing import Any
 
 from longshore.delivery.outcome import Fault, Outcome, Verdict
-from longshore.delivery.policy import Again, Dead, Done, Step
+from longshore.delivery.policy import Again, Dead, Done, Step, Unknown
+from longshore.operations.attempt_reports import MappedReport, Run, reports_after
 from longshore.port import reports
 from longshore.port.reports import Report
 from longshore.store.entry import Begun, Finish
 from longshore.store.record import bond
 from longshore.store.seal import Sealer
 from longshore.store.states import State
+
+_RESULTS = {Done: State.DONE, Again: State.WAITING, Dead: State.DEAD, Unknown: State.UNKNOWN}
+"""The state that each step leaves an invocation in."""
 
 
 class Story:
@@ -23,24 +26,12 @@ class Story:
         self._detailed = detailed
         self._keep = keep_bytes
 
-    def finish(
-        self, begun: Begun, outcome: Outcome, step: Step, report: dict[str, Any] | None, note: str = ""
-    ) -> Finish:
-        """The ledger's entry for an attempt that ended in `outcome` and is followed by `step`.
-
-        `report` is what the mapping's report section gave, None for none; `note` is told in the run's log.
-        """
-        kind, sync = begun.kind, begun.synchronized
-        if isinstance(step, Done):
-            result, told = State.DONE, reports.delivered(kind, sync, outcome, report, self._detailed, note)
-        elif isinstance(step, Again):
-            result, told = State.WAITING, reports.retrying(kind, outcome, begun.attempt, step.delay_s)
-        elif isinstance(step, Dead):
-            result, told = State.DEAD, reports.failed(kind, sync, outcome, report, self._detailed, begun.attempt, note)
-        else:
-            result, told = State.UNKNOWN, reports.unknown(kind, sync, outcome, outcome.reason)
+    def finish(self, begun: Begun, outcome: Outcome, step: Step, report: MappedReport) -> Finish:
+        """The ledger's entry for an attempt that ended in `outcome` and is followed by `step`."""
+        run = Run(begun.kind, begun.synchronized, begun.attempt)
+        told = reports_after(step, outcome, run, report, self._detailed)
         return Finish(
-            result=result,
+            result=_RESULTS[type(step)],
             reason=outcome.reason,
             status=outcome.status,
             delay_ms=round(step.delay_s * 1000) if isinstance(step, Again) else 0,

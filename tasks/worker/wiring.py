@@ -5,13 +5,13 @@ from collections.abc import Callable
 from config.settings import Settings
 from config.tracing import Traces, tracer
 from longshore.delivery import Fence
+from longshore.delivery.request_builder import RequestBuilder
 from longshore.delivery.send import Sender
 from longshore.invocation.mapping import Mapping
 from longshore.operations.ledger_access import sealer_of
 from longshore.store.entry import Begun
 from tasks.worker.attempt_executor import Performer
 from tasks.worker.delivery_settings import AllTerms
-from tasks.worker.request_builder import RequestBuilder
 from tasks.worker.result_builder import Story
 from tasks.worker.worker_health import Counts
 
@@ -35,7 +35,8 @@ def performer_of(
     """What makes attempts, for up to `slots` threads. See `Performer` for the rest."""
     sealer = sealer_of(settings)
     return Performer(
-        builder=RequestBuilder(sealer, mapping, settings.secrets, settings.masked),
+        sealer=sealer,
+        builder=RequestBuilder(mapping, settings.secrets, settings.masked),
         sender=Sender(
             secret=settings.port_client_secret,
             timeout_s=settings.webhook_invoker_timeout,
@@ -59,8 +60,7 @@ def longest_s(settings: Settings, mapping: Mapping) -> Callable[[Begun], float]:
     terms = AllTerms(settings, mapping.deliveries)
 
     def of(begun: Begun) -> float:
-        digest, _, entry = begun.mapping.partition("/")
-        known = digest == mapping.digest and entry.isdigit()
-        return (terms.of(begun.kind, int(entry)).total_s if known else terms.longest_s) + _AROUND_S
+        entry = mapping.referenced(begun.mapping)
+        return (terms.longest_s if entry is None else terms.of(begun.kind, entry).total_s) + _AROUND_S
 
     return of

@@ -134,6 +134,15 @@ class Mapping:
             raise route
         return route.entry if isinstance(route, Route) else None
 
+    def reference(self, entry: int) -> str:
+        """How the ledger names an entry of this file, so that an entry of another file is not taken for it."""
+        return f"{self.digest}/{entry}"
+
+    def referenced(self, reference: str) -> int | None:
+        """The entry that `reference` names; None if it names one of another file, or none at all."""
+        digest, _, number = reference.partition("/")
+        return int(number) if digest == self.digest and number.isdigit() else None
+
     def request(self, entry: int, text: str) -> MappedRequest:
         """The request that an entry makes of a message; `text` is the message after decryption.
 

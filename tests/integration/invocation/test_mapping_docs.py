@@ -10,9 +10,9 @@ import pytest
 
 from config.settings import load
 from longshore.cli import mapping as command
-from longshore.cli.rehearsal import Rehearsal, rehearse, source_of
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.mapping.schema import KEYS, REPORT_KEYS
+from longshore.operations.dry_run import DryRunResult, dry_run, source_of
 
 DOCS = Path(__file__).parents[3] / "docs"
 SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
@@ -33,7 +33,7 @@ def test_an_example_becomes_what_the_page_says(title: str, blocks: dict[str, str
     answer = command._response(blocks["response"].encode()) if "response" in blocks else None
     with closing(Mapping(blocks["mapping"].encode(), {})) as mapping:
         assert () == mapping.warnings, title
-        found = rehearse(message, source_of(json.loads(message)), mapping, settings, answer)
+        found = dry_run(message, source_of(json.loads(message)), mapping, settings, answer)
     if expected is None:
         assert found.request is None
         return
@@ -54,4 +54,4 @@ def test_the_reference_has_every_key() -> None:
 def test_the_reference_has_every_part_of_the_json_that_the_command_prints() -> None:
     """Scripts rely on it."""
     text = (DOCS / "reference" / "mapping.md").read_text()
-    assert not [name for name in (*Rehearsal.__dataclass_fields__, "warnings") if f"`{name}`" not in text]
+    assert not [name for name in (*DryRunResult.__dataclass_fields__, "warnings") if f"`{name}`" not in text]

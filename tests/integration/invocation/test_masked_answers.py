@@ -9,8 +9,8 @@ import pytest
 
 from config.settings import load
 from longshore.cli import mapping as command
-from longshore.cli.rehearsal import Rehearsal, rehearse, source_of
 from longshore.invocation.mapping import Mapping
+from longshore.operations.dry_run import DryRunResult, dry_run, source_of
 from longshore.sandbox.publisher import action_run
 from tests.support.encrypted_input import encrypted
 
@@ -19,7 +19,7 @@ URL = "http://deployer.internal:8080/hooks/port"
 REPORT = {"summary": '"said: " + .response.text', "link": ".response.json.link", "externalRunId": ".response.json.id"}
 
 
-def answered(entry: dict[str, Any], answer: Any, *, url: str = URL, **environ: str) -> Rehearsal:
+def answered(entry: dict[str, Any], answer: Any, *, url: str = URL, **environ: str) -> DryRunResult:
     """What becomes of an answer to a run, under a mapping of this one entry."""
     settings = load({"PORT_CLIENT_SECRET": SECRET, **environ}, role=None)
     properties = {"password": encrypted("canary-input-1234", SECRET)}
@@ -27,10 +27,10 @@ def answered(entry: dict[str, Any], answer: Any, *, url: str = URL, **environ: s
     content = json.dumps([{"report": REPORT, "fieldsToDecryptPaths": ["payload.properties.password"], **entry}])
     with closing(Mapping(content.encode(), settings.mapping_env())) as mapping:
         response = command._response(json.dumps({"status": 200, "body": answer}).encode())
-        return rehearse(message, source_of(json.loads(message)), mapping, settings, response)
+        return dry_run(message, source_of(json.loads(message)), mapping, settings, response)
 
 
-def shown(found: Rehearsal) -> str:
+def shown(found: DryRunResult) -> str:
     """All that people see of it."""
     return json.dumps([found.request, found.report, found.calls, found.notes])
 

@@ -1,7 +1,6 @@
 """The request that a page shows: as a worker would build it, and nothing secret in it."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +8,11 @@ import pytest
 
 from config.roles import Role
 from config.settings import Settings, load
-from longshore.dashboard.request import Requests
-from longshore.store.letters import Letter
-from longshore.store.states import State
+from longshore.operations.preview import RequestPreviews
 from tests.support.encrypted_input import encrypted
 
 SECRET = "client-secret-0123456789-abcdefghijklmnop"
-LETTER = Letter(
-    "r_1", "r_1", "action_run", State.DEAD, "http_500", "http://a:80", "http://a:80 deploy", 500, 1, 1,
-    "org.runs/0/0", 1, 1, 1, "other/0", False, False,
-)  # fmt: skip
+ACCEPTED = "other/0"
 
 
 def settings(folder: Path, mapping: Any) -> Settings:
@@ -41,11 +35,11 @@ def test_secrets_are_masked_wherever_the_mapping_puts_them(tmp_path: Path) -> No
         }
     ]
     message = {"payload": {"properties": {"password": encrypted("hunter2-hunter2", SECRET), "env": "prod"}}}
-    requests = Requests(settings(tmp_path, mapping))
+    previews = RequestPreviews(settings(tmp_path, mapping))
     try:
-        shown = requests.shown(LETTER, json.dumps(message))
+        shown = previews.of_message(json.dumps(message), ACCEPTED)
     finally:
-        requests.close()
+        previews.close()
 
     text = json.dumps(shown)
     hidden = ("hunter2", "url-token", "env-token", "query-key", "body-secret", SECRET)
@@ -66,10 +60,10 @@ def test_secrets_are_masked_wherever_the_mapping_puts_them(tmp_path: Path) -> No
 )
 def test_what_makes_no_request_is_a_problem_in_words(tmp_path: Path, mapping: Any, text: str) -> None:
     """Never an error page."""
-    requests = Requests(settings(tmp_path, mapping))
+    previews = RequestPreviews(settings(tmp_path, mapping))
     try:
-        shown = requests.shown(replace(LETTER, mapping="other/0"), text)
+        shown = previews.of_message(text, ACCEPTED)
     finally:
-        requests.close()
+        previews.close()
 
     assert shown.get("problem") or not shown["url"]

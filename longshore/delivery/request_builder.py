@@ -1,0 +1,91 @@
+"""From the message of an invocation to the request that its mapping makes of it.
+
+One builder for whoever asks: the worker that sends the request, Flower that shows it, and `longshore mapping test` that
+tries a mapping out. It works on plain values and sends nothing: opening what the ledger keeps sealed, signing and
+sending are for others. Decrypted values live only in what `build` returns.
+"""
+
+from collections.abc import Mapping as Table
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from longshore.delivery.errors import BadUrl, Unsendable
+from longshore.delivery.target import target_of
+from longshore.invocation.gitlab import missing_token
+from longshore.invocation.mapping import MappedRequest, Mapping
+from longshore.invocation.masking import Mask
+from longshore.invocation.opened import Opened, mask_of, opened
+from longshore.invocation.report_context import AnyResponse, report_context
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltRequest:
+    """The request for one message, before it is signed."""
+
+    entry: int
+    """The mapping entry that it is from."""
+    message: Opened = field(repr=False)
+    """The message after decryption: `.body` of the mapping's report."""
+    request: MappedRequest = field(repr=False)
+    mask: Mask = field(repr=False)
+    """What of it no log line, no text for Port, no dead letter and no page may hold."""
+
+
+class RequestBuilder:
+    """Builds requests with one mapping file. Thread safe as that is."""
+
+    def __init__(self, mapping: Mapping, secrets: Sequence[str], masked: Sequence[str]) -> None:
+        """`secrets` decrypt; `masked` is what must never be shown, the secrets among it."""
+        self._mapping = mapping
+        self._secrets = secrets
+        self._always = Mask(masked)
+
+    def entry(self, text: str, accepted: str = "") -> int | None:
+        """The mapping entry for the message `text`, None if none is enabled for it.
+
+        It is the one that it was `accepted` with (see `Mapping.reference`) if that is of the same file. Raises
+        `MappingFault` and `JqUnavailable`.
+        """
+        entry = self._mapping.referenced(accepted)
+        return self._mapping.select(text) if entry is None else entry
+
+    def decrypt(self, text: str, entry: int) -> Opened:
+        """The message `text` with the secret inputs decrypted that `entry` names.
+
+        Raises `json_text.Malformed` for a text that is not JSON.
+        """
+        return opened(text, self._mapping.decrypt_paths(entry), self._secrets)
+
+    def build(self, message: Opened, entry: int) -> BuiltRequest:
+        """The request that `entry` makes of a decrypted message.
+
+        It may be one that cannot be sent: see `target` and `check_variables`. Raises `MappingFault` and
+        `JqUnavailable`.
+        """
+        request = self._mapping.request(entry, message.text)
+        variables = self._mapping.variables(entry, request, message.text)
+        return BuiltRequest(entry, message, request, mask_of(message, request, self._always, variables))
+
+    def target(self, built: BuiltRequest) -> str:
+        """The target of a request: as the mapping names it, or else the origin of its URL. Raises `BadUrl`."""
+        if not built.request.url:
+            raise BadUrl("the mapping gives no URL")
+        origin = target_of(built.request.url)  # in any case, as it finds out whether the URL can be called
+        name = self._mapping.delivery(built.entry).target
+        return origin if name is None else name
+
+    def check_variables(self, built: BuiltRequest) -> None:
+        """Raises `Unsendable` (`missing_variable`) if the environment lacks what the target will insist on."""
+        if (problem := missing_token(self._mapping, built.entry, built.message.text, built.request)) is not None:
+            raise Unsendable("missing_variable", problem)
+
+    def report(self, built: BuiltRequest, headers: Table[str, str], response: AnyResponse) -> dict[str, Any] | None:
+        """What the mapping's `report` section makes of the final response; None where it has none.
+
+        `headers` are those of the request as it was sent. Raises `MappingFault` and `JqUnavailable`.
+        """
+        if not self._mapping.has_report(built.entry):
+            return None
+        context = report_context(built.message.text, built.request, headers, response)
+        return self._mapping.report(built.entry, context)

@@ -1,0 +1,80 @@
+"""What Port is told after an attempt: the mapping's report section evaluated, and the reports that follow.
+
+Shared by the worker and by `longshore mapping test`, which could not foretell them otherwise.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from longshore.delivery.outcome import Outcome
+from longshore.delivery.policy import Again, Dead, Done, Step
+from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
+from longshore.errors import place_of
+from longshore.invocation.kinds import Kind
+from longshore.invocation.mapping import JqUnavailable, MappingFault
+from longshore.invocation.report_context import is_too_deep
+from longshore.operations.response_masking import masked_report
+from longshore.port import reports
+from longshore.port.reports import Report
+
+TOO_DEEP = "The answer's JSON is nested too deeply; what the report section of the mapping takes from it stays empty."
+
+
+@dataclass(frozen=True, slots=True)
+class MappedReport:
+    """What a mapping's report section gave."""
+
+    values: dict[str, Any] | None = None
+    """Without secrets; None where there is no such section, or where it failed."""
+    note: str = ""
+    """What is missing from it, as a sentence for the run's log."""
+    problem: str = ""
+    """Why it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What decides, beside the answer, what Port is told."""
+
+    kind: Kind
+    synchronized: bool
+    attempt: int = 1
+    """The number of the attempt, from 1."""
+
+
+def mapped_report(
+    builder: RequestBuilder, built: BuiltRequest, kind: Kind, outcome: Outcome, step: Step
+) -> MappedReport:
+    """What the report section of the mapping makes of `outcome`. Raises nothing: a fault in it costs only itself.
+
+    It is looked at only for the last answer to an action run, and only if anybody knows what that means.
+    `outcome.headers` are those of the request as it was sent.
+    """
+    if kind is not Kind.ACTION_RUN or not isinstance(step, Done | Dead) or outcome.response is None:
+        return MappedReport()
+    try:
+        values = builder.report(built, outcome.headers, outcome.response)
+        if values is None:
+            return MappedReport()
+        note = TOO_DEEP if is_too_deep(outcome.response.text) else ""
+        return MappedReport(masked_report(values, built.mask, outcome.headers), note)
+    except (MappingFault, JqUnavailable) as error:
+        problem = str(error)
+    except Exception as error:
+        problem = f"{type(error).__name__} at {place_of(error)}"
+    return MappedReport(None, f"The report section of the mapping gave nothing: {problem}.", problem)
+
+
+def reports_after(step: Step, outcome: Outcome, run: Run, report: MappedReport, detailed: bool) -> list[Report]:
+    """What Port is told of `run` after an attempt that ended in `outcome` and is followed by `step`.
+
+    `outcome` holds no secrets any more; with `detailed` (DETAILED_LOGGING) what the target answered is quoted.
+    """
+    kind, synchronized = run.kind, run.synchronized
+    if isinstance(step, Done):
+        return reports.delivered(kind, synchronized, outcome, report.values, detailed, report.note)
+    if isinstance(step, Again):
+        return reports.retrying(kind, outcome, run.attempt, step.delay_s)
+    if isinstance(step, Dead):
+        return reports.failed(kind, synchronized, outcome, report.values, detailed, run.attempt, report.note)
+    return reports.unknown(kind, synchronized, outcome, outcome.reason)

@@ -1,0 +1,210 @@
+"""What an agent would make of one message: the request, and what Port would be told. Nothing is sent or stored.
+
+Goes through the very code of ingest and worker, so that it cannot tell anything else than what they do.
+"""
+
+import json
+import time
+from collections.abc import Mapping as Table
+from dataclasses import dataclass, field
+from typing import Any
+
+from requests.models import PreparedRequest
+
+from config.settings import Settings
+from longshore.delivery.errors import Unsendable
+from longshore.delivery.outcome import Outcome, Response, Verdict, classify
+from longshore.delivery.policy import Dead, Step, next_step
+from longshore.delivery.request import prepare
+from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
+from longshore.invocation import ids
+from longshore.invocation.kinds import Kind
+from longshore.invocation.mapping import MappedRequest, Mapping, MappingFault
+from longshore.invocation.masking import Mask
+from longshore.invocation.recognise import Invocation, Refused, Skipped, recognise
+from longshore.invocation.signature import SIGNATURE
+from longshore.invocation.source import Source, member
+from longshore.invocation.urls import without_login
+from longshore.operations.attempt_reports import MappedReport, Run, mapped_report, reports_after
+from longshore.operations.response_masking import masked
+from longshore.port import reports
+from longshore.port.calls import calls
+from longshore.port.reports import Report
+
+FRAMING = frozenset({"accept", "accept-encoding", "connection", "content-length", "user-agent"})
+"""Headers of every request, which say nothing about the mapping."""
+
+
+@dataclass(slots=True)
+class DryRunResult:
+    """What would become of a message. `sent` says whether a request would leave at all."""
+
+    kind: str = ""
+    run_id: str | None = None
+    signature: str = ""
+    entry: int | None = None
+    sent: bool = False
+    ours: bool = True
+    """False where the message is left to others, and nothing happens at all."""
+    problem: str | None = None
+    """Why it would not be delivered."""
+    request: dict[str, Any] | None = None
+    report: dict[str, Any] | None = None
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def source_of(message: Any) -> Source:
+    """The topic a message must be from: only change log events have a destination and no invocation method."""
+    method = member(message, "payload", "action", "invocationMethod")
+    return Source.CHANGE_LOG if member(message, "changelogDestination") and not method else Source.RUNS
+
+
+def dry_run(
+    raw: bytes, source: Source, mapping: Mapping, settings: Settings, response: Response | None
+) -> DryRunResult:
+    """What would become of the Kafka value `raw` if its target answered `response`; None where that is left open.
+
+    Decrypted values and client secrets are masked in all of it. Raises `JqUnavailable`.
+    """
+    recognised = recognise(raw, source, settings.secrets)
+    if isinstance(recognised, Skipped):
+        return DryRunResult(ours=False, problem=f"the agent skips it: {recognised.reason}")
+    result = DryRunResult(kind=recognised.kind.value, run_id=recognised.run_id)
+    if isinstance(recognised, Refused) and recognised.reason != "bad_signature":
+        result.problem = f"the agent refuses it: {recognised.reason}"
+        return result
+    result.signature = _signature(raw, source, recognised, settings)
+    if result.signature == "bad":
+        result.notes.append("its signature does not fit PORT_CLIENT_SECRET: the agent would refuse it")
+    _DryRun(recognised, mapping, settings, result).run(response)
+    return result
+
+
+class _DryRun:
+    """The way of one message that is read although its signature may be wrong, up to what Port would be told."""
+
+    def __init__(
+        self, message: Invocation | Refused, mapping: Mapping, settings: Settings, result: DryRunResult
+    ) -> None:
+        self._message = message
+        self._mapping = mapping
+        self._settings = settings
+        self._builder = RequestBuilder(mapping, settings.secrets, settings.masked)
+        self._result = result
+
+    def run(self, response: Response | None) -> None:
+        """Fills in the result."""
+        try:
+            entry = self._result.entry = self._builder.entry(self._message.text)
+            if entry is None:
+                self._left_alone()
+                return
+            built = self._built(entry)
+            prepared = self._prepared(built)
+        except MappingFault as fault:
+            self._fails("mapping", str(fault))
+            return
+        except Unsendable as problem:
+            self._fails(problem.reason, problem.cause)
+            return
+        self._result.sent = True
+        if not self._settings.secrets:
+            self._note("PORT_CLIENT_SECRET is not set: the signature is not the one that would be sent")
+        if response is not None:
+            self._answered(built, _text(prepared.headers), response)
+
+    def _left_alone(self) -> None:
+        self._result.ours, self._result.problem = False, "no mapping is enabled for it"
+        if self._message.kind is Kind.NODE_RUN and self._settings.unmatched_node_runs == "fail":
+            self._tells(reports.refused(self._message.kind, "no_mapping", self._result.problem))
+
+    def _built(self, entry: int) -> BuiltRequest:
+        message = self._builder.decrypt(self._message.text, entry)
+        if self._mapping.decrypt_paths(entry) and not self._settings.secrets:
+            self._note("PORT_CLIENT_SECRET is not set: nothing is decrypted")
+        else:
+            self._note(*(f"{path}: cannot be decrypted, is sent as it came" for path in message.failed))
+        built = self._builder.build(message, entry)
+        self._result.request = _mapped(built.request, built.mask)
+        return built
+
+    def _prepared(self, built: BuiltRequest) -> PreparedRequest:
+        """The request as it would go over the wire. Raises `Unsendable`."""
+        self._builder.target(built)
+        prepared = prepare(built.request, self._extra_headers(), self._settings.port_client_secret, time.time())
+        self._result.request = _as_sent(prepared, built.request, built.mask)
+        self._builder.check_variables(built)
+        return prepared
+
+    def _answered(self, built: BuiltRequest, headers: dict[str, str], response: Response) -> None:
+        kind = self._message.kind
+        verdict, _ = classify(response.status)
+        reason = "delivered" if verdict is Verdict.DELIVERED else f"http_{response.status}"
+        cause = f"HTTP {response.status}"
+        outcome = Outcome(verdict, True, reason, cause, response.status, response=response, headers=headers)
+        policy = self._settings.retry_policy(kind).refined(self._mapping.delivery(built.entry))
+        step = next_step(outcome, policy.max_attempts, 0.0, policy, 0.0)
+        if verdict is Verdict.RETRY or (verdict is Verdict.UNKNOWN and policy.unknown == "retry"):
+            self._note(f"it would be sent up to {policy.max_attempts} times; this is what follows the last one")
+        report = mapped_report(self._builder, built, kind, outcome, step)
+        self._result.report = report.values
+        self._ends(step, masked(outcome, built.mask), report)
+
+    def _fails(self, reason: str, cause: str) -> None:
+        self._result.problem = cause
+        self._ends(Dead(reason), Outcome(Verdict.GIVE_UP, False, reason, cause), MappedReport())
+
+    def _ends(self, step: Step, outcome: Outcome, report: MappedReport) -> None:
+        run = Run(self._message.kind, self._message.synchronized)
+        ending = reports_after(step, outcome, run, report, self._settings.detailed_logging)
+        self._tells([*reports.received(run.kind), *ending])
+
+    def _tells(self, told: list[Report]) -> None:
+        made = calls(self._message.kind, self._message.run_id or "", told)
+        self._result.calls = [{"method": call.method, "path": call.path, "json": call.json} for call in made]
+
+    def _note(self, *notes: str) -> None:
+        self._result.notes += notes
+
+    def _extra_headers(self) -> dict[str, str]:
+        name, run = self._settings.idempotency_header, self._message.run_id
+        # That of a change log event is its place in Kafka.
+        return {name: ids.run_id(run)} if name and run else {}
+
+
+def _signature(raw: bytes, source: Source, recognised: Invocation | Refused, settings: Settings) -> str:
+    if source is not Source.RUNS:
+        return "none"
+    if isinstance(recognised, Invocation):
+        return "valid"
+    if SIGNATURE not in member(json.loads(raw), "headers"):
+        return "none"
+    return "bad" if settings.secrets else "not checked"
+
+
+def _mapped(request: MappedRequest, mask: Mask) -> dict[str, Any]:
+    """A request that cannot be sent, as far as the mapping made it."""
+    headers = {name: mask.text(value) for name, value in request.headers.items()}
+    return {
+        "method": request.method,
+        "url": mask.text(without_login(request.url or "")) or None,
+        "headers": headers,
+    } | _rest(request, mask)
+
+
+def _as_sent(prepared: PreparedRequest, request: MappedRequest, mask: Mask) -> dict[str, Any]:
+    headers = {name: mask.text(value) for name, value in _text(prepared.headers).items() if name.lower() not in FRAMING}
+    return {"method": prepared.method, "url": mask.text(prepared.url or ""), "headers": headers} | _rest(request, mask)
+
+
+def _rest(request: MappedRequest, mask: Mask) -> dict[str, Any]:
+    query: dict[str, Any] = {}
+    for name, value in request.query:
+        query.setdefault(mask.text(name), []).append(mask.value(value))
+    flat = {name: values[0] if len(values) == 1 else values for name, values in query.items()}
+    return {"query": flat, "body": mask.body(request.body) if request.body is not None else None}
+
+
+def _text(headers: Table[str, Any]) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else value.decode() for name, value in headers.items()}

@@ -1,0 +1,82 @@
+"""The request that an invocation in the ledger would become now, for people: built as by a worker, secrets masked."""
+
+import threading
+from typing import Any
+
+from config.settings import Settings
+from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
+from longshore.errors import LongshoreError
+from longshore.invocation import json_text
+from longshore.invocation.mapping import Mapping
+from longshore.invocation.masking import MASK, Mask
+from longshore.invocation.sensitive_names import is_sensitive_parameter
+from longshore.invocation.urls import without_login
+from longshore.store.letters import Letter, Letters
+from longshore.store.seal import Unsealable
+
+
+class RequestPreviews:
+    """Builds requests to look at. Thread safe. The mapping is loaded when the first one is asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._mapping: Mapping | None = None
+
+    def preview(self, letters: Letters, letter: Letter) -> dict[str, Any]:
+        """Method, url, headers, query and body of the request; or a `problem`, and a `note` where one is due.
+
+        Never raises for what a message or a mapping holds. Raises `StoreUnavailable`.
+        """
+        try:
+            text = letters.payload(letter.id)
+        except Unsealable as error:
+            return {"problem": str(error)}
+        if text is None:
+            return {"problem": "Its message is kept no longer."}
+        return self.of_message(text, letter.mapping)
+
+    def of_message(self, text: str, accepted: str) -> dict[str, Any]:
+        """The same for the message `text` that was accepted with the mapping entry `accepted`."""
+        try:
+            return self._built(self._loaded(), text, accepted)
+        except (LongshoreError, json_text.Malformed, RecursionError) as error:
+            return {"problem": str(error) or type(error).__name__}
+
+    def close(self) -> None:
+        """Ends the child process that evaluates mappings, if there is one."""
+        with self._lock:
+            if self._mapping is not None:
+                self._mapping.close()
+                self._mapping = None
+
+    def _built(self, mapping: Mapping, text: str, accepted: str) -> dict[str, Any]:
+        builder = RequestBuilder(mapping, self._settings.secrets, self._settings.masked)
+        entry = builder.entry(text, accepted)
+        if entry is None:
+            return {"problem": "no entry of the mapping file that Flower was started with is enabled for it"}
+        preview = _as_dict(builder.build(builder.decrypt(text, entry), entry))
+        if mapping.referenced(accepted) is None:
+            preview["note"] = "The mapping file has changed since it was accepted; this is by the one Flower has."
+        return preview
+
+    def _loaded(self) -> Mapping:
+        with self._lock:
+            if self._mapping is None:
+                self._mapping = Mapping.load(self._settings.mapping_path, self._settings.mapping_env())
+            return self._mapping
+
+
+def _as_dict(built: BuiltRequest) -> dict[str, Any]:
+    request, mask = built.request, built.mask
+    return {
+        "method": request.method.upper(),
+        "url": mask.text(without_login(request.url or "")),
+        "headers": {name: _masked(name, value, mask) for name, value in request.headers.items()},
+        "query": [[name, _masked(name, value, mask)] for name, value in request.query],
+        "body": mask.body(request.body) if request.body is not None else None,
+    }
+
+
+def _masked(name: str, value: str, mask: Mask) -> str:
+    return MASK if is_sensitive_parameter(name) else mask.text(value)

@@ -1,0 +1,76 @@
+"""From what a worker has begun to the request it sends: the sealed message opened, the request built, its place known.
+
+Decrypted values live only here, in this call.
+"""
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from longshore.delivery.errors import Unsendable
+from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
+from longshore.delivery.target import lane_of
+from longshore.errors import LongshoreError
+from longshore.invocation import json_text
+from longshore.invocation.mapping import MappingFault
+from longshore.store.entry import Begun
+from longshore.store.record import bond
+from longshore.store.seal import Foreign, Sealer, Unsealable
+
+log = structlog.get_logger(__name__)
+
+
+class RequestNotBuildable(LongshoreError):
+    """No request can be made of this invocation: reason code and plain cause, for its dead letter."""
+
+    def __init__(self, reason: str, cause: str) -> None:
+        super().__init__(reason, cause)
+        self.reason = reason
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class AddressedRequest:
+    """A request ready to send, and where it belongs."""
+
+    built: BuiltRequest = field(repr=False)
+    target: str
+    lane: str
+
+
+def build_request(begun: Begun, sealer: Sealer, builder: RequestBuilder) -> AddressedRequest:
+    """The request for `begun`.
+
+    Raises `RequestNotBuildable`, never anything with a payload in it, and `JqUnavailable`.
+    """
+    text = _message(begun, sealer)
+    try:
+        entry = builder.entry(text, begun.mapping)
+        if entry is None:
+            raise RequestNotBuildable("no_mapping", "no mapping of this worker's file is enabled for it")
+        message = builder.decrypt(text, entry)
+        for path in message.failed:
+            log.warning("invocation.not_decrypted", run_id=begun.run or begun.id, path=path, means="sent as it came")
+        built = builder.build(message, entry)
+        target = builder.target(built)
+        builder.check_variables(built)
+    except MappingFault as fault:
+        raise RequestNotBuildable("mapping", str(fault)) from None
+    except json_text.Malformed:
+        raise RequestNotBuildable("malformed", "its message is not JSON") from None
+    except Unsendable as error:
+        raise RequestNotBuildable(error.reason, error.cause) from None
+    action = begun.lane.removeprefix(begun.target)[1:]
+    return AddressedRequest(built, target, lane_of(target, action))
+
+
+def _message(begun: Begun, sealer: Sealer) -> str:
+    """The message as it was accepted, its secret inputs still encrypted."""
+    try:
+        bound = bond(begun.format, "payload", begun.id, run=begun.run)
+        return sealer.open(begun.payload, bound).decode("utf-8", "surrogatepass")
+    except Foreign as error:
+        log.error("invocation.foreign_payload", run_id=begun.run or begun.id, problem=str(error))
+        raise RequestNotBuildable("foreign", f"its payload was not sent: {error}") from None
+    except Unsealable as error:
+        raise RequestNotBuildable("unsealable", f"its payload cannot be opened: {error}") from None

@@ -1,0 +1,38 @@
+"""`longshore mapping test` tells Port's side of an answer as a worker would, to the last corner."""
+
+import json
+from contextlib import closing
+from typing import Any
+
+from config.settings import load
+from longshore.delivery.outcome import Response
+from longshore.invocation.mapping import Mapping
+from longshore.operations.dry_run import DryRunResult, dry_run, source_of
+from longshore.sandbox.publisher import action_run
+
+URL = "http://deployer.internal:8080/hooks/port"
+
+
+def tried(entry: dict[str, Any], response: Response, **environ: str) -> DryRunResult:
+    """What becomes of an asynchronous run whose target answers `response`."""
+    settings = load(environ, role=None)
+    message = json.dumps(action_run("r_1", URL, synchronized=False)).encode()
+    with closing(Mapping(json.dumps([entry]).encode(), settings.mapping_env())) as mapping:
+        return dry_run(message, source_of(json.loads(message)), mapping, settings, response)
+
+
+def test_an_unknown_outcome_stays_one_after_its_last_attempt() -> None:
+    """A gateway's 504 says nothing of the target: an asynchronous run gets a line in its log, and no FAILURE."""
+    result = tried({}, Response(504, {}, ""), UNKNOWN_OUTCOME="retry")
+
+    assert ["/v1/actions/runs/r_1/logs"] == [call["path"] for call in result.calls]
+    assert "Outcome unknown" in json.dumps(result.calls)
+    assert "up to 8 times" in result.notes[-1]
+
+
+def test_json_that_is_too_deep_for_the_report_is_told_in_the_log() -> None:
+    """What the report section takes from it stays empty."""
+    deep = Response(200, {"Content-Type": "application/json"}, f'{{"u":{"[" * 60_000}{"]" * 60_000}}}')
+    result = tried({"report": {"link": ".response.json.u"}}, deep)
+
+    assert "nested too deeply" in json.dumps(result.calls)
