@@ -36,6 +36,8 @@ QUIET = {
     "urllib3": logging.ERROR,
     "kombu": logging.INFO,
     "asyncio": logging.INFO,
+    # Quotes the trace headers that it drops, whatever stands in them.
+    "opentelemetry.trace": logging.ERROR,
     # Says so once per method and look while no worker is there.
     "flower.inspector": logging.ERROR,
 }

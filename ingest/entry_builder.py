@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from config.tracing import Traces
 from ingest.kafka.record import Record
 from longshore.delivery.policy import RetryPolicy
 from longshore.delivery.target import BadUrl, lane_of, target_of
@@ -23,6 +22,7 @@ from longshore.port.reports import Report
 from longshore.store.entry import Entry
 from longshore.store.record import bond
 from longshore.store.seal import Sealer
+from longshore.telemetry.tracing import Traces
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ import threading
 
 from config.limits_file import host_limits
 from config.settings import Settings
-from config.tracing import Traces, tracer
+from config.tracing import tracer
 from ingest.backpressure import Backpressure
 from ingest.batch_preparer import BatchPreparer
 from ingest.entry_builder import EntryBuilder
@@ -18,6 +18,7 @@ from longshore.invocation.mapping import Mapping
 from longshore.invocation.source import Source
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.port import PortClient
+from longshore.telemetry.tracing import Traces
 
 
 def make_preparer(

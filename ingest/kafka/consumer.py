@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from opentelemetry.trace import SpanContext
 
 from ingest.kafka.commit_metadata import CommitMetadata, parse
 from ingest.kafka.consumer_options import open_consumer
@@ -21,7 +22,7 @@ from ingest.kafka.offsets import Commit
 from ingest.kafka.record import Partition, Record
 from ingest.kafka.stall_detector import FetchStallDetector
 from ingest.outage import Outage
-from longshore.invocation.trace import TraceContext
+from longshore.invocation import trace
 
 log = structlog.get_logger(__name__)
 
@@ -351,13 +352,13 @@ class KafkaReader:
             log.warning("kafka.trouble", code=error.name(), problem=error.str())
 
 
-def trace_of(message: Message) -> TraceContext | None:
+def trace_of(message: Message) -> SpanContext | None:
     """Which trace the headers of `message` say it belongs to."""
     try:
         headers = message.headers()
     except Exception:  # a name that is no text, in librdkafka's client: whoever publishes must not stop the reading
         return None
-    return TraceContext.of_kafka(headers.items() if isinstance(headers, dict) else headers)
+    return trace.from_kafka(headers.items() if isinstance(headers, dict) else headers)
 
 
 def _sound(partitions: list[TopicPartition]) -> list[TopicPartition]:

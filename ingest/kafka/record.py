@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from longshore.invocation.trace import TraceContext
+from opentelemetry.trace import SpanContext
 
 Partition = tuple[str, int]
 """Topic and partition number."""
@@ -19,7 +19,7 @@ class Record(NamedTuple):
     value: bytes | None
     assignment_id: int = 0
     """Under which assignment (or seek) of the partition it was read; see `consumer.KafkaReader.assignment_ids`."""
-    trace: TraceContext | None = None
+    trace: SpanContext | None = None
     """Which trace its headers say it belongs to."""
 
     @property

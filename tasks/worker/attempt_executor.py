@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from config.tracing import Traces
 from longshore.delivery.outcome import Outcome
 from longshore.delivery.policy import RetryPolicy, Step, next_step
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
@@ -26,6 +25,7 @@ from longshore.store.entry import Begun, Finish
 from longshore.store.record import bond
 from longshore.store.seal import Sealer
 from longshore.store.states import State
+from longshore.telemetry.tracing import Traces
 from tasks.worker.attempt_request import RequestNotBuildable, build_request
 from tasks.worker.delivery_settings import Terms
 from tasks.worker.result_builder import Story, next_in_words

@@ -12,7 +12,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import structlog
 
-from config.tracing import Traces
 from longshore.errors import LongshoreError, StoreUnavailable, place_of
 from longshore.periodic import Periodic
 from longshore.port import reports
@@ -22,6 +21,7 @@ from longshore.store.entry import TakenReports
 from longshore.store.ledger import Ledger
 from longshore.store.record import bond
 from longshore.store.seal import Foreign, Sealer, Unsealable
+from longshore.telemetry.tracing import Traces
 from tasks.worker.isolation.runner import POISON_CAUSE
 from tasks.worker.report_sender import LEASE_MS, Lost, Telling
 

@@ -11,10 +11,11 @@ from celery.apps.worker import Worker
 
 from config.egress import fence_of
 from config.settings import Settings
-from config.tracing import Traces, tracer
+from config.tracing import tracer
 from longshore.invocation.mapping import Mapping
 from longshore.operations.ledger_access import open_ledger
 from longshore.telemetry.port_calls import CountedPortClient
+from longshore.telemetry.tracing import Traces
 from tasks.celery.app import make_app
 from tasks.celery.lapsed_events import Obituaries
 from tasks.celery.publish import TASK, BackgroundPublisher, Publisher

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 from config.settings import Settings
-from config.tracing import Traces, tracer
+from config.tracing import tracer
 from longshore.delivery import Fence
 from longshore.delivery.request_builder import RequestBuilder
 from longshore.delivery.send import Sender
 from longshore.invocation.mapping import Mapping
 from longshore.operations.ledger_access import sealer_of
 from longshore.store.entry import Begun
+from longshore.telemetry.tracing import Traces
 from tasks.worker.attempt_executor import Performer
 from tasks.worker.delivery_settings import AllTerms
 from tasks.worker.result_builder import Story

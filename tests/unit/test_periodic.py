@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[2]
 SECRET = "sent by a customer"
 
 OTHER_THREADS = {
-    "config/tracing.py": "once: sends the last spans at the end of a process",
     "ingest/kafka/credentials.py": "once: asks Port until it answers, and hands over a result that others wait for",
     "longshore/cli/doctor/examination.py": "once: one check",
     "longshore/delivery/resolver.py": "once: one look-up, which cannot be cut off",
@@ -26,6 +25,7 @@ OTHER_THREADS = {
     "longshore/sandbox/http_server.py": "serves: asyncio's loop",
     "longshore/runtime/supervisor.py": "the loop of `run`, beside a sandbox or test: it ends itself",
     "longshore/telemetry/page.py": "serves: socketserver's loop",
+    "longshore/telemetry/tracing.py": "once: sends the last spans at the end of a process",
     "tasks/worker/drain.py": "once: the end of a worker",
     "tasks/worker/isolation/runner.py": "once: a timer that ends one attempt",
 }

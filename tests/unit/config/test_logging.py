@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from config.logging import configure
+from longshore.invocation import trace
 
 
 class Terminal(io.StringIO):
@@ -48,6 +49,16 @@ def test_secrets_are_masked_whoever_logs_them(stream_class: type[io.StringIO]) -
     assert "wörd" not in lines
     assert "w%C3%B6rd" not in lines
     assert 5 <= lines.count("***")
+
+
+def test_trace_headers_that_are_dropped_are_not_quoted() -> None:
+    """Whoever publishes to Kafka writes them."""
+    stream = io.StringIO()
+    configure("DEBUG", (), stream)
+    trace.from_kafka([("traceparent", "x" * 1_000)])
+    trace.from_kafka([("traceparent", f"00-{'1' * 32}-{'2' * 16}-01"), ("tracestate", "no member")])
+
+    assert "" == stream.getvalue()
 
 
 def test_away_from_a_terminal_an_event_is_one_line() -> None:

@@ -1,0 +1,124 @@
+"""Spans of what happens to an invocation: accepted, attempted, reported. Its trace is passed on in any case.
+
+With OpenTelemetry's no-op tracer a span is its parent: nothing is measured, and the trace goes on as it came.
+"""
+
+import atexit
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+import requests
+import structlog
+from opentelemetry.trace import NoOpTracer, Span, SpanContext, SpanKind, StatusCode, Tracer, use_span
+
+from longshore.delivery.outcome import Outcome, Verdict
+from longshore.invocation import trace
+from longshore.network.adapter import TrustingAdapter
+from longshore.store.seal import Bond, Sealer, Unsealable
+
+log = structlog.get_logger(__name__)
+
+FLUSH_S = 1.0
+"""How long the end of a process waits for its last spans."""
+
+Facts = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSpan:
+    """An attempt under way: the headers that continue its trace, and what came of it."""
+
+    headers: dict[str, str]
+    span: Span
+
+    def ended(self, outcome: Outcome) -> None:
+        """Tell the span how the target answered."""
+        self.span.set_attribute("longshore.outcome", outcome.reason)
+        if outcome.status is not None:
+            self.span.set_attribute("http.response.status_code", outcome.status)
+        if outcome.verdict is not Verdict.DELIVERED:
+            self.span.set_status(StatusCode.ERROR, outcome.reason)
+
+
+class Traces:
+    """Continues the traces of invocations. Thread safe; never raises for what concerns only traces."""
+
+    def __init__(self, sealer: Sealer, tracer: Tracer | None = None) -> None:
+        """`tracer`: whom to tell; by default nobody."""
+        self._sealer = sealer
+        self._tracer = tracer or NoOpTracer()
+
+    def accepted(self, context: SpanContext | None, facts: Facts, bond: Bond | None = None) -> bytes:
+        """What is kept of the trace with an invocation, sealed; empty for none."""
+        with self._span("accept", SpanKind.CONSUMER, context, facts) as span:
+            stored = trace.dumps(span.get_span_context())
+        return self._sealer.seal(stored, bond) if stored else b""
+
+    @contextmanager
+    def attempt(
+        self, kept: bytes, mapped: Mapping[str, str], facts: Facts, bond: Bond | None = None
+    ) -> Iterator[AttemptSpan]:
+        """Around one attempt. `mapped` are the headers of the mapping; a trace that they continue wins, whole."""
+        with self._span("deliver", SpanKind.CLIENT, self._opened(kept, bond), facts) as span:
+            continues_another = any(name.lower() == trace.PARENT for name in mapped)
+            yield AttemptSpan({} if continues_another else trace.to_headers(span.get_span_context()), span)
+
+    @contextmanager
+    def report(self, kept: bytes, facts: Facts, bond: Bond | None = None) -> Iterator[None]:
+        """Around the calls that tell Port of one run."""
+        with self._span("report", SpanKind.CLIENT, self._opened(kept, bond), facts):
+            yield
+
+    def _opened(self, kept: bytes, bond: Bond | None) -> SpanContext | None:
+        try:
+            return trace.loads(self._sealer.open(kept, bond)) if kept else None
+        except Unsealable:
+            return None
+
+    def _span(
+        self, name: str, kind: SpanKind, context: SpanContext | None, facts: Facts
+    ) -> AbstractContextManager[Span]:
+        span = self._tracer.start_span(name, trace.as_parent(context), kind, dict(facts))
+        # A traceback may quote what no collector should see.
+        return use_span(span, end_on_exit=True, record_exception=False)
+
+
+def exporting_tracer(service_name: str | None, *, own_session: bool) -> Tracer | None:
+    """A tracer whose spans go to the collector that OpenTelemetry's variables name; None without the extra `otel`.
+
+    They go in batches, from a thread of its own; a collector that is away costs spans and nothing else. `service_name`:
+    None where OpenTelemetry's variables give one. `own_session`: trust as all our clients do.
+    """
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError:
+        log.warning("tracing.not_installed", remedy="pip install longshore[otel], or unset OTEL_EXPORTER_OTLP_ENDPOINT")
+        return None
+    resource = Resource.create({"service.name": service_name} if service_name else {})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    exporter = OTLPSpanExporter(session=_trusting_session() if own_session else None)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    atexit.register(_shut_down, provider.shutdown)
+    log.info("tracing.started")
+    return provider.get_tracer("longshore")
+
+
+def _trusting_session() -> requests.Session:
+    session = requests.Session()
+    session.mount("https://", TrustingAdapter(1, proxy_verify=True))
+    return session
+
+
+def _shut_down(shutdown: Callable[[], None]) -> None:
+    """Sends the last spans, but never holds up the end of a process for a collector that is away."""
+    thread = threading.Thread(target=shutdown, name="last-spans", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        return
+    thread.join(FLUSH_S)
