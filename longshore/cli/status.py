@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from longshore.cli import operator, terminal
 from longshore.operations.ledger_access import LedgerAccess
+from longshore.store.breaker import BreakerStatus
 from longshore.store.numbers import numbers as counted
 from longshore.store.sift import Filter
 
@@ -30,6 +31,6 @@ def numbers(access: LedgerAccess) -> dict[str, Any]:
         "broken_by": [
             f"{line.lane or line.target}: {line.breaker}"
             for line in access.targets.lines()
-            if line.breaker not in ("closed", "failing")
+            if line.breaker not in (BreakerStatus.CLOSED, BreakerStatus.FAILING)
         ],
     }

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from longshore.cli import operator, terminal
+from longshore.store.breaker import BreakerStatus
 from longshore.store.targets import Gate, Line, Targets
 
 commands = typer.Typer(help="Targets and lanes: what waits, what holds it back; pause, resume, limit.")
@@ -90,8 +91,8 @@ def _lane(target: str, action: str) -> str:
 def _row(line: Line) -> tuple[object, ...]:
     now_ms = time.time() * 1000
     late = terminal.span(now_ms - line.oldest_due_ms) if 0 < line.oldest_due_ms < now_ms else ""
-    breaker = line.breaker
-    if breaker == "open":
+    breaker = line.breaker.value
+    if line.breaker is BreakerStatus.OPEN:
         breaker = f"open for {terminal.span(line.open_until_ms - now_ms)}"
     action = line.lane.removeprefix(line.target)[1:]
     return (

@@ -12,6 +12,7 @@ from longshore.operations.ledger_access import open_ledger
 from longshore.sandbox.follow import Followed
 from longshore.sandbox.scenario import LIMITED_RATE
 from longshore.sandbox.targets import Targets
+from longshore.store.breaker import BreakerStatus
 from longshore.store.requeue import Order
 from longshore.store.sift import Filter
 from longshore.store.states import JobState, State
@@ -111,7 +112,7 @@ class Person:
     def _breaker(self) -> Watched:
         opened = int(self._access.ledger.redis.hget(self._access.ledger.keys.counts, "breaker_opened") or 0)
         lines = self._access.targets.lines([self._targets.origin("flapping")])
-        still = [line.breaker for line in lines if line.breaker in ("open", "half open")]
+        still = [line.breaker for line in lines if line.breaker in (BreakerStatus.OPEN, BreakerStatus.HALF_OPEN)]
         seen = f"opened {opened} times, {'still open' if still else 'let go after a probe that was answered'}"
         return Watched("the breaker of `flapping` opens, and lets go when it is well", seen, opened > 0 and not still)
 

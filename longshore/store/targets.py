@@ -8,7 +8,9 @@ from typing import Any, Literal
 import redis
 
 from longshore.store import clock
+from longshore.store.breaker import Breaker, BreakerStatus
 from longshore.store.connection import reaching_store
+from longshore.store.due_scores import due_ms
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
 from longshore.store.scripts import Script
@@ -60,8 +62,7 @@ class Line:
     """When the one that waits longest was due."""
     gate: Gate
     mapping: Gate
-    breaker: str
-    """`closed`, `failing`, `open`, `half open` or `ramping`."""
+    breaker: BreakerStatus
     failures: int
     open_until_ms: int
 
@@ -160,14 +161,10 @@ class Targets:
                 pipe.zcard(self._keys.waiting(lane.decode()))
                 pipe.zrange(self._keys.waiting(lane.decode()), 0, 0, withscores=True)
             gates, *found = pipe.execute()
-        heads = [self._due(head[0][1]) if head else 0 for head in found[1::2]]
+        heads = [int(due_ms(head[0][1], self._late_ms)) if head else 0 for head in found[1::2]]
         return list(zip(found[::2], heads, strict=True)), {
             field: text for field, text in zip(fields, gates, strict=True) if text
         }
-
-    def _due(self, score: float) -> int:
-        # A retry's score is its due time, the head start of first attempts, and half a ms (scripts/common.lua).
-        return int(score) if score % 1 == 0 else int(score) - self._late_ms
 
     def _said(
         self,
@@ -180,7 +177,7 @@ class Targets:
         now_ms: int,
     ) -> Line:
         name = lane or target
-        failures, till, _, room, _ = (gates.get(b"b:" + name) or b"0|0|0|0|").split(b"|", 4)
+        breaker = Breaker.read(gates.get(b"b:" + name))
         return Line(
             target=target.decode(),
             lane=lane.decode(),
@@ -189,15 +186,7 @@ class Targets:
             oldest_due_ms=oldest_ms,
             gate=Gate.read(gates.get(b"o:" + name)),
             mapping=Gate.read(gates.get(b"m:" + name)),
-            breaker=_breaker(int(failures), int(till), int(room), now_ms),
-            failures=int(failures),
-            open_until_ms=int(till),
+            breaker=breaker.status(now_ms),
+            failures=breaker.failures,
+            open_until_ms=breaker.until_ms,
         )
-
-
-def _breaker(failures: int, till_ms: int, room: int, now_ms: int) -> str:
-    if till_ms == 0:
-        return "failing" if failures else "closed"
-    if till_ms > now_ms:
-        return "open"
-    return "ramping" if room else "half open"

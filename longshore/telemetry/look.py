@@ -10,11 +10,13 @@ from itertools import chain
 import redis
 
 from longshore.store import clock
+from longshore.store.breaker import Breaker
 from longshore.store.connection import reaching_store
+from longshore.store.due_scores import due_ms, last_due_score
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
 from longshore.store.targets import PAGE, Gate
-from longshore.telemetry.waits import Breaker, Lane, Place, causes, rate_room
+from longshore.telemetry.waits import Lane, Place, causes, rate_room
 
 MOST_TARGETS = 1000
 """Looked at, beginning with those that have something in flight."""
@@ -147,8 +149,7 @@ class _Look:
         for _, lane in lanes:
             key = self._keys.waiting(lane.decode())
             pipe.zcard(key)
-            # A retry's score lies behind its due time by the head start of first attempts, and half a ms.
-            pipe.zcount(key, "-inf", self._now_ms + self._limits.late + 1)
+            pipe.zcount(key, "-inf", last_due_score(self._now_ms, self._limits.late))
             pipe.zrange(key, 0, 0, withscores=True)
         names = [*targets, *(lane for _, lane in lanes)]
         fields = [voice + name for name in names for voice in (b"o:", b"m:", b"b:")]
@@ -195,6 +196,4 @@ class _Look:
     def _age_s(self, head: list[tuple[bytes, float]]) -> float:
         if not head:
             return 0.0
-        score = head[0][1]
-        due_ms = score if score % 1 == 0 else score - 0.5 - self._limits.late
-        return max(0.0, (self._now_ms - due_ms) / 1000)
+        return max(0.0, (self._now_ms - due_ms(head[0][1], self._limits.late)) / 1000)

@@ -5,40 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from longshore.store.breaker import Breaker
 from longshore.store.targets import Gate
-
-
-@dataclass(frozen=True, slots=True)
-class Breaker:
-    """A breaker as the ledger keeps it (`scripts/gates.lua`). Times in ms since 1970."""
-
-    failures: int = 0
-    until_ms: int = 0
-    room: int = 0
-    probing: bool = False
-
-    @classmethod
-    def read(cls, text: bytes | None) -> "Breaker":
-        """The one that is kept; a closed one for None."""
-        if not text:
-            return cls()
-        failures, until, _, room, probe = text.split(b"|", 4)
-        return cls(int(failures), int(until), int(room), probe != b"")
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether it holds nothing back."""
-        return self.until_ms == 0
-
-    def room_beside(self, busy: int, now_ms: int) -> int | None:
-        """How many more it lets start; None: as many as there are."""
-        if self.is_closed:
-            return None
-        if self.until_ms > now_ms:
-            return 0
-        if self.room > 0:
-            return max(0, self.room - busy)
-        return 0 if self.probing else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 import math
 from collections import Counter
 
+from longshore.store.breaker import Breaker
 from longshore.store.targets import Gate
-from longshore.telemetry.waits import Breaker, Lane, Place, causes, rate_room
+from longshore.telemetry.waits import Lane, Place, causes, rate_room
 
 NOW = 1_000_000
 
