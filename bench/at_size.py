@@ -23,7 +23,7 @@ import psutil
 from kombu.exceptions import OperationalError
 
 from config.settings import load
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.seal import Sealer
 from tasks.celery.app import make_app
 from tests.support.crowd import Crowd

@@ -23,8 +23,8 @@ import psutil
 import redis
 from confluent_kafka import Producer
 
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import action_run, as_text
 from longshore.store.keys import Keys

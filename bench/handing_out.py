@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from longshore.invocation.kinds import Kind
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
 from longshore.store.entry import Claim, Entry, Span
 from longshore.store.keys import Keys

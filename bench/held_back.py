@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 from handing_out import ledger
 
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.states import State
 from longshore.store.targets import Gate
 from tests.support.crowd import Crowd, Server

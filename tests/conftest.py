@@ -11,8 +11,8 @@ import redis
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 from tests.support.kafka_broker import KafkaBroker, missing_programs
 
 pytest_plugins = ["tests.support.faults_table"]

@@ -14,14 +14,15 @@ from types import MappingProxyType
 
 import structlog
 
-from config import embedded_redis, small_profile
+from config import small_profile
 from config.settings import Settings
 from ingest.kafka import consumer_options
 from longshore.cli import monitoring
 from longshore.errors import ConfigError
 from longshore.invocation import mapping
+from longshore.runtime import redis_address_file
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.runtime.supervisor import Child, Supervisor
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +69,7 @@ def _run_with(redis: EmbeddedRedis, settings: Settings) -> int:
     # It needs nothing of the environment, and could only show our secrets.
     keeper = Child("redis", redis.argv(), env={}, stop_grace_s=REDIS_GRACE_S, order=2, output=redis.log_path)
     try:
-        with embedded_redis.announced(settings, redis.url):
+        with redis_address_file.publish(settings, redis.url):
             return _supervised(settings, environ, keeper)
     finally:
         redis.stop()

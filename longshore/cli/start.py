@@ -6,13 +6,13 @@ import os
 import structlog
 
 from config import logging
-from config.embedded_redis import settings_beside_an_agent
 from config.environment import advice, plain_no_proxy, read_environment
 from config.roles import Role
 from config.settings import Settings, load
 from longshore.cli import monitoring
 from longshore.cli.version import version
 from longshore.runtime import ca_trust
+from longshore.runtime.redis_address_file import settings_beside_an_agent
 from longshore.runtime.redis_startup import wait_for_usable_redis
 
 log = structlog.get_logger(__name__)

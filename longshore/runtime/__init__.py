@@ -1,1 +1,1 @@
-"""What keeps our programs running, whatever they do: the process tree, the CAs they trust, the Redis they wait for."""
+"""What keeps our programs running, whatever they do: process tree, trusted CAs, the Redis they wait for or bring."""

@@ -1,1 +1,1 @@
-"""The sandbox: embedded Kafka and Redis, a fake Port API and sample targets, to watch Longshore work on one machine."""
+"""The sandbox: an embedded Kafka, a fake Port API and sample targets, to watch Longshore work on one machine."""

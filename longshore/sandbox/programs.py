@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from longshore.invocation import mapping
-from longshore.sandbox.embedded_redis import HOST
+from longshore.runtime.embedded_redis import HOST
 from longshore.sandbox.scenario import ATTEMPTS, GITLAB_GROUP, GITLAB_PROJECT, LIMITED_RATE
 
 PROGRAMS = ("ingest", "worker", "flower")

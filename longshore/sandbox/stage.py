@@ -19,9 +19,9 @@ from redis.retry import Retry
 
 from config.settings import load
 from longshore.errors import LongshoreError
+from longshore.runtime.embedded_redis import HOST, EmbeddedRedis, free_port
 from longshore.runtime.supervisor import Child, Supervisor
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis, free_port
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.follow import Followed, Follower
 from longshore.sandbox.programs import CLIENT_ID, ORGANIZATION, PROGRAMS, Parts, command, environment

@@ -14,7 +14,7 @@ from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.operations.ledger_access import open_ledger
 from longshore.port import reports
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.targets import Targets
 from longshore.store.entry import Entry, Span

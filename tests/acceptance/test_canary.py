@@ -13,8 +13,8 @@ import pytest
 import redis
 import requests
 
+from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis, free_port
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import Answer, HttpServer, Request
 from longshore.sandbox.publisher import Publisher, action_run, as_text, change_log_event, node_run

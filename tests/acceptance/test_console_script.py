@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.sandbox.embedded_redis import EmbeddedRedis, free_port
+from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
 from tests.support.programs import SETTINGS, Program, eventually, longshore
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from longshore.sandbox.embedded_redis import free_port
+from longshore.runtime.embedded_redis import free_port
 from tests.support.flower import Flower
 from tests.support.warm import longshore
 

@@ -16,8 +16,8 @@ import pytest
 import redis
 
 from longshore.cli.doctor.finding import AREAS
+from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis, free_port
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import Answer, HttpServer, Request
 from longshore.store.keys import Keys

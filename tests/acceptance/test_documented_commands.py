@@ -23,8 +23,8 @@ import pytest
 import typer.main
 
 from longshore.cli.main import app
+from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis, free_port
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text, topics
 from longshore.sandbox.targets import Targets

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, answering, closed_port
 from tests.support.programs import SETTINGS, Program, eventually

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.publisher import Publisher, action_run, as_text
 from tests.support.flower import Flower
 from tests.support.monitored import Monitored

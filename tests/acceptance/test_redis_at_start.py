@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from longshore.sandbox.embedded_redis import EmbeddedRedis, free_port
+from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
 from tests.support.programs import SETTINGS, Program, longshore
 
 KAFKA = {"USING_LOCAL_PORT_INSTANCE": "true", "KAFKA_CONSUMER_BOOTSTRAP_SERVERS": "127.0.0.1:1"}

@@ -12,7 +12,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from longshore.errors import StoreUnavailable
-from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis, find_program, free_port
+from longshore.runtime.embedded_redis import HOST, EmbeddedRedis, find_program, free_port
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.targets import Targets
 from tests.support.programs import eventually, longshore

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text
 from longshore.sandbox.targets import Targets

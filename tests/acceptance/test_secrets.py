@@ -10,8 +10,8 @@ import pytest
 
 from longshore.delivery.sign import signed_headers
 from longshore.operations.ledger_access import open_ledger
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import Answer, HttpServer, Request
 from longshore.sandbox.publisher import Publisher, action_run, as_text, node_run

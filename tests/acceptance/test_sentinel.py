@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from longshore.errors import StoreUnavailable
-from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis
+from longshore.runtime.embedded_redis import HOST, EmbeddedRedis
 from longshore.store.connection import connect
 from tests.support.programs import eventually
 from tests.support.sentinel import Sentinel

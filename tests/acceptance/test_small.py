@@ -6,8 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from longshore.runtime.embedded_redis import free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import free_port
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text
 from longshore.sandbox.targets import Manners, Targets

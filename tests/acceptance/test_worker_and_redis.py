@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.support.programs import eventually
 from tests.support.relays import Pair
 

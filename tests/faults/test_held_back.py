@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.requeue import Order
 from longshore.store.sift import Filter
 from longshore.store.targets import Gate

@@ -16,8 +16,8 @@ import pytest
 import redis
 import yaml
 
+from longshore.runtime.embedded_redis import find_program, free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import find_program, free_port
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text
 from longshore.sandbox.targets import Targets

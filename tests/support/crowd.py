@@ -18,7 +18,7 @@ from longshore.delivery.target import lane_of, target_of
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.operations.ledger_access import open_ledger
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.store.entry import Entry, Span
 from tasks.celery.app import make_app

@@ -14,7 +14,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis
+from longshore.runtime.embedded_redis import HOST, EmbeddedRedis
 
 # Python ignores SIGXFSZ, and what it becomes inherits that: a write beyond the limit is then an error, as on a full
 # disk, and does not end the process.

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from longshore.sandbox.embedded_redis import free_port
+from longshore.runtime.embedded_redis import free_port
 from tests.support.programs import Program, eventually
 
 _numbers = itertools.count()

@@ -9,7 +9,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     UserScramCredentialUpsertion,
 )
 
-from longshore.sandbox.embedded_redis import HOST, free_port
+from longshore.runtime.embedded_redis import HOST, free_port
 from tests.support.kafka_broker import KafkaBroker
 
 USER = "org-user"

@@ -17,7 +17,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from longshore.sandbox.embedded_redis import HOST, free_port
+from longshore.runtime.embedded_redis import HOST, free_port
 
 POM = Path(__file__).with_name("kafka") / "pom.xml"
 CACHE = Path(__file__).parents[2] / ".cache" / "kafka"

@@ -5,7 +5,7 @@ from typing import Any
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from longshore.sandbox.embedded_redis import free_port
+from longshore.runtime.embedded_redis import free_port
 from tests.support.programs import eventually
 
 

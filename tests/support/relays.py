@@ -11,7 +11,7 @@ from typing import Self
 
 import redis
 
-from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis
+from longshore.runtime.embedded_redis import HOST, EmbeddedRedis
 from tests.support.programs import eventually
 
 REFUSED = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n"

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import redis
 
-from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis, find_program, free_port
+from longshore.runtime.embedded_redis import HOST, EmbeddedRedis, find_program, free_port
 from tests.support.programs import eventually
 
 

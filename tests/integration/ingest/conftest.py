@@ -12,8 +12,8 @@ from config.roles import Role
 from config.settings import Settings, load
 from ingest.service import IngestService
 from longshore.operations.ledger_access import open_ledger
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.publisher import action_run, as_text
 from longshore.store.ledger import Ledger
 from tests.support.programs import eventually

@@ -1,7 +1,7 @@
 """Ingest tells the workers which brokers Port named, so that no webhook goes there."""
 
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.store.brokers import Brokers
 from tests.integration.ingest.conftest import MakeIngest

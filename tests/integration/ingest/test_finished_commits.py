@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.entry import Finish
 from longshore.store.states import State
 from tests.integration.ingest.conftest import Ingest, MakeIngest

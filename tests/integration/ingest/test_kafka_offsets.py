@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from structlog.testing import capture_logs
 
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.integration.ingest.conftest import Ingest, MakeIngest
 from tests.integration.ingest.topics import Topics, accounted, make
 from tests.support.kafka_broker import KafkaBroker

@@ -13,7 +13,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.integration.ingest.conftest import NOBODY, SECRET, Ingest, MakeIngest
 from tests.integration.ingest.topics import Topics, accounted, make
 from tests.support.kafka_broker import KafkaBroker

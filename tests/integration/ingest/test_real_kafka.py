@@ -4,7 +4,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from structlog.testing import capture_logs
 
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.integration.ingest.conftest import MakeIngest, run
 from tests.integration.ingest.topics import Topics, make
 from tests.support.kafka_broker import KafkaBroker

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Producer
 from structlog.testing import capture_logs
 
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from tests.integration.ingest.conftest import MakeIngest, run
 from tests.support.guarded_broker import USER, GuardedBroker

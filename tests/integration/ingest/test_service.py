@@ -8,8 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from longshore.invocation.mapping import MappingFileError
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import as_text, change_log_event, node_run, text_of
 from tests.integration.ingest.conftest import SECRET, URL, Ingest, MakeIngest, run

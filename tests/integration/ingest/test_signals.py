@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 from tests.integration.ingest.conftest import SECRET, Ingest, MakeIngest, run
 from tests.support.programs import Program, eventually
 

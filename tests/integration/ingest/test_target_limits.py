@@ -11,8 +11,8 @@ from ingest.target_limits import REFRESH_S, TargetLimits, strictest
 from longshore.delivery.host_limits import HostLimits
 from longshore.invocation.delivery import Delivery
 from longshore.operations.ledger_access import open_ledger
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.store.targets import Gate, Targets
 from tests.integration.ingest.conftest import MakeIngest, run
 from tests.support.programs import SETTINGS, eventually

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
 from ingest.kafka.commit_metadata import CommitMetadata, parse
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.integration.ingest.conftest import Ingest, MakeIngest, run
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.programs import eventually

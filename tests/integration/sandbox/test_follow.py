@@ -8,8 +8,8 @@ import pytest
 import redis
 
 from longshore.invocation.kinds import Kind
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import Place
-from longshore.sandbox.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.follow import NOT_READ, REPEATED, SKIPPED, Followed, Follower
 from longshore.sandbox.scenario import Case, done

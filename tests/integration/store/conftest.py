@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from longshore.invocation.kinds import Kind
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
 from longshore.store.entry import Entry, Span
 from longshore.store.keys import Keys

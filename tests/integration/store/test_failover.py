@@ -10,7 +10,7 @@ import redis
 from ingest.kafka.offsets import TrailingOffsets
 from ingest.kafka.replicas import Replicas
 from longshore.errors import StoreUnavailable
-from longshore.sandbox.embedded_redis import HOST, EmbeddedRedis
+from longshore.runtime.embedded_redis import HOST, EmbeddedRedis
 from longshore.store.connection import connect, reaching_store
 from longshore.store.failover import says_demoted
 from longshore.store.fitness import check_fitness

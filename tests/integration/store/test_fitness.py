@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from longshore.errors import ConfigError, StoreUnavailable
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
 from longshore.store.fitness import check_fitness
 

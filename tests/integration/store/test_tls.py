@@ -10,7 +10,7 @@ from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 from longshore.errors import StoreUnavailable
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.address import parse
 from longshore.store.connection import connect, reaching_store
 from tests.support.certificates import Authority

@@ -5,7 +5,7 @@ import threading
 import pytest
 import redis
 
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
 from tasks.worker.drain import Drain
 from tests.support.hostile import OK, HostileTarget, Talk, answering

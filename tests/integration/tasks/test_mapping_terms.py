@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import redis
 
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.support.one_attempt import staged
 
 

@@ -10,7 +10,7 @@ import redis
 from prometheus_client import CollectorRegistry
 
 from longshore.invocation.kinds import Kind
-from longshore.sandbox.embedded_redis import EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
 from longshore.store.entry import Entry, Finish, Span
 from longshore.store.keys import Keys

@@ -14,8 +14,8 @@ import psutil
 import pytest
 import redis
 
-from longshore.sandbox import embedded_redis
-from longshore.sandbox.embedded_redis import EmbeddedRedis, RedisMissing, RedisNotReady
+from longshore.runtime import embedded_redis
+from longshore.runtime.embedded_redis import EmbeddedRedis, RedisMissing, RedisNotReady
 
 
 def client_of(server: EmbeddedRedis) -> redis.Redis:

@@ -20,8 +20,8 @@ _LARGEST = 200
 
 
 @contextmanager
-def announced(settings: Settings, url: str) -> Iterator[None]:
-    """Have `found` answer `url` for this agent. Without a folder that can be written to, nothing is announced."""
+def publish(settings: Settings, url: str) -> Iterator[None]:
+    """Has `read` answer `url` for this agent meanwhile; without a folder that can be written to, nothing happens."""
     path = _path(settings)
     with suppress(OSError):
         path.unlink(missing_ok=True)  # of an agent that was killed; whatever else has that name stays, and is not ours
@@ -34,8 +34,8 @@ def announced(settings: Settings, url: str) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def found(settings: Settings) -> str:
-    """The address of the Redis that an agent of this user has announced, empty if none has."""
+def read(settings: Settings) -> str:
+    """The address of the Redis that an agent of this user has published, empty if none has."""
     try:
         with os.fdopen(os.open(_path(settings), os.O_RDONLY | os.O_NOFOLLOW)) as file:
             # In /tmp anybody could put a file of that name, and have us ask a Redis of theirs.
@@ -53,7 +53,7 @@ def settings_beside_an_agent() -> Settings:
     if not environ.get("REDIS_URL") and not environ.get("REDIS_URL_FILE"):
         # It has no password, whatever stands there for another Redis.
         bare = {"REDIS_PASSWORD": "", "REDIS_PASSWORD_FILE": ""}
-        environ = {**environ, **bare, "REDIS_URL": found(load(environ, role=Role.RUN))}
+        environ = {**environ, **bare, "REDIS_URL": read(load(environ, role=Role.RUN))}
     return load(environ, role=Role.WORKER)
 
 
