@@ -25,7 +25,8 @@ from longshore.store.ledger import IN_PLACE, Ledger
 from longshore.store.limits import Limits
 from longshore.store.scripts import Script
 from longshore.store.states import State
-from longshore.store.targets import Gate, Targets
+from longshore.store.target_control import Gate
+from longshore.store.targets import Targets
 
 PUMP_S = 0.2
 WARM_S = 1.0

@@ -21,7 +21,7 @@ from handing_out import ledger
 
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.states import State
-from longshore.store.targets import Gate
+from longshore.store.target_control import Gate
 from tests.support.crowd import Crowd, Server
 
 SHARE = 50

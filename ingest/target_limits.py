@@ -14,7 +14,8 @@ import structlog
 
 from longshore.delivery.host_limits import HostLimits
 from longshore.invocation.delivery import Delivery
-from longshore.store.targets import PAGE, Gate, Targets
+from longshore.store.target_control import Gate
+from longshore.store.targets import PAGE, Targets
 
 log = structlog.get_logger(__name__)
 

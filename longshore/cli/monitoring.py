@@ -14,13 +14,16 @@ from longshore.cli.version import version
 from longshore.errors import ConfigError
 from longshore.operations.ledger_access import open_ledger
 from longshore.store.connection import connect
+from longshore.store.fleet_audit import FleetAudit
+from longshore.store.fleet_snapshot import take_snapshot
 from longshore.store.keys import Keys
+from longshore.store.redis_probe import RedisProbe
+from longshore.store.report_ages import forget_settled_reports
 from longshore.store.sift import Filter
 from longshore.telemetry import health, metrics
 from longshore.telemetry.ask import Asked
 from longshore.telemetry.children import Children
 from longshore.telemetry.fleet import FleetCollector
-from longshore.telemetry.look import look
 from longshore.telemetry.page import Pages, Together
 from longshore.telemetry.redis_watch import RedisWatch
 from longshore.telemetry.slow import Slow
@@ -84,7 +87,7 @@ def sockets_for(names: list[str]) -> dict[str, str]:
 
 
 def _watch_redis(settings: Settings) -> RedisWatch:
-    watch = RedisWatch(connect(settings.redis, 2, REDIS_S), Keys.of(settings.namespace))
+    watch = RedisWatch(RedisProbe(connect(settings.redis, 2, REDIS_S), Keys.of(settings.namespace)))
     watch.start()
     return watch
 
@@ -93,10 +96,14 @@ def _fleet(settings: Settings) -> FleetCollector:
     ledger = open_ledger(settings, 2, REDIS_S).ledger
     # The slow looks have longer, and a connection of their own.
     patient = open_ledger(settings, 2)
-    slow = Slow(patient.ledger.redis, patient.ledger.keys, lambda: patient.invocations.count(Filter()))
+    slow = Slow(
+        FleetAudit(patient.ledger.redis, patient.ledger.keys),
+        count=lambda: patient.invocations.count(Filter()),
+        tidy=lambda: forget_settled_reports(patient.ledger.redis, patient.ledger.keys),
+    )
     slow.start()
     return FleetCollector(
-        lambda: look(ledger.redis, ledger.keys, ledger.limits), slow.letters, settings.metrics_targets
+        lambda: take_snapshot(ledger.redis, ledger.keys, ledger.limits), slow.letters, settings.metrics_targets
     )
 
 

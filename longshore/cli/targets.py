@@ -8,7 +8,9 @@ import typer
 
 from longshore.cli import operator, terminal
 from longshore.store.breaker import BreakerStatus
-from longshore.store.targets import Gate, Line, Targets
+from longshore.store.target_control import Gate
+from longshore.store.target_status import Line
+from longshore.store.targets import Targets
 
 commands = typer.Typer(help="Targets and lanes: what waits, what holds it back; pause, resume, limit.")
 

@@ -14,7 +14,7 @@ from longshore.store import bulk
 from longshore.store.requeue import FINISHED, Job, Order
 from longshore.store.sift import Filter
 from longshore.store.states import JobState
-from longshore.store.targets import Gate
+from longshore.store.target_control import Gate
 
 log = structlog.get_logger(__name__)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from longshore.dashboard import shown
 from longshore.dashboard.agent import Agent
-from longshore.store.connection import reaching_store
 from longshore.store.sift import Filter
-from longshore.store.targets import Gate, Line
+from longshore.store.target_control import Gate, effective_concurrency, effective_rate
+from longshore.store.target_status import Line
 
 RECENT = 500
 """Newest dead letters that are looked through for the last error of each target."""
@@ -56,7 +56,7 @@ def targets(agent: Agent) -> list[Row]:
     """Every target that anything is known of now, each followed by its lanes."""
     limits = agent.access.ledger.limits
     lines = list(agent.access.targets.lines())
-    waiting = _waiting_errors(agent, [line.lane for line in lines if line.lane and line.waiting])
+    waiting = agent.access.targets.waiting_reasons([line.lane for line in lines if line.lane and line.waiting])
     dead = _dead_errors(agent)
     rows = []
     for line in lines:
@@ -69,32 +69,11 @@ def targets(agent: Agent) -> list[Row]:
                 line,
                 reason,
                 at_ms,
-                rate=0.0 if line.lane else _said("rate", line, limits.rate),
-                concurrency=int(_said("concurrency", line, most)),
+                rate=0.0 if line.lane else effective_rate(line.gate, line.mapping, limits.rate),
+                concurrency=effective_concurrency(line.gate, line.mapping, most),
             )
         )
     return rows
-
-
-def _said(name: str, line: Line, default: float) -> float:
-    for gate in (line.gate, line.mapping):
-        if (said := getattr(gate, name)) is not None:
-            return float(said)
-    return float(default)
-
-
-def _waiting_errors(agent: Agent, lanes: list[str]) -> dict[str, str]:
-    """Lane → reason of the one that has waited longest there, if it was tried before."""
-    client, keys = agent.access.ledger.redis, agent.access.ledger.keys
-    with reaching_store():
-        pipe = client.pipeline(transaction=False)
-        for lane in lanes:
-            pipe.zrevrange(keys.waiting(lane), 0, 0)  # retries stand behind first attempts
-        heads = [(lane, ids[0]) for lane, ids in zip(lanes, pipe.execute(), strict=True) if ids]
-        for _, id in heads:
-            pipe.hget(keys.invocation(id.decode("utf-8", "surrogatepass")), "reason")
-        reasons = pipe.execute()
-    return {lane: reason.decode() for (lane, _), reason in zip(heads, reasons, strict=True) if reason}
 
 
 def _dead_errors(agent: Agent) -> dict[str, tuple[str, int]]:

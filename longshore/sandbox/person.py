@@ -16,7 +16,7 @@ from longshore.store.breaker import BreakerStatus
 from longshore.store.requeue import Order
 from longshore.store.sift import Filter
 from longshore.store.states import JobState, State
-from longshore.store.targets import Gate
+from longshore.store.target_control import Gate
 
 NAME = "you"
 CANARY = 2

@@ -132,7 +132,7 @@ class Keys:
 
     @property
     def audited(self) -> str:
-        """String: what the last audit in the background found, as JSON (`telemetry/slow.py`)."""
+        """String: what the last audit in the background found, as JSON (`fleet_audit.py`)."""
         return f"{self.prefix}audited"
 
     @property

@@ -1,20 +1,18 @@
 """The fleet's metrics for a page: looks at the ledger when asked, at most every few seconds, and says if it cannot."""
 
-import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from longshore.errors import StoreUnavailable
+from longshore.store.fleet_snapshot import FleetSnapshot, TargetSnapshot
 from longshore.store.states import FINAL_STATES, State
 from longshore.telemetry.labels import OTHER, outcome_of
-from longshore.telemetry.look import Fleet, Target
 from longshore.telemetry.metrics import FLEET
 
 log = structlog.get_logger(__name__)
@@ -30,14 +28,16 @@ Letters = Counter[tuple[str, str]]
 class FleetCollector(Collector):
     """Gives the metrics of `FLEET`. Thread safe; one page waits while another looks."""
 
-    def __init__(self, look: Callable[[], Fleet], letters: Callable[[], Letters | None], most_targets: int) -> None:
-        """`look` may raise StoreUnavailable. `letters` is what was counted last, None before the first time."""
-        self._look = look
+    def __init__(
+        self, take_snapshot: Callable[[], FleetSnapshot], letters: Callable[[], Letters | None], most_targets: int
+    ) -> None:
+        """`take_snapshot` may raise StoreUnavailable. `letters` is the last count of them, None before the first."""
+        self._take_snapshot = take_snapshot
         self._letters = letters
         self._most = most_targets
         self._lock = threading.Lock()
-        self._seen: Fleet | None = None
-        self._seen_at = -FRESH_S
+        self._snapshot: FleetSnapshot | None = None
+        self._taken_at = -FRESH_S
 
     def describe(self) -> Iterable[Metric]:
         """Nothing, so that no one looks at Redis to find out the names."""
@@ -52,18 +52,18 @@ class FleetCollector(Collector):
         for name, rows in self._rows(fleet).items():
             yield _family(name, rows)
 
-    def _fresh(self) -> Fleet | None:
+    def _fresh(self) -> FleetSnapshot | None:
         with self._lock:
-            if time.monotonic() - self._seen_at >= FRESH_S:
+            if time.monotonic() - self._taken_at >= FRESH_S:
                 try:
-                    self._seen = self._look()
+                    self._snapshot = self._take_snapshot()
                 except StoreUnavailable as error:
                     log.debug("metrics.no_fleet", error=str(error))
-                    self._seen = None
-                self._seen_at = time.monotonic()
-            return self._seen
+                    self._snapshot = None
+                self._taken_at = time.monotonic()
+            return self._snapshot
 
-    def _rows(self, fleet: Fleet) -> dict[str, Rows]:
+    def _rows(self, fleet: FleetSnapshot) -> dict[str, Rows]:
         counts = fleet.counts
         rows: dict[str, Rows] = {
             "longshore_fleet_backlog": _one(fleet.backlog),
@@ -92,7 +92,7 @@ class FleetCollector(Collector):
             rows |= _letters(letters)
         return rows | _audit(fleet)
 
-    def _targets(self, targets: list[Target]) -> dict[str, Rows]:
+    def _targets(self, targets: list[TargetSnapshot]) -> dict[str, Rows]:
         by_weight = sorted(targets, key=lambda one: (-one.waiting - one.in_flight, one.name))
         rows: dict[str, Rows] = {}
         for name, value, joined in PER_TARGET:
@@ -105,7 +105,7 @@ class FleetCollector(Collector):
 
 CAUSES = ("retry", "paused", "breaker", "concurrency", "rate", "slots", "uncounted")
 
-PER_TARGET: tuple[tuple[str, Callable[[Target], float], Callable[[list[float]], float]], ...] = (
+PER_TARGET: tuple[tuple[str, Callable[[TargetSnapshot], float], Callable[[list[float]], float]], ...] = (
     ("longshore_fleet_target_waiting", lambda target: target.waiting, sum),
     ("longshore_fleet_target_in_flight", lambda target: target.in_flight, sum),
     ("longshore_fleet_target_oldest_seconds", lambda target: target.oldest_s, max),
@@ -141,14 +141,11 @@ def _letters(letters: Letters) -> dict[str, Rows]:
     }
 
 
-def _audit(fleet: Fleet) -> dict[str, Rows]:
-    try:
-        told: Any = json.loads(fleet.audited or b"")
-        found = int(told["unaccounted"]), int(told["problems"]), int(told["at_ms"])
-    except (ValueError, KeyError, TypeError):
+def _audit(fleet: FleetSnapshot) -> dict[str, Rows]:
+    if (result := fleet.audit) is None:
         return {}
     return {
-        "longshore_fleet_unaccounted": _one(found[0]),
-        "longshore_fleet_audit_problems": _one(found[1]),
-        "longshore_fleet_audit_age_seconds": _one(max(0.0, (fleet.now_ms - found[2]) / 1000)),
+        "longshore_fleet_unaccounted": _one(result.unaccounted),
+        "longshore_fleet_audit_problems": _one(result.problems),
+        "longshore_fleet_audit_age_seconds": _one(max(0.0, (fleet.now_ms - result.at_ms) / 1000)),
     }

@@ -2,23 +2,19 @@
 
 import time
 
-import redis
-
 from longshore.errors import StoreUnavailable
 from longshore.periodic import Periodic
-from longshore.store.connection import reaching_store
-from longshore.store.keys import Keys
+from longshore.store.redis_probe import RedisProbe, RedisRefused
 from longshore.telemetry.health import Finding
 
 LOOK_S = 1.0
 
 
 class RedisWatch:
-    """Asks through `client`, whose timeouts should be short."""
+    """Asks through `probe`, whose timeouts should be short."""
 
-    def __init__(self, client: "redis.Redis", keys: Keys) -> None:
-        self._client = client
-        self._keys = keys
+    def __init__(self, probe: RedisProbe) -> None:
+        self._probe = probe
         self._finding = Finding(False, "Redis has not been asked yet")
         self._well_at = time.monotonic()
         self._loop = Periodic("redis-watch", LOOK_S, self._step)
@@ -31,13 +27,10 @@ class RedisWatch:
     def _step(self) -> None:
         lacks = "answered"
         try:
-            with reaching_store():
-                self._client.ping()
-                lacks = "taken a write"
-                # Changes nothing and is written nowhere, but is refused like any other: as by a replica, by a Redis
-                # that is full, and by one that cannot write to its disk.
-                self._client.setrange(self._keys.room, 0, "")
-        except (StoreUnavailable, redis.RedisError) as error:
+            self._probe.ping()
+            lacks = "taken a write"
+            self._probe.write()
+        except (StoreUnavailable, RedisRefused) as error:
             away_s = time.monotonic() - self._well_at
             self._finding = Finding(False, f"Redis has not {lacks} for {away_s:.0f} s ({error})")
         else:

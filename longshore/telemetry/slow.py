@@ -4,19 +4,14 @@ Each is done again after a while, a longer one the more it costs, so that Redis 
 its time at the most. The audit is done by one process of the fleet, for all: its result stands in Redis.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
-import redis
 import structlog
 
 from longshore.periodic import Periodic
-from longshore.store.audit import Balance, audit
-from longshore.store.connection import reaching_store
-from longshore.store.keys import Keys
+from longshore.store.fleet_audit import FleetAudit
 
 log = structlog.get_logger(__name__)
 
@@ -35,11 +30,16 @@ class Slow:
     """Counts and audits until `stop`."""
 
     def __init__(
-        self, client: "redis.Redis", keys: Keys, count: Callable[[], Counter[tuple[str, str]]], audit_s: float = AUDIT_S
+        self,
+        audit: FleetAudit,
+        count: Callable[[], Counter[tuple[str, str]]],
+        tidy: Callable[[], object],
+        audit_s: float = AUDIT_S,
     ) -> None:
-        self._client = client
-        self._keys = keys
+        """`count` counts the letters; `tidy` is called after each count."""
+        self._audit = audit
         self._count = count
+        self._tidy = tidy
         self._audit_s = audit_s
         self._count_at = self._audit_at = 0.0
         self._counted: Counter[tuple[str, str]] | None = None
@@ -59,34 +59,19 @@ class Slow:
             began = time.monotonic()
             try:
                 self._counted = self._count()
-                self._forget_settled_reports()
+                self._tidy()
             finally:
                 self._count_at = _next(began, COUNT_S)
         if time.monotonic() >= self._audit_at:
             self._audit_at = time.monotonic() + self._audit_s / 10  # whoever finds that it is its turn does it
-            if self._is_our_turn(self._audit_s):
-                self._audit()
+            if self._audit.take_turn(self._audit_s):
+                self._audit_once()
 
-    def _forget_settled_reports(self) -> None:
-        """A sender of an older version leaves the time since when reports waited that it has sent."""
-        with reaching_store():
-            oldest: Any = self._client.zrange(self._keys.outbox_since, 0, 19)
-            for id in oldest:
-                if not self._client.exists(self._keys.reports(id.decode("utf-8", "surrogatepass"))):
-                    self._client.zrem(self._keys.outbox_since, id)
-
-    def _is_our_turn(self, for_s: float) -> bool:
-        with reaching_store():
-            return bool(self._client.set(self._keys.audit_turn, b"1", nx=True, px=round(for_s * 1000)))
-
-    def _audit(self) -> None:
+    def _audit_once(self) -> None:
         began = time.monotonic()
-        balance = audit(self._client, self._keys)
+        balance = self._audit.audit()
         took_s = time.monotonic() - began
-        with reaching_store():
-            seconds, _ = self._client.time()
-            self._client.set(self._keys.audited, json.dumps(_told(balance, int(seconds) * 1000)))
-            self._client.set(self._keys.audit_turn, b"1", px=round(max(self._audit_s, SHARE * took_s) * 1000))
+        self._audit.publish(balance, max(self._audit_s, SHARE * took_s))
         if not balance.adds_up:
             log.error(
                 "audit.does_not_add_up",
@@ -94,11 +79,6 @@ class Slow:
                 problems=len(balance.problems) + balance.unnamed,
                 remedy="see `longshore audit`",
             )
-
-
-def _told(balance: Balance, at_ms: int) -> dict[str, int]:
-    problems = len(balance.problems) + balance.unnamed
-    return {"unaccounted": balance.unaccounted, "problems": problems, "at_ms": at_ms}
 
 
 def _next(began: float, least_s: float) -> float:

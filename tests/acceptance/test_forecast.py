@@ -2,7 +2,7 @@
 
 from longshore.delivery.target import target_of
 from longshore.operations.ledger_access import open_ledger
-from longshore.store.targets import Gate
+from longshore.store.target_control import Gate
 from tests.support.programs import eventually
 
 from .conftest import Bench

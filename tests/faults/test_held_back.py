@@ -16,7 +16,7 @@ import pytest
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.requeue import Order
 from longshore.store.sift import Filter
-from longshore.store.targets import Gate
+from longshore.store.target_control import Gate
 from tests.support.crowd import Crowd, Server
 from tests.support.programs import PATIENCE_S
 

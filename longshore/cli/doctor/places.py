@@ -13,9 +13,8 @@ from longshore.delivery.target import target_of
 from longshore.errors import StoreUnavailable
 from longshore.operations.ledger_access import open_ledger
 from longshore.store.brokers import Brokers
-from longshore.store.connection import connect, reaching_store
+from longshore.store.connection import connect
 from longshore.store.keys import Keys
-from longshore.store.targets import MOST_TARGETS
 
 _ORIGIN = re.compile(r'(?i)https?://[^\s"\\/?#]+(?=[/?#"]|$)')
 """A whole origin in an expression: not one that goes on with `\\(...)` or with what is added to it."""
@@ -64,14 +63,8 @@ def literal_urls(settings: Settings) -> list[str]:
 def ledger_targets(settings: Settings) -> list[str]:
     """Targets of the ledger that something waits for, is in flight to, or is said of. Raises StoreUnavailable."""
     access = open_ledger(settings, 2)
-    keys = access.ledger.keys
-    with access.ledger.redis as client:
-        names = access.targets.names()
-        with reaching_store():
-            said: Any = client.zrange(keys.said, 0, -1)
-            used: Any = client.zrevrange(keys.used, 0, MOST_TARGETS - 1)
-        names += [name.decode("utf-8", "replace") for name in (*said, *used)]
-    return list(_origins(names))
+    with access.ledger.redis:
+        return list(_origins([*access.targets.names(), *access.targets.controlled_names()]))
 
 
 def known_brokers(settings: Settings) -> tuple[str, ...]:

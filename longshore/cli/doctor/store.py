@@ -4,13 +4,11 @@ import time
 from collections.abc import Iterator
 from statistics import median
 
-import redis
-
 from config.roles import Role
 from longshore.cli.doctor.clocks import compared
 from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
 from longshore.errors import ConfigError, StoreUnavailable
-from longshore.store.connection import connect, reaching_store
+from longshore.store.connection import connect
 from longshore.store.fitness import (
     FLAWS,
     OLDEST,
@@ -18,12 +16,12 @@ from longshore.store.fitness import (
     Facts,
     clustered,
     evicts,
-    facts_of,
     persistence,
     too_old,
     unpatched,
 )
 from longshore.store.keys import Keys
+from longshore.store.redis_probe import RedisProbe, RedisRefused
 
 PINGS = 20
 SLOW_MS = 10.0
@@ -77,28 +75,24 @@ def check(case: Case) -> Iterator[Finding]:
             yield broken("REDIS_URL is empty, so there is nothing to look at", "Give the address of your Redis")
         return
     with connect(case.settings.redis, 2) as client:
+        probe = RedisProbe(client, Keys.of(case.settings.namespace))
         try:
-            with reaching_store():
-                client.ping()
-            facts = facts_of(client, closely=True)
-        except StoreUnavailable as error:
-            yield _away(error)
-            return
-        except redis.RedisError as error:
-            yield _away(StoreUnavailable(type(error).__name__, str(error)))
+            probe.ping()
+            facts = probe.facts()
+        except (StoreUnavailable, RedisRefused) as error:
+            yield _away(*map(str, error.args[:2]))
             return
         yield ok("it answers")
         for finding in (_version, _kind, _policy, _persistence, _memory):
             yield from finding(facts, case)
         if facts.role != "slave":
-            yield _writes(client, Keys.of(case.settings.namespace))
-        yield _latency(client)
-        yield _clock(client)
+            yield _writes(probe)
+        yield _latency(probe)
+        yield _clock(probe)
 
 
-def _away(error: StoreUnavailable) -> Finding:
-    kind = str(error.args[0])
-    text = f"it cannot be asked: {error.args[1]}"
+def _away(kind: str, reason: str) -> Finding:
+    text = f"it cannot be asked: {reason}"
     for said, remedy in _TLS.items():
         if said in text:
             return broken(text, remedy)
@@ -178,24 +172,18 @@ def _memory(facts: Facts, case: Case) -> Iterator[Finding]:
         yield ok(text)
 
 
-def _writes(client: "redis.Redis", keys: Keys) -> Finding:
+def _writes(probe: RedisProbe) -> Finding:
     try:
-        with reaching_store():
-            client.setrange(keys.room, 0, "")  # changes nothing, but is refused as any write would be
-    except (StoreUnavailable, redis.RedisError) as error:
+        probe.write()
+    except (StoreUnavailable, RedisRefused) as error:
         text = str(error)
         remedy = next((what for said, what in _REFUSALS.items() if said in text), "See its log")
         return broken(f"it takes no writes: {text}", remedy)
     return ok("it takes writes")
 
 
-def _latency(client: "redis.Redis") -> Finding:
-    times = []
-    for _ in range(PINGS):
-        started = time.perf_counter()
-        with reaching_store():
-            client.ping()
-        times.append((time.perf_counter() - started) * 1000)
+def _latency(probe: RedisProbe) -> Finding:
+    times = probe.latencies_ms(PINGS)
     half, worst = median(times), max(times)
     text = f"{half:.1f} ms to an answer, {worst:.1f} ms at worst of {PINGS}"
     if half > SLOW_MS:
@@ -203,11 +191,10 @@ def _latency(client: "redis.Redis") -> Finding:
     return ok(text, median_ms=round(half, 3), worst_ms=round(worst, 3))
 
 
-def _clock(client: "redis.Redis") -> Finding:
+def _clock(probe: RedisProbe) -> Finding:
     before = time.time()
-    with reaching_store():
-        seconds, micros = client.time()
-    return compared("Redis", int(seconds) + int(micros) / 1e6 - (before + time.time()) / 2)
+    clock_s = probe.clock_s()
+    return compared("Redis", clock_s - (before + time.time()) / 2)
 
 
 def _refused(error: ConfigError) -> Finding:

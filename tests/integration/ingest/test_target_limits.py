@@ -13,7 +13,8 @@ from longshore.invocation.delivery import Delivery
 from longshore.operations.ledger_access import open_ledger
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.store.targets import Gate, Targets
+from longshore.store.target_control import Gate
+from longshore.store.targets import Targets
 from tests.integration.ingest.conftest import MakeIngest, run
 from tests.support.programs import SETTINGS, eventually
 

@@ -7,7 +7,8 @@ import pytest
 
 from longshore.invocation.kinds import Kind
 from longshore.store.ledger import Ledger
-from longshore.store.targets import Gate, Targets
+from longshore.store.target_control import Gate
+from longshore.store.targets import Targets
 
 from .conftest import entry, store
 

@@ -12,7 +12,8 @@ from longshore.store.requeue import Order, Requeue
 from longshore.store.seal import Sealer
 from longshore.store.sift import Filter
 from longshore.store.states import State
-from longshore.store.targets import Gate, Targets
+from longshore.store.target_control import Gate
+from longshore.store.targets import Targets
 
 from .conftest import entry, state, store
 

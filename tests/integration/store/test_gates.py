@@ -9,7 +9,9 @@ import redis
 from longshore.store.entry import Claim, Finish
 from longshore.store.ledger import Ledger
 from longshore.store.states import State
-from longshore.store.targets import Gate, Line, Targets
+from longshore.store.target_control import Gate
+from longshore.store.target_status import Line
+from longshore.store.targets import Targets
 
 from .conftest import entry, lapse, store
 

@@ -6,11 +6,12 @@ import pytest
 import redis
 
 from longshore.store.entry import Finish
+from longshore.store.fleet_snapshot import take_snapshot
 from longshore.store.ledger import Ledger
 from longshore.store.states import State
 from longshore.store.sweep import Sweep
-from longshore.store.targets import Gate, Targets
-from longshore.telemetry.look import look
+from longshore.store.target_control import Gate
+from longshore.store.targets import Targets
 
 from .conftest import entry, store
 
@@ -109,7 +110,7 @@ def test_no_look_and_no_script_goes_through_all_targets(
     client.zadd(ledger.keys.targets, {name: n + 1 for n, name in enumerate(names)})
     client.config_resetstat()
 
-    assert 0 < len(look(client, ledger.keys, ledger.limits).targets) < 2000
+    assert 0 < len(take_snapshot(client, ledger.keys, ledger.limits).targets) < 2000
     assert 0 < len(list(targets.lines())) < 3000
     ledger.pump()
     Sweep(ledger).step()

@@ -13,13 +13,16 @@ from longshore.invocation.kinds import Kind
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
 from longshore.store.entry import Entry, Finish, Span
+from longshore.store.fleet_audit import FleetAudit
+from longshore.store.fleet_snapshot import FleetSnapshot, take_snapshot
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.limits import Limits
+from longshore.store.report_ages import forget_settled_reports
 from longshore.store.states import State
-from longshore.store.targets import Gate, Targets
+from longshore.store.target_control import Gate
+from longshore.store.targets import Targets
 from longshore.telemetry.fleet import CAUSES, FleetCollector
-from longshore.telemetry.look import Fleet, look
 from longshore.telemetry.metrics import FLEET
 from longshore.telemetry.slow import Slow
 from tests.support.programs import eventually
@@ -58,8 +61,8 @@ def fill(ledger: Ledger, count: int, target: str = TARGET, want: int = 0, **more
     ledger.accept([Span("t", 0, first, first + count)], entries, want)
 
 
-def seen(ledger: Ledger) -> Fleet:
-    return look(ledger.redis, KEYS, ledger.limits)
+def seen(ledger: Ledger) -> FleetSnapshot:
+    return take_snapshot(ledger.redis, KEYS, ledger.limits)
 
 
 def head(ledger: Ledger, name: str) -> tuple[str, float]:
@@ -79,8 +82,15 @@ def values(collector: FleetCollector) -> dict[tuple[str, tuple[str, ...]], float
     }
 
 
-def collector(look_at: Callable[[], Fleet], letters: Counter[tuple[str, str]] | None = None) -> FleetCollector:
+def collector(look_at: Callable[[], FleetSnapshot], letters: Counter[tuple[str, str]] | None = None) -> FleetCollector:
     return FleetCollector(look_at, lambda: letters, 2)
+
+
+def background(ledger: Ledger, count: Callable[[], Counter[tuple[str, str]]], audit_s: float) -> Slow:
+    def tidy() -> None:
+        forget_settled_reports(ledger.redis, KEYS)
+
+    return Slow(FleetAudit(ledger.redis, KEYS), count, tidy, audit_s)
 
 
 def test_without_workers_everything_waits_for_slots(ledger: Ledger) -> None:
@@ -141,7 +151,7 @@ def test_every_metric_of_the_table_is_served_and_no_other(ledger: Ledger) -> Non
     """The table is what documentation and dashboard are held against."""
     fill(ledger, 3)
     letters = Counter({("dead", "http_404"): 1, ("unknown", "read_timeout"): 1})
-    slow = Slow(ledger.redis, KEYS, lambda: letters, audit_s=60)
+    slow = background(ledger, lambda: letters, audit_s=60)
     slow.start()
     eventually(lambda: ledger.redis.exists(KEYS.audited), "an audit")
     slow.stop()
@@ -168,7 +178,7 @@ def test_a_lost_invocation_is_found_by_the_audit(ledger: Ledger) -> None:
     fill(ledger, 2)
     id = head(ledger, KEYS.waiting(f"{TARGET} deploy"))[0]
     ledger.redis.delete(KEYS.invocation(id))
-    slow = Slow(ledger.redis, KEYS, Counter, audit_s=60)
+    slow = background(ledger, Counter, audit_s=60)
     slow.start()
     eventually(lambda: ledger.redis.exists(KEYS.audited), "an audit")
     slow.stop()
@@ -180,7 +190,7 @@ def test_a_lost_invocation_is_found_by_the_audit(ledger: Ledger) -> None:
 
 def test_one_process_audits_for_the_whole_fleet(ledger: Ledger) -> None:
     """The others show what it found."""
-    first, second = (Slow(ledger.redis, KEYS, Counter, audit_s=600) for _ in range(2))
+    first, second = (background(ledger, Counter, audit_s=600) for _ in range(2))
     first.start()
     eventually(lambda: ledger.redis.exists(KEYS.audited), "an audit")
     found = ledger.redis.get(KEYS.audited)
@@ -195,7 +205,7 @@ def test_one_process_audits_for_the_whole_fleet(ledger: Ledger) -> None:
 def test_without_redis_the_page_says_so_and_nothing_else(redis_server: EmbeddedRedis) -> None:
     """Old numbers would look like new ones."""
     client = connect(redis_server.url, timeout_s=1)
-    fleet = collector(lambda: look(client, KEYS, Limits()))
+    fleet = collector(lambda: take_snapshot(client, KEYS, Limits()))
     assert 1 == values(fleet)["longshore_fleet_redis_up", ()]
     redis_server.kill()
 

@@ -36,9 +36,7 @@ def test_a_later_version_may_say_more() -> None:
 
 def test_state_goes_with_its_parent_and_never_without() -> None:
     """Several headers of state are one list."""
-    found = trace.from_kafka(
-        [("Traceparent", PARENT.encode()), ("tracestate", b"a=1"), ("tracestate", b" b@v=2 ")]
-    )
+    found = trace.from_kafka([("Traceparent", PARENT.encode()), ("tracestate", b"a=1"), ("tracestate", b" b@v=2 ")])
 
     assert found is not None
     assert {"traceparent": PARENT, "tracestate": "a=1,b@v=2"} == trace.to_headers(found)

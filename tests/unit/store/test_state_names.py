@@ -39,9 +39,9 @@ OTHER_MEANINGS = {
     "longshore/store/requeue.py": {"canary"},  # a field of the job
     "longshore/dashboard/asked.py": {"canary"},  # a field of a form
     "tasks/worker/result_builder.py": {"done"},  # what a log line says of the next step
-    "longshore/store/targets.py": {"paused"},  # what an operator said of a target
+    "longshore/store/target_control.py": {"paused"},  # what an operator said of a target
+    "longshore/store/wait_causes.py": {"paused"},  # why something waits
     "longshore/telemetry/fleet.py": {"paused"},  # why something waits
-    "longshore/telemetry/waits.py": {"paused"},
 }
 """Module → words in it that happen to be a state's name, and mean something else."""
 
