@@ -2,14 +2,15 @@
 
 import shlex
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from longshore.cli import operator, terminal
 from longshore.cli.exits import NOT_FOUND
+from longshore.operations.explain import AttemptEvent, Event, Explanation, RequeueEvent, SealedEvent, explain
+from longshore.operations.find import find
 from longshore.store.letters import Letter
-from longshore.store.reasons import CAUSES
 from longshore.store.states import FAILED_STATES, State
 
 
@@ -18,24 +19,24 @@ def show(
     as_json: Annotated[bool, operator.JSON] = False,
 ) -> None:
     """Show one invocation: where it came from, what was tried, what came of it, what happens next."""
-    invocations = operator.connect().invocations
-    found = invocations.by_run(run_id)
-    if not found:
+    access = operator.connect()
+    explanations = [explain(access, letter) for letter in find(access, run_id)]
+    if not explanations:
         terminal.say(f"Nothing is known of {run_id}: never accepted, delivered long ago, or another agent's.")
         raise typer.Exit(NOT_FOUND)
-    stories = [(letter, invocations.history(letter.id)) for letter in found]
     if as_json:
         terminal.as_json(
-            [{**letter.as_dict(), "cause": _cause(letter, told), "history": told} for letter, told in stories]
+            [{**each.letter.as_dict(), "cause": _cause(each), "history": each.history} for each in explanations]
         )
         return
-    for letter, history in stories:
-        terminal.lines(*lines(letter, history))
+    for explanation in explanations:
+        terminal.lines(*lines(explanation))
 
 
-def lines(letter: Letter, history: list[dict[str, Any]]) -> list[str]:
+def lines(explanation: Explanation) -> list[str]:
     """The timeline of one invocation for people."""
-    told = [
+    letter = explanation.letter
+    timeline = [
         f"{letter.id}  {letter.kind}{', synchronous' if letter.synchronized else ''}",
         f"  state       {letter.state}{f' ({letter.reason})' if letter.reason else ''}"
         f"{f', HTTP {letter.status}' if letter.status else ''}",
@@ -44,34 +45,33 @@ def lines(letter: Letter, history: list[dict[str, Any]]) -> list[str]:
         f"  accepted    {terminal.moment(letter.accepted_ms)}, generation {letter.generation}",
         f"  mapping     {letter.mapping}",
     ]
-    told += [f"  {_event(event)}" for event in history]
-    if cause := _cause(letter, history):
-        told.append(f"  cause       {cause}")
+    timeline += [f"  {_event(event)}" for event in explanation.events]
+    if cause := _cause(explanation):
+        timeline.append(f"  cause       {cause}")
     if letter.ended_ms:
-        told.append(f"  ended       {terminal.moment(letter.ended_ms)}")
-    told.append(f"  next        {_next(letter)}")
-    return told
+        timeline.append(f"  ended       {terminal.moment(letter.ended_ms)}")
+    timeline.append(f"  next        {_next(letter)}")
+    return timeline
 
 
-def _cause(letter: Letter, history: list[dict[str, Any]]) -> str:
-    """Why it ended as it did, in words; that of its last attempt, unless it ended without one."""
-    if letter.state not in FAILED_STATES:
-        return ""
-    last: dict[str, Any] = next((event for event in reversed(history) if "attempt" in event), {})
-    return str(last["cause"]) if last.get("reason") == letter.reason else CAUSES.get(letter.reason, "")
+def _cause(explanation: Explanation) -> str:
+    # While it is tried again, its attempts say why.
+    return explanation.cause if explanation.letter.state in FAILED_STATES else ""
 
 
-def _event(event: dict[str, Any]) -> str:
-    if "requeued_by" in event:
-        return f"requeued    by {event['requeued_by']} at {terminal.moment(round(event['at'] * 1000))}: {event['why']}"
-    if "unreadable" in event:
-        return f"unreadable  {event['unreadable']}"
-    answer = f"\n              answered: {event['response'][:500]}" if event.get("response") else ""
-    at = f"{terminal.moment(round(event['at'] * 1000))}  " if event.get("at") else ""
-    return (
-        f"attempt {event['generation']}.{event['attempt']}  {at}{event['reason']}: {event['cause']} "
-        f"({event['duration_ms']:g} ms{'' if event['sent'] else ', nothing was sent'}){answer}"
-    )
+def _event(event: Event) -> str:
+    match event:
+        case RequeueEvent():
+            return f"requeued    by {event.actor} at {terminal.moment(event.at_ms)}: {event.why}"
+        case SealedEvent():
+            return f"unreadable  {event.problem}"
+        case AttemptEvent():
+            response = f"\n              answered: {event.response[:500]}" if event.response else ""
+            at = f"{terminal.moment(event.at_ms)}  " if event.at_ms else ""
+            return (
+                f"attempt {event.generation}.{event.number}  {at}{event.reason}: {event.cause} "
+                f"({event.duration_ms:g} ms{'' if event.sent else ', nothing was sent'}){response}"
+            )
 
 
 def _next(letter: Letter) -> str:

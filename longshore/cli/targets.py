@@ -1,16 +1,18 @@
 """`longshore targets`: what waits for each target, and an operator's word on it."""
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from longshore.cli import operator, terminal
+from longshore.operations.ledger_access import LedgerAccess
+from longshore.operations.refusals import Invalid
+from longshore.operations.steer import Limits, steer_target
 from longshore.store.breaker import BreakerStatus
 from longshore.store.target_control import Gate
 from longshore.store.target_status import Line
-from longshore.store.targets import Targets
 
 commands = typer.Typer(help="Targets and lanes: what waits, what holds it back; pause, resume, limit.")
 
@@ -22,16 +24,12 @@ RATE = typer.Option(callback=operator.rate_of, help="Starts per second; 0 for no
 COLUMNS = ("target", "action", "waiting", "in flight", "oldest", "breaker", "limits")
 
 
-def _targets() -> Targets:
-    return operator.connect().targets
-
-
 @commands.callback(invoke_without_command=True)
 def list_targets(context: typer.Context, as_json: Annotated[bool, operator.JSON] = False) -> None:
     """List targets and lanes with what waits, and what holds them back."""
     if context.invoked_subcommand is not None:
         return
-    lines = list(_targets().lines())
+    lines = list(operator.connect().targets.lines())
     if as_json:
         terminal.as_json([asdict(line) for line in lines])
     else:
@@ -41,15 +39,18 @@ def list_targets(context: typer.Context, as_json: Annotated[bool, operator.JSON]
 @commands.command()
 def pause(target: TargetName, action: Action = "") -> None:
     """Start nothing for it until it is resumed. What is in flight ends."""
-    _say(target, action, paused=True)
+    access = operator.connect()
+    _steer(access, target, action, "pause")
+    terminal.say(f"{_name(target, action)} is paused.")
+    if not any(line.waiting or line.in_flight for line in access.targets.lines([target])):
+        terminal.say(f"Nothing is there for {target} now; `longshore targets` lists the names.")
 
 
 @commands.command()
 def resume(target: TargetName, action: Action = "") -> None:
     """Start again, and close its breaker."""
-    targets, lane = _targets(), _lane(target, action)
-    targets.set(target, lane, replace(targets.gate(lane or target), paused=False), close_breaker=True)
-    terminal.say(f"{lane or target} is resumed.")
+    _steer(operator.connect(), target, action, "resume")
+    terminal.say(f"{_name(target, action)} is resumed.")
 
 
 @commands.command()
@@ -65,29 +66,24 @@ def limit(
         raise typer.BadParameter("give --rate, --concurrency or --default")
     if action and rate is not None:
         raise typer.BadParameter("a rate is a target's; a lane has --concurrency only")
-    targets, lane = _targets(), _lane(target, action)
-    now = targets.gate(lane or target)
-    gate = Gate(now.paused)
-    if not default:
-        gate = replace(
-            now,
-            rate=now.rate if rate is None else rate,
-            concurrency=now.concurrency if concurrency is None else concurrency,
-        )
-    targets.set(target, lane, gate)
-    terminal.say(f"{lane or target}: {_limits(gate) or 'as the settings say'}.")
+    limits: Limits = {}
+    if default or rate is not None:
+        limits["rate"] = None if default else rate
+    if default or concurrency is not None:
+        limits["concurrency"] = None if default else concurrency
+    gate = _steer(operator.connect(), target, action, "limit", limits)
+    terminal.say(f"{_name(target, action)}: {_limits(gate) or 'as the settings say'}.")
 
 
-def _say(target: str, action: str, *, paused: bool) -> None:
-    targets, lane = _targets(), _lane(target, action)
-    targets.set(target, lane, replace(targets.gate(lane or target), paused=paused))
-    terminal.say(f"{lane or target} is paused.")
-    if not any(line.waiting or line.in_flight for line in targets.lines([target])):
-        terminal.say(f"Nothing is there for {target} now; `longshore targets` lists the names.")
+def _steer(access: LedgerAccess, target: str, action: str, act: str, limits: Limits | None = None) -> Gate:
+    try:
+        return steer_target(access, target, action, act, operator.actor(), limits)
+    except Invalid as problem:
+        raise typer.BadParameter(str(problem)) from None
 
 
-def _lane(target: str, action: str) -> str:
-    return f"{target} {action}" if action else ""
+def _name(target: str, action: str) -> str:
+    return f"{target} {action}" if action else target
 
 
 def _row(line: Line) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from config.settings import Settings
+from longshore.dashboard.asked import Refused
 from longshore.dashboard.counts import Counts
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.operations.preview import RequestPreviews
@@ -22,6 +23,13 @@ class Agent:
         """The agent that `settings` describe."""
         access = open_ledger(settings)
         return cls(settings, access, Counts(access.invocations), RequestPreviews(settings))
+
+    @property
+    def requeues(self) -> LedgerAccess:
+        """The ledger for whoever sends again. Raises `Refused` where no note could be sealed into the history."""
+        if not self.has_secret:
+            raise Refused("Flower was started without PORT_CLIENT_SECRET: nothing can be requeued here", 409)
+        return self.access
 
     @property
     def has_secret(self) -> bool:

@@ -3,9 +3,11 @@
 from dataclasses import asdict
 from typing import Any
 
-from longshore.dashboard import acts, asked, facts, overview, shown
+from longshore.dashboard import asked, facts, overview, shown
 from longshore.dashboard.page import Api
-from longshore.store import bulk
+from longshore.operations.find import count
+from longshore.operations.requeue import MAX_JOB, requeue, requeue_all, select
+from longshore.operations.steer import Limits, steer_job, steer_target
 from longshore.store.asking import FIELDS
 from longshore.store.numbers import numbers
 from longshore.store.requeue import Job
@@ -32,7 +34,7 @@ class CountsApi(Api):
 
     async def get(self) -> None:
         """The counts of what fits."""
-        counts = await self.ask(acts.matching, self.agent, self.wanted().filter)
+        counts = await self.ask(count, self.agent.access, self.wanted().filter, MAX_JOB)
         self.answer(_counted(counts))
 
 
@@ -74,8 +76,8 @@ class RequeueApi(Api):
             letters = await self.ask(self.agent.access.invocations.read, chosen)
             self.answer({"dry_run": True, "found": [facts.clear(letter) for letter in letters]})
             return
-        results = await self.ask(acts.requeue, self.agent, [(id, None) for id in chosen], order)
-        self.answer({"results": [{"id": id, "became": became} for id, became in results]})
+        results = await self.ask(requeue, self.agent.requeues, [(id, None) for id in chosen], order)
+        self.answer({"results": [{"id": id, "became": outcome} for id, outcome in results]})
 
     async def _all(self, given: dict[str, Any], order: Any, dry_run: bool) -> None:
         fields = given.get("filter", {})
@@ -85,13 +87,12 @@ class RequeueApi(Api):
         if unknown := fields.keys() - FIELDS:
             # One that is not understood would send again more than was meant.
             raise asked.Refused(f"filter has no field {min(unknown)[:50]}")
-        most = int(asked.number(given.get("cap"), "cap", asked.MOST, least=1))
+        cap = int(asked.number(given.get("cap"), "cap", MAX_JOB, least=1))
         if dry_run:
-            counts = await self.ask(acts.matching, self.agent, wanted.filter, most)
-            left = bulk.left_out(counts, wanted.filter)
-            self.answer({"dry_run": True, **_counted(bulk.meant(counts, wanted.filter)), "left_out": left})
+            selection = await self.ask(select, self.agent.access, wanted.filter, cap)
+            self.answer({"dry_run": True, **_counted(selection.counts), "left_out": selection.left_out})
             return
-        self.answer(_job(await self.ask(acts.requeue_all, self.agent, wanted.filter, order, most)), 202)
+        self.answer(_job(await self.ask(requeue_all, self.agent.requeues, wanted.filter, order, cap)), 202)
 
 
 class TargetsApi(Api):
@@ -106,12 +107,12 @@ class TargetsApi(Api):
 class SteerTargetApi(Api):
     """Pausing, resuming and limiting."""
 
-    async def post(self, word: str) -> None:
+    async def post(self, act: str) -> None:
         """Of `target`, or of one `action` of it."""
         self.changes()
         given = self.given()
-        limits: dict[str, Any] = {}
-        if word == "limit":
+        limits: Limits = {}
+        if act == "limit":
             if "rate" in given:
                 limits["rate"] = None if given["rate"] is None else asked.number(given["rate"], "rate")
             if "concurrency" in given:
@@ -120,7 +121,7 @@ class SteerTargetApi(Api):
             if not limits:
                 raise asked.Refused("give rate or concurrency; null takes a limit back")
         target, action = asked.text(given.get("target")), asked.text(given.get("action"))
-        gate = await self.ask(acts.steer_target, self.agent, target, action, word, self.actor, limits)
+        gate = await self.ask(steer_target, self.agent.access, target, action, act, self.actor, limits)
         self.answer({"target": target, "action": action, **asdict(gate)})
 
 
@@ -146,10 +147,10 @@ class JobApi(Api):
 class SteerJobApi(Api):
     """Pausing and resuming a job."""
 
-    async def post(self, id: str, word: str) -> None:
+    async def post(self, id: str, act: str) -> None:
         """Returns the job as it is then."""
         self.changes()
-        self.answer(_job(await self.ask(acts.steer_job, self.agent, id, word, self.actor)))
+        self.answer(_job(await self.ask(steer_job, self.agent.access, id, act, self.actor)))
 
 
 class StatusApi(Api):

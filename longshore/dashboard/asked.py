@@ -11,9 +11,6 @@ from longshore.store.asking import FIELDS, Senseless, filter_of
 from longshore.store.requeue import Order
 from longshore.store.sift import Filter
 
-MOST = 100_000
-"""Invocations one job may send again, unless a smaller cap is given."""
-
 _LONGEST_WHY = 500
 
 

@@ -1,12 +1,13 @@
 """Everything known of one invocation, in the order it happened and in plain words: for its page and for the API."""
 
+from itertools import islice
 from typing import Any
 
 from longshore.dashboard import shown
 from longshore.dashboard.agent import Agent
-from longshore.invocation import ids
+from longshore.operations.explain import AttemptEvent, Event, Explanation, RequeueEvent, SealedEvent, explain
+from longshore.operations.find import find
 from longshore.store.letters import Letter
-from longshore.store.reasons import CAUSES
 from longshore.store.states import FINAL_STATES, State
 
 NEXT = {
@@ -22,30 +23,24 @@ NEXT = {
 }
 
 
+MOST_OTHERS = 20
+"""Shown beside an invocation of what was refused under its run id: anybody who may write to the topic can make more."""
+
+
 def found(agent: Agent, name: str) -> list[Letter]:
-    """The invocations that go by `name`: a run id, an id of ours, or Celery's id of either; itself first."""
-    plain = name.partition("~")[0]
-    letters: dict[str, Letter] = {}
-    for id in dict.fromkeys((name, ids.run_id(name), plain)):
-        if (letter := agent.access.invocations.get(id)) is not None:
-            letters.setdefault(letter.id, letter)
-            break
-    run = next((letter.run for letter in letters.values() if letter.run), name)
-    for letter in agent.access.pages.of_run(run, everywhere=not letters):
-        letters.setdefault(letter.id, letter)
-    return list(letters.values())
+    """The invocations that go by `name`, itself first; for a page that refreshes itself."""
+    return list(islice(find(agent.access, name, search_all=False), 1 + MOST_OTHERS))
 
 
 def facts(agent: Agent, letter: Letter, whole: bool = False) -> dict[str, Any]:
     """All of `letter`, with its history opened; `whole` for programs, otherwise long texts are cut for a page."""
-    history = agent.access.invocations.history(letter.id)
-    attempts = [event for event in history if "requeued_by" not in event]
+    explanation = explain(agent.access, letter)
     return {
         **clear(letter),
-        "cause": cause(letter, attempts),
+        "cause": explanation.cause,
         "next": NEXT.get(letter.state, ""),
-        "history": history,
-        "timeline": timeline(letter, history),
+        "history": explanation.history,
+        "timeline": timeline(explanation),
         "request": request(agent, letter, whole),
     }
 
@@ -61,21 +56,12 @@ def clear(letter: Letter) -> dict[str, Any]:
     }
 
 
-def cause(letter: Letter, attempts: list[dict[str, Any]]) -> str:
-    """Why it stands where it does, in a sentence; empty if nothing has gone wrong."""
-    last = attempts[-1] if attempts else {}
-    if letter.state == State.DONE or not letter.reason:
-        return ""
-    if last.get("cause") and last.get("reason") == letter.reason:
-        return str(last["cause"])
-    return CAUSES.get(letter.reason, shown.words(letter.reason))
-
-
-def timeline(letter: Letter, history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def timeline(explanation: Explanation) -> list[dict[str, Any]]:
     """What happened, oldest first: `what`, `at_ms` (0 where it was not kept), `text`, and a `mood` for its colour."""
+    letter = explanation.letter
     events = [
         {"what": "Published", "at_ms": letter.published_ms, "text": letter.origin, "mood": ""},
-        *(_event(event) for event in history),
+        *(_event(event) for event in explanation.events),
     ]
     accepted = {"what": "Accepted", "at_ms": letter.accepted_ms, "text": f"for {letter.target or '-'}", "mood": ""}
     if letter.generation == 1:
@@ -106,22 +92,23 @@ def request(agent: Agent, letter: Letter, whole: bool) -> dict[str, Any]:
     return built
 
 
-def _event(event: dict[str, Any]) -> dict[str, Any]:
-    at_ms = round(event["at"] * 1000) if event.get("at") else 0
-    if "requeued_by" in event:
-        what = "Replayed" if event.get("replay") else "Requeued"
-        return {"what": what, "at_ms": at_ms, "text": f"by {event['requeued_by']}: {event['why']}", "mood": "active"}
-    if "unreadable" in event:
-        return {"what": "Sealed", "at_ms": 0, "text": event["unreadable"], "mood": ""}
-    generation = f" of generation {event['generation']}" if event["generation"] > 1 else ""
-    return {
-        "what": f"Attempt {event['attempt']}{generation}",
-        "at_ms": at_ms,
-        "text": event["cause"],
-        "mood": "success" if event["reason"] == "delivered" else "danger",
-        "reason": event["reason"],
-        "status": event["status"],
-        "sent": event["sent"],
-        "duration_ms": event["duration_ms"],
-        "response": event["response"],
-    }
+def _event(event: Event) -> dict[str, Any]:
+    match event:
+        case RequeueEvent():
+            what = "Replayed" if event.replay else "Requeued"
+            return {"what": what, "at_ms": event.at_ms, "text": f"by {event.actor}: {event.why}", "mood": "active"}
+        case SealedEvent():
+            return {"what": "Sealed", "at_ms": 0, "text": event.problem, "mood": ""}
+        case AttemptEvent():
+            generation = f" of generation {event.generation}" if event.generation > 1 else ""
+            return {
+                "what": f"Attempt {event.number}{generation}",
+                "at_ms": event.at_ms,
+                "text": event.cause,
+                "mood": "success" if event.reason == "delivered" else "danger",
+                "reason": event.reason,
+                "status": event.status,
+                "sent": event.sent,
+                "duration_ms": event.duration_ms,
+                "response": event.response,
+            }

@@ -11,10 +11,10 @@ from typing import Any
 from tornado.iostream import StreamClosedError
 from tornado.web import authenticated
 
-from longshore.dashboard import acts, asked, facts
+from longshore.dashboard import asked, facts
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.page import Handler, Page
-from longshore.store import bulk
+from longshore.operations.requeue import MAX_JOB, requeue, requeue_all, select
 from longshore.store.asking import KINDS
 from longshore.store.letters import Letter
 from longshore.store.requeue import REQUEUED
@@ -53,7 +53,7 @@ class LettersPage(Page):
         picks = [_pick(pick) for pick in self.get_body_arguments("pick")]
         if not picks:
             raise asked.Refused("nothing was selected")
-        results = await self.ask(acts.requeue, self.agent, picks, order)
+        results = await self.ask(requeue, self.agent.requeues, picks, order)
         again = sum(became in REQUEUED for _, became in results)
         back = self.wanted().query(requeued=str(again), left=str(len(results) - again))
         self.redirect(f"{self.reverse_url('longshore-letters')}?{back}")
@@ -69,15 +69,14 @@ class RequeueAllPage(Page):
         """Only counts. What ends from now on is not meant."""
         words = {"until": datetime.now(UTC).isoformat(timespec="milliseconds"), **self.wanted().words}
         wanted = asked.Wanted.of(lambda name: words.get(name, ""))
-        found = await self.ask(acts.matching, self.agent, wanted.filter)
-        counts = bulk.meant(found, wanted.filter)
+        selection = await self.ask(select, self.agent.access, wanted.filter, MAX_JOB)
         self.render(
             "longshore_requeue_all.html",
             wanted=wanted,
-            counts=counts,
-            total=counts.total(),
-            most=asked.MOST,
-            left_out=bulk.left_out(found, wanted.filter),
+            counts=selection.counts,
+            total=selection.total,
+            most=MAX_JOB,
+            left_out=selection.left_out,
         )
 
     @authenticated
@@ -86,7 +85,7 @@ class RequeueAllPage(Page):
         self.changes()
         wanted = asked.Wanted.of(lambda name: self.get_body_argument(name, ""))
         order = asked.order(self.actor, lambda name: self.get_body_argument(name, ""))
-        job = await self.ask(acts.requeue_all, self.agent, wanted.filter, order)
+        job = await self.ask(requeue_all, self.agent.requeues, wanted.filter, order)
         self.redirect(f"{self.reverse_url('longshore-jobs')}?started={job.id}")
 
 

@@ -4,9 +4,11 @@ from typing import Any
 
 from tornado.web import authenticated
 
-from longshore.dashboard import acts, asked, facts, overview
+from longshore.dashboard import asked, facts, overview
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.page import Page
+from longshore.operations.requeue import requeue
+from longshore.operations.steer import Limits, steer_job, steer_target
 from longshore.store.letters import Letter
 from longshore.store.requeue import BECAME, REQUEUED
 
@@ -48,7 +50,7 @@ class InvocationPage(Page):
         self.changes()
         order = asked.order(self.actor, lambda field: self.get_body_argument(field, ""))
         generation = asked.number(self.get_body_argument("generation"), "generation", least=1)
-        [(id, became)] = await self.ask(acts.requeue, self.agent, [(name, int(generation))], order)
+        [(id, became)] = await self.ask(requeue, self.agent.requeues, [(name, int(generation))], order)
         self.redirect(f"{self.reverse_url('longshore-invocation', id)}?became={became}")
 
 
@@ -67,16 +69,16 @@ class TargetsPage(Page):
     async def post(self) -> None:
         """Pauses, resumes or limits one."""
         self.changes()
-        word = self.get_body_argument("do")
+        act = self.get_body_argument("do")
         target, action = self.get_body_argument("target"), self.get_body_argument("action", "")
-        limits: dict[str, Any] = {}
-        if word == "limit":
+        limits: Limits = {}
+        if act == "limit":
             concurrency = self.get_body_argument("concurrency", "")
             limits["concurrency"] = int(asked.number(concurrency, "at once", least=1)) if concurrency else None
             if not action:
                 rate = self.get_body_argument("rate", "")
                 limits["rate"] = asked.number(rate, "rate") if rate else None
-        await self.ask(acts.steer_target, self.agent, target, action, word, self.actor, limits)
+        await self.ask(steer_target, self.agent.access, target, action, act, self.actor, limits)
         self.redirect(self.reverse_url("longshore-targets"))
 
 
@@ -95,11 +97,11 @@ class JobsPage(Page):
     async def post(self) -> None:
         """Pauses or resumes one."""
         self.changes()
-        job, word = self.get_body_argument("job"), self.get_body_argument("do")
-        await self.ask(acts.steer_job, self.agent, job, word, self.actor)
+        job, act = self.get_body_argument("job"), self.get_body_argument("do")
+        await self.ask(steer_job, self.agent.access, job, act, self.actor)
         self.redirect(self.reverse_url("longshore-jobs"))
 
 
 def _told(agent: Agent, name: str) -> tuple[list[Letter], dict[str, Any] | None]:
-    found = facts.found(agent, name)
-    return (found[1:], facts.facts(agent, found[0])) if found else ([], None)
+    letters = facts.found(agent, name)
+    return (letters[1:], facts.facts(agent, letters[0])) if letters else ([], None)

@@ -13,6 +13,7 @@ from longshore.dashboard import asked, shown
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.doors import LoggedIn
 from longshore.errors import LongshoreError, StoreUnavailable
+from longshore.operations import refusals
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +72,9 @@ class Handler(LoggedIn):
         """The status to answer with, and what to say; nothing of exceptions we do not know."""
         if isinstance(error, StoreUnavailable):
             return 503, "Redis does not answer. Nothing is lost; this page comes back by itself."
-        if isinstance(error, asked.Refused):
-            return error.status, f"{error.why[:1].upper()}{error.why[1:]}."
+        if isinstance(error, asked.Refused | refusals.Refused):
+            why = str(error)
+            return _status(error), f"{why[:1].upper()}{why[1:]}."
         if isinstance(error, LongshoreError):
             return 400, str(error)
         if isinstance(error, MissingArgumentError):
@@ -80,6 +82,14 @@ class Handler(LoggedIn):
         if isinstance(error, HTTPError) and status < 500:
             return status, error.get_message() or HTTPStatus(status).phrase
         return status, "Something went wrong; the log of Flower says what."
+
+
+def _status(error: asked.Refused | refusals.Refused) -> int:
+    if isinstance(error, asked.Refused):
+        return error.status
+    if isinstance(error, refusals.NotFound):
+        return 404
+    return 409 if isinstance(error, refusals.Conflict) else 400
 
 
 class Page(Handler):

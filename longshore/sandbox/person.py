@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from config.settings import Settings
 from longshore.errors import StoreUnavailable
 from longshore.operations.ledger_access import open_ledger
+from longshore.operations.requeue import requeue, select, start_job
+from longshore.operations.steer import steer_target
 from longshore.sandbox.follow import Followed
 from longshore.sandbox.scenario import LIMITED_RATE
 from longshore.sandbox.targets import Targets
 from longshore.store.breaker import BreakerStatus
-from longshore.store.requeue import Order
+from longshore.store.requeue import REQUEUED, Order
 from longshore.store.sift import Filter
 from longshore.store.states import JobState, State
-from longshore.store.target_control import Gate
 
 NAME = "you"
 CANARY = 2
@@ -43,7 +44,7 @@ class Person:
         self._waits_since = self._resumed_at = 0.0
         self._job = ""
         self._decided = False
-        self._access.targets.set(targets.origin("paused"), "", Gate(paused=True))
+        steer_target(self._access, targets.origin("paused"), "", "pause", NAME)
         say("You pause the target `paused`: what comes for it waits.")
 
     def act(self, followed: Sequence[Followed]) -> None:
@@ -71,16 +72,16 @@ class Person:
         self._waits_since = self._waits_since or time.monotonic()
         if time.monotonic() > self._waits_since + PAUSE_S:
             self._resumed_at = time.time()
-            self._access.targets.set(self._targets.origin("paused"), "", Gate(), close_breaker=True)
+            steer_target(self._access, self._targets.origin("paused"), "", "resume", NAME)
             self._say("You resume `paused`: what waited for it is delivered now.")
 
     def _send_again(self, failed: Sequence[Followed]) -> None:
         if self._job or not all(each.state == State.DEAD for each in failed):
             return
         self._targets.mend()
-        wanted = Filter(reason="http_422", target=self._targets.origin("broken"))
+        filter = Filter(reason="http_422", target=self._targets.origin("broken"))
         order = Order(NAME, "the environment exists now", rate=0, canary=CANARY)
-        self._job = self._access.requeue.start(self._access.invocations.find(wanted), order).id
+        self._job = start_job(self._access, select(self._access, filter), order).id
         self._say(f"You mend `broken` and send its {len(failed)} dead letters again: {CANARY} first, as a canary.")
 
     def _decide(self, unknown: Sequence[Followed]) -> None:
@@ -88,8 +89,10 @@ class Person:
             return
         self._decided = True
         for each in unknown:
-            if (letter := self._access.invocations.get(each.id)) is not None:
-                self._access.requeue.one(letter, Order(NAME, "looked at the target: it had not run"))
+            ((_, outcome),) = requeue(
+                self._access, [(each.id, None)], Order(NAME, "looked at the target: it had not run")
+            )
+            if outcome in REQUEUED:
                 self._say(f"You decide about the unknown outcome of {each.id}: it had not run, so it is sent again.")
 
     def _limit(self, limited: Sequence[Followed]) -> Watched:

@@ -90,10 +90,14 @@ class Letters:
         self._sift = Sift(client, keys)
         self._purge = Script.named("purge")
 
-    def find(self, wanted: Filter) -> Iterator[Letter]:
-        """The letters that `wanted` takes, newest first of each state; any number, a batch at a time."""
+    def find(self, wanted: Filter, *, newest_only: bool = False) -> Iterator[Letter]:
+        """The letters that `wanted` takes, newest first of each state; any number, a batch at a time.
+
+        With `newest_only` one step is made for each state, so only its newest `LOOK` letters are looked at.
+        """
         for state in wanted.states:
-            for step in self._sift.steps(state, wanted, BATCH, fields=FIELDS):
+            steps = self._sift.steps(state, wanted, BATCH, fields=FIELDS)
+            for step in islice(steps, 1) if newest_only else steps:
                 letters = [
                     _letter(_text(id), dict(zip(FIELDS, record, strict=True)))
                     for (_, id), record in zip(step.places, step.records, strict=True)
@@ -113,12 +117,6 @@ class Letters:
     def read(self, ids: Sequence[str]) -> list[Letter]:
         """Those of `ids` that are there, in this order."""
         return list(self._read(ids))
-
-    def by_run(self, run: str) -> list[Letter]:
-        """All that the ledger has of Port's run `run`: itself, and what was refused under its name."""
-        own = self.get(run)
-        others = [one for one in self.find(Filter(run=run)) if one.id != run]
-        return [own, *others] if own else others
 
     def count(self, wanted: Filter) -> Counter[tuple[str, str]]:
         """(state, reason) → how many. With a text every letter has to be opened, else none."""

@@ -10,7 +10,7 @@ import redis
 
 from longshore.store.keys import Keys
 from longshore.store.letters import Letter, Letters
-from longshore.store.sift import LOOK, Filter, Place, Sift
+from longshore.store.sift import Filter, Place, Sift
 from longshore.store.states import State
 
 TEXT_BUDGET_S = 1.5
@@ -53,15 +53,6 @@ class Pages:
             if wanted.text and time.monotonic() > deadline:
                 return Page(found, _text(at), cut_short=len(found) < size)
         return Page(found, "")
-
-    def of_run(self, run: str, everywhere: bool = True) -> list[Letter]:
-        """What ended under Port's run id `run`, whatever its id in the ledger; else only among the newest."""
-        ids: list[str] = []
-        for state in Filter().states:
-            steps = self._sift.steps(state, Filter(run=run), LOOK)
-            for step in steps if everywhere else islice(steps, 1):
-                ids += [_id(id) for _, id in step.places]
-        return self._letters.read(ids[:20])
 
     def _read(self, places: list[Place], text: str) -> dict[str, Letter]:
         letters = self._letters.read([_id(id) for _, id in places])

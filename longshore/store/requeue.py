@@ -91,8 +91,11 @@ class Requeue:
         self._run_job = Script.named("run_job")
         self._keep_job = Script.named("keep_job")
 
-    def one(self, letter: Letter, order: Order) -> str:
-        """Sends `letter` again unless it has changed since it was read. Returns what became of it, see again.lua."""
+    def one(self, letter: Letter, order: Order, *, dry_run: bool = False) -> str:
+        """Sends `letter` again unless it has changed since it was read. Returns what became of it, see again.lua.
+
+        With `dry_run` it returns what would become of it, and nothing changes.
+        """
         with reaching_store():
             became: bytes = self._requeue.run(
                 self._redis.execute_command,
@@ -102,6 +105,7 @@ class Requeue:
                 letter.generation,
                 "1" if order.replay else "",
                 self._note(order, bond(letter.format, "history", letter.id, letter.generation)),
+                "1" if dry_run else "",
             )
         return became.decode()
 

@@ -78,8 +78,7 @@ class WorkerProcess:
         self._outbox = Outbox(self._ledger, access.sealer, self._port, Traces(access.sealer, tracer()))
         self._jobs = Jobs(access.requeue)
         self._forecast = Forecast(self._ledger)
-        by_celery = self._app.tasks[REQUEUE]
-        by_celery.letters, by_celery.requeue = access.invocations, access.requeue
+        self._app.tasks[REQUEUE].access = access
         self._drain = Drain(
             self._ledger, self._story, self._in_flight, settings.drain_grace_s, self._withdraw, self._outbox.stop
         )

@@ -3,8 +3,8 @@
 -- Returns  requeued | requeued_closed (Port's run has ended: only its log hears of this) | gone | changed (not the
 --          generation that was meant) | busy (it has not ended) | delivered (only a replay repeats it) | no_payload
 --
--- `generation` "" takes any. `note` joins the history: who, when, why.
-local function again(id, generation, replay, note)
+-- `generation` "" takes any. `note` joins the history: who, when, why. With `dry_run` it only returns what it would.
+local function again(id, generation, replay, note, dry_run)
   local record = P .. 'inv:' .. id
   local r = call('HMGET', record, 'state', 'generation', 'lane', 'target', 'closed', 'home', 'reason')
   local state = r[1]
@@ -13,6 +13,8 @@ local function again(id, generation, replay, note)
   if state == 'done' and not replay then return 'delivered' end
   if state ~= 'dead' and state ~= 'unknown' and state ~= 'done' then return 'busy' end
   if call('EXISTS', P .. 'pay:' .. id) == 0 then return 'no_payload' end
+  local outcome = r[5] and 'requeued_closed' or 'requeued'
+  if dry_run then return outcome end
   if state ~= 'done' then
     call('ZREM', P .. state, id)
   else
@@ -28,5 +30,5 @@ local function again(id, generation, replay, note)
   call('RPUSH', P .. 'att:' .. id, note)
   queue(id, lane, r[4], now)
   call('HINCRBY', P .. 'counts', 'requeued', 1)
-  return r[5] and 'requeued_closed' or 'requeued'
+  return outcome
 end

@@ -7,6 +7,7 @@
 -- ARGV[3]  generation  the one that was looked at, or "" for any
 -- ARGV[4]  replay      "1": also what was delivered
 -- ARGV[5]  note        sealed history entry: who, when, why
+-- ARGV[6]  dry_run     "1": only what would become of it; nothing changes
 --
 -- Returns  what became of it, see again.lua
-return again(ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5])
+return again(ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5], ARGV[6] == '1')

@@ -182,21 +182,21 @@ def test_a_place_that_makes_no_sense_is_the_beginning_or_nothing(ledger: Ledger,
     assert len(pages.page(Filter(), after).letters) in (0, 3)
 
 
-def test_what_was_refused_under_a_run_id_is_found_by_it(ledger: Ledger, pages: Pages) -> None:
+def test_what_was_refused_under_a_run_id_is_found_by_it(ledger: Ledger, letters: Letters) -> None:
     """It has an id of its own, as nobody knows whether it is that run."""
     fill(ledger, 3)
     ledger.accept(
         [Span("org_1.runs", 0, 9, 10, way="beside")], [entry("bad.org_1.runs.0.9.1", run="r_x", dead="bad_signature")]
     )
 
-    assert ["bad.org_1.runs.0.9.1"] == [letter.id for letter in pages.of_run("r_x")]
+    assert ["bad.org_1.runs.0.9.1"] == [letter.id for letter in letters.find(Filter(run="r_x"), newest_only=True)]
 
 
-def test_half_characters_are_looked_for_like_others(ledger: Ledger, pages: Pages, letters: Letters) -> None:
+def test_half_characters_are_looked_for_like_others(ledger: Ledger, letters: Letters) -> None:
     """A run id may be any JSON text."""
     fill(ledger, 1, run="r_\udcff", target="http://\u05e9:80")
 
-    assert 1 == len(pages.of_run("r_\udcff"))
+    assert 1 == len(list(letters.find(Filter(run="r_\udcff"))))
     assert 1 == sum(letters.count(Filter(target="http://\u05e9:80")).values())
 
 

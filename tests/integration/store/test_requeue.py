@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import redis
 
-from longshore.store import bulk
 from longshore.store.entry import Finish
 from longshore.store.ledger import Ledger
 from longshore.store.letters import Letter, Letters
@@ -67,20 +66,6 @@ def test_a_requeued_invocation_begins_anew_as_the_next_generation(
     note = letters.history("r_1")[-1]
     assert ("ann", "the target is back") == (note["requeued_by"], note["why"])
     assert not list(letters.find(Filter()))
-
-
-def test_a_bad_signature_is_requeued_among_many_only_where_it_is_asked_for(ledger: Ledger, letters: Letters) -> None:
-    """Whoever may write to the topic could have anything carried out as soon as somebody requeues the rest."""
-    dead(ledger, "r_1")
-    store(ledger, *(entry(id, dead="bad_signature", payload=SEALER.seal(b"{}")) for id in ("r_2", "r_3")))
-
-    for wanted, ids in ((Filter(), ["r_1"]), (Filter(states=(State.DEAD,)), ["r_1"]),
-                        (Filter(reason="http_404"), ["r_1"]),
-                        (Filter(reason="bad_signature"), ["r_2", "r_3"])):  # fmt: skip
-        counts = letters.count(wanted)
-        assert ids == sorted(letter.id for letter in bulk.letters(letters, wanted))
-        assert len(ids) == bulk.meant(counts, wanted).total() == counts.total() - bulk.left_out(counts, wanted)
-    assert 2 == bulk.left_out(letters.count(Filter()), Filter())
 
 
 def test_two_people_requeue_one_letter_once(ledger: Ledger, letters: Letters, requeue: Requeue) -> None:

@@ -1,0 +1,84 @@
+"""Requeue jobs: list them, hold one, go on with it, and watch it."""
+
+import sys
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from longshore.cli import operator, terminal
+from longshore.cli.exits import FAILED, INTERRUPTED, NOT_FOUND
+from longshore.operations.ledger_access import LedgerAccess
+from longshore.operations.refusals import Conflict, NotFound
+from longshore.operations.steer import steer_job
+from longshore.store.requeue import BECAME, FINISHED, Job
+from longshore.store.states import JobState
+
+LOOK_S = 0.5
+"""Between two looks at a job that is watched."""
+
+COLUMNS = ("made", "job", "state", "started", "of", "by", "why")
+
+
+def jobs(as_json: Annotated[bool, operator.JSON] = False) -> None:
+    """List requeue jobs, the newest first."""
+    kept = operator.connect().requeue.jobs()
+    if as_json:
+        terminal.as_json([asdict(job) for job in kept])
+    else:
+        terminal.table(
+            COLUMNS,
+            [(terminal.moment(j.created_ms), j.id, j.state, j.started, j.total, j.actor, j.why) for j in kept],
+        )
+
+
+def pause(job: str) -> None:
+    """Hold a requeue job where it is."""
+    _steer(operator.connect(), job, "pause")
+
+
+def resume(job: str, wait: Annotated[bool, typer.Option(help="Wait for the job.")] = True) -> None:
+    """Go on with a paused job, or with one that its canary stopped."""
+    access = operator.connect()
+    _steer(access, job, "resume")
+    if wait:
+        follow(access, job)
+
+
+def follow(access: LedgerAccess, id: str) -> None:
+    """Shows how far the job `id` is until it ends; Ctrl-C ends the showing, not the job."""
+    shown = ""
+    try:
+        while (job := access.requeue.job(id)) is not None:
+            line = f"{job.state}: {job.started} of {job.total}"
+            if line != shown:
+                terminal.say(line)
+            shown = line
+            if job.state in (*FINISHED, JobState.PAUSED):
+                break
+            time.sleep(LOOK_S)
+    except KeyboardInterrupt:
+        terminal.say(f"The job goes on; `longshore dlq jobs` shows it, `longshore dlq pause {id}` holds it.")
+        sys.exit(INTERRUPTED)
+    if job is not None:
+        _show_end(job)
+
+
+def _show_end(job: Job) -> None:
+    terminal.table(("count", "became"), [(count, BECAME[outcome]) for outcome, count in job.counts.items()])
+    if job.state == JobState.STOPPED:
+        terminal.say(
+            f"Stopped: {job.canary_failed} of the canary failed. `longshore dlq resume {job.id}` sends the rest."
+        )
+        raise typer.Exit(FAILED)
+
+
+def _steer(access: LedgerAccess, id: str, act: str) -> None:
+    try:
+        steer_job(access, id, act, operator.actor())
+    except NotFound:
+        terminal.say(f"There is no job {id}: `longshore dlq jobs` lists them.")
+        raise typer.Exit(NOT_FOUND) from None
+    except Conflict:
+        pass  # it is past that already: nothing is left to be done, which is no failure of a command in a script

@@ -1,0 +1,96 @@
+"""`longshore dlq requeue`: dead letters, unknown outcomes and, as a replay, what was delivered: sent again."""
+
+from typing import Annotated
+
+import typer
+
+from longshore.cli import operator, terminal
+from longshore.cli.exits import NOT_FOUND, REFUSED
+from longshore.cli.filters import filtered
+from longshore.cli.jobs import follow
+from longshore.operations.find import find
+from longshore.operations.ledger_access import LedgerAccess
+from longshore.operations.refusals import NotFound, TooMany
+from longshore.operations.requeue import BY_REASON_ONLY, MAX_JOB, Selection, select, start_job
+from longshore.operations.requeue import requeue as send_again
+from longshore.store.requeue import BECAME, REQUEUED, Order
+from longshore.store.sift import Filter
+
+
+@filtered
+def requeue(
+    filter: Filter,
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids to send again.")] = None,
+    why: Annotated[str, typer.Option(help="Why; kept in the history of each.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="All that the filter takes, as a job.")] = False,
+    cap: Annotated[int, typer.Option(min=1, help="Refuse a job of more than so many.")] = MAX_JOB,
+    rate: Annotated[float, typer.Option(callback=operator.rate_of, help="Per second; 0 for no limit.")] = 50,
+    canary: Annotated[int, typer.Option(min=0, help="So many first; stop if one of them fails.")] = 0,
+    replay: Annotated[bool, typer.Option("--replay", help="Also what was delivered already.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for the job, showing how far it is.")] = True,
+    yes: Annotated[bool, operator.YES] = False,
+) -> None:
+    """Send again: the given ids at once, or with --all everything that the filter takes, as a job.
+
+    What has a bad signature is left out of --all unless --reason asks for it.
+
+    A job is carried out by the workers: it goes on when this command ends, and survives any crash.
+    """
+    if bool(ids) == everything:
+        raise typer.BadParameter("give ids, or --all with a filter")
+    if not why.strip() and not dry_run:
+        raise typer.BadParameter("say why with --why: it is kept in the history of each")
+    access = operator.connect()
+    order = Order(operator.actor(), why or "dry run", rate, canary, replay)
+    if ids:
+        raise typer.Exit(_requeue_ids(access, ids, order, dry_run))
+    selection = select(access, filter)
+    _show(selection)
+    _require(selection, cap)
+    if dry_run:
+        return
+    if not terminal.confirmed(f"Send {selection.total} again?", yes):
+        raise typer.Exit(REFUSED)
+    job = start_job(
+        access, selection, order, lambda letters: terminal.progress(letters, "Listing", selection.total)
+    )  # fmt: skip
+    terminal.say(f"Job {job.id}: {job.total} to send again.")
+    if wait:
+        follow(access, job.id)
+
+
+def _requeue_ids(access: LedgerAccess, ids: list[str], order: Order, dry_run: bool) -> int:
+    """The exit code: that of the first which was not sent."""
+    code = 0
+    for id in ids:
+        letter = next(find(access, id), None)
+        if letter is None:
+            terminal.say(f"{id}: nothing of that id is known")
+            code = NOT_FOUND
+            continue
+        ((_, outcome),) = send_again(access, [(letter.id, letter.generation)], order, dry_run=dry_run)
+        would_be = "would be " if dry_run and outcome in REQUEUED else ""
+        terminal.say(f"{letter.id}: {would_be}{BECAME[outcome]}")
+        if outcome not in REQUEUED:
+            code = code or REFUSED
+    return code
+
+
+def _show(selection: Selection) -> None:
+    terminal.table(("count", "state", "reason"), [(n, s, r) for (s, r), n in selection.counts.most_common()])
+    if selection.left_out:
+        terminal.say(
+            f"{selection.left_out} {BY_REASON_ONLY} are left out; --reason {BY_REASON_ONLY} sends those."
+        )  # fmt: skip
+
+
+def _require(selection: Selection, cap: int) -> None:
+    try:
+        selection.require(cap)
+    except NotFound:
+        terminal.say("Nothing fits.")
+        raise typer.Exit(NOT_FOUND) from None
+    except TooMany as problem:
+        terminal.say(f"{problem.total} are more than --cap {problem.cap}: nothing was requeued.")
+        raise typer.Exit(REFUSED) from None

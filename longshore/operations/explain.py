@@ -1,0 +1,101 @@
+"""Everything the ledger knows of one invocation, as facts: what happened, and why it stands where it does."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from longshore.operations.ledger_access import LedgerAccess
+from longshore.store.letters import Letter
+from longshore.store.reasons import CAUSES
+from longshore.store.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEvent:
+    """One HTTP request that was made, or that could not be."""
+
+    at_ms: int
+    """When it began, in ms since 1970; 0 where it was not kept."""
+    generation: int
+    number: int
+    """Of its generation, from 1."""
+    reason: str
+    """`delivered`, or a reason code."""
+    cause: str
+    """The same in words."""
+    status: int | None
+    """Of the HTTP response, if there was one."""
+    sent: bool
+    """False only if the request provably never left us."""
+    duration_ms: float
+    response: str | None
+    """The beginning of the response's body, masked."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequeueEvent:
+    """Somebody sent it again."""
+
+    at_ms: int
+    actor: str
+    why: str
+    replay: bool
+    """Whether it had been delivered, or that would not have mattered."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEvent:
+    """Something that this process cannot open."""
+
+    problem: str
+
+
+Event = AttemptEvent | RequeueEvent | SealedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One invocation, and how it came to stand where it does."""
+
+    letter: Letter
+    history: list[dict[str, Any]]
+    """As it is kept; the same as `events`, for programs."""
+    events: list[Event]
+    """Oldest first."""
+    cause: str
+    """Why it ended so, or has to be tried again, in words; empty if nothing has gone wrong."""
+
+
+def explain(access: LedgerAccess, letter: Letter) -> Explanation:
+    """What the ledger knows of `letter`."""
+    history = access.invocations.history(letter.id)
+    events = [_event(entry) for entry in history]
+    return Explanation(letter, history, events, _cause(letter, events))
+
+
+def _event(entry: dict[str, Any]) -> Event:
+    at_ms = round(entry["at"] * 1000) if entry.get("at") else 0
+    if "requeued_by" in entry:
+        return RequeueEvent(at_ms, entry["requeued_by"], entry["why"], bool(entry.get("replay")))
+    if "unreadable" in entry:
+        return SealedEvent(entry["unreadable"])
+    return AttemptEvent(
+        at_ms=at_ms,
+        generation=entry["generation"],
+        number=entry["attempt"],
+        reason=entry["reason"],
+        cause=entry["cause"],
+        status=entry.get("status"),
+        sent=entry["sent"],
+        duration_ms=entry["duration_ms"],
+        response=entry.get("response"),
+    )
+
+
+def _cause(letter: Letter, events: list[Event]) -> str:
+    if letter.state == State.DONE or not letter.reason:
+        return ""
+    # What was refused, revoked or given up between attempts has a reason of its own, which no attempt explains.
+    last = next((event for event in reversed(events) if isinstance(event, AttemptEvent)), None)
+    if last is not None and last.cause and last.reason == letter.reason:
+        return last.cause
+    return CAUSES.get(letter.reason, letter.reason.replace("_", " "))

@@ -1,0 +1,75 @@
+"""Pausing, resuming and limiting targets and their actions, and requeue jobs. Each act is one line in the log."""
+
+from dataclasses import replace
+from typing import TypedDict
+
+import structlog
+
+from longshore.operations.ledger_access import LedgerAccess
+from longshore.operations.refusals import Conflict, Invalid, NotFound
+from longshore.store.requeue import FINISHED, Job
+from longshore.store.states import JobState
+from longshore.store.target_control import Gate
+
+log = structlog.get_logger(__name__)
+
+MAX_NAME = 2_000
+"""Characters of a target's name."""
+
+
+class Limits(TypedDict, total=False):
+    """The limits to set. None takes one back; what is not there stays as it is."""
+
+    rate: float | None
+    """Starts per second, 0 for no limit."""
+    concurrency: int | None
+    """Most in flight at once."""
+
+
+def steer_target(
+    access: LedgerAccess, target: str, action: str, act: str, actor: str, limits: Limits | None = None
+) -> Gate:
+    """`act` is `pause`, `resume` (which closes the breaker too) or `limit`: of `target`, or of one `action` of it.
+
+    Holds for the whole fleet from now on. Returns the operator's control of it as it is then. Raises `Invalid`.
+    """
+    limits = limits or {}
+    if not target or " " in target or len(target) > MAX_NAME:
+        raise Invalid("name a target, e.g. http://deployer.internal:8080")
+    if action and limits.get("rate") is not None:
+        raise Invalid("a rate is a target's; an action has a concurrency only")
+    lane = f"{target} {action}" if action else ""
+    gate = access.targets.gate(lane or target)
+    if act == "pause":
+        gate = replace(gate, paused=True)
+    elif act == "resume":
+        gate = replace(gate, paused=False)
+    elif act == "limit" and limits:
+        gate = replace(gate, **limits)
+    else:
+        raise Invalid("a target can be paused, resumed or limited")
+    access.targets.set(target, lane, gate, close_breaker=act == "resume")
+    log.info("operator.target_steered", actor=actor, target=target, action=action or None, word=act, **limits)
+    return gate
+
+
+def steer_job(access: LedgerAccess, id: str, act: str, actor: str) -> Job:
+    """`act` is `pause` (hold it where it is) or `resume` (also one that its canary stopped): of the job `id`.
+
+    Returns the job as it is then. Raises `NotFound`, `Conflict` where it is past that, and `Invalid`.
+    """
+    job = access.requeue.job(id)
+    if job is None:
+        raise NotFound(f"there is no job {id[:100]}")
+    if act == "pause":
+        if job.state in FINISHED:
+            raise Conflict(f"the job is {job.state}")
+        access.requeue.pause(id)
+    elif act == "resume":
+        if job.state not in (JobState.PAUSED, JobState.STOPPED):
+            raise Conflict(f"the job is {job.state}")
+        access.requeue.resume(id)
+    else:
+        raise Invalid("a job can be paused or resumed")
+    log.info("operator.job_steered", actor=actor, job=id, word=act)
+    return access.requeue.job(id) or job
