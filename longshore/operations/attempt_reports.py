@@ -13,7 +13,7 @@ from longshore.errors import place_of
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import JqUnavailable, MappingFault
 from longshore.invocation.report_context import is_too_deep
-from longshore.operations.response_masking import masked_report
+from longshore.operations.response_masking import mask_report
 from longshore.port import reports
 from longshore.port.reports import Report
 
@@ -57,7 +57,7 @@ def mapped_report(
         if values is None:
             return MappedReport()
         note = TOO_DEEP if is_too_deep(outcome.response.text) else ""
-        return MappedReport(masked_report(values, built.mask, outcome.headers), note)
+        return MappedReport(mask_report(values, built.mask, outcome.headers), note)
     except (MappingFault, JqUnavailable) as error:
         problem = str(error)
     except Exception as error:

@@ -26,7 +26,7 @@ from longshore.invocation.signature import SIGNATURE
 from longshore.invocation.source import Source, member
 from longshore.invocation.urls import without_login
 from longshore.operations.attempt_reports import MappedReport, Run, mapped_report, reports_after
-from longshore.operations.response_masking import masked
+from longshore.operations.response_masking import mask_outcome
 from longshore.port import reports
 from longshore.port.calls import calls
 from longshore.port.reports import Report
@@ -149,7 +149,7 @@ class _DryRun:
             self._note(f"it would be sent up to {policy.max_attempts} times; this is what follows the last one")
         report = mapped_report(self._builder, built, kind, outcome, step)
         self._result.report = report.values
-        self._ends(step, masked(outcome, built.mask), report)
+        self._ends(step, mask_outcome(outcome, built.mask), report)
 
     def _fails(self, reason: str, cause: str) -> None:
         self._result.problem = cause

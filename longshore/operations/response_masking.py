@@ -10,7 +10,7 @@ from longshore.invocation.sensitive_names import credentials, sensitive_paramete
 from longshore.port.status import TERMINAL
 
 
-def masked(outcome: Outcome, mask: Mask) -> Outcome:
+def mask_outcome(outcome: Outcome, mask: Mask) -> Outcome:
     """`outcome` with nothing secret in its cause and its response. The request's headers are left out of it."""
     mask = _with_signature(mask, outcome.headers)
     response = outcome.response
@@ -21,7 +21,7 @@ def masked(outcome: Outcome, mask: Mask) -> Outcome:
     return replace(outcome, cause=mask.text(outcome.cause), response=response, headers={})
 
 
-def masked_report(report: dict[str, Any], mask: Mask, headers: Mapping[str, str]) -> dict[str, Any]:
+def mask_report(report: dict[str, Any], mask: Mask, headers: Mapping[str, str]) -> dict[str, Any]:
     """What the mapping's report section gave, without secrets; `headers` are the request's.
 
     Only a summary is a text for people. In a link, an id or a status stays what is but announced as a secret by a name:

@@ -1,4 +1,4 @@
-"""The Celery task: one message, one attempt, told in Celery's words so that Flower shows a run as one row.
+"""The Celery task: one message, one attempt, and its result in Celery's states so that Flower shows a run as one row.
 
 What Celery must see for that was measured: a plain result for a success, a `Retry` for "again later", an exception
 listed in `throws` for an end, `Ignore` for a message that means nothing any more.
@@ -13,28 +13,29 @@ from celery.worker.request import Request
 
 from longshore.errors import StoreUnavailable, place_of
 from longshore.store.states import State
-from tasks.celery.publish import TASK
-from tasks.worker.attempt_runner import DEFERRED, Attempts
+from tasks.celery.names import DELIVER
+from tasks.worker.attempt_result import DEFERRED
+from tasks.worker.attempt_runner import AttemptRunner
 
 log = structlog.get_logger(__name__)
 
 
-class Later(Retry):
+class RetryLater(Retry):
     """The attempt failed and another follows: Celery's state RETRY."""
 
-    def __init__(self, line: str = "") -> None:
-        super().__init__(line)
-        self.line = line
+    def __init__(self, summary: str = "") -> None:
+        super().__init__(summary)
+        self.summary = summary
         self.exc = self
 
     def __repr__(self) -> str:
-        return self.line
+        return self.summary
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.line,)
+        return type(self), (self.summary,)
 
 
-class Failed(Exception):
+class DeliveryFailed(Exception):
     """Given up or unknown: Celery's state FAILURE, with the reason."""
 
     def __repr__(self) -> str:
@@ -52,28 +53,28 @@ class QuietRequest(Request):
 
 
 class Deliver(Task):
-    """The task `deliver`. `attempts` is set by the worker; other programs only know the name."""
+    """The task `deliver`. `runner` is set by the worker; other programs only know the name."""
 
-    name = TASK
+    name = DELIVER
     Request = QuietRequest
-    throws = (Failed,)
+    throws = (DeliveryFailed,)
     ignore_result = True
     acks_late = True
     max_retries = None
-    attempts: Attempts | None = None
+    runner: AttemptRunner | None = None
 
     def run(self, id: str, token: int, *more: Any, **others: Any) -> str:
         """One attempt for the claim `token` of invocation `id`, not before the time that follows (ms, Redis time).
 
         A message that says more is of another version, and goes back.
         """
-        if self.attempts is None:
+        if self.runner is None:
             raise Ignore
         try:
             if len(more) != 1 or others:
-                self.attempts.give_back(id, token, "its message is of another version")
+                self.runner.release(id, token, "its message is of another version")
                 raise Ignore
-            ended = self.attempts.run(id, token, *more)
+            result = self.runner.run(id, token, *more)
         except StoreUnavailable as error:
             # Nothing was sent: had it begun, the result would have been kept until it is stored.
             log.warning("delivery.not_begun", id=id, error=str(error))
@@ -83,12 +84,12 @@ class Deliver(Task):
         except Exception as error:  # a fault of ours or of the ledger's; Celery would log its text
             log.error("delivery.unexpected", id=id, error=type(error).__name__, at=place_of(error))
             raise Ignore from None
-        if ended is None:
+        if result is None:
             raise Ignore
-        if ended.state == DEFERRED:
-            self.attempts.counts.deferred()
-        if ended.state == State.DONE:
-            return ended.line
-        if ended.state in (State.WAITING, State.CLAIMED, DEFERRED):
-            raise Later(ended.line) from None
-        raise Failed(f"{ended.state}: {ended.line}") from None
+        if result.state == DEFERRED:
+            self.runner.metrics.deferred()
+        if result.state == State.DONE:
+            return result.summary
+        if result.state in (State.WAITING, State.CLAIMED, DEFERRED):
+            raise RetryLater(result.summary) from None
+        raise DeliveryFailed(f"{result.state}: {result.summary}") from None

@@ -1,4 +1,4 @@
-"""Tells Flower of tasks whose worker is gone: nobody is left to say how they ended, so whoever finds the lease does."""
+"""Celery's events of tasks whose worker is gone: sent by whoever finds the lease lapsed, as nobody else is left to."""
 
 from typing import Any
 
@@ -9,35 +9,35 @@ from longshore.store.connection import reaching_store
 from longshore.store.entry import Lapsed
 from longshore.store.ledger import Ledger
 from longshore.store.states import State
-from tasks.celery.publish import task_id
+from tasks.celery.names import task_id
 
 log = structlog.get_logger(__name__)
 
 
-class Obituaries:
+class LapsedTaskEvents:
     """Sends the event that the dead worker would have sent. Without it a row would stay `STARTED` for ever."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._consumer: Any = None
 
-    def consumes_with(self, consumer: Any) -> None:
-        """Celery's consumer, whose events go through; told anew after each reconnect."""
+    def use(self, consumer: Any) -> None:
+        """Celery's consumer, whose events go through; set again after each reconnect."""
         self._consumer = consumer
 
-    def tell(self, lapsed: Lapsed) -> None:
-        """One event, where somebody listens. What cannot be told is only missing from Flower."""
+    def send(self, lapsed: Lapsed) -> None:
+        """One event, where somebody listens. One that cannot be sent is only missing from Flower."""
         dispatcher = getattr(self._consumer, "event_dispatcher", None)
         if dispatcher is None or not dispatcher.enabled:
             return
         event = "task-retried" if lapsed.state == State.WAITING else "task-failed"
-        words = f"{lapsed.state}: {lapsed.reason or 'its lease lapsed'}"
+        cause = f"{lapsed.state}: {lapsed.reason or 'its lease lapsed'}"
         try:
-            dispatcher.send(event, uuid=self._row(lapsed.id), exception=words, traceback=None)
+            dispatcher.send(event, uuid=self._task_id(lapsed.id), exception=cause, traceback=None)
         except (StoreUnavailable, OSError) as error:
             log.debug("lapsed.not_told", id=lapsed.id, error=type(error).__name__)
 
-    def _row(self, id: str) -> str:
+    def _task_id(self, id: str) -> str:
         with reaching_store():
             generation: Any = self._ledger.redis.hget(self._ledger.keys.invocation(id), "generation")
         return task_id(id, int(generation or 1))

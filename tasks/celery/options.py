@@ -5,19 +5,8 @@ from typing import Any
 from kombu.entity import Exchange, Queue
 
 from config.settings import Settings
-from longshore.store.record import READS
-
-QUEUE = "deliver"
-
-
-def queue_of(format: int) -> str:
-    """The queue of the messages about records of `format`: only workers that read it listen there."""
-    return QUEUE if format == 1 else f"{QUEUE}.{format}"
-
-
-def queues() -> tuple[str, ...]:
-    """The queues where a worker of this version listens."""
-    return tuple(dict.fromkeys([QUEUE, *map(queue_of, READS)]))
+from tasks.celery.names import QUEUE, queues
+from tasks.celery.transport import Transport
 
 
 def celery_options(settings: Settings) -> dict[str, Any]:
@@ -26,7 +15,7 @@ def celery_options(settings: Settings) -> dict[str, Any]:
         # Only to be shown, so it holds no password: the transport has an option of its own for the address.
         "broker_url": str(settings.redis),
         # Restores nothing on a lost connection: the ledger's leases do that, and kombu's way ends the worker.
-        "broker_transport": "tasks.celery.transport:Transport",
+        "broker_transport": f"{Transport.__module__}:{Transport.__qualname__}",
         "broker_transport_options": {
             "address": settings.redis,
             "global_keyprefix": f"longshore:{{{settings.namespace}}}:celery:",

@@ -10,26 +10,12 @@ from celery import Celery
 
 from longshore.periodic import Periodic
 from longshore.store.entry import Claim
-from tasks.celery.options import queue_of
+from tasks.celery.names import DELIVER, queue_of, task_id
 
 log = structlog.get_logger(__name__)
 
-TASK = "deliver"
-"""The task's name on the wire, which workers of all versions know; moving its module strands no message."""
-
 _IDLE_S = 1.0
-_MOST_AT_ONCE = 500
-
-PAUSE_FOREIGN_MS = 5_000
-"""After which a claim is handed out again that came to a worker which cannot read it: usually to another one."""
-
-
-def task_id(id: str, generation: int) -> str:
-    """Celery's id of an invocation: Port's run id, with the generation behind it after a requeue.
-
-    Celery and Flower never let a finished id live again.
-    """
-    return id if generation == 1 else f"{id}~{generation}"
+_MAX_BATCH = 500
 
 
 class Publisher:
@@ -66,11 +52,11 @@ class Publisher:
         # What `send_task` does, without the routing and declaring that cost two thirds of it: one queue, one task.
         message = self._app.amqp.create_task_message(
             task_id(claim.id, claim.generation),
-            TASK,
+            DELIVER,
             (claim.id, claim.token, claim.start_ms),
             {},
             retries=claim.attempts,
-            shadow=f"{TASK} {claim.target}",
+            shadow=f"{DELIVER} {claim.target}",
             argsrepr=f"({claim.id!r},)",
             kwargsrepr="{}",
         )
@@ -99,7 +85,7 @@ class BackgroundPublisher:
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self._queue: SimpleQueue[tuple[Claim, ...]] = SimpleQueue()
-        self._loop = Periodic("publish", 0, self._step)
+        self._loop = Periodic("publisher", 0, self._step)
         self._loop.start()
 
     def publish(self, claims: tuple[Claim, ...]) -> None:
@@ -119,7 +105,7 @@ class BackgroundPublisher:
         batch: list[Claim] = []
         try:
             batch += self._queue.get(timeout=_IDLE_S)
-            while len(batch) < _MOST_AT_ONCE:
+            while len(batch) < _MAX_BATCH:
                 batch += self._queue.get_nowait()
         except Empty:
             pass

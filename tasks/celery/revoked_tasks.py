@@ -10,7 +10,7 @@ import structlog
 from longshore.errors import LongshoreError
 from longshore.store.ledger import Ledger
 from longshore.store.states import State
-from tasks.worker.result_builder import Story
+from tasks.worker.result_builder import ResultBuilder
 
 log = structlog.get_logger(__name__)
 
@@ -18,12 +18,12 @@ REVOKED = "revoked"
 """Reason code."""
 
 
-def park_revoked(ledger: Ledger, story: Story, args: Any) -> None:
+def park_revoked(ledger: Ledger, results: ResultBuilder, args: Any) -> None:
     """Makes the claim in `args` (of the discarded message) a dead letter. If Redis is away, its lease lapses first."""
     try:
         id, token = str(args[0]), int(args[1])
         if begun := ledger.begin(id, token):
-            ledger.finish(id, token, story.stopped(begun, State.DEAD, REVOKED, "revoked by an operator"), want=0)
+            ledger.finish(id, token, results.abandoned(begun, State.DEAD, REVOKED, "revoked by an operator"), want=0)
             log.warning("delivery.revoked", run_id=id)
     except (LongshoreError, LookupError, TypeError, ValueError) as error:
         log.warning("delivery.revoke_failed", error=type(error).__name__)

@@ -1,4 +1,4 @@
-"""Elements of Celery's lists and channels that no task can be made of: dropped with a word, never a reason to end.
+"""Elements of Celery's lists and channels that no task can be made of: dropped and logged, never a reason to end.
 
 kombu and Celery let such an element end the worker or, worse, keep it among the unacknowledged until the worker takes
 nothing any more. Whatever it was, nothing is lost: a wake-up call whose lease lapses comes again.
@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 log = structlog.get_logger(__name__)
 
 
-class Tolerant(redis.Channel):
+class TolerantChannel(redis.Channel):
     """A channel that survives every element."""
 
     def basic_consume(self, queue: str, *args: Any, **options: Any) -> Any:
@@ -22,30 +22,30 @@ class Tolerant(redis.Channel):
         tag = super().basic_consume(queue, *args, **options)
         deliver = self.connection._callbacks[queue]
 
-        def taken(raw: Any) -> Any:
+        def deliver_or_drop(raw: Any) -> Any:
             try:
                 return deliver(raw)
             except (RedisError, OSError):
                 raise
             except Exception as error:
-                _say(error)
+                _log_dropped(error)
                 self._forget(raw)
 
-        self.connection._callbacks[queue] = taken
+        self.connection._callbacks[queue] = deliver_or_drop
         return tag
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)
         except (ValueError, RecursionError, MemoryError) as error:  # no JSON; all that follows has been dealt with
-            _say(error)
+            _log_dropped(error)
             return False
 
     def _receive(self) -> Any:
         try:
             return super()._receive()
         except (ValueError, RecursionError, MemoryError) as error:
-            _say(error)
+            _log_dropped(error)
             return False
 
     def _forget(self, raw: Any) -> None:
@@ -58,7 +58,7 @@ class Tolerant(redis.Channel):
             return
 
 
-def _say(error: Exception) -> None:
+def _log_dropped(error: Exception) -> None:
     # Neither the text of the error nor its traceback: both may quote the element.
     log.error(
         "worker.element_dropped",

@@ -34,7 +34,7 @@ from redis.exceptions import ConnectionError, ResponseError
 
 from longshore.store.address import Address
 from longshore.store.connection import options_of, pool_of, sentinels_of
-from tasks.celery.tolerant_channel import Tolerant
+from tasks.celery.tolerant_channel import TolerantChannel
 
 PUSH = "redis.call('DEL', KEYS[1] .. ':room') return redis.call('LPUSH', KEYS[1], ARGV[1])"
 
@@ -54,7 +54,7 @@ def _outage_if_refused() -> Iterator[None]:
         raise ConnectionError(f"Redis refuses commands: {error}") from error
 
 
-class Channel(Tolerant):
+class Channel(TolerantChannel):
     """A channel of the kind described above."""
 
     do_restore = False
@@ -62,11 +62,15 @@ class Channel(Tolerant):
     from_transport_options: Any = (*redis.Channel.from_transport_options, "address")
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        ours = options_of(self.address)
-        self.connection_class = ours["connection_class"]
+        connection_options = options_of(self.address)
+        self.connection_class = connection_options["connection_class"]
         # kombu's only for the class, in which it wraps the one above.
-        theirs = super()._connparams(asynchronous)
-        return {**ours, "connection_class": theirs["connection_class"], "max_connections": self.max_connections}
+        kombu_params = super()._connparams(asynchronous)
+        return {
+            **connection_options,
+            "connection_class": kombu_params["connection_class"],
+            "max_connections": self.max_connections,
+        }
 
     def _get_pool(self, asynchronous: bool = False) -> Any:
         params = self._connparams(asynchronous)

@@ -1,4 +1,4 @@
-"""On which terms a mapping's invocations are delivered: its own word, else the settings'."""
+"""How the invocations of a mapping entry are delivered: as its `delivery` says, otherwise as the settings do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,14 @@ from config.settings import Settings
 from longshore.delivery.policy import RetryPolicy
 from longshore.invocation.delivery import Delivery
 from longshore.invocation.kinds import Kind
+from longshore.invocation.mapping import Mapping
+from longshore.store.entry import Begun
+
+_AROUND_S = 30.0  # what an attempt may take besides its request: its start time, the mapping, Redis
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class DeliverySettings:
     """How one invocation is delivered."""
 
     policy: RetryPolicy
@@ -19,26 +23,40 @@ class Terms:
     total_s: float
 
 
-class AllTerms:
-    """The terms of every mapping entry, made once."""
+class DeliverySettingsTable:
+    """Those of every kind and mapping entry."""
 
     def __init__(self, settings: Settings, deliveries: Sequence[Delivery]) -> None:
-        self._terms = {
-            (kind, entry): _terms(settings, kind, delivery)
+        self._settings = {
+            (kind, entry): _resolve(settings, kind, delivery)
             for entry, delivery in enumerate(deliveries)
             for kind in Kind
         }
-        own = [terms.total_s for terms in self._terms.values()]
-        self.longest_s = max([settings.total_timeout_s, *own])
+        totals_s = [each.total_s for each in self._settings.values()]
+        self.longest_s = max([settings.total_timeout_s, *totals_s])
         """The longest that any request may take."""
 
-    def of(self, kind: Kind, entry: int) -> Terms:
-        """The terms for `kind` under the mapping entry `entry`."""
-        return self._terms[kind, entry]
+    def of(self, kind: Kind, entry: int) -> DeliverySettings:
+        """Those for `kind` under the mapping entry `entry`."""
+        return self._settings[kind, entry]
 
 
-def _terms(settings: Settings, kind: Kind, delivery: Delivery) -> Terms:
+def _resolve(settings: Settings, kind: Kind, delivery: Delivery) -> DeliverySettings:
     timeout_s = delivery.timeout_s or settings.webhook_invoker_timeout
-    # A total that an operator has set is a bound on everything; else it follows the timeout.
+    # A total that an operator has set is a bound on everything; otherwise it follows the timeout.
     total_s = settings.webhook_total_timeout or 10 * timeout_s
-    return Terms(settings.retry_policy(kind).refined(delivery), timeout_s, total_s)
+    return DeliverySettings(settings.retry_policy(kind).refined(delivery), timeout_s, total_s)
+
+
+class AttemptDeadlines:
+    """How long an attempt may take, with what is around its request."""
+
+    def __init__(self, table: DeliverySettingsTable, mapping: Mapping) -> None:
+        self._table = table
+        self._mapping = mapping
+
+    def longest_s(self, begun: Begun) -> float:
+        """By its mapping entry; by any of them if it was accepted under another mapping file."""
+        entry = self._mapping.referenced(begun.mapping)
+        total_s = self._table.longest_s if entry is None else self._table.of(begun.kind, entry).total_s
+        return total_s + _AROUND_S

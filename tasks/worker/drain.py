@@ -11,14 +11,12 @@ from longshore.errors import LongshoreError, place_of
 from longshore.store.entry import Begun
 from longshore.store.ledger import Ledger
 from tasks.worker.in_flight import InFlight
-from tasks.worker.result_builder import Story
+from tasks.worker.result_builder import ResultBuilder
+from tasks.worker.shutdown import DRAINED, Shutdown
 
 log = structlog.get_logger(__name__)
 
-DRAINED = "drained"
-"""Reason code of an attempt that the end of the grace cut off."""
-
-_TRIES = 3  # a connection that a restart of Redis broke may show that only when it is used
+_PARK_TRIES = 3  # a connection that a restart of Redis broke may show that only when it is used
 
 
 class Drain:
@@ -26,27 +24,27 @@ class Drain:
 
     def __init__(
         self,
+        shutdown: Shutdown,
         ledger: Ledger,
-        story: Story,
+        results: ResultBuilder,
         in_flight: InFlight,
         grace_s: float,
         withdraw: Callable[[], None],
-        last_words: Callable[[], None],
+        send_reports: Callable[[], None],
     ) -> None:
-        self.begun = threading.Event()
-        self.exit_code = 0
-        """What the process ends with; not 0 asks a supervisor for another."""
+        """`withdraw` offers no more slots; `send_reports` is called last if threads are left that must be cut off."""
+        self._shutdown = shutdown
         self._ledger = ledger
-        self._story = story
+        self._results = results
         self._in_flight = in_flight
         self._grace_s = grace_s
         self._withdraw = withdraw
-        self._last_words = last_words
+        self._send_reports = send_reports
 
     def start(self) -> None:
         """Called from the signal handler, so it only starts the thread. Further calls change nothing."""
-        if not self.begun.is_set():
-            self.begun.set()
+        if not self._shutdown.begun.is_set():
+            self._shutdown.begun.set()
             threading.Thread(target=self._watch, name="drain", daemon=True).start()
 
     def _watch(self) -> None:
@@ -55,38 +53,38 @@ class Drain:
         try:
             self._withdraw()
         except Exception as error:  # the slots lapse with the lease
-            log.warning("worker.withdraw_failed", error=_said(error))
+            log.warning("worker.withdraw_failed", error=_text_of(error))
         while self._in_flight.waited_for() and time.monotonic() < end:
             time.sleep(0.05)
         if left := self._in_flight.all():
             self._park(left)
-            self._last_words()
+            self._send_reports()
             # Threads cannot be stopped; every one that is left has its outcome stored.
-            os._exit(self.exit_code)
+            os._exit(self._shutdown.exit_code)
 
     def _park(self, left: list[Begun]) -> None:
-        for tries_left in reversed(range(_TRIES)):
-            left = [begun for begun in left if not self._parted(begun, last=not tries_left)]
+        for tries_left in reversed(range(_PARK_TRIES)):
+            left = [begun for begun in left if not self._is_parked(begun, last=not tries_left)]
 
-    def _parted(self, begun: Begun, last: bool) -> bool:
+    def _is_parked(self, begun: Begun, last: bool) -> bool:
         try:
-            self._part(begun)
+            self._store_end(begun)
         except Exception as error:
             if last:  # its lease lapses to the same end
-                log.warning("worker.park_failed", run_id=begun.id, error=_said(error))
+                log.warning("worker.park_failed", run_id=begun.id, error=_text_of(error))
             return False
         return True
 
-    def _part(self, begun: Begun) -> None:
-        """Stores how `begun` ended where that is known and only Redis was away; else that nobody knows."""
+    def _store_end(self, begun: Begun) -> None:
+        """Stores how `begun` ended where that is known and only Redis was away; otherwise that nobody knows."""
         if store := self._in_flight.unstored(begun):
             store()
             log.info("worker.stored_at_end", run_id=begun.id)
             return
-        finish = self._story.cut_off(begun, DRAINED, "the worker had to stop before the target answered")
+        finish = self._results.interrupted(begun, DRAINED, "the worker had to stop before the target answered")
         state, _ = self._ledger.finish(begun.id, begun.token, finish, want=0)
         log.warning("worker.parked", run_id=begun.id, state=state, reason=DRAINED)
 
 
-def _said(error: Exception) -> str:
+def _text_of(error: Exception) -> str:
     return str(error) if isinstance(error, LongshoreError) else f"{type(error).__name__} at {place_of(error)}"

@@ -12,7 +12,7 @@ from longshore.store.ledger import Ledger
 _INTERVAL_S = 5.0  # brokers change with Port's clusters, and a failover of Redis takes longer than this
 
 
-class OwnServices:
+class InternalServices:
     """Looks every few seconds, in a thread of its own, so that no attempt waits for it."""
 
     def __init__(self, settings: Settings, ledger: Ledger, fence: Fence) -> None:
@@ -20,7 +20,7 @@ class OwnServices:
         self._pool = ledger.redis.connection_pool
         self._brokers = Brokers(ledger.redis, ledger.keys)
         self._fence = fence
-        self._loop = Periodic("own-services", _INTERVAL_S, self._step)
+        self._loop = Periodic("internal-services", _INTERVAL_S, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def _step(self) -> float | None:
@@ -30,5 +30,5 @@ class OwnServices:
 
     def _primary(self) -> tuple[OwnService, ...]:
         """Redis itself, where the settings name its sentinels: as they said when a connection was last made."""
-        found = self._pool.proxy.master_address if isinstance(self._pool, SentinelConnectionPool) else None
-        return () if found is None else (OwnService("Redis", str(found[0]), int(found[1])),)
+        address = self._pool.proxy.master_address if isinstance(self._pool, SentinelConnectionPool) else None
+        return () if address is None else (OwnService("Redis", str(address[0]), int(address[1])),)

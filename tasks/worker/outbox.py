@@ -1,8 +1,8 @@
 """Sends what Port is to hear. A failing Port API delays reports and nothing else.
 
-A sender leases a run's reports, makes the calls (tell.py), then drops what was taken. If it dies in between, the lease
-lapses and the reports are sent again: logs may come twice, a status twice the same. Senders do not wait for each other:
-a run that Port is slow at, or fails at, holds up no other.
+A sender leases a run's reports, makes the calls (report_sender.py), then drops what was sent. If it dies in between,
+the lease lapses and the reports are sent again: logs may come twice, a status twice the same. Senders do not wait for
+each other: a run that Port is slow at, or fails at, holds up no other.
 """
 
 import threading
@@ -23,7 +23,7 @@ from longshore.store.record import bond
 from longshore.store.seal import Foreign, Sealer, Unsealable
 from longshore.telemetry.tracing import Traces
 from tasks.worker.isolation.runner import POISON_CAUSE
-from tasks.worker.report_sender import LEASE_MS, Lost, Telling
+from tasks.worker.report_sender import LEASE_MS, ReportLeaseLost, ReportSender
 
 log = structlog.get_logger(__name__)
 
@@ -32,11 +32,12 @@ SENDERS = 8
 
 _IDLE_S = 0.1
 _SETTLE_PAUSE_S = 0.5
-_ROOM_WAIT_S = 1.0  # for a sender; then the loop turns, to show that it lives
-_AWAY = 2 * SENDERS  # so many runs in a row that Port failed at, and for so long no call that it took: it is away
+_SENDER_WAIT_S = 1.0  # for a sender; then the loop turns, to show that it lives
+# Port is away after so many runs in a row that it failed at, and for so long no call that it took.
+_AWAY_FAILURES = 2 * SENDERS
 _AWAY_AFTER_S = 10.0
 _AWAY_PAUSE_S = 5.0
-_LAST_S = 10.0  # for what is due when the worker ends
+_STOP_S = 10.0  # for what is due when the worker ends
 
 
 class Outbox:
@@ -51,7 +52,7 @@ class Outbox:
         self._under_way: set[Future[None]] = set()
         self._failed_in_a_row = 0
         self._last_delay_s = 0.0
-        self._heard_at = 0.0
+        self._answered_at = 0.0
         self._ending = threading.Event()
         self._loop = Periodic("outbox", _IDLE_S, self.send_due)
         self.start = self._loop.start
@@ -60,7 +61,7 @@ class Outbox:
         """Sends what is due now, and ends. What cannot be sent now, another process sends later."""
         self._ending.set()
         self._loop.stop()
-        until = time.monotonic() + _LAST_S
+        until = time.monotonic() + _STOP_S
         try:
             while self.send_due() == 0.0 and time.monotonic() < until:
                 pass
@@ -73,11 +74,11 @@ class Outbox:
         """Gives reports to the senders that are free. Returns how long to pause: longer while Port is away."""
         _, self._under_way = wait(self._under_way, 0)
         if len(self._under_way) >= SENDERS:
-            _, self._under_way = wait(self._under_way, _ROOM_WAIT_S, FIRST_COMPLETED)
+            _, self._under_way = wait(self._under_way, _SENDER_WAIT_S, FIRST_COMPLETED)
         due = self._ledger.take_reports(SENDERS - len(self._under_way), LEASE_MS)
         taken_at = time.monotonic()
         self._under_way |= {self._pool.submit(self._send, taken, taken_at) for taken in due}
-        if self._failed_in_a_row >= _AWAY and taken_at - self._heard_at > _AWAY_AFTER_S:
+        if self._failed_in_a_row >= _AWAY_FAILURES and taken_at - self._answered_at > _AWAY_AFTER_S:
             return min(self._last_delay_s, _AWAY_PAUSE_S)
         return 0.0 if due else None
 
@@ -85,7 +86,7 @@ class Outbox:
         try:
             facts = {"longshore.id": taken.id, "longshore.kind": taken.kind.value}
             with self._traces.report(taken.trace, facts, bond(taken.format, "trace", taken.id)):
-                delay_s = self._tell(taken, taken_at)
+                delay_s = self._send_run(taken, taken_at)
         except LongshoreError as error:
             log.warning("report.interrupted", run_id=taken.run, error=str(error))  # sent again after the lease
         except Exception as error:
@@ -94,23 +95,23 @@ class Outbox:
             self._last_delay_s = delay_s
             self._failed_in_a_row = self._failed_in_a_row + 1 if delay_s else 0
 
-    def _tell(self, taken: TakenReports, taken_at: float) -> float:
+    def _send_run(self, taken: TakenReports, taken_at: float) -> float:
         """Sends the reports of one run. Returns 0, or after how many seconds Port should be asked again."""
-        told, places = self._opened(taken)
-        telling = Telling(self._ledger, self._port, taken, taken_at)
+        pending, places = self._open(taken)
+        sender = ReportSender(self._ledger, self._port, taken, taken_at)
         try:
-            unsent = {places[at] for at in telling.tell(told)}
-        except Lost:
+            unsent = {places[at] for at in sender.send(pending)}
+        except ReportLeaseLost:
             return 0.0  # Port was slow
         finally:
-            if telling.heard:
-                self._heard_at = time.monotonic()
+            if sender.port_answered:
+                self._answered_at = time.monotonic()
         left = [item for at, item in enumerate(taken.items) if at in unsent]
-        self._settle(telling.taken, left, telling.delay_s if left else 0.0)
-        return telling.delay_s
+        self._settle(sender.taken, left, sender.delay_s if left else 0.0)
+        return sender.delay_s
 
     def _settle(self, taken: TakenReports, left: list[bytes], delay_s: float) -> None:
-        """Again and again until Redis has it: else Port would be told all of it once more."""
+        """Again and again until Redis has it: otherwise Port would get all of it once more."""
         while True:
             try:
                 self._ledger.settle_reports(taken, left, round(delay_s * 1000))
@@ -119,15 +120,15 @@ class Outbox:
                 if self._ending.wait(_SETTLE_PAUSE_S):
                     raise
 
-    def _opened(self, taken: TakenReports) -> tuple[list[Report], list[int]]:
+    def _open(self, taken: TakenReports) -> tuple[list[Report], list[int]]:
         """The reports, and for each the place of the item it came from."""
-        told: list[Report] = []
+        pending: list[Report] = []
         places: list[int] = []
         for place, item in enumerate(taken.items):
             for report in self._report(taken, item):
-                told.append(report)
+                pending.append(report)
                 places.append(place)
-        return told, places
+        return pending, places
 
     def _report(self, taken: TakenReports, item: bytes) -> Sequence[Report]:
         if item[:1] == b"#":

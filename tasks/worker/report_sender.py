@@ -1,4 +1,4 @@
-"""Tells Port of one run: its calls in order, and what follows when Port does not take one.
+"""Sends the reports of one run: the calls to Port in order, and what follows when Port does not take one.
 
 In order, so that nothing overtakes a report that waits. But the status of a run waits only so long for what Port fails
 at again and again while it takes everything else.
@@ -25,43 +25,46 @@ log = structlog.get_logger(__name__)
 LEASE_MS = 25_000
 """Above one call at its longest (20 s): what a killed sender had taken is sent as soon as this."""
 
-PATIENCE = 4
+ORDERED_TRIES = 4
 """So many tries, 8 to 15 s in all, a report is waited for by those behind it, and a run that Port does not know yet."""
 
 _RENEW_AFTER_S = 2.0  # a lease is renewed before a call if it is older; younger ones cost no command
-_LONGEST_DELAY_S = 300.0
+_MAX_DELAY_S = 300.0
 
 
-class Lost(Exception):
+class ReportLeaseLost(Exception):
     """The lease on the reports has lapsed, and another sender may have them by now."""
 
 
-class Telling:
+class ReportSender:
     """The reports of one run, taken by this sender at `taken_at` (monotonic)."""
 
     def __init__(self, ledger: Ledger, port: PortClient, taken: TakenReports, taken_at: float) -> None:
         self.taken = taken
         self.delay_s = 0.0
         """After how many seconds Port should be asked again; 0 if it took all."""
-        self.heard = False
+        self.port_answered = False
         """Whether Port took any call."""
         self._ledger = ledger
         self._port = port
         self._leased_at = taken_at
-        self._patient = taken.tries < PATIENCE
+        self._waits_in_order = taken.tries < ORDERED_TRIES
 
-    def tell(self, told: Sequence[Report]) -> set[int]:
-        """Makes the calls for `told`; returns the places of the reports that are still to be sent. Raises `Lost`."""
+    def send(self, pending: Sequence[Report]) -> set[int]:
+        """Makes the calls for `pending`; returns the places of the reports that are still to be sent.
+
+        Raises `ReportLeaseLost`.
+        """
         unsent: list[Call] = []
-        for call in calls(self.taken.kind, self.taken.run, told):
-            if unsent and self._patient:
+        for call in calls(self.taken.kind, self.taken.run, pending):
+            if unsent and self._waits_in_order:
                 unsent.append(call)
                 continue
             self._keep_lease()
             try:
                 self._make(call)
             except PortUnavailable as error:
-                if not (self._is_alone(call, error) or self._ended_alone(call, error)):
+                if not (self._give_up_response(call, error) or self._give_up_details(call, error)):
                     unsent.append(call)
                     self._wait(error)
             else:
@@ -77,15 +80,15 @@ class Telling:
         try:
             self._call(call)
         except PortRefused as error:
-            if error.status == 404 and self._patient:
+            if error.status == 404 and self._waits_in_order:
                 raise PortUnavailable(f"{error}; a new run may not be known yet") from None
             log.warning("report.refused", run_id=self.taken.run, error=str(error))
-            if what := _named(call):
-                self._say(what, _why(error))
+            if subject := _subject_of(call):
+                self._log_in_run(subject, _reason_of(error))
             if bare := call.bare():
-                self._end_alone(bare)
+                self._send_status_alone(bare)
 
-    def _end_alone(self, bare: Call) -> None:
+    def _send_status_alone(self, bare: Call) -> None:
         try:
             self._call(bare)
         except PortRefused as error:
@@ -93,14 +96,14 @@ class Telling:
 
     def _call(self, call: Call) -> None:
         self._port.call(call.method, call.path, call.json)
-        self.heard = True
+        self.port_answered = True
 
-    def _is_alone(self, call: Call, error: PortUnavailable) -> bool:
+    def _give_up_response(self, call: Call, error: PortUnavailable) -> bool:
         """Whether `call` is a response that Port fails at for long, and takes other calls: it is given up then.
 
         A line in the run's log finds that out. The response is sent once more after it, as Port may just be back.
         """
-        if self._patient or call.types != "R" or not self._say("response", error.reason):
+        if self._waits_in_order or call.types != "R" or not self._log_in_run("response", error.reason):
             return False
         try:
             self._call(call)
@@ -108,24 +111,24 @@ class Telling:
             log.warning("report.given_up", run_id=self.taken.run, tries=self.taken.tries + 1, error=str(again))
         return True
 
-    def _ended_alone(self, call: Call, error: PortUnavailable) -> bool:
+    def _give_up_details(self, call: Call, error: PortUnavailable) -> bool:
         """Whether Port took the end of a run with nothing else, at which it has failed for long with all of it.
 
         Only after a 500, which is what a link or an id can cause; a Port that is away answers otherwise or not at all.
         """
         bare = call.bare()
-        if self._patient or bare is None or error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+        if self._waits_in_order or bare is None or error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
             return False
         self._keep_lease()
         try:
-            self._end_alone(bare)
+            self._send_status_alone(bare)
         except PortUnavailable:
             return False
         log.warning("report.given_up", run_id=self.taken.run, tries=self.taken.tries + 1, error=error.reason)
-        self._say(_named(call), error.reason)
+        self._log_in_run(_subject_of(call), error.reason)
         return True
 
-    def _say(self, what: str, why: str) -> bool:
+    def _log_in_run(self, what: str, why: str) -> bool:
         """A line in the run's log for what Port does not take, so that its reader does not look for it in vain.
 
         Asked for once and not kept. Returns whether it was taken.
@@ -143,7 +146,7 @@ class Telling:
             self._leased_at = time.monotonic()
             renewed = self._ledger.renew_reports(self.taken, LEASE_MS)
             if renewed is None:
-                raise Lost
+                raise ReportLeaseLost
             self.taken = renewed
 
     def _wait(self, error: PortUnavailable) -> None:
@@ -153,12 +156,12 @@ class Telling:
             log.warning("report.waits", run_id=self.taken.run, tries=tries, again_in_s=delay_s, error=error.reason)
 
 
-def _named(call: Call) -> str:
+def _subject_of(call: Call) -> str:
     """What people are told that a call was about; empty for log lines."""
     return "response" if call.types == "R" else "" if call.types in "LN" else ", ".join(call.json)
 
 
-def _why(error: PortRefused) -> str:
+def _reason_of(error: PortRefused) -> str:
     return (
         f"HTTP {error.status}"
         + (f" {error.code}" if error.code else "")
@@ -168,4 +171,4 @@ def _why(error: PortRefused) -> str:
 
 def _delay_s(tries: int, asked_s: float | None) -> float:
     """Port's advice: from one second, doubling, with jitter; or what Port asked for."""
-    return max(asked_s or 0.0, min(2.0 ** min(tries, 10), _LONGEST_DELAY_S) * (0.5 + random.random() / 2))
+    return max(asked_s or 0.0, min(2.0 ** min(tries, 10), _MAX_DELAY_S) * (0.5 + random.random() / 2))

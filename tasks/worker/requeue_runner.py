@@ -7,12 +7,12 @@ _STEP_S = 0.2
 _IDLE_S = 1.0
 
 
-class Jobs:
+class RequeueRunner:
     """Takes a step of every unfinished job, a few times a second while there are any."""
 
     def __init__(self, requeue: Requeue) -> None:
         self._requeue = requeue
-        self._loop = Periodic("jobs", _STEP_S, self._step)
+        self._loop = Periodic("requeue-runner", _STEP_S, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def _step(self) -> float | None:

@@ -1,4 +1,4 @@
-"""What an attempt leaves behind: its place in the ledger, its history entry, and what Port hears."""
+"""What the ledger is to store of an attempt: the result, the history entry, and the reports for Port."""
 
 import json
 import time
@@ -13,54 +13,61 @@ from longshore.store.entry import Begun, Finish
 from longshore.store.record import bond
 from longshore.store.seal import Sealer
 from longshore.store.states import State
+from tasks.worker.attempt_result import Answer
 
 _RESULTS = {Done: State.DONE, Again: State.WAITING, Dead: State.DEAD, Unknown: State.UNKNOWN}
 """The state that each step leaves an invocation in."""
 
 
-class Story:
-    """Tells the ledger how attempts ended, everything from payloads and responses sealed. Thread safe."""
+class ResultBuilder:
+    """Builds the ends of attempts, everything from payloads and responses sealed. Thread safe."""
 
     def __init__(self, sealer: Sealer, detailed: bool, keep_bytes: int) -> None:
         self._sealer = sealer
         self._detailed = detailed
-        self._keep = keep_bytes
+        self._keep_bytes = keep_bytes
 
-    def finish(self, begun: Begun, outcome: Outcome, step: Step, report: MappedReport) -> Finish:
-        """The ledger's entry for an attempt that ended in `outcome` and is followed by `step`."""
+    def completed(self, begun: Begun, outcome: Outcome, step: Step, report: MappedReport) -> Finish:
+        """The end of an attempt with an `outcome`, masked, which is followed by `step`."""
         run = Run(begun.kind, begun.synchronized, begun.attempt)
-        told = reports_after(step, outcome, run, report, self._detailed)
+        messages = reports_after(step, outcome, run, report, self._detailed)
         return Finish(
             result=_RESULTS[type(step)],
             reason=outcome.reason,
             status=outcome.status,
             delay_ms=round(step.delay_s * 1000) if isinstance(step, Again) else 0,
             attempt=self._history(begun, outcome),
-            reports=self._sealed(begun, told),
+            reports=self._sealed(begun, messages),
             about_target=_about_target(outcome),
             about_lane=_about_lane(outcome),
         )
 
-    def stopped(self, begun: Begun, result: State, reason: str, cause: str) -> Finish:
-        """The entry for one that ends without an outcome: no request could be made, or nobody can wait for it."""
+    def abandoned(self, begun: Begun, result: State, reason: str, cause: str) -> Finish:
+        """The end of an attempt without an outcome: no request could be made, or it is given up."""
         outcome = Outcome(Verdict.GIVE_UP, result == State.UNKNOWN, reason, cause)
         if result == State.UNKNOWN:
-            told = reports.unknown(begun.kind, begun.synchronized, None, reason)
+            messages = reports.unknown(begun.kind, begun.synchronized, None, reason)
         else:
-            told = reports.failed(begun.kind, begun.synchronized, outcome, None, self._detailed, begun.attempt)
-        return Finish(result, reason, attempt=self._history(begun, outcome), reports=self._sealed(begun, told))
+            messages = reports.failed(begun.kind, begun.synchronized, outcome, None, self._detailed, begun.attempt)
+        return Finish(result, reason, attempt=self._history(begun, outcome), reports=self._sealed(begun, messages))
 
-    def cut_off(self, begun: Begun, reason: str, cause: str) -> Finish:
-        """The entry for one that nobody waits for any longer: the same ends that a lapsed lease leads to.
+    def outcome_only(self, begun: Begun, answer: Answer, why: str) -> Finish:
+        """The end of an attempt that was answered, where `why` keeps the rest of the result from being made."""
+        missing = f"no more can be told of it: {why}"
+        outcome = replace(answer.outcome, cause=f"{answer.outcome.reason}; {missing}", response=None)
+        return self.completed(begun, outcome, answer.step, MappedReport(note=f"N{missing[1:]}."))
+
+    def interrupted(self, begun: Begun, reason: str, cause: str) -> Finish:
+        """The end of an attempt that nobody waits for any longer: the same ends that a lapsed lease leads to.
 
         It clears no suspect.
         """
         if begun.unknown == "retry" and begun.attempt < begun.max_attempts:
             outcome = Outcome(Verdict.UNKNOWN, True, reason, cause)
             return Finish(State.WAITING, reason, attempt=self._history(begun, outcome), clears=False)
-        return replace(self.stopped(begun, State.UNKNOWN, reason, cause), clears=False)
+        return replace(self.abandoned(begun, State.UNKNOWN, reason, cause), clears=False)
 
-    def _sealed(self, begun: Begun, told: list[Report]) -> tuple[bytes, ...]:
+    def _sealed(self, begun: Begun, messages: list[Report]) -> tuple[bytes, ...]:
         """Reports as outbox items: the type in clear, so that scripts can order and drop; the rest sealed."""
         return tuple(
             one.type.encode()
@@ -68,7 +75,7 @@ class Story:
                 reports.encode(one),
                 bond(begun.format, f"report {one.type}", begun.id, begun.generation, begun.run),
             )
-            for one in told
+            for one in messages
         )
 
     def _history(self, begun: Begun, outcome: Outcome) -> bytes:
@@ -82,18 +89,9 @@ class Story:
             "status": outcome.status,
             "sent": outcome.sent,
             "duration_ms": round(outcome.duration_ms, 1),
-            "response": response.text[: self._keep] if response else None,
+            "response": response.text[: self._keep_bytes] if response else None,
         }
         return self._sealer.seal(json.dumps(entry).encode(), bond(begun.format, "history", begun.id, begun.generation))
-
-
-def next_in_words(step: Step) -> str:
-    """What follows an attempt, for log lines."""
-    if isinstance(step, Again):
-        return f"again in {step.delay_s:.1f} s"
-    return {"Done": "done", "Dead": "dead letter", "Unknown": "unknown, kept for a person to decide"}[
-        type(step).__name__
-    ]
 
 
 def _about_target(outcome: Outcome) -> str:

@@ -1,4 +1,4 @@
-"""What a worker shows of itself: its attempts, how full it is, whether it takes work, whether it has its broker."""
+"""What a worker shows of its state: how full it is, whether it takes work, whether it has its broker."""
 
 import threading
 import time
@@ -8,64 +8,20 @@ from celery import Celery
 from celery.bootsteps import RUN
 from celery.worker import state as celery_state
 
-from longshore.delivery.outcome import Outcome
 from longshore.errors import StoreUnavailable
-from longshore.invocation.kinds import Kind
 from longshore.periodic import Periodic
 from longshore.store.connection import reaching_store
-from longshore.store.entry import Begun, Finish, Lapsed
 from longshore.store.ledger import Ledger
-from longshore.store.states import State
 from longshore.telemetry import metrics
 from longshore.telemetry.health import OURS, Finding
-from longshore.telemetry.labels import Targets, outcome_of
-from tasks.celery.options import queues
+from tasks.celery.names import queues
 from tasks.worker.in_flight import InFlight
 
-LOOK_S = 1.0
-WAIT_S = 30.0
+CHECK_INTERVAL_S = 1.0
+REDIS_WAIT_S = 30.0
 """On top of LIVENESS_S: what one turn of the pump may wait for a Redis that does not answer."""
 
-_DELIVERY_SECONDS = {kind: metrics.DELIVERY_SECONDS.labels(kind.value) for kind in Kind}
-_RETRY, _DEFERRED, _REDIS = (metrics.WAITS.labels(cause) for cause in ("retry", "deferred", "redis"))
-
-
-class Counts:
-    """Counts attempts. Thread safe."""
-
-    def __init__(self, most_targets: int) -> None:
-        self._targets = Targets(most_targets)
-
-    def ended(self, begun: Begun, finish: Finish, state: str, now_ms: float) -> None:
-        """An attempt ended; `state` is what became of the invocation. `now_ms` is Redis's time."""
-        metrics.ATTEMPTS.labels(self._targets.of(begun.target), outcome_of(finish.reason)).inc()
-        if state == State.DONE:
-            _DELIVERY_SECONDS[begun.kind].observe(max(0.0, now_ms - begun.published_ms) / 1000)
-        elif state == State.WAITING:
-            _RETRY.inc()
-        else:
-            _ended_badly(state, finish.reason)
-
-    def deferred(self) -> None:
-        """An attempt was put back, unsent."""
-        _DEFERRED.inc()
-
-    def waits_for_redis(self) -> None:
-        """A result cannot be stored yet."""
-        _REDIS.inc()
-
-    def requested(self, outcome: Outcome) -> None:
-        """A request was made."""
-        metrics.REQUEST_SECONDS.observe(outcome.duration_ms / 1000)
-
-
-def count_lapsed(lapsed: Lapsed) -> None:
-    """A lease lapsed, and this process found it."""
-    metrics.LAPSED.labels(lapsed.state, lapsed.reason).inc()
-    _ended_badly(lapsed.state, lapsed.reason)
-
-
-class Signs:
+class WorkerHealth:
     """Whether this worker lives and has its broker.
 
     It does not live if it has free slots, messages for it lie there or were taken, and still no attempt has started
@@ -86,14 +42,14 @@ class Signs:
         self._started = -1
         self._idle_since: float | None = None
         self._waiting = 0
-        self._loop = Periodic("signs", LOOK_S, self._step)
+        self._loop = Periodic("worker-health", CHECK_INTERVAL_S, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
         metrics.IN_FLIGHT.set_function(lambda: len(in_flight.all()))
         metrics.SLOTS.set_function(lambda: 0 if draining.is_set() else max(0, slots - len(in_flight.hung())))
         OURS.alive_if("taking work", self._check_taking)
         OURS.ready_if("broker", self._check_broker)
 
-    def consumes_with(self, consumer: Any) -> None:
+    def use(self, consumer: Any) -> None:
         """Celery's consumer, once it is ready, and again after each reconnect."""
         self._consumer = consumer
 
@@ -120,8 +76,8 @@ class Signs:
             return Finding(True, "it is ending, and takes no work")
         idle_s = 0.0 if since is None else time.monotonic() - since
         if idle_s > self._liveness_s:
-            says = f"it has free slots, but has started nothing for {idle_s:.0f} s while {self._waiting} messages wait"
-            return Finding(False, says)
+            waiting = f"{self._waiting} messages wait"
+            return Finding(False, f"it has free slots, but has started nothing for {idle_s:.0f} s while {waiting}")
         return Finding(True, "it takes work" if self._waiting else "it has nothing to take")
 
     def _check_broker(self) -> Finding:
@@ -132,10 +88,3 @@ class Signs:
         if self._consumer.connection is None or self._consumer.blueprint.state != RUN:
             return Finding(False, "it has lost its connection to Redis as its broker, and makes another")
         return Finding(True, "it is connected to Redis as its broker")
-
-
-def _ended_badly(state: str, reason: str) -> None:
-    if state == State.DEAD:
-        metrics.DEAD_LETTERS.labels(outcome_of(reason)).inc()
-    elif state == State.UNKNOWN:
-        metrics.UNKNOWN_OUTCOMES.labels(outcome_of(reason)).inc()

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from longshore.operations.ledger_access import open_ledger
-from tasks.worker.isolation.runner import CHILD_MODULE
+from tasks.worker.isolation.child_processes import CHILD_MODULE
 from tests.support.programs import Program, eventually
 
 from .conftest import Bench

@@ -90,7 +90,7 @@ POINTS = (
     CrashPoint("during commit", "ingest", "ingest.kafka.consumer", "KafkaReader.commit", "after", most=2),
     CrashPoint("after pump, before publish", "worker", _LEDGER, "Ledger.pump", "after", claims_something, most=3),
     CrashPoint("after publish", "worker", _PUBLISH, "Publisher.publish", "after", has_claims, most=5),
-    CrashPoint("at receipt", "worker", "tasks.worker.attempt_runner", "Attempts.run", "before"),
+    CrashPoint("at receipt", "worker", "tasks.worker.attempt_runner", "AttemptRunner.run", "before"),
     CrashPoint("after begin", "worker", _LEDGER, "Ledger.begin", "after", something),
     CrashPoint("after bytes sent", "worker", "longshore.delivery.connection", "_Watched._transmit", "after"),
     CrashPoint("after reply, before finish", "worker", "longshore.delivery.send", "Sender.send", "after", was_answered),

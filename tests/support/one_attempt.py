@@ -1,7 +1,6 @@
 """Attempts against a real Redis and a target on a real socket, without Celery or any program around them."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,10 +21,16 @@ from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.record import bond
 from longshore.store.seal import Sealer
-from tasks.worker.attempt_runner import Attempts, Ended
+from tasks.worker.attempt_result import StoredResult
+from tasks.worker.attempt_runner import AttemptRunner
+from tasks.worker.delivery_settings import AttemptDeadlines
 from tasks.worker.in_flight import InFlight
-from tasks.worker.isolation.runner import Suspects
-from tasks.worker.wiring import longest_s, performer_of, story_of
+from tasks.worker.isolation.child_processes import ChildProcesses
+from tasks.worker.isolation.runner import IsolationRunner
+from tasks.worker.redis_clock import RedisClock
+from tasks.worker.shutdown import Shutdown
+from tasks.worker.wiring import build_executor, build_results
+from tasks.worker.worker_metrics import WorkerMetrics
 from tests.support.programs import SETTINGS
 
 REPORTING = {"link": ".response.json.url", "externalRunId": ".response.json.id"}
@@ -36,7 +41,7 @@ class Stage:
     """A worker's attempts; `run` takes one run through all of it."""
 
     ledger: Ledger
-    attempts: Attempts
+    runner: AttemptRunner
     mapping: Mapping
     sealer: Sealer
     taken: int = field(default=0)
@@ -69,11 +74,11 @@ class Stage:
         """Reports for a record of format 1."""
         return tuple(one.type.encode() + self.sealer.seal(reports.encode(one)) for one in told)
 
-    def run(self, url: str, **more: Any) -> tuple[str, Ended | None]:
+    def run(self, url: str, **more: Any) -> tuple[str, StoredResult | None]:
         """One attempt of a new run for `url`. Returns its id and how the attempt ended."""
         id = self.accept(url, **more)
         (claim,), _ = self.ledger.pump()
-        return id, self.attempts.run(claim.id, claim.token, claim.start_ms)
+        return id, self.runner.run(claim.id, claim.token, claim.start_ms)
 
     def record(self, id: str, name: str) -> str:
         """A field of the ledger's record of `id`."""
@@ -100,19 +105,20 @@ def staged(
     mapping = Mapping(json.dumps(content).encode(), {})
     ledger = Ledger(client, Keys.of(settings.namespace), limits_of(settings))
     ledger.beat("worker-1", 10)
-    fence, story = fence_of(settings), story_of(settings)
-    performer = performer_of(settings, mapping, fence, story, 10, lambda: 0.0)
-    attempts = Attempts(
+    fence, results, clock, shutdown = fence_of(settings), build_results(settings), RedisClock(), Shutdown()
+    metrics = WorkerMetrics(settings.metrics_targets)
+    executor = build_executor(settings, mapping, fence, results, clock, metrics, slots=10)
+    runner = AttemptRunner(
         ledger=ledger,
-        performer=performer,
-        story=story,
+        executor=executor,
+        isolation=IsolationRunner(ChildProcesses(), results, fence, clock, shutdown),
+        results=results,
         in_flight=InFlight(),
-        longest_s=longest_s(settings, mapping),
-        handed_out=lambda claims: None,
-        clock_offset_ms=lambda: 0.0,
-        draining=threading.Event(),
-        suspects=Suspects(fence),
-        counts=performer.counts,
+        deadlines=AttemptDeadlines(executor.delivery_settings, mapping),
+        publish=lambda claims: None,
+        clock=clock,
+        shutdown=shutdown,
+        metrics=metrics,
     )
-    yield Stage(ledger, attempts, mapping, sealer_of(settings))
+    yield Stage(ledger, runner, mapping, sealer_of(settings))
     mapping.close()

@@ -27,7 +27,7 @@ OTHER_THREADS = {
     "longshore/telemetry/page.py": "serves: socketserver's loop",
     "longshore/telemetry/tracing.py": "once: sends the last spans at the end of a process",
     "tasks/worker/drain.py": "once: the end of a worker",
-    "tasks/worker/isolation/runner.py": "once: a timer that ends one attempt",
+    "tasks/worker/isolation/child_processes.py": "once: a timer that ends one attempt",
 }
 """The modules that make threads of another kind, and why: they do one thing and end, or serve until the end."""
 

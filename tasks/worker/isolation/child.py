@@ -1,6 +1,6 @@
-"""The process in which one suspect is tried: reads the job, makes the attempt, answers how it ended.
+"""The process of isolated attempts: reads the job, makes the attempt, answers how it ended.
 
-Started by quarantine.py, which says why; it forks itself for each suspect.
+Started by child_processes.py; it forks itself for each job, and has no ledger: its worker stores what it answers.
 """
 
 import os
@@ -12,9 +12,11 @@ from config.egress import fence_of
 from config.roles import Role
 from config.settings import load
 from longshore.invocation.mapping import Mapping
-from tasks.worker.isolation.forkserver import forked
-from tasks.worker.isolation.runner import READY, Job
-from tasks.worker.wiring import performer_of, story_of
+from tasks.worker.isolation.forkserver import serve_forks
+from tasks.worker.isolation.job import READY, IsolatedJob
+from tasks.worker.redis_clock import RedisClock
+from tasks.worker.wiring import build_executor, build_results
+from tasks.worker.worker_metrics import WorkerMetrics
 
 
 def main() -> None:
@@ -24,15 +26,16 @@ def main() -> None:
     os.dup2(2, 1)  # the log goes where the worker's goes
     settings = load(role=Role.WORKER)
     logging.configure(settings.log_level, settings.masked, program="suspect")
-    connection = forked()
+    connection = serve_forks()
     mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
     fence = fence_of(settings)
     connection.sendall(READY)
-    with connection.makefile("rb") as told:
-        job: Job = pickle.load(told)
+    with connection.makefile("rb") as stream:
+        job: IsolatedJob = pickle.load(stream)
     fence.own = job.own
-    performer = performer_of(settings, mapping, fence, story_of(settings), 1, lambda: job.clock_offset_ms)
-    body = pickle.dumps(performer.perform(job.begun))
+    clock, metrics = RedisClock(job.clock_offset_ms), WorkerMetrics(settings.metrics_targets)
+    executor = build_executor(settings, mapping, fence, build_results(settings), clock, metrics, slots=1)
+    body = pickle.dumps(executor.execute(job.begun))
     connection.sendall(len(body).to_bytes(8, "big") + body)
     mapping.close()
 

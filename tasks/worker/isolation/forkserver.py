@@ -1,8 +1,8 @@
 """A process that has everything ready for a job and forks itself for each: a new process at once.
 
-Starting Python and importing everything takes a second of processor time, on a busy machine many seconds. `Spawner` is
-the worker's end, `forked` that of the process. For each job a connection is handed over that only the child keeps, so
-the connection ends with the child; how the child ended is then told in four bytes.
+Starting Python and importing everything takes a second of processor time, on a busy machine many seconds.
+`ForkServer` is the worker's end, `serve_forks` that of the process. For each job a connection is handed over that only
+the child keeps, so the connection ends with the child; the child's exit status then follows in four bytes.
 """
 
 import os
@@ -20,7 +20,7 @@ from longshore.runtime.die_with_parent import die_with
 _STATUS = struct.Struct("!i")
 
 
-class Spawner:
+class ForkServer:
     """The process, for one child at a time. It ends when whoever started it ends."""
 
     def __init__(self, argv: Sequence[str]) -> None:
@@ -45,7 +45,7 @@ class Spawner:
                 raise
         return ours
 
-    def ended(self) -> int | None:
+    def wait(self) -> int | None:
         """Waits for the child's end: its exit code, or minus a signal; None if the process itself is gone."""
         try:
             status = self._control.recv(_STATUS.size, socket.MSG_WAITALL)
@@ -64,7 +64,7 @@ class Spawner:
         self._control.close()
 
 
-def forked() -> socket.socket:
+def serve_forks() -> socket.socket:
     """Called once all is ready, without threads: returns in each child, with its connection. Ends with the worker."""
     control = socket.socket(fileno=os.dup(0))
     me = os.getpid()

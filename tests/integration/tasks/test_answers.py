@@ -171,7 +171,7 @@ def test_whatever_else_fails_after_the_answer_the_answer_counts(
     def broken(*_: object) -> None:
         raise Broken("hunter2")
 
-    monkeypatch.setattr("tasks.worker.attempt_executor.masked", broken)
+    monkeypatch.setattr("tasks.worker.attempt_executor.mask_outcome", broken)
     with HostileTarget(answering(whole(b"{}"))) as target:
         id, ended = stage.run(target.url())
     with HostileTarget(answering(whole(b"{}", status="503 Busy"))) as target:
@@ -189,7 +189,7 @@ def test_whatever_else_fails_after_the_answer_the_answer_counts(
 
 
 @pytest.mark.parametrize(
-    ("broken_part", "state"), [("performer.builder.build", "dead"), ("performer.sender.send", "unknown")]
+    ("broken_part", "state"), [("executor.builder.build", "dead"), ("executor.sender.send", "unknown")]
 )
 def test_a_fault_of_ours_before_the_answer_is_told_as_what_it_is(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, broken_part: str, state: str
@@ -199,7 +199,7 @@ def test_a_fault_of_ours_before_the_answer_is_told_as_what_it_is(
     def broken(*_: object) -> None:
         raise Broken("hunter2")
 
-    owner: object = stage.attempts
+    owner: object = stage.runner
     *path, name = broken_part.split(".")
     for part in path:
         owner = getattr(owner, part)

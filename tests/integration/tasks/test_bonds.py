@@ -41,7 +41,7 @@ def swap(stage: Stage, one: str, other: str) -> None:
 def run_all(stage: Stage) -> None:
     claims, _ = stage.ledger.pump()
     for claim in claims:
-        stage.attempts.run(claim.id, claim.token, claim.start_ms)
+        stage.runner.run(claim.id, claim.token, claim.start_ms)
 
 
 def test_swapped_messages_are_dead_letters_and_nothing_is_sent(stage: Stage, letters: Letters) -> None:

@@ -9,8 +9,16 @@ from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
 from tasks.worker.drain import Drain
 from tests.support.hostile import OK, HostileTarget, Talk, answering
-from tests.support.one_attempt import staged
+from tests.support.one_attempt import Stage, staged
 from tests.support.programs import eventually
+
+
+def drain_of(stage: Stage) -> Drain:
+    """One without any grace."""
+    runner = stage.runner
+    return Drain(
+        runner.shutdown, stage.ledger, runner.results, runner.in_flight, 0, lambda: None, lambda: None
+    )
 
 
 def test_a_drain_stores_the_answer_that_waits_for_redis(
@@ -30,11 +38,11 @@ def test_a_drain_stores_the_answer_that_waits_for_redis(
         id = stage.accept(target.url())
         (claim,), _ = stage.ledger.pump()
         args = (claim.id, claim.token, claim.start_ms)
-        threading.Thread(target=stage.attempts.run, args=args, daemon=True).start()
-        in_flight = stage.attempts.in_flight
+        threading.Thread(target=stage.runner.run, args=args, daemon=True).start()
+        in_flight = stage.runner.in_flight
         eventually(lambda: in_flight.all() and in_flight.unstored(in_flight.all()[0]), "an answer to store")
         redis_server.start()
-        Drain(stage.ledger, stage.attempts.story, in_flight, 0, lambda: None, lambda: None).start()
+        drain_of(stage).start()
 
         assert ended.wait(30)
         assert ("done", "200") == (stage.record(id, "state"), stage.record(id, "status"))
@@ -57,11 +65,10 @@ def test_a_drain_stores_an_answer_of_which_the_report_is_still_being_made(
         id = stage.accept(target.url())
         (claim,), _ = stage.ledger.pump()
         args = (claim.id, claim.token, claim.start_ms)
-        attempt = threading.Thread(target=stage.attempts.run, args=args)
+        attempt = threading.Thread(target=stage.runner.run, args=args)
         attempt.start()
         assert reporting.wait(30)
-        drain = Drain(stage.ledger, stage.attempts.story, stage.attempts.in_flight, 0, lambda: None, lambda: None)
-        drain.start()
+        drain_of(stage).start()
 
         assert ended.wait(30)
         attempt.join()

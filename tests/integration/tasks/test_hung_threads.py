@@ -10,45 +10,56 @@ from longshore.store.entry import Begun
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.limits import Limits
+from tasks.worker.heartbeat import Heartbeat
 from tasks.worker.in_flight import InFlight
-from tasks.worker.pump import Beat
+from tasks.worker.redis_clock import RedisClock
+from tasks.worker.shutdown import Shutdown
+
+
+class RecordedShutdown(Shutdown):
+    """Ends no process."""
+
+    restarts = 0
+
+    def restart(self, reason: str, limit: int) -> None:
+        self.restarts += 1
 
 
 def begun(id: str) -> Begun:
     return Begun(id, 1, b"", Kind.ACTION_RUN, id, False, "t", "t x", 1, 1, 0, 0, 0, "topic/0/0", "m", "park", 8)
 
 
-def beat_of(client: "redis.Redis", in_flight: InFlight, said: list[str]) -> Beat:
+def heartbeat_of(client: "redis.Redis", in_flight: InFlight, shutdown: Shutdown) -> Heartbeat:
     ledger = Ledger(client, Keys.of("org/agent"), Limits())
-    return Beat(ledger, in_flight, 10, 15, hung_limit=1, too_many_hang=lambda: said.append("restart"))
+    return Heartbeat(ledger, in_flight, 10, 15, 1, RedisClock(), shutdown)
 
 
 def test_a_hung_thread_offers_no_slot_and_too_many_ask_for_another_process(redis_client: "redis.Redis") -> None:
     """Ten slots, of which two are lost."""
-    in_flight, said = InFlight(), list[str]()
-    beat = beat_of(redis_client, in_flight, said)
+    in_flight, shutdown = InFlight(), RecordedShutdown()
+    heartbeat = heartbeat_of(redis_client, in_flight, shutdown)
     slots = Keys.of("org/agent").slots
 
     with in_flight.attempt(begun("r_1"), 0), in_flight.attempt(begun("r_2"), 60):
-        beat.step()
-        assert ([b"9"], []) == (redis_client.hvals(slots), said)
+        heartbeat.step()
+        assert ([b"9"], 0) == (redis_client.hvals(slots), shutdown.restarts)
         with in_flight.attempt(begun("r_3"), 0):
-            beat.step()
-            assert ([b"8"], ["restart"]) == (redis_client.hvals(slots), said)
-    beat.step()
+            heartbeat.step()
+            assert ([b"8"], 1) == (redis_client.hvals(slots), shutdown.restarts)
+    heartbeat.step()
     assert [b"10"] == redis_client.hvals(slots)
 
 
 def test_what_only_waits_to_be_stored_does_not_hang(redis_client: "redis.Redis") -> None:
     """After an hour without Redis all threads have their answers still to store; a restart would lose them."""
-    in_flight, said = InFlight(), list[str]()
-    beat = beat_of(redis_client, in_flight, said)
+    in_flight, shutdown = InFlight(), RecordedShutdown()
+    heartbeat = heartbeat_of(redis_client, in_flight, shutdown)
 
     with in_flight.attempt(begun("r_1"), 0), in_flight.attempt(begun("r_2"), 0):
         for id in ("r_1", "r_2"):
             in_flight.answered(begun(id), lambda: None)
-        beat.step()
-        assert [] == said
+        heartbeat.step()
+        assert 0 == shutdown.restarts
         assert in_flight.waited_for()
 
 
@@ -57,17 +68,19 @@ import threading
 from tests.integration.tasks.test_hung_threads import begun
 from tasks.worker.drain import Drain
 from tasks.worker.in_flight import InFlight
+from tasks.worker.shutdown import RESTART, Shutdown
 from longshore.errors import StoreUnavailable
 
 class Away:
     def finish(self, *_, **__): raise StoreUnavailable("away", "")
 
-class Story:
-    def cut_off(self, *_): return None
+class Results:
+    def interrupted(self, *_): return None
 
 in_flight = InFlight()
-drain = Drain(Away(), Story(), in_flight, 3600, lambda: None, lambda: print("last words", flush=True))
-drain.exit_code = 1
+shutdown = Shutdown()
+shutdown.exit_code = RESTART
+drain = Drain(shutdown, Away(), Results(), in_flight, 3600, lambda: None, lambda: print("last words", flush=True))
 with in_flight.attempt(begun("r_1"), 0):
     drain.start()
     threading.Event().wait()

@@ -11,7 +11,7 @@ from longshore.invocation.kinds import Kind
 from longshore.port import PortClient, delivered, reports
 from longshore.sandbox.fake_port import FakePort
 from tasks.worker.outbox import Outbox
-from tasks.worker.report_sender import PATIENCE
+from tasks.worker.report_sender import ORDERED_TRIES
 from tests.support.one_attempt import Stage, staged
 from tests.support.port_facts import Facts
 from tests.support.programs import eventually
@@ -60,7 +60,7 @@ def test_what_port_fails_at_for_ever_does_not_hold_up_the_end(stage: Stage, port
     ends(port, id)
 
     assert "SUCCESS" == port.runs[id].state
-    assert PATIENCE < port.counts[name]
+    assert ORDERED_TRIES < port.counts[name]
     assert [] == port.violations
     if name == "run_response":
         says(port, id, "did not take the response")
@@ -111,7 +111,7 @@ def test_a_status_that_port_fails_at_for_ever_goes_out_alone(stage: Stage, port:
     ends(port, id)
 
     assert ("SUCCESS", None) == (port.runs[id].state, port.runs[id].link)
-    assert PATIENCE < port.counts["run_status"]
+    assert ORDERED_TRIES < port.counts["run_status"]
     says(port, id, "did not take the status, link, externalRunId of this run: Port at 127.0.0.1 answered HTTP 500")
     assert [] == port.violations
 
@@ -120,7 +120,7 @@ def test_a_status_waits_whole_for_a_port_that_is_away(stage: Stage, port: FakePo
     """However long, it loses no link."""
     port.fail("run_status", 503)
     id = succeed(stage)
-    eventually(lambda: port.counts.get("run_status", 0) > 2 * PATIENCE, "many tries")
+    eventually(lambda: port.counts.get("run_status", 0) > 2 * ORDERED_TRIES, "many tries")
     port.mend()
     ends(port, id)
 

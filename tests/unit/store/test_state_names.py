@@ -38,7 +38,7 @@ OTHER_MEANINGS = {
     "longshore/store/numbers.py": {"waiting"},  # a name in the command's JSON
     "longshore/store/requeue.py": {"canary"},  # a field of the job
     "longshore/dashboard/asked.py": {"canary"},  # a field of a form
-    "tasks/worker/result_builder.py": {"done"},  # what a log line says of the next step
+    "tasks/worker/attempt_log.py": {"done"},  # what a log line says of the next step
     "longshore/store/target_control.py": {"paused"},  # what an operator said of a target
     "longshore/store/wait_causes.py": {"paused"},  # why something waits
     "longshore/telemetry/fleet.py": {"paused"},  # why something waits

@@ -18,7 +18,7 @@ def test_an_attempt_is_held_as_long_as_its_own_mapping_allows(redis_server: Embe
         assert begun is not None
         digest = stage.mapping.digest
         held_s = [
-            stage.attempts.longest_s(replace(begun, mapping=mapping))
+            stage.runner.deadlines.longest_s(replace(begun, mapping=mapping))
             for mapping in (f"{digest}/0", f"{digest}/1", "another/0")
         ]
     assert [80, 9030, 9030] == held_s
@@ -35,7 +35,7 @@ def test_a_run_whose_url_leads_elsewhere_each_time_ends(redis_server: EmbeddedRe
             for place, name in ((keys.waiting(lane), id), (keys.lanes(target), lane), (keys.targets, target)):
                 client.zadd(place, {name: 1})  # its time comes
             ((claim,), _) = stage.ledger.pump()
-            ended = stage.attempts.run(id, claim.token, claim.start_ms)
+            ended = stage.runner.run(id, claim.token, claim.start_ms)
             runs += 1
             assert runs < 20
         assert ("dead", "unsteady_url", 11) == (stage.record(id, "state"), stage.record(id, "reason"), runs)

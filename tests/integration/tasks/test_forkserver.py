@@ -9,14 +9,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.worker.isolation.forkserver import Spawner
+from tasks.worker.isolation.forkserver import ForkServer
 from tests.support.programs import eventually
 
 CHILD = """
 import os
-from tasks.worker.isolation.forkserver import forked
+from tasks.worker.isolation.forkserver import serve_forks
 before = os.getpid()
-connection = forked()
+connection = serve_forks()
 connection.sendall(b"%d %d\\n" % (os.getpid(), before))
 connection.recv(1)
 raise SystemExit(7)
@@ -25,12 +25,12 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def spawner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spawner]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ForkServer]:
     """Children tell their process and its parent, and end with code 7 when they are told something."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    spawner = Spawner([sys.executable, "-P", "-c", CHILD])
-    yield spawner
-    spawner.close()
+    server = ForkServer([sys.executable, "-P", "-c", CHILD])
+    yield server
+    server.close()
 
 
 def gone(pid: int) -> bool:
@@ -38,11 +38,11 @@ def gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def test_each_child_is_a_new_process_whose_end_is_told(spawner: Spawner) -> None:
+def test_each_child_is_a_new_process_whose_end_is_told(server: ForkServer) -> None:
     """One ends by itself, the next is killed, and neither means anything to the one after it."""
     made = []
     for end in ("ends", "killed", "ends"):
-        with spawner.fork() as connection:
+        with server.fork() as connection:
             child, parent = map(int, connection.recv(100).split())
             made.append((child, parent))
             if end == "killed":
@@ -50,21 +50,21 @@ def test_each_child_is_a_new_process_whose_end_is_told(spawner: Spawner) -> None
             else:
                 connection.sendall(b".")
             assert b"" == connection.recv(1)
-        assert (-signal.SIGKILL if end == "killed" else 7) == spawner.ended()
+        assert (-signal.SIGKILL if end == "killed" else 7) == server.wait()
 
     assert 3 == len({child for child, _ in made})
     assert 1 == len({parent for _, parent in made})
 
 
-def test_a_killed_process_takes_its_child_with_it(spawner: Spawner) -> None:
+def test_a_killed_process_takes_its_child_with_it(server: ForkServer) -> None:
     """And whoever waits for either hears of it."""
-    with spawner.fork() as connection:
+    with server.fork() as connection:
         child, _ = map(int, connection.recv(100).split())
 
-        spawner.kill()
+        server.kill()
 
         assert b"" == connection.recv(1)
-        assert spawner.ended() is None
+        assert server.wait() is None
     eventually(lambda: gone(child), "the child has ended")
 
 
@@ -73,8 +73,8 @@ def test_both_end_with_whoever_made_them(tmp_path: Path) -> None:
     told = tmp_path / "told"
     maker = f"""
 import os, pathlib, signal, sys
-from tasks.worker.isolation.forkserver import Spawner
-connection = Spawner([sys.executable, "-P", "-c", {CHILD!r}]).fork()
+from tasks.worker.isolation.forkserver import ForkServer
+connection = ForkServer([sys.executable, "-P", "-c", {CHILD!r}]).fork()
 pathlib.Path({str(told)!r}).write_bytes(connection.recv(100))
 os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -9,9 +9,9 @@ import redis
 
 from longshore.errors import StoreUnavailable
 from longshore.telemetry.health import Health
-from tasks.worker import worker_health as signs
+from tasks.worker import worker_health
 from tasks.worker.in_flight import InFlight
-from tasks.worker.worker_health import Signs
+from tasks.worker.worker_health import WorkerHealth
 
 LIVENESS_S = 60.0
 
@@ -30,13 +30,13 @@ class Broker:
 def test_what_was_idle_before_an_outage_is_forgotten_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages waited for a moment, then Redis was gone for ten minutes: that is no ten minutes of doing nothing."""
     now, health, broker = [1000.0], Health(), Broker()
-    monkeypatch.setattr(signs, "OURS", health)
-    monkeypatch.setattr(signs, "metrics", SimpleNamespace(IN_FLIGHT=_Gauge, SLOTS=_Gauge))
-    monkeypatch.setattr(signs, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(worker_health, "OURS", health)
+    monkeypatch.setattr(worker_health, "metrics", SimpleNamespace(IN_FLIGHT=_Gauge, SLOTS=_Gauge))
+    monkeypatch.setattr(worker_health, "time", SimpleNamespace(monotonic=lambda: now[0]))
     conf = SimpleNamespace(broker_transport_options={"global_keyprefix": "a:"})
     app: Any = SimpleNamespace(conf=conf)
     ledger: Any = SimpleNamespace(redis=broker)
-    worker = Signs(app, ledger, InFlight(), 5, LIVENESS_S, threading.Event())
+    worker = WorkerHealth(app, ledger, InFlight(), 5, LIVENESS_S, threading.Event())
 
     def look() -> bool:
         try:

@@ -1,0 +1,111 @@
+"""Says that this process lives: offers its slots, renews its leases, and does what is due once a minute.
+
+A process that is killed stops saying so: its slots and leases lapse, and the rest of the fleet goes on without it.
+"""
+
+import os
+import socket
+import threading
+import uuid
+
+import structlog
+
+from longshore.periodic import Periodic
+from longshore.store.ledger import Ledger
+from longshore.store.retention import Retention
+from longshore.store.sweep import Sweep
+from tasks.worker.in_flight import InFlight
+from tasks.worker.redis_clock import RedisClock
+from tasks.worker.shutdown import Shutdown
+
+log = structlog.get_logger(__name__)
+
+_PRUNE_EVERY = 12  # heartbeats: about once a minute
+
+
+def worker_name() -> str:
+    """A name no other process of the fleet has, that tells people which one it is."""
+    return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:6]}"
+
+
+class Heartbeat:
+    """Registers this process's slots and renews the leases of what it works on, every third of a lease.
+
+    In a thread of its own, as a busy pool must not cost a lease.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        in_flight: InFlight,
+        slots: int,
+        lease_s: float,
+        hung_limit: int,
+        clock: RedisClock,
+        shutdown: Shutdown,
+    ) -> None:
+        self.worker = worker_name()
+        self._ledger = ledger
+        self._in_flight = in_flight
+        self._slots = slots
+        # So that no heartbeat that was under way comes after the withdrawal.
+        self._sending = threading.Lock()
+        self._count = 0
+        self._hung = 0
+        self._hung_limit = hung_limit
+        self._clock = clock
+        self._shutdown = shutdown
+        self._retention = Retention(ledger)
+        self._sweep = Sweep(ledger)
+        self._loop = Periodic("heartbeat", lease_s / 3, self.step)
+        self.start, self.stop = self._loop.start, self._loop.stop
+
+    def withdraw(self) -> None:
+        """Offers no slots any more; leases of what is under way are still renewed."""
+        with self._sending:
+            self._slots = 0
+            self._ledger.beat(self.worker, 0, self._in_flight.renewable())
+
+    def step(self) -> float | None:
+        """One heartbeat."""
+        self._count_hung()
+        with self._sending:
+            # At least one: with none this process would be withdrawn, and with all threads hung it is about to restart.
+            offered = max(1, self._slots - self._hung) if self._slots else 0
+            self._ledger.beat(self.worker, offered, self._in_flight.renewable())
+        self._clock.measure(self._ledger)
+        self._sweep.step()
+        self._count += 1
+        if self._count % _PRUNE_EVERY == 0:
+            self._prune()
+        return None
+
+    def _count_hung(self) -> None:
+        """A thread that hangs beyond its attempt's deadline is a slot lost, until the process is restarted."""
+        hung = self._in_flight.hung()
+        if len(hung) > self._hung:
+            run_ids = [begun.id for begun in hung][:10]
+            log.error("worker.threads_hang", hung=len(hung), limit=self._hung_limit, run_ids=run_ids)
+        self._hung = len(hung)
+        if self._hung > self._hung_limit:
+            self._shutdown.restart("too many threads hang", self._hung_limit)
+
+    def _prune(self) -> None:
+        for one in self._retention.leaving():
+            log.warning(
+                "letters.leaving",
+                state=one.state,
+                kept=one.kept,
+                within_a_day=one.by_age,
+                now=one.beyond,
+                remedy="requeue or export them (longshore dlq), or raise KEEP_DEAD_S and KEEP_DEAD_COUNT",
+            )
+        if waiting := self._ledger.unreadable():
+            log.warning(
+                "records.unreadable",
+                waiting=waiting,
+                means="no worker that is there reads what another version wrote",
+                remedy="start a worker of that version; see docs/how-to/upgrade.md",
+            )
+        if dropped := self._retention.prune():
+            log.warning("letters.dropped", count=dropped)

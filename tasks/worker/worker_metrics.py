@@ -1,0 +1,53 @@
+"""What a worker counts of its attempts."""
+
+from longshore.delivery.outcome import Outcome
+from longshore.invocation.kinds import Kind
+from longshore.store.entry import Begun, Finish, Lapsed
+from longshore.store.states import State
+from longshore.telemetry import metrics
+from longshore.telemetry.labels import Targets, outcome_of
+
+_DELIVERY_SECONDS = {kind: metrics.DELIVERY_SECONDS.labels(kind.value) for kind in Kind}
+_RETRY, _DEFERRED, _REDIS = (metrics.WAITS.labels(cause) for cause in ("retry", "deferred", "redis"))
+
+
+class WorkerMetrics:
+    """Counts attempts. Thread safe."""
+
+    def __init__(self, max_targets: int) -> None:
+        self._targets = Targets(max_targets)
+
+    def ended(self, begun: Begun, finish: Finish, state: str, now_ms: float) -> None:
+        """An attempt ended; `state` is what became of the invocation. `now_ms` is Redis's time."""
+        metrics.ATTEMPTS.labels(self._targets.of(begun.target), outcome_of(finish.reason)).inc()
+        if state == State.DONE:
+            _DELIVERY_SECONDS[begun.kind].observe(max(0.0, now_ms - begun.published_ms) / 1000)
+        elif state == State.WAITING:
+            _RETRY.inc()
+        else:
+            _ended_badly(state, finish.reason)
+
+    def deferred(self) -> None:
+        """An attempt was put back, unsent."""
+        _DEFERRED.inc()
+
+    def waits_for_redis(self) -> None:
+        """A result cannot be stored yet."""
+        _REDIS.inc()
+
+    def requested(self, outcome: Outcome) -> None:
+        """A request was made."""
+        metrics.REQUEST_SECONDS.observe(outcome.duration_ms / 1000)
+
+
+def count_lapsed(lapsed: Lapsed) -> None:
+    """A lease lapsed, and this process found it."""
+    metrics.LAPSED.labels(lapsed.state, lapsed.reason).inc()
+    _ended_badly(lapsed.state, lapsed.reason)
+
+
+def _ended_badly(state: str, reason: str) -> None:
+    if state == State.DEAD:
+        metrics.DEAD_LETTERS.labels(outcome_of(reason)).inc()
+    elif state == State.UNKNOWN:
+        metrics.UNKNOWN_OUTCOMES.labels(outcome_of(reason)).inc()
