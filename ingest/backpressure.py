@@ -1,8 +1,9 @@
 """When intake pauses because enough is waiting already: Kafka is the buffer, Redis is not."""
 
-import structlog
+from longshore.log import events
+from longshore.log.event_log import EventLog
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 RESUME_SHARE = 0.9
 """Intake resumes below this share of a limit, so that it does not flutter around it."""
@@ -36,9 +37,8 @@ class Backpressure:
         self.cause = "" if not closed else "backlog" if self._backlog > share * backlog_limit else "memory"
         if closed != self.closed:
             self.closed = closed
-            said = log.warning if closed else log.info
-            said(
-                "intake.paused" if closed else "intake.resumed",
+            log.event(
+                events.INGEST_PAUSED if closed else events.INGEST_RESUMED,
                 backlog=self._backlog,
                 backlog_limit=backlog_limit,
                 memory_share=round(self._memory_share, 3),

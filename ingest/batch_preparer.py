@@ -10,8 +10,6 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import structlog
-
 from ingest.entry_builder import EntryBuilder, Routed
 from ingest.kafka.offset_ranges import spans_of
 from ingest.kafka.offset_set import OffsetSet, contains
@@ -19,9 +17,11 @@ from ingest.kafka.record import Partition, Record
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.recognise import Invocation, Refused, Skipped, recognise
 from longshore.invocation.source import Source
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.entry import Entry, Span
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 FINISHED_BEFORE = "finished_before"
 
@@ -120,7 +120,7 @@ class BatchPreparer:
 
     def _unexpected(self, record: Record, error: Exception) -> Entry:
         # No traceback and no text of the error: both may quote the payload.
-        log.error("intake.unexpected", origin=record.origin, error=type(error).__name__)
+        log.event(events.INGEST_PREPARATION_FAILED, origin=record.origin, error=type(error).__name__)
         return self._builder.unreadable(record, "unexpected")
 
 
@@ -139,5 +139,5 @@ class _Skips:
         """One line per reason and batch, not per message: a flood of garbage must not become one of lines."""
         for reason, origin in self._first.items():
             count = sum(counts[reason] for counts in self.by_place.values())
-            said = log.debug if reason in EXPECTED else log.warning
-            said("intake.skipped", reason=reason, count=count, first=origin)
+            event = events.INGEST_OTHERS_SKIPPED if reason in EXPECTED else events.INGEST_SKIPPED
+            log.event(event, reason=reason, count=count, first=origin)

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
 
-import structlog
-
 from ingest.kafka.record import Record
 from longshore.delivery.policy import RetryPolicy
 from longshore.delivery.target import BadUrl, lane_of, target_of
@@ -17,6 +15,8 @@ from longshore.invocation import ids
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping, MappingFault, Route, Unmatched
 from longshore.invocation.recognise import Invocation, Refused
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.port import reports
 from longshore.port.reports import Report
 from longshore.store.entry import Entry
@@ -24,7 +24,7 @@ from longshore.store.record import bond
 from longshore.store.seal import Sealer
 from longshore.telemetry.tracing import Traces
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 NOWHERE = "-"
 """Target and lane of what never had one."""
@@ -119,8 +119,8 @@ class EntryBuilder:
             raise
 
     def _dead(self, record: Record, call: _Call, reason: str, cause: str) -> Entry:
-        log.warning(
-            "intake.dead_letter",
+        log.event(
+            events.INGEST_DEAD_LETTERED,
             id=call.id,
             run_id=call.run[:SHOWN_LENGTH],
             kind=call.kind.value,

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Literal
 
-import structlog
-
 from ingest.backpressure import Backpressure
 from ingest.batch_preparer import BatchPreparer, PreparedBatch
 from ingest.ingest_health import count_stored
@@ -24,11 +22,13 @@ from ingest.kafka.start_position import StartPosition
 from ingest.outage import Outage
 from longshore.errors import StoreUnavailable, place_of
 from longshore.invocation.mapping import JqUnavailable
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.periodic import LIMIT_S, Periodic
 from longshore.store.entry import Accepted, Claim, Span
 from longshore.store.ledger import MOST_CLAIMS, Ledger
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 LOOK_S = 1.0
 """How often Redis's memory is asked for, and the backlog while intake is paused."""
@@ -95,7 +95,7 @@ class LedgerWriter:
         self._loop = Periodic("accept", 0, self._step, limit_s=limit_s)
         self._on_turn = self._loop.turn
         self._stopping = self._loop.stopping
-        self.outage = Outage("store", self._stopping)
+        self.outage = Outage(events.REDIS_OUTAGE, self._stopping)
         self.rereads: SimpleQueue[RereadRequest] = SimpleQueue()
         """What must be read again; for the thread that polls."""
         self.ready = threading.Event()
@@ -183,7 +183,7 @@ class LedgerWriter:
         full = {record.topic_partition for record in records} & {*self._full(records), *self._queue.held}
         for place in full:
             self._queue.hold(place, [record for record in records if record.topic_partition == place])
-            log.debug("intake.partition_held_back", topic=place[0], partition=place[1])
+            log.event(events.INGEST_PARTITION_HELD, topic=place[0], partition=place[1])
         # Should this batch have to be tried again, they are not in it any more.
         self._at_hand = [record for record in self._at_hand or () if record.topic_partition not in full]
         return [record for record in records if record.topic_partition not in full]
@@ -192,12 +192,12 @@ class LedgerWriter:
         for place, waiting in self._queue.held.items():
             if not self._full([record for record in waiting if self._is_ours(record)]):
                 self._queue.release(place)
-                log.debug("intake.partition_goes_on", topic=place[0], partition=place[1])
+                log.event(events.INGEST_PARTITION_RELEASED, topic=place[0], partition=place[1])
 
     def _refused(self, record: Record, error: Exception, times: int) -> PreparedBatch | None:
         """The ledger answered, but with an error of its own. Returns what to try in place of the message."""
         if times == 1:
-            log.error("intake.refused_by_store", origin=record.origin, error=type(error).__name__, at=place_of(error))
+            log.event(events.INGEST_WRITE_REFUSED, origin=record.origin, error=type(error).__name__, at=place_of(error))
         self.outage.wait(type(error).__name__)
         return self._preparer.unstorable(record, self._known()) if times >= REFUSALS else None
 
@@ -246,19 +246,24 @@ class LedgerWriter:
         count_stored(prepared.spans, prepared.entries, accepted)
         for entry, result in zip(prepared.entries, accepted.results, strict=True):
             if result == "repeated_elsewhere":
-                log.warning("intake.repeated_elsewhere", id=entry.id, origin=entry.origin)
-        log.debug("intake.stored", messages=len(records), entries=len(prepared.entries), claims=len(accepted.claims))
+                log.event(events.INGEST_ID_REPEATED, id=entry.id, origin=entry.origin)
+        log.event(
+            events.INGEST_BATCH_STORED,
+            messages=len(records),
+            entries=len(prepared.entries),
+            claims=len(accepted.claims),
+        )
 
     def _rewind(self, accepted: Accepted) -> None:
         """The ledger is behind what this consumer has read: it lost its end, or was replaced."""
         for rewind in accepted.rewinds:
             place = (rewind.topic, rewind.partition)
             known = self._known().get(place)
-            assignment_id, start = self._starts.get(place, (0, StartPosition(0, "")))
+            assignment_id, start = self._starts.get(place, (0, StartPosition(0, "committed")))
             if known is None or self._assignment_ids.get(place) != assignment_id:
                 continue
-            log.error(
-                "intake.ledger_behind",
+            log.event(
+                events.LEDGER_ROLLED_BACK,
                 topic=place[0],
                 partition=place[1],
                 ledger_next=rewind.next,

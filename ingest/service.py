@@ -12,8 +12,6 @@ from concurrent.futures import TimeoutError as NotDone
 from types import FrameType
 from typing import Any
 
-import structlog
-
 from config.settings import Settings
 from ingest.backpressure import Backpressure
 from ingest.ingest_health import WAIT_S, IngestHealth
@@ -33,6 +31,8 @@ from ingest.outage import Outage
 from ingest.wiring import make_limits, make_preparer
 from longshore.errors import ConfigError, place_of
 from longshore.invocation.mapping import Mapping
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
 from longshore.periodic import Periodic
 from longshore.store.brokers import Brokers
@@ -40,7 +40,7 @@ from longshore.telemetry.port_calls import CountedPortClient
 from tasks.celery.app import make_app
 from tasks.celery.publish import Publisher
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 STORE_GRACE_S = 0.5
 """How long a batch that is being stored gets at the end; what is not stored stays uncommitted."""
@@ -88,7 +88,7 @@ class IngestService:
         self._offsets: Offsets = self._finished or self._trailing
         self._backpressure = Backpressure(settings.backlog_limit, settings.memory_limit_share)
         self._queue = RecordQueue(settings.kafka_batch_size)
-        self._kafka = Outage("kafka", stop)
+        self._kafka = Outage(events.KAFKA_OUTAGE, stop)
         self._health = IngestHealth(settings.liveness_s, self._kafka)
         self._limits = make_limits(settings, self._mapping, access)
         self._writer = LedgerWriter(
@@ -112,7 +112,7 @@ class IngestService:
         except ConfigError:
             raise
         except Exception as error:
-            log.error("ingest.broken", error=type(error).__name__, at=place_of(error))
+            log.event(events.INGEST_FAILED, error=type(error).__name__, at=place_of(error))
             return 1
         finally:
             self._stop.set()
@@ -121,7 +121,7 @@ class IngestService:
                 # Else it waits for a Redis that does not answer and still uses them; they end with the process.
                 self._publisher.close()
                 self._mapping.close()
-            log.info("ingest.stopped")
+            log.event(events.INGEST_STOPPED)
         return 0
 
     def _periodic(self) -> None:
@@ -133,22 +133,22 @@ class IngestService:
         settings = self._settings
         topics = (settings.runs_topic, settings.change_log_topic)
         reset = settings.kafka_consumer_auto_offset_reset
-        log.info(
-            "ingest.starting",
+        log.event(
+            events.INGEST_STARTED,
             topics=" ".join(topics),
             group=settings.kafka_consumer_group_id,
             offset_reset=reset,
             commits="finished" if self._finished else "trailing",
         )
         if reset in ("largest", "latest"):
-            log.warning(
-                "ingest.starts_at_the_end",
+            log.event(
+                events.INGEST_OLDER_RECORDS_SKIPPED,
                 group=settings.kafka_consumer_group_id,
                 means="a group without commits ignores what was published before its first assignment",
                 remedy="set KAFKA_CONSUMER_AUTO_OFFSET_RESET=earliest to read it",
             )
         for warning in self._mapping.warnings:
-            log.warning("mapping.suspicious", problem=warning)
+            log.event(events.MAPPING_LINT_WARNED, problem=warning)
 
     def _read_until_stopped(self) -> None:
         self._writer.start()
@@ -212,7 +212,7 @@ class IngestService:
             try:
                 in_background("leave-group", reader.close).result(CLOSE_GRACE_S)
             except NotDone:
-                log.warning("kafka.close_took_too_long")
+                log.event(events.KAFKA_CLOSE_TIMED_OUT)
 
     def _tell_workers(self, access: KafkaAccess) -> None:
         """Workers let no webhook go to the brokers, and only ingest learns from Port which those are."""

@@ -10,14 +10,14 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-import structlog
-
 from longshore.delivery.host_limits import HostLimits
 from longshore.invocation.delivery import Delivery
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.target_control import Gate
 from longshore.store.targets import PAGE, Targets
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 REFRESH_S = 30.0
 """How often the ledger is asked for its word on a target that is sent to: it may be another one, or hold the words of
@@ -82,7 +82,7 @@ class TargetLimits:
             said = self._said(target, before)
             if said != before:
                 self._targets.set(target, "", said, whose="mapping")
-                log.info("target.limited", target=target, rate=said.rate, concurrency=said.concurrency)
+                log.event(events.TARGET_LIMITS_APPLIED, target=target, rate=said.rate, concurrency=said.concurrency)
             self._told_at[target] = time.monotonic()
             self._news.discard(target)
 

@@ -11,11 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 
-import structlog
-
 from longshore.errors import LongshoreError, place_of
+from longshore.log import events
+from longshore.log.event_log import EventLog
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 LONGEST_PAUSE_S = 2.0
 """Between tries while Redis or Port is away: long enough to be cheap, short enough to resume."""
@@ -96,7 +96,7 @@ class Periodic:
                 continue
             self.turn()
             if failures:
-                log.info("loop.resumed", loop=self.name, failures=failures)
+                log.event(events.LOOP_RESUMED, loop=self.name, failures=failures)
             failures = 0
             pause_s = self._interval_s if asked_s is None else asked_s
 
@@ -104,9 +104,11 @@ class Periodic:
         if isinstance(error, LongshoreError):
             self.turn()
             if failures == 1:
-                log.warning("loop.waits", loop=self.name, error=str(error))
+                log.event(events.LOOP_DELAYED, loop=self.name, error=str(error))
         elif failures in (1, 10, 100) or failures % 1000 == 0:
-            log.error("loop.failed", loop=self.name, failures=failures, error=type(error).__name__, at=place_of(error))
+            log.event(
+                events.LOOP_FAILED, loop=self.name, failures=failures, error=type(error).__name__, at=place_of(error)
+            )
 
 
 _lock = threading.Lock()

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import count
 from typing import Any
 
-import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from opentelemetry.trace import SpanContext
 
@@ -23,8 +22,10 @@ from ingest.kafka.record import Partition, Record
 from ingest.kafka.stall_detector import FetchStallDetector
 from ingest.outage import Outage
 from longshore.invocation import trace
+from longshore.log import events
+from longshore.log.event_log import EventLog
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 AUTH_ERRORS = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
 BROKERS_DOWN = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})
@@ -146,7 +147,7 @@ class KafkaReader:
         try:
             self._consumer.seek(TopicPartition(*place, next_offset))
         except KafkaException as error:
-            log.debug("kafka.seek_failed", topic=place[0], partition=place[1], problem=error.args[0].str())
+            log.event(events.KAFKA_SEEK_FAILED, topic=place[0], partition=place[1], problem=error.args[0].str())
             return None
         self.assignment_ids[place] = number = next(_ASSIGNMENT_IDS)
         self._next[place] = next_offset
@@ -165,7 +166,7 @@ class KafkaReader:
             self._consumer.assign(partitions)
         except KafkaException as error:
             # Only a consumer that is broken or being closed refuses this.
-            log.warning("kafka.assign_failed", problem=error.args[0].str())
+            log.event(events.KAFKA_ASSIGN_FAILED, problem=error.args[0].str())
         self._stall_detector.expect(self._next)
         self._apply_pause(self._next if self._paused else self._held)
 
@@ -251,8 +252,8 @@ class KafkaReader:
                 answer = None
             if answer is None:
                 return  # its broker is away: asked again with the next look
-            log.error(
-                "kafka.silent", topic=place[0], partition=place[1], seconds=round(silent_s),
+            log.event(
+                events.KAFKA_FETCH_STALLED, topic=place[0], partition=place[1], seconds=round(silent_s),
                 means="librdkafka fetches nothing, though Kafka answers", remedy="making a new consumer",
             )  # fmt: skip
             self.broken = True
@@ -291,7 +292,7 @@ class KafkaReader:
         self.joined = True
         self._told.clear()
         self._outage.over()
-        log.info("kafka.assigned", partitions=_names(partitions) or "none: this process stands by")
+        log.event(events.KAFKA_ASSIGNED, partitions=_names(partitions) or "none: this process stands by")
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         places = [(each.topic, each.partition) for each in partitions]
@@ -302,16 +303,16 @@ class KafkaReader:
             self._next.pop(place, None)
             self._stall_detector.heard(place)
         self._on_lost(places)
-        log.info("kafka.revoked", partitions=_names(partitions))
+        log.event(events.KAFKA_REVOKED, partitions=_names(partitions))
 
     def _displaced(self, place: Partition, error: KafkaError) -> None:
         """Kafka has the offset no longer that comes next: expired, or the topic was made anew."""
         if place in self._next:
-            log.warning("kafka.offset_gone", topic=place[0], partition=place[1], next=self._next.pop(place))
+            log.event(events.KAFKA_POSITION_LOST, topic=place[0], partition=place[1], next=self._next.pop(place))
             self.assignment_ids[place] = self.unpositioned[place] = next(_ASSIGNMENT_IDS)
             self._on_lost([place])
         else:
-            log.debug("kafka.trouble", code=error.name(), problem=error.str())
+            log.event(events.KAFKA_ERROR_IGNORED, code=error.name(), problem=error.str())
 
     def _apply_pause(self, places: Iterable[Partition]) -> None:
         stopped: dict[bool, list[TopicPartition]] = {True: [], False: []}
@@ -323,7 +324,7 @@ class KafkaReader:
             if stopped[False]:
                 self._consumer.resume(stopped[False])
         except KafkaException as error:
-            log.warning("kafka.pause_failed", problem=error.args[0].str())
+            log.event(events.KAFKA_PAUSE_FAILED, problem=error.args[0].str())
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         for each in partitions:
@@ -334,8 +335,8 @@ class KafkaReader:
                 self._committed((each.topic, each.partition), Commit(each.offset, each.metadata or ""))
 
     def _commit_failed(self, error: KafkaError) -> None:
-        said = log.debug if error.code() in RETRIABLE_COMMIT else log.warning
-        said("kafka.commit_failed", problem=error.str())
+        retried = error.code() in RETRIABLE_COMMIT
+        log.event(events.KAFKA_COMMIT_RETRIED if retried else events.KAFKA_COMMIT_FAILED, problem=error.str())
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
@@ -345,11 +346,11 @@ class KafkaReader:
         if error.code() in BROKERS_DOWN:
             self._outage.begins(error.str())
         elif error.code() in TRANSIENT:
-            log.debug("kafka.trouble", code=error.name(), problem=error.str())
+            log.event(events.KAFKA_ERROR_IGNORED, code=error.name(), problem=error.str())
         elif (text := f"{error.name()} {error.str()}") not in self._told:
             # Repeated with every try of librdkafka; said once until the next assignment.
             self._told.add(text)
-            log.warning("kafka.trouble", code=error.name(), problem=error.str())
+            log.event(events.KAFKA_ERROR, code=error.name(), problem=error.str())
 
 
 def trace_of(message: Message) -> SpanContext | None:

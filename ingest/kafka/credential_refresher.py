@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-import structlog
-
 from ingest.kafka.consumer import KafkaReader
 from ingest.kafka.credentials import KafkaAccess, in_background
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.runtime.ca_trust import kafka_bundle_version
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
@@ -51,7 +51,7 @@ class CredentialRefresher:
             return None
         if self._asked is None:
             if reader.login_refused and self._clock() >= self._not_before:
-                log.warning("kafka.login_refused", remedy="asking Port for the credentials again")
+                log.event(events.KAFKA_LOGIN_REFUSED, remedy="asking Port for the credentials again")
                 self._asked = in_background("kafka-credentials", self._fetch)
             return None
         if not self._asked.done():
@@ -65,7 +65,7 @@ class CredentialRefresher:
         if now is None or now == self._trusted:
             return False
         self._trusted = now
-        log.info("kafka.certificates_changed", remedy="making a new consumer")
+        log.event(events.KAFKA_CERTIFICATES_CHANGED, remedy="making a new consumer")
         return True
 
     def _use(self, found: KafkaAccess, reader: KafkaReader) -> KafkaAccess | None:

@@ -6,14 +6,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import structlog
-
 from config.settings import Settings
 from ingest.outage import Outage
 from longshore.errors import LongshoreError, PortUnavailable
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.port import KafkaCredentials, PortClient
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 32.0
@@ -40,7 +40,7 @@ def from_settings(settings: Settings) -> KafkaAccess | None:
 
 def from_port(port: PortClient, stop: threading.Event) -> KafkaAccess | None:
     """Ask Port until it answers; None only when `stop` is set. To be called off the main thread: a call takes 20 s."""
-    outage = Outage("port", stop, first_wait_s=FIRST_WAIT_S, longest_wait_s=LONGEST_WAIT_S)
+    outage = Outage(events.PORT_OUTAGE, stop, first_wait_s=FIRST_WAIT_S, longest_wait_s=LONGEST_WAIT_S)
     while not stop.is_set():
         try:
             found: KafkaCredentials = port.kafka_credentials()
@@ -59,7 +59,7 @@ def announce(port: PortClient) -> bool:
     try:
         port.set_streamer(STREAMER)
     except LongshoreError as error:
-        log.warning("port.streamer_not_set", problem=str(error))
+        log.event(events.PORT_STREAMER_CALL_FAILED, problem=str(error))
     return True
 
 

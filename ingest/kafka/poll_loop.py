@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable
 from queue import Empty
 
-import structlog
-
 from ingest.backpressure import Backpressure
 from ingest.ingest_health import IngestHealth
 from ingest.kafka.consumer import KafkaReader
@@ -18,11 +16,12 @@ from ingest.kafka.credential_refresher import CredentialRefresher
 from ingest.kafka.credentials import KafkaAccess
 from ingest.kafka.offsets import Offsets
 from ingest.kafka.record_queue import RecordQueue
-from ingest.kafka.start_position import REMEDIES
 from ingest.kafka.start_resolver import StartOffsetResolver, Starts
 from ingest.ledger_writer import LedgerWriter, RereadRequest
+from longshore.log import events
+from longshore.log.event_log import EventLog
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 POLL_S = 0.2
 """How long one poll waits for a message; one that comes is returned at once. Also how late SIGTERM is noticed."""
@@ -129,12 +128,12 @@ class PollLoop:
             return False
         self._offsets.on_assigned(again.place, assignment_id, start)
         self._writer.placed(again.place, assignment_id, start)
-        log.warning(
-            "intake.reading_again",
+        log.event(
+            events.LEDGER_REREAD,
             topic=again.place[0],
             partition=again.place[1],
             offset=start.offset,
-            remedy="none needed" if again.ledger == again.start.ledger else REMEDIES["ledger_replaced"],
+            remedy="none needed" if again.ledger == again.start.ledger else events.LEDGER_REPLACED.remedy,
         )
         return True
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from ingest.batch_preparer import BatchPreparer, PreparedBatch
@@ -19,9 +18,11 @@ from ingest.kafka.consumer_options import open_consumer
 from ingest.kafka.record import Partition, Record
 from longshore.errors import LongshoreError, StoreUnavailable
 from longshore.invocation.mapping import JqUnavailable
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.ledger import Ledger
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 ASK_S = 15.0
 POLL_S = 1.0
@@ -146,7 +147,7 @@ class Rebuild:
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         error = message.error()
         if topic is None or partition is None or offset is None:
-            log.debug("kafka.trouble", problem=str(error))
+            log.event(events.KAFKA_ERROR_IGNORED, problem=str(error))
             return None
         place = (topic, partition)
         if error is not None and error.code() != KafkaError._PARTITION_EOF:
@@ -177,7 +178,7 @@ class Rebuild:
                 if len(records) > 1:
                     half = len(records) // 2
                     return self._deal_with(records[:half], dry, waits) + self._deal_with(records[half:], dry, waits)
-                log.error("intake.refused_by_store", origin=records[0].origin, error=type(error).__name__)
+                log.event(events.INGEST_WRITE_REFUSED, origin=records[0].origin, error=type(error).__name__)
                 return self._store(self._preparer.unstorable(records[0], {}))
 
     def _store(self, prepared: PreparedBatch) -> Counter[str]:

@@ -2,13 +2,13 @@
 
 import time
 
-import structlog
-
 from ingest.kafka.offsets import TrailingOffsets
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
 from longshore.store.ledger import Ledger
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 EVERY_S = 0.3
 TIMEOUT_MS = 1_000
@@ -35,6 +35,6 @@ class Replicas:
             self._missing = not there
             if self._missing:
                 means = "nothing is committed until they are back"
-                log.warning("store.replicas_missing", wanted=self._wanted, means=means)
+                log.event(events.REDIS_REPLICAS_LOST, wanted=self._wanted, means=means)
             else:
-                log.info("store.replicas_back", wanted=self._wanted)
+                log.event(events.REDIS_REPLICAS_RESTORED, wanted=self._wanted)

@@ -6,12 +6,29 @@ that too, the reset rule. A partition that was made anew begins at its beginning
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ingest.kafka.commit_metadata import CommitMetadata
 from ingest.kafka.offset_set import OffsetSet, above
 
 BEGINNING = frozenset({"earliest", "smallest", "beginning"})
 END = frozenset({"largest", "latest", "end"})
+
+
+Reason = Literal[
+    "committed",
+    "finished_elsewhere",
+    "first_time",
+    "ledger_behind",
+    "ledger_replaced",
+    "recreated",
+    "new_partition",
+    "moved_ahead",
+    "commit_gone",
+    "out_of_range",
+    "read_again",
+]
+"""Why a partition is read from where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +59,7 @@ class StartPosition:
     """Where to begin, what to tell the ledger, and what to say."""
 
     offset: int
-    reason: str
+    reason: Reason
     """Code, for the log."""
     expected: int | None = None
     """What the ledger's next offset is, where it answers for all below it."""
@@ -62,16 +79,6 @@ class StartPosition:
     """Commit this offset at once, so that whoever comes next begins here too."""
 
 
-NORMAL = frozenset({"committed", "finished_elsewhere", "first_time"})
-"""Reasons that are nothing to worry about."""
-
-REMEDIES = {
-    "ledger_replaced": "what the old ledger had not delivered: longshore rebuild --since TIME",
-    "out_of_range": "more retention in Kafka, or longshore rebuild --since TIME for what it still has",
-}
-"""Reason → what an operator can do."""
-
-
 def choose_start(facts: PartitionState, reset: str) -> StartPosition | None:
     """Where to begin; None where the reset rule is `error` and nothing else decides."""
     if facts.known is not None and facts.known > facts.high:
@@ -81,7 +88,7 @@ def choose_start(facts: PartitionState, reset: str) -> StartPosition | None:
     if facts.known is not None:
         return _by_ledger(facts, facts.known, reset)
     if facts.committed is not None and facts.committed > facts.high:
-        return _fresh(facts.low, "made_anew")
+        return _fresh(facts.low, "recreated")
     if facts.committed is None and facts.added:
         return _fresh(facts.low, "new_partition")
     where = _reset(facts, reset)
@@ -100,7 +107,7 @@ def _recreated(facts: PartitionState) -> StartPosition:
     read again then is known by its ids.
     """
     offset = facts.low if facts.by_time is None else max(facts.low, min(facts.by_time, facts.high))
-    return StartPosition(offset, "made_anew", first_offset=offset, recreated=True, commit=True)
+    return StartPosition(offset, "recreated", first_offset=offset, recreated=True, commit=True)
 
 
 def _at_commit(facts: PartitionState, committed: int) -> StartPosition:
@@ -110,7 +117,7 @@ def _at_commit(facts: PartitionState, committed: int) -> StartPosition:
         return StartPosition(committed, "moved_ahead" if skipped else "committed", known, committed, skipped=skipped)
     if metadata.finished is not None:
         # All below is finished, whichever ledger did it, and even if that has lost its end.
-        reason = "committed" if metadata.ledger == facts.ledger else "finished_elsewhere"
+        reason: Reason = "committed" if metadata.ledger == facts.ledger else "finished_elsewhere"
         skipped = _skipped(known, committed, "finished_before")
         return StartPosition(committed, reason, known, metadata.first_offset, metadata.finished, skipped=skipped)
     if metadata.ledger != facts.ledger:
@@ -144,7 +151,7 @@ def _reset(facts: PartitionState, reset: str) -> int | None:
     return facts.low if reset in BEGINNING else facts.high if reset in END else None
 
 
-def _fresh(offset: int, reason: str) -> StartPosition:
+def _fresh(offset: int, reason: Reason) -> StartPosition:
     # Committed at once: with `largest`, a restart before the first message would otherwise begin behind that one.
     return StartPosition(offset, reason, first_offset=offset, commit=True)
 

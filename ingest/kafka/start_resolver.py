@@ -5,28 +5,40 @@ between two polls, so that the group never misses this member.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
-import structlog
 from confluent_kafka import KafkaException
 
 from ingest.kafka.commit_metadata import CommitMetadata
 from ingest.kafka.consumer import KafkaReader
 from ingest.kafka.credentials import in_background
 from ingest.kafka.record import Partition
-from ingest.kafka.start_position import BEGINNING, NORMAL, REMEDIES, PartitionState, StartPosition, choose_start
+from ingest.kafka.start_position import BEGINNING, PartitionState, Reason, StartPosition, choose_start
 from longshore.errors import StoreUnavailable
+from longshore.log import events
+from longshore.log.event_log import Event, EventLog
 from longshore.store.entry import Places
 from longshore.store.ledger import Ledger
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 AGAIN_S = 1.0
 """When to ask again where there was no answer."""
 
 SLACK_MS = 600_000
 """How far clocks of those who publish may be apart: what is read again because of it is known by its ids."""
+
+EVENTS: Mapping[Reason, Event] = {
+    "ledger_behind": events.LEDGER_BEHIND_COMMIT,
+    "ledger_replaced": events.LEDGER_REPLACED,
+    "recreated": events.KAFKA_PARTITION_RECREATED,
+    "new_partition": events.KAFKA_PARTITION_ADDED,
+    "moved_ahead": events.KAFKA_COMMIT_MOVED,
+    "commit_gone": events.KAFKA_COMMIT_EXPIRED,
+    "out_of_range": events.KAFKA_POSITION_RESET,
+}
+"""What an operator must know of; other reasons to begin somewhere are the usual ones."""
 
 Starts = dict[Partition, StartPosition]
 Commits = dict[Partition, tuple[int, CommitMetadata | None]]
@@ -64,7 +76,7 @@ class StartOffsetResolver:
         try:
             found = next(self._answer, None)
         except (KafkaException, StoreUnavailable) as error:
-            log.debug("kafka.placing_waits", problem=str(error)[:300])
+            log.event(events.KAFKA_POSITIONING_DELAYED, problem=str(error)[:300])
             found = {}
         if found is not None:
             if len(found) < len(self._assignment_ids):
@@ -128,18 +140,25 @@ class StartOffsetResolver:
         if start is None:
             if place not in self._told:
                 self._told.add(place)
-                log.error(
-                    "kafka.no_offset", topic=place[0], partition=place[1],
+                log.event(
+                    events.KAFKA_PARTITION_SKIPPED, topic=place[0], partition=place[1],
                     means="no commit, and KAFKA_CONSUMER_AUTO_OFFSET_RESET=error: the partition is not read",
                     remedy="set an offset with kafka-consumer-groups --reset-offsets, or another reset rule",
                 )  # fmt: skip
             return
         self._told.discard(place)
-        if start.reason in NORMAL:
-            log.debug("kafka.placed", topic=place[0], partition=place[1], offset=start.offset, reason=start.reason)
+        event = EVENTS.get(start.reason)
+        if event is None:
+            log.event(
+                events.KAFKA_PARTITION_POSITIONED,
+                topic=place[0],
+                partition=place[1],
+                offset=start.offset,
+                reason=start.reason,
+            )
             return
-        log.error(
-            f"kafka.{start.reason}",
+        log.event(
+            event,
             topic=place[0],
             partition=place[1],
             begins_at=start.offset,
@@ -149,5 +168,5 @@ class StartOffsetResolver:
             kafka_has=f"{facts.low} to {facts.high}",
             reset_rule=f"{self._reset}: {'the beginning' if self._reset in BEGINNING else 'the end'}",
             not_read=dict(start.skipped) or 0,
-            remedy=REMEDIES.get(start.reason, "none needed"),
+            remedy=event.remedy,
         )

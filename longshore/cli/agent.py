@@ -12,19 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-import structlog
-
 from config import small_profile
 from config.settings import Settings
 from ingest.kafka import consumer_options
 from longshore.cli import monitoring
 from longshore.errors import ConfigError
 from longshore.invocation import mapping
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.runtime import redis_address_file
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.runtime.supervisor import Child, Supervisor
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 INGEST_GRACE_S = 4.0
 INGEST_HEAD_START_S = 1.0
@@ -54,14 +54,14 @@ def run(settings: Settings) -> int:
 
 def _run_with(redis: EmbeddedRedis, settings: Settings) -> int:
     if redis.temporary:
-        log.warning(
-            "redis.does_not_last",
+        log.event(
+            events.REDIS_NOT_PERSISTENT,
             text="The embedded Redis keeps its data in a temporary folder: dead letters, unknown outcomes and history "
             "end with this container; what is not finished is read from Kafka again. Set LONGSHORE_DATA to a folder "
             "that lasts, or REDIS_URL.",
         )
     else:
-        log.info("redis.embedded", data=str(redis.data_dir))
+        log.event(events.REDIS_EMBEDDED, data=str(redis.data_dir))
     settings = settings.model_copy(update={"redis_url": redis.url, "redis_password": ""})
     environ = {**os.environ, "REDIS_URL": redis.url, "REDIS_PASSWORD": "", "REDIS_PASSWORD_FILE": ""}
     if settings.commit_mode is None and redis.temporary:

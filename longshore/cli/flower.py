@@ -4,7 +4,6 @@ import atexit
 import os
 import signal
 
-import structlog
 from flower import command
 from flower.urls import settings as flower_settings
 from tornado.ioloop import PeriodicCallback
@@ -17,11 +16,13 @@ from config.settings import Settings
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.app import Dashboard
 from longshore.errors import ConfigError, ConfigProblems, StoreUnavailable
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.fitness import check_fitness
 from longshore.telemetry import health
 from tasks.celery.app import make_app
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 def run(settings: Settings) -> int:
@@ -35,7 +36,7 @@ def run(settings: Settings) -> int:
     _look_at_redis(agent)
     _read_options(settings)
     _check_access(settings)
-    log.info("flower.starting", url=_url())
+    log.event(events.FLOWER_STARTED, url=_url())
     app = Dashboard(agent, capp=make_app(settings), options=options, **flower_settings)
     atexit.register(app.stop)
     # By the loop: Flower's own handler raises SystemExit wherever the program is, and what is there may swallow it.
@@ -108,4 +109,4 @@ def _look_at_redis(agent: Agent) -> None:
     try:
         check_fitness(agent.access.ledger.redis)
     except StoreUnavailable as error:
-        log.warning("redis.away", error=str(error))
+        log.event(events.REDIS_CHECK_FAILED, error=str(error))

@@ -4,7 +4,6 @@ import os
 import uuid
 from collections.abc import Mapping
 
-import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
@@ -12,6 +11,8 @@ from config.roles import Role
 from config.settings import Settings
 from longshore.cli.version import version
 from longshore.errors import ConfigError
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
 from longshore.store.connection import connect
 from longshore.store.fleet_audit import FleetAudit
@@ -28,7 +29,7 @@ from longshore.telemetry.page import Pages, Together
 from longshore.telemetry.redis_watch import RedisWatch
 from longshore.telemetry.slow import Slow
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 REDIS_S = 2.0
 """How long Redis may take to answer for a page: a probe or a scrape does not wait for longer."""
@@ -116,4 +117,4 @@ def _serve(settings: Settings, page: Collector) -> None:
         remedy = "Give each program on a machine a port of its own, or 0 for no page"
         raise ConfigError("METRICS_PORT", problem, remedy) from None
     pages.start()
-    log.info("metrics.serving", port=port, address=address or "all", paths="/metrics /livez /readyz")
+    log.event(events.METRICS_SERVED, port=port, address=address or "all", paths="/metrics /livez /readyz")

@@ -3,19 +3,19 @@
 import atexit
 import os
 
-import structlog
-
 from config import logging
 from config.environment import advice, plain_no_proxy, read_environment
 from config.roles import Role
 from config.settings import Settings, load
 from longshore.cli import monitoring
 from longshore.cli.version import version
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.runtime import ca_trust
 from longshore.runtime.redis_address_file import settings_beside_an_agent
 from longshore.runtime.redis_startup import wait_for_usable_redis
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 def begin_command() -> Settings:
@@ -44,9 +44,9 @@ def begin(role: Role, supervised_as: str = "", metrics_socket: str = "") -> Sett
     settings = load(role=role)
     logging.configure(settings.log_level, settings.masked, program=supervised_as)
     if not supervised_as:
-        log.info("longshore.started", role=role.value, version=version(), namespace=settings.namespace)
+        log.event(events.LONGSHORE_STARTED, role=role.value, version=version(), namespace=settings.namespace)
         for text in advice(read_environment(), {name.upper() for name in Settings.model_fields}):
-            log.warning("config.advice", text=text)
+            log.event(events.CONFIG_ADVICE_GIVEN, text=text)
         # Once per process tree: children get the exported variables.
         watch = ca_trust.Watch(settings)
         ca_trust.establish(settings, os.environ)

@@ -5,7 +5,6 @@ from functools import cache
 from socket import socket
 from typing import Any
 
-import structlog
 from flower.utils.authentication import authenticate
 from flower.views import BaseHandler
 from tornado.httpserver import HTTPServer
@@ -16,8 +15,6 @@ from tornado.web import HTTPError, OutputTransform, RequestHandler
 
 from config.settings import Settings
 from longshore.dashboard import access
-
-log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 256
 """Open at once; one more ends the oldest, so that nobody keeps others out by doing nothing."""

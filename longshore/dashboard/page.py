@@ -5,7 +5,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-import structlog
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError, MissingArgumentError, RequestHandler, StaticFileHandler
 
@@ -13,9 +12,11 @@ from longshore.dashboard import asked, shown
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.doors import LoggedIn
 from longshore.errors import LongshoreError, StoreUnavailable
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.operations import refusals
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 Found = TypeVar("Found")
 
@@ -64,7 +65,7 @@ class Handler(LoggedIn):
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """An absent Redis and a senseless question are no faults of ours: no traceback."""
         if isinstance(value, LongshoreError):
-            log.info("dashboard.not_answered", path=self.request.path, problem=str(value))
+            log.event(events.DASHBOARD_REQUEST_FAILED, path=self.request.path, problem=str(value))
         else:
             super().log_exception(typ, value, tb)
 

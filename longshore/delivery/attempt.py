@@ -13,12 +13,12 @@ import time
 from enum import IntEnum
 from typing import Protocol
 
-import structlog
-
 from longshore.errors import place_of
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 TICK_S = 0.05
 """How often the watchdog looks: a deadline is at most this late, and hundreds of attempts cost it microseconds."""
@@ -131,7 +131,7 @@ def _watch() -> None:
         try:
             _cut_if_over(attempt)
         except Exception as error:  # the others' deadlines depend on this thread
-            log.error("delivery.watchdog_error", error=type(error).__name__, at=place_of(error))
+            log.event(events.DELIVERY_WATCHDOG_FAILED, error=type(error).__name__, at=place_of(error))
 
 
 def _cut_if_over(attempt: Attempt) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from types import MappingProxyType
 
-import structlog
 from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 from urllib3.response import BaseHTTPResponse
@@ -23,10 +22,12 @@ from longshore.delivery.resolver import Resolver
 from longshore.delivery.session import Session
 from longshore.delivery.target import origin_of
 from longshore.delivery.trouble import NEEDS_HTTPS, asks_for_tls, explain_refusal, explain_silence, explain_unsent
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.network.answer import head_cut, line_cut
 from longshore.network.retry_after import retry_after_s
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -83,7 +84,7 @@ class Sender:
                 Verdict.GIVE_UP, False, refused.reason, refused.cause, fault=Fault.REQUEST, duration_ms=_since(started)
             )
         except Exception as error:  # a fault of ours, or parts of another type: it must not end the worker's task
-            log.error("delivery.unexpected", error=type(error).__name__)
+            log.event(events.DELIVERY_CRASHED, error=type(error).__name__)
             cause = f"no request can be made of what the mapping gave ({type(error).__name__})"
             return Outcome(
                 Verdict.GIVE_UP, False, "bad_request", cause, fault=Fault.REQUEST, duration_ms=_since(started)
@@ -164,7 +165,7 @@ class Sender:
             return Outcome(Verdict.RETRY, False, reason, cause, fault=fault)
         final, (reason, cause) = explain_unsent(error, target)
         if reason == "unexpected":
-            log.error("delivery.unexpected", error=type(error).__name__, target=target)
+            log.event(events.DELIVERY_CRASHED, error=type(error).__name__, target=target)
         if final:
             return Outcome(Verdict.GIVE_UP, False, reason, cause, fault=Fault.REQUEST)
         return Outcome(Verdict.RETRY, False, reason, cause, fault=Fault.NONE)

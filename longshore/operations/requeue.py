@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-import structlog
-
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.operations.find import Counts, count
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import NotFound, TooMany
@@ -16,7 +16,7 @@ from longshore.store.letters import Letter
 from longshore.store.requeue import Job, Order
 from longshore.store.sift import Filter
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 MAX_JOB = 100_000
 """Invocations one job may send again, unless the caller gives another cap."""
@@ -65,7 +65,7 @@ def requeue(
     if not dry_run:
         counts = Counter(outcome for _, outcome in results)
         id = results[0][0] if len(results) == 1 else None
-        log.info("operator.requeued", actor=order.actor, why=order.why, replay=order.replay, id=id, **counts)
+        log.event(events.OPERATOR_REQUEUED, actor=order.actor, why=order.why, replay=order.replay, id=id, **counts)
     return results
 
 
@@ -87,7 +87,9 @@ def start_job(
     filter = selection.filter
     letters = (letter for letter in access.invocations.find(filter) if _is_sent(letter.reason, filter))
     job = access.requeue.start(track(letters), order)
-    log.info("operator.job_started", actor=order.actor, why=order.why, job=job.id, total=job.total, canary=order.canary)
+    log.event(
+        events.OPERATOR_JOB_STARTED, actor=order.actor, why=order.why, job=job.id, total=job.total, canary=order.canary
+    )
     return job
 
 

@@ -3,15 +3,15 @@
 from dataclasses import replace
 from typing import TypedDict
 
-import structlog
-
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import Conflict, Invalid, NotFound
 from longshore.store.requeue import FINISHED, Job
 from longshore.store.states import JobState
 from longshore.store.target_control import Gate
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 MAX_NAME = 2_000
 """Characters of a target's name."""
@@ -49,7 +49,7 @@ def steer_target(
     else:
         raise Invalid("a target can be paused, resumed or limited")
     access.targets.set(target, lane, gate, close_breaker=act == "resume")
-    log.info("operator.target_steered", actor=actor, target=target, action=action or None, word=act, **limits)
+    log.event(events.OPERATOR_TARGET_STEERED, actor=actor, target=target, action=action or None, word=act, **limits)
     return gate
 
 
@@ -71,5 +71,5 @@ def steer_job(access: LedgerAccess, id: str, act: str, actor: str) -> Job:
         access.requeue.resume(id)
     else:
         raise Invalid("a job can be paused or resumed")
-    log.info("operator.job_steered", actor=actor, job=id, word=act)
+    log.event(events.OPERATOR_JOB_STEERED, actor=actor, job=id, word=act)
     return access.requeue.job(id) or job

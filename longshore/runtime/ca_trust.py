@@ -10,16 +10,17 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import structlog
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from config.settings import Settings
 from config.user_ca_bundle import CURL, REQUESTS, SSL_CERT_FILE, given, of_requests, unusable
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.network import ca_files
 from longshore.network.ca_bundle import Bundle, BundleUnwritable, gather, write
 from longshore.periodic import LIMIT_S, Periodic
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 SYSTEMS = ("/etc/ssl/certs/ca-certificates.crt", str(DEFAULT_CA_BUNDLE_PATH))
 """Where public CAs are found: as the image, or its owner, has them; else those that come with `requests`."""
@@ -41,7 +42,7 @@ def establish(settings: Settings, environ: MutableMapping[str, str]) -> bool:
     else:
         _withdraw(environ, settings.longshore_ca_bundle)
     if (path := given(environ, SSL_CERT_FILE, settings.longshore_ca_bundle)) and (problem := unusable(path)):
-        log.warning("trust.ssl_cert_file_unusable", path=path, problem=problem)
+        log.event(events.CA_BUNDLE_SSL_CERT_FILE_REJECTED, path=path, problem=problem)
     return done
 
 
@@ -120,20 +121,20 @@ class Watch:
 
 def _write(settings: Settings, bundle: Bundle) -> bool:
     for path, problem in bundle.warnings:
-        log.warning("trust.left_out", path=path, problem=problem)
+        log.event(events.CA_BUNDLE_SKIPPED, path=path, problem=problem)
     mounted = sum(len(source.taken) for source in bundle.files)
     public = len(bundle.system.taken) if bundle.system else 0
     if not mounted + public:
-        log.warning("trust.nothing_found", folder=str(settings.longshore_ca_dir))
+        log.event(events.CA_BUNDLE_LEFT_EMPTY, folder=str(settings.longshore_ca_dir))
         return False
     try:
         write(settings.longshore_ca_bundle, bundle.text)
     except BundleUnwritable as error:
         remedy = "name a file with LONGSHORE_CA_BUNDLE that only you can write"
-        log.warning("trust.bundle_not_written", problem=str(error), remedy=remedy, lost=mounted)
+        log.event(events.CA_BUNDLE_WRITE_FAILED, problem=str(error), remedy=remedy, lost=mounted)
         return False
     path, folder = str(settings.longshore_ca_bundle), str(settings.longshore_ca_dir)
-    log.info("trust.bundle_assembled", path=path, public=public, mounted=mounted, folder=folder)
+    log.event(events.CA_BUNDLE_ASSEMBLED, path=path, public=public, mounted=mounted, folder=folder)
     return True
 
 

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import structlog
-
 from config.settings import Settings
 from longshore.errors import StoreUnavailable
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.connection import connect
 from longshore.store.fitness import check_fitness
 from longshore.store.keys import Keys
 from longshore.store.layout import check_layout
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 _LONGEST_PAUSE_S = 2.0
 
@@ -38,16 +38,16 @@ def wait_for_usable_redis(settings: Settings, *, say_warnings: bool = True, wait
                 if not wait:
                     return
                 if not waited:
-                    log.warning("redis.awaited", error=str(error))
+                    log.event(events.REDIS_AWAITED, error=str(error))
                 waited = True
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:
                 break
     if waited:
-        log.info("redis.answers")
+        log.event(events.REDIS_ANSWERED)
     for text in warnings if say_warnings else ():
-        log.warning("redis.advice", text=text)
+        log.event(events.REDIS_ADVICE_GIVEN, text=text)
 
 
 @contextmanager

@@ -19,11 +19,11 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Protocol
 
-import structlog
-
 from longshore.errors import EX_CONFIG, place_of
+from longshore.log import events
+from longshore.log.event_log import EventLog
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 FIRST_WAIT_S = 0.5
 """Before the first restart: a port or a lock that the dead child held has time to be free."""
@@ -146,7 +146,7 @@ class Supervisor:
             self._stop_all()
 
     def _stop_all(self) -> None:
-        log.info("supervisor.stopping", **({"signal": self._signal} if self._signal else {}))
+        log.event(events.SUPERVISOR_STOP_REQUESTED, **({"signal": self._signal} if self._signal else {}))
         stopping: list[_Kept] = []
         for _, group in groupby(self._kept, key=lambda kept: kept.child.order):
             stopping.extend(group)
@@ -205,11 +205,11 @@ class _Kept:
             self.wait_s = restart_wait_s(self.wait_s, now - self.started_at)
             self.due_at = now + self.wait_s
             again: dict[str, object] = {} if code == EX_CONFIG else {"restart_in_s": self.wait_s}
-            log.error("child.died", child=self.child.name, ended=_ended(code), **again)
+            log.event(events.CHILD_DIED, child=self.child.name, ended=_ended(code), **again)
         elif self.told_at is not None:
             self._kill_after(self.child.stop_grace_s)
         elif self.observer and (why := self.observer.trouble(self.child.name)):
-            log.error("child.replaced", child=self.child.name, pid=self.pid, why=why)
+            log.event(events.CHILD_REPLACED, child=self.child.name, pid=self.pid, why=why)
             self.terminate()
         return code
 
@@ -232,7 +232,7 @@ class _Kept:
             return False
         code = self._exit_code()
         if code is not None:
-            log.info("child.stopped", child=self.child.name, ended=_ended(code))
+            log.event(events.CHILD_STOPPED, child=self.child.name, ended=_ended(code))
             return False
         self._kill_after(min(self.child.stop_grace_s, HURRY_S) if hurry else self.child.stop_grace_s)
         return True
@@ -240,7 +240,7 @@ class _Kept:
     def _kill_after(self, grace_s: float) -> None:
         """Kill the process, which was told to end, once it has had its grace."""
         if self.process and self.told_at and time.monotonic() >= self.told_at + grace_s and not self.killed:
-            log.warning("child.killed", child=self.child.name, grace_s=grace_s)
+            log.event(events.CHILD_KILLED, child=self.child.name, grace_s=grace_s)
             self.process.kill()
             self.killed = True
 
@@ -260,7 +260,7 @@ class _Kept:
                 stderr=output,
                 start_new_session=True,
             )
-        log.info("child.started", child=self.child.name, pid=self.process.pid)
+        log.event(events.CHILD_STARTED, child=self.child.name, pid=self.process.pid)
 
     def _exit_code(self) -> int | None:
         """The exit code if the process has ended; then it is forgotten, and what it left running is killed."""
@@ -284,8 +284,8 @@ def _tended(kept: _Kept) -> int | None:
     except Exception as error:
         kept.wait_s = restart_wait_s(kept.wait_s, 0)
         kept.due_at = time.monotonic() + kept.wait_s
-        log.error(
-            "child.not_tended",
+        log.event(
+            events.CHILD_CHECK_FAILED,
             child=kept.child.name,
             error=type(error).__name__,
             at=place_of(error),

@@ -5,17 +5,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from longshore.errors import StoreUnavailable
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.fleet_snapshot import FleetSnapshot, TargetSnapshot
 from longshore.store.states import FINAL_STATES, State
 from longshore.telemetry.labels import OTHER, outcome_of
 from longshore.telemetry.metrics import FLEET
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 FRESH_S = 2.0
 """For so long a look is good for further pages: several Prometheuses cost no more than one."""
@@ -58,7 +59,7 @@ class FleetCollector(Collector):
                 try:
                     self._snapshot = self._take_snapshot()
                 except StoreUnavailable as error:
-                    log.debug("metrics.no_fleet", error=str(error))
+                    log.event(events.METRICS_FLEET_FAILED, error=str(error))
                     self._snapshot = None
                 self._taken_at = time.monotonic()
             return self._snapshot

@@ -14,15 +14,16 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import BaseServer, TCPServer, ThreadingMixIn, UnixStreamServer
 
-import structlog
 from prometheus_client import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.telemetry.health import Health, Verdict
 from longshore.telemetry.metrics import ALIVE, READY
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 DEADLINE_S = 10.0
 """For a whole request, from the connection to the last byte of the answer."""
@@ -119,7 +120,7 @@ class _Server(ThreadingMixIn, BaseServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         # A probe that hung up is no fault; anything else is, and only costs this one answer.
-        log.debug("metrics.request_failed", exc_info=True)
+        log.event(events.METRICS_REQUEST_FAILED, exc_info=True)
 
 
 class _At(_Server, TCPServer):

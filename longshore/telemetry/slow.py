@@ -8,12 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-import structlog
-
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
 from longshore.store.fleet_audit import FleetAudit
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 COUNT_S = 5.0
 """Between two counts of the letters."""
@@ -73,8 +73,8 @@ class Slow:
         took_s = time.monotonic() - began
         self._audit.publish(balance, max(self._audit_s, SHARE * took_s))
         if not balance.adds_up:
-            log.error(
-                "audit.does_not_add_up",
+            log.event(
+                events.AUDIT_MISMATCH,
                 unaccounted=balance.unaccounted,
                 problems=len(balance.problems) + balance.unnamed,
                 remedy="see `longshore audit`",

@@ -10,15 +10,16 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import requests
-import structlog
 from opentelemetry.trace import NoOpTracer, Span, SpanContext, SpanKind, StatusCode, Tracer, use_span
 
 from longshore.delivery.outcome import Outcome, Verdict
 from longshore.invocation import trace
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.network.adapter import TrustingAdapter
 from longshore.store.seal import Bond, Sealer, Unsealable
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 FLUSH_S = 1.0
 """How long the end of a process waits for its last spans."""
@@ -97,14 +98,16 @@ def exporting_tracer(service_name: str | None, *, own_session: bool) -> Tracer |
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        log.warning("tracing.not_installed", remedy="pip install longshore[otel], or unset OTEL_EXPORTER_OTLP_ENDPOINT")
+        log.event(
+            events.TRACING_NOT_INSTALLED, remedy="pip install longshore[otel], or unset OTEL_EXPORTER_OTLP_ENDPOINT"
+        )
         return None
     resource = Resource.create({"service.name": service_name} if service_name else {})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     exporter = OTLPSpanExporter(session=_trusting_session() if own_session else None)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     atexit.register(_shut_down, provider.shutdown)
-    log.info("tracing.started")
+    log.event(events.TRACING_STARTED)
     return provider.get_tracer("longshore")
 
 

@@ -6,18 +6,19 @@ listed in `throws` for an end, `Ignore` for a message that means nothing any mor
 
 from typing import Any
 
-import structlog
 from celery import Task
 from celery.exceptions import Ignore, Retry
 from celery.worker.request import Request
 
 from longshore.errors import StoreUnavailable, place_of
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.states import State
 from tasks.celery.names import DELIVER
 from tasks.worker.attempt_result import DEFERRED
 from tasks.worker.attempt_runner import AttemptRunner
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 class RetryLater(Retry):
@@ -77,12 +78,12 @@ class Deliver(Task):
             result = self.runner.run(id, token, *more)
         except StoreUnavailable as error:
             # Nothing was sent: had it begun, the result would have been kept until it is stored.
-            log.warning("delivery.not_begun", id=id, error=str(error))
+            log.event(events.DELIVERY_START_FAILED, id=id, error=str(error))
             raise Ignore from None
         except Ignore:
             raise
         except Exception as error:  # a fault of ours or of the ledger's; Celery would log its text
-            log.error("delivery.unexpected", id=id, error=type(error).__name__, at=place_of(error))
+            log.event(events.DELIVERY_CRASHED, id=id, error=type(error).__name__, at=place_of(error))
             raise Ignore from None
         if result is None:
             raise Ignore

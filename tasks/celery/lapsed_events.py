@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import structlog
-
 from longshore.errors import StoreUnavailable
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.connection import reaching_store
 from longshore.store.entry import Lapsed
 from longshore.store.ledger import Ledger
 from longshore.store.states import State
 from tasks.celery.names import task_id
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 class LapsedTaskEvents:
@@ -35,7 +35,7 @@ class LapsedTaskEvents:
         try:
             dispatcher.send(event, uuid=self._task_id(lapsed.id), exception=cause, traceback=None)
         except (StoreUnavailable, OSError) as error:
-            log.debug("lapsed.not_told", id=lapsed.id, error=type(error).__name__)
+            log.event(events.CELERY_EVENT_FAILED, id=lapsed.id, error=type(error).__name__)
 
     def _task_id(self, id: str) -> str:
         with reaching_store():

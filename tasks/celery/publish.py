@@ -5,14 +5,15 @@ from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import structlog
 from celery import Celery
 
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
 from longshore.store.entry import Claim
 from tasks.celery.names import DELIVER, queue_of, task_id
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 _IDLE_S = 1.0
 _MAX_BATCH = 500
@@ -40,7 +41,7 @@ class Publisher:
                         self._send(claim)
             except Exception as error:
                 # Whether some of them arrived is unknown; `begin` takes each token once, so either way is safe.
-                log.warning("publish.failed", claims=len(claims), error=type(error).__name__)
+                log.event(events.CELERY_PUBLISH_FAILED, claims=len(claims), error=type(error).__name__)
                 self._drop()
 
     def close(self) -> None:
@@ -76,7 +77,7 @@ class Publisher:
             try:
                 producer.connection.release()
             except Exception as error:
-                log.debug("publish.release_failed", error=type(error).__name__)
+                log.event(events.CELERY_RELEASE_FAILED, error=type(error).__name__)
 
 
 class BackgroundPublisher:

@@ -5,14 +5,14 @@ Celery throws away every later message of a revoked id, so the ledger would hand
 
 from typing import Any
 
-import structlog
-
 from longshore.errors import LongshoreError
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.ledger import Ledger
 from longshore.store.states import State
 from tasks.worker.result_builder import ResultBuilder
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 REVOKED = "revoked"
 """Reason code."""
@@ -24,6 +24,6 @@ def park_revoked(ledger: Ledger, results: ResultBuilder, args: Any) -> None:
         id, token = str(args[0]), int(args[1])
         if begun := ledger.begin(id, token):
             ledger.finish(id, token, results.abandoned(begun, State.DEAD, REVOKED, "revoked by an operator"), want=0)
-            log.warning("delivery.revoked", run_id=id)
+            log.event(events.DELIVERY_REVOKED, run_id=id)
     except (LongshoreError, LookupError, TypeError, ValueError) as error:
-        log.warning("delivery.revoke_failed", error=type(error).__name__)
+        log.event(events.DELIVERY_REVOKE_FAILED, error=type(error).__name__)

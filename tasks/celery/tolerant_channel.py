@@ -7,11 +7,13 @@ tests/integration/tasks/test_transport.py holds the methods in place that are ta
 
 from typing import Any
 
-import structlog
 from kombu.transport import redis
 from redis.exceptions import RedisError
 
-log = structlog.get_logger(__name__)
+from longshore.log import events
+from longshore.log.event_log import EventLog
+
+log = EventLog(__name__)
 
 
 class TolerantChannel(redis.Channel):
@@ -60,8 +62,8 @@ class TolerantChannel(redis.Channel):
 
 def _log_dropped(error: Exception) -> None:
     # Neither the text of the error nor its traceback: both may quote the element.
-    log.error(
-        "worker.element_dropped",
+    log.event(
+        events.CELERY_MESSAGE_DROPPED,
         error=type(error).__name__,
         means="something in Celery's list at Redis is no message of Celery's",
         remedy="find out who else writes to this Redis",

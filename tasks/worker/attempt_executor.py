@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import structlog
-
 from longshore.delivery.outcome import Outcome
 from longshore.delivery.policy import RetryPolicy, next_step
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
@@ -18,6 +16,8 @@ from longshore.delivery.send import Sender
 from longshore.errors import place_of
 from longshore.invocation.mapping import JqUnavailable
 from longshore.invocation.masking import masking
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.operations.attempt_reports import mapped_report
 from longshore.operations.response_masking import mask_outcome
 from longshore.store.entry import Begun
@@ -33,7 +33,7 @@ from tasks.worker.redis_clock import RedisClock
 from tasks.worker.result_builder import ResultBuilder
 from tasks.worker.worker_metrics import WorkerMetrics
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 UNEXPECTED = "unexpected"
 """Reason code of what a fault of ours ended."""
@@ -93,7 +93,7 @@ class AttemptExecutor:
             return Completion(self.results.abandoned(begun, State.DEAD, error.reason, error.cause), error.cause)
         except JqUnavailable as error:
             # Says nothing of the message.
-            log.error("mapping.unavailable", run_id=begun.run or begun.id, problem=error.reason)
+            log.event(events.MAPPING_JQ_FAILED, run_id=begun.run or begun.id, problem=error.reason)
             time.sleep(_JQ_PAUSE_S)
             return Deferral(begun.target, begun.lane, "the mapping could not be evaluated")
         if request.target == begun.target:
@@ -102,7 +102,7 @@ class AttemptExecutor:
         if begun.moves >= _MAX_MOVES:
             cause = f"its URL gave another target {begun.moves + 1} times: name one in the mapping's `delivery.target`"
             return Completion(self.results.abandoned(begun, State.DEAD, "unsteady_url", cause), cause)
-        log.info("delivery.deferred", run_id=begun.run, target=begun.target, to=request.target)
+        log.event(events.DELIVERY_DEFERRED, run_id=begun.run, target=begun.target, to=request.target)
         return Deferral(request.target, request.lane, f"belongs to {request.target}")
 
     def send(
@@ -138,7 +138,7 @@ class AttemptExecutor:
         with_headers = replace(masked, headers=answer.outcome.headers)
         report = mapped_report(self.builder, built, begun.kind, with_headers, answer.step)
         if report.problem:
-            log.warning("mapping.report_failed", run_id=begun.run or begun.id, problem=report.problem)
+            log.event(events.MAPPING_REPORT_FAILED, run_id=begun.run or begun.id, problem=report.problem)
         finish = self.results.completed(begun, masked, answer.step, report)
         log_attempt(begun, masked, answer.step, settings.policy.max_attempts, self.clock.now_ms())
         return Completion(finish, summary_of(masked))
@@ -149,8 +149,8 @@ class AttemptExecutor:
     def _result_of_fault(self, error: Exception, begun: Begun, progress: _Progress) -> Completion:
         """How an attempt ends that a fault of ours broke off: as what is certain of it says."""
         name = type(error).__name__
-        log.error(
-            "delivery.unexpected",
+        log.event(
+            events.DELIVERY_CRASHED,
             run_id=begun.run or begun.id,
             error=name,
             at=place_of(error),

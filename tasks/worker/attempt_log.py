@@ -1,20 +1,20 @@
 """One attempt for people: its log line, its span, its one-line summary in Flower."""
 
-import structlog
-
 from longshore.delivery.outcome import Outcome
 from longshore.delivery.policy import Again, Dead, Done, Step
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.entry import Begun
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 def log_attempt(begun: Begun, outcome: Outcome, step: Step, max_attempts: int, now_ms: float) -> None:
     """Logs the attempt with all that is known about it. `outcome` is masked; `now_ms` is Redis's time."""
     if outcome.redirected:
-        log.warning("delivery.redirected", run_id=begun.run or begun.id, target=begun.target, how=outcome.redirected)
-    log.info(
-        "delivery.attempted",
+        log.event(events.DELIVERY_REDIRECTED, run_id=begun.run or begun.id, target=begun.target, how=outcome.redirected)
+    log.event(
+        events.DELIVERY_ATTEMPTED,
         run_id=begun.run or begun.id,
         kind=begun.kind.value,
         target=begun.target,

@@ -5,19 +5,19 @@ Decrypted values live only here, in this call.
 
 from dataclasses import dataclass, field
 
-import structlog
-
 from longshore.delivery.errors import Unsendable
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.delivery.target import lane_of
 from longshore.errors import LongshoreError
 from longshore.invocation import json_text
 from longshore.invocation.mapping import MappingFault
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.entry import Begun
 from longshore.store.record import bond
 from longshore.store.seal import Foreign, Sealer, Unsealable
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 
 class RequestNotBuildable(LongshoreError):
@@ -50,7 +50,9 @@ def build_request(begun: Begun, sealer: Sealer, builder: RequestBuilder) -> Addr
             raise RequestNotBuildable("no_mapping", "no mapping of this worker's file is enabled for it")
         message = builder.decrypt(text, entry)
         for path in message.failed:
-            log.warning("invocation.not_decrypted", run_id=begun.run or begun.id, path=path, means="sent as it came")
+            log.event(
+                events.INVOCATION_DECRYPTION_FAILED, run_id=begun.run or begun.id, path=path, means="sent as it came"
+            )
         built = builder.build(message, entry)
         target = builder.target(built)
         builder.check_variables(built)
@@ -70,7 +72,7 @@ def _message(begun: Begun, sealer: Sealer) -> str:
         bound = bond(begun.format, "payload", begun.id, run=begun.run)
         return sealer.open(begun.payload, bound).decode("utf-8", "surrogatepass")
     except Foreign as error:
-        log.error("invocation.foreign_payload", run_id=begun.run or begun.id, problem=str(error))
+        log.event(events.INVOCATION_BINDING_MISMATCHED, run_id=begun.run or begun.id, problem=str(error))
         raise RequestNotBuildable("foreign", f"its payload was not sent: {error}") from None
     except Unsealable as error:
         raise RequestNotBuildable("unsealable", f"its payload cannot be opened: {error}") from None

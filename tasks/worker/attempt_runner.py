@@ -18,9 +18,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-import structlog
-
 from longshore.errors import StoreUnavailable
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.entry import Begun, Claim, Finish
 from longshore.store.ledger import IN_PLACE, Ledger
 from longshore.store.record import UnknownFormat
@@ -34,7 +34,7 @@ from tasks.worker.result_builder import ResultBuilder
 from tasks.worker.shutdown import Shutdown
 from tasks.worker.worker_metrics import WorkerMetrics
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 _T = TypeVar("_T")
 
@@ -78,7 +78,7 @@ class AttemptRunner:
 
     def release(self, id: str, token: int, reason: str) -> None:
         """Leaves a claim to other workers, without an attempt. Raises `StoreUnavailable`: then its lease lapses."""
-        log.warning("delivery.left_to_others", id=id, reason=reason)
+        log.event(events.DELIVERY_DECLINED, id=id, reason=reason)
         self.ledger.give_back(id, token, _RELEASE_PAUSE_MS)
 
     def _wait_until(self, start_ms: int) -> None:
@@ -99,7 +99,7 @@ class AttemptRunner:
             self.release(id, token, str(error))
             return None
         if begun is None:
-            log.debug("delivery.stale", id=id, token=token)
+            log.event(events.DELIVERY_MESSAGE_OUTDATED, id=id, token=token)
         return begun
 
     def _execute(self, begun: Begun) -> AttemptResult:
@@ -124,7 +124,7 @@ class AttemptRunner:
                 self.publish(claims)
                 self.metrics.ended(begun, finish, state, self.clock.now_ms())
                 if state != finish.result:
-                    log.warning("delivery.late", run_id=begun.run, result=finish.result, state=state)
+                    log.event(events.DELIVERY_RESULT_SUPERSEDED, run_id=begun.run, result=finish.result, state=state)
                 return StoredResult(state, summary)
 
     def _finish(self, begun: Begun, finish: Finish) -> tuple[str, tuple[Claim, ...]]:
@@ -147,7 +147,7 @@ class AttemptRunner:
             except StoreUnavailable as error:
                 if tries == 0:
                     self.metrics.waits_for_redis()
-                    log.warning("delivery.result_waits_for_store", run_id=begun.run, error=str(error))
+                    log.event(events.DELIVERY_RESULT_STORE_RETRIED, run_id=begun.run, error=str(error))
             time.sleep(_pause_s(tries))
             tries += 1
 
@@ -158,11 +158,11 @@ class AttemptRunner:
                 released = self.ledger.give_back(id, token)
             except StoreUnavailable as error:
                 if tries == 0:
-                    log.warning("delivery.not_begun", id=id, error=str(error))
+                    log.event(events.DELIVERY_START_FAILED, id=id, error=str(error))
                 if self.shutdown.begun.wait(_pause_s(tries)):
                     return
             else:
-                log.info("delivery.given_back", id=id, given=released)
+                log.event(events.DELIVERY_RELEASED, id=id, given=released)
                 return
 
 

@@ -5,16 +5,16 @@ import threading
 import time
 from collections.abc import Callable
 
-import structlog
-
 from longshore.errors import LongshoreError, place_of
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.entry import Begun
 from longshore.store.ledger import Ledger
 from tasks.worker.in_flight import InFlight
 from tasks.worker.result_builder import ResultBuilder
 from tasks.worker.shutdown import DRAINED, Shutdown
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 _PARK_TRIES = 3  # a connection that a restart of Redis broke may show that only when it is used
 
@@ -49,11 +49,11 @@ class Drain:
 
     def _watch(self) -> None:
         end = time.monotonic() + self._grace_s
-        log.info("worker.draining", in_flight=len(self._in_flight.all()), grace_s=self._grace_s)
+        log.event(events.WORKER_DRAINING, in_flight=len(self._in_flight.all()), grace_s=self._grace_s)
         try:
             self._withdraw()
         except Exception as error:  # the slots lapse with the lease
-            log.warning("worker.withdraw_failed", error=_text_of(error))
+            log.event(events.WORKER_WITHDRAW_FAILED, error=_text_of(error))
         while self._in_flight.waited_for() and time.monotonic() < end:
             time.sleep(0.05)
         if left := self._in_flight.all():
@@ -71,7 +71,7 @@ class Drain:
             self._store_end(begun)
         except Exception as error:
             if last:  # its lease lapses to the same end
-                log.warning("worker.park_failed", run_id=begun.id, error=_text_of(error))
+                log.event(events.WORKER_PARK_FAILED, run_id=begun.id, error=_text_of(error))
             return False
         return True
 
@@ -79,11 +79,11 @@ class Drain:
         """Stores how `begun` ended where that is known and only Redis was away; otherwise that nobody knows."""
         if store := self._in_flight.unstored(begun):
             store()
-            log.info("worker.stored_at_end", run_id=begun.id)
+            log.event(events.WORKER_RESULT_STORED, run_id=begun.id)
             return
         finish = self._results.interrupted(begun, DRAINED, "the worker had to stop before the target answered")
         state, _ = self._ledger.finish(begun.id, begun.token, finish, want=0)
-        log.warning("worker.parked", run_id=begun.id, state=state, reason=DRAINED)
+        log.event(events.WORKER_PARKED, run_id=begun.id, state=state, reason=DRAINED)
 
 
 def _text_of(error: Exception) -> str:

@@ -8,8 +8,8 @@ import socket
 import threading
 import uuid
 
-import structlog
-
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
 from longshore.store.ledger import Ledger
 from longshore.store.retention import Retention
@@ -18,7 +18,7 @@ from tasks.worker.in_flight import InFlight
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.shutdown import Shutdown
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 _PRUNE_EVERY = 12  # heartbeats: about once a minute
 
@@ -85,15 +85,15 @@ class Heartbeat:
         hung = self._in_flight.hung()
         if len(hung) > self._hung:
             run_ids = [begun.id for begun in hung][:10]
-            log.error("worker.threads_hang", hung=len(hung), limit=self._hung_limit, run_ids=run_ids)
+            log.event(events.WORKER_THREADS_HUNG, hung=len(hung), limit=self._hung_limit, run_ids=run_ids)
         self._hung = len(hung)
         if self._hung > self._hung_limit:
             self._shutdown.restart("too many threads hang", self._hung_limit)
 
     def _prune(self) -> None:
         for one in self._retention.leaving():
-            log.warning(
-                "letters.leaving",
+            log.event(
+                events.DEAD_LETTERS_EXPIRING,
                 state=one.state,
                 kept=one.kept,
                 within_a_day=one.by_age,
@@ -101,11 +101,11 @@ class Heartbeat:
                 remedy="requeue or export them (longshore dlq), or raise KEEP_DEAD_S and KEEP_DEAD_COUNT",
             )
         if waiting := self._ledger.unreadable():
-            log.warning(
-                "records.unreadable",
+            log.event(
+                events.INVOCATION_FORMAT_UNSUPPORTED,
                 waiting=waiting,
                 means="no worker that is there reads what another version wrote",
                 remedy="start a worker of that version; see docs/how-to/upgrade.md",
             )
         if dropped := self._retention.prune():
-            log.warning("letters.dropped", count=dropped)
+            log.event(events.DEAD_LETTERS_DROPPED, count=dropped)

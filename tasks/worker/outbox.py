@@ -10,9 +10,9 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-import structlog
-
 from longshore.errors import LongshoreError, StoreUnavailable, place_of
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
 from longshore.port import reports
 from longshore.port.client import PortClient
@@ -25,7 +25,7 @@ from longshore.telemetry.tracing import Traces
 from tasks.worker.isolation.runner import POISON_CAUSE
 from tasks.worker.report_sender import LEASE_MS, ReportLeaseLost, ReportSender
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 SENDERS = 8
 """Runs reported at once by one process: at 100 ms a call enough for Port's whole rate limit."""
@@ -66,7 +66,7 @@ class Outbox:
             while self.send_due() == 0.0 and time.monotonic() < until:
                 pass
         except Exception as error:
-            log.debug("outbox.left", error=type(error).__name__)
+            log.event(events.OUTBOX_FLUSH_FAILED, error=type(error).__name__)
         wait(self._under_way, max(0.0, until - time.monotonic()))
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -88,9 +88,9 @@ class Outbox:
             with self._traces.report(taken.trace, facts, bond(taken.format, "trace", taken.id)):
                 delay_s = self._send_run(taken, taken_at)
         except LongshoreError as error:
-            log.warning("report.interrupted", run_id=taken.run, error=str(error))  # sent again after the lease
+            log.event(events.REPORT_INTERRUPTED, run_id=taken.run, error=str(error))  # sent again after the lease
         except Exception as error:
-            log.error("report.unexpected", run_id=taken.run, error=type(error).__name__, at=place_of(error))
+            log.event(events.REPORT_CRASHED, run_id=taken.run, error=type(error).__name__, at=place_of(error))
         else:
             self._last_delay_s = delay_s
             self._failed_in_a_row = self._failed_in_a_row + 1 if delay_s else 0
@@ -145,8 +145,8 @@ class Outbox:
         try:
             return [reports.decode(self._sealer.open(item[1:], bound))]
         except Foreign as error:
-            log.error("report.foreign", run_id=taken.run, id=taken.id, problem=str(error))
+            log.event(events.REPORT_BINDING_MISMATCHED, run_id=taken.run, id=taken.id, problem=str(error))
             return reports.foreign(taken.kind)
         except (Unsealable, BadReport) as error:
-            log.error("report.unreadable", run_id=taken.run, error=str(error))
+            log.event(events.REPORT_DECODING_FAILED, run_id=taken.run, error=str(error))
             return []

@@ -4,7 +4,6 @@ import os
 import socket
 from typing import Any
 
-import structlog
 from celery import signals
 from celery.apps.worker import Worker
 
@@ -12,6 +11,8 @@ from config.egress import fence_of
 from config.settings import Settings
 from config.tracing import tracer
 from longshore.invocation.mapping import Mapping
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
 from longshore.telemetry.port_calls import CountedPortClient
 from longshore.telemetry.tracing import Traces
@@ -38,7 +39,7 @@ from tasks.worker.wiring import build_executor, build_results
 from tasks.worker.worker_health import REDIS_WAIT_S, WorkerHealth
 from tasks.worker.worker_metrics import WorkerMetrics
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 JQ_PROCESSES = 3
 """How many mappings are evaluated at once, and reports as many; a process takes 6 MB, and starts when it is needed."""
@@ -113,7 +114,7 @@ class WorkerProcess:
     def run(self) -> int:
         """Runs until SIGTERM; returns the exit code."""
         for warning in self._mapping.warnings:
-            log.warning("mapping.suspicious", problem=warning)
+            log.event(events.MAPPING_LINT_WARNED, problem=warning)
         signals.worker_ready.connect(self._on_ready, weak=False)
         signals.worker_shutting_down.connect(self._on_shutting_down, weak=False)
         signals.task_revoked.connect(self._on_revoked, weak=False)
@@ -130,7 +131,7 @@ class WorkerProcess:
         )
         worker.start()
         self._stop()
-        log.info("worker.stopped")
+        log.event(events.WORKER_STOPPED)
         return int(worker.exitcode or self._shutdown.exit_code)
 
     def _on_ready(self, sender: Any = None, **_: Any) -> None:
@@ -149,7 +150,7 @@ class WorkerProcess:
                 self._internal_services,
             ):
                 part.start()
-            log.info("worker.ready", worker=self._heartbeat.worker, slots=self._settings.worker_slots)
+            log.event(events.WORKER_READY, worker=self._heartbeat.worker, slots=self._settings.worker_slots)
 
     def _on_shutting_down(self, **_: Any) -> None:
         self._drain.start()

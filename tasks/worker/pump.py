@@ -6,14 +6,15 @@ lease: the claim lapses and any pump hands it out again.
 
 from collections.abc import Callable
 
-import structlog
-
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
 from longshore.store.entry import Claim, Lapsed
 from longshore.store.ledger import Ledger
 from tasks.worker.worker_metrics import count_lapsed
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
+
 
 class Pump:
     """Claims what may start and passes it to `publish`, every `interval_s` seconds."""
@@ -38,6 +39,6 @@ class Pump:
         self._publish(claims)
         for lease in lapsed:
             count_lapsed(lease)
-            log.warning("lease.lapsed", run_id=lease.id, target=lease.target, now=lease.state, reason=lease.reason)
+            log.event(events.LEASE_EXPIRED, run_id=lease.id, target=lease.target, now=lease.state, reason=lease.reason)
             self._on_lapsed(lease)
         return None

@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 from http import HTTPStatus
 
-import structlog
-
 from longshore.errors import PortUnavailable
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.port import reports
 from longshore.port.calls import Call, calls
 from longshore.port.client import PortClient
@@ -20,7 +20,7 @@ from longshore.port.reports import Report
 from longshore.store.entry import TakenReports
 from longshore.store.ledger import Ledger
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 LEASE_MS = 25_000
 """Above one call at its longest (20 s): what a killed sender had taken is sent as soon as this."""
@@ -82,7 +82,7 @@ class ReportSender:
         except PortRefused as error:
             if error.status == 404 and self._waits_in_order:
                 raise PortUnavailable(f"{error}; a new run may not be known yet") from None
-            log.warning("report.refused", run_id=self.taken.run, error=str(error))
+            log.event(events.REPORT_REFUSED, run_id=self.taken.run, error=str(error))
             if subject := _subject_of(call):
                 self._log_in_run(subject, _reason_of(error))
             if bare := call.bare():
@@ -92,7 +92,7 @@ class ReportSender:
         try:
             self._call(bare)
         except PortRefused as error:
-            log.warning("report.refused", run_id=self.taken.run, error=str(error))
+            log.event(events.REPORT_REFUSED, run_id=self.taken.run, error=str(error))
 
     def _call(self, call: Call) -> None:
         self._port.call(call.method, call.path, call.json)
@@ -108,7 +108,7 @@ class ReportSender:
         try:
             self._call(call)
         except (PortUnavailable, PortRefused) as again:
-            log.warning("report.given_up", run_id=self.taken.run, tries=self.taken.tries + 1, error=str(again))
+            log.event(events.REPORT_GIVEN_UP, run_id=self.taken.run, tries=self.taken.tries + 1, error=str(again))
         return True
 
     def _give_up_details(self, call: Call, error: PortUnavailable) -> bool:
@@ -124,7 +124,7 @@ class ReportSender:
             self._send_status_alone(bare)
         except PortUnavailable:
             return False
-        log.warning("report.given_up", run_id=self.taken.run, tries=self.taken.tries + 1, error=error.reason)
+        log.event(events.REPORT_GIVEN_UP, run_id=self.taken.run, tries=self.taken.tries + 1, error=error.reason)
         self._log_in_run(_subject_of(call), error.reason)
         return True
 
@@ -137,7 +137,7 @@ class ReportSender:
             try:
                 self._call(line)
             except (PortUnavailable, PortRefused) as error:
-                log.debug("report.refusal_not_told", run_id=self.taken.run, error=str(error))
+                log.event(events.REPORT_NOTE_FAILED, run_id=self.taken.run, error=str(error))
                 return False
         return True
 
@@ -153,7 +153,7 @@ class ReportSender:
         if not self.delay_s:
             self.delay_s = _delay_s(self.taken.tries, error.retry_after_s)
             tries, delay_s = self.taken.tries + 1, round(self.delay_s, 1)
-            log.warning("report.waits", run_id=self.taken.run, tries=tries, again_in_s=delay_s, error=error.reason)
+            log.event(events.REPORT_DELAYED, run_id=self.taken.run, tries=tries, again_in_s=delay_s, error=error.reason)
 
 
 def _subject_of(call: Call) -> str:

@@ -4,9 +4,10 @@ import os
 import signal
 import threading
 
-import structlog
+from longshore.log import events
+from longshore.log.event_log import EventLog
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 DRAINED = "drained"
 """Reason code of an attempt that the end of its worker cut off."""
@@ -27,6 +28,6 @@ class Shutdown:
     def restart(self, reason: str, limit: int) -> None:
         """Ends this process in order, because `limit` was exceeded; whoever keeps it alive starts another."""
         if not self.begun.is_set():
-            log.error("worker.restarts", reason=reason, limit=limit)
+            log.event(events.WORKER_RESTART_REQUESTED, reason=reason, limit=limit)
             self.exit_code = RESTART
             os.kill(os.getpid(), signal.SIGTERM)

@@ -21,6 +21,7 @@ CHECK_INTERVAL_S = 1.0
 REDIS_WAIT_S = 30.0
 """On top of LIVENESS_S: what one turn of the pump may wait for a Redis that does not answer."""
 
+
 class WorkerHealth:
     """Whether this worker lives and has its broker.
 

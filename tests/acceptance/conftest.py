@@ -12,6 +12,7 @@ from config.settings import Settings, load
 from longshore.delivery.target import lane_of, target_of
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
+from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
 from longshore.port import reports
 from longshore.runtime.embedded_redis import EmbeddedRedis
@@ -60,7 +61,7 @@ class Bench:
         self.environ |= environ
         program = Program("worker", folder=self.folder, **self.environ)
         self.programs.append(program)
-        program.says("worker.ready")
+        program.says(events.WORKER_READY.name)
         return program
 
     def accept(self, id: str, sample: str, synchronized: bool = False, **more: Any) -> None:

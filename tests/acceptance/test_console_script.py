@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
 from tests.support.programs import SETTINGS, Program, eventually, longshore
 
@@ -32,7 +33,7 @@ def test_a_broken_mapping_file_is_wrong_settings_too(tmp_path: Path) -> None:
 
     assert 78 == done.returncode
     assert "CONTROL_THE_PAYLOAD_CONFIG_PATH: the mapping file" in done.stderr
-    assert "child.started" not in done.stderr
+    assert events.CHILD_STARTED.name not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["run", "ingest"])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from longshore.log import events
 from longshore.runtime.embedded_redis import free_port
 from tests.support.flower import Flower
 from tests.support.warm import longshore
@@ -81,7 +82,7 @@ def test_without_the_right_login_nothing_is_shown_and_nothing_done(bench: Bench,
     assert "2" == bench.record("r_1")["generation"]
     (note,) = flower.get("/api/longshore/invocations/r_1", auth=LOGIN).json()["history"]
     assert ("ann", "test") == (note["requeued_by"], note["why"])
-    assert "event=operator.requeued" in flower.log()
+    assert f"event={events.OPERATOR_REQUEUED.name}" in flower.log()
     assert "actor=ann" in flower.log()
     assert "pass:word" not in flower.log()
 

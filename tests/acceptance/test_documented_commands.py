@@ -23,6 +23,7 @@ import pytest
 import typer.main
 
 from longshore.cli.main import app
+from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
@@ -48,7 +49,7 @@ BARE = [
     }.items()
 ]
 """Where the page itself gives no settings."""
-READY = {"ingest": "kafka.assigned", "worker": "worker.ready", "flower": "flower.starting"}
+READY = {"ingest": events.KAFKA_ASSIGNED.name, "worker": events.WORKER_READY.name, "flower": events.FLOWER_STARTED.name}
 """What programs say when they are up."""
 SLOW_S = 1500.0
 """Longer than a set-up takes, packages included; only a failing test waits this long."""

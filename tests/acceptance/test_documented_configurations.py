@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text, gitlab_run
@@ -214,7 +215,7 @@ def test_a_users_bundle_that_is_none_stops_the_start(tmp_path: Path, content: st
     assert 78 == done.returncode
     assert "REQUESTS_CA_BUNDLE: " in done.stderr
     assert "cacert.pem" in done.stderr
-    assert "child.started" not in done.stderr
+    assert events.CHILD_STARTED.name not in done.stderr
 
 
 @pytest.mark.parametrize("own", [False, True], ids=["assembled bundle", "own bundle"])

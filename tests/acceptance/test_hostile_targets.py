@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
 from longshore.store.brokers import Brokers
 from tasks.worker.outbox import SENDERS
@@ -198,7 +199,7 @@ def test_a_worker_outlives_all_of_them_and_keeps_nothing(bench: Bench, urls: dic
 
 def causes(worker: Program) -> dict[str, str]:
     """The log line of the last attempt of each run."""
-    lines = [line for line in worker.log().splitlines() if "delivery.attempted" in line]
+    lines = [line for line in worker.log().splitlines() if events.DELIVERY_ATTEMPTED.name in line]
     return {
         f"{turn}-{name}": line
         for turn in ("first", "second")

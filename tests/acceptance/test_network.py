@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from tests.support.certificates import Authority
@@ -235,7 +236,7 @@ def test_a_bundle_that_cannot_be_written_stops_nothing(bench: Bench) -> None:
     bench.accept("r_1", "good")
     bench.ends("r_1", "done", "delivered")
 
-    assert "trust.bundle_not_written" in worker.log()
+    assert events.CA_BUNDLE_WRITE_FAILED.name in worker.log()
 
 
 def test_programs_that_start_at_once_share_one_bundle(tmp_path: Path, redis_server: EmbeddedRedis) -> None:
@@ -248,7 +249,7 @@ def test_programs_that_start_at_once_share_one_bundle(tmp_path: Path, redis_serv
     workers = [Program("worker", folder=folder, **environ) for folder in folders]
     try:
         for worker in workers:
-            worker.says("worker.ready")
+            worker.says(events.WORKER_READY.name)
     finally:
         for worker in workers:
             worker.close()

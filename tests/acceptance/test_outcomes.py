@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from longshore.invocation.kinds import Kind
+from longshore.log import events
 from tests.support.hostile import OK, HostileTarget, answering
 from tests.support.programs import Program, eventually
 
@@ -44,7 +45,9 @@ def stack() -> Iterator[ExitStack]:
 
 def attempts(worker: Program, id: str) -> list[str]:
     """The log lines of the attempts of `id`."""
-    return [line for line in worker.log().splitlines() if "delivery.attempted" in line and f"run_id={id} " in line]
+    return [
+        line for line in worker.log().splitlines() if events.DELIVERY_ATTEMPTED.name in line and f"run_id={id} " in line
+    ]
 
 
 def test_the_wait_that_a_target_asks_for_is_kept_and_bounded(bench: Bench, stack: ExitStack) -> None:

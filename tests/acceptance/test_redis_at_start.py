@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
 from tests.support.programs import SETTINGS, Program, longshore
 
@@ -30,7 +31,7 @@ def test_a_program_waits_for_its_redis_and_can_be_stopped_meanwhile(command: str
     address = f"redis://127.0.0.1:{free_port()}/0"
     program = Program(command, folder=tmp_path, **SETTINGS, **KAFKA, REDIS_URL=address)
     try:
-        program.says("redis.awaited")
+        program.says(events.REDIS_AWAITED.name)
         assert 0 == program.stop()
     finally:
         program.close()
@@ -41,9 +42,9 @@ def test_a_worker_goes_on_when_its_redis_comes(tmp_path: Path) -> None:
     redis_server = EmbeddedRedis(tmp_path / "redis")
     worker = Program("worker", folder=tmp_path, **SETTINGS, REDIS_URL=redis_server.url)
     try:
-        worker.says("redis.awaited")
+        worker.says(events.REDIS_AWAITED.name)
         with redis_server:
-            worker.says("worker.ready")
+            worker.says(events.WORKER_READY.name)
             assert 0 == worker.stop()
     finally:
         worker.close()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from longshore.log import events
 from longshore.sandbox.http_server import Answer, HttpServer
 from tests.support.programs import eventually
 
@@ -84,7 +85,7 @@ def test_a_refused_report_is_named_in_the_log_and_the_others_go_on(bench: Bench)
     is_over(bench, "r_1")
 
     assert ["run_response", "run_status"] == [name for name, _ in bench.port.runs["r_1"].changes]
-    assert "report.refused" in bench.programs[0].log()
+    assert events.REPORT_REFUSED.name in bench.programs[0].log()
 
 
 def test_the_fleet_keeps_to_its_budget_of_calls(bench: Bench) -> None:

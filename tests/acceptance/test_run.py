@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text
@@ -35,7 +36,7 @@ class Agent:
         """The agent, with its worker ready."""
         program = Program("run", folder=self.folder, **self.environ, **environ)
         self.programs.append(program)
-        program.says("worker.ready")
+        program.says(events.WORKER_READY.name)
         return program
 
     def send(self, run_id: str, target: str, *, synchronized: bool = False) -> None:
@@ -92,8 +93,8 @@ def test_it_ends_with_0_when_told_and_leaves_nothing(agent: Agent) -> None:
     assert 0 == program.stop()
     assert not [name for name, child in tree.items() if child.is_running()]
     assert not data.exists()
-    assert "redis.does_not_last" in program.log()
-    assert "child.killed" not in program.log()
+    assert events.REDIS_NOT_PERSISTENT.name in program.log()
+    assert events.CHILD_KILLED.name not in program.log()
 
 
 def test_a_request_in_flight_ends_before_the_agent_does(agent: Agent) -> None:
@@ -103,7 +104,7 @@ def test_a_request_in_flight_ends_before_the_agent_does(agent: Agent) -> None:
     agent.delivered("r_1")
 
     assert 0 == program.stop()
-    assert "child.killed" not in program.log()
+    assert events.CHILD_KILLED.name not in program.log()
     program = agent.start(LONGSHORE_DATA=str(agent.folder / "data"))
     agent.send("r_2", "good")
     agent.delivered("r_2")
@@ -137,7 +138,7 @@ def test_data_in_a_folder_outlast_the_agent(agent: Agent) -> None:
     agent.start(LONGSHORE_DATA=folder)
 
     eventually(lambda: len(agent.targets.received("r_1")) > 1, "a retry by the next agent")
-    assert "redis.does_not_last" not in program.log()
+    assert events.REDIS_NOT_PERSISTENT.name not in program.log()
 
 
 def test_two_agents_do_not_share_a_folder(agent: Agent) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text
@@ -76,7 +77,7 @@ def test_a_program_that_hangs_is_not_alive_and_is_replaced(
             gone, _ = psutil.wait_procs([hung], timeout=PATIENCE_S)
             assert gone
             pages.says("/readyz", True)
-        assert 2 == agent.log().count("child.replaced")
+        assert 2 == agent.log().count(events.CHILD_REPLACED.name)
     finally:
         agent.close()
 
@@ -88,7 +89,7 @@ def test_a_program_that_hangs_is_replaced_without_pages_too(
     agent = start_agent(tmp_path / "agent", kafka, port, WEBHOOK_INVOKER_TIMEOUT="3", LIVENESS_S="5")
     try:
         child(agent, "worker-1").send_signal(signal.SIGSTOP)
-        eventually(lambda: agent.log().count("worker.ready") == 2, "another worker", START_S + PATIENCE_S)
+        eventually(lambda: agent.log().count(events.WORKER_READY.name) == 2, "another worker", START_S + PATIENCE_S)
     finally:
         agent.close()
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from longshore.delivery.sign import signed_headers
+from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
@@ -111,7 +112,7 @@ def test_decrypted_values_reach_the_target_and_nobody_else(
     assert [] == [secret for secret in secrets if secret in told]
     assert [] == [secret for secret in secrets if secret in log]
     assert "***" in told
-    assert 4 == log.count("invocation.not_decrypted")
+    assert 4 == log.count(events.INVOCATION_DECRYPTION_FAILED.name)
     assert "path=payload.properties.broken" in log
     redis_server.stop()
     stored = b"".join(path.read_bytes() for path in redis_server.data_dir.rglob("*") if path.is_file())
@@ -203,9 +204,9 @@ def test_what_a_mapping_file_may_have_wrong_is_logged_once_by_each_program(
     mapping = [{"body": ".body", "fieldsToDecryptPaths": [".payload.x"], "repot": {}}]
     agent = start_agent(tmp_path / "agent", kafka, bench.port, mapping)
     bench.programs.append(agent)
-    eventually(lambda: agent.log().count("mapping.suspicious") >= 6, "both say it")
+    eventually(lambda: agent.log().count(events.MAPPING_LINT_WARNED.name) >= 6, "both say it")
 
-    lines = [line for line in agent.log().splitlines() if "mapping.suspicious" in line]
+    lines = [line for line in agent.log().splitlines() if events.MAPPING_LINT_WARNED.name in line]
     for part in ("there is no .body", "leading dot", "did you mean 'report'"):
         assert ["ingest", "worker"] == sorted(
             "ingest" if "program=ingest" in line else "worker" for line in lines if part in line

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from longshore.invocation.kinds import Kind
+from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
 from longshore.store.seal import Sealer
 from tasks.celery.app import make_app
@@ -97,7 +98,7 @@ def test_a_worker_survives_the_death_of_redis_and_stores_what_it_learned_meanwhi
     bench.accept("r_1", "slow")
     eventually(lambda: bench.record("r_1")["state"] == "begun", "the attempt begins")
     bench.redis.kill()
-    eventually(lambda: "delivery.result_waits_for_store" in worker.log(), "the answer waits for Redis")
+    eventually(lambda: events.DELIVERY_RESULT_STORE_RETRIED.name in worker.log(), "the answer waits for Redis")
     bench.redis.start()
     bench.redis.wait_ready()
     bench.ends("r_1", "done", "delivered")
@@ -111,28 +112,28 @@ def test_flower_can_show_an_invocation_as_one_row(bench: Bench) -> None:
     """All attempts carry the run id; the events tell retries and reason, and nothing of the payload."""
     bench.worker(WORKER_EVENTS="true")
     app = make_app(bench.settings)
-    events: list[dict[str, Any]] = []
+    sent: list[dict[str, Any]] = []
     with app.connection() as connection:
-        receiver = app.events.Receiver(connection, handlers={"*": events.append})
+        receiver = app.events.Receiver(connection, handlers={"*": sent.append})
 
         listening = threading.Thread(target=receiver.capture, kwargs={"wakeup": False})
         listening.start()
-        eventually(lambda: any(event["type"] == "worker-heartbeat" for event in events), "events arrive")
+        eventually(lambda: any(event["type"] == "worker-heartbeat" for event in sent), "events arrive")
         bench.accept("r_flaky", "flaky")
         bench.accept("r_404", "not_found")
         bench.ends("r_flaky", "done", "delivered")
-        eventually(lambda: "task-succeeded" in types(events, "r_flaky"), "the success is told")
-        eventually(lambda: "task-failed" in types(events, "r_404"), "the failure is told")
+        eventually(lambda: "task-succeeded" in types(sent, "r_flaky"), "the success is told")
+        eventually(lambda: "task-failed" in types(sent, "r_404"), "the failure is told")
         receiver.should_stop = True
         listening.join()
 
-    assert 2 == types(events, "r_flaky").count("task-retried")
-    (failed,) = [event for event in events if event["type"] == "task-failed"]
+    assert 2 == types(sent, "r_flaky").count("task-retried")
+    (failed,) = [event for event in sent if event["type"] == "task-failed"]
     assert failed["exception"].startswith("dead: HTTP 404 in ")
     assert failed["traceback"] is None
-    received = [event for event in events if event["type"] == "task-received" and event["uuid"] == "r_flaky"]
+    received = [event for event in sent if event["type"] == "task-received" and event["uuid"] == "r_flaky"]
     assert [0, 1, 2] == [event["retries"] for event in received]
-    assert "invocationMethod" not in json.dumps(events)
+    assert "invocationMethod" not in json.dumps(sent)
 
 
 def types(events: list[dict[str, Any]], uuid: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.support.programs import eventually
 from tests.support.relays import Pair
@@ -112,7 +113,7 @@ def test_a_worker_outlives_whatever_somebody_writes_into_its_list(bench: Bench) 
     bench.accept("r_1", "good")
     bench.ends("r_1", "done", "delivered")
     assert worker.process.poll() is None
-    assert "worker.element_dropped" in worker.log()
+    assert events.CELERY_MESSAGE_DROPPED.name in worker.log()
 
 
 def elements() -> Iterator[bytes]:

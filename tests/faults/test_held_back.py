@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.requeue import Order
 from longshore.store.sift import Filter
@@ -93,7 +94,7 @@ def test_a_target_that_comes_back_gets_everything_within_its_limit(make_crowd: M
     crowd.put(ids, url)
     worker = crowd.worker()
     wait(lambda: crowd.count("breaker_opened") >= 6, "five probes have failed")
-    tries = worker.log().count("delivery.attempted")
+    tries = worker.log().count(events.DELIVERY_ATTEMPTED.name)
     # In flight when it opened, the faults that opened it, and the probes.
     assert tries <= 10 + 5 + crowd.count("breaker_opened")
     server = Server(1, port)

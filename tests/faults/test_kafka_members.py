@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from longshore.log import events
 from tests.faults.conftest import MakeScene
 from tests.support.faults_table import SIZE
 from tests.support.load import WELL_BEHAVED
@@ -32,7 +33,7 @@ def test_an_ingest_that_stood_still_for_longer_than_its_session_gives_its_partit
     scene.until(lambda: not scene.accounts.missing(published), "the other one has taken over")
     asleep.process.send_signal(signal.SIGCONT)
     scene.load.publish(PORTION, WELL_BEHAVED)
-    scene.until(lambda: asleep.log().count("kafka.assigned") >= 2, "it has partitions again")
+    scene.until(lambda: asleep.log().count(events.KAFKA_ASSIGNED.name) >= 2, "it has partitions again")
     scene.load.publish(PORTION, WELL_BEHAVED)
     scene.until_settled()
 

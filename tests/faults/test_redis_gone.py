@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from longshore.log import events
 from tests.faults.conftest import MakeScene
 from tests.support.faults_table import SIZE
 from tests.support.load import WELL_BEHAVED
@@ -82,7 +83,7 @@ def test_a_redis_that_forgets_its_last_second_gets_it_from_kafka_again(make_scen
     scene.recoveries.append(Recovery("Redis", lambda: not scene.accounts.missing(published)))
     scene.until_settled()
 
-    assert scene.fleet.log_lines("intake.reading_again"), "nothing was forgotten: the test proves nothing"
+    assert scene.fleet.log_lines(events.LEDGER_REREAD.name), "nothing was forgotten: the test proves nothing"
     at_risk = scene.arrived_since(since - UNSYNCED_S)
     for account in scene.balance(at_risk):
         if account.sent.id not in at_risk:

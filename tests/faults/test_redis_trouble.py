@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from longshore.log import events
 from tests.faults.conftest import MakeScene
 from tests.support.faults_table import SIZE
 from tests.support.load import WELL_BEHAVED
@@ -151,7 +152,8 @@ def test_at_maxmemory_only_intake_stops_and_goes_on_when_there_is_room(make_scen
     with scene.redis.client() as client:
         client.config_set("maxmemory", client.info("memory")["used_memory"])
         scene.until(
-            lambda: all("intake.paused" in member.log() for member in scene.fleet.living("ingest")), "intake pauses"
+            lambda: all(events.INGEST_PAUSED.name in member.log() for member in scene.fleet.living("ingest")),
+            "intake pauses",
         )
         kept_out = [*scene.accounts.missing(scene.load.sent), *scene.load.publish(SIZE - SIZE // 2, WELL_BEHAVED)]
         accepted = [sent for sent in scene.load.sent if sent not in kept_out]
@@ -162,6 +164,6 @@ def test_at_maxmemory_only_intake_stops_and_goes_on_when_there_is_room(make_scen
     scene.recovers("intake")
     scene.until_settled()
 
-    assert scene.fleet.log_lines("intake.resumed")
+    assert scene.fleet.log_lines(events.INGEST_RESUMED.name)
     for account in scene.balance():
         assert (account.state, account.reason, account.repeats) == (*account.natural_end(), 0), account

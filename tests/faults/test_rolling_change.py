@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from longshore.log import events
 from tests.faults.conftest import MakeScene
 from tests.support.accounts import Account
 from tests.support.faults_table import SIZE
@@ -116,7 +117,7 @@ def test_a_fleet_changes_its_version_and_changes_back(make_scene: MakeScene, tmp
 
     settled(scene)
     assert returned.attempts()
-    assert not scene.fleet.log_lines("delivery.left_to_others")
+    assert not scene.fleet.log_lines(events.DELIVERY_DECLINED.name)
 
 
 def test_what_no_worker_reads_waits_and_holds_nothing_up(make_scene: MakeScene, tmp_path: Path) -> None:

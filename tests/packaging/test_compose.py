@@ -16,6 +16,7 @@ import pytest
 import redis
 import yaml
 
+from longshore.log import events
 from longshore.runtime.embedded_redis import find_program, free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
@@ -165,7 +166,7 @@ def test_what_it_describes_delivers(composed: tuple[Composed, FakePort], kafka: 
         programs = {name: described.start(name) for name in PROGRAMS}
         for program in programs.values():
             stack.callback(program.close)
-        programs["worker"].says("worker.ready")
+        programs["worker"].says(events.WORKER_READY.name)
         message = as_text(action_run("r_1", targets.url("good"), synchronized=True), SETTINGS["PORT_CLIENT_SECRET"])
         Publisher(kafka, SETTINGS["PORT_ORG_ID"]).run(message, "r_1")
         eventually(lambda: "r_1" in port.runs and port.runs["r_1"].ended, "an end of r_1")

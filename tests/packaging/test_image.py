@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import Publisher, action_run, as_text
@@ -74,7 +75,7 @@ def test_a_run_reaches_a_target_of_a_private_ca(start: Start, kafka: EmbeddedKaf
             KAFKA_CONSUMER_AUTO_OFFSET_RESET="earliest",  # what is published before it has joined counts too
             REPORT_DELAY_S="0.2",
         )
-        agent.says("worker.ready")
+        agent.says(events.WORKER_READY.name)
         message = action_run("r_1", target.url(host="localhost"), synchronized=True)
         Publisher(kafka, "org").run(as_text(message, SETTINGS["PORT_CLIENT_SECRET"]), "r_1")
         eventually(lambda: "r_1" in port.runs and port.runs["r_1"].ended, f"an end of r_1\n{agent.output()}")

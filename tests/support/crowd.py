@@ -17,6 +17,7 @@ from config.settings import load
 from longshore.delivery.target import lane_of, target_of
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
+from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
@@ -86,7 +87,7 @@ class Crowd:
         folder.mkdir()
         program = Program("worker", folder=folder, **self.environ)
         self._programs.append(program)
-        program.says("worker.ready")
+        program.says(events.WORKER_READY.name)
         return program
 
     def put(self, ids: Sequence[str], url: str, action: str = "deploy", dead: str = "", start: bool = False) -> None:

@@ -17,13 +17,14 @@ from typing import Literal
 
 import psutil
 
+from longshore.log import events
 from tests.support import crash_points
 from tests.support.crash_points import CrashPoint
 from tests.support.programs import SCRIPT, bare, eventually
 
 Role = Literal["ingest", "worker"]
 
-READY: Mapping[Role, str] = {"ingest": "kafka.assigned", "worker": "worker.ready"}
+READY: Mapping[Role, str] = {"ingest": events.KAFKA_ASSIGNED.name, "worker": events.WORKER_READY.name}
 """What a program logs once it works."""
 
 
@@ -70,7 +71,7 @@ class Member:
 
     def attempts(self) -> int:
         """How many attempts it has made; 0 for an ingest."""
-        return self.log().count("event=delivery.attempted")
+        return self.log().count(f"event={events.DELIVERY_ATTEMPTED.name}")
 
     def wait_ready(self) -> Member:
         """Wait until it works; fails with the end of its log if it ends before."""

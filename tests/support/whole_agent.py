@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from tests.support.programs import SETTINGS, Program
@@ -29,5 +30,5 @@ def start_agent(folder: Path, kafka: EmbeddedKafka, port: FakePort, mapping: Any
         "WORKER_SLOTS": "20",
     }
     program = Program("run", folder=folder, **(settings | environ))
-    program.says("worker.ready")
+    program.says(events.WORKER_READY.name)
     return program

@@ -10,6 +10,7 @@ import structlog
 
 from longshore import periodic
 from longshore.errors import StoreUnavailable
+from longshore.log import events
 from longshore.periodic import Periodic
 from longshore.telemetry.health import OURS
 from tests.support.programs import eventually
@@ -64,7 +65,7 @@ def test_it_goes_on_whatever_a_step_raises(start: Start, error: BaseException) -
         eventually(lambda: steps > 3, "it goes on")
         loop.stop()
 
-    (failed,) = [line for line in lines if line["event"] == "loop.failed"]
+    (failed,) = [line for line in lines if line["event"] == events.LOOP_FAILED.name]
     assert (failed["error"], "test_periodic.py" in failed["at"]) == (type(error).__name__, True)
     assert SECRET not in str(lines)
 

@@ -12,8 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from longshore.invocation.delivery import Delivery
 from longshore.invocation.mapping import lint, request, schema
 from longshore.invocation.mapping.jq import Job, JqEngine, JqLimits
@@ -31,8 +29,10 @@ from longshore.invocation.mapping.results import MappedRequest, MappingFault, Ma
 from longshore.invocation.mapping.schema import Entry, Findings
 from longshore.invocation.mapping.template import Expression, Expressions, fill
 from longshore.invocation.mapping.variables import looks_pasted, variables_of
+from longshore.log import events
+from longshore.log.event_log import EventLog
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 BUILT_IN = Path(__file__).with_name("default.json")
 _NOT_SET = "is not set, or is a secret of ours, and gives null. Where that is meant, write // and a default behind it"
@@ -285,7 +285,7 @@ def _values(group: Group, text: str) -> list[Any]:
     results = group.evaluate(text)
     for expression, result in zip(group.expressions, results, strict=True):
         if result is FAILED:
-            log.warning("mapping.expression_failed", place=expression.place)
+            log.event(events.MAPPING_EXPRESSION_FAILED, place=expression.place)
     return [_or_null(result) for result in results]
 
 

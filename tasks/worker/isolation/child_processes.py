@@ -12,13 +12,13 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
-import structlog
-
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from tasks.worker.attempt_result import AttemptResult, Completion, Deferral
 from tasks.worker.isolation.forkserver import ForkServer
 from tasks.worker.isolation.job import READY, ChildDied, IsolatedJob
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 CHILD_MODULE = "tasks.worker.isolation.child"
 """The program of the process; It is started by name, so nothing of it is imported here."""
@@ -61,7 +61,7 @@ class ChildProcesses:
         except TimeoutError:
             raise
         except (OSError, subprocess.SubprocessError) as error:
-            log.warning("suspect.no_process", error=type(error).__name__)
+            log.event(events.ISOLATION_PROCESS_FAILED, error=type(error).__name__)
             return None
         finally:
             self._room.release()
@@ -100,7 +100,7 @@ def _run_in_child(server: ForkServer, job: IsolatedJob, longest_s: float) -> Att
         result: AttemptResult = pickle.loads(answer)
         return result
     if not ready:
-        log.warning("suspect.no_process", error=f"it ended with code {code} before its job")
+        log.event(events.ISOLATION_PROCESS_FAILED, error=f"it ended with code {code} before its job")
         return None
     if not in_time:
         raise TimeoutError

@@ -7,10 +7,10 @@ as it would anywhere.
 import time
 from dataclasses import dataclass, replace
 
-import structlog
-
 from longshore.delivery import Fence
 from longshore.errors import place_of
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.store.entry import Begun
 from longshore.store.states import State
 from tasks.worker.attempt_executor import UNEXPECTED
@@ -21,7 +21,7 @@ from tasks.worker.redis_clock import RedisClock
 from tasks.worker.result_builder import ResultBuilder
 from tasks.worker.shutdown import DRAINED, Shutdown
 
-log = structlog.get_logger(__name__)
+log = EventLog(__name__)
 
 POISON = "poison"
 """Reason code."""
@@ -49,7 +49,7 @@ class IsolationRunner:
             cause = "the process in which it was tried alone did not end in time"
             return Completion(self.results.interrupted(begun, "deadline", cause), cause)
         except Exception as error:  # it may have been sent
-            log.error("delivery.unexpected", run_id=begun.run, error=type(error).__name__, at=place_of(error))
+            log.event(events.DELIVERY_CRASHED, run_id=begun.run, error=type(error).__name__, at=place_of(error))
             cause = f"a fault of the agent ({type(error).__name__}) while it was tried alone"
             return Completion(self.results.interrupted(begun, UNEXPECTED, cause), cause)
         match answer:
@@ -57,7 +57,9 @@ class IsolationRunner:
                 # Whoever ends this worker may have ended that process too.
                 return Completion(self.results.interrupted(begun, DRAINED, "the worker had to stop"), DRAINED)
             case ChildDied(how):
-                log.error("delivery.poison", run_id=begun.run or begun.id, deaths=begun.deaths + 1, ended=how)
+                log.event(
+                    events.DELIVERY_POISON_DETECTED, run_id=begun.run or begun.id, deaths=begun.deaths + 1, ended=how
+                )
                 finish = self.results.abandoned(begun, State.DEAD, POISON, POISON_CAUSE)
                 return Completion(replace(finish, clears=False), POISON_CAUSE)
             case None:

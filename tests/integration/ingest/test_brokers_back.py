@@ -5,6 +5,7 @@ from typing import Any
 
 from ingest.kafka.consumer import KafkaReader
 from ingest.outage import Outage
+from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from tests.support.programs import eventually
 
@@ -15,7 +16,7 @@ def test_a_look_for_brokers_waits_for_the_fetch_before_it(kafka: EmbeddedKafka) 
     def options(on_error: Any, on_commit: Any) -> dict[str, Any]:
         return {"bootstrap.servers": kafka.bootstrap, "group.id": "g", "error_cb": on_error, "on_commit": on_commit}
 
-    outage = Outage("kafka", threading.Event())
+    outage = Outage(events.KAFKA_OUTAGE, threading.Event())
     reader = KafkaReader(options, ["org.runs"], {}, on_lost=lambda _: None, committed=lambda *_: None, outage=outage)
     try:
         eventually(lambda: reader.read(1, 0.1) == [] and reader.joined, "joined")

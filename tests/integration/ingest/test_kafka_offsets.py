@@ -7,6 +7,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from structlog.testing import capture_logs
 
+from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.integration.ingest.conftest import Ingest, MakeIngest
 from tests.integration.ingest.topics import Topics, accounted, make
@@ -41,6 +42,12 @@ def said(lines: list[Any], event: str) -> dict[str, Any]:
     found = [line for line in lines if line["event"] == event and line["topic"].endswith(".runs")]
     assert len(found) == 1, [line["event"] for line in lines if line["log_level"] != "debug"]
     return dict(found[0])
+
+
+def rolled_back(lines: list[Any]) -> list[Any]:
+    """The lines that say that the ledger lost its end."""
+    names = (events.LEDGER_ROLLED_BACK.name, events.LEDGER_BEHIND_COMMIT.name)
+    return [line for line in lines if line["event"] in names]
 
 
 def test_with_largest_nothing_between_two_starts_is_missed(
@@ -84,7 +91,7 @@ def test_partitions_added_meanwhile_are_read_from_their_beginning(
     make(make_ingest, topics, redis_server, **LATEST).start()
 
     eventually(lambda: ingest.partition(topics.runs, 1).get("accepted") == 5, "all of the new partition")
-    assert said(lines, "kafka.new_partition")["partition"] == 1
+    assert said(lines, events.KAFKA_PARTITION_ADDED.name)["partition"] == 1
 
 
 @pytest.mark.parametrize("reset", ["earliest", "largest"])
@@ -101,10 +108,10 @@ def test_a_topic_made_anew_while_running_is_read_from_its_beginning(
     topics.publish(range(100, 103))
 
     ingest.eventually("accepted", 13)
-    assert said(lines, "kafka.made_anew")["ledger_next"] == 10
+    assert said(lines, events.KAFKA_PARTITION_RECREATED.name)["ledger_next"] == 10
     assert (ingest.count("partitions_made_anew"), ingest.count("repeated")) == (1, 0)
     assert accounted(ingest, topics)["next"] == 3
-    assert "intake.ledger_behind" not in [line["event"] for line in lines]
+    assert not rolled_back(lines)
 
 
 @pytest.mark.parametrize("published", [3, 30])
@@ -151,7 +158,7 @@ def test_without_its_commits_the_group_goes_on_where_the_ledger_stands(
     make(make_ingest, topics, redis_server, **LATEST).start()
 
     ingest.eventually("accepted", 9)
-    line = said(lines, "kafka.commit_gone")
+    line = said(lines, events.KAFKA_COMMIT_EXPIRED.name)
     assert (line["log_level"], line["ledger_next"], line["reset_rule"]) == ("error", 5, "largest: the end")
 
 
@@ -176,7 +183,7 @@ def test_records_that_expired_unread_are_counted_and_the_reset_rule_goes_on(
     topics.publish(range(20, 21))
     ingest.eventually("accepted", accepted + 1)
 
-    line = said(lines, "kafka.out_of_range")
+    line = said(lines, events.KAFKA_POSITION_RESET.name)
     assert (line["log_level"], line["kafka_has"], line["reset_rule"].split(":")[0]) == ("error", "9 to 12", reset)
     found = accounted(ingest, topics)
     assert (found["skipped:expired"], found.get("skipped:passed_by_reset", 0)) == (4, passed)
@@ -192,7 +199,7 @@ def test_records_that_expire_under_a_running_ingest_stop_nothing(
     redis_server.kill()
     # More than what is fetched ahead: that was given to us in time and is stored.
     topics.publish(range(5, 6))
-    eventually(lambda: "store.unavailable" in [line["event"] for line in lines], "the outage")
+    eventually(lambda: events.REDIS_OUTAGE_STARTED.name in [line["event"] for line in lines], "the outage")
     topics.publish(range(6, 12))
     topics.expire(9)
     redis_server.start()
@@ -226,7 +233,7 @@ def test_an_operators_reset_is_obeyed(
     eventually(lambda: ingest.partition(topics.runs, 0).get("next") == 10, "all read")
     found = accounted(ingest, topics)
     assert (found.get("repeated", 0), found.get("skipped:committed_by_others", 0)) == (repeated, skipped)
-    assert not [line for line in lines if line["event"].endswith("ledger_behind")]
+    assert not rolled_back(lines)
 
 
 def test_another_members_commits_are_not_taken_for_a_rollback(
@@ -243,7 +250,7 @@ def test_another_members_commits_are_not_taken_for_a_rollback(
     make(make_ingest, topics, redis_server).start()
 
     ingest.eventually("accepted", 7)
-    assert not [line for line in lines if line["event"].endswith("ledger_behind")]
+    assert not rolled_back(lines)
 
 
 def test_the_reset_rule_error_waits_for_a_person(
@@ -252,7 +259,7 @@ def test_the_reset_rule_error_waits_for_a_person(
     """As librdkafka would, but said once, and an offset that somebody sets is found."""
     topics.publish(range(5))
     ingest = make(make_ingest, topics, redis_server, KAFKA_CONSUMER_AUTO_OFFSET_RESET="error").start()
-    eventually(lambda: "kafka.no_offset" in [line["event"] for line in lines], "the line")
+    eventually(lambda: events.KAFKA_PARTITION_SKIPPED.name in [line["event"] for line in lines], "the line")
     ingest.stop()
     assert ingest.exit_code == 0
     topics.reset_group(3)

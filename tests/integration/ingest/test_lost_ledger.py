@@ -13,6 +13,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
+from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.integration.ingest.conftest import NOBODY, SECRET, Ingest, MakeIngest
 from tests.integration.ingest.topics import Topics, accounted, make
@@ -91,7 +92,9 @@ def test_an_older_copy_is_read_on_from_where_it_stands(
 
     eventually(lambda: records(ingest) == ids(range(before + 10)), "all of them again")
     assert ingest.exit_code is None
-    behind = [line for line in lines if line["event"] == "intake.ledger_behind" and line["topic"] == topics.runs]
+    behind = [
+        line for line in lines if line["event"] == events.LEDGER_ROLLED_BACK.name and line["topic"] == topics.runs
+    ]
     assert [line["ledger_next"] or 0 for line in behind] == [before]
     eventually(lambda: topics.committed() == before + 10, "the commit again")
     accounted(ingest, topics)
@@ -112,7 +115,7 @@ def test_an_older_copy_is_found_out_at_the_start_too(
     make(make_ingest, topics, copies.server).start()
 
     eventually(lambda: records(ingest) == ids(range(20)), "all of them again")
-    assert [line["ledger_next"] for line in lines if line["event"] == "kafka.ledger_behind"] == [10]
+    assert [line["ledger_next"] for line in lines if line["event"] == events.LEDGER_BEHIND_COMMIT.name] == [10]
 
 
 def test_an_emptied_redis_is_told_from_an_older_copy(
@@ -127,7 +130,7 @@ def test_an_emptied_redis_is_told_from_an_older_copy(
     topics.publish(range(10, 13))
     eventually(lambda: records(ingest) == ids(range(10, 13)), "the new ones")
 
-    (line,) = [x for x in lines if x["event"] == "intake.reading_again" and x["topic"] == topics.runs]
+    (line,) = [x for x in lines if x["event"] == events.LEDGER_REREAD.name and x["topic"] == topics.runs]
     assert "longshore rebuild" in line["remedy"]
 
 
@@ -207,7 +210,7 @@ def test_a_message_the_ledger_cannot_take_is_a_dead_letter_and_stops_nothing(
     ingest.eventually("accepted", 5)
     found = accounted(ingest, topics)
     assert (found["next"], found["accepted"], found.get("repeated", 0)) == (5, 5, 0)
-    (line,) = [line for line in lines if line["event"] == "intake.dead_letter"]
+    (line,) = [line for line in lines if line["event"] == events.INGEST_DEAD_LETTERED.name]
     assert (line["reason"], line["origin"]) == ("unstorable", f"{topics.runs}/0/2")
     eventually(lambda: topics.committed() == 5, "the commit")
 
@@ -237,7 +240,7 @@ def test_nothing_is_committed_before_a_replica_has_it(
         with stopped(replica):
             topics.publish(range(5, 10))
             ingest.eventually("accepted", 10)
-            eventually(lambda: "store.replicas_missing" in [line["event"] for line in lines], "the warning")
+            eventually(lambda: events.REDIS_REPLICAS_LOST.name in [line["event"] for line in lines], "the warning")
             assert topics.committed() == 5
 
         eventually(lambda: topics.committed() == 10, "the commit")

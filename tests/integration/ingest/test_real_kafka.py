@@ -4,6 +4,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from structlog.testing import capture_logs
 
+from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.integration.ingest.conftest import MakeIngest, run
 from tests.integration.ingest.topics import Topics, make
@@ -68,13 +69,15 @@ def test_a_broker_that_was_away_is_read_on(
     ingest.eventually("accepted", 10)
     with capture_logs() as lines:
         topics.broker.stop()
-        eventually(lambda: "kafka.unavailable" in [line["event"] for line in lines], "the outage in the log")
+        eventually(
+            lambda: events.KAFKA_OUTAGE_STARTED.name in [line["event"] for line in lines], "the outage in the log"
+        )
         topics.broker.start()
-        eventually(lambda: "kafka.available" in [line["event"] for line in lines], "its end in the log")
+        eventually(lambda: events.KAFKA_OUTAGE_ENDED.name in [line["event"] for line in lines], "its end in the log")
         topics.publish(range(10, 20))
         ingest.eventually("accepted", 20)
 
-    assert [line["event"] for line in lines].count("kafka.unavailable") == 1
+    assert [line["event"] for line in lines].count(events.KAFKA_OUTAGE_STARTED.name) == 1
 
 
 def test_transaction_markers_are_counted_as_gaps(

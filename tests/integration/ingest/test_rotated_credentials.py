@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import Producer
 from structlog.testing import capture_logs
 
+from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from tests.integration.ingest.conftest import MakeIngest, run
@@ -65,5 +66,5 @@ def test_a_rotated_password_is_fetched_and_used(
     assert ingest.exit_code is None
     ingest.stop()
 
-    assert "kafka.login_refused" in [line["event"] for line in lines]
+    assert events.KAFKA_LOGIN_REFUSED.name in [line["event"] for line in lines]
     assert "the-second" not in str(lines)

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from longshore.invocation.mapping import MappingFileError
+from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
@@ -71,7 +72,7 @@ def test_a_run_published_twice_is_accepted_once_and_the_copy_is_logged(ingest: I
         kafka.publish("org.runs", run(1), partition=0)
         kafka.publish("org.runs", run(1), partition=1)
         ingest.eventually("repeated_elsewhere", 1)
-        eventually(lambda: "intake.repeated_elsewhere" in [line["event"] for line in lines], "the line")
+        eventually(lambda: events.INGEST_ID_REPEATED.name in [line["event"] for line in lines], "the line")
 
     assert ingest.count("accepted") == 1
 
@@ -92,12 +93,15 @@ def test_redis_may_come_later(make_ingest: MakeIngest, kafka: EmbeddedKafka, red
     with capture_logs() as lines:
         ingest = make_ingest(kafka.bootstrap, redis_server).start()
         kafka.publish("org.runs", run(1))
-        eventually(lambda: len([line for line in lines if line["event"] == "store.waiting"]) >= 3, "three tries")
+        eventually(
+            lambda: len([line for line in lines if line["event"] == events.REDIS_OUTAGE_CONTINUED.name]) >= 3,
+            "three tries",
+        )
         redis_server.start()
         ingest.eventually("accepted", 1)
 
-    assert [line["event"] for line in lines].count("store.unavailable") == 1
-    assert [line["event"] for line in lines].count("store.available") == 1
+    assert [line["event"] for line in lines].count(events.REDIS_OUTAGE_STARTED.name) == 1
+    assert [line["event"] for line in lines].count(events.REDIS_OUTAGE_ENDED.name) == 1
 
 
 def test_kafka_may_come_later(make_ingest: MakeIngest, kafka: EmbeddedKafka, redis_server: EmbeddedRedis) -> None:
@@ -106,11 +110,11 @@ def test_kafka_may_come_later(make_ingest: MakeIngest, kafka: EmbeddedKafka, red
     kafka.down()
     with capture_logs() as lines:
         ingest = make_ingest(kafka.bootstrap, redis_server).start()
-        eventually(lambda: "kafka.unavailable" in [line["event"] for line in lines], "the line")
+        eventually(lambda: events.KAFKA_OUTAGE_STARTED.name in [line["event"] for line in lines], "the line")
         kafka.up()
         ingest.eventually("accepted", 1)
 
-    assert [line["event"] for line in lines].count("kafka.unavailable") == 1
+    assert [line["event"] for line in lines].count(events.KAFKA_OUTAGE_STARTED.name) == 1
 
 
 def test_port_may_come_later(make_ingest: MakeIngest, kafka: EmbeddedKafka, redis_server: EmbeddedRedis) -> None:
@@ -125,8 +129,8 @@ def test_port_may_come_later(make_ingest: MakeIngest, kafka: EmbeddedKafka, redi
 
         names = [call.name for call in port.calls if call.status < 400]
     assert names[-1] == "kafka_credentials"
-    events = [line["event"] for line in lines]
-    assert events.count("port.unavailable") == events.count("port.available") == 1
+    logged = [line["event"] for line in lines]
+    assert logged.count(events.PORT_OUTAGE_STARTED.name) == logged.count(events.PORT_OUTAGE_ENDED.name) == 1
 
 
 def test_port_is_told_where_runs_are_taken_from(
@@ -155,8 +159,8 @@ def test_it_ends_at_once_while_something_is_away(
         more = {"USING_LOCAL_PORT_INSTANCE": "false"}
     with capture_logs() as lines:
         ingest = make_ingest(kafka.bootstrap, redis_server, **more).start()
-        events = {"redis": "store.unavailable", "kafka": "kafka.unavailable", "port": "port.unavailable"}
-        eventually(lambda: events[away] in [line["event"] for line in lines], "the outage")
+        outages = {"redis": events.REDIS_OUTAGE, "kafka": events.KAFKA_OUTAGE, "port": events.PORT_OUTAGE}
+        eventually(lambda: outages[away].started.name in [line["event"] for line in lines], "the outage")
     ingest.stop()
 
     assert ingest.exit_code == 0
@@ -197,14 +201,14 @@ def test_intake_pauses_at_the_backlog_limit_and_goes_on_below_it(
     ingest = make_ingest(kafka.bootstrap, redis_server, BACKLOG_LIMIT="10", KAFKA_BATCH_SIZE="5", **wide)
     with capture_logs() as lines:
         ingest.start()
-        eventually(lambda: "intake.paused" in [line["event"] for line in lines], "the pause")
+        eventually(lambda: events.INGEST_PAUSED.name in [line["event"] for line in lines], "the pause")
         waiting = ingest.count("backlog")
         assert 10 < waiting <= 40
         # A fleet comes up and takes what waits, more with each look of the paused intake.
         ingest.ledger.beat("worker-1", 1000)
         ingest.eventually("accepted", 100)
 
-    assert "intake.resumed" in [line["event"] for line in lines]
+    assert events.INGEST_RESUMED.name in [line["event"] for line in lines]
 
 
 def test_what_the_ledger_lost_is_read_again(ingest: Ingest, kafka: EmbeddedKafka) -> None:
@@ -221,7 +225,7 @@ def test_what_the_ledger_lost_is_read_again(ingest: Ingest, kafka: EmbeddedKafka
         ingest.eventually("accepted", 31)
 
     assert redis.exists(*(keys.invocation(f"r_{number}") for number in range(21))) == 21
-    assert "intake.ledger_behind" in [line["event"] for line in lines]
+    assert events.LEDGER_ROLLED_BACK.name in [line["event"] for line in lines]
     assert ingest.partition("org.runs", 0)["next"] == 21
 
 

@@ -11,6 +11,7 @@ from confluent_kafka import Producer, TopicPartition
 from ingest.kafka.consumer import KafkaReader
 from ingest.kafka.record import Partition
 from ingest.outage import Outage
+from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from tests.support.programs import eventually
 
@@ -30,7 +31,7 @@ def reader(kafka: EmbeddedKafka) -> Iterator[KafkaReader]:
 
     assignment_ids: dict[Partition, int] = {}
     ignore: Callable[..., None] = lambda *_: None  # noqa: E731
-    outage = Outage("kafka", threading.Event())
+    outage = Outage(events.KAFKA_OUTAGE, threading.Event())
     reader = KafkaReader(
         options, [TOPIC], assignment_ids, on_lost=ignore, committed=ignore, outage=outage, silent_s=SILENT_S
     )

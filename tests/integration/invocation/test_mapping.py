@@ -18,6 +18,7 @@ from longshore.invocation.mapping import (
     Route,
     Unmatched,
 )
+from longshore.log import events
 from tests.integration.invocation.conftest import Load
 
 URL = "http://deployer.internal:8080/hooks/port"
@@ -117,7 +118,8 @@ def test_a_failed_expression_is_logged_by_place_only(load: Load) -> None:
     with capture_logs() as logs:
         mapping.request(0, message(password="s3cret"))
 
-    assert [{"event": "mapping.expression_failed", "log_level": "warning", "place": "mapping 0, body.a"}] == logs
+    event = events.MAPPING_EXPRESSION_FAILED
+    assert [{"event": event.name, "log_level": event.level, "place": "mapping 0, body.a"}] == logs
 
 
 def test_the_whole_message_is_sent_by_default_with_every_digit(load: Load) -> None:
@@ -184,14 +186,14 @@ def test_mapping_and_method_object_defaults(load: Load) -> None:
     """Without url and method in the mapping the invocation method's count, wherever the message has it."""
     mapping = load([{}])
     runs = {"payload": {"action": {"invocationMethod": {"url": "http://a/", "method": "put"}}}}
-    events = {"changelogDestination": {"url": "http://b/", "method": "PATCH"}, "payload": None}
+    changes = {"changelogDestination": {"url": "http://b/", "method": "PATCH"}, "payload": None}
 
     assert [
         Route(0, "PUT", "http://a/"),
         Route(0, "PATCH", "http://b/"),
         Route(0, "POST", None),
         Route(0, "POST", None),
-    ] == mapping.routes([json.dumps(text) for text in (runs, events, {}, {"payload": [1], "changelogDestination": 2})])
+    ] == mapping.routes([json.dumps(text) for text in (runs, changes, {}, {"payload": [1], "changelogDestination": 2})])
 
 
 def test_an_empty_file_matches_nothing(load: Load) -> None:

@@ -4,6 +4,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
+from longshore.log import events
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import NotFound, TooMany
 from longshore.operations.requeue import requeue, requeue_all, select, start_job
@@ -59,7 +60,7 @@ def test_each_act_is_one_line_in_the_log(access: LedgerAccess) -> None:
         requeue(access, [("r_1", None), ("r_1", None), ("r_x", None)], ORDER)
         requeue_all(access, Filter(), ORDER)
 
-    assert ["operator.requeued", "operator.job_started"] == [line["event"] for line in lines]
+    assert [events.OPERATOR_REQUEUED.name, events.OPERATOR_JOB_STARTED.name] == [line["event"] for line in lines]
     assert ("ann", "the target is back", 1, 1, 1) == tuple(
         lines[0][name] for name in ("actor", "why", "requeued", "busy", "gone")
     )

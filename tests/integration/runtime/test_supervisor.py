@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from longshore.log import events
 from longshore.runtime.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, SETTLED_S, Child, Supervisor, restart_wait_s
 from tests.support.programs import eventually
 
@@ -130,7 +131,7 @@ def test_a_child_that_hangs_is_replaced(tree: Tree) -> None:
     assert ["a told"] == [line for line in tree.lines() if " up " not in line]
     assert not psutil.pid_exists(tree.up("a")[0])
     said = tree.log.read_text()
-    assert ("it is deaf" in said, "child.killed" in said, "killed by SIGKILL" in said) == (True, True, True)
+    assert ("it is deaf" in said, events.CHILD_KILLED.name in said, "killed by SIGKILL" in said) == (True, True, True)
 
 
 def test_children_start_and_stop_in_opposite_order(tree: Tree) -> None:
@@ -159,7 +160,7 @@ def test_a_slow_child_holds_the_next_ones_up_no_longer_than_it_may(tree: Tree) -
 
     assert 0 == tree.exit_code()
     assert "redis down" in tree.lines()
-    assert "child.killed" in tree.log.read_text()
+    assert events.CHILD_KILLED.name in tree.log.read_text()
 
 
 def test_a_child_that_does_not_end_is_killed_after_its_grace(tree: Tree) -> None:
@@ -235,7 +236,7 @@ def test_a_child_that_cannot_be_started_now_ends_no_other(tree: Tree, tmp_path: 
     """Its log file is out of reach; it is started once that is mended."""
     folder = tmp_path / "later"
     tree.run(Child("a", tree.argv("a")), Child("b", tree.argv("b"), output=folder / "log"))
-    eventually(lambda: tree.up("a") and "child.not_tended" in tree.log.read_text(), "one runs, one cannot")
+    eventually(lambda: tree.up("a") and events.CHILD_CHECK_FAILED.name in tree.log.read_text(), "one runs, one cannot")
 
     folder.mkdir()
     eventually(lambda: tree.up("b"), "both run")

@@ -16,9 +16,7 @@ from tests.support.programs import eventually
 def drain_of(stage: Stage) -> Drain:
     """One without any grace."""
     runner = stage.runner
-    return Drain(
-        runner.shutdown, stage.ledger, runner.results, runner.in_flight, 0, lambda: None, lambda: None
-    )
+    return Drain(runner.shutdown, stage.ledger, runner.results, runner.in_flight, 0, lambda: None, lambda: None)
 
 
 def test_a_drain_stores_the_answer_that_waits_for_redis(

@@ -4,6 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ingest.backpressure import Backpressure
+from longshore.log import events
 
 
 def test_intake_pauses_above_the_backlog_limit_and_resumes_below_nine_tenths() -> None:
@@ -51,4 +52,4 @@ def test_each_change_is_logged_once() -> None:
         for waiting in (101, 150, 150, 10, 10):
             backpressure.backlog(waiting)
 
-    assert [line["event"] for line in lines] == ["intake.paused", "intake.resumed"]
+    assert [line["event"] for line in lines] == [events.INGEST_PAUSED.name, events.INGEST_RESUMED.name]

@@ -17,6 +17,7 @@ from longshore.delivery.policy import DEFAULTS
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.source import Source
+from longshore.log import events
 from longshore.port import decode
 from longshore.sandbox.publisher import action_run, as_text, change_log_event, node_run, signed, text_of
 from longshore.store.entry import Entry
@@ -303,7 +304,7 @@ def test_each_dead_letter_is_logged_with_its_place_and_without_its_payload(prepa
     with capture_logs() as lines:
         prepare(preparer, as_text(action_run("r_1", "ftp://user:hunter2@host", properties={"p": "hunter2"}), SECRET))
 
-    (line,) = (line for line in lines if line["event"] == "intake.dead_letter")
+    (line,) = (line for line in lines if line["event"] == events.INGEST_DEAD_LETTERED.name)
     assert (line["run_id"], line["reason"], line["origin"]) == ("r_1", "bad_url", "org.runs/0/0")
     assert "hunter2" not in str(lines)
 

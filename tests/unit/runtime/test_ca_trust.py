@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from config.settings import Settings, load
 from longshore.errors import ConfigProblems
+from longshore.log import events
 from longshore.runtime.ca_trust import SYSTEMS, Watch, establish, kafka_bundle, lent
 from tests.support.certificates import Authority
 
@@ -83,7 +84,7 @@ def test_a_place_that_cannot_be_written_stops_nothing(settings: Settings, tmp_pa
         assert not establish(settings, environ)
 
     assert {"HOME": "/"} == environ
-    assert ["trust.bundle_not_written"] == [line["event"] for line in logs]
+    assert [events.CA_BUNDLE_WRITE_FAILED.name] == [line["event"] for line in logs]
 
 
 def test_nothing_found_is_not_exported(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +103,7 @@ def test_broken_files_are_named_in_the_log(settings: Settings) -> None:
     with capture_logs() as logs:
         establish(settings, {})
 
-    (line,) = [line for line in logs if line["event"] == "trust.left_out"]
+    (line,) = [line for line in logs if line["event"] == events.CA_BUNDLE_SKIPPED.name]
     assert ("warning", "bad.crt") == (line["log_level"], Path(line["path"]).name)
 
 
@@ -185,7 +186,7 @@ def test_an_unusable_ssl_cert_file_is_said(settings: Settings, tmp_path: Path) -
     with capture_logs() as logs:
         establish(settings, environ)
 
-    assert "trust.ssl_cert_file_unusable" in [line["event"] for line in logs]
+    assert events.CA_BUNDLE_SSL_CERT_FILE_REJECTED.name in [line["event"] for line in logs]
     assert kafka_bundle(environ) is None
 
 

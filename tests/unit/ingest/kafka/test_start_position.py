@@ -1,11 +1,13 @@
 """Where a partition begins to be read: each case, and what it is told apart from."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from ingest.kafka.commit_metadata import CommitMetadata, parse
-from ingest.kafka.start_position import PartitionState, StartPosition, choose_start
+from ingest.kafka.start_position import PartitionState, Reason, StartPosition, choose_start
+from ingest.kafka.start_resolver import EVENTS
 
 OURS = CommitMetadata("ledger", first_offset=20, initial_partitions=4)
 
@@ -99,7 +101,7 @@ def test_a_topic_made_anew_begins_at_its_beginning(reset: str, committed: int | 
     """Its offsets have gone back; that is neither a repeat nor a ledger ahead of itself."""
     found = start(reset, high=5, known=60, by_time=0, committed=committed)
 
-    assert (found.reason, found.offset, found.expected, found.recreated) == ("made_anew", 0, None, True)
+    assert (found.reason, found.offset, found.expected, found.recreated) == ("recreated", 0, None, True)
 
 
 def test_a_log_that_lost_its_end_is_not_read_from_the_beginning() -> None:
@@ -146,3 +148,10 @@ def test_a_mark_survives_its_text(finished: tuple[tuple[int, int], ...] | None) 
     metadata = CommitMetadata("0123456789ab", 3, 4, finished)
 
     assert parse(metadata.text(5), 5) == metadata
+
+
+def test_all_but_the_usual_reasons_are_logged_as_events() -> None:
+    """An operator hears of each start that skips or repeats something."""
+    usual = {"committed", "finished_elsewhere", "first_time", "read_again"}
+
+    assert set(get_args(Reason)) == usual | EVENTS.keys()

@@ -1,0 +1,53 @@
+"""Write docs/reference/logging.md from the table of log events; `--check` only says whether it is up to date."""
+
+import sys
+from itertools import groupby
+from pathlib import Path
+
+from longshore.log.event_log import Event
+from longshore.log.events import REGISTRY
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "logging.md"
+
+INTRODUCTION = """\
+# Log events
+
+<!-- Written by `make reference` from longshore/log/events.py; do not edit. -->
+
+Every program writes one line per event to standard error: `key=value` pairs, or columns on a terminal. `time`, `level`,
+`event` and `logger` come first, and `program` among those that `longshore run` starts; then what varies. Names are
+fixed: search and alert on `event`. LOG_LEVEL says from which level on lines are written. Lines whose `event` is a
+sentence are those of libraries (Celery, Flower). Secrets show as `***`, and no line holds a payload.
+
+A warning may pass by itself and an error means that something was lost, cannot go on, or is a fault of the agent. Both
+come with what to do.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or compare it; returns the exit code."""
+    text = page()
+    if arguments == ["--check"]:
+        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+        if current != text:
+            print(f"{PAGE.name} does not match longshore/log/events.py: run `make reference`", file=sys.stderr)
+        return int(current != text)
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+def page() -> str:
+    """The whole page: a table for each subject."""
+    parts = [INTRODUCTION]
+    for subject, events in groupby(sorted(REGISTRY.values(), key=_subject), key=_subject):
+        parts.append(f"\n## {subject}\n\n| Event | Level | Meaning | What to do |\n| --- | --- | --- | --- |\n")
+        parts += [f"| `{each.name}` | {each.level} | {each.meaning} | {each.remedy} |\n" for each in events]
+    return "".join(parts)
+
+
+def _subject(event: Event) -> str:
+    return event.name.partition(".")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
