@@ -216,7 +216,7 @@ class IngestService:
 
     def _tell_workers(self, access: KafkaAccess) -> None:
         """Workers let no webhook go to the brokers, and only ingest learns from Port which those are."""
-        Brokers(self._ledger.redis, self._ledger.keys).remember(access.brokers)
+        Brokers(self._ledger).remember(access.brokers)
 
     def _on_lost(self, places: Collection[Partition]) -> None:
         self._queue.drop(places)

@@ -16,7 +16,7 @@ def audit(as_json: Annotated[bool, operator.JSON] = False) -> None:
     Exits with 1 if anything is unaccounted for: an accepted invocation in no state, an id in no place or in two.
     """
     ledger = operator.connect().ledger
-    balance = look(ledger.redis, ledger.keys)
+    balance = look(ledger)
     if as_json:
         terminal.as_json(_facts(balance))
     else:

@@ -14,10 +14,8 @@ from longshore.errors import ConfigError
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
-from longshore.store.connection import connect
 from longshore.store.fleet_audit import FleetAudit
 from longshore.store.fleet_snapshot import take_snapshot
-from longshore.store.keys import Keys
 from longshore.store.redis_probe import RedisProbe
 from longshore.store.report_ages import forget_settled_reports
 from longshore.store.sift import Filter
@@ -88,7 +86,7 @@ def sockets_for(names: list[str]) -> dict[str, str]:
 
 
 def _watch_redis(settings: Settings) -> RedisWatch:
-    watch = RedisWatch(RedisProbe(connect(settings.redis, 2, REDIS_S), Keys.of(settings.namespace)))
+    watch = RedisWatch(RedisProbe(open_ledger(settings, 2, REDIS_S).ledger))
     watch.start()
     return watch
 
@@ -98,14 +96,12 @@ def _fleet(settings: Settings) -> FleetCollector:
     # The slow looks have longer, and a connection of their own.
     patient = open_ledger(settings, 2)
     slow = Slow(
-        FleetAudit(patient.ledger.redis, patient.ledger.keys),
+        FleetAudit(patient.ledger),
         count=lambda: patient.invocations.count(Filter()),
-        tidy=lambda: forget_settled_reports(patient.ledger.redis, patient.ledger.keys),
+        tidy=lambda: forget_settled_reports(patient.ledger),
     )
     slow.start()
-    return FleetCollector(
-        lambda: take_snapshot(ledger.redis, ledger.keys, ledger.limits), slow.letters, settings.metrics_targets
-    )
+    return FleetCollector(lambda: take_snapshot(ledger), slow.letters, settings.metrics_targets)
 
 
 def _serve(settings: Settings, page: Collector) -> None:

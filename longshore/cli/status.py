@@ -26,7 +26,7 @@ def numbers(access: LedgerAccess) -> dict[str, Any]:
     ledger = access.ledger
     ended = access.invocations.count(Filter())
     return {
-        **{name.replace("_", " "): count for name, count in counted(ledger.redis, ledger.keys).items()},
+        **{name.replace("_", " "): count for name, count in counted(ledger).items()},
         "dead_by": [f"{count} {reason} ({state})" for (state, reason), count in ended.most_common(10)],
         "broken_by": [
             f"{line.lane or line.target}: {line.breaker}"

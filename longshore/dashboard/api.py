@@ -158,7 +158,7 @@ class StatusApi(Api):
 
     async def get(self) -> None:
         """See `longshore.store.numbers`."""
-        self.answer(await self.ask(numbers, self.agent.access.ledger.redis, self.agent.access.ledger.keys))
+        self.answer(await self.ask(numbers, self.agent.access.ledger))
 
 
 class UnknownApi(Api):

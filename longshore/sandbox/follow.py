@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
-import redis
+from dataclasses import dataclass
 
 from longshore.sandbox.embedded_kafka import Place
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.scenario import Case
 from longshore.sandbox.targets import Targets
-from longshore.store.keys import Keys
+from longshore.store.ledger import Ledger
+from longshore.store.numbers import move_counts
+from longshore.store.record_lookup import RecordLookup
 from longshore.store.states import FINAL_STATES
 
 NOT_READ = "in Kafka"
@@ -59,21 +58,18 @@ class Followed:
         return found
 
 
-@dataclass(slots=True)
 class Follower:
-    """Looks the followed messages up; raises `redis.RedisError` while Redis is away."""
+    """Looks the followed messages up; raises `StoreUnavailable` while Redis is away."""
 
-    client: redis.Redis
-    """Must decode replies to text."""
-    keys: Keys
-    port: FakePort
-    targets: Targets
-    _origins: dict[str, str] = field(default_factory=dict)
-    """Id → origin of the records there were at the last look, so that each is read once."""
+    def __init__(self, ledger: Ledger, port: FakePort, targets: Targets) -> None:
+        self._ledger = ledger
+        self._records = RecordLookup(ledger)
+        self.port = port
+        self._targets = targets
 
     def look(self, followed: Sequence[Followed]) -> None:
         """Bring each of `followed` up to date."""
-        runs, requests = self.port.runs, self.targets.attempts()
+        runs, requests = self.port.runs, self._targets.attempts()
         for each in followed:
             # What a person will send again has not ended for good.
             if not each.ended or each.case.expected.earlier:
@@ -84,53 +80,37 @@ class Follower:
 
     def counts(self) -> dict[str, int]:
         """How many invocations made each move since the sandbox started, and how many wait (`backlog`)."""
-        return {name: int(number) for name, number in self._hash(self.keys.counts).items()}
+        return move_counts(self._ledger)
 
     def _look_into_ledger(self, each: Followed) -> None:
         if not each.id and not self._find(each):
             return
-        record = self._hash(self.keys.invocation(each.id))
-        each.state = record.get("state", each.state)
-        each.reason = record.get("reason", "")
-        each.attempts = int(record.get("attempts", 0))
-        each.status = record.get("status", "")
+        record = self._records.summary(each.id)
+        if record is None:
+            each.reason, each.attempts, each.status = "", 0, ""
+            return
+        each.state = record.state or each.state
+        each.reason = record.reason
+        each.attempts = record.attempts
+        each.status = record.status
 
     def _find(self, each: Followed) -> bool:
         """Learn the id of its record; sets the state of what has none. Whether there is one now."""
         place, run_id = each.place, each.case.run_id
-        next_offset = self._hash(self.keys.partition(place.topic, place.partition)).get("next", 0)
-        if int(next_offset) <= place.offset:
+        if self._records.next_offset(place.topic, place.partition) <= place.offset:
             return False
-        origin = self._hash(self.keys.invocation(run_id)).get("origin") if run_id else None
+        record = self._records.summary(run_id) if run_id else None
+        origin = (record.origin or None) if record else None
         if origin is not None and origin != str(place):
             each.state = REPEATED
             return False
-        each.id = run_id if origin is not None else self._id_at(str(place))
+        each.id = run_id if origin is not None else self._records.id_at(str(place))
         if not each.id:
             each.state = SKIPPED
         return bool(each.id)
-
-    def _id_at(self, origin: str) -> str:
-        """The id of the record that came from `origin`; empty if there is none. What has a run id is found by that."""
-        start = self.keys.invocation("")
-        ids = [key.removeprefix(start) for key in self.client.scan_iter(match=_literal(start) + "*", count=1000)]
-        self._origins = {id: self._origins.get(id) or self._origin(id) for id in ids}
-        return next((id for id, found in self._origins.items() if found == origin), "")
-
-    def _origin(self, id: str) -> str:
-        return self._hash(self.keys.invocation(id)).get("origin", "")
-
-    def _hash(self, key: str) -> dict[str, str]:
-        values: Any = self.client.hgetall(key)
-        return dict(values)
 
     def _requests(self, each: Followed, requests: dict[str, int]) -> int | None:
         # The dead target counts nothing: nobody listens there. A copy has the requests of its original.
         if each.state == REPEATED or each.reason == "connect_refused":
             return None
         return requests.get(each.id, 0) if each.id else 0
-
-
-def _literal(pattern: str) -> str:
-    # The braces of the hash tag mean themselves; an organization's name could hold any of these.
-    return "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in pattern)

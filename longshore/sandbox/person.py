@@ -15,6 +15,7 @@ from longshore.sandbox.follow import Followed
 from longshore.sandbox.scenario import LIMITED_RATE
 from longshore.sandbox.targets import Targets
 from longshore.store.breaker import BreakerStatus
+from longshore.store.numbers import move_counts
 from longshore.store.requeue import REQUEUED, Order
 from longshore.store.sift import Filter
 from longshore.store.states import JobState, State
@@ -113,7 +114,7 @@ class Person:
         return Watched("`throttling` is asked again after its Retry-After of 1 s", f"{waited_s:.1f} s", waited_s >= 1)
 
     def _breaker(self) -> Watched:
-        opened = int(self._access.ledger.redis.hget(self._access.ledger.keys.counts, "breaker_opened") or 0)
+        opened = move_counts(self._access.ledger)["breaker_opened"]
         lines = self._access.targets.lines([self._targets.origin("flapping")])
         still = [line.breaker for line in lines if line.breaker in (BreakerStatus.OPEN, BreakerStatus.HALF_OPEN)]
         seen = f"opened {opened} times, {'still open' if still else 'let go after a probe that was answered'}"

@@ -15,9 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-import redis
-
-from longshore.errors import LongshoreError
+from longshore.errors import LongshoreError, StoreUnavailable
 from longshore.sandbox.follow import Followed
 from longshore.sandbox.person import Person, Watched
 from longshore.sandbox.scenario import Scenario
@@ -133,7 +131,7 @@ def _look(stage: Stage, followed: Sequence[Followed]) -> dict[str, int]:
     try:
         stage.follower.look(followed)
         return stage.follower.counts()
-    except redis.RedisError:
+    except StoreUnavailable:
         return {}  # the next look is a moment away, and `check` tells of a Redis that died
 
 

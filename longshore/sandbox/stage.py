@@ -12,13 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import redis
 import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from config.settings import load
 from longshore.errors import LongshoreError
+from longshore.operations.ledger_access import open_ledger
 from longshore.runtime.embedded_redis import HOST, EmbeddedRedis, free_port
 from longshore.runtime.supervisor import Child, Supervisor
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
@@ -28,13 +26,14 @@ from longshore.sandbox.programs import CLIENT_ID, ORGANIZATION, PROGRAMS, Parts,
 from longshore.sandbox.publisher import Publisher, topics
 from longshore.sandbox.scenario import Case
 from longshore.sandbox.targets import Manners, Targets
-from longshore.store.keys import Keys
 
 PARTITIONS = 2
 FLOWER_PORT = 5555
 PORT_PAGE_PORT = 8787
 SLOW_S = 1.0
 """Well below the timeout."""
+LOOK_TIMEOUT_S = 2.0
+"""Whoever looks into the ledger comes again in a moment, and must not be held up when all of it is ending."""
 STOP_GRACE_S = 4.0
 """Between SIGTERM and SIGKILL of a child; the worker drains for one second."""
 
@@ -92,12 +91,9 @@ class Stage:
         began = time.monotonic()
         self.redis.wait_ready()
         self.say(f"Redis is ready after {time.monotonic() - began:.1f} s; {', '.join(PROGRAMS)} are starting.")
-        # No retries: whoever looks comes again in a moment, and must not be held up when all of it is ending.
-        self.client: redis.Redis = redis.Redis.from_url(
-            self.redis.url, decode_responses=True, socket_timeout=2, retry=Retry(NoBackoff(), 0)
-        )
-        self._stops.append(self.client.close)
-        self.follower = Follower(self.client, Keys.of(self.settings.namespace), self.port, self.targets)
+        ledger = open_ledger(self.settings, 2, LOOK_TIMEOUT_S).ledger
+        self._stops.append(ledger.close)
+        self.follower = Follower(ledger, self.port, self.targets)
 
     def publish(self, case: Case) -> Followed:
         """Publish one case, from now on to be followed."""

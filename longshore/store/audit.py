@@ -9,11 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import redis
-
 from longshore.store import scripts
 from longshore.store.connection import reaching_store
-from longshore.store.keys import Keys
+from longshore.store.ledger import Ledger
 from longshore.store.states import FAILED_STATES, State
 
 PAGE = 500
@@ -79,16 +77,16 @@ class Balance:
             self.unnamed += 1
 
 
-def audit(client: "redis.Redis", keys: Keys) -> Balance:
+def audit(ledger: Ledger) -> Balance:
     """Looks at everything once. Raises StoreUnavailable."""
     with reaching_store():
-        return _Audit(client, keys).run()
+        return _Audit(ledger).run()
 
 
 class _Audit:
-    def __init__(self, client: "redis.Redis", keys: Keys) -> None:
-        self._client = client
-        self._keys = keys
+    def __init__(self, ledger: Ledger) -> None:
+        self._client = ledger.redis
+        self._keys = ledger.keys
         self._script = scripts.Script.named("audit")
         self._balance = Balance()
 

@@ -3,18 +3,16 @@
 Addresses only: user and password stay with ingest.
 """
 
-import redis
-
 from longshore.store.connection import reaching_store
-from longshore.store.keys import Keys
+from longshore.store.ledger import Ledger
 
 
 class Brokers:
     """The addresses of the brokers in the ledger's Redis. Every method raises `StoreUnavailable` when it is away."""
 
-    def __init__(self, client: "redis.Redis", keys: Keys) -> None:
-        self._redis = client
-        self._key = keys.brokers
+    def __init__(self, ledger: Ledger) -> None:
+        self._redis = ledger.redis
+        self._key = ledger.keys.brokers
 
     def remember(self, addresses: str) -> None:
         """Store a comma list of `host:port`, in place of the one before."""

@@ -131,6 +131,13 @@ def sentinels_of(pool: redis.ConnectionPool) -> Sentinel | None:
     return pool.sentinel_manager if isinstance(pool, SentinelConnectionPool) else None
 
 
+def primary_of(client: redis.Redis) -> tuple[str, int] | None:
+    """Whom sentinels named as the primary when a connection was last made; None without sentinels, or before that."""
+    pool = client.connection_pool
+    address: Any = pool.proxy.master_address if isinstance(pool, SentinelConnectionPool) else None
+    return (str(address[0]), int(address[1])) if address is not None else None
+
+
 def connect(address: Address | str, connections: int = 50, timeout_s: float = TIMEOUT_S) -> redis.Redis:
     """A client for the Redis at `address`, or at the URL of one.
 

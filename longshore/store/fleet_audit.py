@@ -4,11 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import redis
-
 from longshore.store.audit import Balance, audit
 from longshore.store.connection import reaching_store
-from longshore.store.keys import Keys
+from longshore.store.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +25,10 @@ class FleetAudit:
     A process that dies in its turn delays the next audit until the turn lapses, and nothing else.
     """
 
-    def __init__(self, client: "redis.Redis", keys: Keys) -> None:
-        self._client = client
-        self._keys = keys
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._client = ledger.redis
+        self._keys = ledger.keys
 
     def take_turn(self, lapse_s: float) -> bool:
         """Whether the caller is to audit now; nobody else is told so for `lapse_s`."""
@@ -38,7 +37,7 @@ class FleetAudit:
 
     def audit(self) -> Balance:
         """Adds up the ledger, see `longshore.store.audit`."""
-        return audit(self._client, self._keys)
+        return audit(self._ledger)
 
     def publish(self, balance: Balance, next_s: float) -> None:
         """Tells the fleet what came of it; the next turn is in `next_s`."""

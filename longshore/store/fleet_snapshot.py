@@ -8,13 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import redis
-
 from longshore.store.connection import reaching_store
 from longshore.store.fleet_audit import AuditResult, parse_result
 from longshore.store.fleet_queries import Lane, LaneHead, Queues, read_lanes, read_queues, read_totals
-from longshore.store.keys import Keys
 from longshore.store.known_names import KnownNames
+from longshore.store.ledger import Ledger
 from longshore.store.limits import Limits
 from longshore.store.wait_causes import LaneQueue, Throttle, count_causes, startable_by_rate
 
@@ -64,8 +62,9 @@ class FleetSnapshot:
         return max((target.oldest_s for target in self.targets), default=0.0)
 
 
-def take_snapshot(client: "redis.Redis", keys: Keys, limits: Limits) -> FleetSnapshot:
+def take_snapshot(ledger: Ledger) -> FleetSnapshot:
     """Reads the fleet once. Raises StoreUnavailable."""
+    client, keys, limits = ledger.redis, ledger.keys, ledger.limits
     with reaching_store():
         totals = read_totals(client, keys)
         targets, lanes = read_lanes(client, keys, totals.known)

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from types import TracebackType
 from typing import Any
 
 import redis
@@ -11,7 +12,7 @@ import redis
 from longshore.invocation.kinds import Kind
 from longshore.store import clock, record, scripts
 from longshore.store.calls import calls_of
-from longshore.store.connection import reaching_store
+from longshore.store.connection import primary_of, reaching_store
 from longshore.store.entry import Accepted, Begun, Claim, Entry, Finish, Lapsed, Places, Rewind, Span, TakenReports
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
@@ -63,6 +64,18 @@ class Ledger:
         self._limits = limits.packed()
         self._calls = calls_of(client)
         self._scripts = {name: scripts.Script.named(name) for name in scripts.NAMES}
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes its connections; used again, it makes others."""
+        self.redis.close()
 
     def _run(self, name: str, *args: Any) -> Any:
         with reaching_store():
@@ -145,6 +158,22 @@ class Ledger:
             scripts.Script.named("touch").put(pipe, self.keys.prefix)
             pipe.wait(replicas, timeout_ms)
             return int(pipe.execute()[1]) >= replicas
+
+    def generation(self, id: str) -> int:
+        """How often the invocation `id` was started over by a requeue or a replay, from 1; 1 for one that is gone."""
+        with reaching_store():
+            generation: Any = self.redis.hget(self.keys.invocation(id), "generation")
+        return int(generation or 1)
+
+    def list_lengths(self, names: Sequence[str]) -> list[int]:
+        """The lengths of other lists in the same Redis: those that carry the wake-up calls."""
+        with reaching_store():
+            lengths: list[Any] = [self.redis.llen(name) for name in names]
+        return lengths
+
+    def primary(self) -> tuple[str, int] | None:
+        """Host and port of the Redis that sentinels named last; None where the address names no sentinels."""
+        return primary_of(self.redis)
 
     def memory_share(self) -> float:
         """Redis's used memory as a share of its `maxmemory`; 0 where none is set."""

@@ -1,18 +1,18 @@
 """The agent in numbers, for people and programs."""
 
 from collections import Counter
-
-import redis
+from typing import Any
 
 from longshore.store.connection import reaching_store
-from longshore.store.keys import Keys
+from longshore.store.ledger import Ledger
 from longshore.store.states import State
 
 
-def numbers(client: "redis.Redis", keys: Keys) -> dict[str, int]:
+def numbers(ledger: Ledger) -> dict[str, int]:
     """Counts: those that end in `_in_all` since the ledger began, the others now. Raises `StoreUnavailable`."""
+    keys = ledger.keys
     with reaching_store():
-        pipe = client.pipeline(transaction=False)
+        pipe = ledger.redis.pipeline(transaction=False)
         for key in (keys.leased, keys.fleet, keys.dead, keys.unknown, keys.outbox):
             pipe.zcard(key)
         pipe.hgetall(keys.counts)
@@ -32,3 +32,13 @@ def numbers(client: "redis.Redis", keys: Keys) -> dict[str, int]:
         "retried_in_all": counts["retried"],
         "requeued_in_all": counts["requeued"],
     }
+
+
+def move_counts(ledger: Ledger) -> Counter[str]:
+    """How many invocations made each move since the ledger began, and how many wait (`backlog`).
+
+    Raises `StoreUnavailable`.
+    """
+    with reaching_store():
+        counts: Any = ledger.redis.hgetall(ledger.keys.counts)
+    return Counter({name.decode(): int(count) for name, count in counts.items()})

@@ -8,8 +8,8 @@ import redis
 
 from longshore.errors import LongshoreError
 from longshore.store.connection import reaching_store
-from longshore.store.fitness import Facts, facts_of
-from longshore.store.keys import Keys
+from longshore.store.fitness import Facts, check_fitness, facts_of
+from longshore.store.ledger import Ledger
 
 
 class RedisRefused(LongshoreError):
@@ -27,9 +27,9 @@ class RedisRefused(LongshoreError):
 class RedisProbe:
     """One Redis. Every method raises `StoreUnavailable` or `RedisRefused` for what keeps Redis from answering."""
 
-    def __init__(self, client: "redis.Redis", keys: Keys) -> None:
-        self._client = client
-        self._keys = keys
+    def __init__(self, ledger: Ledger) -> None:
+        self._client = ledger.redis
+        self._keys = ledger.keys
 
     def ping(self) -> None:
         """Returns if it answers."""
@@ -48,6 +48,11 @@ class RedisProbe:
         """All that it says of itself."""
         with _asking():
             return facts_of(self._client, closely=True)
+
+    def check_fitness(self) -> None:
+        """Raises `ConfigError` if it cannot hold the ledger."""
+        with _asking():
+            check_fitness(self._client)
 
     def latencies_ms(self, count: int) -> list[float]:
         """How long each of `count` answers took."""

@@ -2,20 +2,19 @@
 
 from typing import Any
 
-import redis
-
 from longshore.store.connection import reaching_store
-from longshore.store.keys import Keys
+from longshore.store.ledger import Ledger
 
 LOOKED_AT = 20
 """The oldest ones, a few at a time: the age that is shown is that of the very oldest."""
 
 
-def forget_settled_reports(client: "redis.Redis", keys: Keys) -> None:
+def forget_settled_reports(ledger: Ledger) -> None:
     """Forgets since when reports waited that were sent: a sender of an older version leaves that.
 
     Raises StoreUnavailable.
     """
+    client, keys = ledger.redis, ledger.keys
     with reaching_store():
         oldest: Any = client.zrange(keys.outbox_since, 0, LOOKED_AT - 1)
         for id in oldest:

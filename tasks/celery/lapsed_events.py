@@ -5,7 +5,6 @@ from typing import Any
 from longshore.errors import StoreUnavailable
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.connection import reaching_store
 from longshore.store.entry import Lapsed
 from longshore.store.ledger import Ledger
 from longshore.store.states import State
@@ -38,6 +37,4 @@ class LapsedTaskEvents:
             log.event(events.CELERY_EVENT_FAILED, id=lapsed.id, error=type(error).__name__)
 
     def _task_id(self, id: str) -> str:
-        with reaching_store():
-            generation: Any = self._ledger.redis.hget(self._ledger.keys.invocation(id), "generation")
-        return task_id(id, int(generation or 1))
+        return task_id(id, self._ledger.generation(id))

@@ -1,7 +1,5 @@
 """Keeps up to date what no webhook may call because it is our own: the brokers that Port names, and Redis's primary."""
 
-from redis.sentinel import SentinelConnectionPool
-
 from config.egress import own_services
 from config.settings import Settings
 from longshore.delivery import Fence, OwnService
@@ -17,8 +15,8 @@ class InternalServices:
 
     def __init__(self, settings: Settings, ledger: Ledger, fence: Fence) -> None:
         self._settings = settings
-        self._pool = ledger.redis.connection_pool
-        self._brokers = Brokers(ledger.redis, ledger.keys)
+        self._ledger = ledger
+        self._brokers = Brokers(ledger)
         self._fence = fence
         self._loop = Periodic("internal-services", _INTERVAL_S, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
@@ -30,5 +28,5 @@ class InternalServices:
 
     def _primary(self) -> tuple[OwnService, ...]:
         """Redis itself, where the settings name its sentinels: as they said when a connection was last made."""
-        address = self._pool.proxy.master_address if isinstance(self._pool, SentinelConnectionPool) else None
-        return () if address is None else (OwnService("Redis", str(address[0]), int(address[1])),)
+        primary = self._ledger.primary()
+        return () if primary is None else (OwnService("Redis", *primary),)

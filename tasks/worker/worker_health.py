@@ -10,7 +10,6 @@ from celery.worker import state as celery_state
 
 from longshore.errors import StoreUnavailable
 from longshore.periodic import Periodic
-from longshore.store.connection import reaching_store
 from longshore.store.ledger import Ledger
 from longshore.telemetry import metrics
 from longshore.telemetry.health import OURS, Finding
@@ -32,7 +31,7 @@ class WorkerHealth:
     def __init__(
         self, app: Celery, ledger: Ledger, in_flight: InFlight, slots: int, liveness_s: float, draining: threading.Event
     ) -> None:
-        self._redis = ledger.redis
+        self._ledger = ledger
         self._in_flight = in_flight
         self._slots = slots
         self._liveness_s = liveness_s
@@ -56,14 +55,13 @@ class WorkerHealth:
 
     def _step(self) -> float | None:
         try:
-            with reaching_store():
-                listed: list[Any] = [self._redis.llen(name) for name in self._lists]
+            lengths = self._ledger.list_lengths(self._lists)
         except StoreUnavailable:
             self._idle_since = None  # nothing can be taken now, and what was before says nothing of what comes after
             raise
         taken = len(celery_state.reserved_requests) - len(celery_state.active_requests)
         started = celery_state.all_total_count[0]
-        self._waiting = sum(listed) + max(0, taken)
+        self._waiting = sum(lengths) + max(0, taken)
         if not self._waiting or started != self._started or len(self._in_flight.all()) >= self._slots:
             self._idle_since = None
         elif self._idle_since is None:

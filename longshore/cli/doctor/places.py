@@ -13,8 +13,6 @@ from longshore.delivery.target import target_of
 from longshore.errors import StoreUnavailable
 from longshore.operations.ledger_access import open_ledger
 from longshore.store.brokers import Brokers
-from longshore.store.connection import connect
-from longshore.store.keys import Keys
 
 _ORIGIN = re.compile(r'(?i)https?://[^\s"\\/?#]+(?=[/?#"]|$)')
 """A whole origin in an expression: not one that goes on with `\\(...)` or with what is added to it."""
@@ -63,7 +61,7 @@ def literal_urls(settings: Settings) -> list[str]:
 def ledger_targets(settings: Settings) -> list[str]:
     """Targets of the ledger that something waits for, is in flight to, or is said of. Raises StoreUnavailable."""
     access = open_ledger(settings, 2)
-    with access.ledger.redis:
+    with access.ledger:
         return list(_origins([*access.targets.names(), *access.targets.controlled_names()]))
 
 
@@ -72,8 +70,8 @@ def known_brokers(settings: Settings) -> tuple[str, ...]:
     if not settings.redis_url:
         return ()
     try:
-        with connect(settings.redis, 2) as client:
-            return Brokers(client, Keys.of(settings.namespace)).known()
+        with open_ledger(settings, 2).ledger as ledger:
+            return Brokers(ledger).known()
     except (StoreUnavailable, UnicodeDecodeError):
         return ()
 

@@ -8,7 +8,7 @@ from config.roles import Role
 from longshore.cli.doctor.clocks import compared
 from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
 from longshore.errors import ConfigError, StoreUnavailable
-from longshore.store.connection import connect
+from longshore.operations.ledger_access import open_ledger
 from longshore.store.fitness import (
     FLAWS,
     OLDEST,
@@ -20,7 +20,6 @@ from longshore.store.fitness import (
     too_old,
     unpatched,
 )
-from longshore.store.keys import Keys
 from longshore.store.redis_probe import RedisProbe, RedisRefused
 
 PINGS = 20
@@ -74,8 +73,8 @@ def check(case: Case) -> Iterator[Finding]:
         else:
             yield broken("REDIS_URL is empty, so there is nothing to look at", "Give the address of your Redis")
         return
-    with connect(case.settings.redis, 2) as client:
-        probe = RedisProbe(client, Keys.of(case.settings.namespace))
+    with open_ledger(case.settings, 2).ledger as ledger:
+        probe = RedisProbe(ledger)
         try:
             probe.ping()
             facts = probe.facts()

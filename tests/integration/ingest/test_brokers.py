@@ -15,7 +15,7 @@ def test_the_brokers_that_port_names_are_known_to_the_workers(
     with FakePort(brokers=[kafka.bootstrap, "other:9196"], kafka_username="u", kafka_password="p") as port:
         more = {"USING_LOCAL_PORT_INSTANCE": "false", "PORT_API_BASE_URL": port.url}
         ledger = make_ingest("", redis_server, **more).start().ledger
-        brokers = Brokers(ledger.redis, ledger.keys)
+        brokers = Brokers(ledger)
         eventually(lambda: brokers.known(), "the brokers are stored")
 
     assert (kafka.bootstrap, "other:9196") == brokers.known()

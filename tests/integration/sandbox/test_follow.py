@@ -8,7 +8,6 @@ import pytest
 import redis
 
 from longshore.invocation.kinds import Kind
-from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import Place
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.follow import NOT_READ, REPEATED, SKIPPED, Followed, Follower
@@ -30,10 +29,9 @@ def ledger(redis_client: redis.Redis) -> Ledger:
 
 
 @pytest.fixture
-def follower(shared_redis: EmbeddedRedis, redis_client: redis.Redis) -> Iterator[Follower]:
-    client = redis.Redis.from_url(shared_redis.url, decode_responses=True)
-    with client, FakePort() as port, Targets() as targets:
-        yield Follower(client, KEYS, port, targets)
+def follower(ledger: Ledger) -> Iterator[Follower]:
+    with FakePort() as port, Targets() as targets:
+        yield Follower(ledger, port, targets)
 
 
 def published(offset: int, run_id: str = "") -> Followed:

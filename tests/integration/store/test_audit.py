@@ -32,7 +32,7 @@ def busy(ledger: Ledger) -> Ledger:
 
 def test_a_ledger_adds_up(busy: Ledger) -> None:
     """By partition and by state, also what is gone for a reason."""
-    balance = audit(busy.redis, busy.keys)
+    balance = audit(busy)
 
     assert balance.adds_up, balance.problems
     assert (PAGE + 22, 1, 0, 0) == (balance.accepted, balance.removed, balance.expired, balance.unaccounted)
@@ -47,10 +47,10 @@ def test_a_delivered_one_may_expire_and_anything_else_may_not(busy: Ledger, clie
     """The record of what was delivered is kept for a day; the others until somebody decides."""
     (done,) = [id for id in (f"r_{n}" for n in range(PAGE)) if client.ttl(busy.keys.invocation(id)) > 0]
     client.delete(busy.keys.invocation(done))
-    assert (1, 0) == (audit(client, busy.keys).expired, audit(client, busy.keys).unaccounted)
+    assert (1, 0) == (audit(busy).expired, audit(busy).unaccounted)
 
     client.delete(busy.keys.invocation("dead"))
-    balance = audit(client, busy.keys)
+    balance = audit(busy)
     assert (1, False) == (balance.unaccounted, balance.adds_up)
     assert [("dead", "stands in dead but has no record")] == balance.problems
 
@@ -65,20 +65,20 @@ def test_a_replay_hides_no_loss(ledger: Ledger, client: "redis.Redis") -> None:
         if again:
             assert b"requeued" == ledger._run("requeue", b"r_1", "", "1", b"note")
     store(ledger, entry("r_2"))
-    assert audit(client, ledger.keys).adds_up
+    assert audit(ledger).adds_up
 
     client.delete(ledger.keys.invocation("r_2"), ledger.keys.waiting("http://a:80|deploy"))
-    assert (1, 0) == (audit(client, ledger.keys).unaccounted, audit(client, ledger.keys).expired)
+    assert (1, 0) == (audit(ledger).unaccounted, audit(ledger).expired)
 
 
 def test_an_id_in_no_place_or_in_two_is_named(busy: Ledger, client: "redis.Redis") -> None:
     """The first would never be looked at again, the second perhaps sent twice."""
     last = f"r_{PAGE + 1}"
     client.zadd(busy.keys.leased, {last: 1e15})
-    assert [(last, "is waiting but stands in leased")] == audit(client, busy.keys).problems
+    assert [(last, "is waiting but stands in leased")] == audit(busy).problems
     client.zrem(busy.keys.leased, last)
     client.zrem(busy.keys.waiting(f"http://t{PAGE + 1}:80|deploy"), last)
-    ((id, problem),) = audit(client, busy.keys).problems
+    ((id, problem),) = audit(busy).problems
     assert (last, True) == (id, problem.startswith("is waiting but does not stand in wait:"))
 
 
@@ -86,18 +86,18 @@ def test_a_partition_whose_offsets_do_not_add_up_is_named(busy: Ledger, client: 
     """Read = accepted + repeated + skipped + gaps."""
     client.hincrby(busy.keys.partition("org_1.runs", 0), "read", 1)
 
-    ((what, _),) = audit(client, busy.keys).problems
+    ((what, _),) = audit(busy).problems
     assert "org_1.runs/0" == what
 
 
 def test_looking_changes_nothing(busy: Ledger, client: "redis.Redis") -> None:
     """Safe on a live system."""
     before = {name: client.dump(name) for name in client.keys("*")}
-    audit(client, busy.keys)
+    audit(busy)
     assert before == {name: client.dump(name) for name in client.keys("*")}
 
 
 def test_an_empty_ledger_adds_up(ledger: Ledger) -> None:
     """Nothing is nothing."""
     store(ledger)
-    assert audit(ledger.redis, ledger.keys).adds_up
+    assert audit(ledger).adds_up

@@ -294,7 +294,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """The audit says the same."""
-        found = audit(self.client, self.ledger.keys)
+        found = audit(self.ledger)
         assert found.adds_up, (found.unaccounted, found.problems)
 
     @invariant()

@@ -62,7 +62,7 @@ def fill(ledger: Ledger, count: int, target: str = TARGET, want: int = 0, **more
 
 
 def seen(ledger: Ledger) -> FleetSnapshot:
-    return take_snapshot(ledger.redis, KEYS, ledger.limits)
+    return take_snapshot(ledger)
 
 
 def head(ledger: Ledger, name: str) -> tuple[str, float]:
@@ -88,9 +88,9 @@ def collector(look_at: Callable[[], FleetSnapshot], letters: Counter[tuple[str, 
 
 def background(ledger: Ledger, count: Callable[[], Counter[tuple[str, str]]], audit_s: float) -> Slow:
     def tidy() -> None:
-        forget_settled_reports(ledger.redis, KEYS)
+        forget_settled_reports(ledger)
 
-    return Slow(FleetAudit(ledger.redis, KEYS), count, tidy, audit_s)
+    return Slow(FleetAudit(ledger), count, tidy, audit_s)
 
 
 def test_without_workers_everything_waits_for_slots(ledger: Ledger) -> None:
@@ -205,7 +205,7 @@ def test_one_process_audits_for_the_whole_fleet(ledger: Ledger) -> None:
 def test_without_redis_the_page_says_so_and_nothing_else(redis_server: EmbeddedRedis) -> None:
     """Old numbers would look like new ones."""
     client = connect(redis_server.url, timeout_s=1)
-    fleet = collector(lambda: take_snapshot(client, KEYS, Limits()))
+    fleet = collector(lambda: take_snapshot(Ledger(client, KEYS, Limits())))
     assert 1 == values(fleet)["longshore_fleet_redis_up", ()]
     redis_server.kill()
 

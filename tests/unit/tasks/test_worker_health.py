@@ -1,11 +1,11 @@
 """Whether a worker lives: it does not if it could work and does not, which an outage of Redis says nothing of."""
 
 import threading
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import redis
 
 from longshore.errors import StoreUnavailable
 from longshore.telemetry.health import Health
@@ -21,10 +21,10 @@ class Broker:
 
     away = False
 
-    def llen(self, name: str) -> int:
+    def list_lengths(self, names: Sequence[str]) -> list[int]:
         if self.away:
-            raise redis.exceptions.ConnectionError
-        return 3 if name == "a:deliver.2" else 0
+            raise StoreUnavailable
+        return [3 if name == "a:deliver.2" else 0 for name in names]
 
 
 def test_what_was_idle_before_an_outage_is_forgotten_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +35,7 @@ def test_what_was_idle_before_an_outage_is_forgotten_by_it(monkeypatch: pytest.M
     monkeypatch.setattr(worker_health, "time", SimpleNamespace(monotonic=lambda: now[0]))
     conf = SimpleNamespace(broker_transport_options={"global_keyprefix": "a:"})
     app: Any = SimpleNamespace(conf=conf)
-    ledger: Any = SimpleNamespace(redis=broker)
+    ledger: Any = broker
     worker = WorkerHealth(app, ledger, InFlight(), 5, LIVENESS_S, threading.Event())
 
     def look() -> bool:
