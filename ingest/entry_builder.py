@@ -21,6 +21,7 @@ from longshore.port import reports
 from longshore.port.reports import Report
 from longshore.store.entry import Entry
 from longshore.store.record import bond
+from longshore.store.report_items import seal_item
 from longshore.store.seal import Sealer
 from longshore.telemetry.tracing import Traces
 
@@ -164,9 +165,16 @@ class EntryBuilder:
                 bond(format, "trace", call.id),
             ),
             reports=tuple(
-                one.type.encode()
-                + self._sealer.seal(reports.encode(one), bond(format, f"report {one.type}", call.id, 1, call.run))
-                for one in told
+                seal_item(
+                    self._sealer,
+                    report.kind,
+                    reports.encode(report),
+                    format=format,
+                    id=call.id,
+                    generation=1,
+                    run=call.run,
+                )
+                for report in told
             ),
             format=format,
         )

@@ -3,13 +3,13 @@
 Knows no Celery, Kafka or environment, and nothing of how a delivery was made: it is given the outcome as values.
 """
 
+from longshore.invocation.report_kinds import ReportKind
 from longshore.port.calls import Call, calls
 from longshore.port.client import KafkaCredentials, PortClient, Reply
 from longshore.port.errors import PortRefused
 from longshore.port.reports import (
     BadReport,
     Report,
-    ReportType,
     decode,
     delivered,
     encode,
@@ -28,7 +28,7 @@ __all__ = [
     "PortRefused",
     "Reply",
     "Report",
-    "ReportType",
+    "ReportKind",
     "calls",
     "decode",
     "delivered",

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from longshore.invocation.kinds import Kind
-from longshore.port.reports import Report, ReportType
+from longshore.invocation.report_kinds import CLOSING, ReportKind
+from longshore.port.reports import Report
 from longshore.port.sizes import LOGS_MAX, json_size
 from longshore.port.status import merge_status
 
@@ -23,19 +24,19 @@ class Call:
     """One request to the Port API.
 
     `covers` are the positions of the reports it carries, so that the outbox can forget those once it was taken;
-    `types` are their types, one character each, without repeats.
+    `kinds` are theirs, without repeats.
     """
 
     method: str
     path: str
     json: dict[str, Any]
-    types: str
+    kinds: tuple[ReportKind, ...]
     covers: tuple[int, ...]
 
     @property
     def ends(self) -> bool:
         """Whether it ends the run: Port takes no change after it."""
-        return "S" in self.types or "C" in self.types
+        return not CLOSING.isdisjoint(self.kinds)
 
     def bare(self) -> "Call | None":
         """The end of a run without what goes with it, which Port may refuse; None for all other calls."""
@@ -64,16 +65,22 @@ def _addressable(run_id: str) -> bool:
 def _run_calls(base: str, reports: Sequence[Report]) -> list[Call]:
     """Logs, joined line by line; the last response; one PATCH with the status and all that is patched."""
     found = [
-        Call("POST", f"{base}/logs", {"message": "\n".join(reports[at].body["message"] for at in group)}, "L", group)
-        for group in _groups(reports, ReportType.LOG)
+        Call(
+            "POST",
+            f"{base}/logs",
+            {"message": "\n".join(reports[at].body["message"] for at in group)},
+            (ReportKind.LOG,),
+            group,
+        )
+        for group in _groups(reports, ReportKind.LOG)
     ]
-    responses = _places(reports, ReportType.RESPONSE)
+    responses = _places(reports, ReportKind.RESPONSE)
     if responses:
-        found.append(Call("PATCH", f"{base}/response", reports[responses[-1]].body, "R", responses))
-    patches = _places(reports, ReportType.PATCH, ReportType.STATUS)
+        found.append(Call("PATCH", f"{base}/response", reports[responses[-1]].body, (ReportKind.RESPONSE,), responses))
+    patches = _places(reports, ReportKind.PATCH, ReportKind.STATUS)
     if patches:
-        types = "".join(dict.fromkeys(reports[at].type for at in patches))
-        found.append(Call("PATCH", base, _patched([reports[at] for at in patches]), types, patches))
+        kinds = tuple(dict.fromkeys(reports[at].kind for at in patches))
+        found.append(Call("PATCH", base, _patched([reports[at] for at in patches]), kinds, patches))
     return found
 
 
@@ -86,7 +93,7 @@ def _patched(reports: Sequence[Report]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     ended = False
     for report in reports:
-        ends = report.type is ReportType.STATUS
+        ends = report.kind is ReportKind.STATUS
         if ends and ended:
             merged = {}
         body = report.body if ends or not ended else {**report.body, "status": merged["status"]}
@@ -98,25 +105,25 @@ def _patched(reports: Sequence[Report]) -> dict[str, Any]:
 def _node_calls(base: str, reports: Sequence[Report]) -> list[Call]:
     """Logs as one list; the last completion."""
     found = [
-        Call("POST", f"{base}/logs", {"logs": [reports[at].body for at in group]}, "N", group)
-        for group in _groups(reports, ReportType.NODE_LOG)
+        Call("POST", f"{base}/logs", {"logs": [reports[at].body for at in group]}, (ReportKind.NODE_LOG,), group)
+        for group in _groups(reports, ReportKind.NODE_LOG)
     ]
-    ends = _places(reports, ReportType.NODE_COMPLETED)
+    ends = _places(reports, ReportKind.NODE_COMPLETED)
     if ends:
-        found.append(Call("PATCH", base, reports[ends[-1]].body, "C", ends))
+        found.append(Call("PATCH", base, reports[ends[-1]].body, (ReportKind.NODE_COMPLETED,), ends))
     return found
 
 
-def _places(reports: Sequence[Report], *types: ReportType) -> tuple[int, ...]:
-    """Where reports of these types stand."""
-    return tuple(at for at, report in enumerate(reports) if report.type in types)
+def _places(reports: Sequence[Report], *kinds: ReportKind) -> tuple[int, ...]:
+    """Where reports of these kinds stand."""
+    return tuple(at for at, report in enumerate(reports) if report.kind in kinds)
 
 
-def _groups(reports: Sequence[Report], type_: ReportType) -> list[tuple[int, ...]]:
+def _groups(reports: Sequence[Report], kind: ReportKind) -> list[tuple[int, ...]]:
     """The places of all logs, split so that each group fits into one call."""
     groups: list[tuple[int, ...]] = []
     room = 0
-    for at in _places(reports, type_):
+    for at in _places(reports, kind):
         size = json_size(reports[at].body)
         if not groups or size > room:
             groups.append(())

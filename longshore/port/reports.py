@@ -10,36 +10,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Protocol
 
 from longshore.errors import LongshoreError
 from longshore.invocation.kinds import Kind
+from longshore.invocation.report_kinds import ReportKind
 from longshore.port.responses import reportable
 from longshore.port.sizes import QUOTE_MAX, TEXT_MAX, fit, fit_response
 from longshore.port.status import TERMINAL, merge_status
-
-
-class ReportType(StrEnum):
-    """What a report is, in one character: the outbox keeps it in clear, so that logs can be shed before statuses."""
-
-    LOG = "L"
-    """A line in the log of an action run."""
-
-    RESPONSE = "R"
-    """The target's response, shown by Port; overwrites the one before."""
-
-    PATCH = "P"
-    """Link, summary or external id of an action run that goes on."""
-
-    STATUS = "S"
-    """The terminal status of an action run, with whatever is patched along. Nothing can change the run afterwards."""
-
-    NODE_LOG = "N"
-    """A line in the log of a workflow node run."""
-
-    NODE_COMPLETED = "C"
-    """The end of a workflow node run, with its result."""
 
 
 class BadReport(LongshoreError):
@@ -50,7 +28,7 @@ class BadReport(LongshoreError):
 class Report:
     """One thing to tell Port. `body` is the JSON object of its call, except that log lines are kept one by one."""
 
-    type: ReportType
+    kind: ReportKind
     body: dict[str, Any]
 
 
@@ -88,14 +66,14 @@ class OutcomeFacts(Protocol):
 
 def encode(report: Report) -> bytes:
     """A report as bytes for the outbox (JSON); not sealed."""
-    return json.dumps([report.type, report.body], separators=(",", ":"), allow_nan=False).encode()
+    return json.dumps([report.kind, report.body], separators=(",", ":"), allow_nan=False).encode()
 
 
 def decode(data: bytes) -> Report:
     """The report that `encode` wrote. Raises BadReport."""
     try:
-        letter, body = json.loads(data)
-        report = Report(ReportType(letter), body)
+        kind, body = json.loads(data)
+        report = Report(ReportKind(kind), body)
     except (ValueError, TypeError, RecursionError):
         raise BadReport("not a report of this version") from None
     if not isinstance(body, dict):
@@ -207,6 +185,24 @@ def waiting(kind: Kind, why: str, ahead: int, per_s: float, at: float) -> list[R
     return _log(kind, f"Waiting: {text}")
 
 
+def by_script(report: ReportKind, text: str, kind: Kind, synchronized: bool, poison: str) -> list[Report]:
+    """What a script left in the outbox in clear (`BY_SCRIPTS`), in words. Raises ValueError for other kinds.
+
+    `text` is the reason code, or for `WAITING` the numbers of foretell.lua. `poison` is why a script gives up, in plain
+    language: it does so where each worker that tried an invocation died.
+    """
+    match report:
+        case ReportKind.WAITING:
+            why, ahead, per_s, at_ms = text.split(" ")
+            return waiting(kind, why, int(ahead), float(per_s), float(at_ms) / 1000)
+        case ReportKind.DEAD_LETTER:
+            return refused(kind, text, poison)
+        case ReportKind.LOST | ReportKind.LOST_ENDED:
+            return unknown(kind, synchronized, None, text)
+        case _:
+            raise ValueError(f"no script writes a {report.name}")
+
+
 def not_taken(kind: Kind, what: str, why: str) -> list[Report]:
     """Port does not take the `what` of a run, and `why`."""
     return _log(kind, _sentence(f"Port did not take the {what} of this run: {why}"), "ERROR")
@@ -242,18 +238,18 @@ def _action(
         shown = fit_response(response)
         reports += _noted(kind, _lost(outcome.response, report is not None, shown is not response))
         if shown:
-            reports.append(Report(ReportType.RESPONSE, {"response": shown}))
+            reports.append(Report(ReportKind.RESPONSE, {"response": shown}))
     status = merge_status(defaults, report or {})
     if status:
         ends = status.get("status") in TERMINAL
-        reports.append(Report(ReportType.STATUS if ends else ReportType.PATCH, status))
+        reports.append(Report(ReportKind.STATUS if ends else ReportKind.PATCH, status))
     return reports
 
 
 def _completed(result: str, output: dict[str, Any] | None = None) -> list[Report]:
     """The end of a node run; `output` is left out when there is none (wire contract, node status)."""
     body: dict[str, Any] = {"status": "COMPLETED", "result": result}
-    return [Report(ReportType.NODE_COMPLETED, body if output is None else {**body, "output": output})]
+    return [Report(ReportKind.NODE_COMPLETED, body if output is None else {**body, "output": output})]
 
 
 def _node_output(outcome: OutcomeFacts) -> list[Report]:
@@ -268,9 +264,9 @@ def _log(kind: Kind, text: str, level: str = "INFO") -> list[Report]:
     """One log line in the form of the kind of run; none for change log events."""
     message = fit(text, TEXT_MAX)
     if kind is Kind.ACTION_RUN:
-        return [Report(ReportType.LOG, {"message": message})]
+        return [Report(ReportKind.LOG, {"message": message})]
     if kind is Kind.NODE_RUN:
-        return [Report(ReportType.NODE_LOG, {"level": level, "message": message})]
+        return [Report(ReportKind.NODE_LOG, {"level": level, "message": message})]
     return []
 
 

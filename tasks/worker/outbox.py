@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from longshore.errors import LongshoreError, StoreUnavailable, place_of
+from longshore.invocation.report_kinds import BY_SCRIPTS, ReportKind
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
@@ -20,6 +21,7 @@ from longshore.port.reports import BadReport, Report
 from longshore.store.entry import TakenReports
 from longshore.store.ledger import Ledger
 from longshore.store.record import bond
+from longshore.store.report_items import open_item
 from longshore.store.seal import Foreign, Sealer, Unsealable
 from longshore.telemetry.tracing import Traces
 from tasks.worker.isolation.runner import POISON_CAUSE
@@ -131,19 +133,15 @@ class Outbox:
         return pending, places
 
     def _report(self, taken: TakenReports, item: bytes) -> Sequence[Report]:
-        if item[:1] == b"#":
-            # Written by the pump: a suspect whose worker died with it.
-            return reports.refused(taken.kind, item[1:].decode(), POISON_CAUSE)
-        if item[:1] == b"F":
-            why, ahead, per_s, at_ms = item[1:].decode().split(" ")
-            return reports.waiting(taken.kind, why, int(ahead), float(per_s), float(at_ms) / 1000)
-        if item[:1] in b"!?":
-            # Written by a script, which cannot seal: the reason alone.
-            return reports.unknown(taken.kind, taken.synchronized, None, item[1:].decode())
-        type = item[:1].decode("latin-1")
-        bound = bond(taken.format, f"report {type}", taken.id, taken.generation, taken.run)
         try:
-            return [reports.decode(self._sealer.open(item[1:], bound))]
+            if (kind := item[:1].decode("latin-1")) in BY_SCRIPTS:
+                return reports.by_script(
+                    ReportKind(kind), item[1:].decode(), taken.kind, taken.synchronized, POISON_CAUSE
+                )
+            body = open_item(
+                self._sealer, item, format=taken.format, id=taken.id, generation=taken.generation, run=taken.run
+            )
+            return [reports.decode(body)]
         except Foreign as error:
             log.event(events.REPORT_BINDING_MISMATCHED, run_id=taken.run, id=taken.id, problem=str(error))
             return reports.foreign(taken.kind)

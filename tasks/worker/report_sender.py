@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from longshore.errors import PortUnavailable
+from longshore.invocation.report_kinds import LOGS, ReportKind
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.port import reports
@@ -28,6 +29,7 @@ LEASE_MS = 25_000
 ORDERED_TRIES = 4
 """So many tries, 8 to 15 s in all, a report is waited for by those behind it, and a run that Port does not know yet."""
 
+_RESPONSE = (ReportKind.RESPONSE,)
 _RENEW_AFTER_S = 2.0  # a lease is renewed before a call if it is older; younger ones cost no command
 _MAX_DELAY_S = 300.0
 
@@ -69,7 +71,7 @@ class ReportSender:
                     self._wait(error)
             else:
                 if call.ends:  # Port takes no response any more, and lines still
-                    unsent = [each for each in unsent if each.types != "R"]
+                    unsent = [each for each in unsent if each.kinds != _RESPONSE]
         return {at for call in unsent for at in call.covers}
 
     def _make(self, call: Call) -> None:
@@ -103,7 +105,7 @@ class ReportSender:
 
         A line in the run's log finds that out. The response is sent once more after it, as Port may just be back.
         """
-        if self._waits_in_order or call.types != "R" or not self._log_in_run("response", error.reason):
+        if self._waits_in_order or call.kinds != _RESPONSE or not self._log_in_run("response", error.reason):
             return False
         try:
             self._call(call)
@@ -158,7 +160,7 @@ class ReportSender:
 
 def _subject_of(call: Call) -> str:
     """What people are told that a call was about; empty for log lines."""
-    return "response" if call.types == "R" else "" if call.types in "LN" else ", ".join(call.json)
+    return "response" if call.kinds == _RESPONSE else "" if LOGS.issuperset(call.kinds) else ", ".join(call.json)
 
 
 def _reason_of(error: PortRefused) -> str:

@@ -11,6 +11,7 @@ from longshore.port import reports
 from longshore.port.reports import Report
 from longshore.store.entry import Begun, Finish
 from longshore.store.record import bond
+from longshore.store.report_items import seal_item
 from longshore.store.seal import Sealer
 from longshore.store.states import State
 from tasks.worker.attempt_result import Answer
@@ -68,14 +69,17 @@ class ResultBuilder:
         return replace(self.abandoned(begun, State.UNKNOWN, reason, cause), clears=False)
 
     def _sealed(self, begun: Begun, messages: list[Report]) -> tuple[bytes, ...]:
-        """Reports as outbox items: the type in clear, so that scripts can order and drop; the rest sealed."""
         return tuple(
-            one.type.encode()
-            + self._sealer.seal(
-                reports.encode(one),
-                bond(begun.format, f"report {one.type}", begun.id, begun.generation, begun.run),
+            seal_item(
+                self._sealer,
+                report.kind,
+                reports.encode(report),
+                format=begun.format,
+                id=begun.id,
+                generation=begun.generation,
+                run=begun.run,
             )
-            for one in messages
+            for report in messages
         )
 
     def _history(self, begun: Begun, outcome: Outcome) -> bytes:

@@ -78,7 +78,7 @@ class Bench:
             "mapping": f"{self.digest}/1",
             "payload": sealer.seal(json.dumps(message).encode()),
             "unknown": "park",
-            "reports": tuple(one.type.encode() + sealer.seal(reports.encode(one)) for one in reports.received(kind)),
+            "reports": tuple(one.kind.encode() + sealer.seal(reports.encode(one)) for one in reports.received(kind)),
         }
         entry = Entry(
             id=id,

@@ -72,7 +72,7 @@ class Stage:
 
     def sealed(self, told: list[Report]) -> tuple[bytes, ...]:
         """Reports for a record of format 1."""
-        return tuple(one.type.encode() + self.sealer.seal(reports.encode(one)) for one in told)
+        return tuple(one.kind.encode() + self.sealer.seal(reports.encode(one)) for one in told)
 
     def run(self, url: str, **more: Any) -> tuple[str, StoredResult | None]:
         """One attempt of a new run for `url`. Returns its id and how the attempt ended."""
@@ -92,7 +92,7 @@ class Stage:
 
     def log(self, id: str) -> str:
         """The lines of the run's log."""
-        return "\n".join(str(one.body["message"]) for one in self.told(id) if one.type == "L")
+        return "\n".join(str(one.body["message"]) for one in self.told(id) if one.kind == "L")
 
 
 @contextmanager

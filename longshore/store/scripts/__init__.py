@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
+from longshore.invocation.report_kinds import lua_report_kinds
 from longshore.store.states import lua_table
 
 if TYPE_CHECKING:
     from redis.client import Pipeline
+
+TABLES = lua_table() + lua_report_kinds()
+"""What each script begins with: the moves of states and the kinds of reports, as Lua text."""
 
 _USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
 
@@ -91,7 +95,7 @@ def uses(name: str) -> tuple[str, ...]:
 
 
 def assemble(name: str) -> str:
-    """The whole script `name`: the table of moves, what its header says it uses, itself.
+    """The whole script `name`: the tables that Python has too, what its header says it uses, itself.
 
     Each part is a function inside the one before: what a function takes from a finished outer one costs nothing, while
     what it takes from the one that runs, Lua looks up in a list that grows with each name taken. A part named with `()`
@@ -108,4 +112,4 @@ def assemble(name: str) -> str:
         else:
             opening.append(f"{text(part)}\nreturn (function()")
             closing += "end)()\n"
-    return "\n".join([lua_table(), *opening, body, closing])
+    return "\n".join([TABLES, *opening, body, closing])

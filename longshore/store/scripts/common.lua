@@ -60,30 +60,29 @@ local function release(id, lane, target)
   if first[2] then call('ZADD', P .. 'targets', 'LT', first[2], target) end
 end
 
--- Reports that close Port's record of the run; after one of them nothing but logs may follow. `!`, `?` and `#` are
--- written by the scripts themselves, which cannot seal: a reason code that the sender puts into words (so is `F`, a line
--- about a long wait, see foretell.lua). `!` and `?` tell an
--- unknown outcome, closing the run or not; `#` a dead letter.
-local CLOSING = {S = true, C = true, ['!'] = true, ['#'] = true}
+-- Whether an item of the outbox is of one of `kinds`: a REPORTS_... text, see longshore/invocation/report_kinds.py.
+local function is_report(item, kinds)
+  return string.find(kinds, string.sub(item, 1, 1), 1, true)
+end
 
--- Appends reports to the outbox of an invocation, to be sent at `due`. `closed`: what its record says, where the caller
--- has read it. Returns nothing.
+-- Appends reports to the outbox of an invocation, to be sent at `due`: all of them, or once Port's record of the run is
+-- closed only lines for its log. `closed`: what the record says, where the caller has read it. Returns nothing.
+-- In the script that ends the attempt: no crash can keep the end and lose what Port is to hear of it.
 local function report(id, items, due, closed)
   if #items == 0 then return end
-  local record, told = P .. 'inv:' .. id, {}
+  local record, kept = P .. 'inv:' .. id, {}
   if closed == nil then closed = call('HGET', record, 'closed') end
   for _, item in ipairs(items) do
-    local type = string.sub(item, 1, 1)
-    if not closed or type == 'L' or type == 'N' then
-      told[#told + 1] = item
-      if CLOSING[type] then
+    if not closed or is_report(item, REPORTS_SEALED_LOGS) then
+      kept[#kept + 1] = item
+      if is_report(item, REPORTS_CLOSING) then
         closed = '1'
         call('HSET', record, 'closed', '1')
       end
     end
   end
-  if #told == 0 then return end
-  call('RPUSH', P .. 'out:' .. id, unpack(told))
+  if #kept == 0 then return end
+  call('RPUSH', P .. 'out:' .. id, unpack(kept))
   call('ZADD', P .. 'outbox:since', 'NX', NOW, id)
   if not call('ZSCORE', P .. 'outbox:leased', id) then call('ZADD', P .. 'outbox', 'LT', whole(due), id) end
 end

@@ -12,7 +12,7 @@
 -- lanes. Who waits for nothing else than a turn costs nothing. Runs of a lane are told in their order, and `foretold`
 -- keeps how far that has come, in the same call as the lines: a crash neither loses nor repeats one.
 --   foretold  <score up to which they were told>|<score>|<how many waited up to that score>|<when that was (ms)>
--- A line is `F`, then: why ("paused", "open", "pace" or "full"), how many are ahead, starts per second, when about (ms
+-- A line is the kind WAITING, then: why ("paused", "open", "pace" or "full"), how many are ahead, starts per second, when about (ms
 -- by the wall clock, 0 for nobody knows). Later lanes and later runs have their turn in later calls: what is ahead shrinks
 -- meanwhile.
 local MOST_LOOKS, MOST_LANES = 20, 50
@@ -76,10 +76,10 @@ local function line(why, rank, rate, others, pace, till)
     end
     -- Fewer in flight than the rate would have: then it is the slower of the two.
     if pace and pace > 0 and now + rank * 1000 / pace > at then at, shown = now + rank * 1000 / pace, pace end
-    if shown == 0 then return string.format('Ffull %d 0 0', ahead) end
-    return string.format('Fpace %d %.6g %.0f', ahead, shown, at - lead)
+    if shown == 0 then return string.format(REPORT_WAITING .. 'full %d 0 0', ahead) end
+    return string.format(REPORT_WAITING .. 'pace %d %.6g %.0f', ahead, shown, at - lead)
   end
-  return string.format('F%s %d 0 %.0f', why, ahead, math.max(0, till - lead))
+  return string.format(REPORT_WAITING .. '%s %d 0 %.0f', why, ahead, math.max(0, till - lead))
 end
 
 -- Looks at one lane. Returns how many lines it took.

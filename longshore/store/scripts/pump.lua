@@ -13,19 +13,23 @@
 -- be what killed it: after `suspect` such deaths it waits among the suspects, which workers try in a process of their
 -- own, and if that is lost too, it is a dead letter. Whoever ends an attempt alive is cleared (finish).
 
--- Where an attempt goes whose worker died: state, reason, and how Port is told (see report).
-local function after_death(id, r)
-  if r[4] ~= 'retry' then return 'unknown', 'worker_lost', r[7] == '1' and '!' or '?' end
+-- Where an attempt goes whose worker died: state, reason, and the kind of report that tells Port, nil for none.
+local function after_death(id, policy, attempts, max_attempts, synchronized)
+  local lost = synchronized == '1' and REPORT_LOST_ENDED or REPORT_LOST
+  if policy ~= 'retry' then return 'unknown', 'worker_lost', lost end
   local deaths = call('HINCRBY', P .. 'inv:' .. id, 'deaths', 1)
-  if deaths > limits.suspect then return 'dead', 'poison', '#' end
-  if tonumber(r[5]) >= tonumber(r[6]) then return 'unknown', 'worker_lost', r[7] == '1' and '!' or '?' end
-  return 'waiting', deaths == limits.suspect and 'suspected' or 'worker_lost', ''
+  if deaths > limits.suspect then return 'dead', 'poison', REPORT_DEAD_LETTER end
+  if tonumber(attempts) >= tonumber(max_attempts) then return 'unknown', 'worker_lost', lost end
+  return 'waiting', deaths == limits.suspect and 'suspected' or 'worker_lost'
 end
 
+-- A lease that nobody renews: back to its lane, or to the end that the death of its worker leads to. All of one in this
+-- one script: a crash leaves the lease as it was, or nothing of it.
 local lapsed = {}
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(lease_now), 'LIMIT', 0, 100)) do
-  local r = call('HMGET', P .. 'inv:' .. id, 'state', 'lane', 'target', 'unknown', 'attempts', 'max_attempts', 'synchronized', 'home')
-  local state, lane, target = r[1], r[2], r[3]
+  local record = P .. 'inv:' .. id
+  local state, lane, target, policy, attempts, max_attempts, synchronized, home = unpack(call('HMGET', record,
+    'state', 'lane', 'target', 'unknown', 'attempts', 'max_attempts', 'synchronized', 'home'))
   if state ~= 'claimed' and state ~= 'begun' then
     call('ZREM', P .. 'leased', id)
   else
@@ -36,20 +40,20 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(le
       if b and b.probe == id then observe(name, id, state == 'begun' and 'fault' or '') end
     end
     call('HINCRBY', P .. 'counts', 'lapsed:' .. state, 1)
-    local to, reason, mark = 'waiting', 'not_begun', ''
+    local to, reason, kind = 'waiting', 'not_begun', nil
     if state == 'begun' then
-      to, reason, mark = after_death(id, r)
+      to, reason, kind = after_death(id, policy, attempts, max_attempts, synchronized)
     end
     if to == 'waiting' then
       if reason == 'suspected' then
-        call('HSET', P .. 'inv:' .. id, 'home', lane)
+        call('HSET', record, 'home', lane)
         lane = target .. SUSPECTS
       end
       move(id, state, 'waiting', 'lane', lane)
       queue(id, lane, target, now)
     else
-      conclude(id, state, to, reason, 'lane', r[8] or lane)
-      report(id, {mark .. reason}, now)
+      conclude(id, state, to, reason, 'lane', home or lane)
+      report(id, {kind .. reason}, now)
     end
     lapsed[#lapsed + 1] = {id, to, reason, target}
   end

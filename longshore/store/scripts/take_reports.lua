@@ -15,10 +15,6 @@
 local LATE = 60000
 local FOREIGN_PAUSE = 2000
 local AHEAD = 1000
--- How many calls an item makes; all logs of an invocation share one, and so do `P` and `S`. See CLOSING for `!` and `?`.
-local LOGS = {L = true, N = true, F = true}
-local CALLS = {R = 1, S = 1, C = 1, ['!'] = 2, ['?'] = 1}
-
 local rate = limits.port_rate
 local budget_key = P .. 'port_budget'
 local drawn = math.max(tonumber(call('GET', budget_key)) or 0, now)
@@ -26,17 +22,18 @@ if drawn > now + 60000 then drawn = now end -- of another time: nobody draws tha
 local spent = false
 
 -- Draws the calls of `items`; false if they are beyond the budget. A full budget carries whatever comes first.
+-- All logs of an invocation share one call, and so does all that is patched.
 local function draw(items)
   if rate == 0 then return true end
   local calls, logs, seen = 0, 0, {}
   for _, item in ipairs(items) do
-    local type = string.sub(item, 1, 1)
-    if type == 'P' then type = 'S' end
-    if LOGS[type] then
+    local kind = string.sub(item, 1, 1)
+    if kind == REPORT_PATCH then kind = REPORT_STATUS end
+    if is_report(item, REPORTS_LOGS) then
       logs = 1
-    elseif not seen[type] then
-      seen[type] = true
-      calls = calls + (CALLS[type] or 1)
+    elseif not seen[kind] then
+      seen[kind] = true
+      calls = calls + (is_report(item, REPORTS_TWO_CALLS) and 2 or 1)
     end
   end
   local after = drawn + (calls + logs) * 1000 / rate
@@ -49,7 +46,7 @@ end
 local function without_logs(id, items)
   local rest = {}
   for _, item in ipairs(items) do
-    if LOGS[string.sub(item, 1, 1)] then
+    if is_report(item, REPORTS_LOGS) then
       call('LREM', P .. 'out:' .. id, 1, item)
       call('HINCRBY', P .. 'counts', 'reports_shed', 1)
     else

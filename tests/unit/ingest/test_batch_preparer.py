@@ -72,8 +72,8 @@ def told(entry: Entry) -> list[tuple[str, dict[str, Any]]]:
     found = []
     for item in entry.reports:
         report = decode(SEALER.open(item[1:]))
-        assert item[:1] == report.type.encode()
-        found.append((report.type.value, report.body))
+        assert item[:1] == report.kind.encode()
+        found.append((report.kind.value, report.body))
     return found
 
 

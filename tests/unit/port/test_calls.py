@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.invocation.kinds import Kind
-from longshore.port import Report, ReportType, calls, delivered, failed, received, retrying
+from longshore.port import Report, ReportKind, calls, delivered, failed, received, retrying
 from tests.support.port_facts import Facts
 
 ACTION, NODE = Kind.ACTION_RUN, Kind.NODE_RUN
@@ -16,17 +16,17 @@ ACTION, NODE = Kind.ACTION_RUN, Kind.NODE_RUN
 
 def log(text: str) -> Report:
     """A log line."""
-    return Report(ReportType.LOG, {"message": text})
+    return Report(ReportKind.LOG, {"message": text})
 
 
 def status(**body: Any) -> Report:
     """A terminal status."""
-    return Report(ReportType.STATUS, body)
+    return Report(ReportKind.STATUS, body)
 
 
 def patch(**body: Any) -> Report:
     """A patch that does not end the run."""
-    return Report(ReportType.PATCH, body)
+    return Report(ReportKind.PATCH, body)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_run_takes_few_calls(synchronized: bool, code: int, count: int) -> Non
 def test_merged_logs_keep_their_order() -> None:
     """One line each, as they were said; a node's stay lines of their own."""
     assert {"message": "a\nb\nc"} == calls(ACTION, "r_1", [log("a"), log("b"), log("c")])[0].json
-    lines = [Report(ReportType.NODE_LOG, {"level": "INFO", "message": text}) for text in "ab"]
+    lines = [Report(ReportKind.NODE_LOG, {"level": "INFO", "message": text}) for text in "ab"]
     assert {"logs": [line.body for line in lines]} == calls(NODE, "wfnr_1", lines)[0].json
 
 
@@ -52,14 +52,14 @@ def test_every_call_says_which_reports_it_carries() -> None:
     """So that the outbox forgets exactly those that were taken."""
     reports = [
         log("a"),
-        Report(ReportType.RESPONSE, {"response": "x"}),
+        Report(ReportKind.RESPONSE, {"response": "x"}),
         log("b"),
         patch(link="l"),
         status(status="FAILURE"),
     ]
     made = calls(ACTION, "r_1", reports)
 
-    assert [("L", (0, 2)), ("R", (1,)), ("PS", (3, 4))] == [(call.types, call.covers) for call in made]
+    assert [("L", (0, 2)), ("R", (1,)), ("PS", (3, 4))] == [("".join(call.kinds), call.covers) for call in made]
     assert {"status": "FAILURE", "link": "l"} == made[-1].json
 
 

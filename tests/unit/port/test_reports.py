@@ -12,7 +12,7 @@ from longshore.invocation.kinds import Kind
 from longshore.port import (
     BadReport,
     Report,
-    ReportType,
+    ReportKind,
     decode,
     delivered,
     encode,
@@ -38,7 +38,7 @@ JSON = st.recursive(
 
 def types(reports: list[Report]) -> str:
     """The types in order, one character each."""
-    return "".join(report.type for report in reports)
+    return "".join(report.kind for report in reports)
 
 
 def text_of(report: Report) -> str:
@@ -91,7 +91,7 @@ def test_responses_go_in_types_that_port_takes(text: str, response: Any) -> None
     """JSON where it is an object, a list or a text; everything else as the text it was."""
     reports = delivered(ACTION, True, Facts.of(200, text), None, True)
 
-    assert [response] == [report.body["response"] for report in reports if report.type is ReportType.RESPONSE]
+    assert [response] == [report.body["response"] for report in reports if report.kind is ReportKind.RESPONSE]
 
 
 def test_a_mapping_overrides_the_status_with_null() -> None:
@@ -126,7 +126,7 @@ def test_a_target_that_never_answered_ends_the_run_with_the_reason() -> None:
     """Nobody else would ever end it: FAILURE for a synchronous and an asynchronous run, FAILED for a node."""
     for synchronized in (True, False):
         last = failed(ACTION, synchronized, REFUSED, None, True)[-1]
-        assert ("S", "FAILURE") == (last.type, last.body["status"])
+        assert ("S", "FAILURE") == (last.kind, last.body["status"])
         assert "deployer:8080" in last.body["summary"]
         assert {"status": "COMPLETED", "result": "FAILED"} == failed(NODE, synchronized, REFUSED, None, True)[-1].body
 
@@ -205,7 +205,7 @@ def test_the_log_says_what_of_an_answer_is_missing() -> None:
     outcome = Facts(200, "", Answered('{"url":"https://ci/1","x":"yyyy', truncated=True))
 
     for kind, report in ((ACTION, {"link": None}), (ACTION, None), (NODE, None)):
-        lines = [text_of(each) for each in delivered(kind, True, outcome, report, False) if each.type in "LN"]
+        lines = [text_of(each) for each in delivered(kind, True, outcome, report, False) if each.kind in "LN"]
         assert "31 characters" in lines[1]
         assert "RESPONSE_MAX_BYTES" in lines[1]
         assert ("report section" in lines[1]) == (report is not None)

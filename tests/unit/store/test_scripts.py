@@ -5,6 +5,9 @@ from dataclasses import fields
 
 import pytest
 
+from longshore.invocation.kinds import Kind
+from longshore.invocation.report_kinds import BY_SCRIPTS, ReportKind
+from longshore.port.reports import by_script
 from longshore.store import scripts
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
@@ -49,7 +52,7 @@ def test_scripts_use_only_names_that_keys_lists(name: str) -> None:
 @pytest.mark.parametrize("name", scripts.NAMES)
 def test_only_intake_is_refused_while_redis_is_full(name: str) -> None:
     """What ends work or hands it out gives room back, and so must find some."""
-    before_anything_else = scripts.assemble(name).removeprefix(lua_table()).startswith("\n" + scripts.text("room"))
+    before_anything_else = scripts.assemble(name).removeprefix(scripts.TABLES).startswith("\n" + scripts.text("room"))
 
     assert (name not in ("accept", "audit")) == before_anything_else  # an audit writes nothing at all
 
@@ -79,3 +82,30 @@ def test_the_scripts_check_moves_against_the_same_table() -> None:
     """Python's table is written into each script."""
     assert f" {State.CLAIMED}>{State.BEGUN} " in lua_table()
     assert scripts.assemble("pump").startswith(lua_table())
+
+
+def test_the_scripts_know_the_kinds_of_reports_by_the_same_table() -> None:
+    """Each by its name, and no script spells one: a new kind is a line in Python's table."""
+    names = {f"REPORT_{kind.name}": kind.value for kind in ReportKind}
+    assert scripts.assemble("finish").startswith(scripts.TABLES)
+    assert all(f"{name}" in scripts.TABLES and repr(kind) in scripts.TABLES for name, kind in names.items())
+
+    spelled = {name: set(re.findall(rf"'([{re.escape(''.join(ReportKind))}])'", _code(name))) for name in scripts.FILES}
+    assert {"sweep": {"!"}} == {name: kinds for name, kinds in spelled.items() if kinds}  # what ends a range of names
+    named = {word for name in scripts.FILES for word in re.findall(r"\bREPORTS?_\w+", scripts.text(name))}
+    assert named <= {*re.findall(r"REPORTS?_\w+", scripts.TABLES), "REPORTS_"}
+
+
+def test_what_scripts_write_is_put_into_words() -> None:
+    """They write a kind and a reason code; the sender has words for each such kind, and for no other."""
+    texts = {ReportKind.WAITING: "pace 3 0.5 1767225600000"}
+    for kind in ReportKind:
+        if kind in BY_SCRIPTS:
+            assert by_script(kind, texts.get(kind, "worker_lost"), Kind.ACTION_RUN, True, "all died")
+        else:
+            with pytest.raises(ValueError, match=kind.name):
+                by_script(kind, "", Kind.ACTION_RUN, True, "all died")
+
+
+def _code(name: str) -> str:
+    return re.sub(r"--.*", "", scripts.text(name))
