@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -17,6 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+
+from tests.support.programs import eventually
 
 WAIT_S = 60
 CHILDREN = {"ingest", "worker", "flower", "redis"}
@@ -61,14 +62,14 @@ class Sandbox:
 
     def wait_for_child(self, name: str) -> psutil.Process:
         """The child that runs this program, once it does."""
-        deadline = time.monotonic() + WAIT_S
-        while time.monotonic() < deadline:
-            for process in self.descendants():
-                with suppress(psutil.Error):
-                    if process.cmdline()[-1:] == [name]:
-                        return process
-            time.sleep(0.05)
-        raise AssertionError(f"no {name} in:\n{self.text}")
+        found: list[psutil.Process] = []
+
+        def is_there() -> bool:
+            found[:] = [each for each in self.descendants() if command_line(each)[-1:] == [name]]
+            return bool(found)
+
+        eventually(is_there, lambda: f"{name} in:\n{self.text}", WAIT_S)
+        return found[0]
 
     def end(self) -> int:
         code = self.process.wait(WAIT_S)
@@ -143,6 +144,12 @@ def test_the_stream_shows_its_addresses_and_survives_a_killed_worker(stream: San
     assert "Stopped" in stream.lines[-1]
 
 
+def command_line(process: psutil.Process) -> list[str]:
+    with suppress(psutil.Error):
+        return process.cmdline()
+    return []
+
+
 def environment(process: psutil.Process) -> dict[str, str]:
     with suppress(psutil.Error):
         return process.environ()
@@ -150,14 +157,10 @@ def environment(process: psutil.Process) -> dict[str, str]:
 
 
 def answers(url: str) -> bool:
-    """Whether a page is there; Flower needs some seconds to come up."""
-    deadline = time.monotonic() + WAIT_S
-    with requests.Session() as session:
+    """Whether a page is there."""
+    with requests.Session() as session, suppress(requests.ConnectionError):
         session.trust_env = False
-        while time.monotonic() < deadline:
-            with suppress(requests.ConnectionError):
-                return session.get(url, timeout=WAIT_S).ok
-            time.sleep(0.1)
+        return session.get(url, timeout=WAIT_S).ok
     return False
 
 

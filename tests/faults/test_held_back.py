@@ -5,7 +5,6 @@ LONGSHORE_HELD_BACK=10000 pytest tests/faults/test_held_back.py     (the size; 2
 
 import os
 import socket
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,7 +18,7 @@ from longshore.store.requeue import Order
 from longshore.store.sift import Filter
 from longshore.store.target_control import Gate
 from tests.support.crowd import Crowd, Server
-from tests.support.programs import PATIENCE_S
+from tests.support.programs import PATIENCE_S, eventually
 
 SIZE = int(os.environ.get("LONGSHORE_HELD_BACK", "2000"))
 
@@ -41,10 +40,7 @@ def make_crowd(stack: ExitStack, tmp_path: Path, redis_server: EmbeddedRedis) ->
 
 def wait(condition: Callable[[], object], what: str) -> None:
     """As `eventually`, with the patience that the size asks for."""
-    deadline = time.monotonic() + PATIENCE_S * max(1, SIZE // 1000)
-    while not condition():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        time.sleep(0.1)
+    eventually(condition, what, PATIENCE_S * max(1, SIZE // 1000), every_s=0.1)
 
 
 def test_a_job_that_is_killed_half_way_sends_each_exactly_once(make_crowd: MakeCrowd) -> None:

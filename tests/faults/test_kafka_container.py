@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +21,7 @@ from longshore.sandbox.publisher import action_run, as_text
 from longshore.sandbox.targets import Manners, Targets
 from tests.support.faults_table import SIZE
 from tests.support.kafka_broker import KafkaBroker
-from tests.support.programs import SCRIPT, bare
+from tests.support.programs import SCRIPT, bare, eventually
 from tests.support.scene import BOUND_S, PATIENCE_S, POLL_S
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
@@ -96,18 +95,13 @@ class Load:
         self.places[int(message.partition() or 0), int(message.offset() or 0)] = value.decode()
 
 
+until = partial(eventually, patience_s=PATIENCE_S, every_s=POLL_S)
+
+
 @pytest.fixture
 def targets() -> Iterator[Targets]:
     with Targets(manners=Manners(slow_s=0.3)) as started:
         yield started
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Return as soon as `condition()` holds; fails with `what` if it does not in time."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        time.sleep(POLL_S)
 
 
 def finished(broker: KafkaBroker, load: Load) -> set[str]:

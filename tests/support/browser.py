@@ -7,9 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-import time
 import urllib.request
-from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
@@ -18,7 +16,7 @@ from typing import Any, cast
 
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from tests.support.programs import PATIENCE_S
+from tests.support.programs import PATIENCE_S, eventually
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 REQUIRE = "LONGSHORE_REQUIRE_BROWSER"
@@ -106,7 +104,7 @@ class Browser:
 
     def until(self, script: str) -> None:
         """Waits until a JavaScript expression is true; pages may come and go meanwhile."""
-        self._eventually(lambda: self._is(script), lambda: f"{script} at {self.text()[:2000]}")
+        eventually(lambda: self._is(script), lambda: f"{script} at {self.text()[:2000]}")
 
     def text(self) -> str:
         """What a person can read on the page."""
@@ -166,12 +164,6 @@ class Browser:
         found = self.send("Runtime.evaluate", expression=f"!!({script})", returnByValue=True)
         return found["result"].get("value") is True
 
-    def _eventually(self, condition: Callable[[], bool], what: Callable[[], str]) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not condition():
-            assert time.monotonic() < deadline, f"never: {what()}"
-            time.sleep(0.05)
-
     def _tab_url(self) -> str:
         found: list[str] = []
 
@@ -179,7 +171,7 @@ class Browser:
             found[:] = re.findall(r"DevTools listening on ws://([^/]+)/", self._log.read_text())
             return bool(found)
 
-        self._eventually(listens, self._log.read_text)
+        eventually(listens, self._log.read_text)
         with urllib.request.urlopen(f"http://{found[0]}/json/list", timeout=PATIENCE_S) as answer:
             tabs = json.load(answer)
         return next(str(tab["webSocketDebuggerUrl"]) for tab in tabs if tab["type"] == "page")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from longshore.runtime.embedded_redis import HOST, EmbeddedRedis
+from tests.support.programs import eventually
 
 # Python ignores SIGXFSZ, and what it becomes inherits that: a write beyond the limit is then an error, as on a full
 # disk, and does not end the process.
@@ -78,15 +78,15 @@ class FaultyRedis(EmbeddedRedis):
         self.options["key-load-delay"] = str(max(1, round(for_s * 1e6 / max(commands, 1))))
         self._spawn()
         del self.options["key-load-delay"]
-        deadline = time.monotonic() + READY_S
         with self.client() as client:
-            while time.monotonic() < deadline:
+
+            def is_loading() -> bool:
                 try:
                     client.ping()
                 except redis.exceptions.BusyLoadingError:
-                    return
+                    return True
                 except redis.ConnectionError:
-                    time.sleep(POLL_S)
-                else:
-                    break
-        raise AssertionError("it never said LOADING")
+                    return False
+                raise AssertionError("it never said LOADING")
+
+            eventually(is_loading, "it says LOADING", READY_S)

@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -18,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from longshore.runtime.embedded_redis import HOST, free_port
+from tests.support.programs import eventually
 
 POM = Path(__file__).with_name("kafka") / "pom.xml"
 CACHE = Path(__file__).parents[2] / ".cache" / "kafka"
@@ -91,12 +91,12 @@ class KafkaBroker:
         """Make a topic and wait until clients can use it."""
         admin = self._admin()
         admin.create_topics([NewTopic(name, partitions, 1)])[name].result(START_TIMEOUT_S)
-        deadline = time.monotonic() + START_TIMEOUT_S
         # The controller has it at once; the broker learns of its leaders a moment later.
-        while len(admin.list_topics(name, timeout=10).topics[name].partitions) < partitions:
-            if time.monotonic() > deadline:
-                raise BrokerFailed(f"topic {name} has no leaders; {self._log_end()}")
-            time.sleep(0.02)
+        eventually(
+            lambda: len(admin.list_topics(name, timeout=10).topics[name].partitions) >= partitions,
+            lambda: f"topic {name} has leaders; {self._log_end()}",
+            START_TIMEOUT_S,
+        )
 
     def stop(self) -> None:
         """End the broker as an operator would (SIGTERM); the data stays."""
@@ -148,17 +148,20 @@ class KafkaBroker:
 
     def _wait_ready(self) -> None:
         admin = self._admin()
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while True:
+
+        def answers() -> bool:
+            if self.process is None or self.process.poll() is not None:
+                raise BrokerFailed(f"the broker ended; {self._log_end()}")
             try:
-                if admin.list_topics(timeout=1).brokers:
-                    return
+                return bool(admin.list_topics(timeout=1).brokers)
             except KafkaException:
-                pass  # not listening yet
-            if self.process is None or self.process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise BrokerFailed(f"the broker did not come up; {self._log_end()}")
-            time.sleep(0.05)
+                return False  # not listening yet
+
+        try:
+            eventually(answers, lambda: f"the broker answers; {self._log_end()}", START_TIMEOUT_S)
+        except BaseException:
+            self.kill()
+            raise
 
     def _end(self, how: signal.Signals) -> None:
         process, self.process = self.process, None

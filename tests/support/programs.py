@@ -21,12 +21,22 @@ SETTINGS = {
 """The least that an agent needs."""
 
 
-def eventually(condition: Callable[[], object], what: str = "", patience_s: float = PATIENCE_S) -> None:
-    """Return as soon as `condition()` is true; fail with `what` if it is not within `patience_s`."""
+def eventually(
+    condition: Callable[[], object],
+    what: str | Callable[[], str] = "",
+    patience_s: float = PATIENCE_S,
+    *,
+    every_s: float = 0.02,
+) -> None:
+    """Return as soon as `condition()` is true; fail with `what` if it is not within `patience_s`.
+
+    `what` may be called for words that are only known then. `every_s`: longer for a condition that costs a busy program
+    its time.
+    """
     deadline = time.monotonic() + patience_s
     while not condition():
-        assert time.monotonic() < deadline, f"never happened: {what or condition}"
-        time.sleep(0.02)
+        assert time.monotonic() < deadline, f"never happened: {what() if callable(what) else what or condition}"
+        time.sleep(every_s)
 
 
 def bare(environ: Mapping[str, str]) -> dict[str, str]:

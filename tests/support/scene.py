@@ -24,6 +24,7 @@ from tests.support.faulty_redis import FaultyRedis
 from tests.support.fleet import Fleet, Member
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.load import Load, Sent
+from tests.support.programs import eventually
 
 FULL = SIZE >= 2000
 """Whether faults last as long as they are to be survived; shorter ones show the same mechanisms."""
@@ -125,17 +126,16 @@ class Scene:
 
     def until(self, condition: Callable[[], object], what: str, within_s: float = PATIENCE_S) -> None:
         """Return as soon as `condition()` holds; fails with `what` if it does not in time."""
-        deadline = time.monotonic() + within_s
-        while True:
+
+        def holds() -> bool:
             try:
                 for recovery in self.recoveries:
                     recovery.look()
-                if condition():
-                    return
+                return bool(condition())
             except AWAY:
-                pass  # that is what some of the tests are about
-            assert time.monotonic() < deadline, f"never happened: {what}; {self._unfinished()}"
-            time.sleep(POLL_S)
+                return False  # that is what some of the tests are about
+
+        eventually(holds, lambda: f"{what}; {self._unfinished()}", within_s, every_s=POLL_S)
 
     def until_busy(self, member: Member | None = None) -> None:
         """Wait until the fleet has work in hand, and `member`, if it is a worker, has a part in it."""

@@ -54,4 +54,4 @@ def test_an_error_is_rebuilt_as_it_was(kind: type[LongshoreError]) -> None:
 
     assert type(error) is type(rebuilt)
     assert str(error) == str(rebuilt)
-    assert error.args == rebuilt.args or [str(part) for part in error.args] == [str(part) for part in rebuilt.args]
+    assert [repr(part) for part in error.args] == [repr(part) for part in rebuilt.args]

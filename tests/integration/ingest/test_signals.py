@@ -1,8 +1,8 @@
 """The ingest process and its signals: it ends within seconds, whatever hangs."""
 
 import signal
-import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -11,6 +11,9 @@ from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from tests.integration.ingest.conftest import SECRET, Ingest, MakeIngest, run
 from tests.support.programs import Program, eventually
+
+ON_ITS_WAY = 500
+"""Bytes in which the run is: what is asked of Redis from time to time is shorter."""
 
 
 @pytest.fixture
@@ -36,6 +39,13 @@ def program(folder: Path, ingest: Ingest) -> Program:
     )
 
 
+def unread_bytes(url: str) -> int:
+    """How much waits in the longest receive queue of the connections to this Redis."""
+    port = f":{urlsplit(url).port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return max((int(row[4].partition(":")[2], 16) for row in rows if row[1].endswith(port)), default=0)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_on_a_signal(tmp_path: Path, kafka: EmbeddedKafka, watched: Ingest, number: signal.Signals) -> None:
     """Exit code 0, and its jq process goes with it."""
@@ -55,14 +65,14 @@ def test_it_ends_while_redis_hangs(
     tmp_path: Path, kafka: EmbeddedKafka, redis_server: EmbeddedRedis, watched: Ingest
 ) -> None:
     """A Redis that took the connection and says nothing; what was on its way is not committed."""
-    ingest = program(tmp_path, watched)
+    ingest, settings = program(tmp_path, watched), watched.settings
     kafka.publish("org.runs", run(1))
     watched.eventually("accepted", 1)
     assert redis_server.process is not None
     redis_server.process.send_signal(signal.SIGSTOP)
     try:
         kafka.publish("org.runs", run(2))
-        time.sleep(1)  # so that it is likely on its way; the promise holds either way
+        eventually(lambda: unread_bytes(settings.redis_url) >= ON_ITS_WAY, "the run is on its way to Redis")
         ingest.process.terminate()
         assert ingest.process.wait(10) == 0
     finally:

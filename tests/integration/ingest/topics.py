@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from typing import Any
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -75,7 +76,7 @@ class Topics:
 
     def add_partitions(self, total: int) -> None:
         self.admin.create_partitions([NewPartitions(self.runs, total)])[self.runs].result(ADMIN_S)
-        self._wait_partitions(total)
+        eventually(lambda: len(self._partitions()) >= total, f"{total} partitions")
 
     def make_anew(self, partitions: int = 1) -> None:
         """Delete the runs topic and make it again."""
@@ -83,11 +84,8 @@ class Topics:
         eventually(lambda: self.runs not in self.admin.list_topics(timeout=10).topics, "the topic is gone")
         self.broker.create_topic(self.runs, partitions)
 
-    def _wait_partitions(self, number: int) -> None:
-        deadline = time.monotonic() + ADMIN_S
-        while len(self.admin.list_topics(self.runs, timeout=10).topics[self.runs].partitions) < number:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    def _partitions(self) -> dict[int, Any]:
+        return self.admin.list_topics(self.runs, timeout=10).topics[self.runs].partitions
 
 
 def make(make_ingest: MakeIngest, topics: Topics, redis: EmbeddedRedis, **more: str) -> Ingest:

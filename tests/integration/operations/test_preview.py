@@ -50,15 +50,17 @@ def test_secrets_are_masked_wherever_the_mapping_puts_them(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("mapping", "text"),
+    ("mapping", "text", "field", "words"),
     [
-        ([{"enabled": False}], "{}"),
-        ([{"url": ".a | error"}], '{"a": "b"}'),
-        ([{"url": "1"}], "not json"),
-        ([{"headers": "def f: f; f"}], "{}"),
+        ([{"enabled": False}], "{}", "problem", "no entry of the mapping file that Flower was started with is enabled"),
+        ([{"url": ".a | error"}], '{"a": "b"}', "url", ""),
+        ([{"url": "1"}], "not json", "problem", "mapping 0, url cannot be evaluated over the message"),
+        ([{"headers": "def f: f; f"}], "{}", "problem", "mapping 0, headers did not end within its limit of CPU time"),
     ],
 )
-def test_what_makes_no_request_is_a_problem_in_words(tmp_path: Path, mapping: Any, text: str) -> None:
+def test_what_makes_no_request_is_a_problem_in_words(
+    tmp_path: Path, mapping: Any, text: str, field: str, words: str
+) -> None:
     """Never an error page."""
     previews = RequestPreviews(settings(tmp_path, mapping))
     try:
@@ -66,4 +68,4 @@ def test_what_makes_no_request_is_a_problem_in_words(tmp_path: Path, mapping: An
     finally:
         previews.close()
 
-    assert shown.get("problem") or not shown["url"]
+    assert words == shown[field][: len(words) or None]

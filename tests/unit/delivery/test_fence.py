@@ -289,7 +289,12 @@ def test_what_is_denied_is_not_called_whatever_is_allowed(deny: str, host: str, 
     cause = why_not(fence("*,hooks.example,10.0.0.7,127.0.0.1", deny), host, address)
 
     assert f"is denied by {deny} in WEBHOOK_DENY" in cause
-    assert "" == why_not(fence(deny=deny), "good.test", "11.0.0.1", port=81) or deny == "*"
+
+
+@pytest.mark.parametrize("deny", ["hooks.example", "*.example", "10.0.0.0/8", "127.0.0.0/8", "*:80"])
+def test_what_is_denied_holds_up_nothing_else(deny: str) -> None:
+    """Another name, address and port."""
+    assert "" == why_not(fence(deny=deny), "good.test", "11.0.0.1", port=81)
 
 
 def test_through_a_proxy_networks_say_nothing_about_names() -> None:
