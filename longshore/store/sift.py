@@ -1,9 +1,10 @@
 """Going through what has ended, newest first, in steps that hold Redis for a few ms each and skip nothing."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
+from typing import Any
 
 import redis
 
@@ -80,29 +81,45 @@ class Sift:
 
         What leaves meanwhile makes it skip nothing.
         """
-        since, until = wanted.since_ms or "-inf", wanted.until_ms or "+inf"
         filter = wanted.json()
-        score: int | str | bytes = until
-        id = b""
-        if after is not None:
-            score, id = after
+        since: int | str = wanted.since_ms or "-inf"
+        start: _Start = after or (wanted.until_ms or "+inf", b"")
+        # The last place that was looked at, of all steps. A step goes on behind the id that the step before ended with.
+        # If that has left by then, the script begins at its ms again, and what else ended in that ms comes a second
+        # time: it is newer than this place, or the place itself, so `behind` drops it, and nothing is skipped.
+        looked_at = after
         while True:
-            with reaching_store():
-                found, counted, last, records = self._script.run(
-                    self._redis.execute_command,
-                    self._prefix,
-                    *("{}", state, since, score, id, LOOK, want, filter),
-                    *fields,
-                )
-            step = Step(
-                [(int(score), id) for id, score in zip(found[::2], found[1::2], strict=True)],
-                {reason.decode(): count for reason, count in zip(counted[::2], counted[1::2], strict=True)},
-                [[value or "" for value in record] for record in json.loads(records.decode("utf-8", "surrogatepass"))],
-            )
-            yield step if after is None else step.behind(after)
-            if not last:
+            step, last = self._step(state, since, start, want, filter, fields)
+            yield step if looked_at is None else step.behind(looked_at)
+            if last is None:
                 return
-            score, id = last
-            place = int(score), id
-            # Of the same ms, what was looked at may still lie before where it was to begin.
-            after = place if after is None else min(after, place)
+            start = last
+            # Not simply `last`: a step that began at a ms again may have ended before it came to where it was to begin.
+            looked_at = last if looked_at is None else min(looked_at, last)
+
+    def _step(
+        self, state: State, since: int | str, start: "_Start", want: int, filter: bytes, fields: tuple[str, ...]
+    ) -> tuple[Step, Place | None]:
+        """One call of the script, from `start` on; also the last place it looked at, None once there are no more."""
+        with reaching_store():
+            places, reasons, last, records = self._script.run(
+                self._redis.execute_command,
+                self._prefix,
+                *("{}", state, since, *start, LOOK, want, filter),
+                *fields,
+            )
+        step = Step(
+            [(int(score), id) for id, score in _pairs(places)],
+            {reason.decode(): count for reason, count in _pairs(reasons)},
+            [[value or "" for value in record] for record in json.loads(records.decode("utf-8", "surrogatepass"))],
+        )
+        return step, (int(last[0]), last[1]) if last else None
+
+
+_Start = tuple[int | str, bytes]
+"""Where a step begins: a time (ms, or `+inf`), and behind which id of it; an empty one begins with that time."""
+
+
+def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """A flat answer of Redis, by twos."""
+    return zip(flat[::2], flat[1::2], strict=True)
