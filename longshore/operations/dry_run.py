@@ -5,7 +5,6 @@ Goes through the very code of ingest and worker, so that it cannot tell anything
 
 import json
 import time
-from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,20 +18,16 @@ from longshore.delivery.request import prepare
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.invocation import ids
 from longshore.invocation.kinds import Kind
-from longshore.invocation.mapping import MappedRequest, Mapping, MappingFault
-from longshore.invocation.masking import Mask
+from longshore.invocation.mapping import Mapping, MappingFault
 from longshore.invocation.recognise import Invocation, Refused, Skipped, recognise
 from longshore.invocation.signature import SIGNATURE
 from longshore.invocation.source import Source, member
-from longshore.invocation.urls import without_login
 from longshore.operations.attempt_reports import MappedReport, Run, mapped_report, reports_after
+from longshore.operations.masked_request import as_mapped, as_sent, header_texts
 from longshore.operations.response_masking import mask_outcome
 from longshore.port import reports
 from longshore.port.calls import calls
 from longshore.port.reports import Report
-
-FRAMING = frozenset({"accept", "accept-encoding", "connection", "content-length", "user-agent"})
-"""Headers of every request, which say nothing about the mapping."""
 
 
 @dataclass(slots=True)
@@ -112,7 +107,7 @@ class _DryRun:
         if not self._settings.secrets:
             self._note("PORT_CLIENT_SECRET is not set: the signature is not the one that would be sent")
         if response is not None:
-            self._answered(built, _text(prepared.headers), response)
+            self._answered(built, header_texts(prepared), response)
 
     def _left_alone(self) -> None:
         self._result.ours, self._result.problem = False, "no mapping is enabled for it"
@@ -126,14 +121,14 @@ class _DryRun:
         else:
             self._note(*(f"{path}: cannot be decrypted, is sent as it came" for path in message.failed))
         built = self._builder.build(message, entry)
-        self._result.request = _mapped(built.request, built.mask)
+        self._result.request = as_mapped(built)
         return built
 
     def _prepared(self, built: BuiltRequest) -> PreparedRequest:
         """The request as it would go over the wire. Raises `Unsendable`."""
         self._builder.target(built)
         prepared = prepare(built.request, self._extra_headers(), self._settings.port_client_secret, time.time())
-        self._result.request = _as_sent(prepared, built.request, built.mask)
+        self._result.request = as_sent(prepared, built)
         self._builder.check_variables(built)
         return prepared
 
@@ -181,30 +176,3 @@ def _signature(raw: bytes, source: Source, recognised: Invocation | Refused, set
     if SIGNATURE not in member(json.loads(raw), "headers"):
         return "none"
     return "bad" if settings.secrets else "not checked"
-
-
-def _mapped(request: MappedRequest, mask: Mask) -> dict[str, Any]:
-    """A request that cannot be sent, as far as the mapping made it."""
-    headers = {name: mask.text(value) for name, value in request.headers.items()}
-    return {
-        "method": request.method,
-        "url": mask.text(without_login(request.url or "")) or None,
-        "headers": headers,
-    } | _rest(request, mask)
-
-
-def _as_sent(prepared: PreparedRequest, request: MappedRequest, mask: Mask) -> dict[str, Any]:
-    headers = {name: mask.text(value) for name, value in _text(prepared.headers).items() if name.lower() not in FRAMING}
-    return {"method": prepared.method, "url": mask.text(prepared.url or ""), "headers": headers} | _rest(request, mask)
-
-
-def _rest(request: MappedRequest, mask: Mask) -> dict[str, Any]:
-    query: dict[str, Any] = {}
-    for name, value in request.query:
-        query.setdefault(mask.text(name), []).append(mask.value(value))
-    flat = {name: values[0] if len(values) == 1 else values for name, values in query.items()}
-    return {"query": flat, "body": mask.body(request.body) if request.body is not None else None}
-
-
-def _text(headers: Table[str, Any]) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else value.decode() for name, value in headers.items()}

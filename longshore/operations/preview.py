@@ -4,13 +4,11 @@ import threading
 from typing import Any
 
 from config.settings import Settings
-from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
+from longshore.delivery.request_builder import RequestBuilder
 from longshore.errors import LongshoreError
 from longshore.invocation import json_text
 from longshore.invocation.mapping import Mapping
-from longshore.invocation.masking import MASK, Mask
-from longshore.invocation.sensitive_names import is_sensitive_parameter
-from longshore.invocation.urls import without_login
+from longshore.operations.masked_request import as_preview
 from longshore.store.letters import Letter, Letters
 from longshore.store.seal import Unsealable
 
@@ -55,7 +53,7 @@ class RequestPreviews:
         entry = builder.entry(text, accepted)
         if entry is None:
             return {"problem": "no entry of the mapping file that Flower was started with is enabled for it"}
-        preview = _as_dict(builder.build(builder.decrypt(text, entry), entry))
+        preview = as_preview(builder.build(builder.decrypt(text, entry), entry))
         if mapping.referenced(accepted) is None:
             preview["note"] = "The mapping file has changed since it was accepted; this is by the one Flower has."
         return preview
@@ -65,18 +63,3 @@ class RequestPreviews:
             if self._mapping is None:
                 self._mapping = Mapping.load(self._settings.mapping_path, self._settings.mapping_env())
             return self._mapping
-
-
-def _as_dict(built: BuiltRequest) -> dict[str, Any]:
-    request, mask = built.request, built.mask
-    return {
-        "method": request.method.upper(),
-        "url": mask.text(without_login(request.url or "")),
-        "headers": {name: _masked(name, value, mask) for name, value in request.headers.items()},
-        "query": [[name, _masked(name, value, mask)] for name, value in request.query],
-        "body": mask.body(request.body) if request.body is not None else None,
-    }
-
-
-def _masked(name: str, value: str, mask: Mask) -> str:
-    return MASK if is_sensitive_parameter(name) else mask.text(value)
