@@ -9,6 +9,7 @@ import flower
 from tornado.template import BaseLoader, Template
 
 from longshore.errors import LongshoreError
+from tasks.celery.names import DELIVER
 
 OURS = Path(__file__).with_name("templates")
 FLOWERS = Path(flower.__file__).with_name("templates")
@@ -29,10 +30,10 @@ _FIND = """<form class="longshore-find ms-lg-auto" action="{{ reverse_url('longs
 
       """
 
-_LINK = """
-      {% if (task.name or '').split(' ')[0] == 'deliver' %}
-      <a class="btn btn-outline-primary" href="{{ reverse_url('longshore-invocation', task.uuid) }}">Invocation</a>
-      {% end %}"""
+_LINK = f"""
+      {{% if (task.name or '').split(' ')[0] == '{DELIVER}' %}}
+      <a class="btn btn-outline-primary" href="{{{{ reverse_url('longshore-invocation', task.uuid) }}}}">Invocation</a>
+      {{% end %}}"""
 
 _STYLE = """
     <link href="{{ reverse_url('longshore-static', 'longshore.css') }}" rel="stylesheet">"""

@@ -41,13 +41,13 @@ class RequestBuilder:
         self._secrets = secrets
         self._always = Mask(masked)
 
-    def entry(self, text: str, accepted: str = "") -> int | None:
+    def select_entry(self, text: str, accepted: str = "") -> int | None:
         """The mapping entry for the message `text`, None if none is enabled for it.
 
         It is the one that it was `accepted` with (see `Mapping.reference`) if that is of the same file. Raises
         `MappingFault` and `JqUnavailable`.
         """
-        entry = self._mapping.referenced(accepted)
+        entry = self._mapping.entry_of(accepted)
         return self._mapping.select(text) if entry is None else entry
 
     def decrypt(self, text: str, entry: int) -> Opened:
@@ -60,14 +60,14 @@ class RequestBuilder:
     def build(self, message: Opened, entry: int) -> BuiltRequest:
         """The request that `entry` makes of a decrypted message.
 
-        It may be one that cannot be sent: see `target` and `check_variables`. Raises `MappingFault` and
+        It may be one that cannot be sent: see `resolve_target` and `check_variables`. Raises `MappingFault` and
         `JqUnavailable`.
         """
         request = self._mapping.request(entry, message.text)
         variables = self._mapping.variables(entry, request, message.text)
         return BuiltRequest(entry, message, request, mask_of(message, request, self._always, variables))
 
-    def target(self, built: BuiltRequest) -> str:
+    def resolve_target(self, built: BuiltRequest) -> str:
         """The target of a request: as the mapping names it, or else the origin of its URL. Raises `BadUrl`."""
         if not built.request.url:
             raise BadUrl("the mapping gives no URL")
@@ -80,7 +80,9 @@ class RequestBuilder:
         if (problem := missing_token(self._mapping, built.entry, built.message.text, built.request)) is not None:
             raise Unsendable("missing_variable", problem)
 
-    def report(self, built: BuiltRequest, headers: Table[str, str], response: AnyResponse) -> dict[str, Any] | None:
+    def evaluate_report(
+        self, built: BuiltRequest, headers: Table[str, str], response: AnyResponse
+    ) -> dict[str, Any] | None:
         """What the mapping's `report` section makes of the final response; None where it has none.
 
         `headers` are those of the request as it was sent. Raises `MappingFault` and `JqUnavailable`.

@@ -53,7 +53,7 @@ def mapped_report(
     if kind is not Kind.ACTION_RUN or not isinstance(step, Done | Dead) or outcome.response is None:
         return MappedReport()
     try:
-        values = builder.report(built, outcome.headers, outcome.response)
+        values = builder.evaluate_report(built, outcome.headers, outcome.response)
         if values is None:
             return MappedReport()
         note = TOO_DEEP if is_too_deep(outcome.response.text) else ""

@@ -91,7 +91,7 @@ class _DryRun:
     def run(self, response: Response | None) -> None:
         """Fills in the result."""
         try:
-            entry = self._result.entry = self._builder.entry(self._message.text)
+            entry = self._result.entry = self._builder.select_entry(self._message.text)
             if entry is None:
                 self._left_alone()
                 return
@@ -126,7 +126,7 @@ class _DryRun:
 
     def _prepared(self, built: BuiltRequest) -> PreparedRequest:
         """The request as it would go over the wire. Raises `Unsendable`."""
-        self._builder.target(built)
+        self._builder.resolve_target(built)
         prepared = prepare(built.request, self._extra_headers(), self._settings.port_client_secret, time.time())
         self._result.request = as_sent(prepared, built)
         self._builder.check_variables(built)

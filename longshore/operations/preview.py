@@ -50,11 +50,11 @@ class RequestPreviews:
 
     def _built(self, mapping: Mapping, text: str, accepted: str) -> dict[str, Any]:
         builder = RequestBuilder(mapping, self._settings.secrets, self._settings.masked)
-        entry = builder.entry(text, accepted)
+        entry = builder.select_entry(text, accepted)
         if entry is None:
             return {"problem": "no entry of the mapping file that Flower was started with is enabled for it"}
         preview = as_preview(builder.build(builder.decrypt(text, entry), entry))
-        if mapping.referenced(accepted) is None:
+        if mapping.entry_of(accepted) is None:
             preview["note"] = "The mapping file has changed since it was accepted; this is by the one Flower has."
         return preview
 

@@ -15,7 +15,7 @@ def celery_options(settings: Settings) -> dict[str, Any]:
         # Only to be shown, so it holds no password: the transport has an option of its own for the address.
         "broker_url": str(settings.redis),
         # Restores nothing on a lost connection: the ledger's leases do that, and kombu's way ends the worker.
-        "broker_transport": f"{Transport.__module__}:{Transport.__qualname__}",
+        "broker_transport": Transport,
         "broker_transport_options": {
             "address": settings.redis,
             "global_keyprefix": f"longshore:{{{settings.namespace}}}:celery:",

@@ -45,7 +45,7 @@ def build_request(begun: Begun, sealer: Sealer, builder: RequestBuilder) -> Addr
     """
     text = _message(begun, sealer)
     try:
-        entry = builder.entry(text, begun.mapping)
+        entry = builder.select_entry(text, begun.mapping)
         if entry is None:
             raise RequestNotBuildable("no_mapping", "no mapping of this worker's file is enabled for it")
         message = builder.decrypt(text, entry)
@@ -54,7 +54,7 @@ def build_request(begun: Begun, sealer: Sealer, builder: RequestBuilder) -> Addr
                 events.INVOCATION_DECRYPTION_FAILED, run_id=begun.run or begun.id, path=path, means="sent as it came"
             )
         built = builder.build(message, entry)
-        target = builder.target(built)
+        target = builder.resolve_target(built)
         builder.check_variables(built)
     except MappingFault as fault:
         raise RequestNotBuildable("mapping", str(fault)) from None

@@ -57,6 +57,6 @@ class AttemptDeadlines:
 
     def longest_s(self, begun: Begun) -> float:
         """By its mapping entry; by any of them if it was accepted under another mapping file."""
-        entry = self._mapping.referenced(begun.mapping)
+        entry = self._mapping.entry_of(begun.mapping)
         total_s = self._table.longest_s if entry is None else self._table.of(begun.kind, entry).total_s
         return total_s + _AROUND_S

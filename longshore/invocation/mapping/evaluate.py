@@ -138,7 +138,7 @@ class Mapping:
         """How the ledger names an entry of this file, so that an entry of another file is not taken for it."""
         return f"{self.digest}/{entry}"
 
-    def referenced(self, reference: str) -> int | None:
+    def entry_of(self, reference: str) -> int | None:
         """The entry that `reference` names; None if it names one of another file, or none at all."""
         digest, _, number = reference.partition("/")
         return int(number) if digest == self.digest and number.isdigit() else None

@@ -13,6 +13,7 @@ from longshore.errors import StoreUnavailable
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.address import parse
 from longshore.store.connection import connect, reaching_store
+from tasks.celery.transport import Transport
 from tests.support.certificates import Authority
 from tests.support.relays import TlsFront
 
@@ -29,7 +30,7 @@ def broker(url: str) -> None:
     """Send and receive as Celery does."""
     options = {"address": parse(url), "global_keyprefix": "ours:"}
     made: Any = Connection
-    with made(transport="tasks.celery.transport:Transport", transport_options=options) as connection:
+    with made(transport=Transport, transport_options=options) as connection:
         connection.ensure_connection(max_retries=1)
         queue = connection.SimpleQueue("deliver")
         queue.put({"n": 1})

@@ -29,7 +29,7 @@ def test_a_message_is_pushed_as_kombu_pushes_it(shared_redis: EmbeddedRedis, red
     """Alone or in a batch, at the place where the worker reads, with the prefix; and also into a full Redis."""
     address = parse(shared_redis.url)
     options = {"address": address, "global_keyprefix": "ours:", "ack_emulation": False, "priority_steps": [0]}
-    connection = Connection(transport="tasks.celery.transport:Transport", transport_options=options)
+    connection = Connection(transport=Transport, transport_options=options)
     with connection, connection.Producer() as producer:
         producer.publish({"n": 0}, routing_key="deliver", declare=[Queue("deliver", routing_key="deliver")])
         redis_client.config_set("maxmemory", "1mb")
