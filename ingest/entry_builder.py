@@ -8,7 +8,7 @@ from collections.abc import Callable
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
 
-from ingest.kafka.record import Record
+from ingest.source import Record
 from longshore.delivery.policy import RetryPolicy
 from longshore.delivery.target import BadUrl, lane_of, target_of
 from longshore.invocation import ids
@@ -58,10 +58,13 @@ class EntryBuilder:
         *,
         fail_unmatched_nodes: bool,
         format: Callable[[], int] = lambda: 1,
-        heard: Callable[[str, int], None] | None = None,
+        note_target: Callable[[str, int], None] | None = None,
         traces: Traces | None = None,
     ) -> None:
-        """`format` is that of the records to be written now; `heard` is told each target that a mapping sends to."""
+        """`format` is that of the records to be written now.
+
+        `note_target` hears of each target that is sent to, with the number of the mapping's entry.
+        """
         self._mapping = mapping
         self._sealer = sealer
         self._policies = policies
@@ -70,7 +73,7 @@ class EntryBuilder:
             for kind, policy in policies.items()
             for entry, delivery in enumerate(mapping.deliveries)
         }
-        self._heard = heard
+        self._note_target = note_target
         self._traces = traces or Traces(sealer)
         self._format = format
         self._fail_unmatched_nodes = fail_unmatched_nodes
@@ -79,7 +82,7 @@ class EntryBuilder:
     def entry(self, record: Record, invocation: Invocation, routed: Routed) -> Entry | None:
         """The entry of `invocation`, which the mapping routed so; None where it is left to other agents."""
         run = invocation.run_id or ""
-        id = ids.run_id(run) if run else ids.event_id(record)
+        id = ids.run_id(run) if run else ids.event_id(record.key)
         call = _Call(id, invocation.kind, run, invocation.synchronized, invocation.text)
         if isinstance(routed, Unmatched):
             if not (self._fail_unmatched_nodes and invocation.kind is Kind.NODE_RUN):
@@ -93,20 +96,20 @@ class EntryBuilder:
             return self._dead(record, call, problem.reason, str(problem))
         mapping = self._mapping.reference(routed.entry)
         lane = lane_of(target, invocation.action)
-        if self._heard is not None:
-            self._heard(target, routed.entry)
+        if self._note_target is not None:
+            self._note_target(target, routed.entry)
         policy = self._refined[call.kind, routed.entry]
         return self._entry(record, call, policy, target, lane, mapping, "", self._received[call.kind])
 
     def refused(self, record: Record, refused: Refused) -> Entry:
         """The dead letter of what was meant for us and is not to be delivered."""
-        id = ids.refused_id(record)
+        id = ids.refused_id(record.key)
         call = _Call(id, refused.kind, refused.run_id or "", refused.synchronized, refused.text)
         return self._dead(record, call, refused.reason, "")
 
     def unreadable(self, record: Record, reason: str) -> Entry:
-        """The dead letter of what could not be looked into; it has no payload, Kafka still does."""
-        return self._dead(record, _Call(ids.refused_id(record), Kind.CHANGE_LOG, "", False, ""), reason, "")
+        """The dead letter of what could not be looked into; it has no payload, the source still does."""
+        return self._dead(record, _Call(ids.refused_id(record.key), Kind.CHANGE_LOG, "", False, ""), reason, "")
 
     def _target(self, route: Route) -> str:
         """Where the invocation will go, as far as can be known before secret inputs are decrypted."""

@@ -8,17 +8,29 @@ from config.tracing import tracer
 from ingest.backpressure import Backpressure
 from ingest.batch_preparer import BatchPreparer
 from ingest.entry_builder import EntryBuilder
+from ingest.ingest_health import IngestHealth
 from ingest.kafka.consumer_options import consumer_options
 from ingest.kafka.credentials import from_port, from_settings
 from ingest.kafka.rebuild import Rebuild
+from ingest.kafka.record import KafkaRecord
+from ingest.kafka.source import KafkaSource
+from ingest.source import Source
 from ingest.target_limits import TargetLimits
 from longshore.errors import ConfigError, StoreUnavailable
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
-from longshore.invocation.source import Source
+from longshore.invocation.source import Source as Stream
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.port import PortClient
+from longshore.store.ledger import Ledger
 from longshore.telemetry.tracing import Traces
+
+
+def make_source(
+    settings: Settings, ledger: Ledger, port: PortClient, health: IngestHealth, stop: threading.Event
+) -> Source[KafkaRecord]:
+    """Where invocations are taken from. Raises `ConfigError` for what the source's client refuses."""
+    return KafkaSource(settings, ledger, port, health, stop)
 
 
 def make_preparer(
@@ -31,13 +43,13 @@ def make_preparer(
         {kind: settings.retry_policy(kind) for kind in Kind},
         format=lambda: access.ledger.format,
         fail_unmatched_nodes=settings.unmatched_node_runs == "fail",
-        heard=limits.note if limits else None,
+        note_target=limits.note if limits else None,
         traces=Traces(access.sealer, tracer()),
     )
     # Where both have one name, the runs win: an unsigned event must not pass for a run.
-    sources = {settings.change_log_topic: Source.CHANGE_LOG, settings.runs_topic: Source.RUNS}
-    tell = limits.sync if limits else None
-    return BatchPreparer(sources, settings.secrets, mapping, builder, settings.message_max_bytes, tell)
+    streams = {settings.change_log_topic: Stream.CHANGE_LOG, settings.runs_topic: Stream.RUNS}
+    sync_limits = limits.sync if limits else None
+    return BatchPreparer(streams, settings.secrets, mapping, builder, settings.message_max_bytes, sync_limits)
 
 
 def make_limits(settings: Settings, mapping: Mapping, access: LedgerAccess) -> TargetLimits:

@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanContext
 from ingest.kafka.commit_metadata import CommitMetadata, parse
 from ingest.kafka.consumer_options import open_consumer
 from ingest.kafka.offsets import Commit
-from ingest.kafka.record import Partition, Record
+from ingest.kafka.record import KafkaRecord, Partition
 from ingest.kafka.stall_detector import FetchStallDetector
 from ingest.outage import Outage
 from longshore.invocation import trace
@@ -109,7 +109,7 @@ class KafkaReader:
         self._consumer = open_consumer(options)
         self._consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
 
-    def read(self, most: int, timeout_s: float) -> list[Record]:
+    def read(self, most: int, timeout_s: float) -> list[KafkaRecord]:
         """What has arrived, as soon as anything has: up to `most` messages, none after `timeout_s`."""
         first = self._consumer.poll(timeout_s)
         if first is None:
@@ -263,7 +263,7 @@ class KafkaReader:
         """Leave the group. Commits nothing."""
         self._consumer.close()
 
-    def _record(self, message: Message) -> Record | None:
+    def _record(self, message: Message) -> KafkaRecord | None:
         error = message.error()
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         if topic is not None and partition is not None:
@@ -282,7 +282,7 @@ class KafkaReader:
         if (topic, partition) in self._next:
             self._next[topic, partition] = offset + 1
         trace = trace_of(message)
-        return Record(topic, partition, offset, message.timestamp()[1], message.value(), assignment_id, trace)
+        return KafkaRecord(topic, partition, offset, message.timestamp()[1], message.value(), assignment_id, trace)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for each in partitions:

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from ingest.kafka.background import in_background
 from ingest.kafka.consumer import KafkaReader
-from ingest.kafka.credentials import KafkaAccess, in_background
+from ingest.kafka.credentials import KafkaAccess
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.runtime.ca_trust import kafka_bundle_version

@@ -1,10 +1,7 @@
 """Where Kafka is and how to log in there: from the settings, or from Port."""
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from config.settings import Settings
 from ingest.outage import Outage
@@ -20,8 +17,6 @@ LONGEST_WAIT_S = 32.0
 """Port's own advice for retries: 1 s, doubling, at most 32 s."""
 
 STREAMER = "KAFKA"
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +56,3 @@ def announce(port: PortClient) -> bool:
     except LongshoreError as error:
         log.event(events.PORT_STREAMER_CALL_FAILED, problem=str(error))
     return True
-
-
-def in_background(name: str, work: Callable[[], T]) -> "Future[T]":
-    """`work` in a thread that does not keep the process from ending."""
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name=name, daemon=True).start()
-    return future

@@ -6,17 +6,14 @@ nothing that is unfinished is ever below a commit, and nothing that was finished
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ingest.kafka.commit_metadata import CommitMetadata, parse
 from ingest.kafka.offset_set import above, complement, fits, joined
-from ingest.kafka.offsets import Commit, again
-from ingest.kafka.record import Partition, Record
+from ingest.kafka.offsets import Commit, Unfinished, again
+from ingest.kafka.record import KafkaRecord, Partition
 from ingest.kafka.start_position import StartPosition
-
-Unfinished = Callable[[Collection[Partition]], tuple[str, dict[Partition, list[int]]]]
-"""Asks the ledger: its name, and the unfinished offsets of each partition, in order."""
 
 
 @dataclass(slots=True)
@@ -64,8 +61,8 @@ class FinishedOffsets:
                 reading.next = max(reading.next, next_offset)
                 reading.stored_in.add(ledger)
 
-    def look(self, ask: Unfinished) -> None:
-        """Find out what has been finished. To be called from the thread that fills the ledger, between two batches."""
+    def refresh(self, ask: Unfinished) -> None:
+        """See `Offsets`."""
         with self._lock:
             places = [place for place, reading in self._readings.items() if reading.stored_in]
         if not places:
@@ -78,8 +75,8 @@ class FinishedOffsets:
                 if reading is not None and reading.stored_in == {ledger}:
                     reading.commit = self._commit(reading, ledger, unfinished[place])
 
-    def full(self, records: Sequence[Record]) -> set[Partition]:
-        """The partitions whose marks cannot hold whatever becomes of these records too: they must wait in Kafka."""
+    def full(self, records: Sequence[KafkaRecord]) -> set[Partition]:
+        """See `Offsets`."""
         offsets: defaultdict[Partition, list[int]] = defaultdict(list)
         for record in records:
             offsets[record.topic_partition].append(record.offset)

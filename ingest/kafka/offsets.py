@@ -9,13 +9,16 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ingest.kafka.commit_metadata import CommitMetadata
 from ingest.kafka.offset_set import OffsetSet
-from ingest.kafka.record import Partition
+from ingest.kafka.record import KafkaRecord, Partition
 from ingest.kafka.start_position import StartPosition
+
+Unfinished = Callable[[Collection[Partition]], tuple[str, dict[Partition, list[int]]]]
+"""Asks the ledger: its name, and the unfinished offsets of each partition, in order."""
 
 
 class Commit(NamedTuple):
@@ -48,6 +51,15 @@ class Offsets(Protocol):
 
     def on_revoked(self, place: Partition) -> None:
         """`place` was revoked: others commit it from now on."""
+
+    def refresh(self, ask: Unfinished) -> None:
+        """Find out what has been finished, where that decides. From the thread that fills the ledger, between batches.
+
+        Raises `StoreUnavailable`.
+        """
+
+    def full(self, records: Sequence[KafkaRecord]) -> Collection[Partition]:
+        """The partitions of `records` whose commits cannot hold what becomes of them too: they must wait in Kafka."""
 
 
 class TrailingOffsets:
@@ -121,6 +133,13 @@ class TrailingOffsets:
         """See `Offsets`."""
         with self._lock:
             self._committed.pop(place, None)
+
+    def refresh(self, ask: Unfinished) -> None:
+        """See `Offsets`. What the ledger has may be committed, finished or not."""
+
+    def full(self, records: Sequence[KafkaRecord]) -> Collection[Partition]:
+        """See `Offsets`. Its commits hold no more than a number each."""
+        return ()
 
     def _commit(self, place: Partition, offset: int, ledger: str) -> Commit:
         start = self._starts.get(place)

@@ -9,15 +9,14 @@ import time
 from collections.abc import Callable
 from queue import Empty
 
-from ingest.backpressure import Backpressure
 from ingest.ingest_health import IngestHealth
 from ingest.kafka.consumer import KafkaReader
 from ingest.kafka.credential_refresher import CredentialRefresher
 from ingest.kafka.credentials import KafkaAccess
-from ingest.kafka.offsets import Offsets
-from ingest.kafka.record_queue import RecordQueue
-from ingest.kafka.start_resolver import StartOffsetResolver, Starts
-from ingest.ledger_writer import LedgerWriter, RereadRequest
+from ingest.kafka.group_health import GroupHealth
+from ingest.kafka.read_positions import RereadRequest
+from ingest.kafka.shared_state import SharedState
+from ingest.kafka.start_resolver import StartOffsetResolver
 from longshore.log import events
 from longshore.log.event_log import EventLog
 
@@ -25,7 +24,7 @@ log = EventLog(__name__)
 
 POLL_S = 0.2
 """How long one poll waits for a message; one that comes is returned at once. Also how late SIGTERM is noticed."""
-PLACING_S = 0.01
+RESOLVE_S = 0.01
 """The same between two questions about where to begin, which are short."""
 ROOM_S = 0.05
 """How long one turn waits for room. Pausing at once would throw away what librdkafka has fetched ahead."""
@@ -41,25 +40,26 @@ class PollLoop:
     def __init__(
         self,
         reader: KafkaReader,
-        queue: RecordQueue,
-        writer: LedgerWriter,
-        backpressure: Backpressure,
-        offsets: Offsets,
+        state: SharedState,
+        *,
         resolver: StartOffsetResolver,
         refresher: CredentialRefresher,
         batch: int,
+        pause_cause: Callable[[], str],
         health: IngestHealth,
+        group_health: GroupHealth,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """At most `batch` records are read at once, and none while `pause_cause` names one."""
         self._reader = reader
-        self._queue = queue
-        self._writer = writer
-        self._backpressure = backpressure
-        self._offsets = offsets
+        self._state = state
+        self._queue = state.queue
         self._resolver = resolver
         self._refresher = refresher
         self._batch = batch
+        self._pause_cause = pause_cause
         self._health = health
+        self._group_health = group_health
         self._clock = clock
         self._full_since: float | None = None
         self._tidied_at = 0.0
@@ -77,70 +77,72 @@ class PollLoop:
 
     def _turn(self) -> None:
         if self._reader.unpositioned:
-            self._place(self._resolver.look(self._reader) or {})
+            self._start()
         has_room = self._queue.has_room(0 if self._reader.paused else ROOM_S)
         if has_room:
             self._full_since = None
         elif self._full_since is None:
             self._full_since = self._clock()
-        cause = self._backpressure.cause or ("redis" if self._writer.outage.is_on else "")
-        cause = cause or ("stall" if self._is_stalled() else "")
+        cause = self._pause_cause() or ("stall" if self._is_stalled() else "")
         self._reader.pause(bool(cause))
         self._reader.hold(self._queue.held)
         self._health.paused(cause)
-        self._health.polls.turn()
+        self._health.turn()
         if has_room or self._reader.paused:
             records = self._reader.read(self._batch, self._poll_s())
             if records:
                 self._queue.put(records)
 
     def _poll_s(self) -> float:
-        return PLACING_S if self._reader.unpositioned and self._resolver.is_asking else POLL_S
+        return RESOLVE_S if self._reader.unpositioned and self._resolver.is_asking else POLL_S
 
     def _is_stalled(self) -> bool:
         return self._full_since is not None and self._clock() - self._full_since > STALL_S
 
     def _tidy(self) -> None:
-        self._reread()
-        ripe = self._offsets.committable(self._reader.assignment_ids)
-        if ripe:
-            self._reader.commit(ripe)
+        self._read_again()
+        commits = self._state.offsets.committable(self._reader.assignment_ids)
+        if commits:
+            self._reader.commit(commits)
         self._reader.probe_brokers()
         self._reader.detect_stall()
-        self._health.look_at_lag()
+        self._group_health.measure_lag()
 
-    def _reread(self) -> None:
-        later: list[RereadRequest] = []
+    def _read_again(self) -> None:
+        """Go back to what the ledger has lost. What cannot be sought to now, as in a rebalance, is tried again."""
+        rereads = self._state.positions.rereads
+        failed: list[RereadRequest] = []
         while True:
             try:
-                again = self._writer.rereads.get_nowait()
+                request = rereads.get_nowait()
             except Empty:
                 break
-            if self._reader.assignment_ids.get(again.place) == again.assignment_id and not self._seek(again):
-                later.append(again)
-        for again in later:
-            self._writer.rereads.put(again)
+            is_current = self._reader.assignment_ids.get(request.partition) == request.assignment_id
+            if is_current and not self._seek(request):
+                failed.append(request)
+        for request in failed:
+            rereads.put(request)
 
-    def _seek(self, again: RereadRequest) -> bool:
-        start = self._offsets.restart_at(again.place, again.start, again.ledger, again.next_offset)
-        assignment_id = self._reader.seek(again.place, start.offset)
+    def _seek(self, request: RereadRequest) -> bool:
+        partition = request.partition
+        start = self._state.offsets.restart_at(partition, request.start, request.ledger, request.next_offset)
+        assignment_id = self._reader.seek(partition, start.offset)
         if assignment_id is None:
             return False
-        self._offsets.on_assigned(again.place, assignment_id, start)
-        self._writer.placed(again.place, assignment_id, start)
+        self._state.on_assigned(partition, assignment_id, start)
         log.event(
             events.LEDGER_REREAD,
-            topic=again.place[0],
-            partition=again.place[1],
+            topic=partition[0],
+            partition=partition[1],
             offset=start.offset,
-            remedy="none needed" if again.ledger == again.start.ledger else events.LEDGER_REPLACED.remedy,
+            remedy="none needed" if request.ledger == request.start.ledger else events.LEDGER_REPLACED.remedy,
         )
         return True
 
-    def _place(self, starts: Starts) -> None:
-        for place, start in starts.items():
-            assignment_id = self._reader.assignment_ids[place]
-            self._offsets.on_assigned(place, assignment_id, start)
-            self._writer.placed(place, assignment_id, start)
+    def _start(self) -> None:
+        """Begin to read what was assigned, once it is known from where."""
+        starts = self._resolver.look(self._reader) or {}
+        for partition, start in starts.items():
+            self._state.on_assigned(partition, self._reader.assignment_ids[partition], start)
         if starts:
-            self._reader.start_at({place: start.offset for place, start in starts.items()})
+            self._reader.start_at({partition: start.offset for partition, start in starts.items()})

@@ -7,15 +7,16 @@ may run while the agent runs; what both read is stored once, as each knows the o
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from ingest.batch_preparer import BatchPreparer, PreparedBatch
 from ingest.kafka.consumer import trace_of
 from ingest.kafka.consumer_options import open_consumer
-from ingest.kafka.record import Partition, Record
+from ingest.kafka.offset_ranges import ranges_of
+from ingest.kafka.record import KafkaRecord, Partition
 from longshore.errors import LongshoreError, StoreUnavailable
 from longshore.invocation.mapping import JqUnavailable
 from longshore.log import events
@@ -142,7 +143,7 @@ class Rebuild:
                 raise KafkaException(each.error)
         return {(each.topic, each.partition): each.offset for each in found}
 
-    def _record(self, message: Message, left: dict[Partition, int], at: dict[Partition, int]) -> Record | None:
+    def _record(self, message: Message, left: dict[Partition, int], at: dict[Partition, int]) -> KafkaRecord | None:
         """The record of `message`, if it is to be read. Notes how far its partition is."""
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         error = message.error()
@@ -162,12 +163,12 @@ class Rebuild:
         if not wanted:
             return None
         trace = trace_of(message)
-        return Record(topic, partition, offset, message.timestamp()[1], message.value(), trace=trace)
+        return KafkaRecord(topic, partition, offset, message.timestamp()[1], message.value(), trace=trace)
 
-    def _deal_with(self, records: Sequence[Record], dry: bool, waits: Callable[[str], None]) -> Counter[str]:
+    def _deal_with(self, records: Sequence[KafkaRecord], dry: bool, waits: Callable[[str], None]) -> Counter[str]:
         while True:
             try:
-                prepared = self._preparer.prepare(records, {})
+                prepared = self._preparer.prepare(records)
                 return self._look_up(prepared) if dry else self._store(prepared)
             except (StoreUnavailable, JqUnavailable) as error:
                 waits(str(error))
@@ -179,20 +180,17 @@ class Rebuild:
                     half = len(records) // 2
                     return self._deal_with(records[:half], dry, waits) + self._deal_with(records[half:], dry, waits)
                 log.event(events.INGEST_WRITE_REFUSED, origin=records[0].origin, error=type(error).__name__)
-                return self._store(self._preparer.unstorable(records[0], {}))
+                return self._store(self._preparer.unstorable(records[0]))
 
-    def _store(self, prepared: PreparedBatch) -> Counter[str]:
-        way: Literal["beside"] = "beside"
-        accepted = self._ledger.accept([replace(span, way=way) for span in prepared.spans], prepared.entries, 0)
+    def _store(self, prepared: PreparedBatch[KafkaRecord]) -> Counter[str]:
+        ranges = ranges_of(prepared.records, {}, prepared.skipped, way="beside")
+        accepted = self._ledger.accept(ranges, prepared.entries, 0)
         return Counter(accepted.results) + _skipped(prepared)
 
-    def _look_up(self, prepared: PreparedBatch) -> Counter[str]:
+    def _look_up(self, prepared: PreparedBatch[KafkaRecord]) -> Counter[str]:
         known = self._ledger.known([entry.id for entry in prepared.entries])
         return Counter("repeated" if each else "new" for each in known) + _skipped(prepared)
 
 
-def _skipped(prepared: PreparedBatch) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for span in prepared.spans:
-        counts.update({f"skipped:{reason}": number for reason, number in span.skipped.items()})
-    return counts
+def _skipped(prepared: PreparedBatch[KafkaRecord]) -> Counter[str]:
+    return Counter(f"skipped:{reason}" for _, reason in prepared.skipped)

@@ -8,8 +8,8 @@ Partition = tuple[str, int]
 """Topic and partition number."""
 
 
-class Record(NamedTuple):
-    """One message as read."""
+class KafkaRecord(NamedTuple):
+    """One message as read. A `Record` of `ingest.source`."""
 
     topic: str
     partition: int
@@ -18,7 +18,7 @@ class Record(NamedTuple):
     """Of the message, as the broker tells it; -1 if it has none."""
     value: bytes | None
     assignment_id: int = 0
-    """Under which assignment (or seek) of the partition it was read; see `consumer.KafkaReader.assignment_ids`."""
+    """Under which assignment (or seek) of the partition it was read; see `consumer.KafkaReader`."""
     trace: SpanContext | None = None
     """Which trace its headers say it belongs to."""
 
@@ -28,6 +28,16 @@ class Record(NamedTuple):
         return self.topic, self.partition
 
     @property
+    def stream(self) -> str:
+        """Its topic."""
+        return self.topic
+
+    @property
     def origin(self) -> str:
         """Where it stands in Kafka: `topic/partition/offset`."""
         return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @property
+    def key(self) -> str:
+        """The same, with the timestamp: it tells apart what stood there before and after a topic was recreated."""
+        return f"{self.topic}.{self.partition}.{self.offset}.{self.timestamp_ms}"

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 
-from ingest.kafka.record import Partition, Record
+from ingest.kafka.record import KafkaRecord, Partition
 
 BATCH_BYTES = 4 << 20
 """Most bytes taken at once (one message may be larger): all of Redis waits for the script that stores them."""
@@ -26,25 +26,25 @@ class RecordQueue:
     def __init__(self, batch: int) -> None:
         self._batch = batch
         self._most = 2 * batch
-        self._records: deque[Record] = deque()
-        self._held: dict[Partition, list[Record]] = {}
+        self._records: deque[KafkaRecord] = deque()
+        self._held: dict[Partition, list[KafkaRecord]] = {}
         self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, records: Sequence[Record]) -> None:
+    def put(self, records: Sequence[KafkaRecord]) -> None:
         """Add what was read. Never waits: what Kafka has given must not be dropped."""
         with self._changed:
             for record in records:
                 self._held.get(record.topic_partition, self._records).append(record)
             self._changed.notify_all()
 
-    def take(self, timeout_s: float | None = None) -> list[Record] | None:
+    def take(self, timeout_s: float | None = None) -> list[KafkaRecord] | None:
         """The oldest records, as soon as there are any; empty after `timeout_s`, None once closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._records or self._closed, timeout_s)
             if self._closed:
                 return None
-            taken: list[Record] = []
+            taken: list[KafkaRecord] = []
             size = 0
             while self._records and len(taken) < self._batch:
                 size += _size(self._records[0])
@@ -54,7 +54,7 @@ class RecordQueue:
             self._changed.notify_all()
             return taken
 
-    def hold(self, place: Partition, taken: Iterable[Record]) -> None:
+    def hold(self, place: Partition, taken: Iterable[KafkaRecord]) -> None:
         """Let `place` wait from now on, with what was `taken` of it and not stored; the reader stops fetching it."""
         with self._changed:
             waiting = (record for record in self._records if record.topic_partition == place)
@@ -70,7 +70,7 @@ class RecordQueue:
             self._changed.notify_all()
 
     @property
-    def held(self) -> dict[Partition, list[Record]]:
+    def held(self) -> dict[Partition, list[KafkaRecord]]:
         """The partitions that are held back, with the batch that comes next of each."""
         with self._changed:
             return {place: records[: self._batch] for place, records in self._held.items()}
@@ -98,9 +98,9 @@ class RecordQueue:
         return len(self._records) < self._most and _bytes(self._records) < WAITING_BYTES and held < HELD_BYTES
 
 
-def _bytes(records: Iterable[Record]) -> int:
+def _bytes(records: Iterable[KafkaRecord]) -> int:
     return sum(map(_size, records))
 
 
-def _size(record: Record) -> int:
+def _size(record: KafkaRecord) -> int:
     return len(record.value) if record.value is not None else 0

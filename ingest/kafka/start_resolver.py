@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from confluent_kafka import KafkaException
 
+from ingest.kafka.background import in_background
 from ingest.kafka.commit_metadata import CommitMetadata
 from ingest.kafka.consumer import KafkaReader
-from ingest.kafka.credentials import in_background
 from ingest.kafka.record import Partition
 from ingest.kafka.start_position import BEGINNING, PartitionState, Reason, StartPosition, choose_start
 from longshore.errors import StoreUnavailable

@@ -232,7 +232,7 @@ INGEST_ID_REPEATED = Event(
     "None needed, unless somebody else publishes to Port's topics.",
 )
 INGEST_BATCH_STORED = Event("ingest.batch_stored", "debug", "A batch of messages is in the ledger.")
-INGEST_PARTITION_HELD = Event("ingest.partition_held", "debug", "A partition waits, as a lane of its messages is full.")
+INGEST_PARTITION_HELD = Event("ingest.partition_held", "debug", "A partition waits, as its commit has no room.")
 INGEST_PARTITION_RELEASED = Event("ingest.partition_released", "debug", "A partition that waited goes on.")
 INGEST_PAUSED = Event(
     "ingest.paused",

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from ingest.batch_preparer import BatchPreparer, PreparedBatch
 from ingest.entry_builder import EntryBuilder
-from ingest.kafka.record import Record
+from ingest.kafka.record import KafkaRecord
 from longshore.delivery.policy import DEFAULTS
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
@@ -58,11 +58,12 @@ def preparer(make: MakePreparer) -> BatchPreparer:
     return make()
 
 
-def prepare(preparer: BatchPreparer, *values: bytes | None, topic: str = "org.runs") -> PreparedBatch:
-    return preparer.prepare([Record(topic, 0, offset, 1000 + offset, value) for offset, value in enumerate(values)], {})
+def prepare(preparer: BatchPreparer, *values: bytes | None, topic: str = "org.runs") -> PreparedBatch[KafkaRecord]:
+    records = [KafkaRecord(topic, 0, offset, 1000 + offset, value) for offset, value in enumerate(values)]
+    return preparer.prepare(records)
 
 
-def only(prepared: PreparedBatch) -> Entry:
+def only(prepared: PreparedBatch[KafkaRecord]) -> Entry:
     (entry,) = prepared.entries
     return entry
 
@@ -143,7 +144,7 @@ def test_what_is_not_for_us_is_counted_by_reason(preparer: BatchPreparer, value:
     prepared = prepare(preparer, value)
 
     assert prepared.entries == []
-    assert [(span.first, span.next, span.skipped) for span in prepared.spans] == [(0, 1, {reason: 1})]
+    assert [(record.offset, why) for record, why in prepared.skipped] == [(0, reason)]
 
 
 def test_garbage_is_logged_once_a_batch_without_its_content(preparer: BatchPreparer) -> None:
@@ -222,7 +223,7 @@ def test_unmatched_runs_are_left_to_other_agents(make: MakePreparer) -> None:
     prepared = prepare(make([]), as_text(action_run("r_1", URL), SECRET), as_text(node_run("wfnr_1", URL), SECRET))
 
     assert prepared.entries == []
-    assert prepared.spans[0].skipped == {"no_mapping": 2}
+    assert [reason for _, reason in prepared.skipped] == ["no_mapping", "no_mapping"]
 
 
 def test_unmatched_node_runs_are_failed_where_that_is_wanted(make: MakePreparer) -> None:
@@ -332,7 +333,7 @@ def test_no_bytes_whatever_raise(preparer: BatchPreparer, values: list[bytes | N
     """And every offset is accounted for."""
     prepared = prepare(preparer, *values)
 
-    counted = len(prepared.entries) + sum(sum(span.skipped.values()) for span in prepared.spans)
+    counted = len(prepared.entries) + len(prepared.skipped)
     assert counted == len(values)
 
 
@@ -355,7 +356,7 @@ def test_no_shape_whatever_raises(preparer: BatchPreparer, parts: list[tuple[Any
 
     prepared = prepare(preparer, *messages, topic=topic)
 
-    counted = len(prepared.entries) + sum(sum(span.skipped.values()) for span in prepared.spans)
+    counted = len(prepared.entries) + len(prepared.skipped)
     assert counted == len(messages)
     for entry in prepared.entries:
         (entry.id + entry.run + entry.target + entry.lane + entry.dead).encode()

@@ -3,7 +3,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.kafka.record import Record
 from longshore.invocation import ids
 
 
@@ -35,13 +34,11 @@ def test_a_run_id_of_more_than_200_characters_is_hashed() -> None:
     assert ids.run_id("r" * 201).startswith("x-")
 
 
-def test_an_event_is_known_by_its_place_and_time() -> None:
-    """The same place in a topic that was made anew is another event."""
-    assert ids.event_id(Record("org.change.log", 3, 17, 1_767_225_600_123, b"{}")) == (
-        "cl.org.change.log.3.17.1767225600123"
-    )
+def test_an_event_is_known_by_its_record() -> None:
+    """It has no id of its own."""
+    assert ids.event_id("org.change.log.3.17.1767225600123") == "cl.org.change.log.3.17.1767225600123"
 
 
 def test_what_is_not_proven_to_come_from_port_never_takes_a_run_id() -> None:
-    """Else a forged message could stand in the way of the real run that comes after it."""
-    assert ids.refused_id(Record("org.runs", 0, 1, 2, b"{}")) == "bad.org.runs.0.1.2"
+    """Otherwise a forged message could stand in the way of the real run that comes after it."""
+    assert ids.refused_id("org.runs.0.1.2") == "bad.org.runs.0.1.2"

@@ -1,8 +1,9 @@
 """Commits that name what is finished: never above what is not, and nothing that was known is forgotten."""
 
 from ingest.kafka.commit_metadata import parse
-from ingest.kafka.finished_offsets import FinishedOffsets, Unfinished
-from ingest.kafka.record import Record
+from ingest.kafka.finished_offsets import FinishedOffsets
+from ingest.kafka.offsets import Unfinished
+from ingest.kafka.record import KafkaRecord
 from ingest.kafka.start_position import StartPosition
 
 PLACE = ("org.runs", 0)
@@ -29,8 +30,8 @@ def committable(offsets: FinishedOffsets) -> tuple[int, tuple[tuple[int, int], .
     return commit.offset, metadata.finished or ()
 
 
-def records(*found: int) -> list[Record]:
-    return [Record(*PLACE, offset, 0, b"", 1) for offset in found]
+def records(*found: int) -> list[KafkaRecord]:
+    return [KafkaRecord(*PLACE, offset, 0, b"", 1) for offset in found]
 
 
 def test_nothing_is_committed_before_the_ledger_was_asked() -> None:
@@ -39,7 +40,7 @@ def test_nothing_is_committed_before_the_ledger_was_asked() -> None:
     offsets.stored(PLACE, 1, 20, "ledger")
     assert committable(offsets) is None
 
-    offsets.look(unfinished(12, 15, 16))
+    offsets.refresh(unfinished(12, 15, 16))
     assert committable(offsets) == (12, ((13, 15), (17, 20)))
 
 
@@ -47,7 +48,7 @@ def test_what_is_read_but_stored_later_is_not_taken_for_finished() -> None:
     """The ledger does not know it yet, so it does not call it unfinished either."""
     offsets = begun()
     offsets.stored(PLACE, 1, 20, "ledger")
-    offsets.look(unfinished(25))
+    offsets.refresh(unfinished(25))
 
     assert committable(offsets) == (20, ())
 
@@ -56,11 +57,11 @@ def test_what_an_earlier_mark_named_stays_named_until_it_is_read_past() -> None:
     """The container may be killed again before it has read up to there."""
     offsets = begun(finished=((14, 30),))
     offsets.stored(PLACE, 1, 12, "ledger")
-    offsets.look(unfinished(11))
+    offsets.refresh(unfinished(11))
     assert committable(offsets) == (11, ((14, 30),))
 
     offsets.stored(PLACE, 1, 14, "ledger")
-    offsets.look(unfinished())
+    offsets.refresh(unfinished())
     assert committable(offsets) == (30, ())
 
 
@@ -68,7 +69,7 @@ def test_another_ledger_has_no_say() -> None:
     """A Redis that was replaced calls nothing unfinished because it knows nothing."""
     offsets = begun()
     offsets.stored(PLACE, 1, 20, "ledger")
-    offsets.look(unfinished(ledger="another"))
+    offsets.refresh(unfinished(ledger="another"))
 
     assert committable(offsets) is None
 
@@ -77,11 +78,11 @@ def test_a_commit_is_made_once_until_more_is_finished() -> None:
     """The same offset with another metadata is another commit."""
     offsets = begun()
     offsets.stored(PLACE, 1, 20, "ledger")
-    offsets.look(unfinished(10, 12))
+    offsets.refresh(unfinished(10, 12))
     offsets.committed(PLACE, offsets.committable(EPOCHS)[PLACE])
     assert committable(offsets) is None
 
-    offsets.look(unfinished(10))
+    offsets.refresh(unfinished(10))
     assert committable(offsets) == (10, ((11, 20),))
 
 
@@ -89,7 +90,7 @@ def test_a_partition_that_went_away_is_not_committed() -> None:
     """Others commit it now."""
     offsets = begun()
     offsets.stored(PLACE, 1, 20, "ledger")
-    offsets.look(unfinished())
+    offsets.refresh(unfinished())
 
     assert offsets.committable({}) == {}
     assert offsets.committable({PLACE: 2}) == {}
@@ -103,7 +104,7 @@ def test_room_is_counted_with_what_was_stored_since_the_last_look() -> None:
     offsets.stored(PLACE, 1, 20_000, "ledger")
     assert not offsets.full(records(20_000))
     assert offsets.full(records(30_000)) == {PLACE}
-    offsets.look(unfinished(10))
+    offsets.refresh(unfinished(10))
     assert not offsets.full(records(30_000))
 
 
@@ -111,7 +112,7 @@ def test_a_ledger_that_lost_its_end_is_not_filled_below_the_commit() -> None:
     """There all is finished; and what is finished above is left out again."""
     offsets = begun()
     offsets.stored(PLACE, 1, 20, "ledger")
-    offsets.look(unfinished(15))
+    offsets.refresh(unfinished(15))
     offsets.committed(PLACE, offsets.committable(EPOCHS)[PLACE])
 
     again = offsets.restart_at(PLACE, StartPosition(10, "committed", ledger="ledger"), "ledger", 12)
@@ -126,4 +127,4 @@ def test_a_partition_without_room_is_no_matter_of_the_others() -> None:
     offsets.stored(PLACE, 1, 20_000, "ledger")
     offsets.stored(other, 2, 5, "ledger")
 
-    assert offsets.full([*records(30_000), Record(*other, 5, 0, b"", 2)]) == {PLACE}
+    assert offsets.full([*records(30_000), KafkaRecord(*other, 5, 0, b"", 2)]) == {PLACE}

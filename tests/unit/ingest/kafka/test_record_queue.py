@@ -2,12 +2,12 @@
 
 import threading
 
-from ingest.kafka.record import Record
+from ingest.kafka.record import KafkaRecord
 from ingest.kafka.record_queue import BATCH_BYTES, WAITING_BYTES, RecordQueue
 
 
-def records(count: int, size: int = 1, partition: int = 0) -> list[Record]:
-    return [Record("org.runs", partition, offset, 0, b"x" * size) for offset in range(count)]
+def records(count: int, size: int = 1, partition: int = 0) -> list[KafkaRecord]:
+    return [KafkaRecord("org.runs", partition, offset, 0, b"x" * size) for offset in range(count)]
 
 
 def test_a_single_message_is_taken_at_once() -> None:
@@ -59,7 +59,7 @@ def test_a_message_larger_than_a_batch_is_taken_alone() -> None:
 def test_tombstones_take_no_room() -> None:
     """A value of None has no size."""
     queue = RecordQueue(500)
-    queue.put([Record("org.runs", 0, 0, 0, None)])
+    queue.put([KafkaRecord("org.runs", 0, 0, 0, None)])
 
     assert len(queue.take() or ()) == 1
 

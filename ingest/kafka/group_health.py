@@ -1,0 +1,42 @@
+"""What the consumer shows of itself: whether it has joined its group, and how far behind it is."""
+
+from ingest.kafka.consumer import KafkaReader
+from ingest.kafka.record import Partition
+from ingest.outage import Outage
+from longshore.telemetry import metrics
+from longshore.telemetry.health import OURS, Finding
+
+
+class GroupHealth:
+    """Of the consumer at work. Each method is for one thread."""
+
+    def __init__(self, outage: Outage) -> None:
+        """Adds the check to the program's health; `outage` is Kafka's."""
+        self._outage = outage
+        self._reader: KafkaReader | None = None
+        self._lagging: set[Partition] = set()
+        OURS.ready_if("kafka", self._check)
+
+    def reads_with(self, reader: KafkaReader) -> None:
+        """The consumer from now on."""
+        self._reader = reader
+
+    def measure_lag(self) -> None:
+        """Measures how far behind each partition is; those that went to others are forgotten."""
+        if self._reader is None or self._outage.is_on:
+            return
+        lags = self._reader.lags()
+        for partition in self._lagging - lags.keys():
+            metrics.LAG.remove(partition[0], str(partition[1]))
+        for partition, lag in lags.items():
+            metrics.LAG.labels(partition[0], str(partition[1])).set(lag)
+        self._lagging = set(lags)
+        metrics.PARTITIONS.set(len(self._reader.assignment_ids))
+
+    def _check(self) -> Finding:
+        if self._outage.is_on:
+            return Finding(False, "no broker of Kafka can be reached")
+        if self._reader is None or not self._reader.joined:
+            return Finding(False, "it has not joined its consumer group yet")
+        count = len(self._reader.assignment_ids)
+        return Finding(True, f"it has joined its consumer group, with {count} partitions")

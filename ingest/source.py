@@ -1,0 +1,102 @@
+"""What ingest asks of whatever it takes invocations from: Kafka, or anything that can hand them over and wait.
+
+A source hands over records, and confirms them where they come from no earlier than the ledger has them: a crash in
+between repeats a record, which the ledger recognises, and loses none. How it counts what it has read, who else reads
+beside it and when it confirms is its own business. The ledger keeps how far a source is in one step with what was made
+of the records, and answers to that; what stands between the two (`Progress`) is opaque to all others.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from opentelemetry.trace import SpanContext
+
+from longshore.store.entry import Accepted, Span
+
+Progress = Sequence[Span]
+"""What `Ledger.accept` keeps of how far a source has been read; empty for a source that keeps no count."""
+
+
+class Record(Protocol):
+    """One message as it was handed over."""
+
+    @property
+    def stream(self) -> str:
+        """Which of the source's streams it is of (a topic, for Kafka); it decides how the message is read."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The message; None for one without content."""
+
+    @property
+    def timestamp_ms(self) -> int:
+        """When it was published, as the source tells it; -1 if it does not."""
+
+    @property
+    def origin(self) -> str:
+        """Where it stands in its source, for people: in logs, and beside the invocation in the ledger."""
+
+    @property
+    def key(self) -> str:
+        """Names it and no other record, the same at each reading: what has no id of its own is known by it."""
+
+    @property
+    def trace(self) -> SpanContext | None:
+        """Which trace it says it belongs to."""
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Source(Protocol[R]):
+    """Hands over records and confirms them.
+
+    `start` and `run` are called by the service, in its thread. All else is called by the ledger writer in another one,
+    and must not wait: neither for long nor for more records.
+    """
+
+    def start(self) -> None:
+        """Say what will be read, and begin with what needs no ledger. Returns at once."""
+
+    def run(self, pause_cause: Callable[[], str]) -> None:
+        """Read until the program is to stop. Called once the ledger has answered.
+
+        Nothing more is fetched while `pause_cause` names one. Raises `ConfigError` for what no restart mends.
+        """
+
+    def close(self) -> None:
+        """Hand over nothing more; a `take` that waits returns. What is not stored stays unconfirmed."""
+
+    def take(self, timeout_s: float) -> Sequence[R]:
+        """The oldest records that were not taken yet, as soon as there are any; none after `timeout_s`."""
+
+    def admit(self, records: Sequence[R]) -> Sequence[R]:
+        """Those of `records` that may be stored now; asked again before each try, as the answer changes with time.
+
+        The others are the source's again. Either it hands them over later, or somebody else does.
+        """
+
+    def is_finished(self, record: R) -> bool:
+        """Whether it was dealt with before, by a ledger that is no more: it is not to be done again."""
+
+    def sync(self) -> None:
+        """Have the ledger know what it must before it takes the next batch. Raises `StoreUnavailable`."""
+
+    def progress(self, records: Sequence[R], skipped: Sequence[tuple[R, str]]) -> Progress:
+        """How far the source is read with `records`; those `skipped`, with the reason, make no entry."""
+
+    def position(self) -> Progress:
+        """How far the source is read by now: for a look whether the ledger still has it, while no record comes."""
+
+    def confirm(self, records: Sequence[R], accepted: Accepted) -> bool:
+        """The ledger's answer to `progress` of these records, or to `position` (no records).
+
+        True: it has them, so they may be confirmed where they come from. False: it has lost some of what was read
+        before and has therefore taken nothing; those records the source will hand over again.
+        """
+
+    def refresh(self) -> None:
+        """Called a few times a second, between batches: time to look at what was finished meanwhile.
+
+        Raises `StoreUnavailable`.
+        """
