@@ -43,11 +43,11 @@ class InvocationApi(Api):
 
     async def get(self, name: str) -> None:
         """Itself, and what else ended under its run id."""
-        found = await self.ask(facts.found, self.agent, name)
-        if not found:
+        letters = await self.ask(facts.named, self.agent, name)
+        if not letters:
             raise asked.Refused("nothing of that id is known", 404)
-        told = await self.ask(facts.facts, self.agent, found[0], True)
-        self.answer({**told, "others": [facts.clear(letter) for letter in found[1:]]})
+        document = await self.ask(facts.facts, self.agent, letters[0], True)
+        self.answer({**document, "others": [facts.clear(letter) for letter in letters[1:]]})
 
 
 class RequeueApi(Api):

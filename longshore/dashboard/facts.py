@@ -22,14 +22,13 @@ NEXT = {
     ),
 }
 
-
-MOST_OTHERS = 20
+MAX_OTHERS = 20
 """Shown beside an invocation of what was refused under its run id: anybody who may write to the topic can make more."""
 
 
-def found(agent: Agent, name: str) -> list[Letter]:
+def named(agent: Agent, name: str) -> list[Letter]:
     """The invocations that go by `name`, itself first; for a page that refreshes itself."""
-    return list(islice(find(agent.access, name, search_all=False), 1 + MOST_OTHERS))
+    return list(islice(find(agent.access, name, search_all=False), 1 + MAX_OTHERS))
 
 
 def facts(agent: Agent, letter: Letter, whole: bool = False) -> dict[str, Any]:
@@ -67,11 +66,11 @@ def timeline(explanation: Explanation) -> list[dict[str, Any]]:
     if letter.generation == 1:
         events.insert(1, accepted)
     if letter.state in FINAL_STATES and letter.ended_ms:
-        told = {State.DONE: "Delivered", State.DEAD: "Given up", State.UNKNOWN: "Outcome unknown"}[letter.state]
+        what = {State.DONE: "Delivered", State.DEAD: "Given up", State.UNKNOWN: "Outcome unknown"}[letter.state]
         mood = {State.DONE: "success", State.DEAD: "danger", State.UNKNOWN: "warning"}[letter.state]
         events.append(
             {
-                "what": told,
+                "what": what,
                 "at_ms": letter.ended_ms,
                 "text": "" if letter.state == State.DONE else shown.words(letter.reason),
                 "mood": mood,

@@ -103,5 +103,5 @@ class JobsPage(Page):
 
 
 def _told(agent: Agent, name: str) -> tuple[list[Letter], dict[str, Any] | None]:
-    letters = facts.found(agent, name)
+    letters = facts.named(agent, name)
     return (letters[1:], facts.facts(agent, letters[0])) if letters else ([], None)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import redis
 
+from longshore.operations.ledger_access import LedgerAccess
 from longshore.store.entry import Finish
 from longshore.store.ledger import Ledger
-from longshore.store.letters import Letters
-from longshore.store.requeue import Order, Requeue
+from longshore.store.requeue import Order
 from longshore.store.seal import Sealer
 from longshore.store.states import State
 
@@ -31,8 +31,8 @@ def test_the_history_stays_bounded_however_often_an_invocation_is_requeued(make_
     """Attempts are counted anew with each requeue, their history is not."""
     ledger = make_ledger(history=3)
     ledger.beat("worker-1", 10)
-    requeue = Requeue(ledger.redis, ledger.keys, ledger.limits, SEALER)
-    letters = Letters(ledger.redis, ledger.keys, SEALER)
+    access = LedgerAccess.to(ledger, SEALER)
+    requeue, letters = access.requeue, access.invocations
     store(ledger, entry("r_1"))
     give_up_on_all(ledger)
     for _ in range(5):
@@ -47,8 +47,8 @@ def test_the_history_stays_bounded_however_often_an_invocation_is_requeued(make_
 @pytest.mark.parametrize("canary", [0, 1])
 def test_a_job_lasts_while_it_works_and_no_longer(ledger: Ledger, client: "redis.Redis", canary: int) -> None:
     """A slow one may take longer than it is kept after its end; all that belongs to it goes at last."""
-    requeue = Requeue(ledger.redis, ledger.keys, ledger.limits, SEALER)
-    letters = Letters(ledger.redis, ledger.keys, SEALER)
+    access = LedgerAccess.to(ledger, SEALER)
+    requeue, letters = access.requeue, access.invocations
     store(ledger, entry("r_1"), entry("r_2", offset=1), entry("r_3", offset=2))
     give_up_on_all(ledger)
     job = requeue.start(letters.read(["r_1", "r_2", "r_3"]), Order("ann", "again", rate=1, canary=canary))

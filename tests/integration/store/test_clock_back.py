@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
+from longshore.operations.ledger_access import LedgerAccess
 from longshore.store import scripts
 from longshore.store.entry import Finish
 from longshore.store.ledger import Ledger
-from longshore.store.letters import Letters
-from longshore.store.requeue import Order, Requeue
+from longshore.store.requeue import Order
 from longshore.store.seal import Sealer
 from longshore.store.states import State
 
@@ -111,8 +111,8 @@ def test_a_requeue_job_goes_on(make_ledger: MakeLedger, clock: Clock) -> None:
     """At its rate."""
     ledger = make_ledger()
     store(ledger, *(entry(f"r_{n}", dead="malformed") for n in range(4)))
-    requeue = Requeue(ledger.redis, ledger.keys, ledger.limits, SEALER)
-    letters = Letters(ledger.redis, ledger.keys, SEALER)
+    access = LedgerAccess.to(ledger, SEALER)
+    requeue, letters = access.requeue, access.invocations
     job = requeue.start(letters.read([f"r_{n}" for n in range(4)]), Order("ann", "it is back", rate=1))
     requeue.run_due()
     clock.passes(-HOUR_S)
@@ -144,8 +144,9 @@ def test_what_stands_far_ahead_of_any_time_it_may_have_is_of_another_time(
     client.hset(ledger.keys.gates, f"b:{LANE}", f"5|{hour_ahead}|5000|0|")
     store(ledger, entry("r_1", lane=LANE), entry("r_2", dead="malformed"))
     assert {"r_1"} == ids(ledger)
-    requeue = Requeue(ledger.redis, ledger.keys, ledger.limits, SEALER)
-    job = requeue.start(Letters(client, ledger.keys, SEALER).read(["r_2"]), Order("ann", "it is back", rate=1))
+    access = LedgerAccess.to(ledger, SEALER)
+    requeue = access.requeue
+    job = requeue.start(access.invocations.read(["r_2"]), Order("ann", "it is back", rate=1))
     client.hset(ledger.keys.job(job.id), "next", hour_ahead)
     requeue.run_due()
     after = requeue.job(job.id)

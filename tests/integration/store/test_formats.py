@@ -7,11 +7,11 @@ import pytest
 import redis
 
 from longshore.errors import ConfigError, StoreUnavailable
+from longshore.operations.ledger_access import LedgerAccess
 from longshore.store import record
 from longshore.store.entry import Finish
 from longshore.store.layout import check_layout
 from longshore.store.ledger import Ledger
-from longshore.store.letters import Letters
 from longshore.store.limits import LAYOUT
 from longshore.store.seal import Sealer, Unsealable
 from longshore.store.states import State
@@ -187,4 +187,4 @@ def test_a_message_of_another_format_says_so_to_people(new: Ledger, monkeypatch:
     monkeypatch.setattr(record, "READS", range(1, 2))
 
     with pytest.raises(Unsealable, match="another version"):
-        Letters(new.redis, new.keys, Sealer("secret")).payload("r_1")
+        LedgerAccess.to(new, Sealer("secret")).invocations.payload("r_1")

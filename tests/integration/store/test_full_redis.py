@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from longshore.operations.ledger_access import LedgerAccess
 from longshore.store.entry import Finish
 from longshore.store.ledger import Ledger
-from longshore.store.letters import Letter, Letters
+from longshore.store.letters import Letter
 from longshore.store.requeue import Order, Requeue
 from longshore.store.seal import Sealer
 from longshore.store.sift import Filter
@@ -41,12 +42,12 @@ def full(ledger: Ledger) -> Iterator[Ledger]:
 @pytest.fixture
 def requeue(full: Ledger) -> Requeue:
     """An operator's means."""
-    return Requeue(full.redis, full.keys, full.limits, SEALER)
+    return LedgerAccess.to(full, SEALER).requeue
 
 
 def found(ledger: Ledger) -> list[Letter]:
     """What is dead, as an operator lists it."""
-    return list(Letters(ledger.redis, ledger.keys, SEALER).find(Filter()))
+    return list(LedgerAccess.to(ledger, SEALER).invocations.find(Filter()))
 
 
 def test_letters_are_listed_and_one_is_sent_again(full: Ledger, requeue: Requeue) -> None:

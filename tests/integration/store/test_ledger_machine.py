@@ -22,13 +22,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from longshore.operations.ledger_access import LedgerAccess
 from longshore.store.audit import audit
 from longshore.store.entry import Begun, Claim, Finish
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
-from longshore.store.letters import Letters
 from longshore.store.limits import Limits
-from longshore.store.requeue import Order, Requeue
+from longshore.store.requeue import Order
 from longshore.store.seal import Sealer
 from longshore.store.states import FINAL_STATES, State
 from tests.support.ledger_census import Census, census
@@ -60,9 +60,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.client = client = ledger.redis
         client.flushall()
         self.ledger = ledger
-        sealer = Sealer("secret-0123456789")
-        self.letters = Letters(client, self.ledger.keys, sealer)
-        self.operator = Requeue(client, self.ledger.keys, LIMITS, sealer)
+        access = LedgerAccess.to(ledger, Sealer("secret-0123456789"))
+        self.letters, self.operator = access.invocations, access.requeue
         self.messages: list[Claim] = []
         self.attempts: list[Begun] = []
         self.snapshot: dict[bytes, tuple[bytes, int]] = {}

@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from longshore.invocation.kinds import Kind
+from longshore.operations.ledger_access import LedgerAccess
 from longshore.store.entry import Entry, Span
 from longshore.store.ledger import Ledger
 from longshore.store.letters import Letter, Letters
@@ -27,12 +28,12 @@ SEALER = Sealer("secret")
 
 @pytest.fixture
 def letters(ledger: Ledger) -> Letters:
-    return Letters(ledger.redis, ledger.keys, SEALER)
+    return LedgerAccess.to(ledger, SEALER).invocations
 
 
 @pytest.fixture
-def pages(ledger: Ledger, letters: Letters) -> Pages:
-    return Pages(ledger.redis, ledger.keys, letters)
+def pages(ledger: Ledger) -> Pages:
+    return LedgerAccess.to(ledger, SEALER).pages
 
 
 def fill(ledger: Ledger, count: int, name: str = "r", **more: Any) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import redis
 
+from longshore.operations.ledger_access import LedgerAccess
 from longshore.store.entry import Finish
 from longshore.store.ledger import Ledger
 from longshore.store.letters import Letter, Letters
@@ -24,12 +25,12 @@ ORDER = Order("ann", "the target is back", rate=0)
 
 @pytest.fixture
 def letters(ledger: Ledger) -> Letters:
-    return Letters(ledger.redis, ledger.keys, SEALER)
+    return LedgerAccess.to(ledger, SEALER).invocations
 
 
 @pytest.fixture
 def requeue(ledger: Ledger) -> Requeue:
-    return Requeue(ledger.redis, ledger.keys, ledger.limits, SEALER)
+    return LedgerAccess.to(ledger, SEALER).requeue
 
 
 def end(ledger: Ledger, result: str = "dead", reason: str = "http_404") -> list[str]:
@@ -197,10 +198,8 @@ def test_nobody_requeues_without_a_name_and_a_reason(actor: str, why: str) -> No
 def test_jobs_of_thousands_are_stored_in_pieces(make_ledger: Callable[..., Ledger]) -> None:
     """One command with 100,000 ids would hold Redis up."""
     ledger = make_ledger()
-    letters, requeue = (
-        Letters(ledger.redis, ledger.keys, SEALER),
-        Requeue(ledger.redis, ledger.keys, ledger.limits, SEALER),
-    )
+    access = LedgerAccess.to(ledger, SEALER)
+    letters, requeue = access.invocations, access.requeue
     store(ledger, *(entry(f"r_{n}", dead="malformed") for n in range(2500)))
     job = requeue.start(letters.find(Filter()), ORDER)
     assert 2500 == job.total == ledger.redis.llen(f"{ledger.keys.job(job.id)}:ids")

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import redis
 
+from longshore.operations.ledger_access import LedgerAccess
 from longshore.port.client import PortClient
 from longshore.sandbox.fake_port import FakePort
 from longshore.store.letters import Letters
-from longshore.store.requeue import Order, Requeue
+from longshore.store.requeue import Order
 from longshore.store.seal import Unsealable
 from tasks.worker.outbox import Outbox
 from tests.support.hostile import HostileTarget, answering
@@ -29,7 +30,7 @@ def stage(redis_client: "redis.Redis") -> Iterator[Stage]:
 
 @pytest.fixture
 def letters(stage: Stage) -> Letters:
-    return Letters(stage.ledger.redis, stage.ledger.keys, stage.sealer)
+    return LedgerAccess.to(stage.ledger, stage.sealer).invocations
 
 
 def swap(stage: Stage, one: str, other: str) -> None:
@@ -118,7 +119,7 @@ def test_what_is_sent_again_belongs_to_its_record_as_before(
     stage: Stage, letters: Letters, format: int, together: bool
 ) -> None:
     """Message, history and reports of a new generation, and who asked for it, one by one or as a job."""
-    requeue = Requeue(stage.ledger.redis, stage.ledger.keys, stage.ledger.limits, stage.sealer)
+    requeue = LedgerAccess.to(stage.ledger, stage.sealer).requeue
     with HostileTarget(REFUSED) as target:
         id = stage.accept(target.url(), format=format)
         run_all(stage)
