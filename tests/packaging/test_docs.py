@@ -20,6 +20,7 @@ from config.secret_files import FILE_NAMES
 from config.settings import Settings
 from longshore.delivery.outcome import Verdict, classify
 from longshore.store.reasons import CAUSES
+from tasks.worker.shutdown import DRAINED
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -28,7 +29,7 @@ BESIDE = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md
 README_LINES = 150
 
 OURS = ("longshore", "ingest", "tasks", "config")
-REASON_AT = {"Outcome": 2, "Unbuildable": 0, "_dead": 2, "stopped": 2, "cut_off": 1}
+REASON_AT = {"Outcome": 2, "Unsendable": 0, "_dead": 2, "abandoned": 2, "interrupted": 1}
 """What is called with a reason code, and as which of its arguments."""
 FOLLOWS = {
     "again": Verdict.RETRY,
@@ -166,7 +167,7 @@ def test_settings_that_pages_name_are_there() -> None:
 
 def reasons() -> Iterator[str]:
     """Every reason code that stands in the code."""
-    yield from CAUSES
+    yield from (*CAUSES, DRAINED)
     for room in OURS:
         for path in (ROOT / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
