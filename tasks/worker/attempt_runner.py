@@ -109,7 +109,7 @@ class AttemptRunner:
 
         def on_answer(answer: Answer) -> None:
             """From here on a drain may store the end without waiting until its result is complete."""
-            self.in_flight.answered(begun, lambda: self._finish_early(begun, answer))
+            self.in_flight.keep_store(begun, lambda: self._finish_early(begun, answer))
 
         return self.executor.execute(begun, on_answer)
 
@@ -139,7 +139,7 @@ class AttemptRunner:
 
         A drain may call `store` at the same time; the ledger takes the end of a token once.
         """
-        self.in_flight.answered(begun, store)
+        self.in_flight.keep_store(begun, store)
         tries = 0
         while True:
             try:

@@ -54,7 +54,7 @@ class Drain:
             self._withdraw()
         except Exception as error:  # the slots lapse with the lease
             log.event(events.WORKER_WITHDRAW_FAILED, error=_text_of(error))
-        while self._in_flight.waited_for() and time.monotonic() < end:
+        while self._in_flight.any_in_time() and time.monotonic() < end:
             time.sleep(0.05)
         if left := self._in_flight.all():
             self._park(left)
@@ -77,7 +77,7 @@ class Drain:
 
     def _store_end(self, begun: Begun) -> None:
         """Stores how `begun` ended where that is known and only Redis was away; otherwise that nobody knows."""
-        if store := self._in_flight.unstored(begun):
+        if store := self._in_flight.store_of(begun):
             store()
             log.event(events.WORKER_RESULT_STORED, run_id=begun.id)
             return

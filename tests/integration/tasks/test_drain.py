@@ -38,7 +38,7 @@ def test_a_drain_stores_the_answer_that_waits_for_redis(
         args = (claim.id, claim.token, claim.start_ms)
         threading.Thread(target=stage.runner.run, args=args, daemon=True).start()
         in_flight = stage.runner.in_flight
-        eventually(lambda: in_flight.all() and in_flight.unstored(in_flight.all()[0]), "an answer to store")
+        eventually(lambda: in_flight.all() and in_flight.store_of(in_flight.all()[0]), "an answer to store")
         redis_server.start()
         drain_of(stage).start()
 

@@ -57,10 +57,10 @@ def test_what_only_waits_to_be_stored_does_not_hang(redis_client: "redis.Redis")
 
     with in_flight.attempt(begun("r_1"), 0), in_flight.attempt(begun("r_2"), 0):
         for id in ("r_1", "r_2"):
-            in_flight.answered(begun(id), lambda: None)
+            in_flight.keep_store(begun(id), lambda: None)
         heartbeat.step()
         assert 0 == shutdown.restarts
-        assert in_flight.waited_for()
+        assert in_flight.any_in_time()
 
 
 DRAINING = """
