@@ -79,76 +79,93 @@ class StartPosition:
     """Commit this offset at once, so that whoever comes next begins here too."""
 
 
-def choose_start(facts: PartitionState, reset: str) -> StartPosition | None:
-    """Where to begin; None where the reset rule is `error` and nothing else decides."""
-    if facts.known is not None and facts.known > facts.high:
-        return _recreated(facts)
-    if facts.committed is not None and facts.low <= facts.committed <= facts.high:
-        return _at_commit(facts, facts.committed)
-    if facts.known is not None:
-        return _by_ledger(facts, facts.known, reset)
-    if facts.committed is not None and facts.committed > facts.high:
-        return _fresh(facts.low, "recreated")
-    if facts.committed is None and facts.added:
-        return _fresh(facts.low, "new_partition")
-    where = _reset(facts, reset)
-    if where is None:
+def choose_start(state: PartitionState, reset: str) -> StartPosition | None:
+    """Where to begin; None where the reset rule `reset` is `error` and nothing else decides.
+
+    Two numbers may say it: the group's commit and the ledger's next offset (`known`). Each may be missing, lie in what
+    Kafka has (`low` to `high`), below it (expired) or above it (of a partition that is no more). The first rule that
+    fits counts, and the order is what matters: who knows most is asked first, and whatever is chosen may repeat records
+    (the ledger knows them by their ids) but never leaves one out without counting and logging it.
+    """
+    committed, known = state.committed, state.known
+    if known is not None and known > state.high:
+        # Before the commit: one in a recreated partition may fit by chance, and would leave out what stands below it.
+        return _recreated(state)
+    if committed is not None and state.low <= committed <= state.high:
+        return _at_commit(state, committed)
+    # From here on no commit can be used: there is none, or Kafka does not have what comes next.
+    if known is not None:
+        return _by_ledger(state, known, reset)
+    # Nor has this ledger ever read the partition.
+    if committed is not None and committed > state.high:
+        return _fresh(state.low, "recreated")
+    if committed is None and state.added:
+        # Whatever the reset rule: all in it was published while the group was at work.
+        return _fresh(state.low, "new_partition")
+    offset = _reset(state, reset)
+    if offset is None:
         return None
-    if facts.committed is None:
-        return _fresh(where, "first_time")
-    done = facts.metadata.finished if facts.metadata is not None else None
-    return StartPosition(where, "out_of_range", first_offset=where, finished=above(done or (), where), commit=True)
+    if committed is None:
+        return _fresh(offset, "first_time")
+    finished = (state.metadata.finished if state.metadata is not None else None) or ()
+    return StartPosition(offset, "out_of_range", first_offset=offset, finished=above(finished, offset), commit=True)
 
 
-def _recreated(facts: PartitionState) -> StartPosition:
+def _recreated(state: PartitionState) -> StartPosition:
     """Offsets have gone back. What is younger than the last record we had is new to us, so usually all of it.
 
     A partition that only lost its end comes to nearly where it was, or to its beginning if little is published: what is
     read again then is known by its ids.
     """
-    offset = facts.low if facts.by_time is None else max(facts.low, min(facts.by_time, facts.high))
+    offset = state.low if state.by_time is None else max(state.low, min(state.by_time, state.high))
     return StartPosition(offset, "recreated", first_offset=offset, recreated=True, commit=True)
 
 
-def _at_commit(facts: PartitionState, committed: int) -> StartPosition:
-    metadata, known = facts.metadata, facts.known
+def _at_commit(state: PartitionState, committed: int) -> StartPosition:
+    """The commit lies in what Kafka has. What it is worth depends on who made it, which its metadata tells."""
+    metadata, known = state.metadata, state.known
     if metadata is None:
+        # Others made it, on purpose: the agent before us, or an operator. They answer for what lies below.
         skipped = _skipped(known, committed, "committed_by_others")
         return StartPosition(committed, "moved_ahead" if skipped else "committed", known, committed, skipped=skipped)
     if metadata.finished is not None:
         # All below is finished, whichever ledger did it, and even if that has lost its end.
-        reason: Reason = "committed" if metadata.ledger == facts.ledger else "finished_elsewhere"
+        reason: Reason = "committed" if metadata.ledger == state.ledger else "finished_elsewhere"
         skipped = _skipped(known, committed, "finished_before")
         return StartPosition(committed, reason, known, metadata.first_offset, metadata.finished, skipped=skipped)
-    if metadata.ledger != facts.ledger:
+    if metadata.ledger != state.ledger:
+        # A ledger that is no more answered for what lies below. To read all of that again would repeat what it had
+        # delivered, so an operator decides (`longshore rebuild`).
         skipped = _skipped(known, committed, "committed_by_others")
         return StartPosition(committed, "ledger_replaced", known, committed, skipped=skipped)
     if known is not None and known >= committed:
+        # The usual case. The ledger is ahead by what it had and nobody committed when the last consumer ended.
         return StartPosition(committed, "committed", known, metadata.first_offset)
-    # It has lost its end, or is an older copy of itself.
-    wanted = metadata.first_offset if known is None else known
-    offset = max(wanted, facts.low)
-    skipped = {"expired": offset - wanted} if known is not None and offset > wanted else {}
+    # This ledger had all below the commit, and has not any more: it has lost its end, or is an older copy of itself.
+    # The commit goes back too: a crash before the first batch would otherwise find it ahead again, as now.
+    next_offset = metadata.first_offset if known is None else known
+    offset = max(next_offset, state.low)
+    skipped = {"expired": offset - next_offset} if known is not None and offset > next_offset else {}
     return StartPosition(offset, "ledger_behind", known, metadata.first_offset, skipped=skipped, commit=True)
 
 
-def _by_ledger(facts: PartitionState, known: int, reset: str) -> StartPosition | None:
+def _by_ledger(state: PartitionState, known: int, reset: str) -> StartPosition | None:
     """There is no commit that can be used: too old to be kept, or of a partition that is no more."""
-    # Some records again cost nothing, as their ids are known. In a partition that was made anew and has got as far as
+    # Some records again cost nothing, as their ids are known. In a partition that was recreated and has got as far as
     # the old one, this is the beginning.
-    wanted = known if facts.by_time is None else min(known, facts.by_time)
-    if known >= facts.low:
-        return StartPosition(max(wanted, facts.low), "commit_gone", known, wanted, commit=True)
-    where = _reset(facts, reset)
-    if where is None:
+    next_offset = known if state.by_time is None else min(known, state.by_time)
+    if known >= state.low:
+        return StartPosition(max(next_offset, state.low), "commit_gone", known, next_offset, commit=True)
+    offset = _reset(state, reset)
+    if offset is None:
         return None
-    lost = {"expired": facts.low - known, "passed_by_reset": where - facts.low}
+    lost = {"expired": state.low - known, "passed_by_reset": offset - state.low}
     skipped = {reason: number for reason, number in lost.items() if number > 0}
-    return StartPosition(where, "out_of_range", known, where, skipped=skipped, commit=True)
+    return StartPosition(offset, "out_of_range", known, offset, skipped=skipped, commit=True)
 
 
-def _reset(facts: PartitionState, reset: str) -> int | None:
-    return facts.low if reset in BEGINNING else facts.high if reset in END else None
+def _reset(state: PartitionState, reset: str) -> int | None:
+    return state.low if reset in BEGINNING else state.high if reset in END else None
 
 
 def _fresh(offset: int, reason: Reason) -> StartPosition:

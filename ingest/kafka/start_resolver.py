@@ -84,49 +84,56 @@ class StartOffsetResolver:
             self._assignment_ids = {}
         return found
 
-    def _find_out(self, reader: KafkaReader, places: Collection[Partition]) -> Iterator[Starts | None]:
-        ordered = sorted(places)
+    def _find_out(self, reader: KafkaReader, partitions: Collection[Partition]) -> Iterator[Starts | None]:
+        """Asks one short question with each step and yields None, at last the starts.
+
+        The order of the questions keeps the answers true to each other while other members go on: the ledger first, as
+        Kafka's end would otherwise seem to lie behind what another member has just stored; then commits, all of a topic
+        in one answer, so that one which another member makes meanwhile is in it whole or not at all; the ends last.
+        Nothing is changed before all is known, so a crash here leaves nothing behind.
+        """
+        ordered = sorted(partitions)
         asked = in_background("ask-ledger", lambda: self._ledger.places(ordered))
         while not asked.done():
             yield None
-        # Asked before Kafka's end, which would else seem to lie behind what another member has just stored.
         ledger = asked.result()
         commits: Commits = {}
         counts = {}
-        for topic in sorted({place[0] for place in ordered}):
+        for topic in sorted({topic for topic, _ in ordered}):
             counts[topic] = reader.count_partitions(topic)
             yield None
-            # Of all partitions in one answer, so that a commit another member makes meanwhile is in it whole or not.
             commits |= reader.commits([(topic, number) for number in range(counts[topic])])
             yield None
         low = reader.offsets_at(dict.fromkeys(ordered, reader.EARLIEST))
         yield None
         high = reader.offsets_at(dict.fromkeys(ordered, reader.LATEST))
         yield None
-        by_time = reader.offsets_at({place: max(0, at - SLACK_MS) for place, at in ledger.newest_ms.items()})
+        by_time = reader.offsets_at({each: max(0, at - SLACK_MS) for each, at in ledger.newest_ms.items()})
         starts = {}
-        for place in ordered:
-            committed, metadata = commits.get(place, (None, None))
-            began_with = self._began_with(place[0], commits, counts[place[0]], ledger)
-            facts = PartitionState(
-                low=low[place],
-                high=high[place],
+        for partition in ordered:
+            topic, number = partition
+            committed, metadata = commits.get(partition, (None, None))
+            initial_partitions = self._initial_partitions(topic, commits, counts[topic], ledger)
+            state = PartitionState(
+                low=low[partition],
+                high=high[partition],
                 committed=committed,
                 metadata=metadata,
                 ledger=ledger.ledger,
-                known=ledger.next.get(place),
-                # Without a record so young, all are of another log than the one that was read; else their ids tell.
-                by_time=by_time.get(place, low[place] if place in ledger.newest_ms else None),
-                added=place[1] >= began_with,
+                known=ledger.next.get(partition),
+                # Without a record so young, all are of another log than the one that was read; otherwise ids tell.
+                by_time=by_time.get(partition, low[partition] if partition in ledger.newest_ms else None),
+                added=number >= initial_partitions,
             )
-            start = choose_start(facts, self._reset)
-            self._tell(place, facts, start)
+            start = choose_start(state, self._reset)
+            self._tell(partition, state, start)
             if start is not None:
-                starts[place] = replace(start, initial_partitions=began_with or counts[place[0]], ledger=ledger.ledger)
+                known_count = initial_partitions or counts[topic]
+                starts[partition] = replace(start, initial_partitions=known_count, ledger=ledger.ledger)
         yield starts
 
-    def _began_with(self, topic: str, commits: Commits, count: int, ledger: Places) -> int:
-        """How many partitions the topic had when the group began to read it; 0 if it was made anew since."""
+    def _initial_partitions(self, topic: str, commits: Commits, count: int, ledger: Places) -> int:
+        """How many partitions the topic had when the group began to read it; 0 if it was recreated since."""
         of_topic = [(place[1], metadata) for place, (_, metadata) in commits.items() if place[0] == topic]
         counts = [metadata.initial_partitions for _, metadata in of_topic if metadata is not None]
         if counts:
