@@ -26,6 +26,19 @@ JOB_NOTE = Bond("requeue job", "")
 """Of who sent many again, and why: scripts copy it to each of them, so it is bound to the agent and to being that."""
 
 
+ENTRY_FIELDS = (
+    "id", "kind", "run", "target", "lane", "synchronized", "origin", "published", "mapping", "payload", "unknown",
+    "max_attempts", "dead", "trace", "reports",
+)  # fmt: skip
+"""What accept.lua gets of an entry, in this order; the last says how many reports follow."""
+
+STARTED_FIELDS = (
+    "kind", "run", "synchronized", "target", "lane", "generation", "published", "accepted", "origin", "mapping",
+    "unknown", "max_attempts", "deaths", "moves", "trace",
+)  # fmt: skip
+"""Fields of the record that begin.lua returns as they stand, in this order."""
+
+
 class UnknownFormat(LongshoreError):
     """This version does not read that record; another one wrote it. Nothing is wrong with it."""
 
@@ -54,7 +67,7 @@ def bond(format: int, purpose: str, id: str, generation: int = 0, run: str = "")
 
 
 def written(entry: Entry, format: int) -> list[Any]:
-    """The values of `entry` for accept.lua, in `format`."""
+    """The values of `entry` for accept.lua, in `format`: `ENTRY_FIELDS`, then the reports."""
     _check(entry.id, format, WRITES)
     return [
         *map(_bytes, (entry.id, entry.kind.value, entry.run, entry.target, entry.lane)),
@@ -74,31 +87,36 @@ def written(entry: Entry, format: int) -> list[Any]:
 
 def begun(id: str, token: int, format: int, row: Sequence[Any]) -> Begun:
     """What begin.lua answered for a record of `format`. Raises `UnknownFormat`."""
-    payload, kind, run, synchronized, target, lane, attempt, generation, *rest = row
-    published, accepted, first, origin, mapping, unknown, most, deaths, moves, trace = rest
+    payload, attempt, first, *values = row
+    fields = dict(zip(STARTED_FIELDS, values, strict=True))
     return Begun(
         id=id,
         token=token,
         format=format,
         payload=sealed_payload(id, format, payload),
-        kind=Kind(_text(kind)),
-        run=_text(run),
-        synchronized=synchronized == b"1",
-        target=_text(target),
-        lane=_text(lane),
+        kind=Kind(_text(fields["kind"])),
+        run=_text(fields["run"]),
+        synchronized=fields["synchronized"] == b"1",
+        target=_text(fields["target"]),
+        lane=_text(fields["lane"]),
         attempt=int(attempt),
-        generation=int(generation),
-        published_ms=int(published),
-        accepted_ms=int(accepted),
+        generation=int(fields["generation"]),
+        published_ms=int(fields["published"]),
+        accepted_ms=int(fields["accepted"]),
         first_ms=int(first),
-        origin=_text(origin),
-        mapping=_text(mapping),
-        unknown=_text(unknown),
-        max_attempts=int(most),
-        deaths=int(deaths),
-        moves=int(moves),
-        trace=trace,
+        origin=_text(fields["origin"]),
+        mapping=_text(fields["mapping"]),
+        unknown=_text(fields["unknown"]),
+        max_attempts=int(fields["max_attempts"]),
+        deaths=int(fields["deaths"] or 0),
+        moves=int(fields["moves"] or 0),
+        trace=fields["trace"] or b"",
     )
+
+
+def lua_fields() -> str:
+    """`STARTED_FIELDS` as a Lua function that gives them: only begin.lua calls it, so it costs the others nothing."""
+    return f"local function started_fields() return {', '.join(map(repr, STARTED_FIELDS))} end\n"
 
 
 def sealed_payload(id: str, format: int, stored: bytes) -> bytes:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from longshore.invocation.report_kinds import lua_report_kinds
+from longshore.store.record import lua_fields
 from longshore.store.states import lua_table
 
 if TYPE_CHECKING:
     from redis.client import Pipeline
 
-TABLES = lua_table() + lua_report_kinds()
-"""What each script begins with: the moves of states and the kinds of reports, as Lua text."""
+TABLES = lua_table() + lua_report_kinds() + lua_fields()
+"""What each script begins with: the moves of states, the kinds of reports, and fields of a record, as Lua text."""
 
 _USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
 

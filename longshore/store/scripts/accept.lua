@@ -7,11 +7,11 @@
 -- ARGV[3]  spans      JSON list of what was read: {partition key ("topic/n"), first, next, expected or -1,
 --          {reason: count}, way, newest}. way: "read"; "anew" sets the next offset back, for a partition that was made
 --          anew; "beside" leaves it alone, for a reader that is not the group's. newest: timestamp (ms), 0 for none
--- ARGV[4]  name       for this ledger, if it has none yet
+-- ARGV[4]  new_name   for this ledger, if it has none yet
 -- ARGV[5]  format     of the records to write
--- ARGV[6]  entries    how many follow, 15 values each and then the reports:
---          id, kind, run, target, lane, synchronized ("1" or ""), origin ("topic/partition/offset"), published (ms),
---          mapping, payload, unknown ("park" or "retry"), max attempts, dead (reason, or ""), trace (sealed, or ""), number of reports
+-- ARGV[6]  count      of entries that follow, each of ENTRY_SIZE values and then its reports. The values are those of
+--          ENTRY_FIELDS in longshore/store/record.py: synchronized is "1" or "", origin "topic/partition/offset",
+--          published ms, unknown "park" or "retry", dead a reason or "", trace sealed or "", reports how many follow
 --
 -- Returns  {{"topic/n", next or -1}, ...}, {}, {}, 0, name, lowest    the ledger is behind what this consumer read: nothing
 --                                                                    stored
@@ -20,25 +20,41 @@
 --
 -- All or nothing, so a crash on either side of the call repeats the batch and the ids recognise it. Reads all it needs
 -- before it writes: a record that is none fails here, before anything has changed. Offsets and counters come last.
-local spans = cjson.decode(ARGV[3])
-call('SETNX', P .. 'name', ARGV[4])
+local want, spans, new_name, format, count = unpack(ARGV, 2, 6)
+local FIRST_ENTRY, ENTRY_SIZE = 7, 15
+want, spans, count = tonumber(want), cjson.decode(spans), tonumber(count)
+
+-- The values of the entry that begins at ARGV[at], in the order of ENTRY_FIELDS.
+local function entry_at(at)
+  return unpack(ARGV, at, at + ENTRY_SIZE - 1)
+end
+
+-- Where the entry behind it begins.
+local function behind_entry(at)
+  return at + ENTRY_SIZE + tonumber(ARGV[at + ENTRY_SIZE - 1])
+end
+
+call('SETNX', P .. 'name', new_name)
 local name = call('GET', P .. 'name')
 
 local stored, behind = {}, {}
 for _, span in ipairs(spans) do
-  local next = tonumber(call('HGET', P .. 'part:' .. span[1], 'next'))
-  stored[span[1]] = next
-  if span[4] >= 0 and (not next or next < span[4]) then
-    behind[#behind + 1] = {span[1], whole(next or -1)}
+  local partition, expected = span[1], span[4]
+  local next = tonumber(call('HGET', P .. 'part:' .. partition, 'next'))
+  stored[partition] = next
+  if expected >= 0 and (not next or next < expected) then
+    behind[#behind + 1] = {partition, whole(next or -1)}
   end
 end
 local _, _, lowest = fleet()
 if #behind > 0 then return {behind, {}, {}, 0, name, lowest} end
 
-local known, at = {}, 7
-for n = 1, tonumber(ARGV[6]) do
-  known[n] = call('HMGET', P .. 'inv:' .. ARGV[at], 'state', 'origin')
-  at = at + 15 + tonumber(ARGV[at + 14])
+-- Of each entry what there is already: state and origin.
+local known, at = {}, FIRST_ENTRY
+for n = 1, count do
+  local id = entry_at(at)
+  known[n] = call('HMGET', P .. 'inv:' .. id, 'state', 'origin')
+  at = behind_entry(at)
 end
 
 -- Lua passes no more than a few thousand values at once. An even number, as scores and ids go in pairs.
@@ -57,11 +73,12 @@ local function join(id, lane, target)
   of[#of + 1] = id
 end
 
+-- `here`: id → origin of what this batch has brought, as a batch may hold an id twice.
 local results, tally, here = {}, {}, {}
-at = 7
-for n = 1, tonumber(ARGV[6]) do
-  local id, target, lane, origin = ARGV[at], ARGV[at + 3], ARGV[at + 4], ARGV[at + 6]
-  local dead, trace, reports = ARGV[at + 12], ARGV[at + 13], tonumber(ARGV[at + 14])
+at = FIRST_ENTRY
+for n = 1, count do
+  local id, kind, run, target, lane, synchronized, origin, published, mapping, payload, unknown, max_attempts, dead,
+    trace, reports = entry_at(at)
   local record, partition, offset = P .. 'inv:' .. id, string.match(origin, '^(.*)/(%d+)$')
   local first = here[id] or (known[n][1] and known[n][2])
   local result
@@ -70,33 +87,31 @@ for n = 1, tonumber(ARGV[6]) do
   else
     result = 'accepted'
     here[id] = origin
-    local stored = {'format', ARGV[5], 'kind', ARGV[at + 1], 'run', ARGV[at + 2], 'target', target, 'lane', lane,
-      'synchronized', ARGV[at + 5], 'origin', origin, 'published', ARGV[at + 7], 'accepted', NOW, 'mapping', ARGV[at + 8],
-      'unknown', ARGV[at + 10], 'max_attempts', ARGV[at + 11], 'generation', 1, 'attempts', 0}
+    local fields = {'format', format, 'kind', kind, 'run', run, 'target', target, 'lane', lane,
+      'synchronized', synchronized, 'origin', origin, 'published', published, 'accepted', NOW, 'mapping', mapping,
+      'unknown', unknown, 'max_attempts', max_attempts, 'generation', 1, 'attempts', 0}
     if trace ~= '' then
-      stored[#stored + 1] = 'trace'
-      stored[#stored + 1] = trace
+      fields[#fields + 1] = 'trace'
+      fields[#fields + 1] = trace
     end
-    call('SET', P .. 'pay:' .. id, ARGV[at + 9])
+    call('SET', P .. 'pay:' .. id, payload)
     -- Before it is concluded, which takes a dead letter's offset out again.
     if limits.open then call('ZADD', P .. 'open:' .. partition, offset, id) end
     if dead ~= '' then
-      call('HSET', record, unpack(stored))
+      call('HSET', record, unpack(fields))
       conclude(id, 'held', 'dead', dead)
     else
-      set_state(id, 'held', 'waiting', unpack(stored))
+      set_state(id, 'held', 'waiting', unpack(fields))
       join(id, lane, target)
     end
-    if reports > 0 then
-      local items = {}
-      for r = 1, reports do items[r] = ARGV[at + 14 + r] end
-      report(id, items, dead ~= '' and now or now + limits.report_delay, false)
+    if reports ~= '0' then
+      report(id, {unpack(ARGV, at + ENTRY_SIZE, behind_entry(at) - 1)}, dead ~= '' and now or now + limits.report_delay, false)
     end
   end
   tally[partition] = tally[partition] or {}
   tally[partition][result] = (tally[partition][result] or 0) + 1
   results[#results + 1] = result
-  at = at + 15 + reports
+  at = behind_entry(at)
 end
 
 for _, lane in ipairs(came) do
@@ -113,7 +128,7 @@ local function count(partition, what, n)
   if n > 0 then call('HINCRBY', P .. 'part:' .. partition, what, n) end
 end
 for _, span in ipairs(spans) do
-  local partition, first, next, way, newest = span[1], span[2], span[3], span[6], span[7]
+  local partition, first, next, _, skipped, way, newest = unpack(span)
   if way == 'anew' then call('HINCRBY', P .. 'counts', 'partitions_made_anew', 1) end
   if way == 'anew' or way == 'read' and next > (stored[partition] or -1) then
     call('HSET', P .. 'part:' .. partition, 'next', whole(next))
@@ -122,7 +137,7 @@ for _, span in ipairs(spans) do
   end
   count(partition, 'read', next - first)
   read[partition] = (read[partition] or 0) + next - first
-  for reason, n in pairs(span[5]) do
+  for reason, n in pairs(skipped) do
     count(partition, 'skipped:' .. reason, n)
     read[partition] = read[partition] - n
   end
@@ -137,5 +152,5 @@ end
 for partition, gap in pairs(read) do
   count(partition, 'gaps', gap)
 end
-local claims = claim(tonumber(ARGV[2]))
+local claims = claim(want)
 return {{}, results, claims, tonumber(call('HGET', P .. 'counts', 'backlog')) or 0, name, lowest}

@@ -6,14 +6,14 @@
 -- `generation` "" takes any. `note` joins the history: who, when, why. With `dry_run` it only returns what it would.
 local function again(id, generation, replay, note, dry_run)
   local record = P .. 'inv:' .. id
-  local r = call('HMGET', record, 'state', 'generation', 'lane', 'target', 'closed', 'home', 'reason')
-  local state = r[1]
+  local state, present, lane, target, closed, home, reason = unpack(call('HMGET', record,
+    'state', 'generation', 'lane', 'target', 'closed', 'home', 'reason'))
   if not state then return 'gone' end
-  if generation ~= '' and r[2] ~= generation then return 'changed' end
+  if generation ~= '' and present ~= generation then return 'changed' end
   if state == 'done' and not replay then return 'delivered' end
   if state ~= 'dead' and state ~= 'unknown' and state ~= 'done' then return 'busy' end
   if call('EXISTS', P .. 'pay:' .. id) == 0 then return 'no_payload' end
-  local outcome = r[5] and 'requeued_closed' or 'requeued'
+  local outcome = closed and 'requeued_closed' or 'requeued'
   if dry_run then return outcome end
   if state ~= 'done' then
     call('ZREM', P .. state, id)
@@ -21,14 +21,14 @@ local function again(id, generation, replay, note, dry_run)
     call('HINCRBY', P .. 'counts', 'replayed', 1)
   end
   -- A suspect is still one as long as nothing proves otherwise, poison above all: it is tried alone again.
-  local home = r[6] or r[7] == 'poison' and r[3]
-  local lane = home and r[4] .. SUSPECTS or r[3]
-  move(id, state, 'waiting', 'lane', lane, 'generation', whole(r[2] + 1), 'attempts', 0, 'accepted', whole(now))
+  home = home or reason == 'poison' and lane
+  if home then lane = target .. SUSPECTS end
+  move(id, state, 'waiting', 'lane', lane, 'generation', whole(present + 1), 'attempts', 0, 'accepted', whole(now))
   call('HDEL', record, 'begun_token', 'reason', 'status', 'ended', 'deaths', 'moves')
   if home then call('HSET', record, 'home', home, 'deaths', limits.suspect) end
   for _, key in ipairs({record, P .. 'pay:' .. id, P .. 'att:' .. id}) do call('PERSIST', key) end
   call('RPUSH', P .. 'att:' .. id, note)
-  queue(id, lane, r[4], now)
+  queue(id, lane, target, now)
   call('HINCRBY', P .. 'counts', 'requeued', 1)
   return outcome
 end

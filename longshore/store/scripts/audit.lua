@@ -30,10 +30,10 @@ end
 
 local rows = {}
 for n = 3, #ARGV do
-  local r = call('HMGET', P .. 'inv:' .. ARGV[n], 'state', 'lane', 'origin')
-  local state = r[1]
+  local id = ARGV[n]
+  local state, lane, origin = unpack(call('HMGET', P .. 'inv:' .. id, 'state', 'lane', 'origin'))
   rows[#rows + 1] = state or ''
-  rows[#rows + 1] = r[3] or ''
-  rows[#rows + 1] = problem_of(ARGV[n], state, place_of(state, r[2]))
+  rows[#rows + 1] = origin or ''
+  rows[#rows + 1] = problem_of(id, state, place_of(state, lane))
 end
 return rows

@@ -10,19 +10,21 @@
 -- Returns  the fleet's slots
 --
 -- A worker that stops beating loses its slots and its leases after one lease time.
-if tonumber(ARGV[3]) > 0 then
-  call('ZADD', P .. 'fleet', whole(lease_now + limits.lease), ARGV[2])
-  call('HSET', P .. 'slots', ARGV[2], ARGV[3])
-  call('HSET', P .. 'formats', ARGV[2], whole(limits.reads[1]) .. '-' .. whole(limits.reads[2]))
+local worker, slots = ARGV[2], ARGV[3]
+if tonumber(slots) > 0 then
+  call('ZADD', P .. 'fleet', whole(lease_now + limits.lease), worker)
+  call('HSET', P .. 'slots', worker, slots)
+  call('HSET', P .. 'formats', worker, whole(limits.reads[1]) .. '-' .. whole(limits.reads[2]))
 else
-  call('ZREM', P .. 'fleet', ARGV[2])
-  call('HDEL', P .. 'slots', ARGV[2])
-  call('HDEL', P .. 'formats', ARGV[2])
+  call('ZREM', P .. 'fleet', worker)
+  call('HDEL', P .. 'slots', worker)
+  call('HDEL', P .. 'formats', worker)
 end
 for n = 4, #ARGV, 2 do
-  local r = call('HMGET', P .. 'inv:' .. ARGV[n], 'state', 'begun_token')
-  if r[1] == 'begun' and r[2] == ARGV[n + 1] then
-    call('ZADD', P .. 'leased', 'XX', whole(lease_now + limits.lease), ARGV[n])
+  local id, token = ARGV[n], ARGV[n + 1]
+  local state, begun_token = unpack(call('HMGET', P .. 'inv:' .. id, 'state', 'begun_token'))
+  if state == 'begun' and begun_token == token then
+    call('ZADD', P .. 'leased', 'XX', whole(lease_now + limits.lease), id)
   end
 end
 return (count_fleet())

@@ -8,21 +8,20 @@
 --
 -- Returns  {}          no: begun, finished or claimed anew since; the message is stale
 --          {format}    no: this worker does not read that format; nothing has changed
---          {format, payload, kind, run, synchronized, target, lane, attempt (from 1), generation, published (ms), accepted (ms),
---           first attempt (ms), origin, mapping, unknown, max attempts, deaths of workers at which it was in flight, moves
---           to other targets, trace (sealed)}
-local id = ARGV[2]
+--          {format, payload, attempt (from 1), first attempt (ms), ...}
+--                      yes; then the fields of its record that `started_fields` names, nil for what it does not have
+--
+-- A crash from here on leaves it `begun`, with an attempt counted: whether bytes have left nobody knows then, so its
+-- lease lapses and the policy for unknown outcomes decides (pump).
+local id, token = ARGV[2], ARGV[3]
 local record = P .. 'inv:' .. id
-local r = call('HMGET', record, 'state', 'token', 'kind', 'run', 'synchronized', 'target', 'lane', 'generation',
-  'published', 'accepted', 'origin', 'mapping', 'unknown', 'max_attempts', 'attempts', 'deaths',
-  'format', 'trace', 'first', 'moves')
-if r[1] ~= 'claimed' or r[2] ~= ARGV[3] then return {} end
-local format = tonumber(r[17]) or 1
+local r = call('HMGET', record, 'state', 'token', 'format', 'attempts', 'first', started_fields())
+local state, newest_token, format, attempts, first = r[1], r[2], tonumber(r[3]) or 1, tonumber(r[4]) or 0, r[5]
+if state ~= 'claimed' or newest_token ~= token then return {} end
 if format < limits.reads[1] or format > limits.reads[2] then return {format} end
-local attempt = (tonumber(r[15]) or 0) + 1
+local attempt = attempts + 1
 -- What was put back unsent was no attempt, so the first may begin more than once.
-local first = attempt > 1 and r[19] or NOW
-move(id, 'claimed', 'begun', 'first', first, 'attempts', whole(attempt), 'begun_token', r[2], 'begun', NOW)
+if attempt == 1 or not first then first = NOW end
+move(id, 'claimed', 'begun', 'first', first, 'attempts', whole(attempt), 'begun_token', token, 'begun', NOW)
 call('ZADD', P .. 'leased', 'XX', whole(lease_now + limits.lease), id)
-return {format, call('GET', P .. 'pay:' .. id) or '', r[3], r[4], r[5], r[6], r[7], attempt, r[8], r[9], r[10], first,
-  r[11], r[12], r[13], r[14], r[16] or 0, r[20] or 0, r[18] or ''}
+return {format, call('GET', P .. 'pay:' .. id) or '', attempt, first, unpack(r, 6)}

@@ -6,28 +6,29 @@
 -- ARGV[1]  limits
 -- ARGV[2]  id
 -- ARGV[3]  token    with which the attempt began
--- ARGV[4]  target
--- ARGV[5]  lane
+-- ARGV[4]  new_target
+-- ARGV[5]  new_lane
 --
 -- Returns  1 it waits in its new lane, 0 the lease had lapsed (nothing changed)
 local LONGEST_PAUSE = 60000
-local id = ARGV[2]
+local id, token, new_target, new_lane = unpack(ARGV, 2, 5)
 local record = P .. 'inv:' .. id
-local r = call('HMGET', record, 'state', 'begun_token', 'lane', 'target', 'attempts', 'home', 'moves')
-if r[1] ~= 'begun' or r[2] ~= ARGV[3] then return 0 end
-release(id, r[3], r[4])
-observe(r[4], id, '')
-observe(r[3], id, '')
-local lane = ARGV[5]
-if r[6] then
-  lane = ARGV[4] .. SUSPECTS
-  if ARGV[5] ~= r[3] then call('HSET', record, 'home', ARGV[5]) end
+local state, begun_token, lane, target, attempts, home, moves = unpack(call('HMGET', record,
+  'state', 'begun_token', 'lane', 'target', 'attempts', 'home', 'moves'))
+if state ~= 'begun' or begun_token ~= token then return 0 end
+release(id, lane, target)
+observe(target, id, '')
+observe(lane, id, '')
+if home then
+  if new_lane ~= lane then call('HSET', record, 'home', new_lane) end
+  new_lane = new_target .. SUSPECTS
 end
-local moves, pause = tonumber(r[7]) or 0, 0
-if ARGV[4] ~= r[4] then
+local pause = 0
+moves = tonumber(moves) or 0
+if new_target ~= target then
   moves = moves + 1
   if moves > 1 then pause = math.min(1000 * 2 ^ (moves - 2), LONGEST_PAUSE) end
 end
-move(id, 'begun', 'waiting', 'attempts', whole(r[5] - 1), 'target', ARGV[4], 'lane', lane, 'moves', whole(moves))
-queue(id, lane, ARGV[4], now + pause)
+move(id, 'begun', 'waiting', 'attempts', whole(attempts - 1), 'target', new_target, 'lane', new_lane, 'moves', whole(moves))
+queue(id, new_lane, new_target, now + pause)
 return 1

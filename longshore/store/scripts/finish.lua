@@ -7,64 +7,69 @@
 -- ARGV[3]  id
 -- ARGV[4]  token      with which the attempt began
 -- ARGV[5]  result     done | waiting | dead | unknown
--- ARGV[6]  delay (ms) for waiting: due this long from now
+-- ARGV[6]  delay      for waiting: due so many ms from now
 -- ARGV[7]  reason     code, for people and filters
 -- ARGV[8]  status     HTTP status, or ""
 -- ARGV[9]  attempt    sealed history entry
--- ARGV[10] target     what this says about the target: well | fault | "" (nothing, it was not tried)
--- ARGV[11] lane       the same about the lane
+-- ARGV[10] about_target  what this says about the target: well | fault | "" (nothing, it was not tried)
+-- ARGV[11] about_lane    the same about the lane
 -- ARGV[12] clears     "1": it has ended by itself, so it is no suspect any more
 -- ARGV[13..] reports  outbox items, in order
 --
 -- Returns  {applied}, {claim, ...}     applied: the state it is in now, or "stale" | "gone" (nothing was written)
 --
 -- Calling it again after a lost reply changes nothing. A worker presumed dead may still report a definite result, unless
--- somebody has begun anew since.
-local id, token, result = ARGV[3], ARGV[4], ARGV[5]
+-- somebody has begun anew since. A crash before the call leaves the lease, which lapses; there is none in between.
+local want, id, token, result, delay, reason, status, attempt, about_target, about_lane, clears = unpack(ARGV, 2, 12)
+local FIRST_REPORT = 13
 local record = P .. 'inv:' .. id
-local r = call('HMGET', record, 'state', 'begun_token', 'lane', 'target', 'home', 'deaths', 'closed')
-local state, lane, target = r[1], r[3], r[4]
+local state, begun_token, lane, target, home, deaths, closed = unpack(call('HMGET', record,
+  'state', 'begun_token', 'lane', 'target', 'home', 'deaths', 'closed'))
 
-local function apply()
-  if not state then return 'gone' end
-  if r[2] ~= token then return 'stale' end
+-- Takes it from where it stands. Returns whether this result is still of use there.
+local function take()
   local definite = result == 'done' or result == 'dead'
-  if state == 'begun' then
-    release(id, lane, target)
-  elseif state == 'claimed' and definite then
+  if state == 'begun' or state == 'claimed' and definite then
     release(id, lane, target)
   elseif state == 'waiting' and definite then
     call('ZREM', P .. 'wait:' .. lane, id)
-  elseif not (state == 'unknown' and result ~= 'unknown') then
-    return state
+  else
+    return state == 'unknown' and result ~= 'unknown'
   end
-  observe(target, id, ARGV[10])
-  observe(r[5] or lane, id, ARGV[11])
-  if r[6] and ARGV[12] == '1' then
+  return true
+end
+
+local function apply()
+  if not state then return 'gone' end
+  if begun_token ~= token then return 'stale' end
+  if not take() then return state end
+  -- A suspect stands in a lane of its own; what it says is about the one that is its home.
+  local home_lane = home or lane
+  observe(target, id, about_target)
+  observe(home_lane, id, about_lane)
+  if deaths and clears == '1' then
     -- It has ended in the hands of a worker that lives: whatever killed the others, it was not this.
-    lane = r[5] or lane
+    lane = home_lane
     call('HSET', record, 'lane', lane)
     call('HDEL', record, 'deaths', 'home')
-  elseif r[5] then
+  elseif home then
     lane = target .. SUSPECTS
   end
   -- By its length, as a requeue counts attempts anew.
-  if ARGV[9] ~= '' and call('RPUSH', P .. 'att:' .. id, ARGV[9]) > limits.history then
+  if attempt ~= '' and call('RPUSH', P .. 'att:' .. id, attempt) > limits.history then
     call('LTRIM', P .. 'att:' .. id, -limits.history, -1)
   end
   if result == 'waiting' then
     if state == 'unknown' then call('ZREM', P .. 'unknown', id) end
-    move(id, state, 'waiting', 'reason', ARGV[7], 'status', ARGV[8], 'lane', lane)
+    move(id, state, 'waiting', 'reason', reason, 'status', status, 'lane', lane)
     call('HINCRBY', P .. 'counts', 'retried', 1)
-    queue(id, lane, target, now + tonumber(ARGV[6]), true)
+    queue(id, lane, target, now + tonumber(delay), true)
   else
-    conclude(id, state, result, ARGV[7], 'status', ARGV[8], 'lane', r[5] or lane)
+    conclude(id, state, result, reason, 'status', status, 'lane', home_lane)
   end
-  local items = {}
-  for n = 13, #ARGV do items[#items + 1] = ARGV[n] end
-  report(id, items, now, r[7])
+  report(id, {unpack(ARGV, FIRST_REPORT)}, now, closed)
   return result
 end
 
 local applied = apply()
-return {applied, claim(tonumber(ARGV[2]))}
+return {applied, claim(tonumber(want))}

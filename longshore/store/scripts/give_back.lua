@@ -6,19 +6,20 @@
 -- ARGV[1]  limits
 -- ARGV[2]  id
 -- ARGV[3]  token
--- ARGV[4]  delay (ms)  before it is handed out again
+-- ARGV[4]  delay    before it is handed out again (ms)
 --
 -- Returns  1 it is back in its lane, 0 the claim was stale
-local id = ARGV[2]
-local r = call('HMGET', P .. 'inv:' .. id, 'state', 'token', 'lane', 'target', 'attempts')
-if r[2] ~= ARGV[3] or (r[1] ~= 'claimed' and r[1] ~= 'begun') then return 0 end
-release(id, r[3], r[4])
-observe(r[4], id, '')
-observe(r[3], id, '')
-if r[1] == 'begun' then
-  move(id, 'begun', 'waiting', 'attempts', whole(r[5] - 1))
+local id, token, delay = unpack(ARGV, 2, 4)
+local state, claim_token, lane, target, attempts = unpack(call('HMGET', P .. 'inv:' .. id,
+  'state', 'token', 'lane', 'target', 'attempts'))
+if claim_token ~= token or (state ~= 'claimed' and state ~= 'begun') then return 0 end
+release(id, lane, target)
+observe(target, id, '')
+observe(lane, id, '')
+if state == 'begun' then
+  move(id, 'begun', 'waiting', 'attempts', whole(attempts - 1))
 else
   move(id, 'claimed', 'waiting')
 end
-queue(id, r[3], r[4], now + tonumber(ARGV[4]))
+queue(id, lane, target, now + tonumber(delay))
 return 1

@@ -109,9 +109,10 @@ local function lease(lane, target, reads)
     end
   end
   if lane.heads[lane.at] == id then lane.at = lane.at + 2 end
-  local r = call('HMGET', P .. 'inv:' .. id, 'state', 'attempts', 'generation', 'token', 'format')
-  local format = r[5] or '1'
-  if r[1] == 'waiting' and not among(reads, format) then
+  local state, attempts, generation, last_token, format = unpack(call('HMGET', P .. 'inv:' .. id,
+    'state', 'attempts', 'generation', 'token', 'format'))
+  format = format or '1'
+  if state == 'waiting' and not among(reads, format) then
     -- Nobody who is there could read it. It makes room for those behind it, and is looked at again.
     unreadable = unreadable + 1
     call('ZADD', P .. 'unreadable', NOW, id)
@@ -122,12 +123,12 @@ local function lease(lane, target, reads)
     return nil
   end
   lane.gone[#lane.gone + 1] = id
-  if r[1] ~= 'waiting' then return nil end
-  local start, token = math.floor(target.start), (tonumber(r[4]) or 0) + 1
+  if state ~= 'waiting' then return nil end
+  local start, token = math.floor(target.start), (tonumber(last_token) or 0) + 1
   set_state(id, 'waiting', 'claimed', 'token', whole(token))
   handed_out = handed_out + 1
   leases[2 * handed_out - 1], leases[2 * handed_out] = whole(lease_now + limits.lease + start - now), id
-  for _, value in ipairs({id, token, whole(start), target.name, r[2] or '0', r[3] or '1', format}) do
+  for _, value in ipairs({id, token, whole(start), target.name, attempts or '0', generation or '1', format}) do
     claims[#claims + 1] = value
   end
   return id
@@ -163,7 +164,16 @@ local function start_one(lane, target, reads)
   return 1
 end
 
--- One visit of a target: the first lane that is ready starts one. Returns how many did. `want`: how many more may follow.
+-- One visit of a target: the first lane that is ready starts one. Returns how many did (0 or 1). `want`: how many more
+-- may follow, which only says how much is worth reading at once.
+--
+-- `target.queue` is the order of turns of its lanes while this call lasts, and three things hold after each visit:
+--   1. Each lane that was ready before stands in the queue, or has left the round (is_ready has scored it with its time,
+--      or taken it off). None is in it twice.
+--   2. The lane that started one goes behind the others (`served`), if it may start more: it has had its turn.
+--   3. Who was passed over because the target is full, or its next start too far ahead, keeps its place (`left`).
+-- Turns in Redis are written at the end (close_target). A queue that holds only a part of the lanes (`partly`) cannot say
+-- who is last, so then the served lane gets its new turn at once, and is read again with the others.
 local function visit(target, want, reads)
   local horizon, started = now + limits.ahead, 0
   if not (target.queue and target.queue[1]) then target.queue, target.partly = ready(target.lanes, want) end
@@ -193,13 +203,16 @@ local function visit(target, want, reads)
   return started
 end
 
--- After how long (ms) a target is looked at again that has handed out all it may: one with a high rate not for each
+-- How long (ms) a target rests beyond its next start when it has handed out all it may: with a high rate not for each
 -- single start, so that a look hands out several; but long before what was handed out has started.
 local function pause_of(target)
   return target.step < limits.ahead / 4 and math.min(20 * target.step, limits.ahead / 4) or 0
 end
 
--- Whether `target` stays on the round after a visit; if not, it is taken off it.
+-- Whether `target` stays on the round after a visit; if not, it is taken off it. A target leaves for one of four reasons,
+-- and each says who brings it back: nothing waits (the next accept or queue wakes it), its next lane is due later (its
+-- time), it is full or held back (the end of an attempt, the breaker's time, an operator), its rate (its time). A target
+-- that left for another reason would never be visited again.
 local function stays(target)
   if not (target.queue and target.queue[1]) then
     target.queue = nil
@@ -225,7 +238,9 @@ local function stays(target)
   return false
 end
 
--- Writes what was handed out of a target.
+-- Writes what was handed out of a target: counters, its next start, and the turns of lanes that started some and are
+-- still in its queue, behind all others. Until then Redis has the numbers from before this call, so nothing between the
+-- first visit and here may read them again.
 local function close_target(target)
   for name, lane in pairs(target.known) do
     take_out(lane)
@@ -242,6 +257,10 @@ local function close_target(target)
   give_turns(target.lanes, served)
 end
 
+-- The round. A fleet's free slots bound what is claimed, so that no claim waits for a worker longer than its lease.
+-- `names` are the targets in the order of their turns. As with lanes: who is served and stays goes behind the others. If
+-- `names` was only a part of the targets, those served get a new turn in Redis and the part is read again; if it was all
+-- of them, they are the next round. Ends when enough is handed out, nobody is left, or too many could not be read.
 local slots, reads = fleet()
 want = math.min(want, slots - call('ZCARD', P .. 'leased'))
 local known, order = {}, {}

@@ -5,11 +5,11 @@
 -- ARGV[1]  limits
 -- ARGV[2]  id
 -- ARGV[3]  token       of take_reports, or of the last renewal
--- ARGV[4]  lease (ms)  from now
+-- ARGV[4]  lease       from now (ms)
 --
 -- Returns  the new token, or "" if the lease had lapsed and somebody else may have them (nothing changed)
-local id = ARGV[2]
-if call('ZSCORE', P .. 'outbox:leased', id) ~= ARGV[3] then return '' end
-local token = whole(lease_now + tonumber(ARGV[4]))
-call('ZADD', P .. 'outbox:leased', token, id)
-return token
+local id, token, lease = unpack(ARGV, 2, 4)
+if call('ZSCORE', P .. 'outbox:leased', id) ~= token then return '' end
+local renewed = whole(lease_now + tonumber(lease))
+call('ZADD', P .. 'outbox:leased', renewed, id)
+return renewed

@@ -10,4 +10,5 @@
 -- ARGV[6]  dry_run     "1": only what would become of it; nothing changes
 --
 -- Returns  what became of it, see again.lua
-return again(ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5], ARGV[6] == '1')
+local id, generation, replay, note, dry_run = unpack(ARGV, 2, 6)
+return again(id, generation, replay == '1', note, dry_run == '1')

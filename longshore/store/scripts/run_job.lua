@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
--- ARGV[2]  job
+-- ARGV[2]  name        of the job
 -- ARGV[3]  most        invocations to requeue in this step
 --
 -- Returns  the job's state: canary | watching | running | paused | done | stopped, or "" if there is no such job
@@ -12,18 +12,20 @@
 -- How long it is kept (s) since it last did something; as in keep_job.lua.
 local KEPT = 1209600
 
-local job = P .. 'job:' .. ARGV[2]
-local j = call('HMGET', job, 'state', 'rate', 'canary', 'replay', 'note', 'started', 'next')
-local state, rate, canary = j[1], tonumber(j[2]), tonumber(j[3])
+local name, most = ARGV[2], ARGV[3]
+local job = P .. 'job:' .. name
+local state, rate, canary, replay, note, started, next = unpack(call('HMGET', job,
+  'state', 'rate', 'canary', 'replay', 'note', 'started', 'next'))
 if not state then
-  call('ZREM', P .. 'jobs', ARGV[2])
+  call('ZREM', P .. 'jobs', name)
   return ''
 end
+rate, canary, started = tonumber(rate), tonumber(canary), tonumber(started) or 0
 
 local function turn_to(new)
   state = new
   call('HSET', job, 'state', new, 'turned', whole(now))
-  if new == 'done' or new == 'stopped' or new == 'paused' then call('ZREM', P .. 'jobs', ARGV[2]) end
+  if new == 'done' or new == 'stopped' or new == 'paused' then call('ZREM', P .. 'jobs', name) end
 end
 
 if state == 'watching' then
@@ -45,18 +47,17 @@ if state == 'watching' then
 end
 
 if state == 'canary' or state == 'running' then
-  local left = tonumber(ARGV[3])
-  local start = math.max(tonumber(j[7]) or now, now - 1000)
+  local left = tonumber(most)
+  local start = math.max(tonumber(next) or now, now - 1000)
   if rate > 0 and start > now + 1000 / rate then start = now end -- of another time: a job waits for one step at most
   if rate > 0 then left = math.min(left, math.floor((now - start) * rate / 1000) + 1) end
-  local started = tonumber(j[6]) or 0
   if state == 'canary' then left = math.min(left, canary - started) end
   local taken = 0
   while taken < left and start <= now do
     local entry = call('LPOP', job .. ':ids')
     if not entry then break end
     local generation, id = string.match(entry, '^(%d+):(.*)$')
-    local became = again(id, generation, j[4] == '1', j[5])
+    local became = again(id, generation, replay == '1', note)
     call('HINCRBY', job, became, 1)
     taken = taken + 1
     if state == 'canary' and string.sub(became, 1, 8) == 'requeued' then call('RPUSH', job .. ':canary', id) end

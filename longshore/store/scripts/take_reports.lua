@@ -4,7 +4,7 @@
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
 -- ARGV[2]  most        invocations to take
--- ARGV[3]  lease (ms)  after which somebody else may send them
+-- ARGV[3]  lease       in ms, after which somebody else may send them
 --
 -- Returns  {{id, token, kind, run, synchronized, tries, trace, format, generation, item, ...}, ...}
 --
@@ -65,15 +65,15 @@ local first = call('ZRANGE', P .. 'outbox', 0, 0, 'WITHSCORES')
 -- What a second's budget carries is no backlog, however old: nobody was there to send it.
 local late = rate > 0 and first[2] and now - first[2] > LATE
   and call('ZCOUNT', P .. 'outbox', '-inf', whole(now)) > rate
-local most = tonumber(ARGV[2])
+local most, lease = tonumber(ARGV[2]), tonumber(ARGV[3])
 local taken = {}
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LIMIT', 0, late and 200 or most)) do
   if #taken == most then break end
-  local r = call('HMGET', P .. 'inv:' .. id, 'kind', 'run', 'synchronized', 'format', 'trace',
-    'generation')
-  local format = tonumber(r[4]) or 1
+  local kind, run, synchronized, format, trace, generation = unpack(call('HMGET', P .. 'inv:' .. id,
+    'kind', 'run', 'synchronized', 'format', 'trace', 'generation'))
+  format = tonumber(format) or 1
   local items = call('LRANGE', P .. 'out:' .. id, 0, 199)
-  if not r[1] or #items == 0 then
+  if not kind or #items == 0 then
     call('ZREM', P .. 'outbox', id)
     -- The record has expired (Port was away for longer than it is kept): nobody can be told any more.
     call('DEL', P .. 'out:' .. id)
@@ -87,11 +87,11 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LI
     if late then items = without_logs(id, items) end
     if #items > 0 then
       if not draw(items) then break end
-      local token = whole(lease_now + tonumber(ARGV[3]))
+      local token = whole(lease_now + lease)
       call('ZREM', P .. 'outbox', id)
       call('ZADD', P .. 'outbox:leased', token, id)
-      local row = {id, token, r[1], r[2], r[3], call('HGET', P .. 'outbox:tries', id) or '0', r[5] or '',
-        format, r[6] or '1'}
+      local row = {id, token, kind, run, synchronized, call('HGET', P .. 'outbox:tries', id) or '0', trace or '',
+        format, generation or '1'}
       for _, item in ipairs(items) do row[#row + 1] = item end
       taken[#taken + 1] = row
     elseif call('EXISTS', P .. 'out:' .. id) == 0 then

@@ -3,19 +3,20 @@
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
--- ARGV[2]  patience (ms)  how long the reports of what has ended are waited for
+-- ARGV[2]  patience       in ms, how long the reports of what has ended are waited for
 -- ARGV[3..] partitions    "topic/n"
 --
 -- Returns  {name of the ledger, or ""}, {offset, ...} per partition, in order
 --
 -- Finished is what has ended and of which Port has heard everything. Should that take longer, it counts as finished all
 -- the same: to run it again would be worse than a run that stays open.
+local patience = tonumber(ARGV[2])
 local ended = call('HGETALL', P .. 'ended')
 for n = 1, #ended, 2 do
   local id, origin = ended[n], ended[n + 1]
-  local r = call('HMGET', P .. 'inv:' .. id, 'state', 'ended')
-  local over = not r[1] or r[1] == 'done' or r[1] == 'dead' or r[1] == 'unknown'
-  local told = call('EXISTS', P .. 'out:' .. id) == 0 or now - (tonumber(r[2]) or 0) > tonumber(ARGV[2])
+  local state, ended_at = unpack(call('HMGET', P .. 'inv:' .. id, 'state', 'ended'))
+  local over = not state or state == 'done' or state == 'dead' or state == 'unknown'
+  local told = call('EXISTS', P .. 'out:' .. id) == 0 or now - (tonumber(ended_at) or 0) > patience
   if over and told then call('ZREM', P .. 'open:' .. string.match(origin, '^(.*)/%d+$'), id) end
   if told or not over then call('HDEL', P .. 'ended', id) end
 end

@@ -2,13 +2,15 @@
 
 import re
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
 from longshore.invocation.kinds import Kind
 from longshore.invocation.report_kinds import BY_SCRIPTS, ReportKind
 from longshore.port.reports import by_script
-from longshore.store import scripts
+from longshore.store import record, scripts
+from longshore.store.entry import Entry
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
 from longshore.store.states import FINAL_STATES, MOVES, State, lua_table
@@ -109,3 +111,34 @@ def test_what_scripts_write_is_put_into_words() -> None:
 
 def _code(name: str) -> str:
     return re.sub(r"--.*", "", scripts.text(name))
+
+
+@pytest.mark.parametrize("name", scripts.NAMES)
+def test_a_script_names_its_arguments_as_its_header_does(name: str) -> None:
+    """They are a row of values without names: whoever inserts one moves all behind it."""
+    body = scripts.text(name)
+    documented = {int(n): word for n, word in re.findall(r"^-- ARGV\[(\d+)\]\s+(\w+)", body, re.MULTILINE)}
+
+    for names, first, last in re.findall(r"^local ([\w, ]+) = unpack\(ARGV, (\d+), (\d+)\)$", body, re.MULTILINE):
+        assert names.split(", ") == [documented[n] for n in range(int(first), int(last) + 1)]
+    for names, values in re.findall(r"^local ([\w, ]+) = (ARGV\[\d+\](?:, ARGV\[\d+\])*)$", body, re.MULTILINE):
+        assert names.split(", ") == [documented[int(n)] for n in re.findall(r"\d+", values)]
+
+
+def test_accept_reads_an_entry_in_the_order_in_which_it_is_written() -> None:
+    """A row of values without names, too."""
+    body = scripts.text("accept")
+    names = re.search(r"local (id,[\w,\s]+) = entry_at\(at\)", body)
+    assert names is not None
+    assert list(record.ENTRY_FIELDS) == re.split(r",\s+", names[1])
+    assert f"ENTRY_SIZE = 7, {len(record.ENTRY_FIELDS)}\n" in body
+
+    values: dict[str, Any] = {name: f"{name}!" for name in record.ENTRY_FIELDS}
+    values |= {"kind": Kind.NODE_RUN, "synchronized": True, "published_ms": 1, "reports": (b"Lone", b"Stwo")}
+    row = record.written(Entry(**{name: values[name] for name in (f.name for f in fields(Entry)) if name in values}), 1)
+    said = dict(zip(record.ENTRY_FIELDS, row, strict=False))
+
+    others = {"kind": b"node_run", "synchronized": "1", "published": 1, "reports": 2}
+    assert others == {name: said[name] for name in others}
+    assert all(value in (f"{name}!", f"{name}!".encode()) for name, value in said.items() if name not in others)
+    assert [b"Lone", b"Stwo"] == row[len(record.ENTRY_FIELDS) :]

@@ -36,6 +36,7 @@ OTHER_MEANINGS = {
     "longshore/sandbox/targets.py": {"dead", "paused"},
     "longshore/store/fitness.py": {"unknown"},  # part of a message of Redis's
     "longshore/store/numbers.py": {"waiting"},  # a name in the command's JSON
+    "longshore/store/record.py": {"dead", "unknown"},  # values of an entry
     "longshore/store/requeue.py": {"canary"},  # a field of the job
     "longshore/dashboard/asked.py": {"canary"},  # a field of a form
     "tasks/worker/attempt_log.py": {"done"},  # what a log line says of the next step
