@@ -70,28 +70,44 @@ class WorkerProcess:
         self._pump = Pump(
             ledger,
             self._publisher.publish,
-            settings.pump_interval_s,
-            settings.liveness_s + REDIS_WAIT_S,
-            self._lapsed_events.send,
+            interval_s=settings.pump_interval_s,
+            limit_s=settings.liveness_s + REDIS_WAIT_S,
+            on_lapsed=self._lapsed_events.send,
         )
         self._outbox = Outbox(ledger, access.sealer, self._port, Traces(access.sealer, tracer()))
         self._wait_estimates = WaitEstimates(ledger)
 
         # What says that this process lives, and how it ends.
         self._heartbeat = Heartbeat(
-            ledger, in_flight, slots, settings.lease_s, settings.worker_hung_limit, clock, shutdown
+            ledger,
+            in_flight,
+            slots=slots,
+            lease_s=settings.lease_s,
+            hung_limit=settings.worker_hung_limit,
+            clock=clock,
+            shutdown=shutdown,
         )
-        self._health = WorkerHealth(app, ledger, in_flight, slots, settings.liveness_s, shutdown.begun)
+        self._health = WorkerHealth(
+            app, ledger, in_flight, slots=slots, liveness_s=settings.liveness_s, draining=shutdown.begun
+        )
         self._results = build_results(settings)
         self._drain = Drain(
-            shutdown, ledger, self._results, in_flight, settings.drain_grace_s, self._withdraw, self._outbox.stop
+            shutdown,
+            ledger,
+            self._results,
+            in_flight,
+            grace_s=settings.drain_grace_s,
+            withdraw=self._withdraw,
+            send_reports=self._outbox.stop,
         )
 
         # What makes attempts.
         fence = fence_of(settings)
         self._internal_services = InternalServices(settings, ledger, fence)
         metrics = WorkerMetrics(settings.metrics_targets)
-        executor = build_executor(settings, self._mapping, fence, self._results, clock, metrics, slots)
+        executor = build_executor(
+            settings, self._mapping, fence, self._results, clock=clock, metrics=metrics, slots=slots
+        )
         app.tasks[DELIVER].runner = AttemptRunner(
             ledger=ledger,
             executor=executor,
