@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from longshore.delivery.target import lane_of
 from longshore.invocation.kinds import Kind
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
@@ -54,7 +55,7 @@ def entry(id: str, target: str = "http://a:80", action: str = "deploy", offset: 
         "kind": Kind.ACTION_RUN,
         "run": id,
         "target": target,
-        "lane": f"{target}|{action}",
+        "lane": lane_of(target, action),
         "synchronized": False,
         "origin": f"org_1.runs/0/{offset}",
         "published_ms": 1_767_225_600_000,

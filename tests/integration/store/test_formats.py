@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 
+from longshore.delivery.target import lane_of
 from longshore.errors import ConfigError, StoreUnavailable
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.store import record
@@ -43,7 +44,7 @@ def format_of(ledger: Ledger, id: str) -> str:
 
 def later(ledger: Ledger, id: str, target: str = "http://a:80", action: str = "deploy") -> None:
     """The pause of a record that nobody could read is over."""
-    lane = f"{target}|{action}"
+    lane = lane_of(target, action)
     ledger.redis.zincrby(ledger.keys.waiting(lane), -PAUSE_MS, id)
     ledger.redis.zadd(ledger.keys.lanes(target), {lane: 1})
     ledger.redis.zadd(ledger.keys.targets, {target: 1})
@@ -108,7 +109,7 @@ def test_a_record_is_handed_out_only_while_somebody_reads_it(old: Ledger, new: L
 def test_a_lane_full_of_what_nobody_reads_costs_little_at_a_time(old: Ledger, new: Ledger) -> None:
     """A call looks at some of them, and another lane goes on meanwhile."""
     store_as(new, 2, *(f"r_{n}" for n in range(500)))
-    store_as(old, 1, "r_other", target="http://b:80", lane="http://b:80|deploy")
+    store_as(old, 1, "r_other", target="http://b:80", lane="http://b:80 deploy")
     old.beat("old", 10)
 
     claims, _ = old.pump()

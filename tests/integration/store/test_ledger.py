@@ -155,8 +155,8 @@ def test_a_retry_waits_until_it_is_due(ledger: Ledger, client: "redis.Redis") ->
     ledger.finish("r_1", claim.token, Finish(State.WAITING, "http_503", 503, delay_ms=60_000))
 
     assert ((), ()) == ledger.pump()
-    client.zadd(ledger.keys.waiting("http://a:80|deploy"), {"r_1": 1})
-    client.zadd(ledger.keys.lanes("http://a:80"), {"http://a:80|deploy": 2e12 - 1.9e12})
+    client.zadd(ledger.keys.waiting("http://a:80 deploy"), {"r_1": 1})
+    client.zadd(ledger.keys.lanes("http://a:80"), {"http://a:80 deploy": 2e12 - 1.9e12})
     client.zadd(ledger.keys.targets, {"http://a:80": 1})
     assert [1] == [claim.attempts for claim in ledger.pump()[0]]
 
@@ -274,8 +274,8 @@ def test_an_attempt_that_belongs_to_another_lane_moves_there_and_costs_nothing(l
     begun = ledger.begin("r_1", claim.token)
     assert begun is not None
 
-    assert ledger.defer(begun, "http://b:80", "http://b:80|deploy")
-    assert not ledger.defer(begun, "http://b:80", "http://b:80|deploy")
+    assert ledger.defer(begun, "http://b:80", "http://b:80 deploy")
+    assert not ledger.defer(begun, "http://b:80", "http://b:80 deploy")
     moved = claim_one(ledger)
     assert ("http://b:80", 0) == (moved.target, moved.attempts)
 
@@ -426,7 +426,7 @@ def test_suspects_are_tried_one_per_worker_process_and_hold_up_nobody(ledger: Le
         claims, _ = ledger.pump()
     assert set(ids) == cleared
     for id in ids:
-        lane = f"http://t{ids.index(id) % 2}:80|deploy".encode()
+        lane = f"http://t{ids.index(id) % 2}:80 deploy".encode()
         assert [None, None, lane] == client.hmget(ledger.keys.invocation(id), "deaths", "home", "lane")
 
 
