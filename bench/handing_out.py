@@ -19,7 +19,7 @@ import psutil
 from longshore.invocation.kinds import Kind
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
-from longshore.store.entry import Claim, Entry, Span
+from longshore.store.entry import Claim, Entry, OffsetRange
 from longshore.store.keys import Keys
 from longshore.store.ledger import IN_PLACE, Ledger
 from longshore.store.limits import Limits
@@ -61,7 +61,7 @@ def fill(ledger: Ledger, target: str, count: int) -> None:
             )
             for n in range(first, min(count, first + 500))
         ]
-        ledger.accept([Span(target[-5:], 0, first, first + len(entries))], entries, want=0)
+        ledger.accept([OffsetRange(target[-5:], 0, first, first + len(entries))], entries, want=0)
 
 
 def ended(ledger: Ledger, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:

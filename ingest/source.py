@@ -11,9 +11,9 @@ from typing import Protocol, TypeVar
 
 from opentelemetry.trace import SpanContext
 
-from longshore.store.entry import Accepted, Span
+from longshore.store.entry import Accepted, OffsetRange
 
-Progress = Sequence[Span]
+Progress = Sequence[OffsetRange]
 """What `Ledger.accept` keeps of how far a source has been read; empty for a source that keeps no count."""
 
 

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from ingest.kafka.record import KafkaRecord, Partition
-from longshore.store.entry import Span
+from longshore.store.entry import OffsetRange
 
 
 def ranges_of(
     records: Sequence[KafkaRecord],
     expected: Mapping[Partition, int],
     skipped: Sequence[tuple[KafkaRecord, str]],
-    way: Literal["read", "beside"] = "read",
-) -> list[Span]:
+    mode: Literal["group", "replay"] = "group",
+) -> list[OffsetRange]:
     """One range per partition in `records`, which stand in the order they were read.
 
     `expected` is the next offset that the ledger has, as far as this consumer knows; a range begins there, so that
@@ -29,14 +29,14 @@ def ranges_of(
     for record, reason in skipped:
         reasons[record.topic_partition][reason] += 1
     return [
-        Span(
+        OffsetRange(
             topic=partition[0],
             partition=partition[1],
             first=min(start, expected.get(partition, start)),
             next=last[partition].offset + 1,
             expected=expected.get(partition),
             skipped=dict(reasons[partition]),
-            way=way,
+            mode=mode,
             newest_ms=max(0, last[partition].timestamp_ms),
         )
         for partition, start in first.items()

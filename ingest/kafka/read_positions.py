@@ -17,7 +17,7 @@ from ingest.kafka.start_position import StartPosition
 from ingest.source import Progress
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.entry import Accepted, Span
+from longshore.store.entry import Accepted, OffsetRange
 from longshore.store.ledger import Ledger
 
 log = EventLog(__name__)
@@ -103,7 +103,8 @@ class ReadPositions:
 
     def ranges(self) -> Progress:
         """What the ledger should have by now, with nothing new."""
-        return [Span(*partition, first=next, next=next, expected=next) for partition, next in self.expected().items()]
+        expected = self.expected().items()
+        return [OffsetRange(*partition, first=next, next=next, expected=next) for partition, next in expected]
 
     def advance(self, partition: Partition, assignment_id: int, next_offset: int) -> None:
         """The ledger has up to there what was read under this assignment."""
@@ -145,8 +146,8 @@ class ReadPositions:
         return self.assignment_ids.get(partition) == assignment_id
 
 
-def _opening(partition: Partition, start: StartPosition) -> Span:
+def _opening(partition: Partition, start: StartPosition) -> OffsetRange:
     """Moves the ledger's next offset to the start, with the reasons for what lies between and is not read."""
-    way: Literal["read", "anew"] = "anew" if start.recreated else "read"
+    mode: Literal["group", "reset"] = "reset" if start.recreated else "group"
     first = start.offset - sum(start.skipped.values())
-    return Span(*partition, first=first, next=start.offset, skipped=start.skipped, way=way)
+    return OffsetRange(*partition, first=first, next=start.offset, skipped=start.skipped, mode=mode)

@@ -183,7 +183,7 @@ class Rebuild:
                 return self._store(self._preparer.unstorable(records[0]))
 
     def _store(self, prepared: PreparedBatch[KafkaRecord]) -> Counter[str]:
-        ranges = ranges_of(prepared.records, {}, prepared.skipped, way="beside")
+        ranges = ranges_of(prepared.records, {}, prepared.skipped, mode="replay")
         accepted = self._ledger.accept(ranges, prepared.entries, 0)
         return Counter(accepted.results) + _skipped(prepared)
 

@@ -42,7 +42,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class OffsetRange:
     """Offsets `[first, next)` of one partition, all read in this batch."""
 
     topic: str
@@ -53,8 +53,8 @@ class Span:
     """The next offset this consumer knows the ledger to have; None before its first batch."""
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Reason → how many of them were not for us."""
-    way: Literal["read", "anew", "beside"] = "read"
-    """`anew`: the partition was made anew, so its next offset goes back. `beside`: read by somebody who is not of the
+    mode: Literal["group", "reset", "replay"] = "group"
+    """`reset`: the partition was recreated, so its next offset goes back. `replay`: read by somebody who is not of the
     group, so its next offset stays as it is."""
     newest_ms: int = 0
     """Timestamp of the last record; 0 if there is none."""

@@ -13,7 +13,18 @@ from longshore.invocation.kinds import Kind
 from longshore.store import clock, record, scripts
 from longshore.store.calls import calls_of
 from longshore.store.connection import primary_of, reaching_store
-from longshore.store.entry import Accepted, Begun, Claim, Entry, Finish, Lapsed, Places, Rewind, Span, TakenReports
+from longshore.store.entry import (
+    Accepted,
+    Begun,
+    Claim,
+    Entry,
+    Finish,
+    Lapsed,
+    OffsetRange,
+    Places,
+    Rewind,
+    TakenReports,
+)
 from longshore.store.keys import Keys
 from longshore.store.limits import Limits
 from longshore.store.states import State
@@ -81,7 +92,7 @@ class Ledger:
         with reaching_store():
             return self._scripts[name].run(self._calls.run, self.keys.prefix, self._limits, *args)
 
-    def accept(self, spans: Sequence[Span], entries: Sequence[Entry], want: int = MOST_CLAIMS) -> Accepted:
+    def accept(self, spans: Sequence[OffsetRange], entries: Sequence[Entry], want: int = MOST_CLAIMS) -> Accepted:
         """Stores a batch from Kafka, once, and claims what may start at once."""
         read = [
             [
@@ -90,7 +101,7 @@ class Ledger:
                 span.next,
                 -1 if span.expected is None else span.expected,
                 dict(span.skipped),
-                span.way,
+                span.mode,
                 span.newest_ms,
             ]
             for span in spans

@@ -18,7 +18,7 @@ from longshore.port import reports
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.targets import Targets
-from longshore.store.entry import Entry, Span
+from longshore.store.entry import Entry, OffsetRange
 from longshore.store.seal import Sealer
 from tasks.celery.app import make_app
 from tasks.celery.publish import Publisher
@@ -90,7 +90,7 @@ class Bench:
             **{**own, **more},
         )
         ledger = open_ledger(self.settings).ledger
-        accepted = ledger.accept([Span(TOPIC, 0, self.offset, self.offset + 1)], [entry])
+        accepted = ledger.accept([OffsetRange(TOPIC, 0, self.offset, self.offset + 1)], [entry])
         Publisher(make_app(self.settings)).publish(accepted.claims)
         self.offset += 1
 

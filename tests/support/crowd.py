@@ -21,7 +21,7 @@ from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
-from longshore.store.entry import Entry, Span
+from longshore.store.entry import Entry, OffsetRange
 from tasks.celery.app import make_app
 from tasks.celery.publish import Publisher
 from tests.support.programs import SETTINGS, Program
@@ -94,7 +94,7 @@ class Crowd:
         """Runs for `url` into the ledger; with `start` what may start does so at once, as from ingest."""
         for first in range(0, len(ids), BATCH):
             entries = [self._entry(id, url, action, dead) for id in ids[first : first + BATCH]]
-            span = Span("org.runs", 0, self._offset - len(entries), self._offset)
+            span = OffsetRange("org.runs", 0, self._offset - len(entries), self._offset)
             accepted = self.ledger.accept([span], entries, 500 if start else 0)
             self._publisher.publish(accepted.claims)
 

@@ -16,7 +16,7 @@ from longshore.invocation.mapping import Mapping
 from longshore.operations.ledger_access import limits_of, sealer_of
 from longshore.port import reports
 from longshore.port.reports import Report
-from longshore.store.entry import Entry, Span
+from longshore.store.entry import Entry, OffsetRange
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.record import bond
@@ -67,7 +67,7 @@ class Stage:
             "unknown": "park",
             "format": format,
         }
-        self.ledger.accept([Span("stage.runs", 0, number, number + 1)], [Entry(**(values | more))], want=0)
+        self.ledger.accept([OffsetRange("stage.runs", 0, number, number + 1)], [Entry(**(values | more))], want=0)
         return f"r_{number}"
 
     def sealed(self, told: list[Report]) -> tuple[bytes, ...]:

@@ -5,8 +5,8 @@
 -- ARGV[1]  limits
 -- ARGV[2]  want       most invocations to claim
 -- ARGV[3]  spans      JSON list of what was read: {partition key ("topic/n"), first, next, expected or -1,
---          {reason: count}, way, newest}. way: "read"; "anew" sets the next offset back, for a partition that was made
---          anew; "beside" leaves it alone, for a reader that is not the group's. newest: timestamp (ms), 0 for none
+--          {reason: count}, mode, newest}. mode: "group"; "reset" sets the next offset back, for a partition that was
+--          recreated; "replay" leaves it alone, for a reader that is not the group's. newest: timestamp (ms), 0 for none
 -- ARGV[4]  new_name   for this ledger, if it has none yet
 -- ARGV[5]  format     of the records to write
 -- ARGV[6]  count      of entries that follow, each of ENTRY_SIZE values and then its reports. The values are those of
@@ -128,9 +128,9 @@ local function count(partition, what, n)
   if n > 0 then call('HINCRBY', P .. 'part:' .. partition, what, n) end
 end
 for _, span in ipairs(spans) do
-  local partition, first, next, _, skipped, way, newest = unpack(span)
-  if way == 'anew' then call('HINCRBY', P .. 'counts', 'partitions_made_anew', 1) end
-  if way == 'anew' or way == 'read' and next > (stored[partition] or -1) then
+  local partition, first, next, _, skipped, mode, newest = unpack(span)
+  if mode == 'reset' then call('HINCRBY', P .. 'counts', 'partitions_made_anew', 1) end
+  if mode == 'reset' or mode == 'group' and next > (stored[partition] or -1) then
     call('HSET', P .. 'part:' .. partition, 'next', whole(next))
     -- Clocks of publishers may run ahead, but none has published later than now.
     if newest > 0 then call('HSET', P .. 'newest', partition, whole(math.min(newest, now))) end

@@ -13,7 +13,7 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.follow import NOT_READ, REPEATED, SKIPPED, Followed, Follower
 from longshore.sandbox.scenario import Case, done
 from longshore.sandbox.targets import Targets
-from longshore.store.entry import Entry, Finish, Span
+from longshore.store.entry import Entry, Finish, OffsetRange
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.limits import Limits
@@ -56,7 +56,7 @@ def entry(id: str, offset: int, dead: str = "") -> Entry:
 
 
 def read(ledger: Ledger, next_offset: int, *entries: Entry) -> None:
-    ledger.accept([Span(TOPIC, 0, 0, next_offset)], entries, want=0)
+    ledger.accept([OffsetRange(TOPIC, 0, 0, next_offset)], entries, want=0)
 
 
 def test_a_message_nobody_has_read_is_still_in_kafka(follower: Follower) -> None:

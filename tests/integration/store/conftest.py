@@ -10,7 +10,7 @@ from longshore.delivery.target import lane_of
 from longshore.invocation.kinds import Kind
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
-from longshore.store.entry import Entry, Span
+from longshore.store.entry import Entry, OffsetRange
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.limits import Limits
@@ -67,8 +67,8 @@ def entry(id: str, target: str = "http://a:80", action: str = "deploy", offset: 
     return Entry(**values)  # type: ignore[arg-type]
 
 
-def span(first: int, next: int, expected: int | None = None, **skipped: int) -> Span:
-    return Span("org_1.runs", 0, first, next, expected, skipped)
+def span(first: int, next: int, expected: int | None = None, **skipped: int) -> OffsetRange:
+    return OffsetRange("org_1.runs", 0, first, next, expected, skipped)
 
 
 def store(ledger: Ledger, *entries: Entry, want: int = 0) -> None:

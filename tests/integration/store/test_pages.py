@@ -10,7 +10,7 @@ import redis
 
 from longshore.invocation.kinds import Kind
 from longshore.operations.ledger_access import LedgerAccess
-from longshore.store.entry import Entry, Span
+from longshore.store.entry import Entry, OffsetRange
 from longshore.store.ledger import Ledger
 from longshore.store.letters import Letter, Letters
 from longshore.store.pages import Pages
@@ -45,7 +45,7 @@ def fill(ledger: Ledger, count: int, name: str = "r", **more: Any) -> list[str]:
             given = {"dead": "http_404" if number % 3 else "http_500", "target": "http://a:80"} | more
             given.setdefault("lane", f"{given['target']} {ACTIONS[number % 2]}")
             batch.append(entry(id, offset=start + number, **given))
-        ledger.accept([Span("org_1.runs", 0, start, start + len(batch), way="beside")], batch, 0)
+        ledger.accept([OffsetRange("org_1.runs", 0, start, start + len(batch), mode="replay")], batch, 0)
     return ids
 
 
@@ -187,7 +187,8 @@ def test_what_was_refused_under_a_run_id_is_found_by_it(ledger: Ledger, letters:
     """It has an id of its own, as nobody knows whether it is that run."""
     fill(ledger, 3)
     ledger.accept(
-        [Span("org_1.runs", 0, 9, 10, way="beside")], [entry("bad.org_1.runs.0.9.1", run="r_x", dead="bad_signature")]
+        [OffsetRange("org_1.runs", 0, 9, 10, mode="replay")],
+        [entry("bad.org_1.runs.0.9.1", run="r_x", dead="bad_signature")],
     )
 
     assert ["bad.org_1.runs.0.9.1"] == [letter.id for letter in letters.find(Filter(run="r_x"), newest_only=True)]

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from longshore.invocation.kinds import Kind
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.store.connection import connect
-from longshore.store.entry import Entry, Finish, Span
+from longshore.store.entry import Entry, Finish, OffsetRange
 from longshore.store.fleet_audit import FleetAudit
 from longshore.store.fleet_snapshot import FleetSnapshot, take_snapshot
 from longshore.store.keys import Keys
@@ -58,7 +58,7 @@ def fill(ledger: Ledger, count: int, target: str = TARGET, want: int = 0, **more
         )
         for n in range(count)
     ]
-    ledger.accept([Span("t", 0, first, first + count)], entries, want)
+    ledger.accept([OffsetRange("t", 0, first, first + count)], entries, want)
 
 
 def seen(ledger: Ledger) -> FleetSnapshot:
