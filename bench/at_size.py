@@ -23,8 +23,8 @@ import psutil
 from kombu.exceptions import OperationalError
 
 from config.settings import load
+from longshore.ledger.seal import Sealer
 from longshore.runtime.embedded_redis import EmbeddedRedis
-from longshore.store.seal import Sealer
 from tasks.celery.app import make_app
 from tests.support.crowd import Crowd
 from tests.support.flower import Flower

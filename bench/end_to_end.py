@@ -23,12 +23,12 @@ import psutil
 import redis
 from confluent_kafka import Producer
 
+from longshore.ledger.keys import Keys
+from longshore.ledger.states import State
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import action_run, as_text
-from longshore.store.keys import Keys
-from longshore.store.states import State
 from tests.support.kafka_broker import KafkaBroker, missing_programs
 
 SECRET = "bench-client-secret-0123456789-abcdefghijkl"

@@ -17,16 +17,16 @@ from typing import Any
 import psutil
 
 from longshore.invocation.kinds import Kind
+from longshore.ledger.connection import connect
+from longshore.ledger.entry import Claim, Entry, OffsetRange
+from longshore.ledger.keys import Keys
+from longshore.ledger.ledger import IN_PLACE, Ledger
+from longshore.ledger.limits import Limits
+from longshore.ledger.scripts import Script
+from longshore.ledger.states import State
+from longshore.ledger.target_control import TargetControl
+from longshore.ledger.targets import TargetControls
 from longshore.runtime.embedded_redis import EmbeddedRedis
-from longshore.store.connection import connect
-from longshore.store.entry import Claim, Entry, OffsetRange
-from longshore.store.keys import Keys
-from longshore.store.ledger import IN_PLACE, Ledger
-from longshore.store.limits import Limits
-from longshore.store.scripts import Script
-from longshore.store.states import State
-from longshore.store.target_control import Gate
-from longshore.store.targets import Targets
 
 PUMP_S = 0.2
 WARM_S = 1.0
@@ -100,12 +100,12 @@ def measured(rates: tuple[float, ...], pumps: int, backlog: int, seconds: float)
     """What a target of each rate got, with `backlog` or more runs waiting all the time."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedRedis(Path(folder) / "redis") as server:
         ledger = opened(server.url)
-        targets = Targets(ledger.redis, ledger.keys, ledger.limits)
+        targets = TargetControls(ledger.redis, ledger.keys, ledger.limits)
         names = {f"http://t{number}.example:80": rate for number, rate in enumerate(rates)}
         for name, rate in names.items():
-            targets.set(name, "", Gate(paused=True))
+            targets.set(name, "", TargetControl(paused=True))
             fill(ledger, name, backlog + round(rate * (seconds + WARM_S)))
-            targets.set(name, "", Gate(rate=rate))
+            targets.set(name, "", TargetControl(rate=rate))
         ledger.beat("bench", 100_000)
         assert server.process is not None
         process = psutil.Process(server.process.pid)

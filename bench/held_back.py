@@ -19,9 +19,9 @@ from typing import Any
 import psutil
 from handing_out import ledger
 
+from longshore.ledger.states import State
+from longshore.ledger.target_control import TargetControl
 from longshore.runtime.embedded_redis import EmbeddedRedis
-from longshore.store.states import State
-from longshore.store.target_control import Gate
 from tests.support.crowd import Crowd, Server
 
 SHARE = 50
@@ -94,12 +94,12 @@ def rate(options: argparse.Namespace) -> None:
             assert redis.process is not None
             process = psutil.Process(redis.process.pid)
             target = server.url().removesuffix("/hook")
-            crowd.targets.set(target, "", Gate(paused=True))
+            crowd.targets.set(target, "", TargetControl(paused=True))
             crowd.put([f"r_{n}" for n in range(options.backlog)], server.url())
             for _ in range(options.workers):
                 crowd.worker()
             idle = cpu(process, 5)
-            crowd.targets.set(target, "", Gate(rate=options.rate))
+            crowd.targets.set(target, "", TargetControl(rate=options.rate))
             time.sleep(2)
             began = time.time()
             busy = cpu(process, options.seconds)

@@ -33,7 +33,7 @@ from config.validation_messages import problems_of
 from longshore.delivery.policy import DEFAULTS, RetryPolicy
 from longshore.errors import ConfigProblems
 from longshore.invocation.kinds import Kind
-from longshore.store.address import Address, parse
+from longshore.ledger.address import Address, parse
 
 DEFAULT_MAPPING_FILE = Path("control_the_payload_config.json")
 

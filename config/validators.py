@@ -18,7 +18,7 @@ from config.roles import Role
 from longshore.delivery.errors import BadPlace
 from longshore.delivery.places import Places
 from longshore.errors import ConfigError
-from longshore.store import address
+from longshore.ledger import address
 
 WRONG = "wrong_setting"
 """The error type of the checks here; the context holds `problem` and `remedy`."""

@@ -15,9 +15,9 @@ from ingest.source import R, Record
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.recognise import Invocation, Refused, Skipped, recognise
 from longshore.invocation.source import Source as Stream
+from longshore.ledger.entry import Entry
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.entry import Entry
 
 log = EventLog(__name__)
 

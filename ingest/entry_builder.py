@@ -15,14 +15,14 @@ from longshore.invocation import ids
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping, MappingFault, Route, Unmatched
 from longshore.invocation.recognise import Invocation, Refused
+from longshore.ledger.entry import Entry
+from longshore.ledger.record import bond
+from longshore.ledger.report_items import seal_item
+from longshore.ledger.seal import Sealer
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.port import reports
 from longshore.port.reports import Report
-from longshore.store.entry import Entry
-from longshore.store.record import bond
-from longshore.store.report_items import seal_item
-from longshore.store.seal import Sealer
 from longshore.telemetry.tracing import Traces
 
 log = EventLog(__name__)

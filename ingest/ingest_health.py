@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from longshore.store.entry import Accepted, Entry
+from longshore.ledger.entry import Accepted, Entry
 from longshore.telemetry import metrics
 from longshore.telemetry.health import OURS, Pulse
 

@@ -16,11 +16,11 @@ from ingest.outage import Outage
 from ingest.source import R, Source
 from longshore.errors import StoreUnavailable, place_of
 from longshore.invocation.mapping import JqUnavailable
+from longshore.ledger.entry import Accepted, Claim
+from longshore.ledger.ledger import MOST_CLAIMS, Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import LIMIT_S, Periodic
-from longshore.store.entry import Accepted, Claim
-from longshore.store.ledger import MOST_CLAIMS, Ledger
 
 log = EventLog(__name__)
 

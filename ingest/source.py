@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from opentelemetry.trace import SpanContext
 
-from longshore.store.entry import Accepted, OffsetRange
+from longshore.ledger.entry import Accepted, OffsetRange
 
 Progress = Sequence[OffsetRange]
 """What `Ledger.accept` keeps of how far a source has been read; empty for a source that keeps no count."""

@@ -12,10 +12,10 @@ from itertools import islice
 
 from longshore.delivery.host_limits import HostLimits
 from longshore.invocation.delivery import Delivery
+from longshore.ledger.target_control import TargetControl
+from longshore.ledger.targets import PAGE, TargetControls
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.target_control import Gate
-from longshore.store.targets import PAGE, Targets
 
 log = EventLog(__name__)
 
@@ -29,20 +29,24 @@ REMEMBERED = 10_000
 class TargetLimits:
     """Keeps the mapping's word on targets in the ledger. For the thread that fills it."""
 
-    def __init__(self, deliveries: Sequence[Delivery], limits: HostLimits, targets: Targets) -> None:
-        self._gates = [Gate(rate=said.rate, concurrency=said.concurrency) for said in deliveries]
-        self._by_name: dict[str, Gate] = {}
+    def __init__(self, deliveries: Sequence[Delivery], limits: HostLimits, targets: TargetControls) -> None:
+        self._gates = [TargetControl(rate=said.rate, concurrency=said.concurrency) for said in deliveries]
+        self._by_name: dict[str, TargetControl] = {}
         for said, gate in zip(deliveries, self._gates, strict=True):
             if said.target is not None:
-                self._by_name[said.target] = strictest(self._by_name.get(said.target, Gate()), gate)
+                self._by_name[said.target] = strictest(self._by_name.get(said.target, TargetControl()), gate)
         self._of_origins = [
-            gate for said, gate in zip(deliveries, self._gates, strict=True) if said.target is None and gate != Gate()
+            gate
+            for said, gate in zip(deliveries, self._gates, strict=True)
+            if said.target is None and gate != TargetControl()
         ]
         self._limits = limits
         self._targets = targets
-        self._says_nothing = not self._of_origins and not limits and all(gate == Gate() for gate in self._gates)
+        self._says_nothing = (
+            not self._of_origins and not limits and all(gate == TargetControl() for gate in self._gates)
+        )
         self._heard: set[tuple[str, int]] = set()
-        self._by_origin: dict[str, Gate] = {}
+        self._by_origin: dict[str, TargetControl] = {}
         self._told_at: dict[str, float] = {}
         self._news: set[str] = set()
         self._refreshed_at = -math.inf
@@ -57,8 +61,8 @@ class TargetLimits:
                 self._by_origin.clear()
                 self._told_at.clear()
             self._heard.add((target, entry))
-            if target not in self._by_name and self._gates[entry] != Gate():
-                self._by_origin[target] = strictest(self._by_origin.get(target, Gate()), self._gates[entry])
+            if target not in self._by_name and self._gates[entry] != TargetControl():
+                self._by_origin[target] = strictest(self._by_origin.get(target, TargetControl()), self._gates[entry])
             self._news.add(target)
         elif time.monotonic() - self._told_at.get(target, -math.inf) >= REFRESH_S:
             self._news.add(target)
@@ -78,7 +82,7 @@ class TargetLimits:
     def _tell(self, news: Sequence[str]) -> None:
         stored = self._targets.of_mapping(news)
         for target in news:
-            before = stored.get(target, Gate())
+            before = stored.get(target, TargetControl())
             said = self._said(target, before)
             if said != before:
                 self._targets.set(target, "", said, whose="mapping")
@@ -86,28 +90,28 @@ class TargetLimits:
             self._told_at[target] = time.monotonic()
             self._news.discard(target)
 
-    def _said(self, target: str, stored: Gate) -> Gate:
-        said = self._by_name.get(target) or self._by_origin.get(target, Gate())
+    def _said(self, target: str, stored: TargetControl) -> TargetControl:
+        said = self._by_name.get(target) or self._by_origin.get(target, TargetControl())
         if target not in self._by_name and self._may_have_said(stored):
             # Another process, or this one before its restart, has heard more of this origin.
             said = strictest(said, stored)
         file = self._limits.of(target)
-        return Gate(
+        return TargetControl(
             rate=file.rate if said.rate is None else said.rate,
             concurrency=file.concurrency if said.concurrency is None else said.concurrency,
         )
 
-    def _may_have_said(self, stored: Gate) -> bool:
+    def _may_have_said(self, stored: TargetControl) -> bool:
         rates = {gate.rate for gate in self._of_origins}
         numbers = {gate.concurrency for gate in self._of_origins}
-        return stored != Gate() and stored.rate in {None, *rates} and stored.concurrency in {None, *numbers}
+        return stored != TargetControl() and stored.rate in {None, *rates} and stored.concurrency in {None, *numbers}
 
 
-def strictest(one: Gate, other: Gate) -> Gate:
+def strictest(one: TargetControl, other: TargetControl) -> TargetControl:
     """The lower of both limits, each by itself; a rate of 0 is no limit, but stronger than saying nothing."""
     rates = sorted(_given(one.rate, other.rate), key=lambda rate: rate or math.inf)
     numbers = sorted(_given(one.concurrency, other.concurrency))
-    return Gate(rate=rates[0] if rates else None, concurrency=int(numbers[0]) if numbers else None)
+    return TargetControl(rate=rates[0] if rates else None, concurrency=int(numbers[0]) if numbers else None)
 
 
 def _given(*values: float | None) -> Iterable[float]:

@@ -20,9 +20,9 @@ from longshore.errors import ConfigError, StoreUnavailable
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.source import Source as Stream
+from longshore.ledger.ledger import Ledger
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.port import PortClient
-from longshore.store.ledger import Ledger
 from longshore.telemetry.tracing import Traces
 
 

@@ -16,11 +16,11 @@ from ingest.kafka.poll_loop import PollLoop
 from ingest.kafka.shared_state import SharedState
 from ingest.kafka.start_resolver import StartOffsetResolver
 from ingest.outage import Outage
+from longshore.ledger.kafka_addresses import KafkaAddresses
+from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
-from longshore.store.brokers import Brokers
-from longshore.store.ledger import Ledger
 
 log = EventLog(__name__)
 
@@ -87,4 +87,4 @@ class ConsumerSessions:
 
     def _share_brokers(self, access: KafkaAccess) -> None:
         """Workers let no webhook go to the brokers, and only ingest learns from Port which those are."""
-        Brokers(self._ledger).remember(access.brokers)
+        KafkaAddresses(self._ledger).remember(access.brokers)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from ingest.kafka.record import KafkaRecord, Partition
-from longshore.store.entry import OffsetRange
+from longshore.ledger.entry import OffsetRange
 
 
 def ranges_of(

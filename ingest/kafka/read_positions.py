@@ -15,10 +15,10 @@ from ingest.kafka.offset_set import contains
 from ingest.kafka.record import KafkaRecord, Partition
 from ingest.kafka.start_position import StartPosition
 from ingest.source import Progress
+from longshore.ledger.entry import Accepted, OffsetRange
+from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.entry import Accepted, OffsetRange
-from longshore.store.ledger import Ledger
 
 log = EventLog(__name__)
 

@@ -19,9 +19,9 @@ from ingest.kafka.offset_ranges import ranges_of
 from ingest.kafka.record import KafkaRecord, Partition
 from longshore.errors import LongshoreError, StoreUnavailable
 from longshore.invocation.mapping import JqUnavailable
+from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.ledger import Ledger
 
 log = EventLog(__name__)
 

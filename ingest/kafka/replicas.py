@@ -3,10 +3,10 @@
 import time
 
 from ingest.kafka.offsets import TrailingOffsets
+from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
-from longshore.store.ledger import Ledger
 
 log = EventLog(__name__)
 

@@ -26,11 +26,11 @@ from ingest.kafka.record_queue import RecordQueue
 from ingest.kafka.replicas import Replicas
 from ingest.kafka.shared_state import SharedState
 from ingest.source import Progress
+from longshore.ledger.entry import Accepted
+from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.port import PortClient
-from longshore.store.entry import Accepted
-from longshore.store.ledger import Ledger
 
 log = EventLog(__name__)
 

@@ -16,10 +16,10 @@ from ingest.kafka.consumer import KafkaReader
 from ingest.kafka.record import Partition
 from ingest.kafka.start_position import BEGINNING, PartitionState, Reason, StartPosition, choose_start
 from longshore.errors import StoreUnavailable
+from longshore.ledger.entry import PartitionOffsets
+from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import Event, EventLog
-from longshore.store.entry import Places
-from longshore.store.ledger import Ledger
 
 log = EventLog(__name__)
 
@@ -132,7 +132,7 @@ class StartOffsetResolver:
                 starts[partition] = replace(start, initial_partitions=known_count, ledger=ledger.ledger)
         yield starts
 
-    def _initial_partitions(self, topic: str, commits: Commits, count: int, ledger: Places) -> int:
+    def _initial_partitions(self, topic: str, commits: Commits, count: int, ledger: PartitionOffsets) -> int:
         """How many partitions the topic had when the group began to read it; 0 if it was recreated since."""
         of_topic = [(place[1], metadata) for place, (_, metadata) in commits.items() if place[0] == topic]
         counts = [metadata.initial_partitions for _, metadata in of_topic if metadata is not None]

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from longshore.cli import operator, terminal
-from longshore.store.audit import Balance
-from longshore.store.audit import audit as look
-from longshore.store.states import State
+from longshore.ledger.audit import Balance
+from longshore.ledger.audit import audit as look
+from longshore.ledger.states import State
 
 
 def audit(as_json: Annotated[bool, operator.JSON] = False) -> None:

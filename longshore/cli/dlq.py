@@ -9,9 +9,9 @@ from longshore.cli import jobs, operator, terminal
 from longshore.cli.exits import NOT_FOUND, REFUSED
 from longshore.cli.filters import filtered
 from longshore.cli.requeue import requeue
+from longshore.ledger.invocations import InvocationRecord
+from longshore.ledger.scan import Filter
 from longshore.operations.find import count
-from longshore.store.letters import Letter
-from longshore.store.sift import Filter
 
 commands = typer.Typer(no_args_is_help=True, help="Dead letters and unknown outcomes: look, send again, drop.")
 
@@ -86,7 +86,7 @@ def purge(
         raise typer.Exit(NOT_FOUND)
 
 
-def _row(letter: Letter) -> tuple[object, ...]:
+def _row(letter: InvocationRecord) -> tuple[object, ...]:
     return (
         terminal.moment(letter.ended_ms),
         letter.id,

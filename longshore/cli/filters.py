@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from longshore.store.asking import Senseless, filter_of
+from longshore.ledger.filter_parsing import InvalidFilter, parse_filter
 
 STATE = Annotated[str, typer.Option("--state", help="dead or unknown; both by default.")]
 REASON = Annotated[str, typer.Option("--reason", help="Reason code, e.g. http_500.")]
@@ -29,8 +29,8 @@ def filtered(command: Callable[..., None]) -> Callable[..., None]:
     def run(**given: Any) -> None:
         words = {name: given.pop(name) for name in _OPTIONS}
         try:
-            wanted = filter_of(words.__getitem__)
-        except Senseless as problem:
+            wanted = parse_filter(words.__getitem__)
+        except InvalidFilter as problem:
             raise typer.BadParameter(str(problem)) from None
         command(wanted, **given)
 

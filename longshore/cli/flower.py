@@ -16,9 +16,9 @@ from config.settings import Settings
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.app import Dashboard
 from longshore.errors import ConfigError, ConfigProblems, StoreUnavailable
+from longshore.ledger.redis_probe import RedisProbe
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.redis_probe import RedisProbe
 from longshore.telemetry import health
 from tasks.celery.app import make_app
 
@@ -107,6 +107,6 @@ def _url() -> str:
 def _look_at_redis(agent: Agent) -> None:
     """Not fit is a reason not to start; away is not: the pages say so, and come back with it."""
     try:
-        RedisProbe(agent.access.ledger).check_fitness()
+        RedisProbe(agent.access.ledger).check_requirements()
     except StoreUnavailable as error:
         log.event(events.REDIS_CHECK_FAILED, error=str(error))

@@ -9,11 +9,11 @@ import typer
 
 from longshore.cli import operator, terminal
 from longshore.cli.exits import FAILED, INTERRUPTED, NOT_FOUND
+from longshore.ledger.requeue import FINISHED, OUTCOME_TEXT, RequeueJob
+from longshore.ledger.states import JobState
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import Conflict, NotFound
 from longshore.operations.steer import steer_job
-from longshore.store.requeue import BECAME, FINISHED, Job
-from longshore.store.states import JobState
 
 LOOK_S = 0.5
 """Between two looks at a job that is watched."""
@@ -65,8 +65,8 @@ def follow(access: LedgerAccess, id: str) -> None:
         _show_end(job)
 
 
-def _show_end(job: Job) -> None:
-    terminal.table(("count", "became"), [(count, BECAME[outcome]) for outcome, count in job.counts.items()])
+def _show_end(job: RequeueJob) -> None:
+    terminal.table(("count", "became"), [(count, OUTCOME_TEXT[outcome]) for outcome, count in job.counts.items()])
     if job.state == JobState.STOPPED:
         terminal.say(
             f"Stopped: {job.canary_failed} of the canary failed. `longshore dlq resume {job.id}` sends the rest."

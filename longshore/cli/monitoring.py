@@ -11,14 +11,14 @@ from config.roles import Role
 from config.settings import Settings
 from longshore.cli.version import version
 from longshore.errors import ConfigError
+from longshore.ledger.fleet_audit import FleetAudit
+from longshore.ledger.fleet_snapshot import take_snapshot
+from longshore.ledger.redis_probe import RedisProbe
+from longshore.ledger.report_ages import forget_settled_reports
+from longshore.ledger.scan import Filter
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
-from longshore.store.fleet_audit import FleetAudit
-from longshore.store.fleet_snapshot import take_snapshot
-from longshore.store.redis_probe import RedisProbe
-from longshore.store.report_ages import forget_settled_reports
-from longshore.store.sift import Filter
 from longshore.telemetry import health, metrics
 from longshore.telemetry.ask import Asked
 from longshore.telemetry.children import Children

@@ -7,8 +7,8 @@ import os
 import typer
 
 from longshore.cli.start import begin_command
+from longshore.ledger import filter_parsing
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
-from longshore.store import asking
 
 SLOWEST = 0.001
 """Starts per second, besides 0 for no limit."""
@@ -33,8 +33,8 @@ def actor() -> str:
 def time_ms(text: str) -> int:
     """`text` as ms since 1970: an ISO time (UTC unless it says otherwise), or a span before now such as `2h`."""
     try:
-        return asking.time_ms(text)
-    except asking.Senseless as problem:
+        return filter_parsing.time_ms(text)
+    except filter_parsing.InvalidFilter as problem:
         raise typer.BadParameter(str(problem)) from None
 
 

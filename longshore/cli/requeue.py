@@ -8,13 +8,13 @@ from longshore.cli import operator, terminal
 from longshore.cli.exits import NOT_FOUND, REFUSED
 from longshore.cli.filters import filtered
 from longshore.cli.jobs import follow
+from longshore.ledger.requeue import OUTCOME_TEXT, REQUEUED, RequeueRequest
+from longshore.ledger.scan import Filter
 from longshore.operations.find import find
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import NotFound, TooMany
 from longshore.operations.requeue import BY_REASON_ONLY, MAX_JOB, Selection, select, start_job
 from longshore.operations.requeue import requeue as send_again
-from longshore.store.requeue import BECAME, REQUEUED, Order
-from longshore.store.sift import Filter
 
 
 @filtered
@@ -42,7 +42,7 @@ def requeue(
     if not why.strip() and not dry_run:
         raise typer.BadParameter("say why with --why: it is kept in the history of each")
     access = operator.connect()
-    order = Order(operator.actor(), why or "dry run", rate, canary, replay)
+    order = RequeueRequest(operator.actor(), why or "dry run", rate, canary, replay)
     if ids:
         raise typer.Exit(_requeue_ids(access, ids, order, dry_run))
     selection = select(access, filter)
@@ -60,7 +60,7 @@ def requeue(
         follow(access, job.id)
 
 
-def _requeue_ids(access: LedgerAccess, ids: list[str], order: Order, dry_run: bool) -> int:
+def _requeue_ids(access: LedgerAccess, ids: list[str], order: RequeueRequest, dry_run: bool) -> int:
     """The exit code: that of the first which was not sent."""
     code = 0
     for id in ids:
@@ -71,7 +71,7 @@ def _requeue_ids(access: LedgerAccess, ids: list[str], order: Order, dry_run: bo
             continue
         ((_, outcome),) = send_again(access, [(letter.id, letter.generation)], order, dry_run=dry_run)
         would_be = "would be " if dry_run and outcome in REQUEUED else ""
-        terminal.say(f"{letter.id}: {would_be}{BECAME[outcome]}")
+        terminal.say(f"{letter.id}: {would_be}{OUTCOME_TEXT[outcome]}")
         if outcome not in REQUEUED:
             code = code or REFUSED
     return code

@@ -8,10 +8,10 @@ import typer
 
 from longshore.cli import operator, terminal
 from longshore.cli.exits import NOT_FOUND
+from longshore.ledger.invocations import InvocationRecord
+from longshore.ledger.states import FAILED_STATES, State
 from longshore.operations.explain import AttemptEvent, Event, Explanation, RequeueEvent, SealedEvent, explain
 from longshore.operations.find import find
-from longshore.store.letters import Letter
-from longshore.store.states import FAILED_STATES, State
 
 
 def show(
@@ -74,7 +74,7 @@ def _event(event: Event) -> str:
             )
 
 
-def _next(letter: Letter) -> str:
+def _next(letter: InvocationRecord) -> str:
     ago = terminal.span(time.time() * 1000 - letter.accepted_ms)
     return {
         State.WAITING: f"waits in its lane, {ago} since it was accepted",

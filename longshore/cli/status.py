@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 from longshore.cli import operator, terminal
+from longshore.ledger.breaker import BreakerStatus
+from longshore.ledger.scan import Filter
+from longshore.ledger.stats import read_stats as counted
 from longshore.operations.ledger_access import LedgerAccess
-from longshore.store.breaker import BreakerStatus
-from longshore.store.numbers import numbers as counted
-from longshore.store.sift import Filter
 
 
 def status(as_json: Annotated[bool, operator.JSON] = False) -> None:

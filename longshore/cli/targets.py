@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from longshore.cli import operator, terminal
+from longshore.ledger.breaker import BreakerStatus
+from longshore.ledger.target_control import TargetControl
+from longshore.ledger.target_status import TargetStatus
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import Invalid
 from longshore.operations.steer import Limits, steer_target
-from longshore.store.breaker import BreakerStatus
-from longshore.store.target_control import Gate
-from longshore.store.target_status import Line
 
 commands = typer.Typer(help="Targets and lanes: what waits, what holds it back; pause, resume, limit.")
 
@@ -75,7 +75,7 @@ def limit(
     terminal.say(f"{_name(target, action)}: {_limits(gate) or 'as the settings say'}.")
 
 
-def _steer(access: LedgerAccess, target: str, action: str, act: str, limits: Limits | None = None) -> Gate:
+def _steer(access: LedgerAccess, target: str, action: str, act: str, limits: Limits | None = None) -> TargetControl:
     try:
         return steer_target(access, target, action, act, operator.actor(), limits)
     except Invalid as problem:
@@ -86,7 +86,7 @@ def _name(target: str, action: str) -> str:
     return f"{target} {action}" if action else target
 
 
-def _row(line: Line) -> tuple[object, ...]:
+def _row(line: TargetStatus) -> tuple[object, ...]:
     now_ms = time.time() * 1000
     late = terminal.span(now_ms - line.oldest_due_ms) if 0 < line.oldest_due_ms < now_ms else ""
     breaker = line.breaker.value
@@ -104,7 +104,7 @@ def _row(line: Line) -> tuple[object, ...]:
     )
 
 
-def _limits(gate: Gate) -> str:
+def _limits(gate: TargetControl) -> str:
     said = ["paused"] if gate.paused else []
     if gate.rate is not None:
         said.append(f"{gate.rate:g}/s")

@@ -5,12 +5,12 @@ from typing import Any
 
 from longshore.dashboard import asked, facts, overview, shown
 from longshore.dashboard.page import Api
+from longshore.ledger.filter_parsing import FIELDS
+from longshore.ledger.requeue import RequeueJob
+from longshore.ledger.stats import read_stats
 from longshore.operations.find import count
 from longshore.operations.requeue import MAX_JOB, requeue, requeue_all, select
 from longshore.operations.steer import Limits, steer_job, steer_target
-from longshore.store.asking import FIELDS
-from longshore.store.numbers import numbers
-from longshore.store.requeue import Job
 
 LARGEST_PAGE = 500
 MOST_IDS = 1_000
@@ -157,8 +157,8 @@ class StatusApi(Api):
     """The agent in numbers."""
 
     async def get(self) -> None:
-        """See `longshore.store.numbers`."""
-        self.answer(await self.ask(numbers, self.agent.access.ledger))
+        """See `longshore.ledger.stats`."""
+        self.answer(await self.ask(read_stats, self.agent.access.ledger))
 
 
 class UnknownApi(Api):
@@ -174,5 +174,5 @@ def _counted(counts: Any) -> dict[str, Any]:
     return {"total": sum(counts.values()), "counts": rows}
 
 
-def _job(job: Job) -> dict[str, Any]:
+def _job(job: RequeueJob) -> dict[str, Any]:
     return {**asdict(job), "created": shown.iso(job.created_ms)}

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from longshore.errors import LongshoreError
-from longshore.store.asking import FIELDS, Senseless, filter_of
-from longshore.store.requeue import Order
-from longshore.store.sift import Filter
+from longshore.ledger.filter_parsing import FIELDS, InvalidFilter, parse_filter
+from longshore.ledger.requeue import RequeueRequest
+from longshore.ledger.scan import Filter
 
 _LONGEST_WHY = 500
 
@@ -38,8 +38,8 @@ class Wanted:
         """The filter whose fields `given` gives, empty for any. Raises `Refused`."""
         words = {name: value.strip() for name in FIELDS if (value := given(name).strip())}
         try:
-            return cls(words, filter_of(lambda name: words.get(name, "")))
-        except Senseless as problem:
+            return cls(words, parse_filter(lambda name: words.get(name, "")))
+        except InvalidFilter as problem:
             raise Refused(str(problem)) from None
 
     def query(self, **changes: str) -> str:
@@ -47,7 +47,7 @@ class Wanted:
         return urlencode({name: value for name, value in ({**self.words, **changes}).items() if value})
 
 
-def order(actor: str, given: Callable[[str], Any]) -> Order:
+def order(actor: str, given: Callable[[str], Any]) -> RequeueRequest:
     """How to send again: `why` (required), `rate`, `canary`, `replay`. Raises `Refused`."""
     why = text(given("why")).strip()
     if not why:
@@ -58,7 +58,7 @@ def order(actor: str, given: Callable[[str], Any]) -> Order:
     canary = number(given("canary"), "canary", 0.0)
     if canary != int(canary):
         raise Refused("canary must be a whole number")
-    return Order(actor, why, rate, int(canary), flag(given("replay")))
+    return RequeueRequest(actor, why, rate, int(canary), flag(given("replay")))
 
 
 def text(value: Any) -> str:

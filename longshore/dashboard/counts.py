@@ -11,8 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillCounting
 from dataclasses import dataclass, field
 
-from longshore.store.letters import Letters
-from longshore.store.sift import Filter
+from longshore.ledger.invocations import InvocationReader
+from longshore.ledger.scan import Filter
 
 FRESH_S = 1.0
 """Shorter than the refresh of a page."""
@@ -38,7 +38,7 @@ class _Count:
 class Counts:
     """Thread safe."""
 
-    def __init__(self, letters: Letters) -> None:
+    def __init__(self, letters: InvocationReader) -> None:
         self._letters = letters
         self._lock = threading.Lock()
         self._known: dict[Filter, _Count] = {}

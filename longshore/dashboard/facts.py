@@ -5,10 +5,10 @@ from typing import Any
 
 from longshore.dashboard import shown
 from longshore.dashboard.agent import Agent
+from longshore.ledger.invocations import InvocationRecord
+from longshore.ledger.states import FINAL_STATES, State
 from longshore.operations.explain import AttemptEvent, Event, Explanation, RequeueEvent, SealedEvent, explain
 from longshore.operations.find import find
-from longshore.store.letters import Letter
-from longshore.store.states import FINAL_STATES, State
 
 NEXT = {
     State.HELD: "Waits for Port's acknowledgement.",
@@ -26,12 +26,12 @@ MAX_OTHERS = 20
 """Shown beside an invocation of what was refused under its run id: anybody who may write to the topic can make more."""
 
 
-def named(agent: Agent, name: str) -> list[Letter]:
+def named(agent: Agent, name: str) -> list[InvocationRecord]:
     """The invocations that go by `name`, itself first; for a page that refreshes itself."""
     return list(islice(find(agent.access, name, search_all=False), 1 + MAX_OTHERS))
 
 
-def facts(agent: Agent, letter: Letter, whole: bool = False) -> dict[str, Any]:
+def facts(agent: Agent, letter: InvocationRecord, whole: bool = False) -> dict[str, Any]:
     """All of `letter`, with its history opened; `whole` for programs, otherwise long texts are cut for a page."""
     explanation = explain(agent.access, letter)
     return {
@@ -44,7 +44,7 @@ def facts(agent: Agent, letter: Letter, whole: bool = False) -> dict[str, Any]:
     }
 
 
-def clear(letter: Letter) -> dict[str, Any]:
+def clear(letter: InvocationRecord) -> dict[str, Any]:
     """What stands in clear, as JSON."""
     return {
         **letter.as_dict(),
@@ -79,7 +79,7 @@ def timeline(explanation: Explanation) -> list[dict[str, Any]]:
     return events
 
 
-def request(agent: Agent, letter: Letter, whole: bool) -> dict[str, Any]:
+def request(agent: Agent, letter: InvocationRecord, whole: bool) -> dict[str, Any]:
     """The request it would become now, or why that cannot be told."""
     if not agent.has_secret:
         return {"problem": "Flower was started without PORT_CLIENT_SECRET, so what is sealed cannot be shown."}

@@ -14,10 +14,10 @@ from tornado.web import authenticated
 from longshore.dashboard import asked, facts
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.page import Handler, Page
+from longshore.ledger.filter_parsing import KINDS
+from longshore.ledger.invocations import InvocationRecord
+from longshore.ledger.requeue import REQUEUED
 from longshore.operations.requeue import MAX_JOB, requeue, requeue_all, select
-from longshore.store.asking import KINDS
-from longshore.store.letters import Letter
-from longshore.store.requeue import REQUEUED
 
 SIZE = 50
 """Rows of a page."""
@@ -128,7 +128,7 @@ def _listed(agent: Agent, wanted: asked.Wanted, after: str) -> tuple[Any, Counte
     return page, counts
 
 
-def _lines(told: Iterator[tuple[Letter, list[dict[str, Any]]]]) -> str:
+def _lines(told: Iterator[tuple[InvocationRecord, list[dict[str, Any]]]]) -> str:
     step = islice(told, EXPORT_STEP)
     return "".join(f"{json.dumps({**facts.clear(letter), 'history': history})}\n" for letter, history in step)
 

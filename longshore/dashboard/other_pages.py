@@ -7,10 +7,10 @@ from tornado.web import authenticated
 from longshore.dashboard import asked, facts, overview
 from longshore.dashboard.agent import Agent
 from longshore.dashboard.page import Page
+from longshore.ledger.invocations import InvocationRecord
+from longshore.ledger.requeue import OUTCOME_TEXT, REQUEUED
 from longshore.operations.requeue import requeue
 from longshore.operations.steer import Limits, steer_job, steer_target
-from longshore.store.letters import Letter
-from longshore.store.requeue import BECAME, REQUEUED
 
 
 class FindPage(Page):
@@ -40,7 +40,7 @@ class InvocationPage(Page):
             )
         became = self.get_query_argument("became", "")
         self.render(
-            "longshore_invocation.html", told=told, others=others, became=BECAME.get(became, ""),
+            "longshore_invocation.html", told=told, others=others, became=OUTCOME_TEXT.get(became, ""),
             went=became in REQUEUED,
         )  # fmt: skip
 
@@ -102,6 +102,6 @@ class JobsPage(Page):
         self.redirect(self.reverse_url("longshore-jobs"))
 
 
-def _told(agent: Agent, name: str) -> tuple[list[Letter], dict[str, Any] | None]:
+def _told(agent: Agent, name: str) -> tuple[list[InvocationRecord], dict[str, Any] | None]:
     letters = facts.named(agent, name)
     return (letters[1:], facts.facts(agent, letters[0])) if letters else ([], None)

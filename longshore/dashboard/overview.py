@@ -6,9 +6,9 @@ from typing import Any
 
 from longshore.dashboard import shown
 from longshore.dashboard.agent import Agent
-from longshore.store.sift import Filter
-from longshore.store.target_control import Gate, effective_concurrency, effective_rate
-from longshore.store.target_status import Line
+from longshore.ledger.scan import Filter
+from longshore.ledger.target_control import TargetControl, effective_concurrency, effective_rate
+from longshore.ledger.target_status import TargetStatus
 
 RECENT = 500
 """Newest dead letters that are looked through for the last error of each target."""
@@ -18,7 +18,7 @@ RECENT = 500
 class Row:
     """A target or a lane, and its last error as people read it."""
 
-    line: Line
+    line: TargetStatus
     error: str
     """Reason code of what waits to be tried again, else of the newest dead letter."""
     error_ms: int
@@ -85,7 +85,7 @@ def _dead_errors(agent: Agent) -> dict[str, tuple[str, int]]:
     return newest
 
 
-def limited(gate: Gate) -> str:
+def limited(gate: TargetControl) -> str:
     """An operator's limits in words."""
     said = [] if gate.rate is None else [f"{gate.rate:g}/s"]
     if gate.concurrency is not None:

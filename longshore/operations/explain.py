@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from longshore.ledger.invocations import InvocationRecord
+from longshore.ledger.reasons import CAUSES
+from longshore.ledger.states import State
 from longshore.operations.ledger_access import LedgerAccess
-from longshore.store.letters import Letter
-from longshore.store.reasons import CAUSES
-from longshore.store.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ Event = AttemptEvent | RequeueEvent | SealedEvent
 class Explanation:
     """One invocation, and how it came to stand where it does."""
 
-    letter: Letter
+    letter: InvocationRecord
     history: list[dict[str, Any]]
     """As it is kept; the same as `events`, for programs."""
     events: list[Event]
@@ -65,7 +65,7 @@ class Explanation:
     """Why it ended so, or has to be tried again, in words; empty if nothing has gone wrong."""
 
 
-def explain(access: LedgerAccess, letter: Letter) -> Explanation:
+def explain(access: LedgerAccess, letter: InvocationRecord) -> Explanation:
     """What the ledger knows of `letter`."""
     history = access.invocations.history(letter.id)
     events = [_event(entry) for entry in history]
@@ -91,7 +91,7 @@ def _event(entry: dict[str, Any]) -> Event:
     )
 
 
-def _cause(letter: Letter, events: list[Event]) -> str:
+def _cause(letter: InvocationRecord, events: list[Event]) -> str:
     if letter.state == State.DONE or not letter.reason:
         return ""
     # What was refused, revoked or given up between attempts has a reason of its own, which no attempt explains.

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from itertools import islice
 
 from longshore.invocation import ids
+from longshore.ledger.invocations import InvocationRecord
+from longshore.ledger.scan import Filter
 from longshore.operations.ledger_access import LedgerAccess
-from longshore.store.letters import Letter
-from longshore.store.sift import Filter
 
 Counts = Counter[tuple[str, str]]
 """(state, reason) → how many invocations."""
 
 
-def find(access: LedgerAccess, name: str, *, search_all: bool = True) -> Iterator[Letter]:
+def find(access: LedgerAccess, name: str, *, search_all: bool = True) -> Iterator[InvocationRecord]:
     """The invocations that go by `name`: itself first, then what else ended under its run id, the newest first.
 
     `name` is Port's run id, an id of the ledger, or a Celery task's id of either. What was refused under a run's name
@@ -41,7 +41,7 @@ def count(access: LedgerAccess, filter: Filter, at_most: int | None = None) -> C
     return Counter((letter.state, letter.reason) for letter in letters)
 
 
-def _itself(access: LedgerAccess, name: str) -> Letter | None:
+def _itself(access: LedgerAccess, name: str) -> InvocationRecord | None:
     # Celery's task id is the ledger's id; from the second generation on, `~` and the generation follow it.
     for id in dict.fromkeys((name, ids.run_id(name), name.partition("~")[0])):
         if (letter := access.invocations.get(id)) is not None:

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 from config.settings import Settings
-from longshore.store.connection import TIMEOUT_S, connect
-from longshore.store.keys import Keys
-from longshore.store.ledger import Ledger
-from longshore.store.letters import Letters
-from longshore.store.limits import Limits
-from longshore.store.pages import Pages
-from longshore.store.requeue import Requeue
-from longshore.store.seal import Sealer
-from longshore.store.targets import Targets
+from longshore.ledger.connection import TIMEOUT_S, connect
+from longshore.ledger.invocations import InvocationReader
+from longshore.ledger.keys import Keys
+from longshore.ledger.ledger import Ledger
+from longshore.ledger.limits import Limits
+from longshore.ledger.pagination import PageReader
+from longshore.ledger.requeue import Requeuer
+from longshore.ledger.seal import Sealer
+from longshore.ledger.targets import TargetControls
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +21,23 @@ class LedgerAccess:
     ledger: Ledger
     sealer: Sealer
     """Opens and seals what rests in the ledger."""
-    invocations: Letters
-    pages: Pages
-    requeue: Requeue
-    targets: Targets
+    invocations: InvocationReader
+    pages: PageReader
+    requeue: Requeuer
+    targets: TargetControls
 
     @classmethod
     def to(cls, ledger: Ledger, sealer: Sealer) -> "LedgerAccess":
         """Access to `ledger`, whose values `sealer` opens."""
         redis, keys, limits = ledger.redis, ledger.keys, ledger.limits
-        invocations = Letters(redis, keys, sealer)
+        invocations = InvocationReader(redis, keys, sealer)
         return cls(
             ledger=ledger,
             sealer=sealer,
             invocations=invocations,
-            pages=Pages(redis, keys, invocations),
-            requeue=Requeue(redis, keys, limits, sealer),
-            targets=Targets(redis, keys, limits),
+            pages=PageReader(redis, keys, invocations),
+            requeue=Requeuer(redis, keys, limits, sealer),
+            targets=TargetControls(redis, keys, limits),
         )
 
 

@@ -8,9 +8,9 @@ from longshore.delivery.request_builder import RequestBuilder
 from longshore.errors import LongshoreError
 from longshore.invocation import json_text
 from longshore.invocation.mapping import Mapping
+from longshore.ledger.invocations import InvocationReader, InvocationRecord
+from longshore.ledger.seal import Unsealable
 from longshore.operations.masked_request import as_preview
-from longshore.store.letters import Letter, Letters
-from longshore.store.seal import Unsealable
 
 
 class RequestPreviews:
@@ -21,7 +21,7 @@ class RequestPreviews:
         self._lock = threading.Lock()
         self._mapping: Mapping | None = None
 
-    def preview(self, letters: Letters, letter: Letter) -> dict[str, Any]:
+    def preview(self, letters: InvocationReader, letter: InvocationRecord) -> dict[str, Any]:
         """Method, url, headers, query and body of the request; or a `problem`, and a `note` where one is due.
 
         Never raises for what a message or a mapping holds. Raises `StoreUnavailable`.

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from longshore.ledger.invocations import InvocationRecord
+from longshore.ledger.requeue import RequeueJob, RequeueRequest
+from longshore.ledger.scan import Filter
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.find import Counts, count
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import NotFound, TooMany
-from longshore.store.letters import Letter
-from longshore.store.requeue import Job, Order
-from longshore.store.sift import Filter
 
 log = EventLog(__name__)
 
@@ -52,9 +52,9 @@ class Selection:
 
 
 def requeue(
-    access: LedgerAccess, picks: Iterable[Pick], order: Order, *, dry_run: bool = False
+    access: LedgerAccess, picks: Iterable[Pick], order: RequeueRequest, *, dry_run: bool = False
 ) -> list[tuple[str, str]]:
-    """Sends `picks` again, each at once. Returns each id with its outcome, a key of `BECAME`.
+    """Sends `picks` again, each at once. Returns each id with its outcome, a key of `OUTCOME_TEXT`.
 
     With `dry_run` nothing changes, and the outcomes are those there would be.
 
@@ -80,9 +80,9 @@ def select(access: LedgerAccess, filter: Filter, cap: int | None = None) -> Sele
 def start_job(
     access: LedgerAccess,
     selection: Selection,
-    order: Order,
-    track: Callable[[Iterable[Letter]], Iterable[Letter]] = iter,
-) -> Job:
+    order: RequeueRequest,
+    track: Callable[[Iterable[InvocationRecord]], Iterable[InvocationRecord]] = iter,
+) -> RequeueJob:
     """Makes a job of `selection`, which the workers carry out. `track` sees each invocation as it is listed."""
     filter = selection.filter
     letters = (letter for letter in access.invocations.find(filter) if _is_sent(letter.reason, filter))
@@ -93,14 +93,14 @@ def start_job(
     return job
 
 
-def requeue_all(access: LedgerAccess, filter: Filter, order: Order, cap: int = MAX_JOB) -> Job:
+def requeue_all(access: LedgerAccess, filter: Filter, order: RequeueRequest, cap: int = MAX_JOB) -> RequeueJob:
     """Makes a job of all that `filter` takes. Raises `NotFound` for nothing, and `TooMany` for more than `cap`."""
     selection = select(access, filter, cap)
     selection.require(cap)
     return start_job(access, selection, order)
 
 
-def _requeue(access: LedgerAccess, id: str, generation: int | None, order: Order, dry_run: bool) -> str:
+def _requeue(access: LedgerAccess, id: str, generation: int | None, order: RequeueRequest, dry_run: bool) -> str:
     letter = access.invocations.get(id)
     if letter is None:
         return "gone"

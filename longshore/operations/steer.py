@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import TypedDict
 
+from longshore.ledger.requeue import FINISHED, RequeueJob
+from longshore.ledger.states import JobState
+from longshore.ledger.target_control import TargetControl
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import Conflict, Invalid, NotFound
-from longshore.store.requeue import FINISHED, Job
-from longshore.store.states import JobState
-from longshore.store.target_control import Gate
 
 log = EventLog(__name__)
 
@@ -28,7 +28,7 @@ class Limits(TypedDict, total=False):
 
 def steer_target(
     access: LedgerAccess, target: str, action: str, act: str, actor: str, limits: Limits | None = None
-) -> Gate:
+) -> TargetControl:
     """`act` is `pause`, `resume` (which closes the breaker too) or `limit`: of `target`, or of one `action` of it.
 
     Holds for the whole fleet from now on. Returns the operator's control of it as it is then. Raises `Invalid`.
@@ -53,7 +53,7 @@ def steer_target(
     return gate
 
 
-def steer_job(access: LedgerAccess, id: str, act: str, actor: str) -> Job:
+def steer_job(access: LedgerAccess, id: str, act: str, actor: str) -> RequeueJob:
     """`act` is `pause` (hold it where it is) or `resume` (also one that its canary stopped): of the job `id`.
 
     Returns the job as it is then. Raises `NotFound`, `Conflict` where it is past that, and `Invalid`.

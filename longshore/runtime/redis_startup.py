@@ -8,12 +8,12 @@ from types import FrameType
 
 from config.settings import Settings
 from longshore.errors import StoreUnavailable
+from longshore.ledger.connection import connect
+from longshore.ledger.keys import Keys
+from longshore.ledger.redis_requirements import check_requirements
+from longshore.ledger.schema_version import check_schema_version
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.connection import connect
-from longshore.store.fitness import check_fitness
-from longshore.store.keys import Keys
-from longshore.store.layout import check_layout
 
 log = EventLog(__name__)
 
@@ -32,8 +32,8 @@ def wait_for_usable_redis(settings: Settings, *, say_warnings: bool = True, wait
     with client, _stoppable():
         while True:
             try:
-                warnings = check_fitness(client)
-                check_layout(client, Keys.of(settings.namespace))
+                warnings = check_requirements(client)
+                check_schema_version(client, Keys.of(settings.namespace))
             except StoreUnavailable as error:
                 if not wait:
                     return

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from longshore.ledger.ledger import Ledger
+from longshore.ledger.record_lookup import RecordLookup
+from longshore.ledger.states import FINAL_STATES
+from longshore.ledger.stats import move_counts
 from longshore.sandbox.embedded_kafka import Place
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.scenario import Case
 from longshore.sandbox.targets import Targets
-from longshore.store.ledger import Ledger
-from longshore.store.numbers import move_counts
-from longshore.store.record_lookup import RecordLookup
-from longshore.store.states import FINAL_STATES
 
 NOT_READ = "in Kafka"
 SKIPPED, REPEATED = "skipped", "repeated"

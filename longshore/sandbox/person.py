@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from config.settings import Settings
 from longshore.errors import StoreUnavailable
+from longshore.ledger.breaker import BreakerStatus
+from longshore.ledger.requeue import REQUEUED, RequeueRequest
+from longshore.ledger.scan import Filter
+from longshore.ledger.states import JobState, State
+from longshore.ledger.stats import move_counts
 from longshore.operations.ledger_access import open_ledger
 from longshore.operations.requeue import requeue, select, start_job
 from longshore.operations.steer import steer_target
 from longshore.sandbox.follow import Followed
 from longshore.sandbox.scenario import LIMITED_RATE
 from longshore.sandbox.targets import Targets
-from longshore.store.breaker import BreakerStatus
-from longshore.store.numbers import move_counts
-from longshore.store.requeue import REQUEUED, Order
-from longshore.store.sift import Filter
-from longshore.store.states import JobState, State
 
 NAME = "you"
 CANARY = 2
@@ -81,7 +81,7 @@ class Person:
             return
         self._targets.mend()
         filter = Filter(reason="http_422", target=self._targets.origin("broken"))
-        order = Order(NAME, "the environment exists now", rate=0, canary=CANARY)
+        order = RequeueRequest(NAME, "the environment exists now", rate=0, canary=CANARY)
         self._job = start_job(self._access, select(self._access, filter), order).id
         self._say(f"You mend `broken` and send its {len(failed)} dead letters again: {CANARY} first, as a canary.")
 
@@ -91,7 +91,7 @@ class Person:
         self._decided = True
         for each in unknown:
             ((_, outcome),) = requeue(
-                self._access, [(each.id, None)], Order(NAME, "looked at the target: it had not run")
+                self._access, [(each.id, None)], RequeueRequest(NAME, "looked at the target: it had not run")
             )
             if outcome in REQUEUED:
                 self._say(f"You decide about the unknown outcome of {each.id}: it had not run, so it is sent again.")

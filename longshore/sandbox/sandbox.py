@@ -16,13 +16,13 @@ from pathlib import Path
 from types import FrameType
 
 from longshore.errors import LongshoreError, StoreUnavailable
+from longshore.ledger.states import State
 from longshore.sandbox.follow import Followed
 from longshore.sandbox.person import Person, Watched
 from longshore.sandbox.scenario import Scenario
 from longshore.sandbox.stage import Stage
 from longshore.sandbox.table import Screen
 from longshore.sandbox.targets import Targets
-from longshore.store.states import State
 
 LOOK_S = 0.25
 """How often the table is brought up to date."""

@@ -7,8 +7,8 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from longshore.ledger.states import State
 from longshore.sandbox.publisher import action_run, as_text, change_log_event, gitlab_run, node_run, signed, text_of
-from longshore.store.states import State
 
 ATTEMPTS = 4
 """`RETRY_MAX_ATTEMPTS` in the sandbox: what fails for good does so after this many."""

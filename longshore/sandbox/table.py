@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from longshore.ledger.states import State
 from longshore.printable import printable
 from longshore.sandbox.follow import NOT_READ, REPEATED, SKIPPED, Followed
-from longshore.store.states import State
 
 COLOURS = {
     State.DONE: "green",

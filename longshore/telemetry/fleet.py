@@ -9,10 +9,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from longshore.errors import StoreUnavailable
+from longshore.ledger.fleet_snapshot import FleetSnapshot, TargetSnapshot
+from longshore.ledger.states import FINAL_STATES, State
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.fleet_snapshot import FleetSnapshot, TargetSnapshot
-from longshore.store.states import FINAL_STATES, State
 from longshore.telemetry.labels import OTHER, outcome_of
 from longshore.telemetry.metrics import FLEET
 

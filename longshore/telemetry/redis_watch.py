@@ -3,8 +3,8 @@
 import time
 
 from longshore.errors import StoreUnavailable
+from longshore.ledger.redis_probe import RedisProbe, RedisRefused
 from longshore.periodic import Periodic
-from longshore.store.redis_probe import RedisProbe, RedisRefused
 from longshore.telemetry.health import Finding
 
 LOOK_S = 1.0

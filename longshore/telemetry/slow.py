@@ -8,10 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from longshore.ledger.fleet_audit import FleetAudit
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
-from longshore.store.fleet_audit import FleetAudit
 
 log = EventLog(__name__)
 

@@ -14,10 +14,10 @@ from opentelemetry.trace import NoOpTracer, Span, SpanContext, SpanKind, StatusC
 
 from longshore.delivery.outcome import Outcome, Verdict
 from longshore.invocation import trace
+from longshore.ledger.seal import Bond, Sealer, Unsealable
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.network.adapter import TrustingAdapter
-from longshore.store.seal import Bond, Sealer, Unsealable
 
 log = EventLog(__name__)
 

@@ -11,9 +11,9 @@ from celery.exceptions import Ignore, Retry
 from celery.worker.request import Request
 
 from longshore.errors import StoreUnavailable, place_of
+from longshore.ledger.states import State
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.states import State
 from tasks.celery.names import DELIVER
 from tasks.worker.attempt_result import DEFERRED
 from tasks.worker.attempt_runner import AttemptRunner

@@ -3,11 +3,11 @@
 from typing import Any
 
 from longshore.errors import StoreUnavailable
+from longshore.ledger.entry import ExpiredLease
+from longshore.ledger.ledger import Ledger
+from longshore.ledger.states import State
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.entry import Lapsed
-from longshore.store.ledger import Ledger
-from longshore.store.states import State
 from tasks.celery.names import task_id
 
 log = EventLog(__name__)
@@ -24,7 +24,7 @@ class LapsedTaskEvents:
         """Celery's consumer, whose events go through; set again after each reconnect."""
         self._consumer = consumer
 
-    def send(self, lapsed: Lapsed) -> None:
+    def send(self, lapsed: ExpiredLease) -> None:
         """One event, where somebody listens. One that cannot be sent is only missing from Flower."""
         dispatcher = getattr(self._consumer, "event_dispatcher", None)
         if dispatcher is None or not dispatcher.enabled:

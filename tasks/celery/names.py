@@ -1,6 +1,6 @@
 """Names on the wire: tasks and queues, which programs of all versions know. Moving a module strands no message."""
 
-from longshore.store.record import READS
+from longshore.ledger.record import READS
 
 DELIVER = "deliver"
 """The task that makes one attempt."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from celery import Celery
 
+from longshore.ledger.entry import Claim
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
-from longshore.store.entry import Claim
 from tasks.celery.names import DELIVER, queue_of, task_id
 
 log = EventLog(__name__)

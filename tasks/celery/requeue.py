@@ -4,9 +4,9 @@ from typing import Any
 
 from celery import Task
 
+from longshore.ledger.requeue import REQUEUED, RequeueRequest
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.requeue import requeue
-from longshore.store.requeue import REQUEUED, Order
 from tasks.celery.deliver import QuietRequest
 from tasks.celery.names import REQUEUE
 
@@ -41,7 +41,7 @@ class RequeueTask(Task):
             raise RequeueRefused(f"unknown arguments: {', '.join(sorted(unknown))}")
         if not all(isinstance(text, str) and text.strip() for text in (id, actor, why)):
             raise RequeueRefused("requeueing needs an id, an actor and a reason: requeue(id, actor, why)")
-        ((_, outcome),) = requeue(self.access, [(id, None)], Order(actor, why, replay=replay is True))
+        ((_, outcome),) = requeue(self.access, [(id, None)], RequeueRequest(actor, why, replay=replay is True))
         if outcome not in REQUEUED:
             raise RequeueRefused(f"not sent again: {outcome}")
         return outcome

@@ -6,10 +6,10 @@ Celery throws away every later message of a revoked id, so the ledger would hand
 from typing import Any
 
 from longshore.errors import LongshoreError
+from longshore.ledger.ledger import Ledger
+from longshore.ledger.states import State
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.ledger import Ledger
-from longshore.store.states import State
 from tasks.worker.result_builder import ResultBuilder
 
 log = EventLog(__name__)

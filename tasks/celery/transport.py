@@ -15,7 +15,7 @@ transport, and knows no `unix://`. Here a connection is made exactly as those of
 option `address`; what Celery calls the broker's URL is only shown.
 
 *Wake-up calls find room.* At `maxmemory` Redis refuses LPUSH; but what is never handed out never ends and gives no room
-back. So the push follows a DEL in one script (see longshore/store/scripts/room.lua).
+back. So the push follows a DEL in one script (see longshore/ledger/scripts/room.lua).
 
 `do_restore` and `connection_errors` are class attributes of kombu, not documented options, and `_put` is its own:
 tests/integration/tasks/test_transport.py holds them in place.
@@ -32,8 +32,8 @@ from kombu.transport import redis
 from kombu.utils.json import dumps
 from redis.exceptions import ConnectionError, ResponseError
 
-from longshore.store.address import Address
-from longshore.store.connection import options_of, pool_of, sentinels_of
+from longshore.ledger.address import Address
+from longshore.ledger.connection import options_of, pool_of, sentinels_of
 from tasks.celery.tolerant_channel import TolerantChannel
 
 PUSH = "redis.call('DEL', KEYS[1] .. ':room') return redis.call('LPUSH', KEYS[1], ARGV[1])"

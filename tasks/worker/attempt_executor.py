@@ -16,14 +16,14 @@ from longshore.delivery.send import Sender
 from longshore.errors import place_of
 from longshore.invocation.mapping import JqUnavailable
 from longshore.invocation.masking import masking
+from longshore.ledger.entry import StartedAttempt
+from longshore.ledger.record import bond
+from longshore.ledger.seal import Sealer
+from longshore.ledger.states import State
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.attempt_reports import mapped_report
 from longshore.operations.response_masking import mask_outcome
-from longshore.store.entry import Begun
-from longshore.store.record import bond
-from longshore.store.seal import Sealer
-from longshore.store.states import State
 from longshore.telemetry.tracing import Traces
 from tasks.worker.attempt_log import log_attempt, span_attributes, summary_of
 from tasks.worker.attempt_request import RequestNotBuildable, build_request
@@ -67,7 +67,7 @@ class AttemptExecutor:
     metrics: WorkerMetrics
     traces: Traces
 
-    def execute(self, begun: Begun, on_answer: Callable[[Answer], None] | None = None) -> AttemptResult:
+    def execute(self, begun: StartedAttempt, on_answer: Callable[[Answer], None] | None = None) -> AttemptResult:
         """Makes the attempt. Raises nothing, whatever the invocation, its mapping or its target do.
 
         `on_answer` is called as soon as there is an answer, for somebody who cannot wait until its result is complete.
@@ -85,7 +85,7 @@ class AttemptExecutor:
         except Exception as error:
             return self._result_of_fault(error, begun, progress)
 
-    def build(self, begun: Begun) -> BuiltRequest | AttemptResult:
+    def build(self, begun: StartedAttempt) -> BuiltRequest | AttemptResult:
         """The request that the mapping gives; or how the attempt ends because there is none to send here."""
         try:
             request = build_request(begun, self.sealer, self.builder)
@@ -107,7 +107,7 @@ class AttemptExecutor:
 
     def send(
         self,
-        begun: Begun,
+        begun: StartedAttempt,
         built: BuiltRequest,
         settings: DeliverySettings,
         progress: _Progress,
@@ -126,12 +126,14 @@ class AttemptExecutor:
         self.metrics.requested(outcome)
         return answer
 
-    def classify(self, begun: Begun, outcome: Outcome, policy: RetryPolicy) -> Answer:
+    def classify(self, begun: StartedAttempt, outcome: Outcome, policy: RetryPolicy) -> Answer:
         """What follows from `outcome`: done, again after a time, dead, or unknown."""
         age_s = max(0.0, (self.clock.now_ms() - begun.first_ms) / 1000)
         return Answer(outcome, next_step(outcome, begun.attempt, age_s, policy, random.random()))
 
-    def complete(self, begun: Begun, built: BuiltRequest, settings: DeliverySettings, answer: Answer) -> Completion:
+    def complete(
+        self, begun: StartedAttempt, built: BuiltRequest, settings: DeliverySettings, answer: Answer
+    ) -> Completion:
         """The result to store, with masked response, reports and history; and the log line of the attempt."""
         masked = mask_outcome(answer.outcome, built.mask)
         # The mapping's report section may use the request's headers; what it gives is masked with them.
@@ -143,10 +145,10 @@ class AttemptExecutor:
         log_attempt(begun, masked, answer.step, settings.policy.max_attempts, self.clock.now_ms())
         return Completion(finish, summary_of(masked))
 
-    def _headers(self, begun: Begun) -> dict[str, str]:
+    def _headers(self, begun: StartedAttempt) -> dict[str, str]:
         return {self.idempotency_header: begun.id} if self.idempotency_header else {}
 
-    def _result_of_fault(self, error: Exception, begun: Begun, progress: _Progress) -> Completion:
+    def _result_of_fault(self, error: Exception, begun: StartedAttempt, progress: _Progress) -> Completion:
         """How an attempt ends that a fault of ours broke off: as what is certain of it says."""
         name = type(error).__name__
         log.event(

@@ -2,14 +2,14 @@
 
 from longshore.delivery.outcome import Outcome
 from longshore.delivery.policy import Again, Dead, Done, Step
+from longshore.ledger.entry import StartedAttempt
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.entry import Begun
 
 log = EventLog(__name__)
 
 
-def log_attempt(begun: Begun, outcome: Outcome, step: Step, max_attempts: int, now_ms: float) -> None:
+def log_attempt(begun: StartedAttempt, outcome: Outcome, step: Step, max_attempts: int, now_ms: float) -> None:
     """Logs the attempt with all that is known about it. `outcome` is masked; `now_ms` is Redis's time."""
     if outcome.redirected:
         log.event(events.DELIVERY_REDIRECTED, run_id=begun.run or begun.id, target=begun.target, how=outcome.redirected)
@@ -33,7 +33,7 @@ def log_attempt(begun: Begun, outcome: Outcome, step: Step, max_attempts: int, n
     )
 
 
-def span_attributes(begun: Begun) -> dict[str, str | int]:
+def span_attributes(begun: StartedAttempt) -> dict[str, str | int]:
     """The attributes of an attempt's span."""
     return {
         "longshore.id": begun.id,

@@ -11,11 +11,11 @@ from longshore.delivery.target import lane_of
 from longshore.errors import LongshoreError
 from longshore.invocation import json_text
 from longshore.invocation.mapping import MappingFault
+from longshore.ledger.entry import StartedAttempt
+from longshore.ledger.record import bond
+from longshore.ledger.seal import Foreign, Sealer, Unsealable
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.entry import Begun
-from longshore.store.record import bond
-from longshore.store.seal import Foreign, Sealer, Unsealable
 
 log = EventLog(__name__)
 
@@ -38,7 +38,7 @@ class AddressedRequest:
     lane: str
 
 
-def build_request(begun: Begun, sealer: Sealer, builder: RequestBuilder) -> AddressedRequest:
+def build_request(begun: StartedAttempt, sealer: Sealer, builder: RequestBuilder) -> AddressedRequest:
     """The request for `begun`.
 
     Raises `RequestNotBuildable`, never anything with a payload in it, and `JqUnavailable`.
@@ -66,7 +66,7 @@ def build_request(begun: Begun, sealer: Sealer, builder: RequestBuilder) -> Addr
     return AddressedRequest(built, target, lane_of(target, action))
 
 
-def _message(begun: Begun, sealer: Sealer) -> str:
+def _message(begun: StartedAttempt, sealer: Sealer) -> str:
     """The message as it was accepted, its secret inputs still encrypted."""
     try:
         bound = bond(begun.format, "payload", begun.id, run=begun.run)

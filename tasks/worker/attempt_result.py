@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from longshore.delivery.outcome import Outcome
 from longshore.delivery.policy import Step
-from longshore.store.entry import Finish
+from longshore.ledger.entry import AttemptEnd
 
 DEFERRED = "deferred"
 """`StoredResult.state` of an attempt that was put back, unsent."""
@@ -23,7 +23,7 @@ class Answer:
 class Completion:
     """The attempt is over; `finish` is what the ledger is to store of it."""
 
-    finish: Finish
+    finish: AttemptEnd
     summary: str
     """One line for people."""
 

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from longshore.errors import StoreUnavailable
+from longshore.ledger.entry import AttemptEnd, Claim, StartedAttempt
+from longshore.ledger.ledger import IN_PLACE, Ledger
+from longshore.ledger.record import UnknownFormat
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.entry import Begun, Claim, Finish
-from longshore.store.ledger import IN_PLACE, Ledger
-from longshore.store.record import UnknownFormat
 from tasks.worker.attempt_executor import AttemptExecutor
 from tasks.worker.attempt_result import DEFERRED, Answer, AttemptResult, Completion, Deferral, StoredResult
 from tasks.worker.delivery_settings import AttemptDeadlines
@@ -87,7 +87,7 @@ class AttemptRunner:
         if left_s > 0:
             time.sleep(min(left_s, _LONGEST_START_WAIT_S))
 
-    def _begin(self, id: str, token: int) -> Begun | None:
+    def _begin(self, id: str, token: int) -> StartedAttempt | None:
         """Takes the claim and loads its record in one script. None: it is not ours (any more), and nothing was sent."""
         try:
             begun = self.ledger.begin(id, token)
@@ -102,7 +102,7 @@ class AttemptRunner:
             log.event(events.DELIVERY_MESSAGE_OUTDATED, id=id, token=token)
         return begun
 
-    def _execute(self, begun: Begun) -> AttemptResult:
+    def _execute(self, begun: StartedAttempt) -> AttemptResult:
         """Build, send, classify and complete: here, or in a process of its own if workers died at it."""
         if begun.deaths >= self.ledger.limits.suspect:
             return self.isolation.execute(begun, self.deadlines.longest_s(begun))
@@ -113,7 +113,7 @@ class AttemptRunner:
 
         return self.executor.execute(begun, on_answer)
 
-    def _store(self, begun: Begun, result: AttemptResult) -> StoredResult:
+    def _store(self, begun: StartedAttempt, result: AttemptResult) -> StoredResult:
         """Stores the result, then publishes what was claimed in its place."""
         match result:
             case Deferral(target, lane, summary):
@@ -127,14 +127,14 @@ class AttemptRunner:
                     log.event(events.DELIVERY_RESULT_SUPERSEDED, run_id=begun.run, result=finish.result, state=state)
                 return StoredResult(state, summary)
 
-    def _finish(self, begun: Begun, finish: Finish) -> tuple[str, tuple[Claim, ...]]:
+    def _finish(self, begun: StartedAttempt, finish: AttemptEnd) -> tuple[str, tuple[Claim, ...]]:
         """Stores `finish`; a worker that drains leaves it to others to hand out what may start in its place."""
         return self.ledger.finish(begun.id, begun.token, finish, 0 if self.shutdown.begun.is_set() else IN_PLACE)
 
-    def _finish_early(self, begun: Begun, answer: Answer) -> tuple[str, tuple[Claim, ...]]:
+    def _finish_early(self, begun: StartedAttempt, answer: Answer) -> tuple[str, tuple[Claim, ...]]:
         return self._finish(begun, self.results.outcome_only(begun, answer, "the worker had to stop"))
 
-    def _until_stored(self, begun: Begun, store: Callable[[], _T]) -> _T:
+    def _until_stored(self, begun: StartedAttempt, store: Callable[[], _T]) -> _T:
         """`store`, again and again until Redis has it: only this process knows what came of the attempt.
 
         A drain may call `store` at the same time; the ledger takes the end of a token once.

@@ -8,7 +8,7 @@ from longshore.delivery.policy import RetryPolicy
 from longshore.invocation.delivery import Delivery
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
-from longshore.store.entry import Begun
+from longshore.ledger.entry import StartedAttempt
 
 _AROUND_S = 30.0  # what an attempt may take besides its request: its start time, the mapping, Redis
 
@@ -55,7 +55,7 @@ class AttemptDeadlines:
         self._table = table
         self._mapping = mapping
 
-    def longest_s(self, begun: Begun) -> float:
+    def longest_s(self, begun: StartedAttempt) -> float:
         """By its mapping entry; by any of them if it was accepted under another mapping file."""
         entry = self._mapping.entry_of(begun.mapping)
         total_s = self._table.longest_s if entry is None else self._table.of(begun.kind, entry).total_s

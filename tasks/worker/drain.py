@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 
 from longshore.errors import LongshoreError, place_of
+from longshore.ledger.entry import StartedAttempt
+from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.entry import Begun
-from longshore.store.ledger import Ledger
 from tasks.worker.in_flight import InFlight
 from tasks.worker.result_builder import ResultBuilder
 from tasks.worker.shutdown import DRAINED, Shutdown
@@ -62,11 +62,11 @@ class Drain:
             # Threads cannot be stopped; every one that is left has its outcome stored.
             os._exit(self._shutdown.exit_code)
 
-    def _park(self, left: list[Begun]) -> None:
+    def _park(self, left: list[StartedAttempt]) -> None:
         for tries_left in reversed(range(_PARK_TRIES)):
             left = [begun for begun in left if not self._is_parked(begun, last=not tries_left)]
 
-    def _is_parked(self, begun: Begun, last: bool) -> bool:
+    def _is_parked(self, begun: StartedAttempt, last: bool) -> bool:
         try:
             self._store_end(begun)
         except Exception as error:
@@ -75,7 +75,7 @@ class Drain:
             return False
         return True
 
-    def _store_end(self, begun: Begun) -> None:
+    def _store_end(self, begun: StartedAttempt) -> None:
         """Stores how `begun` ended where that is known and only Redis was away; otherwise that nobody knows."""
         if store := self._in_flight.store_of(begun):
             store()

@@ -8,12 +8,12 @@ import socket
 import threading
 import uuid
 
+from longshore.ledger.ledger import Ledger
+from longshore.ledger.retention import Retention
+from longshore.ledger.sweep import Sweep
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
-from longshore.store.ledger import Ledger
-from longshore.store.retention import Retention
-from longshore.store.sweep import Sweep
 from tasks.worker.in_flight import InFlight
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.shutdown import Shutdown

@@ -3,9 +3,9 @@
 from config.egress import own_services
 from config.settings import Settings
 from longshore.delivery import Fence, OwnService
+from longshore.ledger.kafka_addresses import KafkaAddresses
+from longshore.ledger.ledger import Ledger
 from longshore.periodic import Periodic
-from longshore.store.brokers import Brokers
-from longshore.store.ledger import Ledger
 
 _INTERVAL_S = 5.0  # brokers change with Port's clusters, and a failover of Redis takes longer than this
 
@@ -16,7 +16,7 @@ class InternalServices:
     def __init__(self, settings: Settings, ledger: Ledger, fence: Fence) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._brokers = Brokers(ledger)
+        self._brokers = KafkaAddresses(ledger)
         self._fence = fence
         self._loop = Periodic("internal-services", _INTERVAL_S, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop

@@ -12,17 +12,17 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from longshore.errors import LongshoreError, StoreUnavailable, place_of
 from longshore.invocation.report_kinds import BY_SCRIPTS, ReportKind
+from longshore.ledger.entry import LeasedReports
+from longshore.ledger.ledger import Ledger
+from longshore.ledger.record import bond
+from longshore.ledger.report_items import open_item
+from longshore.ledger.seal import Foreign, Sealer, Unsealable
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
 from longshore.port import reports
 from longshore.port.client import PortClient
 from longshore.port.reports import BadReport, Report
-from longshore.store.entry import TakenReports
-from longshore.store.ledger import Ledger
-from longshore.store.record import bond
-from longshore.store.report_items import open_item
-from longshore.store.seal import Foreign, Sealer, Unsealable
 from longshore.telemetry.tracing import Traces
 from tasks.worker.isolation.runner import POISON_CAUSE
 from tasks.worker.report_sender import LEASE_MS, ReportLeaseLost, ReportSender
@@ -84,7 +84,7 @@ class Outbox:
             return min(self._last_delay_s, _AWAY_PAUSE_S)
         return 0.0 if due else None
 
-    def _send(self, taken: TakenReports, taken_at: float) -> None:
+    def _send(self, taken: LeasedReports, taken_at: float) -> None:
         try:
             facts = {"longshore.id": taken.id, "longshore.kind": taken.kind.value}
             with self._traces.report(taken.trace, facts, bond(taken.format, "trace", taken.id)):
@@ -97,7 +97,7 @@ class Outbox:
             self._last_delay_s = delay_s
             self._failed_in_a_row = self._failed_in_a_row + 1 if delay_s else 0
 
-    def _send_run(self, taken: TakenReports, taken_at: float) -> float:
+    def _send_run(self, taken: LeasedReports, taken_at: float) -> float:
         """Sends the reports of one run. Returns 0, or after how many seconds Port should be asked again."""
         pending, places = self._open(taken)
         sender = ReportSender(self._ledger, self._port, taken, taken_at)
@@ -112,7 +112,7 @@ class Outbox:
         self._settle(sender.taken, left, sender.delay_s if left else 0.0)
         return sender.delay_s
 
-    def _settle(self, taken: TakenReports, left: list[bytes], delay_s: float) -> None:
+    def _settle(self, taken: LeasedReports, left: list[bytes], delay_s: float) -> None:
         """Again and again until Redis has it: otherwise Port would get all of it once more."""
         while True:
             try:
@@ -122,7 +122,7 @@ class Outbox:
                 if self._ending.wait(_SETTLE_PAUSE_S):
                     raise
 
-    def _open(self, taken: TakenReports) -> tuple[list[Report], list[int]]:
+    def _open(self, taken: LeasedReports) -> tuple[list[Report], list[int]]:
         """The reports, and for each the place of the item it came from."""
         pending: list[Report] = []
         places: list[int] = []
@@ -132,7 +132,7 @@ class Outbox:
                 places.append(place)
         return pending, places
 
-    def _report(self, taken: TakenReports, item: bytes) -> Sequence[Report]:
+    def _report(self, taken: LeasedReports, item: bytes) -> Sequence[Report]:
         try:
             if (kind := item[:1].decode("latin-1")) in BY_SCRIPTS:
                 return reports.by_script(

@@ -6,11 +6,11 @@ lease: the claim lapses and any pump hands it out again.
 
 from collections.abc import Callable
 
+from longshore.ledger.entry import Claim, ExpiredLease
+from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
-from longshore.store.entry import Claim, Lapsed
-from longshore.store.ledger import Ledger
 from tasks.worker.worker_metrics import count_lapsed
 
 log = EventLog(__name__)
@@ -25,7 +25,7 @@ class Pump:
         publish: Callable[[tuple[Claim, ...]], None],
         interval_s: float,
         limit_s: float,
-        on_lapsed: Callable[[Lapsed], None],
+        on_lapsed: Callable[[ExpiredLease], None],
     ) -> None:
         """Without a turn for `limit_s` it counts as stalled. `on_lapsed` gets every lease that lapsed."""
         self._ledger = ledger

@@ -2,7 +2,7 @@
 
 import time
 
-from longshore.store.ledger import Ledger
+from longshore.ledger.ledger import Ledger
 
 
 class RedisClock:

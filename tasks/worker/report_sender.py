@@ -11,6 +11,8 @@ from http import HTTPStatus
 
 from longshore.errors import PortUnavailable
 from longshore.invocation.report_kinds import LOGS, ReportKind
+from longshore.ledger.entry import LeasedReports
+from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.port import reports
@@ -18,8 +20,6 @@ from longshore.port.calls import Call, calls
 from longshore.port.client import PortClient
 from longshore.port.errors import PortRefused
 from longshore.port.reports import Report
-from longshore.store.entry import TakenReports
-from longshore.store.ledger import Ledger
 
 log = EventLog(__name__)
 
@@ -41,7 +41,7 @@ class ReportLeaseLost(Exception):
 class ReportSender:
     """The reports of one run, taken by this sender at `taken_at` (monotonic)."""
 
-    def __init__(self, ledger: Ledger, port: PortClient, taken: TakenReports, taken_at: float) -> None:
+    def __init__(self, ledger: Ledger, port: PortClient, taken: LeasedReports, taken_at: float) -> None:
         self.taken = taken
         self.delay_s = 0.0
         """After how many seconds Port should be asked again; 0 if it took all."""

@@ -1,7 +1,7 @@
 """Carries out requeue jobs: every worker takes steps, as each step is one script."""
 
+from longshore.ledger.requeue import Requeuer
 from longshore.periodic import Periodic
-from longshore.store.requeue import Requeue
 
 _STEP_S = 0.2
 _IDLE_S = 1.0
@@ -10,7 +10,7 @@ _IDLE_S = 1.0
 class RequeueRunner:
     """Takes a step of every unfinished job, a few times a second while there are any."""
 
-    def __init__(self, requeue: Requeue) -> None:
+    def __init__(self, requeue: Requeuer) -> None:
         self._requeue = requeue
         self._loop = Periodic("requeue-runner", _STEP_S, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop

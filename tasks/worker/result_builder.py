@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from longshore.delivery.outcome import Fault, Outcome, Verdict
 from longshore.delivery.policy import Again, Dead, Done, Step, Unknown
+from longshore.ledger.entry import AttemptEnd, StartedAttempt
+from longshore.ledger.record import bond
+from longshore.ledger.report_items import seal_item
+from longshore.ledger.seal import Sealer
+from longshore.ledger.states import State
 from longshore.operations.attempt_reports import MappedReport, Run, reports_after
 from longshore.port import reports
 from longshore.port.reports import Report
-from longshore.store.entry import Begun, Finish
-from longshore.store.record import bond
-from longshore.store.report_items import seal_item
-from longshore.store.seal import Sealer
-from longshore.store.states import State
 from tasks.worker.attempt_result import Answer
 
 _RESULTS = {Done: State.DONE, Again: State.WAITING, Dead: State.DEAD, Unknown: State.UNKNOWN}
@@ -28,11 +28,11 @@ class ResultBuilder:
         self._detailed = detailed
         self._keep_bytes = keep_bytes
 
-    def completed(self, begun: Begun, outcome: Outcome, step: Step, report: MappedReport) -> Finish:
+    def completed(self, begun: StartedAttempt, outcome: Outcome, step: Step, report: MappedReport) -> AttemptEnd:
         """The end of an attempt with an `outcome`, masked, which is followed by `step`."""
         run = Run(begun.kind, begun.synchronized, begun.attempt)
         messages = reports_after(step, outcome, run, report, self._detailed)
-        return Finish(
+        return AttemptEnd(
             result=_RESULTS[type(step)],
             reason=outcome.reason,
             status=outcome.status,
@@ -43,32 +43,32 @@ class ResultBuilder:
             about_lane=_about_lane(outcome),
         )
 
-    def abandoned(self, begun: Begun, result: State, reason: str, cause: str) -> Finish:
+    def abandoned(self, begun: StartedAttempt, result: State, reason: str, cause: str) -> AttemptEnd:
         """The end of an attempt without an outcome: no request could be made, or it is given up."""
         outcome = Outcome(Verdict.GIVE_UP, result == State.UNKNOWN, reason, cause)
         if result == State.UNKNOWN:
             messages = reports.unknown(begun.kind, begun.synchronized, None, reason)
         else:
             messages = reports.failed(begun.kind, begun.synchronized, outcome, None, self._detailed, begun.attempt)
-        return Finish(result, reason, attempt=self._history(begun, outcome), reports=self._sealed(begun, messages))
+        return AttemptEnd(result, reason, attempt=self._history(begun, outcome), reports=self._sealed(begun, messages))
 
-    def outcome_only(self, begun: Begun, answer: Answer, why: str) -> Finish:
+    def outcome_only(self, begun: StartedAttempt, answer: Answer, why: str) -> AttemptEnd:
         """The end of an attempt that was answered, where `why` keeps the rest of the result from being made."""
         missing = f"no more can be told of it: {why}"
         outcome = replace(answer.outcome, cause=f"{answer.outcome.reason}; {missing}", response=None)
         return self.completed(begun, outcome, answer.step, MappedReport(note=f"N{missing[1:]}."))
 
-    def interrupted(self, begun: Begun, reason: str, cause: str) -> Finish:
+    def interrupted(self, begun: StartedAttempt, reason: str, cause: str) -> AttemptEnd:
         """The end of an attempt that nobody waits for any longer: the same ends that a lapsed lease leads to.
 
         It clears no suspect.
         """
         if begun.unknown == "retry" and begun.attempt < begun.max_attempts:
             outcome = Outcome(Verdict.UNKNOWN, True, reason, cause)
-            return Finish(State.WAITING, reason, attempt=self._history(begun, outcome), clears=False)
+            return AttemptEnd(State.WAITING, reason, attempt=self._history(begun, outcome), clears=False)
         return replace(self.abandoned(begun, State.UNKNOWN, reason, cause), clears=False)
 
-    def _sealed(self, begun: Begun, messages: list[Report]) -> tuple[bytes, ...]:
+    def _sealed(self, begun: StartedAttempt, messages: list[Report]) -> tuple[bytes, ...]:
         return tuple(
             seal_item(
                 self._sealer,
@@ -82,7 +82,7 @@ class ResultBuilder:
             for report in messages
         )
 
-    def _history(self, begun: Begun, outcome: Outcome) -> bytes:
+    def _history(self, begun: StartedAttempt, outcome: Outcome) -> bytes:
         response = outcome.response
         entry = {
             "generation": begun.generation,

@@ -1,7 +1,7 @@
 """Tells runs that wait for long what is ahead of them. Every worker does, as each look is one script."""
 
+from longshore.ledger.ledger import Ledger
 from longshore.periodic import Periodic
-from longshore.store.ledger import Ledger
 
 INTERVAL_S = 5.0
 """Between two looks; the pace of a lane is measured over it."""

@@ -9,8 +9,8 @@ from celery.bootsteps import RUN
 from celery.worker import state as celery_state
 
 from longshore.errors import StoreUnavailable
+from longshore.ledger.ledger import Ledger
 from longshore.periodic import Periodic
-from longshore.store.ledger import Ledger
 from longshore.telemetry import metrics
 from longshore.telemetry.health import OURS, Finding
 from tasks.celery.names import queues

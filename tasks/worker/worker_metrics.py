@@ -2,8 +2,8 @@
 
 from longshore.delivery.outcome import Outcome
 from longshore.invocation.kinds import Kind
-from longshore.store.entry import Begun, Finish, Lapsed
-from longshore.store.states import State
+from longshore.ledger.entry import AttemptEnd, ExpiredLease, StartedAttempt
+from longshore.ledger.states import State
 from longshore.telemetry import metrics
 from longshore.telemetry.labels import Targets, outcome_of
 
@@ -17,7 +17,7 @@ class WorkerMetrics:
     def __init__(self, max_targets: int) -> None:
         self._targets = Targets(max_targets)
 
-    def ended(self, begun: Begun, finish: Finish, state: str, now_ms: float) -> None:
+    def ended(self, begun: StartedAttempt, finish: AttemptEnd, state: str, now_ms: float) -> None:
         """An attempt ended; `state` is what became of the invocation. `now_ms` is Redis's time."""
         metrics.ATTEMPTS.labels(self._targets.of(begun.target), outcome_of(finish.reason)).inc()
         if state == State.DONE:
@@ -40,7 +40,7 @@ class WorkerMetrics:
         metrics.REQUEST_SECONDS.observe(outcome.duration_ms / 1000)
 
 
-def count_lapsed(lapsed: Lapsed) -> None:
+def count_lapsed(lapsed: ExpiredLease) -> None:
     """A lease lapsed, and this process found it."""
     metrics.LAPSED.labels(lapsed.state, lapsed.reason).inc()
     _ended_badly(lapsed.state, lapsed.reason)

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from longshore.ledger.seal import Sealer
 from longshore.operations.ledger_access import open_ledger
 from longshore.sandbox.http_server import Answer, HttpServer, Request
-from longshore.store.seal import Sealer
 from tasks.celery.app import make_app
 from tests.support import browser as chromium
 from tests.support.browser import Browser

@@ -16,11 +16,11 @@ import pytest
 import redis
 
 from longshore.cli.doctor.finding import AREAS
+from longshore.ledger.keys import Keys
 from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import Answer, HttpServer, Request
-from longshore.store.keys import Keys
 from tests.support.certificates import Authority
 from tests.support.guarded_broker import USER, GuardedBroker
 from tests.support.kafka_broker import KafkaBroker

@@ -119,9 +119,7 @@ class Site:
         """Type a command, and end it by a signal `once` something is so; returns its exit code."""
         process = self.start(command, between)
         try:
-            eventually(
-                lambda: process.poll() is not None or once(), lambda: f"what it is for:\n{self.said()}", SLOW_S
-            )
+            eventually(lambda: process.poll() is not None or once(), lambda: f"what it is for:\n{self.said()}", SLOW_S)
             assert process.poll() is None, f"it ended with {process.returncode}:\n{self.said()}"
             # Ctrl-C is heard by everything in the foreground, SIGTERM by the one it is sent to.
             os.killpg(process.pid, sent) if sent is signal.SIGINT else process.send_signal(sent)

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from longshore.ledger.kafka_addresses import KafkaAddresses
 from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
-from longshore.store.brokers import Brokers
 from tasks.worker.outbox import SENDERS
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, Script, Talk, answering
@@ -239,7 +239,7 @@ def test_brokers_that_port_named_are_denied(bench: Bench) -> None:
     ledger = open_ledger(bench.settings).ledger
     bench.worker()
     with HostileTarget(reset) as broker:  # a broker takes an HTTP request for garbage
-        Brokers(ledger).remember(f"other:9196,localhost:{broker.port}")
+        KafkaAddresses(ledger).remember(f"other:9196,localhost:{broker.port}")
         turns = iter(range(1_000))
 
         def denied() -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from longshore.delivery.sign import signed_headers
+from longshore.ledger.seal import Sealer
 from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
 from longshore.runtime.embedded_redis import EmbeddedRedis
@@ -16,7 +17,6 @@ from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import Answer, HttpServer, Request
 from longshore.sandbox.publisher import Publisher, action_run, as_text, node_run
-from longshore.store.seal import Sealer
 from tests.support.encrypted_input import encrypted
 from tests.support.programs import eventually
 from tests.support.whole_agent import start_agent

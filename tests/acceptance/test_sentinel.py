@@ -7,8 +7,8 @@ import pytest
 import redis
 
 from longshore.errors import StoreUnavailable
+from longshore.ledger.connection import connect
 from longshore.runtime.embedded_redis import HOST, EmbeddedRedis
-from longshore.store.connection import connect
 from tests.support.programs import eventually
 from tests.support.sentinel import Sentinel
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from longshore.invocation.kinds import Kind
+from longshore.ledger.seal import Sealer
 from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
-from longshore.store.seal import Sealer
 from tasks.celery.app import make_app
 from tests.support.programs import eventually
 

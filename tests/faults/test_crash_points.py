@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from longshore.store.states import State
+from longshore.ledger.states import State
 from tests.faults.conftest import MakeScene
 from tests.support.accounts import WORKER_LOST, Account
 from tests.support.crash_points import POINTS, CrashPoint

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from longshore.ledger.requeue import RequeueRequest
+from longshore.ledger.scan import Filter
+from longshore.ledger.target_control import TargetControl
 from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis
-from longshore.store.requeue import Order
-from longshore.store.sift import Filter
-from longshore.store.target_control import Gate
 from tests.support.crowd import Crowd, Server
 from tests.support.programs import PATIENCE_S, eventually
 
@@ -54,7 +54,7 @@ def test_a_job_that_is_killed_half_way_sends_each_exactly_once(make_crowd: MakeC
         crowd.put(others, server.url(), dead="http_404")
         first = crowd.worker()
         found = crowd.access.invocations.find(Filter(reason="http_503", until_ms=crowd.ledger.clock_ms()))
-        job = crowd.access.requeue.start(found, Order("ann", "it is back", rate=0 if SIZE <= 1000 else 500))
+        job = crowd.access.requeue.start(found, RequeueRequest("ann", "it is back", rate=0 if SIZE <= 1000 else 500))
         assert SIZE == job.total
         for n, id in enumerate(live):
             crowd.put([id], server.url(1), start=True)
@@ -86,7 +86,7 @@ def test_a_target_that_comes_back_gets_everything_within_its_limit(make_crowd: M
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     url, ids = f"http://127.0.0.1:{port}/hook", [f"r_{n}" for n in range(SIZE)]
-    crowd.access.targets.set(f"http://127.0.0.1:{port}", "", Gate(rate=200, concurrency=10))
+    crowd.access.targets.set(f"http://127.0.0.1:{port}", "", TargetControl(rate=200, concurrency=10))
     crowd.put(ids, url)
     worker = crowd.worker()
     wait(lambda: crowd.count("breaker_opened") >= 6, "five probes have failed")

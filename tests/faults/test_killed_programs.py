@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from longshore.store.states import State
+from longshore.ledger.states import State
 from tests.faults.conftest import MakeScene
 from tests.support.accounts import POISON, WORKER_LOST, Account
 from tests.support.faults_table import SIZE

@@ -19,7 +19,7 @@ import pytest
 from config.secret_files import FILE_NAMES
 from config.settings import Settings
 from longshore.delivery.outcome import Verdict, classify
-from longshore.store.reasons import CAUSES
+from longshore.ledger.reasons import CAUSES
 from tasks.worker.shutdown import DRAINED
 
 ROOT = Path(__file__).resolve().parents[2]

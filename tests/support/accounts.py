@@ -15,11 +15,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from longshore.invocation.kinds import Kind
+from longshore.ledger.keys import Keys
+from longshore.ledger.states import FINAL_STATES, State
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_port_runs import FakeRun
 from longshore.sandbox.targets import Manners, Targets
-from longshore.store.keys import Keys
-from longshore.store.states import FINAL_STATES, State
 from tests.support.load import Sent
 
 WORKER_LOST = "worker_lost"

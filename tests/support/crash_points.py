@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from longshore.store.states import FINAL_STATES
+from longshore.ledger.states import FINAL_STATES
 
 
 def always(_args: Sequence[Any], _result: Any) -> bool:
@@ -80,7 +80,7 @@ class CrashPoint:
         return functools.reduce(getattr, path, importlib.import_module(self.module)), name
 
 
-_LEDGER = "longshore.store.ledger"
+_LEDGER = "longshore.ledger.ledger"
 _PUBLISH = "tasks.celery.publish"
 
 POINTS = (

@@ -17,11 +17,11 @@ from config.settings import load
 from longshore.delivery.target import lane_of, target_of
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
+from longshore.ledger.entry import Entry, OffsetRange
 from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
-from longshore.store.entry import Entry, OffsetRange
 from tasks.celery.app import make_app
 from tasks.celery.publish import Publisher
 from tests.support.programs import SETTINGS, Program

@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 
-from longshore.store.keys import Keys
+from longshore.ledger.keys import Keys
 
 SUSPECTS = "!suspects"
 

@@ -13,14 +13,14 @@ from config.settings import Settings, load
 from longshore.delivery.target import lane_of, target_of
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
+from longshore.ledger.entry import Entry, OffsetRange
+from longshore.ledger.keys import Keys
+from longshore.ledger.ledger import Ledger
+from longshore.ledger.record import bond
+from longshore.ledger.seal import Sealer
 from longshore.operations.ledger_access import limits_of, sealer_of
 from longshore.port import reports
 from longshore.port.reports import Report
-from longshore.store.entry import Entry, OffsetRange
-from longshore.store.keys import Keys
-from longshore.store.ledger import Ledger
-from longshore.store.record import bond
-from longshore.store.seal import Sealer
 from tasks.worker.attempt_result import StoredResult
 from tasks.worker.attempt_runner import AttemptRunner
 from tasks.worker.delivery_settings import AttemptDeadlines

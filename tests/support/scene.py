@@ -13,11 +13,11 @@ from types import TracebackType
 
 import redis
 
+from longshore.ledger.keys import Keys
+from longshore.ledger.states import State
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.publisher import topics
 from longshore.sandbox.targets import Manners, Targets
-from longshore.store.keys import Keys
-from longshore.store.states import State
 from tests.support.accounts import Account, Accounts
 from tests.support.faults_table import SIZE, Row
 from tests.support.faulty_redis import FaultyRedis

@@ -37,7 +37,7 @@ def sealed_payload(id, format, stored):
         return stored[len(_MARK) :]
     return stored
 """
-"""Put at the end of longshore/store/record.py."""
+"""Put at the end of longshore/ledger/record.py."""
 
 LAST_FIELDS = "'generation', 1, 'attempts', 0}\n"
 NEXT_FIELD = "    if ARGV[5] == '3' then stored[#stored + 1], stored[#stored + 2] = 'bytes', #ARGV[at + 9] end\n"

@@ -11,8 +11,8 @@ from longshore.cli.doctor.finding import Case
 from longshore.delivery.errors import BadUrl
 from longshore.delivery.target import target_of
 from longshore.errors import StoreUnavailable
+from longshore.ledger.kafka_addresses import KafkaAddresses
 from longshore.operations.ledger_access import open_ledger
-from longshore.store.brokers import Brokers
 
 _ORIGIN = re.compile(r'(?i)https?://[^\s"\\/?#]+(?=[/?#"]|$)')
 """A whole origin in an expression: not one that goes on with `\\(...)` or with what is added to it."""
@@ -71,7 +71,7 @@ def known_brokers(settings: Settings) -> tuple[str, ...]:
         return ()
     try:
         with open_ledger(settings, 2).ledger as ledger:
-            return Brokers(ledger).known()
+            return KafkaAddresses(ledger).known()
     except (StoreUnavailable, UnicodeDecodeError):
         return ()
 

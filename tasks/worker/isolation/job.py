@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from longshore.delivery import OwnService
-from longshore.store.entry import Begun
+from longshore.ledger.entry import StartedAttempt
 
 READY = b"ready\n"
 """What the child says once it could take a job: a death before it is not the invocation's doing."""
@@ -18,7 +18,7 @@ READY = b"ready\n"
 class IsolatedJob:
     """One attempt, with what the child cannot find out by itself."""
 
-    begun: Begun
+    begun: StartedAttempt
     clock_offset_ms: float
     """Redis's clock minus this machine's."""
     own: Sequence[OwnService]

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from longshore.delivery import Fence
 from longshore.errors import place_of
+from longshore.ledger.entry import StartedAttempt
+from longshore.ledger.states import State
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.store.entry import Begun
-from longshore.store.states import State
 from tasks.worker.attempt_executor import UNEXPECTED
 from tasks.worker.attempt_result import AttemptResult, Completion, Deferral
 from tasks.worker.isolation.child_processes import ChildProcesses
@@ -41,7 +41,7 @@ class IsolationRunner:
     clock: RedisClock
     shutdown: Shutdown
 
-    def execute(self, begun: Begun, longest_s: float) -> AttemptResult:
+    def execute(self, begun: StartedAttempt, longest_s: float) -> AttemptResult:
         """The attempt, which may take `longest_s`. Raises nothing."""
         try:
             answer = self.children.run(IsolatedJob(begun, self.clock.offset_ms, tuple(self.fence.own)), longest_s)

@@ -11,11 +11,11 @@ import pytest
 from config.roles import Role
 from config.settings import Settings, load
 from ingest.service import IngestService
+from longshore.ledger.ledger import Ledger
 from longshore.operations.ledger_access import open_ledger
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.publisher import action_run, as_text
-from longshore.store.ledger import Ledger
 from tests.support.programs import eventually
 
 SECRET = "secret-0123456789"

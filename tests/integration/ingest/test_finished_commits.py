@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from longshore.ledger.entry import AttemptEnd
+from longshore.ledger.states import State
 from longshore.runtime.embedded_redis import EmbeddedRedis
-from longshore.store.entry import Finish
-from longshore.store.states import State
 from tests.integration.ingest.conftest import Ingest, MakeIngest
 from tests.integration.ingest.topics import Topics, accounted, make
 from tests.support.kafka_broker import KafkaBroker
@@ -34,7 +34,7 @@ def finish(ingest: Ingest, numbers: set[int]) -> None:
         for claim in claims:
             if claim.id in wanted:
                 assert ledger.begin(claim.id, claim.token) is not None
-                ledger.finish(claim.id, claim.token, Finish(State.DONE, "delivered", 200), want=0)
+                ledger.finish(claim.id, claim.token, AttemptEnd(State.DONE, "delivered", 200), want=0)
                 wanted.discard(claim.id)
     assert not wanted
     # Port hears at most so many a second, so it is not asked here.

@@ -10,11 +10,11 @@ from config.settings import load
 from ingest.target_limits import REFRESH_S, TargetLimits, strictest
 from longshore.delivery.host_limits import HostLimits
 from longshore.invocation.delivery import Delivery
+from longshore.ledger.target_control import TargetControl
+from longshore.ledger.targets import TargetControls
 from longshore.operations.ledger_access import open_ledger
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.store.target_control import Gate
-from longshore.store.targets import Targets
 from tests.integration.ingest.conftest import MakeIngest, run
 from tests.support.programs import SETTINGS, eventually
 
@@ -25,12 +25,12 @@ Start = Callable[..., TargetLimits]
 
 
 @pytest.fixture
-def targets(redis_server: EmbeddedRedis) -> Targets:
+def targets(redis_server: EmbeddedRedis) -> TargetControls:
     return open_ledger(load(SETTINGS | {"REDIS_URL": redis_server.url})).targets
 
 
 @pytest.fixture
-def start(targets: Targets) -> Start:
+def start(targets: TargetControls) -> Start:
     """Starts an ingest with these mappings; what it hears goes to the ledger."""
 
     def begin(*deliveries: Delivery, file: HostLimits | None = None, hears: str = "") -> TargetLimits:
@@ -43,54 +43,56 @@ def start(targets: Targets) -> Start:
     return begin
 
 
-def test_a_name_is_limited_from_the_start_and_an_origin_once_it_is_sent_to(targets: Targets, start: Start) -> None:
+def test_a_name_is_limited_from_the_start_and_an_origin_once_it_is_sent_to(
+    targets: TargetControls, start: Start
+) -> None:
     """A mapping without a name says it of whatever its URLs lead to."""
     limits = start(Delivery("deployer", rate=2), Delivery(concurrency=3))
-    assert {"deployer": Gate(rate=2)} == targets.all_of_mapping()
+    assert {"deployer": TargetControl(rate=2)} == targets.all_of_mapping()
     limits.note(A, 1)
     limits.sync()
-    assert {"deployer": Gate(rate=2), A: Gate(concurrency=3)} == targets.all_of_mapping()
+    assert {"deployer": TargetControl(rate=2), A: TargetControl(concurrency=3)} == targets.all_of_mapping()
 
 
-def test_the_strictest_of_several_mappings_holds(targets: Targets, start: Start) -> None:
+def test_the_strictest_of_several_mappings_holds(targets: TargetControls, start: Start) -> None:
     """Each key by itself, whatever the order in which they are heard of."""
     start(Delivery(rate=0), Delivery(rate=5, concurrency=9), Delivery(rate=7, concurrency=2), hears=f"{A} {A} {A}")
-    assert {A: Gate(rate=5, concurrency=2)} == targets.all_of_mapping()
+    assert {A: TargetControl(rate=5, concurrency=2)} == targets.all_of_mapping()
 
 
-def test_the_file_speaks_where_the_mapping_does_not(targets: Targets, start: Start) -> None:
+def test_the_file_speaks_where_the_mapping_does_not(targets: TargetControls, start: Start) -> None:
     """Key by key; and only of hosts it names."""
     start(Delivery(rate=1), Delivery(), file=FILE, hears=f"{B} {A}")
-    assert {B: Gate(rate=1, concurrency=10)} == targets.all_of_mapping()
+    assert {B: TargetControl(rate=1, concurrency=10)} == targets.all_of_mapping()
 
 
-def test_what_is_said_no_longer_is_taken_back_at_the_next_start(targets: Targets, start: Start) -> None:
+def test_what_is_said_no_longer_is_taken_back_at_the_next_start(targets: TargetControls, start: Start) -> None:
     """Also of targets that nothing goes to any more; an operator's word stays."""
     start(Delivery("deployer", rate=2), Delivery(rate=1), file=FILE, hears=f"deployer {A}")
-    targets.set(A, "", Gate(paused=True))
+    targets.set(A, "", TargetControl(paused=True))
     start(Delivery("deployer"), Delivery())
-    assert ({}, Gate(paused=True)) == (targets.all_of_mapping(), targets.gate(A))
+    assert ({}, TargetControl(paused=True)) == (targets.all_of_mapping(), targets.gate(A))
 
 
-def test_a_restart_keeps_what_the_mapping_still_says_of_an_origin(targets: Targets, start: Start) -> None:
+def test_a_restart_keeps_what_the_mapping_still_says_of_an_origin(targets: TargetControls, start: Start) -> None:
     """Before anything is heard of it; a second ingest that heard less does not loosen it either."""
     said = (Delivery(rate=5), Delivery(rate=2))
     start(*said, hears=f"{A} {A}")
     start(*said)
     start(*said, hears=A)
-    assert {A: Gate(rate=2)} == targets.all_of_mapping()
+    assert {A: TargetControl(rate=2)} == targets.all_of_mapping()
     start(Delivery(rate=5), hears=A)
-    assert {A: Gate(rate=5)} == targets.all_of_mapping()
+    assert {A: TargetControl(rate=5)} == targets.all_of_mapping()
 
 
-def test_a_word_that_was_dropped_is_said_again_before_the_next_message(targets: Targets, start: Start) -> None:
+def test_a_word_that_was_dropped_is_said_again_before_the_next_message(targets: TargetControls, start: Start) -> None:
     """Nobody used the target for a while, so the ledger forgot it; or it is another ledger."""
     limits = start(Delivery(rate=2), hears=A)
-    targets.set(A, "", Gate(), whose="mapping")
+    targets.set(A, "", TargetControl(), whose="mapping")
     limits._told_at[A] -= REFRESH_S
     limits.note(A, 0)
     limits.sync()
-    assert {A: Gate(rate=2)} == targets.all_of_mapping()
+    assert {A: TargetControl(rate=2)} == targets.all_of_mapping()
 
 
 def test_where_nothing_is_said_nothing_is_remembered(start: Start) -> None:
@@ -101,8 +103,10 @@ def test_where_nothing_is_said_nothing_is_remembered(start: Start) -> None:
 
 def test_strictest_takes_no_limit_for_the_weakest() -> None:
     """0 is said, so it is stronger than silence."""
-    assert Gate(rate=0) == strictest(Gate(), Gate(rate=0))
-    assert Gate(rate=3, concurrency=1) == strictest(Gate(rate=0, concurrency=1), Gate(rate=3, concurrency=8))
+    assert TargetControl(rate=0) == strictest(TargetControl(), TargetControl(rate=0))
+    assert TargetControl(rate=3, concurrency=1) == strictest(
+        TargetControl(rate=0, concurrency=1), TargetControl(rate=3, concurrency=8)
+    )
 
 
 def test_what_ingest_reads_goes_on_the_terms_of_its_mapping(
@@ -125,4 +129,7 @@ def test_what_ingest_reads_goes_on_the_terms_of_its_mapping(
     assert [b"deployer", b"retry", b"2"] == first
     assert [b"http://127.0.0.1:9", b"park", b"8"] == second
     said = open_ledger(ingest.settings).targets.all_of_mapping
-    eventually(lambda: said() == {"deployer": Gate(concurrency=3), "http://127.0.0.1:9": Gate(rate=7)}, "both limits")
+    eventually(
+        lambda: said() == {"deployer": TargetControl(concurrency=3), "http://127.0.0.1:9": TargetControl(rate=7)},
+        "both limits",
+    )

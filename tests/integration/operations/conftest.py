@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from longshore.ledger.entry import AttemptEnd
+from longshore.ledger.ledger import Ledger
+from longshore.ledger.seal import Sealer
+from longshore.ledger.states import State
 from longshore.operations.ledger_access import LedgerAccess
-from longshore.store.entry import Finish
-from longshore.store.ledger import Ledger
-from longshore.store.seal import Sealer
-from longshore.store.states import State
-from tests.integration.store.conftest import client, entry, ledger, make_ledger, store, store_redis
+from tests.integration.ledger.conftest import client, entry, ledger, make_ledger, store, store_redis
 
 __all__ = ["client", "ledger", "make_ledger", "store_redis"]
 
@@ -35,4 +35,4 @@ def end(access: LedgerAccess, result: State = State.DEAD, reason: str = "http_40
     claims, _ = access.ledger.pump()
     for claim in claims:
         access.ledger.begin(claim.id, claim.token)
-        access.ledger.finish(claim.id, claim.token, Finish(result, reason, 404, attempt=SEALER.seal(ATTEMPT)))
+        access.ledger.finish(claim.id, claim.token, AttemptEnd(result, reason, 404, attempt=SEALER.seal(ATTEMPT)))

@@ -1,12 +1,12 @@
 """One explanation of an invocation: what happened, and why it stands where it does."""
 
+from longshore.ledger.reasons import CAUSES
+from longshore.ledger.requeue import RequeueRequest
+from longshore.ledger.seal import Sealer
 from longshore.operations.explain import AttemptEvent, RequeueEvent, SealedEvent, explain
 from longshore.operations.find import find
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.requeue import requeue
-from longshore.store.reasons import CAUSES
-from longshore.store.requeue import Order
-from longshore.store.seal import Sealer
 
 from .conftest import end, put
 
@@ -15,7 +15,7 @@ def test_attempts_and_requeues_are_told_in_order_with_the_cause_of_the_end(acces
     """The cause is what the last attempt says; nothing is wrong with what was delivered."""
     put(access, "r_1")
     end(access)
-    requeue(access, [("r_1", None)], Order("ann", "hook is back"))
+    requeue(access, [("r_1", None)], RequeueRequest("ann", "hook is back"))
     (letter,) = find(access, "r_1")
     assert "" == explain(access, letter).cause
     end(access)

@@ -3,7 +3,7 @@
 from longshore.invocation import ids
 from longshore.operations.find import find
 from longshore.operations.ledger_access import LedgerAccess
-from tests.integration.store.conftest import entry, store
+from tests.integration.ledger.conftest import entry, store
 
 from .conftest import end, put
 

@@ -15,11 +15,11 @@ from longshore.delivery.request_builder import RequestBuilder
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.source import Source
+from longshore.ledger.entry import StartedAttempt
 from longshore.operations.dry_run import dry_run
 from longshore.operations.ledger_access import sealer_of
 from longshore.operations.preview import RequestPreviews
 from longshore.sandbox.publisher import action_run
-from longshore.store.entry import Begun
 from tasks.worker.attempt_request import build_request
 from tests.support.encrypted_input import encrypted
 
@@ -37,7 +37,7 @@ class Builders:
     def worker(self, text: str, accepted: str) -> dict[str, Any]:
         """What a worker is about to send."""
         sealer = sealer_of(self.settings)
-        record = Begun(
+        record = StartedAttempt(
             id="r_1", token=1, format=1, payload=sealer.seal(text.encode()), kind=Kind.ACTION_RUN, run="r_1",
             synchronized=False, target="http://a:80", lane="http://a:80 deploy", attempt=1, generation=1,
             published_ms=0, accepted_ms=0, first_ms=0, origin="org.runs/0/0", mapping=accepted, unknown="park",

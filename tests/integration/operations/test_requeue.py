@@ -4,18 +4,18 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
+from longshore.ledger.requeue import RequeueJob, RequeueRequest
+from longshore.ledger.scan import Filter
+from longshore.ledger.states import State
 from longshore.log import events
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import NotFound, TooMany
 from longshore.operations.requeue import requeue, requeue_all, select, start_job
-from longshore.store.requeue import Job, Order
-from longshore.store.sift import Filter
-from longshore.store.states import State
 
 from .conftest import end, put
 
-ORDER = Order("ann", "the target is back", rate=0)
-REPLAY = Order("ann", "once more", rate=0, replay=True)
+ORDER = RequeueRequest("ann", "the target is back", rate=0)
+REPLAY = RequeueRequest("ann", "once more", rate=0, replay=True)
 
 
 def everything(access: LedgerAccess, client: "redis.Redis") -> dict[bytes, object]:
@@ -23,7 +23,7 @@ def everything(access: LedgerAccess, client: "redis.Redis") -> dict[bytes, objec
     return {key: client.dump(key) for key in client.scan_iter() if key.decode() != access.ledger.keys.clock}
 
 
-def listed(access: LedgerAccess, job: Job) -> list[str]:
+def listed(access: LedgerAccess, job: RequeueJob) -> list[str]:
     """The ids that `job` is to send."""
     entries: list[bytes] = access.ledger.redis.lrange(f"{access.ledger.keys.job(job.id)}:ids", 0, -1)  # type: ignore[assignment]
     return [entry.partition(b":")[2].decode() for entry in entries]
@@ -31,7 +31,7 @@ def listed(access: LedgerAccess, job: Job) -> list[str]:
 
 @pytest.mark.parametrize("order", [ORDER, REPLAY], ids=["requeue", "replay"])
 def test_a_dry_run_says_what_the_act_then_does_and_changes_nothing(
-    access: LedgerAccess, client: "redis.Redis", order: Order
+    access: LedgerAccess, client: "redis.Redis", order: RequeueRequest
 ) -> None:
     """Both are answered by one script; it looks at more than the state."""
     put(access, "r_dead", "r_gone_payload", "r_changed")

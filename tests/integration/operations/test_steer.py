@@ -3,13 +3,13 @@
 import pytest
 from structlog.testing import capture_logs
 
+from longshore.ledger.requeue import RequeueRequest
+from longshore.ledger.scan import Filter
+from longshore.ledger.target_control import TargetControl
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import Conflict, Invalid, NotFound
 from longshore.operations.requeue import requeue_all
 from longshore.operations.steer import steer_job, steer_target
-from longshore.store.requeue import Order
-from longshore.store.sift import Filter
-from longshore.store.target_control import Gate
 
 from .conftest import end, put
 
@@ -18,14 +18,14 @@ TARGET = "http://a:80"
 
 def test_a_pause_and_limits_stand_beside_each_other(access: LedgerAccess) -> None:
     """Each act changes what it names and leaves the rest; an action has its own."""
-    assert Gate(paused=True) == steer_target(access, TARGET, "", "pause", "ann")
-    assert Gate(True, 5, 2) == steer_target(access, TARGET, "", "limit", "ann", {"rate": 5, "concurrency": 2})
-    assert Gate(False, 5, 2) == steer_target(access, TARGET, "", "resume", "ann")
-    assert Gate(False, None, 2) == steer_target(access, TARGET, "", "limit", "ann", {"rate": None})
+    assert TargetControl(paused=True) == steer_target(access, TARGET, "", "pause", "ann")
+    assert TargetControl(True, 5, 2) == steer_target(access, TARGET, "", "limit", "ann", {"rate": 5, "concurrency": 2})
+    assert TargetControl(False, 5, 2) == steer_target(access, TARGET, "", "resume", "ann")
+    assert TargetControl(False, None, 2) == steer_target(access, TARGET, "", "limit", "ann", {"rate": None})
     steer_target(access, TARGET, "deploy", "pause", "ann")
 
-    assert Gate(False, None, 2) == access.targets.gate(TARGET)
-    assert Gate(paused=True) == access.targets.gate(f"{TARGET} deploy")
+    assert TargetControl(False, None, 2) == access.targets.gate(TARGET)
+    assert TargetControl(paused=True) == access.targets.gate(f"{TARGET} deploy")
 
 
 def test_what_makes_no_sense_changes_nothing(access: LedgerAccess) -> None:
@@ -46,7 +46,7 @@ def test_a_job_is_held_and_goes_on(access: LedgerAccess) -> None:
     """Each act is one line in the log; what is past that is a conflict."""
     put(access, "r_1")
     end(access)
-    job = requeue_all(access, Filter(), Order("ann", "it is back")).id
+    job = requeue_all(access, Filter(), RequeueRequest("ann", "it is back")).id
     with capture_logs() as lines:
         assert "paused" == steer_job(access, job, "pause", "ann").state
         assert "running" == steer_job(access, job, "resume", "ann").state

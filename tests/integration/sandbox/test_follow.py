@@ -8,16 +8,16 @@ import pytest
 import redis
 
 from longshore.invocation.kinds import Kind
+from longshore.ledger.entry import AttemptEnd, Entry, OffsetRange
+from longshore.ledger.keys import Keys
+from longshore.ledger.ledger import Ledger
+from longshore.ledger.limits import Limits
+from longshore.ledger.states import State
 from longshore.sandbox.embedded_kafka import Place
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.follow import NOT_READ, REPEATED, SKIPPED, Followed, Follower
 from longshore.sandbox.scenario import Case, done
 from longshore.sandbox.targets import Targets
-from longshore.store.entry import Entry, Finish, OffsetRange
-from longshore.store.keys import Keys
-from longshore.store.ledger import Ledger
-from longshore.store.limits import Limits
-from longshore.store.states import State
 
 KEYS = Keys.of("sandbox/test*[x]")
 TOPIC = "sandbox.runs"
@@ -77,7 +77,7 @@ def test_a_run_is_followed_to_its_end(ledger: Ledger, follower: Follower) -> Non
     ledger.beat("worker", 10)
     (claim,), _ = ledger.pump()
     assert ledger.begin(claim.id, claim.token)
-    ledger.finish(claim.id, claim.token, Finish(State.DONE, "delivered", 200))
+    ledger.finish(claim.id, claim.token, AttemptEnd(State.DONE, "delivered", 200))
     follower.look([each])
 
     assert ("done", "delivered", 1, "200") == (each.state, each.reason, each.attempts, each.status)

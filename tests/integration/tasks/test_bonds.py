@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import redis
 
+from longshore.ledger.invocations import InvocationReader
+from longshore.ledger.requeue import RequeueRequest
+from longshore.ledger.seal import Unsealable
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.port.client import PortClient
 from longshore.sandbox.fake_port import FakePort
-from longshore.store.letters import Letters
-from longshore.store.requeue import Order
-from longshore.store.seal import Unsealable
 from tasks.worker.outbox import Outbox
 from tests.support.hostile import HostileTarget, answering
 from tests.support.one_attempt import Stage, staged
@@ -19,7 +19,7 @@ from tests.support.programs import eventually
 
 OK = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 REFUSED = answering(b"HTTP/1.1 422 No\r\nContent-Length: 2\r\n\r\nno")
-ORDER = Order("ann", "the target is back", rate=0)
+ORDER = RequeueRequest("ann", "the target is back", rate=0)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def stage(redis_client: "redis.Redis") -> Iterator[Stage]:
 
 
 @pytest.fixture
-def letters(stage: Stage) -> Letters:
+def letters(stage: Stage) -> InvocationReader:
     return LedgerAccess.to(stage.ledger, stage.sealer).invocations
 
 
@@ -45,7 +45,7 @@ def run_all(stage: Stage) -> None:
         stage.runner.run(claim.id, claim.token, claim.start_ms)
 
 
-def test_swapped_messages_are_dead_letters_and_nothing_is_sent(stage: Stage, letters: Letters) -> None:
+def test_swapped_messages_are_dead_letters_and_nothing_is_sent(stage: Stage, letters: InvocationReader) -> None:
     """Neither run is told another one's result."""
     with HostileTarget(OK) as target:
         ids = [stage.accept(target.url(), format=2) for _ in range(2)]
@@ -102,7 +102,7 @@ def test_reports_that_belong_elsewhere_are_never_sent(stage: Stage, how: str) ->
             assert {True} == {"does not belong to this record" in line.text for line in port.runs[id].logs}
 
 
-def test_a_history_that_was_swapped_says_so(stage: Stage, letters: Letters) -> None:
+def test_a_history_that_was_swapped_says_so(stage: Stage, letters: InvocationReader) -> None:
     """To people, in place of another one's answers; also one that is of no generation yet."""
     with HostileTarget(REFUSED) as target:
         ids = [stage.accept(target.url(), format=2) for _ in range(2)]
@@ -116,7 +116,7 @@ def test_a_history_that_was_swapped_says_so(stage: Stage, letters: Letters) -> N
 @pytest.mark.parametrize("format", [1, 2])
 @pytest.mark.parametrize("together", [False, True])
 def test_what_is_sent_again_belongs_to_its_record_as_before(
-    stage: Stage, letters: Letters, format: int, together: bool
+    stage: Stage, letters: InvocationReader, format: int, together: bool
 ) -> None:
     """Message, history and reports of a new generation, and who asked for it, one by one or as a job."""
     requeue = LedgerAccess.to(stage.ledger, stage.sealer).requeue
@@ -137,7 +137,7 @@ def test_what_is_sent_again_belongs_to_its_record_as_before(
     assert (1, "ann", 2) == (first["generation"], note["requeued_by"], second["generation"])
 
 
-def test_a_record_from_before_bonds_is_delivered_and_told_as_before(stage: Stage, letters: Letters) -> None:
+def test_a_record_from_before_bonds_is_delivered_and_told_as_before(stage: Stage, letters: InvocationReader) -> None:
     """All of it is written as its format says, so that workers of both versions read it."""
     with HostileTarget(OK) as target:
         id = stage.accept(target.url(), format=1)

@@ -5,8 +5,8 @@ import threading
 import pytest
 import redis
 
+from longshore.ledger.connection import connect
 from longshore.runtime.embedded_redis import EmbeddedRedis
-from longshore.store.connection import connect
 from tasks.worker.drain import Drain
 from tests.support.hostile import OK, HostileTarget, Talk, answering
 from tests.support.one_attempt import Stage, staged

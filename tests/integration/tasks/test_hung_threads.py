@@ -6,10 +6,10 @@ import sys
 import redis
 
 from longshore.invocation.kinds import Kind
-from longshore.store.entry import Begun
-from longshore.store.keys import Keys
-from longshore.store.ledger import Ledger
-from longshore.store.limits import Limits
+from longshore.ledger.entry import StartedAttempt
+from longshore.ledger.keys import Keys
+from longshore.ledger.ledger import Ledger
+from longshore.ledger.limits import Limits
 from tasks.worker.heartbeat import Heartbeat
 from tasks.worker.in_flight import InFlight
 from tasks.worker.redis_clock import RedisClock
@@ -25,8 +25,10 @@ class RecordedShutdown(Shutdown):
         self.restarts += 1
 
 
-def begun(id: str) -> Begun:
-    return Begun(id, 1, b"", Kind.ACTION_RUN, id, False, "t", "t x", 1, 1, 0, 0, 0, "topic/0/0", "m", "park", 8)
+def begun(id: str) -> StartedAttempt:
+    return StartedAttempt(
+        id, 1, b"", Kind.ACTION_RUN, id, False, "t", "t x", 1, 1, 0, 0, 0, "topic/0/0", "m", "park", 8
+    )
 
 
 def heartbeat_of(client: "redis.Redis", in_flight: InFlight, shutdown: Shutdown) -> Heartbeat:

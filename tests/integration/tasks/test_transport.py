@@ -8,8 +8,8 @@ from kombu.entity import Queue
 from kombu.transport import redis as kombus
 from kombu.transport import virtual
 
+from longshore.ledger.address import parse
 from longshore.runtime.embedded_redis import EmbeddedRedis
-from longshore.store.address import parse
 from tasks.celery.transport import Channel, Transport
 
 

@@ -10,18 +10,18 @@ import redis
 from prometheus_client import CollectorRegistry
 
 from longshore.invocation.kinds import Kind
+from longshore.ledger.connection import connect
+from longshore.ledger.entry import AttemptEnd, Entry, OffsetRange
+from longshore.ledger.fleet_audit import FleetAudit
+from longshore.ledger.fleet_snapshot import FleetSnapshot, take_snapshot
+from longshore.ledger.keys import Keys
+from longshore.ledger.ledger import Ledger
+from longshore.ledger.limits import Limits
+from longshore.ledger.report_ages import forget_settled_reports
+from longshore.ledger.states import State
+from longshore.ledger.target_control import TargetControl
+from longshore.ledger.targets import TargetControls
 from longshore.runtime.embedded_redis import EmbeddedRedis
-from longshore.store.connection import connect
-from longshore.store.entry import Entry, Finish, OffsetRange
-from longshore.store.fleet_audit import FleetAudit
-from longshore.store.fleet_snapshot import FleetSnapshot, take_snapshot
-from longshore.store.keys import Keys
-from longshore.store.ledger import Ledger
-from longshore.store.limits import Limits
-from longshore.store.report_ages import forget_settled_reports
-from longshore.store.states import State
-from longshore.store.target_control import Gate
-from longshore.store.targets import Targets
 from longshore.telemetry.fleet import CAUSES, FleetCollector
 from longshore.telemetry.metrics import FLEET
 from longshore.telemetry.slow import Slow
@@ -99,7 +99,7 @@ def test_without_workers_everything_waits_for_slots(ledger: Ledger) -> None:
     fleet = seen(ledger)
     assert (5, {"slots": 5}, 0, 0) == (fleet.backlog, +fleet.waiting, fleet.slots, fleet.in_flight)
 
-    Targets(ledger.redis, KEYS, ledger.limits).set(TARGET, "", Gate(paused=True))
+    TargetControls(ledger.redis, KEYS, ledger.limits).set(TARGET, "", TargetControl(paused=True))
     assert {"paused": 5} == +seen(ledger).waiting
     assert seen(ledger).targets[0].paused
 
@@ -121,7 +121,7 @@ def test_a_retry_waits_for_its_time_and_is_not_due_before(ledger: Ledger) -> Non
     """So it makes nothing old."""
     ledger.beat("w", 1)
     fill(ledger, 1, want=1)
-    (claims, _), again = ledger.pump(), Finish(State.WAITING, "http_500", delay_ms=60_000)
+    (claims, _), again = ledger.pump(), AttemptEnd(State.WAITING, "http_500", delay_ms=60_000)
     assert not claims
     id = head(ledger, KEYS.leased)[0]
     ledger.begin(id, 1)

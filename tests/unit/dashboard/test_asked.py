@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from longshore.dashboard.asked import Refused, Wanted, number, order
-from longshore.store.asking import time_ms
+from longshore.ledger.filter_parsing import time_ms
 
 
 def wanted(**words: str) -> Wanted:

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from longshore.dashboard.app import HANDLERS
-from longshore.store.asking import FIELDS
-from longshore.store.requeue import BECAME
+from longshore.ledger.filter_parsing import FIELDS
+from longshore.ledger.requeue import OUTCOME_TEXT
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 
@@ -21,7 +21,7 @@ def test_every_address_of_the_api_is_documented() -> None:
             named = re.sub(r"\(pause[^)]*\)", word, address)
             named = re.sub(r"\([^)]*\)", "<id>", named)
             assert re.search(f"`{re.escape(named)}|{re.escape(named)}`", page), named
-    assert not [word for word in (*FIELDS, *BECAME) if f"`{word}`" not in page]
+    assert not [word for word in (*FIELDS, *OUTCOME_TEXT) if f"`{word}`" not in page]
 
 
 def test_every_picture_is_one_that_a_test_takes() -> None:

@@ -17,11 +17,11 @@ from longshore.delivery.policy import DEFAULTS
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.source import Source
+from longshore.ledger.entry import Entry
+from longshore.ledger.seal import Sealer
 from longshore.log import events
 from longshore.port import decode
 from longshore.sandbox.publisher import action_run, as_text, change_log_event, node_run, signed, text_of
-from longshore.store.entry import Entry
-from longshore.store.seal import Sealer
 
 SECRET = "secret-0123456789"
 URL = "http://deployer.internal:8080/hooks/port?x=1"

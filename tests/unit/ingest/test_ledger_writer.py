@@ -21,10 +21,10 @@ from longshore.errors import StoreUnavailable
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.source import Source as Stream
+from longshore.ledger.entry import Accepted, Claim, Entry, Rewind
+from longshore.ledger.seal import Sealer
 from longshore.log import events
 from longshore.sandbox.publisher import action_run, as_text
-from longshore.store.entry import Accepted, Claim, Entry, Rewind
-from longshore.store.seal import Sealer
 from tests.support.programs import eventually
 
 SECRET = "secret-0123456789"

@@ -1,7 +1,7 @@
 """Names on the wire: an old message must find its task, whichever version takes it."""
 
 from config.settings import load
-from longshore.store.record import READS
+from longshore.ledger.record import READS
 from tasks.celery.app import make_app
 from tasks.celery.names import DELIVER, QUEUE, REQUEUE, queue_of, queues, task_id
 from tests.support.programs import SETTINGS

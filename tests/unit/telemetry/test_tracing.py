@@ -6,7 +6,7 @@ from opentelemetry.trace import NoOpTracer, Tracer
 
 from longshore.delivery.outcome import Outcome, Verdict
 from longshore.invocation import trace
-from longshore.store.seal import Sealer
+from longshore.ledger.seal import Sealer
 from longshore.telemetry.tracing import Traces
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -2,7 +2,7 @@
 
 from ingest.kafka.offset_ranges import ranges_of
 from ingest.kafka.record import KafkaRecord
-from longshore.store.entry import OffsetRange
+from longshore.ledger.entry import OffsetRange
 
 
 def read(*offsets: int, partition: int = 0) -> list[KafkaRecord]:

@@ -1,0 +1,135 @@
+"""The three round trips of a fleet snapshot: totals and names, the lanes of each target, what waits in each lane."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import redis
+
+from longshore.ledger import clock
+from longshore.ledger.due_scores import due_ms, last_due_score
+from longshore.ledger.keys import Keys
+from longshore.ledger.known_names import KnownNames
+from longshore.ledger.target_control import Controls
+
+MAX_TARGETS = 1000
+"""Looked at, beginning with those that have something in flight."""
+MAX_LANES = 2000
+MAX_LANES_OF_TARGET = 200
+
+FIELDS_PER_COMMAND = 1000
+"""Asked of one hash at once: bounds how long a command holds Redis."""
+
+
+class Lane(NamedTuple):
+    """A lane and its target."""
+
+    target: bytes
+    name: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Numbers of the whole ledger, as Redis tells them, and the names of what there is."""
+
+    leased: int
+    workers: int
+    dead: int
+    unknown: int
+    reports: int
+    oldest_report: list[tuple[bytes, float]]
+    """One, or none: an invocation, and since when Port has not heard of it (ms)."""
+    port_budget: bytes | None
+    audited: bytes | None
+    slots: list[bytes]
+    counts: dict[bytes, bytes]
+    memory: dict[str, Any]
+    now_ms: int
+    known: KnownNames
+
+
+@dataclass(frozen=True, slots=True)
+class LaneHead:
+    """How much waits in a lane, how much of it is due, and for how long its oldest has been due."""
+
+    lane: bytes
+    waiting: int
+    due: int
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """What waits in each lane, what holds targets and lanes back, and when each target may have its next start (ms)."""
+
+    heads: list[LaneHead]
+    controls: Controls
+    starts: dict[bytes, bytes | None]
+
+
+def read_totals(client: "redis.Redis", keys: Keys) -> Totals:
+    """The first round trip."""
+    pipe = client.pipeline(transaction=False)
+    clock.ask(pipe, keys)
+    for key in (keys.leased, keys.fleet, keys.dead, keys.unknown, keys.outbox_since):
+        pipe.zcard(key)
+    pipe.zrange(keys.outbox_since, 0, 0, withscores=True)
+    pipe.get(keys.port_budget)
+    pipe.get(keys.audited)
+    pipe.hvals(keys.slots)
+    pipe.hgetall(keys.counts)
+    pipe.info("memory")
+    KnownNames.ask(pipe, keys)
+    time, last, *answers = pipe.execute()
+    # Asked for in the order of the fields of `Totals`, and behind them those of `KnownNames`, which are the last five.
+    fields: list[Any] = [*answers[:-5], clock.read((time, last)), KnownNames(*answers[-5:])]
+    return Totals(*fields)
+
+
+def read_lanes(client: "redis.Redis", keys: Keys, known: KnownNames) -> tuple[list[bytes], list[Lane]]:
+    """The second round trip: the targets, and the lanes of each in which something may wait."""
+    targets = known.targets()[:MAX_TARGETS]
+    held_lanes = known.lanes()
+    pipe = client.pipeline(transaction=False)
+    for target in targets:
+        pipe.zrange(keys.lanes(target.decode()), 0, MAX_LANES_OF_TARGET - 1)
+    lanes = [
+        Lane(target, lane)
+        for target, waiting_lanes in zip(targets, pipe.execute(), strict=True)
+        for lane in sorted({*waiting_lanes, *held_lanes.get(target, ())})
+    ]
+    return targets, lanes[:MAX_LANES]
+
+
+def read_queues(
+    client: "redis.Redis", keys: Keys, targets: Sequence[bytes], lanes: Sequence[Lane], now_ms: int, late_ms: int
+) -> Queues:
+    """The third round trip. `late_ms` is `Limits.late`."""
+    pages = list(_pages(Controls.fields([*targets, *(lane.name for lane in lanes)])))
+    pipe = client.pipeline(transaction=False)
+    for lane in lanes:
+        key = keys.waiting(lane.name.decode())
+        pipe.zcard(key)
+        pipe.zcount(key, "-inf", last_due_score(now_ms, late_ms))
+        pipe.zrange(key, 0, 0, withscores=True)
+    for page in pages:
+        pipe.hmget(keys.gates, page)
+    if targets:
+        pipe.hmget(keys.starts, targets)
+    # Read in the order in which they were asked for: three for each lane, one for each page, and one for all targets.
+    answers = iter(pipe.execute())
+    heads = [
+        LaneHead(lane.name, next(answers), next(answers), _age_s(next(answers), now_ms, late_ms)) for lane in lanes
+    ]
+    texts = {field: text for page in pages for field, text in zip(page, next(answers), strict=True) if text}
+    starts = dict(zip(targets, next(answers), strict=True)) if targets else {}
+    return Queues(heads, Controls(texts), starts)
+
+
+def _pages(fields: list[bytes]) -> Iterator[list[bytes]]:
+    for start in range(0, len(fields), FIELDS_PER_COMMAND):
+        yield fields[start : start + FIELDS_PER_COMMAND]
+
+
+def _age_s(head: list[tuple[bytes, float]], now_ms: int, late_ms: int) -> float:
+    return max(0.0, (now_ms - due_ms(head[0][1], late_ms)) / 1000) if head else 0.0

@@ -1,0 +1,26 @@
+"""Where Kafka is, told by ingest, which asks Port, to workers, which must not let a webhook go there.
+
+Addresses only: user and password stay with ingest.
+"""
+
+from longshore.ledger.connection import reaching_store
+from longshore.ledger.ledger import Ledger
+
+
+class KafkaAddresses:
+    """The addresses of the brokers in the ledger's Redis. Every method raises `StoreUnavailable` when it is away."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._redis = ledger.redis
+        self._key = ledger.keys.brokers
+
+    def remember(self, addresses: str) -> None:
+        """Store a comma list of `host:port`, in place of the one before."""
+        with reaching_store():
+            self._redis.set(self._key, addresses)
+
+    def known(self) -> tuple[str, ...]:
+        """The addresses stored last; empty if none were."""
+        with reaching_store():
+            stored = self._redis.get(self._key)
+        return tuple(stored.decode().split(",")) if isinstance(stored, bytes) else ()

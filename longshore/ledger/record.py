@@ -1,0 +1,138 @@
+"""The format of what is kept of one invocation: which ones this version reads and writes, and how it does.
+
+A record's `format` covers all that a worker or a sender of reports makes of it: what its fields and its payload mean,
+its history, its reports. What the scripts themselves work with (state, token, lane, ...) belongs to the layout instead
+(layout.py). docs/explanation/record-formats.md says what may change in which release.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from longshore.errors import LongshoreError
+from longshore.invocation.kinds import Kind
+from longshore.ledger.entry import Entry, StartedAttempt
+from longshore.ledger.seal import Bond
+
+READS = range(1, 3)
+"""Formats that this version reads. A worker announces them with each beat."""
+
+WRITES = range(1, 3)
+"""Formats that this version can write. It writes the highest that all workers read, see `format_for`."""
+
+BOUND_FROM = 2
+"""The first format in which everything sealed is bound to its record (seal.py)."""
+
+JOB_NOTE = Bond("requeue job", "")
+"""Of who sent many again, and why: scripts copy it to each of them, so it is bound to the agent and to being that."""
+
+
+ENTRY_FIELDS = (
+    "id", "kind", "run", "target", "lane", "synchronized", "origin", "published", "mapping", "payload", "unknown",
+    "max_attempts", "dead", "trace", "reports",
+)  # fmt: skip
+"""What accept.lua gets of an entry, in this order; the last says how many reports follow."""
+
+STARTED_FIELDS = (
+    "kind", "run", "synchronized", "target", "lane", "generation", "published", "accepted", "origin", "mapping",
+    "unknown", "max_attempts", "deaths", "moves", "trace",
+)  # fmt: skip
+"""Fields of the record that begin.lua returns as they stand, in this order."""
+
+
+class UnknownFormat(LongshoreError):
+    """This version does not read that record; another one wrote it. Nothing is wrong with it."""
+
+    def __init__(self, id: str, format: int) -> None:
+        super().__init__(id, format)
+        self.id = id
+        self.format = format
+
+    def __str__(self) -> str:
+        known = f"{READS.start} to {READS[-1]}" if len(READS) > 1 else f"{READS.start}"
+        return f"it was written by another version (format {self.format}, this one reads {known})"
+
+
+def format_for(lowest: int) -> int:
+    """What to write when `lowest` is the highest format that every worker reads; 0: there is no worker."""
+    return max(WRITES.start, min(lowest, WRITES[-1]))
+
+
+def bond(format: int, purpose: str, id: str, generation: int = 0, run: str = "") -> Bond | None:
+    """What a sealed value of a record of `format` is bound to; None in those from before there were bonds.
+
+    `payload` and `trace` are what is sent again, so they are the same in all generations; `history` and reports
+    (`report` and their type) are written in one, and are good in it and in later ones.
+    """
+    return Bond(purpose, id, generation, run) if format >= BOUND_FROM else None
+
+
+def written(entry: Entry, format: int) -> list[Any]:
+    """The values of `entry` for accept.lua, in `format`: `ENTRY_FIELDS`, then the reports."""
+    _check(entry.id, format, WRITES)
+    return [
+        *map(_bytes, (entry.id, entry.kind.value, entry.run, entry.target, entry.lane)),
+        "1" if entry.synchronized else "",
+        entry.origin,
+        entry.published_ms,
+        entry.mapping,
+        entry.payload,
+        entry.unknown,
+        entry.max_attempts,
+        entry.dead,
+        entry.trace,
+        len(entry.reports),
+        *entry.reports,
+    ]
+
+
+def begun(id: str, token: int, format: int, row: Sequence[Any]) -> StartedAttempt:
+    """What begin.lua answered for a record of `format`. Raises `UnknownFormat`."""
+    payload, attempt, first, *values = row
+    fields = dict(zip(STARTED_FIELDS, values, strict=True))
+    return StartedAttempt(
+        id=id,
+        token=token,
+        format=format,
+        payload=sealed_payload(id, format, payload),
+        kind=Kind(_text(fields["kind"])),
+        run=_text(fields["run"]),
+        synchronized=fields["synchronized"] == b"1",
+        target=_text(fields["target"]),
+        lane=_text(fields["lane"]),
+        attempt=int(attempt),
+        generation=int(fields["generation"]),
+        published_ms=int(fields["published"]),
+        accepted_ms=int(fields["accepted"]),
+        first_ms=int(first),
+        origin=_text(fields["origin"]),
+        mapping=_text(fields["mapping"]),
+        unknown=_text(fields["unknown"]),
+        max_attempts=int(fields["max_attempts"]),
+        deaths=int(fields["deaths"] or 0),
+        moves=int(fields["moves"] or 0),
+        trace=fields["trace"] or b"",
+    )
+
+
+def lua_fields() -> str:
+    """`STARTED_FIELDS` as a Lua function that gives them: only begin.lua calls it, so it costs the others nothing."""
+    return f"local function started_fields() return {', '.join(map(repr, STARTED_FIELDS))} end\n"
+
+
+def sealed_payload(id: str, format: int, stored: bytes) -> bytes:
+    """The sealed message of a record, from what is stored under `Keys.payload`. Raises `UnknownFormat`."""
+    _check(id, format, READS)
+    return stored
+
+
+def _check(id: str, format: int, known: range) -> None:
+    if format not in known:
+        raise UnknownFormat(id, format)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogatepass")
+
+
+def _bytes(value: str) -> bytes:
+    return value.encode("utf-8", "surrogatepass")

@@ -1,0 +1,156 @@
+-- accept: stores a batch read from Kafka, once, and claims what may start at once.
+-- uses: clock, common, gates, round, hand_out(), claim
+--
+-- KEYS[1]  prefix
+-- ARGV[1]  limits
+-- ARGV[2]  want       most invocations to claim
+-- ARGV[3]  spans      JSON list of what was read: {partition key ("topic/n"), first, next, expected or -1,
+--          {reason: count}, mode, newest}. mode: "group"; "reset" sets the next offset back, for a partition that was
+--          recreated; "replay" leaves it alone, for a reader that is not the group's. newest: timestamp (ms), 0 for none
+-- ARGV[4]  new_name   for this ledger, if it has none yet
+-- ARGV[5]  format     of the records to write
+-- ARGV[6]  count      of entries that follow, each of ENTRY_SIZE values and then its reports. The values are those of
+--          ENTRY_FIELDS in longshore/ledger/record.py: synchronized is "1" or "", origin "topic/partition/offset",
+--          published ms, unknown "park" or "retry", dead a reason or "", trace sealed or "", reports how many follow
+--
+-- Returns  {{"topic/n", next or -1}, ...}, {}, {}, 0, name, lowest    the ledger is behind what this consumer read: nothing
+--                                                                    stored
+--          {}, {result, ...}, {claim, ...}, backlog, name, lowest     result: accepted | repeated | repeated_elsewhere
+--          lowest: the highest format that all workers read, 0 without any
+--
+-- All or nothing, so a crash on either side of the call repeats the batch and the ids recognise it. Reads all it needs
+-- before it writes: a record that is none fails here, before anything has changed. Offsets and counters come last.
+local want, spans, new_name, format, count = unpack(ARGV, 2, 6)
+local FIRST_ENTRY, ENTRY_SIZE = 7, 15
+want, spans, count = tonumber(want), cjson.decode(spans), tonumber(count)
+
+-- The values of the entry that begins at ARGV[at], in the order of ENTRY_FIELDS.
+local function entry_at(at)
+  return unpack(ARGV, at, at + ENTRY_SIZE - 1)
+end
+
+-- Where the entry behind it begins.
+local function behind_entry(at)
+  return at + ENTRY_SIZE + tonumber(ARGV[at + ENTRY_SIZE - 1])
+end
+
+call('SETNX', P .. 'name', new_name)
+local name = call('GET', P .. 'name')
+
+local stored, behind = {}, {}
+for _, span in ipairs(spans) do
+  local partition, expected = span[1], span[4]
+  local next = tonumber(call('HGET', P .. 'part:' .. partition, 'next'))
+  stored[partition] = next
+  if expected >= 0 and (not next or next < expected) then
+    behind[#behind + 1] = {partition, whole(next or -1)}
+  end
+end
+local _, _, lowest = fleet()
+if #behind > 0 then return {behind, {}, {}, 0, name, lowest} end
+
+-- Of each entry what there is already: state and origin.
+local known, at = {}, FIRST_ENTRY
+for n = 1, count do
+  local id = entry_at(at)
+  known[n] = call('HMGET', P .. 'inv:' .. id, 'state', 'origin')
+  at = behind_entry(at)
+end
+
+-- Lua passes no more than a few thousand values at once. An even number, as scores and ids go in pairs.
+local MOST_UNPACKED = 1000
+
+-- What waits from now on, lane by lane: target, and the arguments for its sorted set.
+local lanes, came = {}, {}
+
+local function join(id, lane, target)
+  if not lanes[lane] then
+    lanes[lane] = {target}
+    came[#came + 1] = lane
+  end
+  local of = lanes[lane]
+  of[#of + 1] = NOW
+  of[#of + 1] = id
+end
+
+-- `here`: id → origin of what this batch has brought, as a batch may hold an id twice.
+local results, tally, here = {}, {}, {}
+at = FIRST_ENTRY
+for n = 1, count do
+  local id, kind, run, target, lane, synchronized, origin, published, mapping, payload, unknown, max_attempts, dead,
+    trace, reports = entry_at(at)
+  local record, partition, offset = P .. 'inv:' .. id, string.match(origin, '^(.*)/(%d+)$')
+  local first = here[id] or (known[n][1] and known[n][2])
+  local result
+  if first then
+    result = first == origin and 'repeated' or 'repeated_elsewhere'
+  else
+    result = 'accepted'
+    here[id] = origin
+    local fields = {'format', format, 'kind', kind, 'run', run, 'target', target, 'lane', lane,
+      'synchronized', synchronized, 'origin', origin, 'published', published, 'accepted', NOW, 'mapping', mapping,
+      'unknown', unknown, 'max_attempts', max_attempts, 'generation', 1, 'attempts', 0}
+    if trace ~= '' then
+      fields[#fields + 1] = 'trace'
+      fields[#fields + 1] = trace
+    end
+    call('SET', P .. 'pay:' .. id, payload)
+    -- Before it is concluded, which takes a dead letter's offset out again.
+    if limits.open then call('ZADD', P .. 'open:' .. partition, offset, id) end
+    if dead ~= '' then
+      call('HSET', record, unpack(fields))
+      conclude(id, 'held', 'dead', dead)
+    else
+      set_state(id, 'held', 'waiting', unpack(fields))
+      join(id, lane, target)
+    end
+    if reports ~= '0' then
+      report(id, {unpack(ARGV, at + ENTRY_SIZE, behind_entry(at) - 1)}, dead ~= '' and now or now + limits.report_delay, false)
+    end
+  end
+  tally[partition] = tally[partition] or {}
+  tally[partition][result] = (tally[partition][result] or 0) + 1
+  results[#results + 1] = result
+  at = behind_entry(at)
+end
+
+for _, lane in ipairs(came) do
+  local of = lanes[lane]
+  for n = 2, #of, MOST_UNPACKED do
+    call('ZADD', P .. 'wait:' .. lane, unpack(of, n, math.min(n + MOST_UNPACKED - 1, #of)))
+  end
+  call('HINCRBY', P .. 'counts', 'backlog', (#of - 1) / 2)
+  wake(lane, of[1], NOW)
+end
+
+local read = {}
+local function count(partition, what, n)
+  if n > 0 then call('HINCRBY', P .. 'part:' .. partition, what, n) end
+end
+for _, span in ipairs(spans) do
+  local partition, first, next, _, skipped, mode, newest = unpack(span)
+  if mode == 'reset' then call('HINCRBY', P .. 'counts', 'partitions_made_anew', 1) end
+  if mode == 'reset' or mode == 'group' and next > (stored[partition] or -1) then
+    call('HSET', P .. 'part:' .. partition, 'next', whole(next))
+    -- Clocks of publishers may run ahead, but none has published later than now.
+    if newest > 0 then call('HSET', P .. 'newest', partition, whole(math.min(newest, now))) end
+  end
+  count(partition, 'read', next - first)
+  read[partition] = (read[partition] or 0) + next - first
+  for reason, n in pairs(skipped) do
+    count(partition, 'skipped:' .. reason, n)
+    read[partition] = read[partition] - n
+  end
+end
+for partition, counts in pairs(tally) do
+  for result, n in pairs(counts) do
+    call('HINCRBY', P .. 'counts', result, n)
+    count(partition, result, n)
+    if read[partition] then read[partition] = read[partition] - n end
+  end
+end
+for partition, gap in pairs(read) do
+  count(partition, 'gaps', gap)
+end
+local claims = claim(want)
+return {{}, results, claims, tonumber(call('HGET', P .. 'counts', 'backlog')) or 0, name, lowest}

@@ -1,0 +1,63 @@
+-- clock: what every script begins with: the limits, the time, the lease clock.
+--
+-- KEYS[1]  prefix    of all names; the key names are in longshore/ledger/keys.py
+-- ARGV[1]  limits    as longshore/ledger/limits.py packs them
+--
+-- Time is Redis's own (ms), but never goes back: where Redis's clock does (it was set, or another node took over), the
+-- ledger's time stays ahead of it and lets it catch up, running a tenth slower meanwhile. So what was due in a second is
+-- due in a second, whatever stands in a score: waits, reports, breakers, rates, jobs. clock.py reckons the same. Leases run on the lease clock, which stands still while nobody ticks it (an outage of
+-- Redis or of the fleet, a jump of the machine's time), so that an outage does not lapse everything at once.
+
+local P = KEYS[1]
+local call = redis.call
+
+local function named(lease, ahead, rate, target, lane, late, breaker_failures, breaker_open, breaker_longest, suspect,
+    report_delay, forecast, keep_done, keep_payload, keep_dead, keep_dead_count, history, port_rate, open, first_read,
+    last_read, layout)
+  return {lease = lease, ahead = ahead, rate = rate, target = target, lane = lane, late = late,
+    breaker_failures = breaker_failures, breaker_open = breaker_open, breaker_longest = breaker_longest,
+    suspect = suspect, report_delay = report_delay, forecast = forecast, keep_done = keep_done,
+    keep_payload = keep_payload, keep_dead = keep_dead, keep_dead_count = keep_dead_count, history = history,
+    port_rate = port_rate, open = open == 1, reads = {first_read, last_read}, layout = layout}
+end
+
+local limits = named(struct.unpack('<dddddddddddddddddddddd', ARGV[1]))
+
+local time = call('TIME')
+local wall = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- Scores below this are turns, above it times in ms: a visit that is due beats one that lies ahead.
+local TURNS = 1e12
+
+-- What share of the time that passes the wall clock catches up.
+local CATCH_UP = 0.1
+
+-- The longest step of the lease clock (ms), ten pump intervals; and the shortest that is worth a write.
+local LONGEST_TICK, SHORTEST_TICK = 2000, 100
+
+local function whole(number)
+  return string.format('%d', number)
+end
+
+local LAYOUT = whole(limits.layout)
+local clock = call('HMGET', P .. 'clock', 'last', 'lease', 'layout', 'lead')
+if clock[3] and clock[3] ~= LAYOUT then
+  return redis.error_reply('LAYOUT the ledger is of layout ' .. clock[3] .. ', this program works with ' .. LAYOUT)
+end
+
+-- The ledger's time, how far it is ahead of the wall clock, and the lease clock.
+local now, lead, lease_now
+do
+  local last, lease = tonumber(clock[1]) or wall, tonumber(clock[2]) or 0
+  local passed = wall - last
+  lead = (tonumber(clock[4]) or 0) - (passed < 0 and passed or passed * CATCH_UP)
+  lead = math.max(0, math.floor(lead))
+  now = wall + lead
+  local step = math.max(0, math.min(passed, LONGEST_TICK))
+  lease_now = lease + step
+  if step >= SHORTEST_TICK or passed < 0 or not clock[1] or not clock[3] then
+    call('HSET', P .. 'clock', 'last', whole(wall), 'lease', whole(lease_now), 'layout', LAYOUT, 'lead', whole(lead))
+  end
+end
+
+local NOW = whole(now)

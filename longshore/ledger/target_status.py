@@ -1,0 +1,117 @@
+"""Targets and lanes as they stand: what waits, what is in flight, what holds them back."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import redis
+
+from longshore.ledger import clock
+from longshore.ledger.breaker import BreakerStatus
+from longshore.ledger.connection import reaching_store
+from longshore.ledger.due_scores import due_ms
+from longshore.ledger.keys import Keys
+from longshore.ledger.known_names import KnownNames
+from longshore.ledger.target_control import Controls, TargetControl
+
+MAX_LANES = 1000
+"""Lanes of one target that are looked at: those whose turn comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStatus:
+    """A target (`lane` empty) or one of its lanes. Times in ms since 1970, 0 for none."""
+
+    target: str
+    lane: str
+    waiting: int
+    in_flight: int
+    oldest_due_ms: int
+    """When the one that waits longest was due."""
+    gate: TargetControl
+    mapping: TargetControl
+    breaker: BreakerStatus
+    failures: int
+    open_until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """What waits in a lane, or in all lanes of a target."""
+
+    waiting: int
+    oldest_due_ms: int
+
+
+class StatusReader:
+    """Reads how targets and lanes stand. Raises `StoreUnavailable` when Redis is away."""
+
+    def __init__(self, client: "redis.Redis", keys: Keys, late_ms: int) -> None:
+        """`late_ms` is `Limits.late`."""
+        self._client = client
+        self._keys = keys
+        self._late_ms = late_ms
+
+    def lines(self, only: Collection[str] = ()) -> Iterator[TargetStatus]:
+        """Every known target, each followed by its lanes, in order of their names; or the targets `only`.
+
+        A target is read when the iterator comes to it: one that changes meanwhile is shown as it is then, though what
+        is in flight is what was so at the first one.
+        """
+        known, now_ms = self._known()
+        held_lanes = known.lanes()
+        for target in sorted(name.encode() for name in only) or sorted(known.targets()):
+            with reaching_store():
+                waiting_lanes = self._client.zrange(self._keys.lanes(target.decode()), 0, MAX_LANES - 1)
+            lanes: list[bytes] = sorted({*waiting_lanes, *held_lanes.get(target, ())})
+            queues, controls = self._read(target, lanes)
+            yield _line(target, b"", _sum(queues), known, controls, now_ms)
+            for lane, queue in zip(lanes, queues, strict=True):
+                yield _line(target, lane, queue, known, controls, now_ms)
+
+    def _known(self) -> tuple[KnownNames, int]:
+        """What there is, and the ledger's time."""
+        with reaching_store(), self._client.pipeline(transaction=False) as pipe:
+            clock.ask(pipe, self._keys)
+            KnownNames.ask(pipe, self._keys)
+            time, last, *names = pipe.execute()
+        return KnownNames(*names), clock.read((time, last))
+
+    def _read(self, target: bytes, lanes: Sequence[bytes]) -> tuple[list[_Queue], Controls]:
+        """What waits in each of `lanes`, and what holds them and their target back; one round trip."""
+        fields = Controls.fields((target, *lanes))
+        with reaching_store(), self._client.pipeline(transaction=False) as pipe:
+            pipe.hmget(self._keys.gates, fields)
+            for lane in lanes:
+                pipe.zcard(self._keys.waiting(lane.decode()))
+                pipe.zrange(self._keys.waiting(lane.decode()), 0, 0, withscores=True)
+            # The answers come in the order of the commands: one, and then two for each lane.
+            texts, *counts_and_heads = pipe.execute()
+        queues = [
+            _Queue(waiting, int(due_ms(head[0][1], self._late_ms)) if head else 0)
+            for waiting, head in zip(counts_and_heads[::2], counts_and_heads[1::2], strict=True)
+        ]
+        return queues, Controls({field: text for field, text in zip(fields, texts, strict=True) if text})
+
+
+def _sum(queues: Sequence[_Queue]) -> _Queue:
+    due = [queue.oldest_due_ms for queue in queues if queue.oldest_due_ms]
+    return _Queue(sum(queue.waiting for queue in queues), min(due, default=0))
+
+
+def _line(
+    target: bytes, lane: bytes, queue: _Queue, known: KnownNames, controls: Controls, now_ms: int
+) -> TargetStatus:
+    name = lane or target
+    breaker = controls.breaker(name)
+    return TargetStatus(
+        target=target.decode(),
+        lane=lane.decode(),
+        waiting=queue.waiting,
+        in_flight=known.in_flight(name),
+        oldest_due_ms=queue.oldest_due_ms,
+        gate=controls.operator(name),
+        mapping=controls.mapping(name),
+        breaker=breaker.status(now_ms),
+        failures=breaker.failures,
+        open_until_ms=breaker.until_ms,
+    )

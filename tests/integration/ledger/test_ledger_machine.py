@@ -1,0 +1,342 @@
+"""Whatever happens in whatever order: the real scripts on a real Redis, driven at random, looked at after each step.
+
+Claims are lost, doubled and stale; leases lapse; clocks jump; Redis forgets what came since a snapshot. After every
+step each invocation stands in exactly one place, every counter equals what it counts, no limit is exceeded, and what
+had ended is as it was, unless an operator sent it again.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import pytest
+import redis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from longshore.ledger.audit import audit
+from longshore.ledger.entry import AttemptEnd, Claim, StartedAttempt
+from longshore.ledger.keys import Keys
+from longshore.ledger.ledger import Ledger
+from longshore.ledger.limits import Limits
+from longshore.ledger.requeue import RequeueRequest
+from longshore.ledger.seal import Sealer
+from longshore.ledger.states import FINAL_STATES, State
+from longshore.operations.ledger_access import LedgerAccess
+from tests.support.ledger_census import Census, census
+
+from .conftest import entry, span
+
+LIMITS = Limits(target=3, lane=2, suspect=2, history=3)
+WORKERS = ("worker-1", "worker-2")
+TARGETS = ("http://a:80", "http://b:80")
+LEASE_OVER = LIMITS.lease + 1
+A_MINUTE = 61_000
+RESULTS = st.sampled_from(["done", "done", "waiting", "dead", "unknown"])
+SENT_AGAIN = {"requeued", "requeued_closed"}
+"""What becomes of one that an operator sends again; `closed` if Port was told its end."""
+WHICH = st.integers(0, 10)
+_T = TypeVar("_T")
+
+
+def one_of(some: Sequence[_T], which: int) -> _T | None:
+    """One of `some`, counted from the newest. What is drawn must not depend on how many there are: that takes time."""
+    return some[-1 - which % len(some)] if some else None
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Ingest, pumps, workers and misfortune, each as rules."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__()
+        self.client = client = ledger.redis
+        client.flushall()
+        self.ledger = ledger
+        access = LedgerAccess.to(ledger, Sealer("secret-0123456789"))
+        self.letters, self.operator = access.invocations, access.requeue
+        self.messages: list[Claim] = []
+        self.attempts: list[StartedAttempt] = []
+        self.snapshot: dict[bytes, tuple[bytes, int]] = {}
+        self.offset = 0
+        self.before: dict[str, str] = {}
+        self.finishing: set[str] = set()
+        self.requeued: set[str] = set()
+        self.ledger.beat(WORKERS[0], 4)
+
+    # Intake
+
+    @initialize()
+    def a_backlog(self) -> None:
+        """Something to do from the start."""
+        for n in range(8):
+            self.accept(TARGETS[n % 2], "x", ("retry", "park")[n % 4 == 0], 5, "", 1, 0, 0)
+
+    @rule(
+        to=st.sampled_from(TARGETS),
+        action=st.sampled_from(["x", "y"]),
+        unknown=st.sampled_from(["park", "retry"]),
+        attempts=st.integers(1, 5),
+        dead=st.sampled_from(["", "", "", "malformed"]),
+        count=st.integers(1, 3),
+        gap=st.integers(0, 2),
+        want=st.integers(0, 3),
+    )
+    def accept(
+        self, to: str, action: str, unknown: str, attempts: int, dead: str, count: int, gap: int, want: int
+    ) -> None:
+        """New invocations arrive, between records that were not for us or are gone."""
+        first = self.offset
+        entries = [
+            entry(f"r_{n}", to, action, n, unknown=unknown, max_attempts=attempts, dead=dead, reports=(b"Lone",))
+            for n in range(first, first + count)
+        ]
+        self.offset = first + count + gap
+        accepted = self.ledger.accept([span(first, self.offset, None, not_for_agent=gap // 2)], entries, want)
+        assert ("accepted",) * count == accepted.results
+        self.messages += accepted.claims
+
+    @precondition(lambda self: self.offset)
+    @rule(which=st.integers(0, 1000), shift=st.sampled_from([0, 1000]))
+    def accept_again(self, which: int, shift: int) -> None:
+        """What was read before comes once more, at its place or at another."""
+        n = which % self.offset
+        again = entry(f"r_{n}", offset=n + shift)
+        known = bool(self.client.exists(self.ledger.keys.invocation(again.id)))
+        accepted = self.ledger.accept([span(n + shift, n + shift + 1)], [again], 0)
+        assert known == (accepted.results[0] != "accepted")
+
+    # The fleet
+
+    @rule(want=st.integers(0, 6))
+    def pump(self, want: int) -> None:
+        """Leases that are over lapse, and work is handed out."""
+        claims, _ = self.ledger.pump(want)
+        assert len(claims) <= want
+        self.messages += claims
+
+    @rule(worker=st.sampled_from(WORKERS), slots=st.sampled_from([0, 2, 4, 4]), renew=st.booleans())
+    def beat(self, worker: str, slots: int, renew: bool) -> None:
+        """A worker says what it has, or withdraws."""
+        self.ledger.beat(worker, slots, [(one.id, one.token) for one in self.attempts] if renew else ())
+
+    @rule(which=WHICH, keep=st.booleans())
+    def begin(self, which: int, keep: bool) -> None:
+        """A worker receives a message, perhaps an old one, perhaps for the second time."""
+        claim = one_of(self.messages, which)
+        if claim is None:
+            return
+        if not keep:
+            self.messages.remove(claim)
+        newest = self.client.hget(self.ledger.keys.invocation(claim.id), "token")
+        if begun := self.ledger.begin(claim.id, claim.token):
+            assert newest == b"%d" % claim.token
+            self.attempts.append(begun)
+
+    @rule(
+        which=WHICH,
+        result=st.sampled_from(["done", "waiting", "dead", "unknown"]),
+        delay_ms=st.sampled_from([0, 60_000]),
+        keep=st.booleans(),
+        want=st.integers(0, 2),
+        clears=st.booleans(),
+    )
+    def finish(self, which: int, result: str, delay_ms: int, keep: bool, want: int, clears: bool) -> None:
+        """An attempt ends, perhaps long after its lease, perhaps told twice, perhaps cut off."""
+        self._finish(one_of(self.attempts, which), result, delay_ms, keep, want, clears)
+
+    def _finish(
+        self, begun: StartedAttempt | None, result: str, delay_ms: int, keep: bool, want: int, clears: bool = True
+    ) -> None:
+        if begun is None:
+            return
+        if not keep:
+            self.attempts.remove(begun)
+        self.finishing.add(begun.id)
+        finish = AttemptEnd(State(result), "because", 500, delay_ms, b"attempt", (b"Lended", b"Sstatus"), clears=clears)
+        _, claims = self.ledger.finish(begun.id, begun.token, finish, want)
+        self.messages += claims
+
+    @rule(results=st.lists(RESULTS, min_size=2, max_size=6))
+    def a_fleet_works(self, results: list[str]) -> None:
+        """As it goes where nothing is wrong: workers with slots, messages that arrive, attempts that end."""
+        self._begin_all()
+        for result in results:
+            self._finish(one_of(self.attempts, 0), result, 0, keep=False, want=1)
+
+    @rule(deaths=st.integers(1, 3), want=st.sampled_from([0, 0, 2]), late=st.lists(RESULTS, max_size=3))
+    def workers_die(self, deaths: int, want: int, late: list[str]) -> None:
+        """One after the other, with all that they had begun; some only seemed dead and answer late."""
+        for _ in range(deaths):
+            self._begin_all()
+            self._leases_end()
+            self.ledger.beat(WORKERS[0], 4)
+            claims, _ = self.ledger.pump(want)
+            for claim in claims:
+                assert self.ledger.begin(claim.id, claim.token - 1) is None
+            self.messages += claims
+        for which, result in enumerate(late):
+            self._finish(one_of(self.attempts, which), result, 0, keep=True, want=0)
+
+    def _begin_all(self) -> None:
+        for worker in WORKERS:
+            self.ledger.beat(worker, 4)
+        claims, _ = self.ledger.pump()
+        self.messages += claims  # and each may come once more
+        self.attempts += [begun for claim in claims if (begun := self.ledger.begin(claim.id, claim.token))]
+
+    @rule(which=WHICH, to=st.sampled_from([None, *TARGETS]))
+    def return_unsent(self, which: int, to: str | None) -> None:
+        """A draining worker gives back what it has not begun; or an attempt belongs elsewhere."""
+        if to is None and (claim := one_of(self.messages, which)):
+            self.ledger.give_back(claim.id, claim.token)
+        if to and (begun := one_of(self.attempts, which)):
+            self.ledger.defer(begun, to, f"{to}|z")
+
+    @rule(fail=st.booleans())
+    def report(self, fail: bool) -> None:
+        """A sender takes reports and delivers them, or some."""
+        for taken in self.ledger.take_reports(3, 60_000):
+            self.ledger.settle_reports(taken, taken.items[1:] if fail else (), 0)
+
+    # Operators
+
+    @rule(which=WHICH, replay=st.booleans(), stale=st.booleans())
+    def requeue(self, which: int, replay: bool, stale: bool) -> None:
+        """One that has ended is sent again, perhaps by somebody who has looked at it before it was sent again."""
+        id = one_of([id for id, state in sorted(self.before.items()) if state in FINAL_STATES], which)
+        letter = self.letters.get(id) if id else None
+        if letter is None:
+            return
+        if stale:
+            letter = dataclasses.replace(letter, generation=letter.generation + 1)
+        became = self.operator.one(letter, RequeueRequest("ann", "it is back", replay=replay))
+        if stale or (letter.state == "done" and not replay):
+            assert became == ("changed" if stale else "delivered")
+        else:
+            assert became in SENT_AGAIN
+            self.requeued.add(letter.id)
+
+    @rule(count=st.integers(1, 4), steps=st.integers(1, 3))
+    def requeue_many(self, count: int, steps: int) -> None:
+        """A job of what is dead or unknown, whose steps more than one worker takes."""
+        ended = [id for id, state in sorted(self.before.items()) if state in ("dead", "unknown")][:count]
+        letters = [letter for id in ended if (letter := self.letters.get(id))]
+        if letters:
+            job = self.operator.start(letters, RequeueRequest("ann", "it is back", rate=0))
+            for _ in range(steps):
+                self.operator.run_due()
+            after = self.operator.job(job.id)
+            assert after is not None
+            assert (after.state, after.started) == ("done", len(letters))
+            assert after.counts.keys() <= SENT_AGAIN
+            assert len(letters) == sum(after.counts.values())
+            self.requeued |= set(ended)
+
+    # Misfortune
+
+    @rule(
+        what=st.sampled_from(
+            ["lost", "leases", "back", "forth", "minute", "minute", "remember", "remember", "roll back"]
+        )
+    )
+    def misfortune(self, what: str) -> None:
+        """Time passes, clocks jump, messages are lost, Redis forgets."""
+        match what:
+            case "lost":
+                self.messages.clear()
+            case "leases":
+                self._leases_end()
+            case "back" | "forth":
+                self.client.hincrby(self.ledger.keys.clock, "last", 3_600_000 if what == "forth" else -3_600_000)
+            case "minute":
+                self._a_minute_passes()
+            case "remember":
+                names: Any = self.client.keys("*")
+                self.snapshot = {name: (self.client.dump(name) or b"", self._ttl_ms(name)) for name in names}
+            case "roll back" if self.snapshot:
+                self._roll_back()
+
+    def _ttl_ms(self, name: bytes) -> int:
+        ttl_ms: Any = self.client.pttl(name)
+        return max(0, int(ttl_ms))
+
+    def _leases_end(self) -> None:
+        self.client.hincrby(self.ledger.keys.clock, "lease", LEASE_OVER)
+
+    def _a_minute_passes(self) -> None:
+        """All that waited for its time is due."""
+        names: Any = self.client.keys(f"{self.ledger.keys.prefix}*")
+        for name in names:
+            plain = name.decode().removeprefix(self.ledger.keys.prefix)
+            if plain.startswith(("wait:", "lanes:")) or plain in ("targets", "outbox"):
+                scores: Any = self.client.zrange(name, 0, -1, withscores=True)
+                if later := {member: score - A_MINUTE for member, score in scores if score > 1e12}:
+                    self.client.zadd(name, later)
+
+    def _roll_back(self) -> None:
+        """Redis comes back with what it had on disk; the workers know more than it does."""
+        self.client.flushall()
+        for name, (value, ttl_ms) in self.snapshot.items():
+            self.client.restore(name, ttl_ms, value)
+        self.before = census(self.client, self.ledger.keys).states
+        self.ledger.beat(WORKERS[0], 4)
+
+    # What holds after each step, and at the end
+
+    def teardown(self) -> None:
+        """The audit says the same."""
+        found = audit(self.ledger)
+        assert found.adds_up, (found.unaccounted, found.problems)
+
+    @invariant()
+    def all_is_well(self) -> None:
+        """See the census."""
+        now = census(self.client, self.ledger.keys)
+        assert [] == now.problems()
+        self._limits_hold(now)
+        self._ends_are_final(now.states)
+        self.before, self.finishing, self.requeued = now.states, set(), set()
+
+    def _limits_hold(self, now: Census) -> None:
+        assert all(busy <= LIMITS.target for busy in now.target_busy.values())
+        for lane, busy in now.lane_busy.items():
+            assert busy <= (len(WORKERS) if lane == "!suspects" else LIMITS.lane)
+
+    def _ends_are_final(self, states: dict[str, str]) -> None:
+        for id, state in self.before.items():
+            after = states.get(id)
+            if id in self.requeued:
+                assert after == "waiting"
+            elif state in ("done", "dead"):
+                assert after == state
+            elif state == "unknown" and after != state:
+                assert id in self.finishing
+                assert after in ("done", "dead", "waiting", "claimed")
+
+
+@pytest.mark.timeout(300)
+def test_every_invocation_is_in_one_place_whatever_happens(client: "redis.Redis") -> None:
+    """Sixteen hundred steps, each followed by a look at everything."""
+    ledger = Ledger(client, Keys.of("org/agent"), LIMITS)
+    run_state_machine_as_test(
+        lambda: LedgerMachine(ledger),  # type: ignore[arg-type]
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=40,
+            deadline=None,
+            derandomize=True,
+            # Nothing is made shorter: that takes minutes, and what fails, fails again.
+            phases=[Phase.generate],
+            report_multiple_bugs=False,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

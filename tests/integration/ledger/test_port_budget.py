@@ -1,0 +1,101 @@
+"""The fleet's budget of calls to the Port API: reports beyond it wait, and run logs give way to statuses."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import redis
+
+from longshore.ledger.ledger import Ledger
+
+from .conftest import entry, store
+
+
+def fill(ledger: Ledger, count: int, reports: Sequence[bytes]) -> None:
+    """Puts dead letters into the ledger, whose reports are due at once."""
+    store(ledger, *(entry(f"r_{n}", dead="bad_url", reports=tuple(reports)) for n in range(count)))
+
+
+def test_a_second_of_calls_may_be_made_at_once_and_no_more(make_ledger: Callable[..., Ledger]) -> None:
+    """Two calls an invocation, at four calls a second: two invocations, whoever asks."""
+    ledger, other = make_ledger(port_rate=4), make_ledger(port_rate=4)
+    fill(ledger, 10, [b"Lfailed", b"SFAILURE"])
+
+    assert 2 == len(ledger.take_reports(10, 60_000))
+    assert [] == other.take_reports(10, 60_000)
+
+
+def test_the_budget_comes_back_with_time(make_ledger: Callable[..., Ledger], client: "redis.Redis") -> None:
+    """What was drawn a second ago is free again."""
+    ledger = make_ledger(port_rate=4)
+    fill(ledger, 10, [b"Lfailed", b"SFAILURE"])
+    ledger.take_reports(10, 60_000)
+    client.set(ledger.keys.port_budget, ledger.clock_ms() - 1)
+
+    assert 2 == len(ledger.take_reports(10, 60_000))
+
+
+def test_a_budget_drawn_in_a_wrong_future_does_not_stop_reports_for_long(
+    make_ledger: Callable[..., Ledger], client: "redis.Redis"
+) -> None:
+    """The clock of Redis's machine was set back by a day: a minute at most, and the key goes by itself."""
+    ledger = make_ledger(port_rate=4)
+    fill(ledger, 3, [b"SFAILURE"])
+    ledger.take_reports(1, 60_000)
+    assert 0 < client.pttl(ledger.keys.port_budget) <= 120_000
+
+
+def test_without_a_rate_there_is_no_budget(make_ledger: Callable[..., Ledger]) -> None:
+    """0 switches it off."""
+    ledger = make_ledger(port_rate=0)
+    fill(ledger, 200, [b"Lfailed", b"SFAILURE"])
+
+    assert 200 == len(ledger.take_reports(500, 60_000))
+
+
+def late(ledger: Ledger, client: "redis.Redis") -> None:
+    """Makes everything in the outbox older than a minute."""
+    due = ledger.clock_ms() - 61_000
+    waiting: Any = client.zrange(ledger.keys.outbox, 0, -1)
+    for id in waiting:
+        client.zadd(ledger.keys.outbox, {id: due})
+
+
+def test_run_logs_are_dropped_before_statuses_once_reports_are_a_minute_late(
+    make_ledger: Callable[..., Ledger], client: "redis.Redis"
+) -> None:
+    """Twice as many runs get their end told; what only had logs costs no call at all."""
+    ledger = make_ledger(port_rate=4)
+    fill(ledger, 10, [b"Lfailed", b"Nfailed", b"Ranswer", b"SFAILURE"])
+    store(ledger, *(entry(f"a_{n}", dead="bad_url", reports=(b"Lonly",)) for n in range(10)))
+    late(ledger, client)
+
+    taken = ledger.take_reports(10, 60_000)
+    assert [(b"Ranswer", b"SFAILURE")] * 2 == [one.items for one in taken]
+    assert b"16" == client.hget(ledger.keys.counts, "reports_shed")
+    assert ledger.settle_reports(taken[0])
+    assert not client.exists(ledger.keys.reports(taken[0].id)), "nothing is left of what was dropped"
+
+
+def test_few_late_reports_lose_no_log(make_ledger: Callable[..., Ledger], client: "redis.Redis") -> None:
+    """Nobody was there to send them; the budget is not what they wait for."""
+    ledger = make_ledger(port_rate=40)
+    fill(ledger, 10, [b"Lfailed", b"SFAILURE"])
+    late(ledger, client)
+
+    assert {(b"Lfailed", b"SFAILURE")} == {one.items for one in ledger.take_reports(10, 60_000)}
+
+
+def test_a_late_status_is_never_dropped(make_ledger: Callable[..., Ledger], client: "redis.Redis") -> None:
+    """All of them come through, one second's budget after the other."""
+    ledger = make_ledger(port_rate=5)
+    fill(ledger, 23, [b"Lfailed", b"SFAILURE"])
+    told: set[str] = set()
+    for _ in range(20):
+        late(ledger, client)
+        for taken in ledger.take_reports(10, 60_000):
+            told.add(taken.id)
+            assert b"SFAILURE" in taken.items
+            ledger.settle_reports(taken)
+        client.delete(ledger.keys.port_budget)
+
+    assert 23 == len(told)
