@@ -4,16 +4,16 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from config.settings import Settings
-from longshore.delivery import Fence, OwnService, Places
+from longshore.delivery import EgressPolicy, HostPatterns, OwnService
 
 _BROKER_PORT = 9092
 _EVERYWHERE = ("", "0.0.0.0", "::")
 
 
-def fence_of(settings: Settings) -> Fence:
+def fence_of(settings: Settings) -> EgressPolicy:
     """What may be called. Brokers that Port names are to be added to its `own` once they are known."""
-    allow, deny = Places.parse(settings.webhook_allow), Places.parse(settings.webhook_deny)
-    return Fence(allow, deny, own_services(settings, settings.kafka_consumer_bootstrap_servers.split(",")))
+    allow, deny = HostPatterns.parse(settings.webhook_allow), HostPatterns.parse(settings.webhook_deny)
+    return EgressPolicy(allow, deny, own_services(settings, settings.kafka_consumer_bootstrap_servers.split(",")))
 
 
 def own_services(settings: Settings, brokers: Iterable[str]) -> tuple[OwnService, ...]:

@@ -15,8 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from config import flower_login, limits_file, user_ca_bundle
 from config.roles import Role
-from longshore.delivery.errors import BadPlace
-from longshore.delivery.places import Places
+from longshore.delivery.host_patterns import HostPatterns
+from longshore.delivery.send_errors import BadHostPattern
 from longshore.errors import ConfigError
 from longshore.ledger import address
 
@@ -102,8 +102,8 @@ def header_name(value: str) -> str:
 def places(value: str) -> str:
     """Check a comma list of hosts, domains, addresses and networks."""
     try:
-        Places.parse(value)
-    except BadPlace as error:
+        HostPatterns.parse(value)
+    except BadHostPattern as error:
         raise wrong(f"has an entry that makes no sense: {error}", "See docs/how-to/outgoing-safety.md") from None
     return value
 

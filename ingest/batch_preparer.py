@@ -12,8 +12,8 @@ from typing import Generic
 
 from ingest.entry_builder import EntryBuilder, Routed
 from ingest.source import R, Record
+from longshore.invocation.classify import Invocation, Refused, Skipped, classify_message
 from longshore.invocation.mapping import Mapping
-from longshore.invocation.recognise import Invocation, Refused, Skipped, recognise
 from longshore.invocation.source import Source as Stream
 from longshore.ledger.entry import Entry
 from longshore.log import events
@@ -101,7 +101,7 @@ class BatchPreparer:
         if record.value is not None and len(record.value) > self._message_max_bytes:
             return self._builder.unreadable(record, "too_large")
         try:
-            recognised = recognise(record.value, self._streams.get(record.stream, Stream.OTHER), self._secrets)
+            recognised = classify_message(record.value, self._streams.get(record.stream, Stream.OTHER), self._secrets)
             return self._builder.refused(record, recognised) if isinstance(recognised, Refused) else recognised
         except Exception as error:  # ingest never dies of a message, nor of our own mistake in reading it
             return self._unexpected(record, error)

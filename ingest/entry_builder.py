@@ -12,9 +12,9 @@ from ingest.source import Record
 from longshore.delivery.policy import RetryPolicy
 from longshore.delivery.target import BadUrl, lane_of, target_of
 from longshore.invocation import ids
+from longshore.invocation.classify import Invocation, Refused
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping, MappingFault, Route, Unmatched
-from longshore.invocation.recognise import Invocation, Refused
 from longshore.ledger.entry import Entry
 from longshore.ledger.record import bond
 from longshore.ledger.report_items import seal_item

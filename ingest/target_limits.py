@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from longshore.delivery.host_limits import HostLimits
-from longshore.invocation.delivery import Delivery
+from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.ledger.target_control import TargetControl
 from longshore.ledger.targets import PAGE, TargetControls
 from longshore.log import events
@@ -29,7 +29,7 @@ REMEMBERED = 10_000
 class TargetLimits:
     """Keeps the mapping's word on targets in the ledger. For the thread that fills it."""
 
-    def __init__(self, deliveries: Sequence[Delivery], limits: HostLimits, targets: TargetControls) -> None:
+    def __init__(self, deliveries: Sequence[DeliveryOptions], limits: HostLimits, targets: TargetControls) -> None:
         self._gates = [TargetControl(rate=said.rate, concurrency=said.concurrency) for said in deliveries]
         self._by_name: dict[str, TargetControl] = {}
         for said, gate in zip(deliveries, self._gates, strict=True):

@@ -23,7 +23,7 @@ from longshore.cli import terminal
 from longshore.errors import EX_CONFIG, ConfigProblems
 from longshore.network import private_path
 from longshore.network.ca_bundle import Bundle, Source
-from longshore.network.ca_files import shown
+from longshore.network.ca_files import printable
 from longshore.runtime import ca_trust
 
 NEEDED = (
@@ -93,7 +93,7 @@ class Found:
             "folder": str(self.settings.longshore_ca_dir),
             "files": [
                 {
-                    "path": shown(source.path),
+                    "path": printable(source.path),
                     "certificates": [_described(certificate) for certificate in source.taken],
                     "left_out": list(source.left_out),
                 }
@@ -171,7 +171,7 @@ def _state(settings: Settings, text: str) -> str:
 
 
 def _lines(source: Source) -> list[str]:
-    name = shown(source.path)
+    name = printable(source.path)
     taken = [_described(certificate) for certificate in source.taken]
     lines = [f"  taken     {name}: {each['subject']}, valid until {each['not_after']}" for each in taken]
     return lines + [f"  left out  {name}: {reason}" for reason in source.left_out]

@@ -9,35 +9,35 @@ says "not sent" of what may have been, and that the bytes signed are the bytes s
 and reports are is for others.
 """
 
-from longshore.delivery.errors import BadPlace, BadUrl, Denied, Unsendable
-from longshore.delivery.fence import Fence, OwnService
+from longshore.delivery.egress_policy import EgressPolicy, OwnService
+from longshore.delivery.host_patterns import HostPatterns
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict
-from longshore.delivery.places import Places
-from longshore.delivery.policy import DEFAULTS, Again, Dead, Done, RetryPolicy, Step, Unknown, next_step
+from longshore.delivery.policy import DEFAULTS, Dead, Done, Park, RetryAfter, RetryPolicy, Step, next_step
 from longshore.delivery.request import Request
 from longshore.delivery.send import Sender
-from longshore.delivery.sign import signed_headers
+from longshore.delivery.send_errors import BadHostPattern, BadUrl, Denied, Unsendable
+from longshore.delivery.signature_headers import signed_headers
 from longshore.delivery.target import lane_of, target_of
 
 __all__ = [
     "DEFAULTS",
-    "Again",
-    "BadPlace",
+    "BadHostPattern",
     "BadUrl",
     "Dead",
     "Denied",
     "Done",
+    "EgressPolicy",
     "Fault",
-    "Fence",
+    "HostPatterns",
     "Outcome",
     "OwnService",
-    "Places",
+    "Park",
     "Request",
     "Response",
+    "RetryAfter",
     "RetryPolicy",
     "Sender",
     "Step",
-    "Unknown",
     "Unsendable",
     "Verdict",
     "lane_of",

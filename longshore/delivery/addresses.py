@@ -16,7 +16,7 @@ _WRAPPED = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/96", "::ffff:0:0
 _LOOPBACK_V4, _LOOPBACK_V6 = IPv4Address("127.0.0.1"), IPv6Address("::1")
 
 
-def meant(address: IP) -> IP:
+def canonical(address: IP) -> IP:
     """Where a connection to `address` ends up: IPv4 within IPv6 is unwrapped, "any address" is this machine."""
     if isinstance(address, IPv6Address):
         # "::" or "::1". Not `is_unspecified`: from Python 3.13 on it looks into ::ffff:0.0.0.0, which is IPv4's.
@@ -31,20 +31,20 @@ def meant(address: IP) -> IP:
     return _LOOPBACK_V4 if address.is_unspecified else address
 
 
-def spelled(host: str) -> IP | None:
+def parse_any_spelling(host: str) -> IP | None:
     """The address that `host` spells in any way the system's resolver takes; None for a name.
 
     Beyond the usual spellings these are the ones of `inet_aton`: one to four numbers, decimal, octal or hexadecimal.
     """
     text = host.strip("[]").rstrip(".")
     try:
-        return meant(ip_address(text))
+        return canonical(ip_address(text))
     except ValueError:
         pass
     if not text[:1].isdecimal():
         return None
     try:
-        return meant(IPv4Address(socket.inet_aton(text)))
+        return canonical(IPv4Address(socket.inet_aton(text)))
     except (OSError, ValueError):
         return None
 

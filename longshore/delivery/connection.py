@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.ssltransport import SSLTransport
 
-from longshore.delivery.attempt import Attempt, Stage, current
-from longshore.delivery.fence import Fence
+from longshore.delivery.egress_policy import EgressPolicy
+from longshore.delivery.failure_reasons import explain_connect
+from longshore.delivery.request_deadline import RequestDeadline, Stage, current
 from longshore.delivery.resolver import Address, Resolver
-from longshore.delivery.trouble import explain_connect
 from longshore.network import connections
 
 IDLE_REUSE_S = 1.0
@@ -36,16 +36,16 @@ else:
     _Connection = _Pool = object
 
 
-class _Watched(_Connection):
+class _DeadlineConnection(_Connection):
     """A connection that the watchdog can cut, and that knows whether anything of the request has left."""
 
     resolver: Resolver
-    fence: Fence
+    fence: EgressPolicy
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.guard = threading.Lock()
-        self.owner: Attempt | None = None
+        self.owner: RequestDeadline | None = None
         self.wire: socket.socket | None = None
         self.idle_since = 0.0
         self._connecting = False
@@ -110,7 +110,7 @@ class _Watched(_Connection):
         """Has it been idle for so long that the target may be closing it this moment?"""
         return self.sock is not None and time.monotonic() - self.idle_since > IDLE_REUSE_S
 
-    def _own(self) -> Attempt:
+    def _own(self) -> RequestDeadline:
         attempt = current()
         with self.guard:
             self.owner = attempt
@@ -162,15 +162,15 @@ class _Watched(_Connection):
         attempt.reach(Stage.TLS, target, proxied=False)
 
 
-class WatchedHttp(_Watched, connections.Http):
+class WatchedHttp(_DeadlineConnection, connections.Http):
     """A plain connection under the watchdog's eye."""
 
 
-class WatchedHttps(_Watched, connections.Https):
+class WatchedHttps(_DeadlineConnection, connections.Https):
     """A TLS connection under the watchdog's eye."""
 
 
-class _Frees(_Pool):
+class _ReleasingPool(_Pool):
     """A pool whose idle connections belong to nobody, and are not trusted for long."""
 
     def _get_conn(self, timeout: float | None = None) -> Any:
@@ -194,13 +194,13 @@ class _Frees(_Pool):
                         conn.close()
 
 
-class HttpPool(_Frees, connections.HttpPool):
+class HttpPool(_ReleasingPool, connections.HttpPool):
     """Pooled plain connections to one origin, or to one proxy."""
 
     ConnectionCls = WatchedHttp
 
 
-class HttpsPool(_Frees, connections.HttpsPool):
+class HttpsPool(_ReleasingPool, connections.HttpsPool):
     """Pooled TLS connections to one origin, or to one proxy."""
 
     ConnectionCls = WatchedHttps
@@ -211,7 +211,7 @@ class HttpsPool(_Frees, connections.HttpsPool):
             conn.connect()
 
 
-def pool_classes(resolver: Resolver, fence: Fence) -> dict[str, Any]:
+def pool_classes(resolver: Resolver, fence: EgressPolicy) -> dict[str, Any]:
     """The pool class of each scheme, for `urllib3`: looks names up with `resolver`, connects where `fence` lets it."""
     http = type("WatchedHttp", (WatchedHttp,), {"resolver": resolver, "fence": fence})
     https = type("WatchedHttps", (WatchedHttps,), {"resolver": resolver, "fence": fence})

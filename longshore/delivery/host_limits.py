@@ -8,13 +8,13 @@ several that fit, the narrowest counts, alone.
 
 from dataclasses import dataclass
 
-from longshore.delivery.addresses import spelled
-from longshore.delivery.errors import BadPlace, BadUrl
-from longshore.delivery.places import Place, Places
+from longshore.delivery.addresses import parse_any_spelling
+from longshore.delivery.host_patterns import HostPattern, HostPatterns
+from longshore.delivery.send_errors import BadHostPattern, BadUrl
 from longshore.delivery.target import origin_of, target_of
 from longshore.errors import LongshoreError
 from longshore.invocation import json_text
-from longshore.invocation.delivery import Delivery, read_limits
+from longshore.invocation.delivery_options import DeliveryOptions, read_limits
 from longshore.invocation.urls import without_login
 
 
@@ -31,8 +31,8 @@ class BadLimits(LongshoreError):
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    place: Place
-    limits: Delivery
+    place: HostPattern
+    limits: DeliveryOptions
 
     @property
     def narrowness(self) -> tuple[bool, int, bool]:
@@ -48,7 +48,7 @@ class _Pattern:
 class HostLimits:
     """The limits of a file. Empty without one."""
 
-    def __init__(self, targets: dict[str, Delivery] | None = None, patterns: tuple[_Pattern, ...] = ()) -> None:
+    def __init__(self, targets: dict[str, DeliveryOptions] | None = None, patterns: tuple[_Pattern, ...] = ()) -> None:
         self._targets = targets or {}
         self._patterns = sorted(patterns, key=lambda pattern: pattern.narrowness, reverse=True)
 
@@ -63,7 +63,7 @@ class HostLimits:
         if not isinstance(given, dict):
             raise BadLimits(["is not an object of host patterns"])
         problems: list[str] = []
-        targets: dict[str, Delivery] = {}
+        targets: dict[str, DeliveryOptions] = {}
         patterns: list[_Pattern] = []
         for name, value in given.items():
             limits = read_limits(value, problems, repr(without_login(name)))
@@ -72,31 +72,33 @@ class HostLimits:
                     targets[target_of(name)] = limits
                 else:
                     patterns += [_Pattern(place, limits) for place in _one_place(name)]
-            except (BadPlace, BadUrl) as problem:
+            except (BadHostPattern, BadUrl) as problem:
                 problems.append(f"{without_login(name)!r}: {problem}")
         if problems:
             raise BadLimits(problems)
         return cls(targets, tuple(patterns))
 
-    def of(self, target: str) -> Delivery:
+    def of(self, target: str) -> DeliveryOptions:
         """What the file says of a target; of one with a name of its own, nothing."""
         if not self or "://" not in target:
-            return Delivery()
+            return DeliveryOptions()
         if (exact := self._targets.get(target)) is not None:
             return exact
         _, host, port = origin_of(target)
         host = host.strip("[]")
-        address = spelled(host)
+        address = parse_any_spelling(host)
         covering = (pattern for pattern in self._patterns if pattern.place.covers(host.rstrip("."), port, address))
         found = next(covering, None)
-        return found.limits if found is not None else Delivery()
+        return found.limits if found is not None else DeliveryOptions()
 
     def __bool__(self) -> bool:
         return bool(self._targets or self._patterns)
 
 
-def _one_place(name: str) -> Places:
-    places = Places.parse(name)
+def _one_place(name: str) -> HostPatterns:
+    places = HostPatterns.parse(name)
     if len(places) != 1 or "," in name:
-        raise BadPlace(name, "is no single host pattern; give e.g. *.internal, deployer:8080, 10.0.0.0/8 or a target")
+        raise BadHostPattern(
+            name, "is no single host pattern; give e.g. *.internal, deployer:8080, 10.0.0.0/8 or a target"
+        )
     return places

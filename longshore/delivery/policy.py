@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from longshore.delivery.outcome import Outcome, Verdict
-from longshore.invocation.delivery import Delivery
+from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.kinds import Kind
 
 GROWTH = 3
@@ -36,7 +36,7 @@ class RetryPolicy:
     max_age_s: float
     unknown: UnknownPolicy
 
-    def refined(self, delivery: Delivery) -> "RetryPolicy":
+    def refined(self, delivery: DeliveryOptions) -> "RetryPolicy":
         """This policy, and what a mapping says instead."""
         names = ("max_attempts", "base_s", "max_s", "max_age_s", "unknown")
         said: dict[str, Any] = {name: getattr(delivery, name) for name in names}
@@ -62,7 +62,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RetryAfter:
     """Attempt it again, not before `delay_s` seconds from now."""
 
     delay_s: float
@@ -76,13 +76,13 @@ class Dead:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class Park:
     """It may have run. Kept for a person to decide."""
 
     reason: str
 
 
-Step = Done | Again | Dead | Unknown
+Step = Done | RetryAfter | Dead | Park
 """What follows an attempt."""
 
 
@@ -97,13 +97,13 @@ def next_step(outcome: Outcome, attempt: int, age_s: float, policy: RetryPolicy,
     if outcome.verdict is Verdict.GIVE_UP:
         return Dead(outcome.reason)
     if outcome.verdict is Verdict.UNKNOWN and policy.unknown == "park":
-        return Unknown(outcome.reason)
+        return Park(outcome.reason)
     delay_s = _delay(outcome.retry_after_s, attempt, policy, roll)
     left_s = policy.max_age_s - age_s
     asked_s = min(outcome.retry_after_s or 0.0, policy.max_s)
     if attempt >= policy.max_attempts or left_s <= 0 or asked_s > left_s:
-        return Unknown(outcome.reason) if outcome.verdict is Verdict.UNKNOWN else Dead(outcome.reason)
-    return Again(min(delay_s, left_s))  # a draw beyond the end still gets its last attempt there
+        return Park(outcome.reason) if outcome.verdict is Verdict.UNKNOWN else Dead(outcome.reason)
+    return RetryAfter(min(delay_s, left_s))  # a draw beyond the end still gets its last attempt there
 
 
 def _delay(retry_after_s: float | None, attempt: int, policy: RetryPolicy, roll: float) -> float:

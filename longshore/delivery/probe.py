@@ -11,18 +11,18 @@ from typing import Any
 
 from requests.models import PreparedRequest
 
-from longshore.delivery.attempt import Attempt, Stage
-from longshore.delivery.errors import Denied
-from longshore.delivery.fence import Fence
+from longshore.delivery.egress_policy import EgressPolicy
+from longshore.delivery.failure_reasons import explain_unsent
+from longshore.delivery.request_deadline import RequestDeadline, Stage
 from longshore.delivery.resolver import Address, Resolver
+from longshore.delivery.send_errors import Denied
 from longshore.delivery.session import Session
 from longshore.delivery.target import origin_of, prepared_url
-from longshore.delivery.trouble import explain_unsent
 from longshore.network.no_proxy import without_credentials
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class ProbeResult:
     """How far it came."""
 
     stage: Stage
@@ -43,31 +43,31 @@ class Reached:
 class Probe:
     """Looks at places. `verify` False checks no certificate, as in `Sender`. Thread safe."""
 
-    def __init__(self, verify: bool, fence: Fence) -> None:
+    def __init__(self, verify: bool, fence: EgressPolicy) -> None:
         self._found: dict[str, tuple[str, ...]] = {}
         self._session = Session(verify, 1, Resolver(self._look_up), fence)
 
-    def reach(self, url: str, timeout_s: float) -> Reached:
+    def reach(self, url: str, timeout_s: float) -> ProbeResult:
         """Connect to where `url` leads, within `timeout_s` seconds for each of connecting and TLS. Raises BadUrl."""
         request = PreparedRequest()
         request.url = prepared_url(url)
         _, host, port = origin_of(request.url)
         proxy = without_credentials(next(iter(self._session.way(request.url).proxies.values()), ""))
-        with Attempt(3 * timeout_s) as attempt:
+        with RequestDeadline(3 * timeout_s) as attempt:
             try:
                 conn = self._session.connect(request, timeout_s)
             except Denied as error:
-                return Reached(attempt.stage, "denied", error.cause, proxy)
+                return ProbeResult(attempt.stage, "denied", error.cause, proxy)
             except Exception as error:
                 reason, cause = attempt.trouble or explain_unsent(error, f"{host}:{port}")[1]
                 found = self._found.get(host.strip("[]"), ())
                 seen = self._certificate(request, timeout_s) if reason == "tls" else b""
-                return Reached(attempt.stage, reason, cause, proxy, found, certificate=seen)
+                return ProbeResult(attempt.stage, reason, cause, proxy, found, certificate=seen)
             try:
                 protocol, certificate = _tls(conn.sock)
             finally:
                 conn.close()
-        return Reached(
+        return ProbeResult(
             Stage.OPEN, "", "", proxy, self._found.get(host.strip("[]"), ()), protocol=protocol, certificate=certificate
         )
 
@@ -78,7 +78,7 @@ class Probe:
     def _certificate(self, request: PreparedRequest, timeout_s: float) -> bytes:
         """The certificate that was refused, empty if it cannot be had: who issued it is half of the remedy."""
         try:
-            with Attempt(2 * timeout_s):
+            with RequestDeadline(2 * timeout_s):
                 conn = self._session.connect(request, timeout_s, trusting=True)
         except Exception:
             return b""

@@ -11,8 +11,8 @@ from typing import Protocol
 from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 
-from longshore.delivery.errors import Unsendable
-from longshore.delivery.sign import signed_headers
+from longshore.delivery.send_errors import Unsendable
+from longshore.delivery.signature_headers import signed_headers
 from longshore.delivery.target import prepared_url
 
 

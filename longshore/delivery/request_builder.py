@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from longshore.delivery.errors import BadUrl, Unsendable
+from longshore.delivery.send_errors import BadUrl, Unsendable
 from longshore.delivery.target import target_of
+from longshore.invocation.decrypted import DecryptedMessage, decrypt_message, mask_of
 from longshore.invocation.gitlab import missing_token
 from longshore.invocation.mapping import MappedRequest, Mapping
 from longshore.invocation.masking import Mask
-from longshore.invocation.opened import Opened, mask_of, opened
 from longshore.invocation.report_context import AnyResponse, report_context
 
 
@@ -25,7 +25,7 @@ class BuiltRequest:
 
     entry: int
     """The mapping entry that it is from."""
-    message: Opened = field(repr=False)
+    message: DecryptedMessage = field(repr=False)
     """The message after decryption: `.body` of the mapping's report."""
     request: MappedRequest = field(repr=False)
     mask: Mask = field(repr=False)
@@ -50,14 +50,14 @@ class RequestBuilder:
         entry = self._mapping.entry_of(accepted)
         return self._mapping.select(text) if entry is None else entry
 
-    def decrypt(self, text: str, entry: int) -> Opened:
+    def decrypt(self, text: str, entry: int) -> DecryptedMessage:
         """The message `text` with the secret inputs decrypted that `entry` names.
 
         Raises `json_text.Malformed` for a text that is not JSON.
         """
-        return opened(text, self._mapping.decrypt_paths(entry), self._secrets)
+        return decrypt_message(text, self._mapping.decrypt_paths(entry), self._secrets)
 
-    def build(self, message: Opened, entry: int) -> BuiltRequest:
+    def build(self, message: DecryptedMessage, entry: int) -> BuiltRequest:
         """The request that `entry` makes of a decrypted message.
 
         It may be one that cannot be sent: see `resolve_target` and `check_variables`. Raises `MappingFault` and

@@ -10,18 +10,24 @@ from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 from urllib3.response import BaseHTTPResponse
 
-from longshore.delivery.attempt import Attempt
 from longshore.delivery.body import as_text, read_body
-from longshore.delivery.by_proxy import said_by_proxy
-from longshore.delivery.errors import Denied, Unsendable
-from longshore.delivery.fence import Fence
+from longshore.delivery.egress_policy import EgressPolicy
+from longshore.delivery.failure_reasons import (
+    NEEDS_HTTPS,
+    asks_for_tls,
+    explain_refusal,
+    explain_silence,
+    explain_unsent,
+)
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict, classify
+from longshore.delivery.proxy_answers import said_by_proxy
 from longshore.delivery.redirect import MAX_REDIRECTS
 from longshore.delivery.request import Request, prepare
+from longshore.delivery.request_deadline import RequestDeadline
 from longshore.delivery.resolver import Resolver
+from longshore.delivery.send_errors import Denied, Unsendable
 from longshore.delivery.session import Session
 from longshore.delivery.target import origin_of
-from longshore.delivery.trouble import NEEDS_HTTPS, asks_for_tls, explain_refusal, explain_silence, explain_unsent
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.network.answer import head_cut, line_cut
@@ -54,14 +60,14 @@ class Sender:
         verify: bool = True,
         pool_size: int = 400,
         response_cap: int = 1_048_576,
-        fence: Fence | None = None,
+        fence: EgressPolicy | None = None,
         resolver: Resolver | None = None,
     ) -> None:
         self._secret = secret
         self._timeout_s = timeout_s
         self._total_s = total_s
         self._cap = response_cap
-        self._session = Session(verify, pool_size, resolver or Resolver(), fence or Fence())
+        self._session = Session(verify, pool_size, resolver or Resolver(), fence or EgressPolicy())
 
     def send(
         self,
@@ -90,8 +96,8 @@ class Sender:
                 Verdict.GIVE_UP, False, "bad_request", cause, fault=Fault.REQUEST, duration_ms=_since(started)
             )
         headers = _as_sent(prepared)
-        patience = _Patience(timeout_s or self._timeout_s, total_s or self._total_s)
-        with Attempt(patience.total_s) as attempt:
+        patience = _Timeouts(timeout_s or self._timeout_s, total_s or self._total_s)
+        with RequestDeadline(patience.total_s) as attempt:
             outcome = self._exchange(prepared, attempt, patience)
         return replace(outcome, duration_ms=_since(started), headers=headers)
 
@@ -99,7 +105,7 @@ class Sender:
         """Close the idle connections."""
         self._session.close()
 
-    def _exchange(self, request: PreparedRequest, attempt: Attempt, patience: "_Patience") -> Outcome:
+    def _exchange(self, request: PreparedRequest, attempt: RequestDeadline, patience: "_Timeouts") -> Outcome:
         """One request, and those it is redirected to."""
         rewritten = ""
         for hop in range(MAX_REDIRECTS + 1):
@@ -141,7 +147,7 @@ class Sender:
         return Outcome(verdict, True, reason, cause, answer.status, wait_s, answer, fault=fault)
 
     def _unanswered(
-        self, error: Exception, request: PreparedRequest, attempt: Attempt, patience: "_Patience"
+        self, error: Exception, request: PreparedRequest, attempt: RequestDeadline, patience: "_Timeouts"
     ) -> Outcome:
         target = _place(request)
         if isinstance(error, Denied):
@@ -172,7 +178,7 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
-class _Patience:
+class _Timeouts:
     """How long one attempt waits: for connecting and each read, and in all."""
 
     timeout_s: float

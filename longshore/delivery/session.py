@@ -14,12 +14,12 @@ from urllib3.util import Retry
 from urllib3.util import Timeout as Timeouts
 
 from longshore.delivery.connection import pool_classes
-from longshore.delivery.errors import BadUrl
-from longshore.delivery.fence import Fence
+from longshore.delivery.egress_policy import EgressPolicy
+from longshore.delivery.failure_reasons import wants_client_certificate
 from longshore.delivery.redirect import RedirectSession
 from longshore.delivery.resolver import Resolver
+from longshore.delivery.send_errors import BadUrl
 from longshore.delivery.target import origin_of, prepared_url
-from longshore.delivery.trouble import wants_client_certificate
 from longshore.network.adapter import TrustingAdapter
 from longshore.network.answer import head_cut
 from longshore.network.no_proxy import proxies_for
@@ -40,7 +40,7 @@ _NEVER = Retry(False)
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
-class Way(NamedTuple):
+class ProxyRoute(NamedTuple):
     """How to reach an origin: its proxy, if it has one, by its scheme, and whom to trust (see `Contexts.context`)."""
 
     proxies: dict[str, str]
@@ -50,7 +50,7 @@ class Way(NamedTuple):
 class Adapter(TrustingAdapter):
     """`requests`' adapter with pools that obey the attempt's deadline, and with shared TLS contexts."""
 
-    def __init__(self, pool_size: int, resolver: Resolver, fence: Fence, proxy_verify: bool | str) -> None:
+    def __init__(self, pool_size: int, resolver: Resolver, fence: EgressPolicy, proxy_verify: bool | str) -> None:
         super().__init__(pool_size, proxy_verify, POOLS, pool_classes(resolver, fence))
 
     def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
@@ -59,7 +59,7 @@ class Adapter(TrustingAdapter):
         tls = {"ssl_context": self._contexts.context(verify)} if scheme == "https" else {}
         return {"scheme": scheme, "host": host.strip("[]"), "port": port}, tls
 
-    def open(self, request: PreparedRequest, way: Way, timeout_s: float) -> BaseHTTPResponse:
+    def open(self, request: PreparedRequest, way: ProxyRoute, timeout_s: float) -> BaseHTTPResponse:
         """Send `request` and return the response with its body still unread.
 
         `timeout_s` is for connecting and for each read. Raises whatever `urllib3` raises.
@@ -79,7 +79,7 @@ class Adapter(TrustingAdapter):
         )
         return response
 
-    def connect(self, request: PreparedRequest, way: Way, timeout_s: float) -> Any:
+    def connect(self, request: PreparedRequest, way: ProxyRoute, timeout_s: float) -> Any:
         """A connection (urllib3's) as `request` would get it, through which nothing was sent; to be closed.
 
         Raises whatever `urllib3` raises.
@@ -97,7 +97,7 @@ class Adapter(TrustingAdapter):
             raise
         return conn
 
-    def _pool(self, request: PreparedRequest, way: Way) -> tuple[Any, str]:
+    def _pool(self, request: PreparedRequest, way: ProxyRoute) -> tuple[Any, str]:
         """The pool that serves `request`, and what its first line names: the path, or for some proxies the URL."""
         if way.proxies:
             pool = self.get_connection_with_tls_context(request, way.verify, proxies=way.proxies)
@@ -110,11 +110,11 @@ class Adapter(TrustingAdapter):
 class Session:
     """Connections for any number of threads at once."""
 
-    def __init__(self, verify: bool, pool_size: int, resolver: Resolver, fence: Fence) -> None:
+    def __init__(self, verify: bool, pool_size: int, resolver: Resolver, fence: EgressPolicy) -> None:
         self._verify = verify
         self._fence = fence
         self._requests = RedirectSession()
-        self._ways: dict[tuple[str, str, int], Way] = {}
+        self._ways: dict[tuple[str, str, int], ProxyRoute] = {}
         self._answered: set[tuple[str, str, int]] = set()
         """Origins that have answered."""
         self._adapter = Adapter(pool_size, resolver, fence, self._ask("https://proxy.invalid/").verify)
@@ -160,7 +160,7 @@ class Session:
             return wants_client_certificate(error)
         return True
 
-    def way(self, url: str) -> Way:
+    def way(self, url: str) -> ProxyRoute:
         """How to reach `url`, as the environment had it when its origin was first asked for."""
         origin = origin_of(url)
         way = self._ways.get(origin)
@@ -192,8 +192,8 @@ class Session:
         """Close what is idle; attempts under way end by themselves."""
         self._adapter.close()
 
-    def _ask(self, url: str) -> Way:
+    def _ask(self, url: str) -> ProxyRoute:
         # As an argument, because REQUESTS_CA_BUNDLE overrules a session's `verify = False`.
         found = self._requests.merge_environment_settings(url, {}, None, self._verify, None)
         verify = found["verify"] if isinstance(found["verify"], str) else self._verify
-        return Way(proxies_for(url, found["proxies"]), verify)
+        return ProxyRoute(proxies_for(url, found["proxies"]), verify)

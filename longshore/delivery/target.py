@@ -13,8 +13,8 @@ from requests.models import PreparedRequest
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
-from longshore.delivery.addresses import spelled
-from longshore.delivery.errors import BadUrl
+from longshore.delivery.addresses import parse_any_spelling
+from longshore.delivery.send_errors import BadUrl
 from longshore.invocation.urls import parts_of
 
 __all__ = ["DEFAULT_PORTS", "BadUrl", "lane_of", "origin_of", "prepared_url", "target_of"]
@@ -103,7 +103,9 @@ def _canonical(host: str) -> str:
     Only to count by: it is called as it is written, since a dot at the end means something to the resolver.
     """
     name = host.rstrip(".")
-    address = None if "%" in name else spelled(name)  # the zone of a link-local address tells two of them apart
+    address = (
+        None if "%" in name else parse_any_spelling(name)
+    )  # the zone of a link-local address tells two of them apart
     if address is None:
         return name or host
     return f"[{address}]" if address.version == 6 else str(address)

@@ -2,7 +2,7 @@
 
 from longshore.invocation import json_text
 from longshore.invocation.mapping import MappedRequest, Mapping
-from longshore.invocation.source import member
+from longshore.invocation.source import get_object
 
 
 def missing_token(mapping: Mapping, entry: int, text: str, request: MappedRequest) -> str | None:
@@ -16,7 +16,7 @@ def missing_token(mapping: Mapping, entry: int, text: str, request: MappedReques
         message, body = json_text.loads(text), json_text.loads(request.body or "null")
     except json_text.Malformed:  # deeper than a message may be
         return None
-    method = member(message, "payload", "action", "invocationMethod")
+    method = get_object(message, "payload", "action", "invocationMethod")
     group, project = method.get("groupName"), method.get("projectName")
     if not isinstance(group, str) or not isinstance(project, str) or not isinstance(body, dict) or body.get("token"):
         return None

@@ -1,7 +1,7 @@
 """The kinds of what Port is told of a run: the one table for Python, the scripts and the outbox.
 
 The scripts get it too, so this module is the truth for both languages. A new kind is a line here with the sets it
-belongs to, whoever writes it (`port/reports.py`, or a script), and whoever sends it (`port/calls.py`).
+belongs to, whoever writes it (`port/reports.py`, or a script), and whoever sends it (`port/api_calls.py`).
 """
 
 from enum import StrEnum

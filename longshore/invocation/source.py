@@ -20,13 +20,13 @@ class Source(StrEnum):
 def invocation_method(message: dict[str, Any], source: Source) -> dict[str, Any]:
     """The object that says type, url and agent of an invocation; empty where it or a parent is absent or no object."""
     if source is Source.RUNS:
-        return member(message, "payload", "action", "invocationMethod")
+        return get_object(message, "payload", "action", "invocationMethod")
     if source is Source.CHANGE_LOG:
-        return member(message, "changelogDestination")
+        return get_object(message, "changelogDestination")
     return {}
 
 
-def member(value: Any, *names: str) -> dict[str, Any]:
+def get_object(value: Any, *names: str) -> dict[str, Any]:
     """The object at this path, empty where anything on the way is absent or no object."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None

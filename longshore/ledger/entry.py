@@ -157,7 +157,7 @@ class StartedAttempt:
     moves: int = 0
     """How often it was deferred to another target."""
     trace: bytes = field(default=b"", repr=False)
-    """As in `Entry`."""
+    """As in `MappingEntry`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class LeasedReports:
     tries: int
     items: tuple[bytes, ...] = field(repr=False)
     trace: bytes = field(default=b"", repr=False)
-    """As in `Entry`."""
+    """As in `MappingEntry`."""
     format: int = 1
     generation: int = 1
     """Of its record, now."""

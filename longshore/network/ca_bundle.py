@@ -47,7 +47,7 @@ class Bundle:
     def warnings(self) -> list[tuple[str, str]]:
         """Path and reason of everything that somebody meant to be trusted and that is not."""
         return [
-            (ca_files.shown(source.path), reason)
+            (ca_files.printable(source.path), reason)
             for source in self.files
             if not source.ignored
             for reason in source.left_out
@@ -90,7 +90,7 @@ def write(path: Path, text: str) -> None:
         if not _holds(path, data):
             _replace(path, data)
     except OSError as error:
-        raise BundleUnwritable(str(path), ca_files.why(error)) from None
+        raise BundleUnwritable(str(path), ca_files.describe(error)) from None
 
 
 def _holds(path: Path, data: bytes) -> bool:
@@ -130,12 +130,12 @@ def _source(path: str, origin: dict[bytes, str]) -> Source:
     try:
         found = extract(ca_files.read(path))
     except OSError as error:
-        return Source(path, left_out=(ca_files.why(error),))
+        return Source(path, left_out=(ca_files.describe(error),))
     taken: list[bytes] = []
     left_out = list(found.left_out)
     for certificate in found.certificates:
         if certificate in origin:
-            left_out.append(f"{REPEATED}, from {ca_files.shown(origin[certificate])}")
+            left_out.append(f"{REPEATED}, from {ca_files.printable(origin[certificate])}")
         else:
             origin[certificate] = path
             taken.append(certificate)

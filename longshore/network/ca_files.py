@@ -49,13 +49,13 @@ def version(path: str) -> object:
     return _version(path)
 
 
-def shown(path: str) -> str:
+def printable(path: str) -> str:
     """`path` as it can be printed: a name may hold bytes that are no text, and line breaks."""
     text = os.fsencode(path).decode("utf-8", "replace")
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
-def why(error: OSError) -> str:
+def describe(error: OSError) -> str:
     """What an OSError says, without the path, for a sentence of ours."""
     return (error.strerror or type(error).__name__).lower()
 
@@ -71,7 +71,7 @@ def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[Found]:
     except FileNotFoundError:
         return
     except OSError as error:
-        yield Found(folder, why(error))
+        yield Found(folder, describe(error))
         return
     for path in names:
         try:
@@ -79,7 +79,7 @@ def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[Found]:
         except FileNotFoundError:
             yield Found(path, "a link to nothing")
         except OSError as error:
-            yield Found(path, why(error))
+            yield Found(path, describe(error))
         else:
             if is_folder:
                 yield from _walk(path, seen)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from longshore.delivery.outcome import Outcome
-from longshore.delivery.policy import Again, Dead, Done, Step
+from longshore.delivery.policy import Dead, Done, RetryAfter, Step
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.errors import place_of
 from longshore.invocation.kinds import Kind
@@ -73,7 +73,7 @@ def reports_after(step: Step, outcome: Outcome, run: Run, report: MappedReport, 
     kind, synchronized = run.kind, run.synchronized
     if isinstance(step, Done):
         return reports.delivered(kind, synchronized, outcome, report.values, detailed, report.note)
-    if isinstance(step, Again):
+    if isinstance(step, RetryAfter):
         return reports.retrying(kind, outcome, run.attempt, step.delay_s)
     if isinstance(step, Dead):
         return reports.failed(kind, synchronized, outcome, report.values, detailed, run.attempt, report.note)

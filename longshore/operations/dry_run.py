@@ -11,22 +11,22 @@ from typing import Any
 from requests.models import PreparedRequest
 
 from config.settings import Settings
-from longshore.delivery.errors import Unsendable
 from longshore.delivery.outcome import Outcome, Response, Verdict, classify
 from longshore.delivery.policy import Dead, Step, next_step
 from longshore.delivery.request import prepare
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
+from longshore.delivery.send_errors import Unsendable
 from longshore.invocation import ids
+from longshore.invocation.classify import Invocation, Refused, Skipped, classify_message
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping, MappingFault
-from longshore.invocation.recognise import Invocation, Refused, Skipped, recognise
 from longshore.invocation.signature import SIGNATURE
-from longshore.invocation.source import Source, member
+from longshore.invocation.source import Source, get_object
 from longshore.operations.attempt_reports import MappedReport, Run, mapped_report, reports_after
 from longshore.operations.masked_request import as_mapped, as_sent, header_texts
 from longshore.operations.response_masking import mask_outcome
 from longshore.port import reports
-from longshore.port.calls import calls
+from longshore.port.api_calls import calls
 from longshore.port.reports import Report
 
 
@@ -51,8 +51,8 @@ class DryRunResult:
 
 def source_of(message: Any) -> Source:
     """The topic a message must be from: only change log events have a destination and no invocation method."""
-    method = member(message, "payload", "action", "invocationMethod")
-    return Source.CHANGE_LOG if member(message, "changelogDestination") and not method else Source.RUNS
+    method = get_object(message, "payload", "action", "invocationMethod")
+    return Source.CHANGE_LOG if get_object(message, "changelogDestination") and not method else Source.RUNS
 
 
 def dry_run(
@@ -62,7 +62,7 @@ def dry_run(
 
     Decrypted values and client secrets are masked in all of it. Raises `JqUnavailable`.
     """
-    recognised = recognise(raw, source, settings.secrets)
+    recognised = classify_message(raw, source, settings.secrets)
     if isinstance(recognised, Skipped):
         return DryRunResult(ours=False, problem=f"the agent skips it: {recognised.reason}")
     result = DryRunResult(kind=recognised.kind.value, run_id=recognised.run_id)
@@ -173,6 +173,6 @@ def _signature(raw: bytes, source: Source, recognised: Invocation | Refused, set
         return "none"
     if isinstance(recognised, Invocation):
         return "valid"
-    if SIGNATURE not in member(json.loads(raw), "headers"):
+    if SIGNATURE not in get_object(json.loads(raw), "headers"):
         return "none"
     return "bad" if settings.secrets else "not checked"

@@ -7,7 +7,7 @@ from typing import Any
 from longshore.delivery.outcome import Outcome
 from longshore.invocation.masking import Mask
 from longshore.invocation.sensitive_names import credentials, sensitive_parameters
-from longshore.port.status import TERMINAL
+from longshore.port.status_patch import TERMINAL
 
 
 def mask_outcome(outcome: Outcome, mask: Mask) -> Outcome:

@@ -4,7 +4,7 @@ Knows no Celery, Kafka or environment, and nothing of how a delivery was made: i
 """
 
 from longshore.invocation.report_kinds import ReportKind
-from longshore.port.calls import Call, calls
+from longshore.port.api_calls import Call, calls
 from longshore.port.client import KafkaCredentials, PortClient, Reply
 from longshore.port.errors import PortRefused
 from longshore.port.reports import (

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from longshore.errors import PortUnavailable
 from longshore.port.errors import PortRefused
-from longshore.port.pauses import Pause, asked_wait
+from longshore.port.http import PortHttp
+from longshore.port.rate_limit_pause import Pause, asked_wait
 from longshore.port.replies import KafkaCredentials, Reply
 from longshore.port.tokens import Token, Tokens
-from longshore.port.wire import Wire
 
 __all__ = ["KafkaCredentials", "PortClient", "Reply"]
 
@@ -57,7 +57,7 @@ class PortClient:
     ) -> None:
         self._credentials = {"clientId": client_id, "clientSecret": client_secret}
         self._host = urlsplit(base_url).hostname or "?"
-        self._wire = Wire(base_url.rstrip("/"), pool_size, connect_timeout_s, read_timeout_s)
+        self._wire = PortHttp(base_url.rstrip("/"), pool_size, connect_timeout_s, read_timeout_s)
         self._tokens = Tokens(
             self._fetch_token, clock, f"Port at {self._host} refuses the tokens it gives out (HTTP 401)"
         )

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 from longshore.errors import LongshoreError
 from longshore.invocation.kinds import Kind
 from longshore.invocation.report_kinds import ReportKind
-from longshore.port.responses import reportable
-from longshore.port.sizes import QUOTE_MAX, TEXT_MAX, fit, fit_response
-from longshore.port.status import TERMINAL, merge_status
+from longshore.port.response_body import reportable
+from longshore.port.size_limits import QUOTE_MAX, TEXT_MAX, fit, fit_response
+from longshore.port.status_patch import TERMINAL, merge_status
 
 
 class BadReport(LongshoreError):

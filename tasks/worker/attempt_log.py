@@ -1,7 +1,7 @@
 """One attempt for people: its log line, its span, its one-line summary in Flower."""
 
 from longshore.delivery.outcome import Outcome
-from longshore.delivery.policy import Again, Dead, Done, Step
+from longshore.delivery.policy import Dead, Done, RetryAfter, Step
 from longshore.ledger.entry import StartedAttempt
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -52,7 +52,7 @@ def summary_of(outcome: Outcome) -> str:
 
 def _next_in_words(step: Step) -> str:
     match step:
-        case Again(delay_s):
+        case RetryAfter(delay_s):
             return f"again in {delay_s:.1f} s"
         case Done():
             return "done"

@@ -5,8 +5,8 @@ Decrypted values live only here, in this call.
 
 from dataclasses import dataclass, field
 
-from longshore.delivery.errors import Unsendable
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
+from longshore.delivery.send_errors import Unsendable
 from longshore.delivery.target import lane_of
 from longshore.errors import LongshoreError
 from longshore.invocation import json_text

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from config.settings import Settings
 from longshore.delivery.policy import RetryPolicy
-from longshore.invocation.delivery import Delivery
+from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.ledger.entry import StartedAttempt
@@ -26,7 +26,7 @@ class DeliverySettings:
 class DeliverySettingsTable:
     """Those of every kind and mapping entry."""
 
-    def __init__(self, settings: Settings, deliveries: Sequence[Delivery]) -> None:
+    def __init__(self, settings: Settings, deliveries: Sequence[DeliveryOptions]) -> None:
         self._settings = {
             (kind, entry): _resolve(settings, kind, delivery)
             for entry, delivery in enumerate(deliveries)
@@ -41,7 +41,7 @@ class DeliverySettingsTable:
         return self._settings[kind, entry]
 
 
-def _resolve(settings: Settings, kind: Kind, delivery: Delivery) -> DeliverySettings:
+def _resolve(settings: Settings, kind: Kind, delivery: DeliveryOptions) -> DeliverySettings:
     timeout_s = delivery.timeout_s or settings.webhook_invoker_timeout
     # A total that an operator has set is a bound on everything; otherwise it follows the timeout.
     total_s = settings.webhook_total_timeout or 10 * timeout_s

@@ -2,7 +2,7 @@
 
 from config.egress import own_services
 from config.settings import Settings
-from longshore.delivery import Fence, OwnService
+from longshore.delivery import EgressPolicy, OwnService
 from longshore.ledger.kafka_addresses import KafkaAddresses
 from longshore.ledger.ledger import Ledger
 from longshore.periodic import Periodic
@@ -13,7 +13,7 @@ _INTERVAL_S = 5.0  # brokers change with Port's clusters, and a failover of Redi
 class InternalServices:
     """Looks every few seconds, in a thread of its own, so that no attempt waits for it."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, fence: Fence) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, fence: EgressPolicy) -> None:
         self._settings = settings
         self._ledger = ledger
         self._brokers = KafkaAddresses(ledger)

@@ -16,7 +16,7 @@ from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.port import reports
-from longshore.port.calls import Call, calls
+from longshore.port.api_calls import Call, calls
 from longshore.port.client import PortClient
 from longshore.port.errors import PortRefused
 from longshore.port.reports import Report

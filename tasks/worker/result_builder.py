@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 from longshore.delivery.outcome import Fault, Outcome, Verdict
-from longshore.delivery.policy import Again, Dead, Done, Step, Unknown
+from longshore.delivery.policy import Dead, Done, Park, RetryAfter, Step
 from longshore.ledger.entry import AttemptEnd, StartedAttempt
 from longshore.ledger.record import bond
 from longshore.ledger.report_items import seal_item
@@ -16,7 +16,7 @@ from longshore.port import reports
 from longshore.port.reports import Report
 from tasks.worker.attempt_result import Answer
 
-_RESULTS = {Done: State.DONE, Again: State.WAITING, Dead: State.DEAD, Unknown: State.UNKNOWN}
+_RESULTS = {Done: State.DONE, RetryAfter: State.WAITING, Dead: State.DEAD, Park: State.UNKNOWN}
 """The state that each step leaves an invocation in."""
 
 
@@ -36,7 +36,7 @@ class ResultBuilder:
             result=_RESULTS[type(step)],
             reason=outcome.reason,
             status=outcome.status,
-            delay_ms=round(step.delay_s * 1000) if isinstance(step, Again) else 0,
+            delay_ms=round(step.delay_s * 1000) if isinstance(step, RetryAfter) else 0,
             attempt=self._history(begun, outcome),
             reports=self._sealed(begun, messages),
             about_target=_about_target(outcome),

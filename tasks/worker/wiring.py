@@ -2,7 +2,7 @@
 
 from config.settings import Settings
 from config.tracing import tracer
-from longshore.delivery import Fence
+from longshore.delivery import EgressPolicy
 from longshore.delivery.request_builder import RequestBuilder
 from longshore.delivery.send import Sender
 from longshore.invocation.mapping import Mapping
@@ -23,7 +23,7 @@ def build_results(settings: Settings) -> ResultBuilder:
 def build_executor(
     settings: Settings,
     mapping: Mapping,
-    fence: Fence,
+    fence: EgressPolicy,
     results: ResultBuilder,
     clock: RedisClock,
     metrics: WorkerMetrics,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from longshore.delivery.sign import signed_headers
+from longshore.delivery.signature_headers import signed_headers
 from longshore.ledger.seal import Sealer
 from longshore.log import events
 from longshore.operations.ledger_access import open_ledger

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from longshore.delivery import Fence, Sender
+from longshore.delivery import EgressPolicy, Sender
 from longshore.delivery.resolver import Resolver
 
 SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
@@ -26,7 +26,7 @@ def make_sender(
     total_s: float = 30,
     verify: bool = True,
     response_cap: int = 1_048_576,
-    fence: Fence | None = None,
+    fence: EgressPolicy | None = None,
     resolver: Resolver | None = None,
 ) -> Sender:
     """A sender that waits long enough for a busy machine, unless told otherwise."""

@@ -73,7 +73,7 @@ def _expiry(path: str, der: bytes) -> Iterator[Finding]:
     end = ends(der)
     if end is None:
         return
-    shown, now = ca_files.shown(path), datetime.now(UTC)
+    shown, now = ca_files.printable(path), datetime.now(UTC)
     if end < now:
         yield warning(f"a certificate in {shown} expired on {end.date()}", "Replace it by the renewed one")
     elif end - now < SOON:

@@ -17,7 +17,7 @@ from config.roles import Role
 from longshore.cli import terminal
 from longshore.cli.doctor.finding import AREAS, Case, Finding, Level
 from longshore.cli.doctor.settings import usable
-from longshore.delivery.errors import BadUrl
+from longshore.delivery.send_errors import BadUrl
 from longshore.delivery.target import target_of
 from longshore.errors import ConfigProblems
 from longshore.invocation.masking import Mask

@@ -8,7 +8,7 @@ from typing import Any
 
 from config.settings import Settings
 from longshore.cli.doctor.finding import Case
-from longshore.delivery.errors import BadUrl
+from longshore.delivery.send_errors import BadUrl
 from longshore.delivery.target import target_of
 from longshore.errors import StoreUnavailable
 from longshore.ledger.kafka_addresses import KafkaAddresses

@@ -7,8 +7,8 @@ from email.utils import parsedate_to_datetime
 from longshore.cli.doctor.clocks import compared
 from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
 from longshore.errors import PortUnavailable
+from longshore.port.http import PortHttp
 from longshore.port.replies import Reply
-from longshore.port.wire import Wire
 
 READ_S = 10.0
 
@@ -24,7 +24,7 @@ def check(case: Case) -> Iterator[Finding]:
     if not (settings.port_client_id and settings.port_client_secret):
         yield broken("PORT_CLIENT_ID or PORT_CLIENT_SECRET is missing, so Port is not asked", _REMEDIES[401])
         return
-    wire = Wire(settings.port_api_base_url, 1, case.connect_s, READ_S)
+    wire = PortHttp(settings.port_api_base_url, 1, case.connect_s, READ_S)
     asked = {"clientId": settings.port_client_id, "clientSecret": settings.port_client_secret}
     before = time.time()
     try:

@@ -8,8 +8,8 @@ from config.egress import fence_of, own_services
 from longshore.cli.doctor.certificates import read
 from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
 from longshore.cli.doctor.places import known_brokers, known_targets
-from longshore.delivery.attempt import Stage
-from longshore.delivery.probe import Probe, Reached
+from longshore.delivery.probe import Probe, ProbeResult
+from longshore.delivery.request_deadline import Stage
 
 MOST = 100
 """Targets that are looked at; in the order command line, mapping file, ledger."""
@@ -54,7 +54,7 @@ def check(case: Case) -> Iterator[Finding]:
         probe.close()
 
 
-def told(url: str, reached: Reached, *, checked: bool) -> Iterator[Finding]:
+def told(url: str, reached: ProbeResult, *, checked: bool) -> Iterator[Finding]:
     """One line for each step on the way, up to the one that failed."""
     facts = {"target": url, "proxy": reached.proxy or None}
     through = f" through {reached.proxy}" if reached.proxy else ""
@@ -74,7 +74,7 @@ def told(url: str, reached: Reached, *, checked: bool) -> Iterator[Finding]:
         yield ok(f"{url}: the proxy takes connections; what lies behind it shows with a request", step="proxy", **facts)
 
 
-def _failed(url: str, reached: Reached, facts: dict[str, str | None]) -> Finding:
+def _failed(url: str, reached: ProbeResult, facts: dict[str, str | None]) -> Finding:
     step = {"dns": "dns", "tls": "tls", "proxy": "proxy"}.get(reached.reason, "tcp")
     issuer = _issuer(reached.certificate) if reached.reason == "tls" else ""
     cause = reached.cause + (f" (it was issued by {issuer})" if issuer else "")
@@ -89,7 +89,7 @@ def _failed(url: str, reached: Reached, facts: dict[str, str | None]) -> Finding
     )
 
 
-def _tls(url: str, reached: Reached, facts: dict[str, str | None], *, checked: bool) -> Finding:
+def _tls(url: str, reached: ProbeResult, facts: dict[str, str | None], *, checked: bool) -> Finding:
     found = read(reached.certificate)
     if found is None:
         return ok(f"{url} TLS: {reached.protocol}", step="tls", **facts)

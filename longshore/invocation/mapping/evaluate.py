@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from longshore.invocation.delivery import Delivery
+from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.mapping import lint, request, schema
-from longshore.invocation.mapping.jq import Job, JqEngine, JqLimits
+from longshore.invocation.mapping.jq import JqEngine, JqJob, JqLimits
 from longshore.invocation.mapping.jq_process import Answer, Status
 from longshore.invocation.mapping.programs import (
     DEFAULT_METHOD,
@@ -26,7 +26,7 @@ from longshore.invocation.mapping.programs import (
     unguarded,
 )
 from longshore.invocation.mapping.results import MappedRequest, MappingFault, MappingFileError, Route, Unmatched
-from longshore.invocation.mapping.schema import Entry, Findings
+from longshore.invocation.mapping.schema import Findings, MappingEntry
 from longshore.invocation.mapping.template import Expression, Expressions, fill
 from longshore.invocation.mapping.variables import looks_pasted, variables_of
 from longshore.log import events
@@ -119,7 +119,7 @@ class Mapping:
         """
         if not self._entries:
             return [Unmatched() for _ in texts]
-        answers = self._engine.evaluate([Job(self._router, text) for text in texts])
+        answers = self._engine.evaluate([JqJob(self._router, text) for text in texts])
         return [self._route(answer, text) for answer, text in zip(answers, texts, strict=True)]
 
     def select(self, text: str) -> int | None:
@@ -184,11 +184,11 @@ class Mapping:
         }
 
     @property
-    def deliveries(self) -> tuple[Delivery, ...]:
+    def deliveries(self) -> tuple[DeliveryOptions, ...]:
         """What each entry says of its deliveries, in order."""
         return tuple(entry.delivery for entry in self._entries)
 
-    def delivery(self, entry: int) -> Delivery:
+    def delivery(self, entry: int) -> DeliveryOptions:
         """How the invocations of an entry are to be delivered."""
         return self._entries[entry].delivery
 
@@ -258,7 +258,7 @@ def _gitlab_token() -> str:
 class _Plan:
     """The programs of one entry."""
 
-    def __init__(self, compiler: Compiler, reports: JqEngine, entry: Entry, index: int) -> None:
+    def __init__(self, compiler: Compiler, reports: JqEngine, entry: MappingEntry, index: int) -> None:
         place = f"mapping {index}"
         self.maps_body = entry.body is not None
         target, parts, report = Expressions(), Expressions(), Expressions()

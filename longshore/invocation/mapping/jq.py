@@ -14,13 +14,13 @@ from longshore.invocation.mapping.jq_process import Answer, Status, request_fram
 from longshore.invocation.mapping.jq_runner import JqLimits, JqRunner, JqUnavailable
 from longshore.invocation.mapping.jq_text import readable_by_jq
 
-__all__ = ["Job", "JqEngine", "JqLimits", "JqUnavailable"]
+__all__ = ["JqEngine", "JqJob", "JqLimits", "JqUnavailable"]
 
 _LARGE_BYTES = 64 * 1024
 """What is larger than this takes jq longer than 10 ms."""
 
 
-class Job(NamedTuple):
+class JqJob(NamedTuple):
     """One program to evaluate over one JSON text."""
 
     program: int
@@ -58,7 +58,7 @@ class JqEngine:
         answers = self._run([request_frame(b"C", 0, source) for source in sources])
         return [None if answer.status is Status.NOTHING else _first_line(answer.text) for answer in answers]
 
-    def evaluate(self, jobs: Sequence[Job]) -> list[Answer]:
+    def evaluate(self, jobs: Sequence[JqJob]) -> list[Answer]:
         """The answer to each job, in order; a batch costs far less than its jobs one by one.
 
         Raises:

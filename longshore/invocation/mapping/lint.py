@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from longshore.invocation.mapping.schema import Entry
+from longshore.invocation.mapping.schema import MappingEntry
 from longshore.invocation.mapping.template import Expression, Expressions
 
 # At the beginning of a path only: `.payload.body` may well exist.
@@ -12,7 +12,7 @@ _WRAPPER = re.compile(r"""(?<![\w\])}"'?.])\.(body|request|response)\b""")
 _SHORTCUT = re.compile(r"\.payload\.invocationMethod\b")
 
 
-def expressions_of(entry: Entry, index: int) -> tuple[list[Expression], list[Expression]]:
+def expressions_of(entry: MappingEntry, index: int) -> tuple[list[Expression], list[Expression]]:
     """All expressions of an entry: those over the message, and those of its report."""
     message, report = Expressions(), Expressions()
     parts: dict[str, Any] = {
@@ -29,7 +29,7 @@ def expressions_of(entry: Entry, index: int) -> tuple[list[Expression], list[Exp
     return message.all, report.all
 
 
-def warnings_of(entry: Entry, index: int) -> Iterator[str]:
+def warnings_of(entry: MappingEntry, index: int) -> Iterator[str]:
     """What is likely a mistake in one entry."""
     for expression in expressions_of(entry, index)[0]:
         if match := _WRAPPER.search(expression.source):

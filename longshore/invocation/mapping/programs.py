@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from longshore.invocation import json_text
-from longshore.invocation.mapping.jq import Job, JqEngine
+from longshore.invocation.mapping.jq import JqEngine, JqJob
 from longshore.invocation.mapping.jq_process import Answer, Status
 from longshore.invocation.mapping.jq_text import guarded
 from longshore.invocation.mapping.results import MappingFault
-from longshore.invocation.mapping.schema import Entry
+from longshore.invocation.mapping.schema import MappingEntry
 from longshore.invocation.mapping.template import Expression
 
 # What the mapping leaves out comes from the invocation method, wherever the message has it.
@@ -60,12 +60,12 @@ class Compiler:
         """Expressions that are evaluated together, in `engine` if another one than that of the compiler."""
         return Group(engine or self._engine, self, tuple(expressions))
 
-    def router(self, entries: Sequence[Entry]) -> int:
+    def router(self, entries: Sequence[MappingEntry]) -> int:
         """The program that gives `[entry, url, method]` of the first enabled entry, or null."""
         branches = [self._branch(index, entry) for index, entry in enumerate(entries)]
         return self._engine.program(f"first({','.join(branch for branch in [*branches, 'null'] if branch)})|tojson")
 
-    def _branch(self, index: int, entry: Entry) -> str:
+    def _branch(self, index: int, entry: MappingEntry) -> str:
         url = self.guarded(DEFAULT_URL if entry.url is None else entry.url)
         method = self.guarded(DEFAULT_METHOD if entry.method is None else entry.method)
         result = f"[{index},{url},{method}]"
@@ -93,14 +93,14 @@ class Group:
         """
         if len(self.expressions) < 2:
             return [self._single(index, text) for index in range(len(self.expressions))]
-        answer = self._engine.evaluate([Job(self._together, text)])[0]
+        answer = self._engine.evaluate([JqJob(self._together, text)])[0]
         if answer.status is Status.VALUE:
             place = self.expressions[0].place.split(",")[0]
             return [unguarded(part) for part in parsed(answer.text, place)]
         return [self._single(index, text) for index in range(len(self.expressions))]
 
     def _single(self, index: int, text: str) -> Any:
-        answer = self._engine.evaluate([Job(self._alone[index], text)])[0]
+        answer = self._engine.evaluate([JqJob(self._alone[index], text)])[0]
         place = self.expressions[index].place
         if answer.status is Status.VALUE:
             return unguarded(parsed(answer.text, place))

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from longshore.invocation import delivery, json_text
-from longshore.invocation.delivery import Delivery
+from longshore.invocation import delivery_options, json_text
+from longshore.invocation.delivery_options import DeliveryOptions
 
 MAX_DEPTH = 64
 """Deepest nesting of a file: bodies are walked by recursion, at every message."""
@@ -21,7 +21,7 @@ _FALSE = {"false", "no", "off", "f", "n", "0"}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MappingEntry:
     """One mapping. Texts are jq expressions; None is what the file leaves out, so that the default holds."""
 
     enabled: bool | str = True
@@ -32,7 +32,7 @@ class Entry:
     query: dict[str, str] | str | None = None
     report: dict[str, str] = field(default_factory=dict)
     decrypt: tuple[str, ...] = ()
-    delivery: Delivery = field(default_factory=Delivery)
+    delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class _Wrong(Exception):
     """A value is against the schema; caught here, where its place is known."""
 
 
-def read(content: bytes, findings: Findings) -> tuple[Entry, ...]:
+def read(content: bytes, findings: Findings) -> tuple[MappingEntry, ...]:
     """The entries of a file; what is wrong goes to `findings`, all of it and not only the first."""
     try:
         mappings = json_text.loads(content, MAX_DEPTH)
@@ -61,10 +61,10 @@ def read(content: bytes, findings: Findings) -> tuple[Entry, ...]:
     return tuple(_entry(mapping, f"mapping {index}", findings) for index, mapping in enumerate(mappings))
 
 
-def _entry(mapping: Any, place: str, findings: Findings) -> Entry:
+def _entry(mapping: Any, place: str, findings: Findings) -> MappingEntry:
     if not isinstance(mapping, dict):
         findings.problems.append(f"{place} is {_kind(mapping)}, not an object")
-        return Entry()
+        return MappingEntry()
     findings.warnings.extend(_unknown(mapping, KEYS, place))
     if isinstance(mapping.get("report"), dict):
         findings.warnings.extend(_unknown(mapping["report"], REPORT_KEYS, f"{place}, report"))
@@ -76,8 +76,8 @@ def _entry(mapping: Any, place: str, findings: Findings) -> Entry:
             except _Wrong as problem:
                 findings.problems.append(f"{place}, {key} {problem}")
     values["decrypt"] = values.pop("fieldsToDecryptPaths", ())
-    values["delivery"] = delivery.read(mapping.get("delivery"), findings.problems, f"{place}, delivery")
-    return Entry(**values)
+    values["delivery"] = delivery_options.read(mapping.get("delivery"), findings.problems, f"{place}, delivery")
+    return MappingEntry(**values)
 
 
 def _unknown(given: dict[str, Any], known: tuple[str, ...], place: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ as it would anywhere.
 import time
 from dataclasses import dataclass, replace
 
-from longshore.delivery import Fence
+from longshore.delivery import EgressPolicy
 from longshore.errors import place_of
 from longshore.ledger.entry import StartedAttempt
 from longshore.ledger.states import State
@@ -37,7 +37,7 @@ class IsolationRunner:
 
     children: ChildProcesses
     results: ResultBuilder
-    fence: Fence
+    fence: EgressPolicy
     clock: RedisClock
     shutdown: Shutdown
 

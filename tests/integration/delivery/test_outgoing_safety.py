@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from longshore.delivery import Fault, Fence, Outcome, OwnService, Places, Verdict, connection
+from longshore.delivery import EgressPolicy, Fault, HostPatterns, Outcome, OwnService, Verdict, connection
 from longshore.delivery.resolver import Address, Resolver
 from tests.support.hostile import OK, HostileTarget, Talk, answering
 from tests.support.posting import Post, make_sender
@@ -15,7 +15,7 @@ METADATA = "http://169.254.169.254/latest/meta-data/?token=hush"
 
 def send(url: str, *, allow: str = "", deny: str = "", own: Sequence[OwnService] = ()) -> Outcome:
     """The outcome of a request behind a fence."""
-    sender = make_sender(fence=Fence(Places.parse(allow), Places.parse(deny), own))
+    sender = make_sender(fence=EgressPolicy(HostPatterns.parse(allow), HostPatterns.parse(deny), own))
     try:
         return sender.send(Post(url))
     finally:
@@ -87,7 +87,7 @@ def test_the_address_that_is_judged_is_the_one_connected_to(monkeypatch: pytest.
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
     monkeypatch.setattr(connection, "IDLE_REUSE_S", 0.0)
-    sender = make_sender(fence=Fence(deny=Places.parse("127.0.0.2")), resolver=Resolver(changing))
+    sender = make_sender(fence=EgressPolicy(deny=HostPatterns.parse("127.0.0.2")), resolver=Resolver(changing))
     with HostileTarget(answering(OK)) as target:
         outcomes = [sender.send(Post(target.url(host="rebinding.example"))) for _ in range(2)]
     sender.close()
@@ -144,7 +144,7 @@ def test_a_proxy_is_not_asked_for_what_may_not_be_called(
     """By name, since the proxy looks it up; on a connection that was open already, too."""
     with HostileTarget(answering(OK)) as proxy:
         monkeypatch.setenv("ALL_PROXY", proxy.url(""))
-        sender = make_sender(fence=Fence(deny=Places.parse("inside.example")))
+        sender = make_sender(fence=EgressPolicy(deny=HostPatterns.parse("inside.example")))
         good = sender.send(Post("http://target.example/"))
         outcome = sender.send(Post(f"{scheme}://{host}/"))
         sender.close()
@@ -186,7 +186,7 @@ def test_a_kept_connection_is_not_judged_again() -> None:
         while talk.receive() is not None:
             talk.send(OK)
 
-    sender = make_sender(fence=Fence(allow=Places.parse("127.0.0.0/8")), resolver=Resolver(lookup))
+    sender = make_sender(fence=EgressPolicy(allow=HostPatterns.parse("127.0.0.0/8")), resolver=Resolver(lookup))
     with HostileTarget(script) as target:
         outcomes = [sender.send(Post(target.url(host="kept.example"))).verdict for _ in range(5)]
     sender.close()

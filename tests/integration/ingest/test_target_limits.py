@@ -9,7 +9,7 @@ import pytest
 from config.settings import load
 from ingest.target_limits import REFRESH_S, TargetLimits, strictest
 from longshore.delivery.host_limits import HostLimits
-from longshore.invocation.delivery import Delivery
+from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.ledger.target_control import TargetControl
 from longshore.ledger.targets import TargetControls
 from longshore.operations.ledger_access import open_ledger
@@ -33,7 +33,7 @@ def targets(redis_server: EmbeddedRedis) -> TargetControls:
 def start(targets: TargetControls) -> Start:
     """Starts an ingest with these mappings; what it hears goes to the ledger."""
 
-    def begin(*deliveries: Delivery, file: HostLimits | None = None, hears: str = "") -> TargetLimits:
+    def begin(*deliveries: DeliveryOptions, file: HostLimits | None = None, hears: str = "") -> TargetLimits:
         limits = TargetLimits(deliveries, file or HostLimits(), targets)
         for entry, target in enumerate(hears.split()):
             limits.note(target, entry)
@@ -47,7 +47,7 @@ def test_a_name_is_limited_from_the_start_and_an_origin_once_it_is_sent_to(
     targets: TargetControls, start: Start
 ) -> None:
     """A mapping without a name says it of whatever its URLs lead to."""
-    limits = start(Delivery("deployer", rate=2), Delivery(concurrency=3))
+    limits = start(DeliveryOptions("deployer", rate=2), DeliveryOptions(concurrency=3))
     assert {"deployer": TargetControl(rate=2)} == targets.all_of_mapping()
     limits.note(A, 1)
     limits.sync()
@@ -56,38 +56,43 @@ def test_a_name_is_limited_from_the_start_and_an_origin_once_it_is_sent_to(
 
 def test_the_strictest_of_several_mappings_holds(targets: TargetControls, start: Start) -> None:
     """Each key by itself, whatever the order in which they are heard of."""
-    start(Delivery(rate=0), Delivery(rate=5, concurrency=9), Delivery(rate=7, concurrency=2), hears=f"{A} {A} {A}")
+    start(
+        DeliveryOptions(rate=0),
+        DeliveryOptions(rate=5, concurrency=9),
+        DeliveryOptions(rate=7, concurrency=2),
+        hears=f"{A} {A} {A}",
+    )
     assert {A: TargetControl(rate=5, concurrency=2)} == targets.all_of_mapping()
 
 
 def test_the_file_speaks_where_the_mapping_does_not(targets: TargetControls, start: Start) -> None:
     """Key by key; and only of hosts it names."""
-    start(Delivery(rate=1), Delivery(), file=FILE, hears=f"{B} {A}")
+    start(DeliveryOptions(rate=1), DeliveryOptions(), file=FILE, hears=f"{B} {A}")
     assert {B: TargetControl(rate=1, concurrency=10)} == targets.all_of_mapping()
 
 
 def test_what_is_said_no_longer_is_taken_back_at_the_next_start(targets: TargetControls, start: Start) -> None:
     """Also of targets that nothing goes to any more; an operator's word stays."""
-    start(Delivery("deployer", rate=2), Delivery(rate=1), file=FILE, hears=f"deployer {A}")
+    start(DeliveryOptions("deployer", rate=2), DeliveryOptions(rate=1), file=FILE, hears=f"deployer {A}")
     targets.set(A, "", TargetControl(paused=True))
-    start(Delivery("deployer"), Delivery())
+    start(DeliveryOptions("deployer"), DeliveryOptions())
     assert ({}, TargetControl(paused=True)) == (targets.all_of_mapping(), targets.gate(A))
 
 
 def test_a_restart_keeps_what_the_mapping_still_says_of_an_origin(targets: TargetControls, start: Start) -> None:
     """Before anything is heard of it; a second ingest that heard less does not loosen it either."""
-    said = (Delivery(rate=5), Delivery(rate=2))
+    said = (DeliveryOptions(rate=5), DeliveryOptions(rate=2))
     start(*said, hears=f"{A} {A}")
     start(*said)
     start(*said, hears=A)
     assert {A: TargetControl(rate=2)} == targets.all_of_mapping()
-    start(Delivery(rate=5), hears=A)
+    start(DeliveryOptions(rate=5), hears=A)
     assert {A: TargetControl(rate=5)} == targets.all_of_mapping()
 
 
 def test_a_word_that_was_dropped_is_said_again_before_the_next_message(targets: TargetControls, start: Start) -> None:
     """Nobody used the target for a while, so the ledger forgot it; or it is another ledger."""
-    limits = start(Delivery(rate=2), hears=A)
+    limits = start(DeliveryOptions(rate=2), hears=A)
     targets.set(A, "", TargetControl(), whose="mapping")
     limits._told_at[A] -= REFRESH_S
     limits.note(A, 0)
@@ -97,7 +102,7 @@ def test_a_word_that_was_dropped_is_said_again_before_the_next_message(targets: 
 
 def test_where_nothing_is_said_nothing_is_remembered(start: Start) -> None:
     """The normal case costs nothing."""
-    limits = start(Delivery(), hears=A)
+    limits = start(DeliveryOptions(), hears=A)
     assert not limits._heard
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from longshore.invocation.mapping.jq import Job, JqEngine, JqLimits, JqUnavailable
+from longshore.invocation.mapping.jq import JqEngine, JqJob, JqLimits, JqUnavailable
 from longshore.invocation.mapping.jq_process import Answer, Status
 from tests.support.programs import eventually
 
@@ -42,7 +42,7 @@ def children() -> list[psutil.Process]:
 def test_a_batch_is_answered_in_order(engine: JqEngine) -> None:
     """Each answer belongs to the job at its place, whatever the sizes."""
     double, echo = engine.program(".n * 2 | tojson"), engine.program("tojson")
-    jobs = [Job(double if n % 2 else echo, json.dumps({"n": n, "pad": "x" * (n * 37 % 5000)})) for n in range(600)]
+    jobs = [JqJob(double if n % 2 else echo, json.dumps({"n": n, "pad": "x" * (n * 37 % 5000)})) for n in range(600)]
 
     answers = engine.evaluate(jobs)
 
@@ -56,14 +56,14 @@ def test_answers_larger_than_a_pipe_do_not_deadlock(engine: JqEngine) -> None:
     echo = engine.program("tojson")
     text = json.dumps("é" * 1_000_000, ensure_ascii=False)
 
-    assert [Answer(Status.VALUE, text)] * 4 == engine.evaluate([Job(echo, text)] * 4)
+    assert [Answer(Status.VALUE, text)] * 4 == engine.evaluate([JqJob(echo, text)] * 4)
 
 
 @pytest.mark.parametrize("expression", HOSTILE)
 def test_a_hostile_expression_is_cut_off_and_spoils_nothing_else(engine: JqEngine, expression: str) -> None:
     """Between 40 innocent jobs, only the hostile one is killed."""
     good, bad = engine.program(".n | tojson"), engine.program(f"{expression} | tojson")
-    jobs = [Job(bad if n == 20 else good, f'{{"n":{n}}}') for n in range(40)]
+    jobs = [JqJob(bad if n == 20 else good, f'{{"n":{n}}}') for n in range(40)]
 
     answers = engine.evaluate(jobs)
 
@@ -75,10 +75,10 @@ def test_a_hostile_expression_is_cut_off_and_spoils_nothing_else(engine: JqEngin
 def test_what_crashed_the_original_does_not_even_harm_the_child(engine: JqEngine, expression: str) -> None:
     """They are errors, pass through or end the one program."""
     odd, good = engine.program(f"{expression} | tojson"), engine.program("tojson")
-    engine.evaluate([Job(good, "1")])
+    engine.evaluate([JqJob(good, "1")])
     before = children()
 
-    answers = engine.evaluate([Job(odd, "1"), Job(good, "2")])
+    answers = engine.evaluate([JqJob(odd, "1"), JqJob(good, "2")])
 
     assert Status.KILLED is not answers[0].status
     assert Answer(Status.VALUE, "2") == answers[1]
@@ -89,7 +89,7 @@ def test_several_hostile_jobs_in_one_batch(engine: JqEngine) -> None:
     """Each is found and cut off; the jobs between them are answered."""
     good, bad = engine.program("tojson"), engine.program("def f: f; f | tojson")
 
-    answers = engine.evaluate([Job(bad, "0"), Job(good, "1"), Job(bad, "2"), Job(good, "3")])
+    answers = engine.evaluate([JqJob(bad, "0"), JqJob(good, "1"), JqJob(bad, "2"), JqJob(good, "3")])
 
     assert ["killed", "value", "killed", "value"] == [answer.status for answer in answers]
 
@@ -99,7 +99,9 @@ def test_a_result_that_is_too_large_is_refused() -> None:
     engine = JqEngine({}, JqLimits(output_bytes=1000))
     try:
         wide, good = engine.program('"a"*2000'), engine.program("tojson")
-        assert ["killed", "value"] == [answer.status for answer in engine.evaluate([Job(wide, "1"), Job(good, "1")])]
+        assert ["killed", "value"] == [
+            answer.status for answer in engine.evaluate([JqJob(wide, "1"), JqJob(good, "1")])
+        ]
     finally:
         engine.close()
 
@@ -107,12 +109,12 @@ def test_a_result_that_is_too_large_is_refused() -> None:
 def test_a_child_killed_from_outside_is_no_verdict(engine: JqEngine) -> None:
     """An idle child that the kernel killed is replaced, and nobody notices."""
     echo = engine.program("tojson")
-    engine.evaluate([Job(echo, "1")])
+    engine.evaluate([JqJob(echo, "1")])
     (child,) = children()
     child.kill()
     child.wait()
 
-    assert [Answer(Status.VALUE, "2")] == engine.evaluate([Job(echo, "2")])
+    assert [Answer(Status.VALUE, "2")] == engine.evaluate([JqJob(echo, "2")])
 
 
 def test_a_child_killed_while_it_works_is_no_verdict(engine: JqEngine) -> None:
@@ -130,7 +132,7 @@ def test_a_child_killed_while_it_works_is_no_verdict(engine: JqEngine) -> None:
     killer = threading.Thread(target=kill_now_and_then)
     killer.start()
     try:
-        answers = engine.evaluate([Job(count, "2000")] * 500)
+        answers = engine.evaluate([JqJob(count, "2000")] * 500)
     finally:
         stop.set()
         killer.join()
@@ -146,8 +148,8 @@ def test_many_threads_share_one_engine(engine: JqEngine) -> None:
         for n in range(20):
             expected = str(thread * 1000 + n)
             if thread == 7 and n == 5:
-                engine.evaluate([Job(bad, "1")])
-            if [Answer(Status.VALUE, expected)] != engine.evaluate([Job(echo, expected)]):
+                engine.evaluate([JqJob(bad, "1")])
+            if [Answer(Status.VALUE, expected)] != engine.evaluate([JqJob(echo, expected)]):
                 wrong.append(thread)
 
     threads = [threading.Thread(target=ask, args=(n,)) for n in range(16)]
@@ -194,13 +196,13 @@ def test_a_text_that_takes_long_delays_nobody_else(stuck: Stuck) -> None:
     """While the one child is at it, others answer, and one is left for what is small."""
     with closing(JqEngine({}, PATIENT, processes=2)) as engine:
         echo = engine.program("tojson")
-        go_on = stuck(lambda: engine.evaluate([Job(echo, "1")]), lambda: engine.evaluate([Job(echo, LARGE)]))
+        go_on = stuck(lambda: engine.evaluate([JqJob(echo, "1")]), lambda: engine.evaluate([JqJob(echo, LARGE)]))
         eventually(lambda: engine._busy == 1)
-        waiting = threading.Thread(target=lambda: engine.evaluate([Job(echo, LARGE)]))
+        waiting = threading.Thread(target=lambda: engine.evaluate([JqJob(echo, LARGE)]))
         waiting.start()
 
         for number in range(10):
-            assert [Answer(Status.VALUE, f"{number}")] == engine.evaluate([Job(echo, f"{number}")])
+            assert [Answer(Status.VALUE, f"{number}")] == engine.evaluate([JqJob(echo, f"{number}")])
         assert waiting.is_alive()
         assert 2 == len(children())
         go_on()
@@ -214,9 +216,9 @@ def test_there_are_never_more_processes_than_allowed(stuck: Stuck) -> None:
         echo = engine.program("tojson")
         ends = []
         for busy in (1, 2):
-            ends.append(stuck(lambda: engine.evaluate([Job(echo, "1")]), lambda: engine.evaluate([Job(echo, "2")])))
+            ends.append(stuck(lambda: engine.evaluate([JqJob(echo, "1")]), lambda: engine.evaluate([JqJob(echo, "2")])))
             eventually(lambda: engine._busy == busy)  # noqa: B023
-        waiting = threading.Thread(target=lambda: engine.evaluate([Job(echo, "3")]))
+        waiting = threading.Thread(target=lambda: engine.evaluate([JqJob(echo, "3")]))
         waiting.start()
 
         waiting.join(0.2)
@@ -232,9 +234,9 @@ def test_a_large_text_leaves_no_child_that_keeps_its_memory(engine: JqEngine) ->
     """A child takes twenty times what it read, and never gives it back."""
     echo = engine.program("length | tojson")
 
-    assert [Answer(Status.VALUE, "3000000")] == engine.evaluate([Job(echo, json.dumps("x" * 3_000_000))])
+    assert [Answer(Status.VALUE, "3000000")] == engine.evaluate([JqJob(echo, json.dumps("x" * 3_000_000))])
     assert [] == children()
-    assert [Answer(Status.VALUE, "1")] == engine.evaluate([Job(echo, '"x"')])
+    assert [Answer(Status.VALUE, "1")] == engine.evaluate([JqJob(echo, '"x"')])
 
 
 def test_reports_are_evaluated_apart_from_requests(load: Load, stuck: Stuck) -> None:
@@ -249,7 +251,7 @@ def test_reports_are_evaluated_apart_from_requests(load: Load, stuck: Stuck) -> 
 def test_expressions_see_the_given_environment_alone(engine: JqEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """`env` and `$ENV` hold what was given; the parent's own variables are not there."""
     monkeypatch.setenv("PARENT_SECRET", "s3cret")
-    jobs = [Job(engine.program(f"{env} | [.TOKEN, .PARENT_SECRET] | tojson"), "1") for env in ("env", "$ENV")]
+    jobs = [JqJob(engine.program(f"{env} | [.TOKEN, .PARENT_SECRET] | tojson"), "1") for env in ("env", "$ENV")]
 
     assert [Answer(Status.VALUE, '["t0k",null]')] * 2 == engine.evaluate(jobs)
 
@@ -259,7 +261,7 @@ def test_odd_variables_do_not_stop_the_start() -> None:
     env = {"": "x", "A=B": "x", "N": "a\0b", "PYTHONHOME": "/nowhere", "PYTHONPATH": "/nowhere", "ok!": "y"}
     engine = JqEngine(env)
     try:
-        assert [Answer(Status.VALUE, '"y"')] == engine.evaluate([Job(engine.program('env["ok!"] | tojson'), "1")])
+        assert [Answer(Status.VALUE, '"y"')] == engine.evaluate([JqJob(engine.program('env["ok!"] | tojson'), "1")])
     finally:
         engine.close()
 
@@ -279,7 +281,7 @@ def test_large_messages_are_within_the_limits(engine: JqEngine, size: int) -> No
     """The limits grow with the input: 5 MB of numbers need more time and memory than 2 KB."""
     text = "[" + ",".join(["12345.678"] * (size // 10)) + "]"
 
-    (answer,) = engine.evaluate([Job(engine.program("tojson"), text)])
+    (answer,) = engine.evaluate([JqJob(engine.program("tojson"), text)])
 
     assert (Status.VALUE, len(text)) == (answer.status, len(answer.text))
 
@@ -288,7 +290,7 @@ def test_lone_surrogates_are_replaced_and_pairs_are_kept(engine: JqEngine) -> No
     """Jq 1.8 refuses a whole message for one of them."""
     text = r'"\ud800 \udfff\ud83d \ud83d\ude80 \\ud800 \\\ud800 \uD83D\uDE80 \uDC00"'
 
-    (answer,) = engine.evaluate([Job(engine.program("tojson"), text)])
+    (answer,) = engine.evaluate([JqJob(engine.program("tojson"), text)])
 
     assert "� �� 🚀 \\ud800 \\� 🚀 �" == json.loads(answer.text)
 
@@ -297,19 +299,19 @@ def test_closing_ends_the_child() -> None:
     """No process is left, and a closed engine says so."""
     engine = JqEngine({})
     echo = engine.program("tojson")
-    engine.evaluate([Job(echo, "1")])
+    engine.evaluate([JqJob(echo, "1")])
 
     engine.close()
 
     assert [] == children()
     with pytest.raises(JqUnavailable, match="closed"):
-        engine.evaluate([Job(echo, "1")])
+        engine.evaluate([JqJob(echo, "1")])
 
 
 def test_a_forgotten_engine_ends_its_child() -> None:
     """Nothing is left behind by whoever does not close."""
     engine = JqEngine({})
-    engine.evaluate([Job(engine.program("tojson"), "1")])
+    engine.evaluate([JqJob(engine.program("tojson"), "1")])
 
     del engine
     gc.collect()
@@ -351,6 +353,6 @@ def test_the_file_of_functions_in_the_home_folder_is_not_loaded(tmp_path: Path) 
         expression = engine.program("[.n, env.HOME, $ENV.HOME, $ENV.TOKEN] | tojson")
         assert engine.check(["sneaky", "$ENV.TOKEN", ". as [$a] | $ENV | .HOME # why"])[1:] == [None, None]
         assert engine.check(["sneaky"])[0] is not None
-        (answer,) = engine.evaluate([Job(expression, '{"n":1}')])
+        (answer,) = engine.evaluate([JqJob(expression, '{"n":1}')])
 
     assert [1, str(tmp_path), str(tmp_path), "t0k"] == json.loads(answer.text)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from longshore.delivery.host_limits import BadLimits, HostLimits
-from longshore.invocation.delivery import Delivery
+from longshore.invocation.delivery_options import DeliveryOptions
 
 LIMITS = HostLimits.parse(
     json.dumps(
@@ -49,13 +49,13 @@ def test_the_narrowest_pattern_counts(target: str, rate: float | None) -> None:
 
 def test_patterns_do_not_add_up() -> None:
     """What the narrowest leaves out is left to the settings, not to the next one."""
-    assert Delivery(rate=4, concurrency=9) == LIMITS.of("http://a.internal:80")
-    assert Delivery(rate=5) == LIMITS.of("http://a.internal:8080")
+    assert DeliveryOptions(rate=4, concurrency=9) == LIMITS.of("http://a.internal:80")
+    assert DeliveryOptions(rate=5) == LIMITS.of("http://a.internal:8080")
 
 
 def test_without_a_file_nothing_is_said() -> None:
     """And it costs nothing to ask."""
-    assert (False, Delivery()) == (bool(HostLimits()), HostLimits().of("http://a:80"))
+    assert (False, DeliveryOptions()) == (bool(HostLimits()), HostLimits().of("http://a:80"))
 
 
 @pytest.mark.parametrize(

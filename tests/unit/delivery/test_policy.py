@@ -4,17 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.delivery import (
-    DEFAULTS,
-    Again,
-    Dead,
-    Done,
-    Outcome,
-    RetryPolicy,
-    Unknown,
-    Verdict,
-    next_step,
-)
+from longshore.delivery import DEFAULTS, Dead, Done, Outcome, Park, RetryAfter, RetryPolicy, Verdict, next_step
 from longshore.delivery.outcome import classify
 from longshore.invocation.kinds import Kind
 
@@ -39,28 +29,28 @@ def test_what_is_refused_for_good_is_dead_at_once() -> None:
 
 def test_what_may_have_run_is_parked_or_repeated_as_the_policy_says() -> None:
     """A run is for a person to decide; a change log event may come twice."""
-    assert Unknown("http_599") == next_step(ended(Verdict.UNKNOWN), 1, 0, PARK, 0.5)
-    assert Again(5) == next_step(ended(Verdict.UNKNOWN), 1, 0, RETRY, 0.5)
+    assert Park("http_599") == next_step(ended(Verdict.UNKNOWN), 1, 0, PARK, 0.5)
+    assert RetryAfter(5) == next_step(ended(Verdict.UNKNOWN), 1, 0, RETRY, 0.5)
 
 
 @pytest.mark.parametrize(("attempt", "age_s"), [(4, 0), (5, 0), (1, 1_000), (1, 2_000)])
 def test_the_end_is_what_the_last_attempt_left(attempt: int, age_s: float) -> None:
     """Used up by count or by age: dead, but never what may have run."""
     assert Dead("http_599") == next_step(ended(Verdict.RETRY), attempt, age_s, PARK, 0.5)
-    assert Unknown("http_599") == next_step(ended(Verdict.UNKNOWN), attempt, age_s, RETRY, 0.5)
+    assert Park("http_599") == next_step(ended(Verdict.UNKNOWN), attempt, age_s, RETRY, 0.5)
 
 
 def test_ceilings_grow_threefold_up_to_the_highest() -> None:
     """The draw is uniform below them: full jitter."""
     steps = [next_step(ended(Verdict.RETRY), n, 0, RetryPolicy(9, 10, 100, 1_000, "park"), 0.999) for n in (1, 2, 3, 4)]
 
-    assert [10, 30, 90, 100] == [round(step.delay_s) for step in steps if isinstance(step, Again)]
-    assert Again(0) == next_step(ended(Verdict.RETRY), 3, 0, PARK, 0)
+    assert [10, 30, 90, 100] == [round(step.delay_s) for step in steps if isinstance(step, RetryAfter)]
+    assert RetryAfter(0) == next_step(ended(Verdict.RETRY), 3, 0, PARK, 0)
 
 
 def test_the_last_attempt_comes_no_later_than_the_oldest_age() -> None:
     """A draw beyond the end is drawn in, and not the end."""
-    assert Again(5) == next_step(ended(Verdict.RETRY), 3, 995, PARK, 0.9)
+    assert RetryAfter(5) == next_step(ended(Verdict.RETRY), 3, 995, PARK, 0.9)
 
 
 @given(
@@ -73,7 +63,7 @@ def test_a_target_is_left_alone_for_as_long_as_it_asks(attempt: int, roll: float
     """Never sooner, unless it asks for more than the highest wait, and never beyond the delivery's age."""
     step = next_step(ended(Verdict.RETRY, asked_s), attempt, age_s, PARK, roll)
 
-    if isinstance(step, Again):
+    if isinstance(step, RetryAfter):
         assert min(asked_s, PARK.max_s) <= step.delay_s <= PARK.max_s
         assert age_s + step.delay_s <= PARK.max_age_s + 1e-6
     else:
@@ -88,7 +78,7 @@ def test_no_wait_exceeds_the_highest(attempt: int, roll: float) -> None:
 
     step = next_step(ended(Verdict.RETRY), attempt, 0, policy, roll)
 
-    assert isinstance(step, Again)
+    assert isinstance(step, RetryAfter)
     assert 0 <= step.delay_s <= 300
 
 
@@ -106,7 +96,7 @@ def test_by_default_a_run_has_an_hour_and_an_event_a_day(
     """The attempts are spread over that time, and do not end long before it."""
     policy = DEFAULTS[kind]
     age_s, count = 0.0, 1
-    while isinstance(step := next_step(ended(Verdict.RETRY), count, age_s, policy, 0.9), Again):
+    while isinstance(step := next_step(ended(Verdict.RETRY), count, age_s, policy, 0.9), RetryAfter):
         age_s, count = age_s + step.delay_s, count + 1
 
     assert (attempts, unknown) == (policy.max_attempts, policy.unknown)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from longshore.invocation.delivery import Delivery
+from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.mapping.schema import Findings, read
 
 
-def section(value: Any) -> tuple[Delivery, list[str]]:
+def section(value: Any) -> tuple[DeliveryOptions, list[str]]:
     """The section of the second entry of a file, and what is wrong with the file."""
     findings = Findings()
     entries = read(json.dumps([{}, {"delivery": value}]).encode(), findings)
@@ -20,7 +20,7 @@ def test_every_key_is_taken() -> None:
     """Whole numbers may be written with a point, as JSON has only one kind."""
     retry = {"max_attempts": 3.0, "base_s": 0.5, "max_s": 60, "max_age_s": 600}
     given = {"target": "deployer", "timeout": 90, "retry": retry, "rate": 2.5, "concurrency": 4, "unknown": "retry"}
-    expected = Delivery("deployer", 90, 3, 0.5, 60, 600, 2.5, 4, "retry")
+    expected = DeliveryOptions("deployer", 90, 3, 0.5, 60, 600, 2.5, 4, "retry")
 
     assert (expected, []) == section(given)
 
@@ -30,7 +30,7 @@ def test_every_key_is_taken() -> None:
 )
 def test_what_is_left_out_or_null_is_left_to_the_settings(value: Any) -> None:
     """All of it may be."""
-    assert (Delivery(), []) == section(value)
+    assert (DeliveryOptions(), []) == section(value)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_target_that_takes_repeats_is_sent_unknowns_again(value: Any, unknown:
 )
 def test_what_is_wrong_is_named(value: Any, problem: str) -> None:
     """With the entry and the key: a misspelt limit would be no limit."""
-    assert (Delivery(), [f"mapping 1, {problem}"]) == section(value)
+    assert (DeliveryOptions(), [f"mapping 1, {problem}"]) == section(value)
 
 
 def test_a_number_that_is_none_is_refused() -> None:

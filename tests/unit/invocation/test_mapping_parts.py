@@ -6,7 +6,7 @@ from longshore.invocation.json_text import Literal
 from longshore.invocation.mapping import MappingFault, request
 from longshore.invocation.mapping.jq_text import guarded, readable_by_jq
 from longshore.invocation.mapping.lint import warnings_of
-from longshore.invocation.mapping.schema import Entry
+from longshore.invocation.mapping.schema import MappingEntry
 from longshore.invocation.mapping.template import Expressions, fill
 
 
@@ -75,11 +75,11 @@ def test_a_body_that_is_too_deep_is_a_fault() -> None:
 @pytest.mark.parametrize("source", [".body", "{a: .body}", "[.request.url]", ". as $x | .response", ".a, .body.b"])
 def test_paths_that_only_a_report_has_are_pointed_out(source: str) -> None:
     """One published example has `.body` in a body."""
-    (warning,) = warnings_of(Entry(body=source), 0)
+    (warning,) = warnings_of(MappingEntry(body=source), 0)
     assert "gives null" in warning
 
 
 @pytest.mark.parametrize("source", [".payload.body", ".bodyguard", '."a".body', ".a[].body", '.["a"].body', ".a?.body"])
 def test_paths_that_may_exist_are_not(source: str) -> None:
     """Further down, these names are names like others."""
-    assert [] == list(warnings_of(Entry(body=source), 0))
+    assert [] == list(warnings_of(MappingEntry(body=source), 0))

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.invocation.mapping.schema import Entry, Findings, read
+from longshore.invocation.mapping.schema import Findings, MappingEntry, read
 
 
-def entry(mapping: Any) -> Entry:
+def entry(mapping: Any) -> MappingEntry:
     """The one entry of a file without problems."""
     findings = Findings()
     (found,) = read(json.dumps([mapping]).encode(), findings)
@@ -27,7 +27,7 @@ def problems(content: Any) -> list[str]:
 
 def test_an_empty_mapping_has_the_defaults() -> None:
     """Enabled, and everything else as the message says."""
-    assert Entry(True, None, None, None, None, None, {}, ()) == entry({})
+    assert MappingEntry(True, None, None, None, None, None, {}, ()) == entry({})
 
 
 def test_null_is_as_good_as_absent() -> None:

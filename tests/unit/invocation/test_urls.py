@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longshore.invocation.decrypted import DecryptedMessage, mask_of
 from longshore.invocation.mapping import MappedRequest
-from longshore.invocation.opened import Opened, mask_of
 from longshore.invocation.urls import parts_of, without_login
 
 
@@ -40,4 +40,4 @@ def test_what_must_not_be_told_is_known_for_every_url(login: str) -> None:
     """Previews build requests that are never sent."""
     request = MappedRequest("POST", f"http://{login}@h/x", {}, [], None)
 
-    assert "ter2" not in mask_of(Opened("{}"), request).text(f"I got {login.partition(':')[2]}")
+    assert "ter2" not in mask_of(DecryptedMessage("{}"), request).text(f"I got {login.partition(':')[2]}")

@@ -22,7 +22,7 @@ from longshore.port import (
     retrying,
     unknown,
 )
-from longshore.port.sizes import json_size
+from longshore.port.size_limits import json_size
 from tests.support.port_facts import Answered, Facts
 
 ACTION, NODE, CHANGE = Kind.ACTION_RUN, Kind.NODE_RUN, Kind.CHANGE_LOG

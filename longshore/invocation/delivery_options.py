@@ -26,7 +26,7 @@ MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class DeliveryOptions:
     """What one mapping says of its deliveries; None is what it leaves to the settings."""
 
     target: str | None = None
@@ -44,13 +44,13 @@ class Delivery:
     """What an unknown outcome means; where only `idempotent` is given, that decides."""
 
 
-def read(value: Any, problems: list[str], place: str) -> Delivery:
+def read(value: Any, problems: list[str], place: str) -> DeliveryOptions:
     """The section `value`; what is wrong goes to `problems`, beginning with `place` and the key."""
     if value is None:
-        return Delivery()
+        return DeliveryOptions()
     if not isinstance(value, dict):
         problems.append(f"{place} is {_kind(value)}, not an object")
-        return Delivery()
+        return DeliveryOptions()
     problems += unknown_keys(value, KEYS, place)
     found = {_FIELDS.get(key, key): item for key, item in _values(value, _READERS, place, problems)}
     repeatable = found.pop("idempotent", None)
@@ -60,19 +60,19 @@ def read(value: Any, problems: list[str], place: str) -> Delivery:
         found |= dict(_values(retry, _RETRY_READERS, f"{place}, retry", problems))
     elif retry is not None:
         problems.append(f"{place}, retry is {_kind(retry)}, not an object")
-    delivery = Delivery(**found)
+    delivery = DeliveryOptions(**found)
     if delivery.unknown is None and repeatable is not None:
         return replace(delivery, unknown="retry" if repeatable else "park")
     return delivery
 
 
-def read_limits(value: Any, problems: list[str], place: str) -> Delivery:
+def read_limits(value: Any, problems: list[str], place: str) -> DeliveryOptions:
     """Only `rate` and `concurrency`, as a limits file has them."""
     if not isinstance(value, dict):
         problems.append(f"{place} is {_kind(value)}, not an object")
-        return Delivery()
+        return DeliveryOptions()
     problems += unknown_keys(value, LIMIT_KEYS, place)
-    return Delivery(**dict(_values(value, {key: _READERS[key] for key in LIMIT_KEYS}, place, problems)))
+    return DeliveryOptions(**dict(_values(value, {key: _READERS[key] for key in LIMIT_KEYS}, place, problems)))
 
 
 def unknown_keys(given: Collection[str], known: tuple[str, ...], place: str) -> Iterator[str]:

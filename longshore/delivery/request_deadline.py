@@ -42,11 +42,11 @@ class Cuttable(Protocol):
     """A connection that the watchdog can shut down while another thread hangs in it."""
 
     guard: threading.Lock
-    owner: "Attempt | None"
+    owner: "RequestDeadline | None"
     wire: socket.socket | None
 
 
-class Attempt:
+class RequestDeadline:
     """One attempt, redirects included; a context manager around all that happens within it.
 
     `total_s` is the total deadline in seconds.
@@ -83,7 +83,7 @@ class Attempt:
         """The connection is now at `stage` with `peer`, which is a proxy if `proxied`."""
         self.stage, self.peer, self.proxied = stage, peer, proxied
 
-    def __enter__(self) -> "Attempt":
+    def __enter__(self) -> "RequestDeadline":
         _here.attempt = self
         _live.add(self)
         _ensure_watchdog()
@@ -96,15 +96,15 @@ class Attempt:
 
 
 _here = threading.local()
-_live: set[Attempt] = set()
+_live: set[RequestDeadline] = set()
 _start = threading.Lock()
 _awake = threading.Event()
 _watchdog: Periodic | None = None
 
 
-def current() -> Attempt:
+def current() -> RequestDeadline:
     """The attempt that this thread is in. Connections of this room are only used within one."""
-    attempt: Attempt | None = getattr(_here, "attempt", None)
+    attempt: RequestDeadline | None = getattr(_here, "attempt", None)
     if attempt is None:
         raise RuntimeError("a connection of the delivery room was used outside of an attempt")
     return attempt
@@ -134,7 +134,7 @@ def _watch() -> None:
             log.event(events.DELIVERY_WATCHDOG_FAILED, error=type(error).__name__, at=place_of(error))
 
 
-def _cut_if_over(attempt: Attempt) -> None:
+def _cut_if_over(attempt: RequestDeadline) -> None:
     conn = attempt.conn
     if conn is None or attempt.left() > 0:
         return

@@ -10,7 +10,7 @@ from typing import Any
 
 from longshore.invocation import json_text, signature
 from longshore.invocation.kinds import Kind
-from longshore.invocation.source import Source, invocation_method, member
+from longshore.invocation.source import Source, get_object, invocation_method
 
 ACTION_LENGTH = 256
 """Longest action name kept, in characters: it becomes part of a lane's name, and real ones are far shorter."""
@@ -68,10 +68,10 @@ class Invocation:
     type: str
 
 
-Recognised = Skipped | Refused | Invocation
+Classified = Skipped | Refused | Invocation
 
 
-def recognise(raw: bytes | None, source: Source, secrets: Sequence[str]) -> Recognised:
+def classify_message(raw: bytes | None, source: Source, secrets: Sequence[str]) -> Classified:
     """Decide what one Kafka value is; `secrets` are the client secret and, during a rotation, the one before it."""
     if not raw:
         return Skipped("tombstone")
@@ -99,7 +99,7 @@ def recognise(raw: bytes | None, source: Source, secrets: Sequence[str]) -> Reco
 def _for_us(
     message: dict[str, Any], method: dict[str, Any], source: Source, secrets: Sequence[str]
 ) -> Skipped | Refused | Invocation:
-    run_id = member(message, "context").get("runId") or None
+    run_id = get_object(message, "context").get("runId") or None
     action, kind = _action(message), _kind(run_id)
     synchronized, method_type = bool(method.get("synchronized")), _name(method.get("type"))
     stripped = message
@@ -130,7 +130,7 @@ def _usable(run_id: Any) -> str | None:
 
 
 def _action(message: dict[str, Any]) -> str:
-    return _name(member(message, "payload", "action").get("identifier"))
+    return _name(get_object(message, "payload", "action").get("identifier"))
 
 
 def _name(value: Any) -> str:

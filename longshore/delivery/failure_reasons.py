@@ -14,9 +14,9 @@ from requests.exceptions import InvalidProxyURL
 from urllib3.exceptions import LocationValueError
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
-from longshore.delivery.attempt import Attempt, Stage
-from longshore.delivery.errors import Unsendable
 from longshore.delivery.outcome import Response
+from longshore.delivery.request_deadline import RequestDeadline, Stage
+from longshore.delivery.send_errors import Unsendable
 from longshore.network.answer import TlsAlert
 from longshore.network.causes import cause_of, causes
 from longshore.network.connections import TunnelRefused, wants_login
@@ -69,7 +69,7 @@ _HERE = {
 }
 
 
-def explain_connect(error: Exception, attempt: Attempt) -> Trouble:
+def explain_connect(error: Exception, attempt: RequestDeadline) -> Trouble:
     """Why no connection came about; nothing of the request has left."""
     reason, cause = _connect_trouble(error, attempt.stage, attempt.peer)
     if attempt.proxied:

@@ -3,7 +3,7 @@
 import pytest
 
 from longshore.errors import PortUnavailable
-from longshore.port.pauses import WAIT_MAX_S, Pause, asked_wait
+from longshore.port.rate_limit_pause import WAIT_MAX_S, Pause, asked_wait
 from tests.support.port_clock import Clock
 
 NOW = 1_767_225_600.0

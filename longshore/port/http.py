@@ -16,7 +16,7 @@ from longshore.network.connections import TunnelRefused, login_schemes, wants_lo
 from longshore.network.no_proxy import proxies_for
 from longshore.network.tls import BundleUnreadable
 from longshore.port.replies import Reply
-from longshore.port.sizes import as_json
+from longshore.port.size_limits import as_json
 
 _HEADERS = {"User-Agent": "port-agent", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 
@@ -31,7 +31,7 @@ class _Session(requests.Session):
         return iter(())
 
 
-class Wire:
+class PortHttp:
     """Sends requests to paths below `base_url`. Timeouts in seconds; a whole body may take four read timeouts."""
 
     def __init__(self, base_url: str, pool_size: int, connect_timeout_s: float, read_timeout_s: float) -> None:

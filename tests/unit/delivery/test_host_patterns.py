@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.delivery import BadPlace, Places
-from longshore.delivery.addresses import meant, spelled
+from longshore.delivery import BadHostPattern, HostPatterns
+from longshore.delivery.addresses import canonical, parse_any_spelling
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ from longshore.delivery.addresses import meant, spelled
 )
 def test_an_entry_means_its_places(entry: str, host: str, port: int, address: str | None) -> None:
     """Names in any spelling, domains, networks and single addresses, each with a port or for all ports."""
-    assert Places.parse(entry).covering(host, port, ip_address(address) if address else None)
+    assert HostPatterns.parse(entry).covering(host, port, ip_address(address) if address else None)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_an_entry_means_its_places(entry: str, host: str, port: int, address: st
 )
 def test_an_entry_means_nothing_else(entry: str, host: str, port: int, address: str | None) -> None:
     """A domain is not the name itself, and a network is not judged by name."""
-    assert Places.parse(entry).covering(host, port, ip_address(address) if address else None) is None
+    assert HostPatterns.parse(entry).covering(host, port, ip_address(address) if address else None) is None
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_an_entry_means_nothing_else(entry: str, host: str, port: int, address: 
 )
 def test_an_entry_that_makes_no_sense_is_named(entry: str, words: str) -> None:
     """With what is wrong about it, and beside good ones."""
-    with pytest.raises(BadPlace) as caught:
-        Places.parse(f"good.example,{entry}")
+    with pytest.raises(BadHostPattern) as caught:
+        HostPatterns.parse(f"good.example,{entry}")
 
     assert f'"{entry}"' in str(caught.value)
     assert words in str(caught.value)
@@ -100,8 +100,8 @@ def test_an_entry_that_makes_no_sense_is_named(entry: str, words: str) -> None:
 @pytest.mark.parametrize("entry", ["https://ann:s3cret@a.example", "ann:s3cret@a.example", "https://a.example/s3cret"])
 def test_a_url_is_not_quoted(entry: str) -> None:
     """It may hold a password."""
-    with pytest.raises(BadPlace) as caught:
-        Places.parse(entry)
+    with pytest.raises(BadHostPattern) as caught:
+        HostPatterns.parse(entry)
 
     assert "s3cret" not in str(caught.value)
     assert "give the host alone" in str(caught.value)
@@ -111,8 +111,8 @@ def test_a_url_is_not_quoted(entry: str) -> None:
 def test_any_text_is_a_list_or_a_named_problem(text: str) -> None:
     """Whatever an operator writes."""
     try:
-        places = Places.parse(text)
-    except BadPlace:
+        places = HostPatterns.parse(text)
+    except BadHostPattern:
         return
     places.covering("a.example", 80, ip_address("10.0.0.1"))
 
@@ -140,16 +140,16 @@ SPELLINGS = [
 @pytest.mark.parametrize("host", SPELLINGS)
 def test_every_spelling_of_an_address_is_that_address(host: str) -> None:
     """What the system's resolver takes, and IPv4 within IPv6."""
-    assert ip_address("169.254.169.254") == spelled(host)
+    assert ip_address("169.254.169.254") == parse_any_spelling(host)
 
 
 @pytest.mark.parametrize(("text", "where"), [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("::ffff:0.0.0.0", "127.0.0.1")])
 def test_any_address_is_this_machine(text: str, where: str) -> None:
     """So Linux connects."""
-    assert ip_address(where) == meant(ip_address(text))
+    assert ip_address(where) == canonical(ip_address(text))
 
 
 @pytest.mark.parametrize("host", ["a.example", "1.example", "0x7f.example", "", "1e3", "1.2.3.4.5", "fe80", "½"])
 def test_a_name_is_no_address(host: str) -> None:
     """Also one of digits and dots that is none."""
-    assert spelled(host) is None
+    assert parse_any_spelling(host) is None

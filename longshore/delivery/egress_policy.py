@@ -15,10 +15,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from longshore.delivery.addresses import IP, meant, names_this_machine, on_this_machine, spelled
-from longshore.delivery.errors import Denied
-from longshore.delivery.places import Place, Places
+from longshore.delivery.addresses import IP, canonical, names_this_machine, on_this_machine, parse_any_spelling
+from longshore.delivery.host_patterns import HostPattern, HostPatterns
 from longshore.delivery.resolver import Address, Resolver
+from longshore.delivery.send_errors import Denied
 
 _METADATA = "the metadata service of a cloud"
 _NETWORKS: tuple[tuple[IPv4Network | IPv6Network, str], ...] = (
@@ -61,15 +61,17 @@ class OwnService(NamedTuple):
     port: int
 
 
-class Fence:
+class EgressPolicy:
     """Says no, with the reason. May be shared by any number of threads.
 
     `own` are our own services; it may be replaced at any time.
     """
 
-    def __init__(self, allow: Places | None = None, deny: Places | None = None, own: Sequence[OwnService] = ()) -> None:
-        self._allow = Places() if allow is None else allow
-        self._deny = Places() if deny is None else deny
+    def __init__(
+        self, allow: HostPatterns | None = None, deny: HostPatterns | None = None, own: Sequence[OwnService] = ()
+    ) -> None:
+        self._allow = HostPatterns() if allow is None else allow
+        self._deny = HostPatterns() if deny is None else deny
         self.own: Sequence[OwnService] = own
         self._found: dict[OwnService, Sequence[IP]] = {}
 
@@ -189,7 +191,7 @@ def _plain(host: str) -> tuple[str, IP | None]:
     """A host in the spelling of rules, and the address if it is one."""
     # A proxy may decode what stands percent-encoded in a name.
     name = unquote(host).strip("[]").rstrip(".").lower()
-    address = spelled(name)
+    address = parse_any_spelling(name)
     return (name, None) if address is None else (str(address), address)
 
 
@@ -199,10 +201,10 @@ def _of(address: Address) -> IP:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _read(text: str) -> IP:
-    return meant(ip_address(text.partition("%")[0]))
+    return canonical(ip_address(text.partition("%")[0]))
 
 
-def _covers(entry: Place, address: IP | None) -> bool:
+def _covers(entry: HostPattern, address: IP | None) -> bool:
     return entry.network is not None and address is not None and address in entry.network
 
 

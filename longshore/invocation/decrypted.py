@@ -18,7 +18,7 @@ from longshore.invocation.urls import parts_of
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class DecryptedMessage:
     """`text` is the message after decryption, `failed` the paths whose value could not be decrypted."""
 
     text: str = field(repr=False)
@@ -27,23 +27,26 @@ class Opened:
     """The decrypted values."""
 
 
-def opened(text: str, paths: Sequence[str], secrets: Sequence[str]) -> Opened:
+def decrypt_message(text: str, paths: Sequence[str], secrets: Sequence[str]) -> DecryptedMessage:
     """The message `text` with the values at `paths` decrypted by one of `secrets`.
 
     Raises Malformed for a text that is not JSON.
     """
     if not paths:
-        return Opened(text)
+        return DecryptedMessage(text)
     before = json_text.loads(text)
     message, failed = decrypt(before, paths, secrets)
     done = [path for path in paths if path not in failed]
     # Of one path in two spellings the second finds no ciphertext any more: that is no failure, and still a secret.
     secret = [value for value in values_at(message, done) if isinstance(value, str)]
-    return Opened(json_text.dumps(message, ascii=False), tuple(failed), tuple(secret))
+    return DecryptedMessage(json_text.dumps(message, ascii=False), tuple(failed), tuple(secret))
 
 
 def mask_of(
-    opened: Opened, request: MappedRequest, always: Mask = NOTHING, variables: Mapping[str, str] | None = None
+    decrypt_message: DecryptedMessage,
+    request: MappedRequest,
+    always: Mask = NOTHING,
+    variables: Mapping[str, str] | None = None,
 ) -> Mask:
     """What must not come back from the target of `request`.
 
@@ -57,7 +60,7 @@ def mask_of(
     }
     certain, guessed = secrets_of(variables or {}, named, f"{url.scheme}://{url.place}".lower())
     sent = (*credentials(request.headers), unquote((url.login or "").partition(":")[2]))
-    return always + Mask((*opened.secret, *sent, *certain), (*named, *guessed))
+    return always + Mask((*decrypt_message.secret, *sent, *certain), (*named, *guessed))
 
 
 def _value(body: str | None) -> Any:

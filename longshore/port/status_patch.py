@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from longshore.invocation import json_text
-from longshore.port.sizes import TEXT_MAX, fit, json_size
+from longshore.port.size_limits import TEXT_MAX, fit, json_size
 
 TERMINAL = frozenset({"SUCCESS", "FAILURE"})
 """The statuses after which Port takes no more changes."""

@@ -43,7 +43,7 @@ class Denied(LongshoreError):
         self.cause = cause
 
 
-class BadPlace(LongshoreError):
+class BadHostPattern(LongshoreError):
     """An entry of a list of places that makes no sense: the `entry`, and the `problem` with its remedy."""
 
     def __init__(self, entry: str, problem: str) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from longshore.delivery import Denied, Fence, OwnService, Places
-from longshore.delivery import fence as fencing
+from longshore.delivery import Denied, EgressPolicy, HostPatterns, OwnService
+from longshore.delivery import egress_policy as fencing
 from longshore.delivery.resolver import Address, Resolver
-from tests.unit.delivery.test_places import SPELLINGS
+from tests.unit.delivery.test_host_patterns import SPELLINGS
 
 REDIS = OwnService("Redis", "127.0.0.1", 6379)
 BROKER = OwnService("Kafka broker", "kafka.internal", 9092)
@@ -22,12 +22,12 @@ def found(*texts: str, port: int = 80) -> Sequence[Address]:
     ]
 
 
-def fence(allow: str = "", deny: str = "", own: Sequence[OwnService] = (REDIS, BROKER)) -> Fence:
+def fence(allow: str = "", deny: str = "", own: Sequence[OwnService] = (REDIS, BROKER)) -> EgressPolicy:
     """A fence with these lists."""
-    return Fence(Places.parse(allow), Places.parse(deny), own)
+    return EgressPolicy(HostPatterns.parse(allow), HostPatterns.parse(deny), own)
 
 
-def why_not(fence: Fence, host: str, *addresses: str, port: int = 80, kafka: str = "10.9.9.9") -> str:
+def why_not(fence: EgressPolicy, host: str, *addresses: str, port: int = 80, kafka: str = "10.9.9.9") -> str:
     """Why `host`, which resolves to `addresses` (none: it is never looked up), may not be called; empty if it may."""
 
     def lookup(host: str, port: int, *_: int) -> Sequence[Address]:
@@ -43,7 +43,7 @@ def why_not(fence: Fence, host: str, *addresses: str, port: int = 80, kafka: str
     return ""
 
 
-def through_proxy(fence: Fence, host: str, port: int = 80) -> str:
+def through_proxy(fence: EgressPolicy, host: str, port: int = 80) -> str:
     """Why a proxy may not be asked for `host`; empty if it may."""
     try:
         fence.before_proxy(host, port)

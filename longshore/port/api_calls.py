@@ -12,8 +12,8 @@ from urllib.parse import quote
 from longshore.invocation.kinds import Kind
 from longshore.invocation.report_kinds import CLOSING, ReportKind
 from longshore.port.reports import Report
-from longshore.port.sizes import LOGS_MAX, json_size
-from longshore.port.status import merge_status
+from longshore.port.size_limits import LOGS_MAX, json_size
+from longshore.port.status_patch import merge_status
 
 _RUN_ID_MAX = 1_000
 """Port's ids have about 20 characters. A longer one cannot be Port's, and might not fit into a request line."""

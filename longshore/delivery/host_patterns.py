@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from longshore.delivery.addresses import IP, meant, spelled
-from longshore.delivery.errors import BadPlace, BadUrl
+from longshore.delivery.addresses import IP, canonical, parse_any_spelling
+from longshore.delivery.send_errors import BadHostPattern, BadUrl
 from longshore.delivery.target import origin_of, prepared_url
 
 _BRACKETED = re.compile(r"\[([^\[\]]+)\](?::(.*))?")
@@ -22,7 +22,7 @@ _HIGHEST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HostPattern:
     """One entry: a name, a domain (`name` begins with a dot), a network, or every place (neither)."""
 
     text: str
@@ -41,42 +41,42 @@ class Place:
         return self.name in ("", host)
 
 
-class Places:
+class HostPatterns:
     """A list of entries; false when it has none."""
 
-    def __init__(self, entries: Iterable[Place] = ()) -> None:
+    def __init__(self, entries: Iterable[HostPattern] = ()) -> None:
         self._entries = tuple(entries)
         self.by_address = any(entry.network is not None for entry in self._entries)
         """Does any entry need the address to be known?"""
 
     @classmethod
-    def parse(cls, text: str) -> "Places":
+    def parse(cls, text: str) -> "HostPatterns":
         """The list that `text` holds, entries between commas. Raises BadPlace for the first that makes no sense."""
         return cls(_place(entry.strip()) for entry in text.split(",") if entry.strip())
 
-    def covering(self, host: str, port: int, address: IP | None) -> Place | None:
+    def covering(self, host: str, port: int, address: IP | None) -> HostPattern | None:
         """The first entry that means this place."""
         return next((entry for entry in self._entries if entry.covers(host, port, address)), None)
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[HostPattern]:
         return iter(self._entries)
 
     def __len__(self) -> int:
         return len(self._entries)
 
 
-def _place(entry: str) -> Place:
+def _place(entry: str) -> HostPattern:
     if "@" in entry or "://" in entry:
         # Not quoted: what stands before an @ may be a password.
-        raise BadPlace("an entry", "is a URL or holds a user name; give the host alone, or host:port")
+        raise BadHostPattern("an entry", "is a URL or holds a user name; give the host alone, or host:port")
     rest, port = _without_port(entry)
     if rest == "*":
-        return Place(entry, port=port)
+        return HostPattern(entry, port=port)
     if rest.startswith("*."):
-        return Place(entry, f".{_name(entry, rest[2:])}", port=port)
-    if _ADDRESS.search(rest) or entry.startswith("[") or spelled(rest) is not None:
-        return Place(entry, network=_network(entry, rest), port=port)
-    return Place(entry, _name(entry, rest), port=port)
+        return HostPattern(entry, f".{_name(entry, rest[2:])}", port=port)
+    if _ADDRESS.search(rest) or entry.startswith("[") or parse_any_spelling(rest) is not None:
+        return HostPattern(entry, network=_network(entry, rest), port=port)
+    return HostPattern(entry, _name(entry, rest), port=port)
 
 
 def _without_port(entry: str) -> tuple[str, int | None]:
@@ -90,7 +90,7 @@ def _without_port(entry: str) -> tuple[str, int | None]:
     if port is None:
         return rest, None
     if not (port.isascii() and port.isdecimal() and 0 < int(port) <= _HIGHEST_PORT):
-        raise BadPlace(entry, f"has a port that is none; give a number from 1 to {_HIGHEST_PORT}")
+        raise BadHostPattern(entry, f"has a port that is none; give a number from 1 to {_HIGHEST_PORT}")
     return rest, int(port)
 
 
@@ -98,10 +98,10 @@ def _network(entry: str, text: str) -> IPv4Network | IPv6Network:
     try:
         network = ip_network(text)
     except ValueError:
-        raise BadPlace(entry, _what_is_wrong(text)) from None
+        raise BadHostPattern(entry, _what_is_wrong(text)) from None
     if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None and network.prefixlen >= 96:
         network = ip_network(f"{network.network_address.ipv4_mapped}/{network.prefixlen - 96}")
-    return ip_network(meant(network.network_address)) if network.num_addresses == 1 else network
+    return ip_network(canonical(network.network_address)) if network.num_addresses == 1 else network
 
 
 def _what_is_wrong(text: str) -> str:
@@ -109,7 +109,7 @@ def _what_is_wrong(text: str) -> str:
         return f"has bits set beyond its length; did you mean {ip_network(text, strict=False)}?"
     except ValueError:
         pass
-    address = spelled(text)
+    address = parse_any_spelling(text)
     if address is not None:
         return f"is an address in an unusual spelling; did you mean {address}?"
     return "is no address or network; give e.g. 10.0.0.7 or 10.0.0.0/8"
@@ -124,5 +124,5 @@ def _name(entry: str, text: str) -> str:
     host = host.rstrip(".")
     # What would end the host of a URL is not in a name.
     if re.search(r"[/?#\\]", text) or ".." in host or not _NAME.fullmatch(host):
-        raise BadPlace(entry, "is no host name; give e.g. hooks.example.com, *.example.com or 10.0.0.0/8")
+        raise BadHostPattern(entry, "is no host name; give e.g. hooks.example.com, *.example.com or 10.0.0.0/8")
     return host
