@@ -14,7 +14,7 @@ from ingest.entry_builder import EntryBuilder, Routed
 from ingest.source import R, Record
 from longshore.invocation.classify import Invocation, Refused, Skipped, classify_message
 from longshore.invocation.mapping import Mapping
-from longshore.invocation.source import Source as Stream
+from longshore.invocation.stream import Stream
 from longshore.ledger.entry import Entry
 from longshore.log import events
 from longshore.log.event_log import EventLog

@@ -19,7 +19,7 @@ from ingest.target_limits import TargetLimits
 from longshore.errors import ConfigError, StoreUnavailable
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
-from longshore.invocation.source import Source as Stream
+from longshore.invocation.stream import Stream
 from longshore.ledger.ledger import Ledger
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.port import PortClient

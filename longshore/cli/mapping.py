@@ -16,7 +16,7 @@ from longshore.cli import terminal
 from longshore.delivery.outcome import Response
 from longshore.invocation import json_text
 from longshore.invocation.mapping import Mapping
-from longshore.invocation.source import Source
+from longshore.invocation.stream import Stream
 
 if TYPE_CHECKING:
     from longshore.operations.dry_run import DryRunResult
@@ -60,7 +60,7 @@ def try_out(
         ),
     ] = None,
     topic: Annotated[
-        Source | None, typer.Option("--topic", help="The topic it is from; told from the message if left out.")
+        Stream | None, typer.Option("--topic", help="The topic it is from; told from the message if left out.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of lines.")] = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from longshore.invocation import json_text, signature
 from longshore.invocation.kinds import Kind
-from longshore.invocation.source import Source, get_object, invocation_method
+from longshore.invocation.stream import Stream, get_object, invocation_method
 
 ACTION_LENGTH = 256
 """Longest action name kept, in characters: it becomes part of a lane's name, and real ones are far shorter."""
@@ -71,12 +71,12 @@ class Invocation:
 Classified = Skipped | Refused | Invocation
 
 
-def classify_message(raw: bytes | None, source: Source, secrets: Sequence[str]) -> Classified:
+def classify_message(raw: bytes | None, source: Stream, secrets: Sequence[str]) -> Classified:
     """Decide what one Kafka value is; `secrets` are the client secret and, during a rotation, the one before it."""
     if not raw:
         return Skipped("tombstone")
     if json_text.holds_more_values_than(MAX_VALUES, raw) and not (
-        source is Source.RUNS and signature.covers(raw, secrets)
+        source is Stream.RUNS and signature.covers(raw, secrets)
     ):
         return Refused("too_complex", Kind.CHANGE_LOG, None, "", "-", False, "-")
     try:
@@ -97,20 +97,20 @@ def classify_message(raw: bytes | None, source: Source, secrets: Sequence[str]) 
 
 
 def _for_us(
-    message: dict[str, Any], method: dict[str, Any], source: Source, secrets: Sequence[str]
+    message: dict[str, Any], method: dict[str, Any], source: Stream, secrets: Sequence[str]
 ) -> Skipped | Refused | Invocation:
     run_id = get_object(message, "context").get("runId") or None
     action, kind = _action(message), _kind(run_id)
     synchronized, method_type = bool(method.get("synchronized")), _name(method.get("type"))
     stripped = message
-    if source is Source.RUNS:
+    if source is Stream.RUNS:
         stripped = signature.strip(message)
     text = json_text.dumps(stripped, ascii=False)
-    if source is Source.RUNS and not signature.signed(message.get("headers"), text, secrets):
+    if source is Stream.RUNS and not signature.signed(message.get("headers"), text, secrets):
         return Refused("bad_signature", kind, _usable(run_id), text, action, synchronized, method_type)
     if run_id is None and not method.get("url"):
         return Skipped("no_target")
-    if source is Source.CHANGE_LOG:
+    if source is Stream.CHANGE_LOG:
         return Invocation(Kind.CHANGE_LOG, None, stripped, text, synchronized, "change_log", method_type)
     if run_id is not None and _usable(run_id) is None:
         return Refused("malformed", kind, None, text, action, synchronized, method_type)

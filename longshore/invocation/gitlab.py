@@ -2,7 +2,7 @@
 
 from longshore.invocation import json_text
 from longshore.invocation.mapping import MappedRequest, Mapping
-from longshore.invocation.source import get_object
+from longshore.invocation.stream import get_object
 
 
 def missing_token(mapping: Mapping, entry: int, text: str, request: MappedRequest) -> str | None:

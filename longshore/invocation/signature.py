@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from longshore.invocation import json_text
-from longshore.invocation.source import Source, invocation_method
+from longshore.invocation.stream import Stream, invocation_method
 
 SIGNATURE = "X-Port-Signature"
 TIMESTAMP = "X-Port-Timestamp"
@@ -35,7 +35,7 @@ def strip(message: dict[str, Any]) -> dict[str, Any]:
     whole `headers` key goes. The given message is left as it was.
     """
     headers = message.get("headers")
-    if invocation_method(message, Source.RUNS).get("type") == "GITLAB":
+    if invocation_method(message, Stream.RUNS).get("type") == "GITLAB":
         return {key: value for key, value in message.items() if key != "headers"}
     if not isinstance(headers, dict):
         return message

@@ -21,7 +21,7 @@ from longshore.invocation.classify import Invocation, Refused, Skipped, classify
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping, MappingFault
 from longshore.invocation.signature import SIGNATURE
-from longshore.invocation.source import Source, get_object
+from longshore.invocation.stream import Stream, get_object
 from longshore.operations.attempt_reports import MappedReport, Run, mapped_report, reports_after
 from longshore.operations.masked_request import as_mapped, as_sent, header_texts
 from longshore.operations.response_masking import mask_outcome
@@ -49,14 +49,14 @@ class DryRunResult:
     notes: list[str] = field(default_factory=list)
 
 
-def source_of(message: Any) -> Source:
+def source_of(message: Any) -> Stream:
     """The topic a message must be from: only change log events have a destination and no invocation method."""
     method = get_object(message, "payload", "action", "invocationMethod")
-    return Source.CHANGE_LOG if get_object(message, "changelogDestination") and not method else Source.RUNS
+    return Stream.CHANGE_LOG if get_object(message, "changelogDestination") and not method else Stream.RUNS
 
 
 def dry_run(
-    raw: bytes, source: Source, mapping: Mapping, settings: Settings, response: Response | None
+    raw: bytes, source: Stream, mapping: Mapping, settings: Settings, response: Response | None
 ) -> DryRunResult:
     """What would become of the Kafka value `raw` if its target answered `response`; None where that is left open.
 
@@ -168,8 +168,8 @@ class _DryRun:
         return {name: ids.run_id(run)} if name and run else {}
 
 
-def _signature(raw: bytes, source: Source, recognised: Invocation | Refused, settings: Settings) -> str:
-    if source is not Source.RUNS:
+def _signature(raw: bytes, source: Stream, recognised: Invocation | Refused, settings: Settings) -> str:
+    if source is not Stream.RUNS:
         return "none"
     if isinstance(recognised, Invocation):
         return "valid"

@@ -14,7 +14,7 @@ from config.settings import Settings, load
 from longshore.delivery.request_builder import RequestBuilder
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
-from longshore.invocation.source import Source
+from longshore.invocation.stream import Stream
 from longshore.ledger.entry import StartedAttempt
 from longshore.operations.dry_run import dry_run
 from longshore.operations.ledger_access import sealer_of
@@ -55,7 +55,7 @@ class Builders:
 
     def tried(self, text: str) -> dict[str, Any]:
         """What `mapping test` prints, without what is added when it is sent."""
-        request = dry_run(text.encode(), Source.RUNS, self.mapping, self.settings, None).request or {}
+        request = dry_run(text.encode(), Stream.RUNS, self.mapping, self.settings, None).request or {}
         headers = {name: value for name, value in request["headers"].items() if name == "X-Mode"}
         return {"method": request["method"], "url": request["url"], "headers": headers, "body": request["body"]}
 

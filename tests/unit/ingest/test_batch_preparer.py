@@ -16,7 +16,7 @@ from ingest.kafka.record import KafkaRecord
 from longshore.delivery.policy import DEFAULTS
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
-from longshore.invocation.source import Source
+from longshore.invocation.stream import Stream
 from longshore.ledger.entry import Entry
 from longshore.ledger.seal import Sealer
 from longshore.log import events
@@ -44,7 +44,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakePreparer]:
             path.write_text(json.dumps(content))
         mappings.append(Mapping.load(path, {}))
         builder = EntryBuilder(mappings[-1], SEALER, DEFAULTS, fail_unmatched_nodes=fail_unmatched_nodes)
-        sources = {"org.runs": Source.RUNS, "org.change.log": Source.CHANGE_LOG}
+        sources = {"org.runs": Stream.RUNS, "org.change.log": Stream.CHANGE_LOG}
         return BatchPreparer(sources, [SECRET], mappings[-1], builder, message_max_bytes)
 
     yield preparer

@@ -20,7 +20,7 @@ from longshore.delivery.policy import DEFAULTS
 from longshore.errors import StoreUnavailable
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
-from longshore.invocation.source import Source as Stream
+from longshore.invocation.stream import Stream
 from longshore.ledger.entry import Accepted, Claim, Entry, Rewind
 from longshore.ledger.seal import Sealer
 from longshore.log import events

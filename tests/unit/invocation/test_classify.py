@@ -22,7 +22,7 @@ from longshore.invocation.classify import (
     classify_message,
 )
 from longshore.invocation.kinds import Kind
-from longshore.invocation.source import Source
+from longshore.invocation.stream import Stream
 
 SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
 INCOMING: list[dict[str, Any]] = json.loads(
@@ -52,11 +52,11 @@ def signed(message: dict[str, Any], secret: str = SECRET) -> bytes:
 
 
 def from_runs(raw: bytes | None) -> Classified:
-    return classify_message(raw, Source.RUNS, [SECRET])
+    return classify_message(raw, Stream.RUNS, [SECRET])
 
 
 def change_log(raw: bytes | None) -> Classified:
-    return classify_message(raw, Source.CHANGE_LOG, [SECRET])
+    return classify_message(raw, Stream.CHANGE_LOG, [SECRET])
 
 
 @pytest.mark.parametrize("case", INCOMING, ids=[case["name"] for case in INCOMING])
@@ -94,7 +94,7 @@ def test_vector(case: dict[str, Any]) -> None:
 )
 def test_what_is_no_object_is_skipped(raw: bytes | None, reason: str) -> None:
     """On every topic."""
-    for source in Source:
+    for source in Stream:
         assert Skipped(reason) == classify_message(raw, source, [SECRET])
 
 
@@ -129,7 +129,7 @@ def test_an_odd_invocation_method_is_not_for_us(method: Any) -> None:
 
 def test_another_topic_is_never_for_us() -> None:
     """Whatever it says."""
-    assert Skipped("not_for_agent") == classify_message(signed(run()), Source.OTHER, [SECRET])
+    assert Skipped("not_for_agent") == classify_message(signed(run()), Stream.OTHER, [SECRET])
 
 
 def test_an_action_run() -> None:
@@ -204,7 +204,7 @@ def test_an_odd_context_has_no_run_id(context: Any) -> None:
 def test_a_bad_signature_keeps_what_would_have_been_delivered(run_id: str, kind: Kind) -> None:
     """So that a rotated secret costs no run: the dead letter can be sent after all."""
     raw = signed(run(run_id, synchronized=True), "the next secret, unknown to us")
-    refused, known = from_runs(raw), classify_message(raw, Source.RUNS, [SECRET, "the next secret, unknown to us"])
+    refused, known = from_runs(raw), classify_message(raw, Stream.RUNS, [SECRET, "the next secret, unknown to us"])
 
     assert isinstance(refused, Refused)
     assert isinstance(known, Invocation)
@@ -279,8 +279,8 @@ def test_large_and_deep_messages_are_delivered() -> None:
 
 def test_no_secret_means_refused() -> None:
     """And a secret that is not UTF-8 is a secret like any other."""
-    assert isinstance(classify_message(signed(run()), Source.RUNS, []), Refused)
-    assert isinstance(classify_message(signed(run()), Source.RUNS, ["\udcff"]), Refused)
+    assert isinstance(classify_message(signed(run()), Stream.RUNS, []), Refused)
+    assert isinstance(classify_message(signed(run()), Stream.RUNS, ["\udcff"]), Refused)
 
 
 odd = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None), max_size=8)
@@ -306,8 +306,8 @@ messages = st.fixed_dictionaries(
 )
 
 
-@given(message=messages | odd_tree, source=st.sampled_from(Source), with_mark=st.booleans())
-def test_no_message_raises(message: Any, source: Source, with_mark: bool) -> None:
+@given(message=messages | odd_tree, source=st.sampled_from(Stream), with_mark=st.booleans())
+def test_no_message_raises(message: Any, source: Stream, with_mark: bool) -> None:
     """Whatever the types; and what is for us has a text that says the same and can be sent anywhere."""
     raw = json.dumps(message).encode()
     result = classify_message(b"\xef\xbb\xbf" + raw if with_mark else raw, source, [SECRET])
@@ -315,12 +315,12 @@ def test_no_message_raises(message: Any, source: Source, with_mark: bool) -> Non
     if isinstance(result, Invocation | Refused):
         for text in (result.text, result.action, result.type, result.run_id or ""):
             text.encode()
-        expected = Invocation | Refused if source is Source.CHANGE_LOG else Refused
+        expected = Invocation | Refused if source is Stream.CHANGE_LOG else Refused
         assert isinstance(result, expected), "nobody can sign by chance"
 
 
-@given(raw=st.binary(max_size=300), source=st.sampled_from(Source))
-def test_no_bytes_raise(raw: bytes, source: Source) -> None:
+@given(raw=st.binary(max_size=300), source=st.sampled_from(Stream))
+def test_no_bytes_raise(raw: bytes, source: Stream) -> None:
     """Random bytes are skipped."""
     assert isinstance(classify_message(raw, source, [SECRET]), Skipped)
 
@@ -333,7 +333,7 @@ def test_no_damaged_message_raises(data: st.DataObject) -> None:
         raw[at] = data.draw(st.integers(0, 255))
     cut = bytes(raw[: data.draw(st.integers(0, len(raw)))])
 
-    for source in Source:
+    for source in Stream:
         classify_message(cut, source, [SECRET])
 
 

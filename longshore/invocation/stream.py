@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Source(StrEnum):
+class Stream(StrEnum):
     """Which topic a message was read from; it alone decides, never what the message says of itself."""
 
     RUNS = "runs"
@@ -17,11 +17,11 @@ class Source(StrEnum):
     """Any other topic: nothing on it is for the agent."""
 
 
-def invocation_method(message: dict[str, Any], source: Source) -> dict[str, Any]:
+def invocation_method(message: dict[str, Any], source: Stream) -> dict[str, Any]:
     """The object that says type, url and agent of an invocation; empty where it or a parent is absent or no object."""
-    if source is Source.RUNS:
+    if source is Stream.RUNS:
         return get_object(message, "payload", "action", "invocationMethod")
-    if source is Source.CHANGE_LOG:
+    if source is Stream.CHANGE_LOG:
         return get_object(message, "changelogDestination")
     return {}
 
