@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from longshore.ledger.entry import Accepted, Entry
 from longshore.telemetry import metrics
-from longshore.telemetry.health import OURS, Pulse
+from longshore.telemetry.health import PROCESS_HEALTH, LoopHeartbeat
 
 WAIT_S = 30.0
 """On top of LIVENESS_S: what one turn may wait for a Redis or a Kafka that does not answer."""
@@ -21,10 +21,10 @@ class IngestHealth:
         self._cause = ""
         for cause in CAUSES:
             metrics.PAUSED.labels(cause).set(0)
-        pulse = Pulse("the loop that reads Kafka", liveness_s + WAIT_S)
+        pulse = LoopHeartbeat("the loop that reads Kafka", liveness_s + WAIT_S)
         self.turn = pulse.turn
         """To be called with each turn of the loop that reads, and while it waits for what it needs."""
-        OURS.alive_if("reading", pulse.check)
+        PROCESS_HEALTH.alive_if("reading", pulse.check)
 
     def paused(self, cause: str) -> None:
         """Reading is paused for this cause; empty: it is not."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer.main
 
-from longshore.cli.exits import EXITS, MEANING, USAGE
+from longshore.cli.exit_codes import EXITS, MEANING, USAGE
 from longshore.cli.main import app
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "cli.md"

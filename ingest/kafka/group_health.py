@@ -4,7 +4,7 @@ from ingest.kafka.consumer import KafkaReader
 from ingest.kafka.record import Partition
 from ingest.outage import Outage
 from longshore.telemetry import metrics
-from longshore.telemetry.health import OURS, Finding
+from longshore.telemetry.health import PROCESS_HEALTH, CheckResult
 
 
 class GroupHealth:
@@ -15,7 +15,7 @@ class GroupHealth:
         self._outage = outage
         self._reader: KafkaReader | None = None
         self._lagging: set[Partition] = set()
-        OURS.ready_if("kafka", self._check)
+        PROCESS_HEALTH.ready_if("kafka", self._check)
 
     def reads_with(self, reader: KafkaReader) -> None:
         """The consumer from now on."""
@@ -33,10 +33,10 @@ class GroupHealth:
         self._lagging = set(lags)
         metrics.PARTITIONS.set(len(self._reader.assignment_ids))
 
-    def _check(self) -> Finding:
+    def _check(self) -> CheckResult:
         if self._outage.is_on:
-            return Finding(False, "no broker of Kafka can be reached")
+            return CheckResult(False, "no broker of Kafka can be reached")
         if self._reader is None or not self._reader.joined:
-            return Finding(False, "it has not joined its consumer group yet")
+            return CheckResult(False, "it has not joined its consumer group yet")
         count = len(self._reader.assignment_ids)
-        return Finding(True, f"it has joined its consumer group, with {count} partitions")
+        return CheckResult(True, f"it has joined its consumer group, with {count} partitions")

@@ -4,18 +4,18 @@ from typing import Annotated, Any
 
 import typer
 
-from longshore.cli import operator, terminal
+from longshore.cli import options, terminal
 from longshore.ledger.audit import Balance
 from longshore.ledger.audit import audit as look
 from longshore.ledger.states import State
 
 
-def audit(as_json: Annotated[bool, operator.JSON] = False) -> None:
+def audit(as_json: Annotated[bool, options.JSON] = False) -> None:
     """Add up every offset that was read and every invocation that was accepted. Only reads; safe while work goes on.
 
     Exits with 1 if anything is unaccounted for: an accepted invocation in no state, an id in no place or in two.
     """
-    ledger = operator.connect().ledger
+    ledger = options.connect().ledger
     balance = look(ledger)
     if as_json:
         terminal.as_json(_facts(balance))

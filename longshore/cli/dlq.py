@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from longshore.cli import jobs, operator, terminal
-from longshore.cli.exits import NOT_FOUND, REFUSED
+from longshore.cli import jobs, options, terminal
+from longshore.cli.exit_codes import NOT_FOUND, REFUSED
 from longshore.cli.filters import filtered
 from longshore.cli.requeue import requeue
 from longshore.ledger.invocations import InvocationRecord
@@ -24,10 +24,10 @@ def list_letters(
     filter: Filter,
     limit: Annotated[int, typer.Option(min=1, help="Show so many, the newest first.")] = 50,
     counts: Annotated[bool, typer.Option("--counts", help="Count by reason instead of listing.")] = False,
-    as_json: Annotated[bool, operator.JSON] = False,
+    as_json: Annotated[bool, options.JSON] = False,
 ) -> None:
     """List dead letters and unknown outcomes, the newest first."""
-    access = operator.connect()
+    access = options.connect()
     if counts:
         numbers = count(access, filter).most_common()
         if as_json:
@@ -56,7 +56,7 @@ def export(
     filter: Filter,
 ) -> None:
     """Print letters with their attempts, one JSON object a line. Messages themselves stay sealed."""
-    letters = operator.connect().invocations
+    letters = options.connect().invocations
     total = None if filter.text else letters.count(filter).total()
     for letter, history in terminal.progress(letters.told(filter), "Exporting", total):
         terminal.as_json_line({**letter.as_dict(), "history": history})
@@ -68,12 +68,12 @@ def purge(
     filter: Filter,
     ids: Annotated[list[str] | None, typer.Argument(help="Ids to drop.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that the filter takes.")] = False,
-    yes: Annotated[bool, operator.YES] = False,
+    yes: Annotated[bool, options.YES] = False,
 ) -> None:
     """Drop dead letters for good. They cannot be brought back."""
     if bool(ids) == everything:
         raise typer.BadParameter("give ids, or --all with a filter")
-    letters = operator.connect().invocations
+    letters = options.connect().invocations
     chosen = list(ids) if ids else [letter.id for letter in letters.find(filter)]
     if not chosen:
         terminal.say("Nothing fits.")

@@ -13,8 +13,8 @@ from config.environment import read_environment
 from config.flower_login import CONFIG_FILE, wrong_access
 from config.secret_files import FLOWER_LOGIN, secret
 from config.settings import Settings
-from longshore.dashboard.agent import Agent
 from longshore.dashboard.app import Dashboard
+from longshore.dashboard.context import DashboardContext
 from longshore.errors import ConfigError, ConfigProblems, StoreUnavailable
 from longshore.ledger.redis_probe import RedisProbe
 from longshore.log import events
@@ -32,7 +32,7 @@ def run(settings: Settings) -> int:
     somebody could enter without a login that should have one, and `ConfigError` for a Redis that must not hold the
     ledger.
     """
-    agent = Agent.of(settings)
+    agent = DashboardContext.of(settings)
     _look_at_redis(agent)
     _read_options(settings)
     _check_access(settings)
@@ -52,8 +52,8 @@ def run(settings: Settings) -> int:
 
 def _show_turns(app: Dashboard, liveness_s: float) -> None:
     """Flower's own loop is what must not stand still."""
-    pulse = health.Pulse("Flower's loop", liveness_s)
-    health.OURS.alive_if("flower", pulse.check)
+    pulse = health.LoopHeartbeat("Flower's loop", liveness_s)
+    health.PROCESS_HEALTH.alive_if("flower", pulse.check)
     turns = PeriodicCallback(pulse.turn, 1000)
     app.io_loop.add_callback(turns.start)
 
@@ -104,7 +104,7 @@ def _url() -> str:
     return f"http://{f'[{address}]' if ':' in address else address}:{options.port}"
 
 
-def _look_at_redis(agent: Agent) -> None:
+def _look_at_redis(agent: DashboardContext) -> None:
     """Not fit is a reason not to start; away is not: the pages say so, and come back with it."""
     try:
         RedisProbe(agent.access.ledger).check_requirements()

@@ -6,9 +6,9 @@ import typer
 
 from config.settings import Settings, load
 from longshore.cli import terminal
-from longshore.cli.operator import JSON
+from longshore.cli.options import JSON
 from longshore.errors import ConfigError
-from longshore.telemetry.ask import Asked, NoAnswer
+from longshore.telemetry.client import Endpoint, Unreachable
 
 EVERYWHERE = ("", "0.0.0.0", "::")
 """Addresses that are listened at, but cannot be asked."""
@@ -29,7 +29,7 @@ def health(
     asked = _asked(load(role=None))
     try:
         verdict = asked.verdict("/livez" if live else "/readyz", timeout)
-    except NoAnswer as error:
+    except Unreachable as error:
         terminal.say(f"port {asked.port} at {asked.host}: {error}")
         raise typer.Exit(1) from None
     if as_json:
@@ -42,8 +42,8 @@ def health(
         raise typer.Exit(1)
 
 
-def _asked(settings: Settings) -> Asked:
+def _asked(settings: Settings) -> Endpoint:
     if not settings.metrics_port:
         raise ConfigError("METRICS_PORT", "is 0, so no program serves its health", "Give a port, e.g. 9464")
     address = settings.metrics_address
-    return Asked("127.0.0.1" if address in EVERYWHERE else address, settings.metrics_port)
+    return Endpoint("127.0.0.1" if address in EVERYWHERE else address, settings.metrics_port)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from longshore.cli import operator, terminal
-from longshore.cli.exits import FAILED, INTERRUPTED, NOT_FOUND
+from longshore.cli import options, terminal
+from longshore.cli.exit_codes import FAILED, INTERRUPTED, NOT_FOUND
 from longshore.ledger.requeue import FINISHED, OUTCOME_TEXT, RequeueJob
 from longshore.ledger.states import JobState
 from longshore.operations.ledger_access import LedgerAccess
@@ -21,9 +21,9 @@ LOOK_S = 0.5
 COLUMNS = ("made", "job", "state", "started", "of", "by", "why")
 
 
-def jobs(as_json: Annotated[bool, operator.JSON] = False) -> None:
+def jobs(as_json: Annotated[bool, options.JSON] = False) -> None:
     """List requeue jobs, the newest first."""
-    kept = operator.connect().requeue.jobs()
+    kept = options.connect().requeue.jobs()
     if as_json:
         terminal.as_json([asdict(job) for job in kept])
     else:
@@ -35,12 +35,12 @@ def jobs(as_json: Annotated[bool, operator.JSON] = False) -> None:
 
 def pause(job: str) -> None:
     """Hold a requeue job where it is."""
-    _steer(operator.connect(), job, "pause")
+    _steer(options.connect(), job, "pause")
 
 
 def resume(job: str, wait: Annotated[bool, typer.Option(help="Wait for the job.")] = True) -> None:
     """Go on with a paused job, or with one that its canary stopped."""
-    access = operator.connect()
+    access = options.connect()
     _steer(access, job, "resume")
     if wait:
         follow(access, job)
@@ -76,7 +76,7 @@ def _show_end(job: RequeueJob) -> None:
 
 def _steer(access: LedgerAccess, id: str, act: str) -> None:
     try:
-        steer_job(access, id, act, operator.actor())
+        steer_job(access, id, act, options.actor())
     except NotFound:
         terminal.say(f"There is no job {id}: `longshore dlq jobs` lists them.")
         raise typer.Exit(NOT_FOUND) from None

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from config.roles import Role
-from longshore.cli import audit, ca, check, dlq, health, mapping, rebuild, show, status, targets, terminal
+from longshore.cli import audit, ca, config, dlq, health, mapping, rebuild, show, status, targets, terminal
 from longshore.cli.doctor.command import doctor
 from longshore.cli.version import version
 from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreError
@@ -18,7 +18,7 @@ from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreEr
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 sandbox = typer.Typer(no_args_is_help=True, help="An agent with everything around it, on this machine, to try out.")
 app.add_typer(sandbox, name="sandbox")
-app.add_typer(check.commands, name="config")
+app.add_typer(config.commands, name="config")
 app.add_typer(ca.commands, name="ca")
 app.add_typer(dlq.commands, name="dlq")
 app.add_typer(targets.commands, name="targets")
@@ -68,10 +68,10 @@ def _longshore(
 @app.command()
 def run() -> None:
     """Run a whole agent in one process tree: ingest, workers, and Redis where REDIS_URL is empty."""
-    from longshore.cli import agent
+    from longshore.cli import run
     from longshore.cli.start import begin
 
-    raise typer.Exit(agent.run(begin(Role.RUN)))
+    raise typer.Exit(run.run(begin(Role.RUN)))
 
 
 @app.command()

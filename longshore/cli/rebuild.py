@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from config.roles import Role
-from longshore.cli import operator, terminal
-from longshore.cli.exits import REFUSED
+from longshore.cli import options, terminal
+from longshore.cli.exit_codes import REFUSED
 from longshore.cli.start import begin
 
 PROGRESS_S = 1.0
@@ -16,15 +16,15 @@ PROGRESS_S = 1.0
 def rebuild(
     since: Annotated[str, typer.Option(help="An ISO time (UTC unless it says otherwise), or e.g. 2h before now.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Store nothing, only count.")] = False,
-    as_json: Annotated[bool, operator.JSON] = False,
-    yes: Annotated[bool, operator.YES] = False,
+    as_json: Annotated[bool, options.JSON] = False,
+    yes: Annotated[bool, options.YES] = False,
 ) -> None:
     """Read Kafka again from a time on, and store what the ledger does not know. For a Redis that was lost.
 
     Reads all partitions of both topics, outside the consumer group and without committing; the agent may go on. What
     the ledger knows is left alone. What was delivered before Redis was lost is forgotten, and so delivered again.
     """
-    since_ms = operator.time_ms(since)
+    since_ms = options.time_ms(since)
     if since_ms > time.time() * 1000 + 1:
         raise typer.BadParameter("the time lies ahead", param_hint="--since")
     settings = begin(Role.INGEST)

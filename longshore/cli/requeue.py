@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from longshore.cli import operator, terminal
-from longshore.cli.exits import NOT_FOUND, REFUSED
+from longshore.cli import options, terminal
+from longshore.cli.exit_codes import NOT_FOUND, REFUSED
 from longshore.cli.filters import filtered
 from longshore.cli.jobs import follow
 from longshore.ledger.requeue import OUTCOME_TEXT, REQUEUED, RequeueRequest
@@ -24,12 +24,12 @@ def requeue(
     why: Annotated[str, typer.Option(help="Why; kept in the history of each.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="All that the filter takes, as a job.")] = False,
     cap: Annotated[int, typer.Option(min=1, help="Refuse a job of more than so many.")] = MAX_JOB,
-    rate: Annotated[float, typer.Option(callback=operator.rate_of, help="Per second; 0 for no limit.")] = 50,
+    rate: Annotated[float, typer.Option(callback=options.rate_of, help="Per second; 0 for no limit.")] = 50,
     canary: Annotated[int, typer.Option(min=0, help="So many first; stop if one of them fails.")] = 0,
     replay: Annotated[bool, typer.Option("--replay", help="Also what was delivered already.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the job, showing how far it is.")] = True,
-    yes: Annotated[bool, operator.YES] = False,
+    yes: Annotated[bool, options.YES] = False,
 ) -> None:
     """Send again: the given ids at once, or with --all everything that the filter takes, as a job.
 
@@ -41,8 +41,8 @@ def requeue(
         raise typer.BadParameter("give ids, or --all with a filter")
     if not why.strip() and not dry_run:
         raise typer.BadParameter("say why with --why: it is kept in the history of each")
-    access = operator.connect()
-    order = RequeueRequest(operator.actor(), why or "dry run", rate, canary, replay)
+    access = options.connect()
+    order = RequeueRequest(options.actor(), why or "dry run", rate, canary, replay)
     if ids:
         raise typer.Exit(_requeue_ids(access, ids, order, dry_run))
     selection = select(access, filter)

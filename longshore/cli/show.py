@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from longshore.cli import operator, terminal
-from longshore.cli.exits import NOT_FOUND
+from longshore.cli import options, terminal
+from longshore.cli.exit_codes import NOT_FOUND
 from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.states import FAILED_STATES, State
 from longshore.operations.explain import AttemptEvent, Event, Explanation, RequeueEvent, SealedEvent, explain
@@ -16,10 +16,10 @@ from longshore.operations.find import find
 
 def show(
     run_id: Annotated[str, typer.Argument(help="Port's run id, or the id of a change log event.")],
-    as_json: Annotated[bool, operator.JSON] = False,
+    as_json: Annotated[bool, options.JSON] = False,
 ) -> None:
     """Show one invocation: where it came from, what was tried, what came of it, what happens next."""
-    access = operator.connect()
+    access = options.connect()
     explanations = [explain(access, letter) for letter in find(access, run_id)]
     if not explanations:
         terminal.say(f"Nothing is known of {run_id}: never accepted, delivered long ago, or another agent's.")

@@ -7,7 +7,7 @@ from config import logging
 from config.environment import advice, plain_no_proxy, read_environment
 from config.roles import Role
 from config.settings import Settings, load
-from longshore.cli import monitoring
+from longshore.cli import telemetry
 from longshore.cli.version import version
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -54,7 +54,7 @@ def begin(role: Role, supervised_as: str = "", metrics_socket: str = "") -> Sett
     # The children of `run` ask, as it may bring the Redis itself; Flower does not wait, but shows that it is away.
     if role is not Role.RUN:
         if metrics_socket or not supervised_as:
-            monitoring.begin(settings, role, metrics_socket)
+            telemetry.begin(settings, role, metrics_socket)
         warn = role is Role.INGEST or not supervised_as
         wait_for_usable_redis(settings, say_warnings=warn, wait=role is not Role.FLOWER)
     return settings

@@ -2,16 +2,16 @@
 
 from typing import Annotated, Any
 
-from longshore.cli import operator, terminal
+from longshore.cli import options, terminal
 from longshore.ledger.breaker import BreakerStatus
 from longshore.ledger.scan import Filter
 from longshore.ledger.stats import read_stats as counted
 from longshore.operations.ledger_access import LedgerAccess
 
 
-def status(as_json: Annotated[bool, operator.JSON] = False) -> None:
+def status(as_json: Annotated[bool, options.JSON] = False) -> None:
     """Show what waits, what is in flight, what has ended, and who is there to work."""
-    found = numbers(operator.connect())
+    found = numbers(options.connect())
     if as_json:
         terminal.as_json(found)
         return

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from longshore.cli import operator, terminal
+from longshore.cli import options, terminal
 from longshore.ledger.breaker import BreakerStatus
 from longshore.ledger.target_control import TargetControl
 from longshore.ledger.target_status import TargetStatus
@@ -19,17 +19,17 @@ commands = typer.Typer(help="Targets and lanes: what waits, what holds it back; 
 TargetName = Annotated[str, typer.Argument(help="Target, e.g. http://deployer.internal:8080.")]
 Action = Annotated[str, typer.Option("--action", help="Only the lane of this action.")]
 
-RATE = typer.Option(callback=operator.rate_of, help="Starts per second; 0 for no limit.")
+RATE = typer.Option(callback=options.rate_of, help="Starts per second; 0 for no limit.")
 
 COLUMNS = ("target", "action", "waiting", "in flight", "oldest", "breaker", "limits")
 
 
 @commands.callback(invoke_without_command=True)
-def list_targets(context: typer.Context, as_json: Annotated[bool, operator.JSON] = False) -> None:
+def list_targets(context: typer.Context, as_json: Annotated[bool, options.JSON] = False) -> None:
     """List targets and lanes with what waits, and what holds them back."""
     if context.invoked_subcommand is not None:
         return
-    lines = list(operator.connect().targets.lines())
+    lines = list(options.connect().targets.lines())
     if as_json:
         terminal.as_json([asdict(line) for line in lines])
     else:
@@ -39,7 +39,7 @@ def list_targets(context: typer.Context, as_json: Annotated[bool, operator.JSON]
 @commands.command()
 def pause(target: TargetName, action: Action = "") -> None:
     """Start nothing for it until it is resumed. What is in flight ends."""
-    access = operator.connect()
+    access = options.connect()
     _steer(access, target, action, "pause")
     terminal.say(f"{_name(target, action)} is paused.")
     if not any(line.waiting or line.in_flight for line in access.targets.lines([target])):
@@ -49,7 +49,7 @@ def pause(target: TargetName, action: Action = "") -> None:
 @commands.command()
 def resume(target: TargetName, action: Action = "") -> None:
     """Start again, and close its breaker."""
-    _steer(operator.connect(), target, action, "resume")
+    _steer(options.connect(), target, action, "resume")
     terminal.say(f"{_name(target, action)} is resumed.")
 
 
@@ -71,13 +71,13 @@ def limit(
         limits["rate"] = None if default else rate
     if default or concurrency is not None:
         limits["concurrency"] = None if default else concurrency
-    gate = _steer(operator.connect(), target, action, "limit", limits)
+    gate = _steer(options.connect(), target, action, "limit", limits)
     terminal.say(f"{_name(target, action)}: {_limits(gate) or 'as the settings say'}.")
 
 
 def _steer(access: LedgerAccess, target: str, action: str, act: str, limits: Limits | None = None) -> TargetControl:
     try:
-        return steer_target(access, target, action, act, operator.actor(), limits)
+        return steer_target(access, target, action, act, options.actor(), limits)
     except Invalid as problem:
         raise typer.BadParameter(str(problem)) from None
 

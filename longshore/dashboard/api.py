@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from longshore.dashboard import asked, facts, overview, shown
-from longshore.dashboard.page import Api
+from longshore.dashboard import facts, formatting, request_params, target_overview
+from longshore.dashboard.handlers import Api
 from longshore.ledger.filter_parsing import FIELDS
 from longshore.ledger.requeue import RequeueJob
 from longshore.ledger.stats import read_stats
@@ -22,7 +22,7 @@ class LettersApi(Api):
     async def get(self) -> None:
         """A page of them."""
         wanted = self.wanted()
-        size = asked.number(self.get_query_argument("limit", ""), "limit", 50, least=1)
+        size = request_params.number(self.get_query_argument("limit", ""), "limit", 50, least=1)
         after = self.get_query_argument("after", "")
         page = await self.ask(self.agent.access.pages.page, wanted.filter, after, min(int(size), LARGEST_PAGE))
         rows = [facts.clear(letter) for letter in page.letters]
@@ -45,7 +45,7 @@ class InvocationApi(Api):
         """Itself, and what else ended under its run id."""
         letters = await self.ask(facts.named, self.agent, name)
         if not letters:
-            raise asked.Refused("nothing of that id is known", 404)
+            raise request_params.BadRequest("nothing of that id is known", 404)
         document = await self.ask(facts.facts, self.agent, letters[0], True)
         self.answer({**document, "others": [facts.clear(letter) for letter in letters[1:]]})
 
@@ -59,9 +59,9 @@ class RequeueApi(Api):
         given = self.given()
         chosen = given.get("ids")
         if (chosen is None) == (given.get("all") is not True):
-            raise asked.Refused("give ids, or all with a filter")
-        dry_run = asked.flag(given.get("dry_run"))
-        order = asked.order(self.actor, given.get if not dry_run else ({"why": "dry run"} | given).get)
+            raise request_params.BadRequest("give ids, or all with a filter")
+        dry_run = request_params.flag(given.get("dry_run"))
+        order = request_params.order(self.actor, given.get if not dry_run else ({"why": "dry run"} | given).get)
         if chosen is None:
             await self._all(given, order, dry_run)
         else:
@@ -69,9 +69,9 @@ class RequeueApi(Api):
 
     async def _some(self, chosen: Any, order: Any, dry_run: bool) -> None:
         if not (isinstance(chosen, list) and all(isinstance(id, str) for id in chosen)):
-            raise asked.Refused("ids must be a list of texts")
+            raise request_params.BadRequest("ids must be a list of texts")
         if len(chosen) > MOST_IDS:
-            raise asked.Refused(f"give at most {MOST_IDS} ids, or all with a filter")
+            raise request_params.BadRequest(f"give at most {MOST_IDS} ids, or all with a filter")
         if dry_run:
             letters = await self.ask(self.agent.access.invocations.read, chosen)
             self.answer({"dry_run": True, "found": [facts.clear(letter) for letter in letters]})
@@ -82,12 +82,12 @@ class RequeueApi(Api):
     async def _all(self, given: dict[str, Any], order: Any, dry_run: bool) -> None:
         fields = given.get("filter", {})
         if not isinstance(fields, dict):
-            raise asked.Refused("filter must be an object")
-        wanted = asked.Wanted.of(lambda name: asked.text(fields.get(name)))
+            raise request_params.BadRequest("filter must be an object")
+        wanted = request_params.ParsedFilter.of(lambda name: request_params.text(fields.get(name)))
         if unknown := fields.keys() - FIELDS:
             # One that is not understood would send again more than was meant.
-            raise asked.Refused(f"filter has no field {min(unknown)[:50]}")
-        cap = int(asked.number(given.get("cap"), "cap", MAX_JOB, least=1))
+            raise request_params.BadRequest(f"filter has no field {min(unknown)[:50]}")
+        cap = int(request_params.number(given.get("cap"), "cap", MAX_JOB, least=1))
         if dry_run:
             selection = await self.ask(select, self.agent.access, wanted.filter, cap)
             self.answer({"dry_run": True, **_counted(selection.counts), "left_out": selection.left_out})
@@ -100,7 +100,7 @@ class TargetsApi(Api):
 
     async def get(self) -> None:
         """All of which anything is known now."""
-        rows = await self.ask(overview.targets, self.agent)
+        rows = await self.ask(target_overview.targets, self.agent)
         self.answer({"targets": [row.json() for row in rows]})
 
 
@@ -114,13 +114,15 @@ class SteerTargetApi(Api):
         limits: Limits = {}
         if act == "limit":
             if "rate" in given:
-                limits["rate"] = None if given["rate"] is None else asked.number(given["rate"], "rate")
+                limits["rate"] = None if given["rate"] is None else request_params.number(given["rate"], "rate")
             if "concurrency" in given:
                 most = given["concurrency"]
-                limits["concurrency"] = None if most is None else int(asked.number(most, "concurrency", least=1))
+                limits["concurrency"] = (
+                    None if most is None else int(request_params.number(most, "concurrency", least=1))
+                )
             if not limits:
-                raise asked.Refused("give rate or concurrency; null takes a limit back")
-        target, action = asked.text(given.get("target")), asked.text(given.get("action"))
+                raise request_params.BadRequest("give rate or concurrency; null takes a limit back")
+        target, action = request_params.text(given.get("target")), request_params.text(given.get("action"))
         gate = await self.ask(steer_target, self.agent.access, target, action, act, self.actor, limits)
         self.answer({"target": target, "action": action, **asdict(gate)})
 
@@ -140,7 +142,7 @@ class JobApi(Api):
         """How far it is."""
         job = await self.ask(self.agent.access.requeue.job, id)
         if job is None:
-            raise asked.Refused("there is no such job", 404)
+            raise request_params.BadRequest("there is no such job", 404)
         self.answer(_job(job))
 
 
@@ -166,7 +168,7 @@ class UnknownApi(Api):
 
     def get(self) -> None:
         """404, as JSON."""
-        raise asked.Refused("there is no such address in the API", 404)
+        raise request_params.BadRequest("there is no such address in the API", 404)
 
 
 def _counted(counts: Any) -> dict[str, Any]:
@@ -175,4 +177,4 @@ def _counted(counts: Any) -> dict[str, Any]:
 
 
 def _job(job: RequeueJob) -> dict[str, Any]:
-    return {**asdict(job), "created": shown.iso(job.created_ms)}
+    return {**asdict(job), "created": formatting.iso(job.created_ms)}

@@ -9,9 +9,9 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import URLSpec
 from tornado.web import RedirectHandler, RequestHandler, url
 
-from longshore.dashboard import api, doors, letter_pages, other_pages, page
-from longshore.dashboard.agent import Agent
-from longshore.dashboard.listening import Listening
+from longshore.dashboard import api, dead_letter_pages, doors, handlers, other_pages
+from longshore.dashboard.context import DashboardContext
+from longshore.dashboard.event_receiver import EventReceiver
 from longshore.dashboard.templates import Loader
 
 READERS = 8
@@ -20,17 +20,17 @@ READERS = 8
 _STATIC = {"path": str(Path(__file__).with_name("static"))}
 
 HANDLERS: list[URLSpec] = [
-    url(r"/dead-letters", letter_pages.LettersPage, name="longshore-letters"),
-    url(r"/dead-letters/requeue", letter_pages.RequeueAllPage, name="longshore-requeue-all"),
-    url(r"/dead-letters/export", letter_pages.Export, name="longshore-export"),
+    url(r"/dead-letters", dead_letter_pages.LettersPage, name="longshore-letters"),
+    url(r"/dead-letters/requeue", dead_letter_pages.RequeueAllPage, name="longshore-requeue-all"),
+    url(r"/dead-letters/export", dead_letter_pages.Export, name="longshore-export"),
     url(r"/invocation", other_pages.FindPage, name="longshore-find"),
     url(r"/invocation/(.+)", other_pages.InvocationPage, name="longshore-invocation"),
     url(r"/targets", other_pages.TargetsPage, name="longshore-targets"),
     url(r"/jobs", other_pages.JobsPage, name="longshore-jobs"),
-    url(r"/longshore/static/([a-z.]+)", page.Static, _STATIC, name="longshore-static"),
+    url(r"/longshore/static/([a-z.]+)", handlers.Static, _STATIC, name="longshore-static"),
     url(r"/api/longshore/letters", api.LettersApi),
     url(r"/api/longshore/letters/counts", api.CountsApi),
-    url(r"/api/longshore/letters/export", letter_pages.Export),
+    url(r"/api/longshore/letters/export", dead_letter_pages.Export),
     url(r"/api/longshore/invocations/(.+)", api.InvocationApi),
     url(r"/api/longshore/requeue", api.RequeueApi),
     url(r"/api/longshore/targets", api.TargetsApi),
@@ -46,14 +46,14 @@ HANDLERS: list[URLSpec] = [
 class Dashboard(Flower):
     """Flower for one agent. `options` and `settings` are Flower's."""
 
-    def __init__(self, agent: Agent, *, capp: Any, options: Any, **settings: Any) -> None:
+    def __init__(self, agent: DashboardContext, *, capp: Any, options: Any, **settings: Any) -> None:
         self.agent = agent
         self.readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._refusal = doors.guard(options, agent.settings)
         super().__init__(
             capp=capp,
             options=options,
-            events=Listening.of(capp, options),
+            events=EventReceiver.of(capp, options),
             template_loader=Loader(),
             transforms=[doors.SafeHeaders],
             **settings,

@@ -3,8 +3,8 @@
 from itertools import islice
 from typing import Any
 
-from longshore.dashboard import shown
-from longshore.dashboard.agent import Agent
+from longshore.dashboard import formatting
+from longshore.dashboard.context import DashboardContext
 from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.states import FINAL_STATES, State
 from longshore.operations.explain import AttemptEvent, Event, Explanation, RequeueEvent, SealedEvent, explain
@@ -26,12 +26,12 @@ MAX_OTHERS = 20
 """Shown beside an invocation of what was refused under its run id: anybody who may write to the topic can make more."""
 
 
-def named(agent: Agent, name: str) -> list[InvocationRecord]:
+def named(agent: DashboardContext, name: str) -> list[InvocationRecord]:
     """The invocations that go by `name`, itself first; for a page that refreshes itself."""
     return list(islice(find(agent.access, name, search_all=False), 1 + MAX_OTHERS))
 
 
-def facts(agent: Agent, letter: InvocationRecord, whole: bool = False) -> dict[str, Any]:
+def facts(agent: DashboardContext, letter: InvocationRecord, whole: bool = False) -> dict[str, Any]:
     """All of `letter`, with its history opened; `whole` for programs, otherwise long texts are cut for a page."""
     explanation = explain(agent.access, letter)
     return {
@@ -49,9 +49,9 @@ def clear(letter: InvocationRecord) -> dict[str, Any]:
     return {
         **letter.as_dict(),
         "action": letter.action,
-        "published": shown.iso(letter.published_ms),
-        "accepted": shown.iso(letter.accepted_ms),
-        "ended": shown.iso(letter.ended_ms),
+        "published": formatting.iso(letter.published_ms),
+        "accepted": formatting.iso(letter.accepted_ms),
+        "ended": formatting.iso(letter.ended_ms),
     }
 
 
@@ -72,21 +72,21 @@ def timeline(explanation: Explanation) -> list[dict[str, Any]]:
             {
                 "what": what,
                 "at_ms": letter.ended_ms,
-                "text": "" if letter.state == State.DONE else shown.words(letter.reason),
+                "text": "" if letter.state == State.DONE else formatting.words(letter.reason),
                 "mood": mood,
             }
         )
     return events
 
 
-def request(agent: Agent, letter: InvocationRecord, whole: bool) -> dict[str, Any]:
+def request(agent: DashboardContext, letter: InvocationRecord, whole: bool) -> dict[str, Any]:
     """The request it would become now, or why that cannot be told."""
     if not agent.has_secret:
         return {"problem": "Flower was started without PORT_CLIENT_SECRET, so what is sealed cannot be shown."}
     built = agent.requests.preview(agent.access.invocations, letter)
     body = built.get("body")
     if not whole and body is not None:
-        built["body"] = body[: shown.LONGEST + 1]
+        built["body"] = body[: formatting.LONGEST + 1]
         built["size"] = len(body)
     return built
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from tornado.web import authenticated
 
-from longshore.dashboard import asked, facts, overview
-from longshore.dashboard.agent import Agent
-from longshore.dashboard.page import Page
+from longshore.dashboard import facts, request_params, target_overview
+from longshore.dashboard.context import DashboardContext
+from longshore.dashboard.handlers import Page
 from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.requeue import OUTCOME_TEXT, REQUEUED
 from longshore.operations.requeue import requeue
@@ -21,7 +21,7 @@ class FindPage(Page):
         """Whether there is such a thing, that page says."""
         id = self.get_query_argument("id", "")[:1000]
         if not id:
-            raise asked.Refused("give a run id")
+            raise request_params.BadRequest("give a run id")
         self.redirect(self.reverse_url("longshore-invocation", id))
 
 
@@ -35,7 +35,7 @@ class InvocationPage(Page):
         """Its page, under its run id, our own id, or Celery's."""
         others, told = await self.ask(_told, self.agent, name)
         if told is None:
-            raise asked.Refused(
+            raise request_params.BadRequest(
                 f"nothing is known of {name[:200]}: never accepted, delivered long ago, or another agent's", 404
             )
         became = self.get_query_argument("became", "")
@@ -48,8 +48,8 @@ class InvocationPage(Page):
     async def post(self, name: str) -> None:
         """Sends it again."""
         self.changes()
-        order = asked.order(self.actor, lambda field: self.get_body_argument(field, ""))
-        generation = asked.number(self.get_body_argument("generation"), "generation", least=1)
+        order = request_params.order(self.actor, lambda field: self.get_body_argument(field, ""))
+        generation = request_params.number(self.get_body_argument("generation"), "generation", least=1)
         [(id, became)] = await self.ask(requeue, self.agent.requeues, [(name, int(generation))], order)
         self.redirect(f"{self.reverse_url('longshore-invocation', id)}?became={became}")
 
@@ -62,8 +62,8 @@ class TargetsPage(Page):
     @authenticated
     async def get(self) -> None:
         """The table."""
-        rows = await self.ask(overview.targets, self.agent)
-        self.render("longshore_targets.html", rows=rows, limited=overview.limited)
+        rows = await self.ask(target_overview.targets, self.agent)
+        self.render("longshore_targets.html", rows=rows, limited=target_overview.limited)
 
     @authenticated
     async def post(self) -> None:
@@ -74,10 +74,10 @@ class TargetsPage(Page):
         limits: Limits = {}
         if act == "limit":
             concurrency = self.get_body_argument("concurrency", "")
-            limits["concurrency"] = int(asked.number(concurrency, "at once", least=1)) if concurrency else None
+            limits["concurrency"] = int(request_params.number(concurrency, "at once", least=1)) if concurrency else None
             if not action:
                 rate = self.get_body_argument("rate", "")
-                limits["rate"] = asked.number(rate, "rate") if rate else None
+                limits["rate"] = request_params.number(rate, "rate") if rate else None
         await self.ask(steer_target, self.agent.access, target, action, act, self.actor, limits)
         self.redirect(self.reverse_url("longshore-targets"))
 
@@ -102,6 +102,6 @@ class JobsPage(Page):
         self.redirect(self.reverse_url("longshore-jobs"))
 
 
-def _told(agent: Agent, name: str) -> tuple[list[InvocationRecord], dict[str, Any] | None]:
+def _told(agent: DashboardContext, name: str) -> tuple[list[InvocationRecord], dict[str, Any] | None]:
     letters = facts.named(agent, name)
     return (letters[1:], facts.facts(agent, letters[0])) if letters else ([], None)

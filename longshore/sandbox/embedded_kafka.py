@@ -42,7 +42,7 @@ class EmbeddedKafkaFailed(LongshoreError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RecordPosition:
     """Where a message stands in Kafka; printed as the ledger writes an invocation's origin."""
 
     topic: str
@@ -81,19 +81,19 @@ class EmbeddedKafka:
         *,
         partition: int = -1,
         timeout_s: float = FLUSH_S,
-    ) -> Place:
+    ) -> RecordPosition:
         """Write one message and return its place; raises `EmbeddedKafkaFailed` if it is not taken within `timeout_s`.
 
         None is a tombstone; partition -1 follows the key, or any partition without one.
         """
-        places: list[Place] = []
+        places: list[RecordPosition] = []
         problems: list[str] = []
 
         def confirmed(error: confluent_kafka.KafkaError | None, message: confluent_kafka.Message) -> None:
             if error is not None:
                 problems.append(error.str())
             else:
-                places.append(Place(topic, int(message.partition() or 0), int(message.offset() or 0)))
+                places.append(RecordPosition(topic, int(message.partition() or 0), int(message.offset() or 0)))
 
         self._producer.produce(topic, value, key, partition, on_delivery=confirmed)
         self._producer.flush(timeout_s)

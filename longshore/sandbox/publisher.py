@@ -12,7 +12,7 @@ import json
 import time
 from typing import Any
 
-from longshore.sandbox.embedded_kafka import EmbeddedKafka, Place
+from longshore.sandbox.embedded_kafka import EmbeddedKafka, RecordPosition
 
 JsonObject = dict[str, Any]
 
@@ -89,11 +89,11 @@ class Publisher:
         self.kafka = kafka
         self.runs_topic, self.change_log_topic = topics(organization)
 
-    def run(self, value: bytes | None, run_id: str) -> Place:
+    def run(self, value: bytes | None, run_id: str) -> RecordPosition:
         """Publish to the runs topic; copies of one run keep their order."""
         return self.kafka.publish(self.runs_topic, value, run_id.encode())
 
-    def change(self, value: bytes | None) -> Place:
+    def change(self, value: bytes | None) -> RecordPosition:
         """Publish to the change log topic."""
         return self.kafka.publish(self.change_log_topic, value)
 

@@ -17,12 +17,12 @@ from types import FrameType
 
 from longshore.errors import LongshoreError, StoreUnavailable
 from longshore.ledger.states import State
-from longshore.sandbox.follow import Followed
-from longshore.sandbox.person import Person, Watched
+from longshore.sandbox.environment import Environment
+from longshore.sandbox.fake_targets import FakeTargets
+from longshore.sandbox.operator_script import OperatorScript, Watched
 from longshore.sandbox.scenario import Scenario
-from longshore.sandbox.stage import Stage
 from longshore.sandbox.table import Screen
-from longshore.sandbox.targets import Targets
+from longshore.sandbox.tracker import Followed
 
 LOOK_S = 0.25
 """How often the table is brought up to date."""
@@ -48,7 +48,7 @@ def run(demo: bool) -> int:
     folder = Path(tempfile.mkdtemp(prefix="longshore-sandbox-"))
     stop = threading.Event()
     code = 1
-    with Screen() as screen, Stage(folder, screen.say) as stage, _signals_to(stop, stage.hurry):
+    with Screen() as screen, Environment(folder, screen.say) as stage, _signals_to(stop, stage.hurry):
         try:
             screen.say(f"Starting the sandbox; its logs are in {folder}")
             stage.start()
@@ -69,9 +69,9 @@ def run(demo: bool) -> int:
     return code
 
 
-def _demo(stage: Stage, screen: Screen, stop: threading.Event) -> int:
+def _demo(stage: Environment, screen: Screen, stop: threading.Event) -> int:
     began = time.monotonic()
-    person = Person(stage.settings, stage.targets, screen.say)
+    person = OperatorScript(stage.settings, stage.targets, screen.say)
     followed = [stage.publish(case) for case in _scenario(stage, "demo").demo()]
     screen.say(f"Published {len(followed)} messages; now waiting for each to end, {DEMO_LIMIT_S:.0f} s at the most.")
     ended_at = None
@@ -93,7 +93,7 @@ def _demo(stage: Stage, screen: Screen, stop: threading.Event) -> int:
 
 
 def _judge(
-    stage: Stage, screen: Screen, followed: Sequence[Followed], watched: Sequence[Watched], took_s: float
+    stage: Environment, screen: Screen, followed: Sequence[Followed], watched: Sequence[Watched], took_s: float
 ) -> int:
     screen.say("")
     for each in watched:
@@ -111,7 +111,7 @@ def _judge(
     return 1
 
 
-def _stream(stage: Stage, screen: Screen, stop: threading.Event) -> int:
+def _stream(stage: Environment, screen: Screen, stop: threading.Event) -> int:
     cases = _scenario(stage, "run").stream(random.Random())
     followed: deque[Followed] = deque(maxlen=SHOWN)
     screen.say("Publishing two invocations a second. Ctrl-C ends everything.")
@@ -125,7 +125,7 @@ def _stream(stage: Stage, screen: Screen, stop: threading.Event) -> int:
     return 0
 
 
-def _look(stage: Stage, followed: Sequence[Followed]) -> dict[str, int]:
+def _look(stage: Environment, followed: Sequence[Followed]) -> dict[str, int]:
     """Bring all up to date; returns the ledger's counts, none while Redis is away."""
     stage.check()
     try:
@@ -154,11 +154,11 @@ def _totals(counts: dict[str, int]) -> str:
     return " · ".join(f"{counts.get(key, 0)} {name}" for key, name in names.items())
 
 
-def _scenario(stage: Stage, prefix: str) -> Scenario:
-    return Scenario({name: stage.targets.url(name) for name in Targets.NAMES}, stage.secret, prefix)
+def _scenario(stage: Environment, prefix: str) -> Scenario:
+    return Scenario({name: stage.targets.url(name) for name in FakeTargets.NAMES}, stage.secret, prefix)
 
 
-def _say_addresses(stage: Stage, screen: Screen) -> None:
+def _say_addresses(stage: Environment, screen: Screen) -> None:
     screen.say(f"  Flower            {stage.flower}")
     screen.say(f"  fake Port's page  {stage.port.url}")
     screen.say(f"  Redis, Kafka      {stage.redis.url}  {stage.kafka.bootstrap}")

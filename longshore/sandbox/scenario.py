@@ -155,7 +155,7 @@ class Scenario:
         ]
 
     def _sent_again(self) -> list[Case]:
-        """What a person sends again: see `longshore/sandbox/person.py`."""
+        """What a person sends again: see `longshore/sandbox/operator_script.py`."""
         return [
             *(self.action("broken", again(1)) for _ in range(4)),
             self.action("mute", again(1, IN_PROGRESS)),

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from longshore.ledger.states import State
 from longshore.printable import printable
-from longshore.sandbox.follow import NOT_READ, REPEATED, SKIPPED, Followed
+from longshore.sandbox.tracker import NOT_READ, REPEATED, SKIPPED, Followed
 
 COLOURS = {
     State.DONE: "green",

@@ -14,21 +14,21 @@ from longshore import periodic
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """What one check found, and one sentence about it."""
 
     ok: bool
     says: str
 
 
-Check = Callable[[], Finding]
+Check = Callable[[], CheckResult]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What all checks of one kind found."""
 
-    findings: Mapping[str, Finding]
+    findings: Mapping[str, CheckResult]
 
     @property
     def ok(self) -> bool:
@@ -48,7 +48,7 @@ class Verdict:
         """What `json` made. Raises ValueError for anything else."""
         try:
             checks = told["checks"].items()
-            return cls({name: Finding(bool(check["ok"]), str(check["says"])) for name, check in checks})
+            return cls({name: CheckResult(bool(check["ok"]), str(check["says"])) for name, check in checks})
         except (AttributeError, KeyError, TypeError):
             raise ValueError("not an answer about health") from None
 
@@ -86,7 +86,7 @@ class Health:
         return Verdict({name: check() for name, check in present.items()})
 
 
-class Pulse:
+class LoopHeartbeat:
     """A loop's sign of life: it turns, and is not alive when it has not for `limit_s` seconds. Thread safe."""
 
     def __init__(self, what: str, limit_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -100,21 +100,23 @@ class Pulse:
         """The loop has come round. Cheap enough for every turn."""
         self._turned_at = self._clock()
 
-    def check(self) -> Finding:
+    def check(self) -> CheckResult:
         """Whether it turns."""
         still_s = self._clock() - self._turned_at
         if still_s > self._limit_s:
-            return Finding(False, f"{self._what} has not turned for {still_s:.0f} s")
-        return Finding(True, f"{self._what} turns")
+            return CheckResult(False, f"{self._what} has not turned for {still_s:.0f} s")
+        return CheckResult(True, f"{self._what} turns")
 
 
-def _threads() -> Finding:
+def _threads() -> CheckResult:
     still = periodic.stalled()
     if not still:
-        return Finding(True, "every thread that works again and again does")
-    return Finding(False, "; ".join(f"the thread {name} has done nothing for {s:.0f} s" for name, s in still.items()))
+        return CheckResult(True, "every thread that works again and again does")
+    return CheckResult(
+        False, "; ".join(f"the thread {name} has done nothing for {s:.0f} s" for name, s in still.items())
+    )
 
 
-OURS = Health()
+PROCESS_HEALTH = Health()
 """The checks of this process."""
-OURS.alive_if("threads", _threads)
+PROCESS_HEALTH.alive_if("threads", _threads)

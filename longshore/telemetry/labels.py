@@ -8,7 +8,7 @@ _STATUSES = frozenset({400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 42
 """Statuses with a name of their own; any other is one of its hundred."""
 
 
-class Targets:
+class TargetLabels:
     """The first `most` targets keep their names, all others are `other`. Thread safe."""
 
     def __init__(self, most: int) -> None:

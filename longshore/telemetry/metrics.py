@@ -96,7 +96,7 @@ PROGRAM_UP = Gauge("longshore_program_up", "Whether a child of `longshore run` a
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class MetricSpec:
     """A metric of the fleet: its type in Prometheus, its meaning, its labels."""
 
     type: str
@@ -105,53 +105,61 @@ class Fact:
 
 
 FLEET = {
-    "longshore_fleet_redis_up": Fact("gauge", "Whether Redis could be asked; without it no other `fleet` metric is"),
-    "longshore_fleet_backlog": Fact("gauge", "Invocations that wait"),
-    "longshore_fleet_waiting": Fact(
+    "longshore_fleet_redis_up": MetricSpec(
+        "gauge", "Whether Redis could be asked; without it no other `fleet` metric is"
+    ),
+    "longshore_fleet_backlog": MetricSpec("gauge", "Invocations that wait"),
+    "longshore_fleet_waiting": MetricSpec(
         "gauge",
         "The backlog by what it waits for: a `retry` whose time has not come, a `paused` target or lane, an open "
         "`breaker`, the `concurrency` or `rate` of its target, free `slots`, or `uncounted`, where there are more "
         "lanes than one look takes",
         ("cause",),
     ),
-    "longshore_fleet_permitted": Fact("gauge", "Invocations that only need free slots: what to scale by"),
-    "longshore_fleet_oldest_seconds": Fact("gauge", "For how long the one that waits longest has been due"),
-    "longshore_fleet_in_flight": Fact("gauge", "Invocations handed out or being sent"),
-    "longshore_fleet_slots": Fact("gauge", "Attempts that all workers offer to have under way at once"),
-    "longshore_fleet_workers": Fact("gauge", "Worker processes that beat"),
-    "longshore_fleet_target_waiting": Fact("gauge", "Invocations that wait, by target", ("target",)),
-    "longshore_fleet_target_in_flight": Fact("gauge", "Invocations handed out or being sent, by target", ("target",)),
-    "longshore_fleet_target_oldest_seconds": Fact(
+    "longshore_fleet_permitted": MetricSpec("gauge", "Invocations that only need free slots: what to scale by"),
+    "longshore_fleet_oldest_seconds": MetricSpec("gauge", "For how long the one that waits longest has been due"),
+    "longshore_fleet_in_flight": MetricSpec("gauge", "Invocations handed out or being sent"),
+    "longshore_fleet_slots": MetricSpec("gauge", "Attempts that all workers offer to have under way at once"),
+    "longshore_fleet_workers": MetricSpec("gauge", "Worker processes that beat"),
+    "longshore_fleet_target_waiting": MetricSpec("gauge", "Invocations that wait, by target", ("target",)),
+    "longshore_fleet_target_in_flight": MetricSpec(
+        "gauge", "Invocations handed out or being sent, by target", ("target",)
+    ),
+    "longshore_fleet_target_oldest_seconds": MetricSpec(
         "gauge", "For how long the one that waits longest has been due, by target", ("target",)
     ),
-    "longshore_fleet_target_paused": Fact("gauge", "Whether an operator paused the target (1)", ("target",)),
-    "longshore_fleet_target_breakers": Fact(
+    "longshore_fleet_target_paused": MetricSpec("gauge", "Whether an operator paused the target (1)", ("target",)),
+    "longshore_fleet_target_breakers": MetricSpec(
         "gauge", "Breakers of the target and its lanes that are open or not closed again", ("target",)
     ),
-    "longshore_fleet_breakers_opened": Fact("counter", "How often a breaker opened"),
-    "longshore_fleet_dead_letters": Fact(
+    "longshore_fleet_breakers_opened": MetricSpec("counter", "How often a breaker opened"),
+    "longshore_fleet_dead_letters": MetricSpec(
         "gauge", "Dead letters that are kept, by reason; counted every now and then", ("reason",)
     ),
-    "longshore_fleet_unknown_outcomes": Fact(
+    "longshore_fleet_unknown_outcomes": MetricSpec(
         "gauge", "Unknown outcomes that wait for a person, by reason; counted every now and then", ("reason",)
     ),
-    "longshore_fleet_letters": Fact("gauge", "Dead letters (`dead`) and unknown outcomes (`unknown`) now", ("state",)),
-    "longshore_fleet_accepted": Fact("counter", "Invocations accepted since the ledger began"),
-    "longshore_fleet_ended": Fact(
+    "longshore_fleet_letters": MetricSpec(
+        "gauge", "Dead letters (`dead`) and unknown outcomes (`unknown`) now", ("state",)
+    ),
+    "longshore_fleet_accepted": MetricSpec("counter", "Invocations accepted since the ledger began"),
+    "longshore_fleet_ended": MetricSpec(
         "counter", "Invocations that were `done`, `dead` or `unknown`, since the ledger began", ("state",)
     ),
-    "longshore_fleet_reports_waiting": Fact("gauge", "Runs with reports that Port has not heard"),
-    "longshore_fleet_outbox_age_seconds": Fact("gauge", "For how long the oldest report to Port has waited"),
-    "longshore_fleet_reports_dropped": Fact(
+    "longshore_fleet_reports_waiting": MetricSpec("gauge", "Runs with reports that Port has not heard"),
+    "longshore_fleet_outbox_age_seconds": MetricSpec("gauge", "For how long the oldest report to Port has waited"),
+    "longshore_fleet_reports_dropped": MetricSpec(
         "counter", "Reports Port never heard: run logs `shed` for statuses, or `expired`", ("why",)
     ),
-    "longshore_fleet_port_budget_used": Fact(
+    "longshore_fleet_port_budget_used": MetricSpec(
         "gauge", "Share of the second's budget of calls to Port that is drawn (0 to 1); 0 without PORT_API_RATE"
     ),
-    "longshore_fleet_redis_memory_bytes": Fact("gauge", "Memory that Redis uses"),
-    "longshore_fleet_redis_memory_limit_bytes": Fact("gauge", "Redis's `maxmemory`; 0: none"),
-    "longshore_fleet_unaccounted": Fact("gauge", "Accepted invocations that the last audit could not account for"),
-    "longshore_fleet_audit_problems": Fact("gauge", "Whatever else the last audit found wrong"),
-    "longshore_fleet_audit_age_seconds": Fact("gauge", "How long ago the last audit ended"),
+    "longshore_fleet_redis_memory_bytes": MetricSpec("gauge", "Memory that Redis uses"),
+    "longshore_fleet_redis_memory_limit_bytes": MetricSpec("gauge", "Redis's `maxmemory`; 0: none"),
+    "longshore_fleet_unaccounted": MetricSpec(
+        "gauge", "Accepted invocations that the last audit could not account for"
+    ),
+    "longshore_fleet_audit_problems": MetricSpec("gauge", "Whatever else the last audit found wrong"),
+    "longshore_fleet_audit_age_seconds": MetricSpec("gauge", "How long ago the last audit ended"),
 }
 """The metrics of the fleet, read from the ledger by ingest, Flower and `longshore run`."""

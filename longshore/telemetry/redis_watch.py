@@ -5,7 +5,7 @@ import time
 from longshore.errors import StoreUnavailable
 from longshore.ledger.redis_probe import RedisProbe, RedisRefused
 from longshore.periodic import Periodic
-from longshore.telemetry.health import Finding
+from longshore.telemetry.health import CheckResult
 
 LOOK_S = 1.0
 
@@ -15,12 +15,12 @@ class RedisWatch:
 
     def __init__(self, probe: RedisProbe) -> None:
         self._probe = probe
-        self._finding = Finding(False, "Redis has not been asked yet")
+        self._finding = CheckResult(False, "Redis has not been asked yet")
         self._well_at = time.monotonic()
         self._loop = Periodic("redis-watch", LOOK_S, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
-    def check(self) -> Finding:
+    def check(self) -> CheckResult:
         """What the last question found."""
         return self._finding
 
@@ -32,7 +32,7 @@ class RedisWatch:
             self._probe.write()
         except (StoreUnavailable, RedisRefused) as error:
             away_s = time.monotonic() - self._well_at
-            self._finding = Finding(False, f"Redis has not {lacks} for {away_s:.0f} s ({error})")
+            self._finding = CheckResult(False, f"Redis has not {lacks} for {away_s:.0f} s ({error})")
         else:
             self._well_at = time.monotonic()
-            self._finding = Finding(True, "Redis answers and takes writes")
+            self._finding = CheckResult(True, "Redis answers and takes writes")

@@ -12,7 +12,7 @@ from longshore.errors import StoreUnavailable
 from longshore.ledger.ledger import Ledger
 from longshore.periodic import Periodic
 from longshore.telemetry import metrics
-from longshore.telemetry.health import OURS, Finding
+from longshore.telemetry.health import PROCESS_HEALTH, CheckResult
 from tasks.celery.names import queues
 from tasks.worker.in_flight import InFlight
 
@@ -46,8 +46,8 @@ class WorkerHealth:
         self.start, self.stop = self._loop.start, self._loop.stop
         metrics.IN_FLIGHT.set_function(lambda: len(in_flight.all()))
         metrics.SLOTS.set_function(lambda: 0 if draining.is_set() else max(0, slots - len(in_flight.hung())))
-        OURS.alive_if("taking work", self._check_taking)
-        OURS.ready_if("broker", self._check_broker)
+        PROCESS_HEALTH.alive_if("taking work", self._check_taking)
+        PROCESS_HEALTH.ready_if("broker", self._check_broker)
 
     def use(self, consumer: Any) -> None:
         """Celery's consumer, once it is ready, and again after each reconnect."""
@@ -69,21 +69,21 @@ class WorkerHealth:
         self._started = started
         return None
 
-    def _check_taking(self) -> Finding:
+    def _check_taking(self) -> CheckResult:
         since = self._idle_since
         if self._draining.is_set():
-            return Finding(True, "it is ending, and takes no work")
+            return CheckResult(True, "it is ending, and takes no work")
         idle_s = 0.0 if since is None else time.monotonic() - since
         if idle_s > self._liveness_s:
             waiting = f"{self._waiting} messages wait"
-            return Finding(False, f"it has free slots, but has started nothing for {idle_s:.0f} s while {waiting}")
-        return Finding(True, "it takes work" if self._waiting else "it has nothing to take")
+            return CheckResult(False, f"it has free slots, but has started nothing for {idle_s:.0f} s while {waiting}")
+        return CheckResult(True, "it takes work" if self._waiting else "it has nothing to take")
 
-    def _check_broker(self) -> Finding:
+    def _check_broker(self) -> CheckResult:
         if self._draining.is_set():
-            return Finding(False, "it is ending")
+            return CheckResult(False, "it is ending")
         if self._consumer is None:
-            return Finding(False, "it is not connected to Redis as its broker yet")
+            return CheckResult(False, "it is not connected to Redis as its broker yet")
         if self._consumer.connection is None or self._consumer.blueprint.state != RUN:
-            return Finding(False, "it has lost its connection to Redis as its broker, and makes another")
-        return Finding(True, "it is connected to Redis as its broker")
+            return CheckResult(False, "it has lost its connection to Redis as its broker, and makes another")
+        return CheckResult(True, "it is connected to Redis as its broker")

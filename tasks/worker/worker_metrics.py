@@ -5,7 +5,7 @@ from longshore.invocation.kinds import Kind
 from longshore.ledger.entry import AttemptEnd, ExpiredLease, StartedAttempt
 from longshore.ledger.states import State
 from longshore.telemetry import metrics
-from longshore.telemetry.labels import Targets, outcome_of
+from longshore.telemetry.labels import TargetLabels, outcome_of
 
 _DELIVERY_SECONDS = {kind: metrics.DELIVERY_SECONDS.labels(kind.value) for kind in Kind}
 _RETRY, _DEFERRED, _REDIS = (metrics.WAITS.labels(cause) for cause in ("retry", "deferred", "redis"))
@@ -15,7 +15,7 @@ class WorkerMetrics:
     """Counts attempts. Thread safe."""
 
     def __init__(self, max_targets: int) -> None:
-        self._targets = Targets(max_targets)
+        self._targets = TargetLabels(max_targets)
 
     def ended(self, begun: StartedAttempt, finish: AttemptEnd, state: str, now_ms: float) -> None:
         """An attempt ended; `state` is what became of the invocation. `now_ms` is Redis's time."""

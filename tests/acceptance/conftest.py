@@ -19,7 +19,7 @@ from longshore.operations.ledger_access import open_ledger
 from longshore.port import reports
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.targets import Targets
+from longshore.sandbox.fake_targets import FakeTargets
 from tasks.celery.app import make_app
 from tasks.celery.publish import Publisher
 from tests.support.programs import SETTINGS, Program, eventually
@@ -31,7 +31,7 @@ TOPIC = "bench.runs"
 class Bench:
     """Redis, a fake Port, sample targets, and a ledger to put invocations into."""
 
-    def __init__(self, redis: EmbeddedRedis, port: FakePort, targets: Targets, folder: Path) -> None:
+    def __init__(self, redis: EmbeddedRedis, port: FakePort, targets: FakeTargets, folder: Path) -> None:
         self.redis, self.port, self.targets, self.folder = redis, port, targets, folder
         self.environ = SETTINGS | {
             "REDIS_URL": redis.url,
@@ -109,7 +109,7 @@ class Bench:
 
 @pytest.fixture
 def bench(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Bench]:
-    with FakePort() as port, Targets() as targets:
+    with FakePort() as port, FakeTargets() as targets:
         bench = Bench(redis_server, port, targets, tmp_path)
         yield bench
         for program in bench.programs:

@@ -8,8 +8,8 @@ import pytest
 
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.publisher import Publisher, action_run, as_text
-from longshore.sandbox.targets import Targets
 from tests.support.programs import SETTINGS, Program, eventually
 from tests.support.warm import longshore
 from tests.support.whole_agent import start_agent
@@ -18,7 +18,7 @@ from tests.support.whole_agent import start_agent
 @pytest.fixture
 def agent(kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[Program]:
     """One without REDIS_URL, that has delivered r_1."""
-    with FakePort() as port, Targets() as targets:
+    with FakePort() as port, FakeTargets() as targets:
         agent = start_agent(tmp_path / "agent", kafka, port, KAFKA_CONSUMER_AUTO_OFFSET_RESET="earliest")
         try:
             message = action_run("r_1", targets.url("good"), synchronized=True)

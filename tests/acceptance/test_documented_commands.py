@@ -26,8 +26,8 @@ from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.publisher import Publisher, action_run, as_text, topics
-from longshore.sandbox.targets import Targets
 from tests.support import docker_stand_in
 from tests.support.documented import ROOT, Command, calls_of_longshore, commands_of
 from tests.support.programs import SETTINGS, eventually
@@ -58,7 +58,7 @@ class Site:
     """A clone, and what the commands that are typed in it talk to."""
 
     def __init__(
-        self, folder: Path, kafka: EmbeddedKafka, port: FakePort, targets: Targets, redis: EmbeddedRedis
+        self, folder: Path, kafka: EmbeddedKafka, port: FakePort, targets: FakeTargets, redis: EmbeddedRedis
     ) -> None:
         self.folder, self.kafka, self.port, self.targets = folder, kafka, port, targets
         self.clone, self.output = folder / "a clone", folder / "output"
@@ -173,7 +173,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One for all commands: what one page sets up, its next lines use."""
     folder = tmp_path_factory.mktemp("documented")
     kafka = EmbeddedKafka(dict.fromkeys(topics(ORGANIZATION), 4))
-    with kafka, FakePort() as port, Targets() as targets, EmbeddedRedis(folder / "redis") as redis:
+    with kafka, FakePort() as port, FakeTargets() as targets, EmbeddedRedis(folder / "redis") as redis:
         yield Site(folder, kafka, port, targets, redis)
 
 

@@ -15,8 +15,8 @@ import pytest
 from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.publisher import Publisher, action_run, as_text, gitlab_run
-from longshore.sandbox.targets import Targets
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, answering, closed_port
 from tests.support.programs import SETTINGS, Program, eventually
@@ -91,7 +91,7 @@ def target(authority: Authority) -> Iterator[HostileTarget]:
 
 def test_a_variable_reaches_every_process_and_the_mapping(site: Site) -> None:
     """`--set env.normal.NAME=VALUE`, or `env: normal:` in values."""
-    with Targets() as targets:
+    with FakeTargets() as targets:
         mapping = [{"enabled": True, "headers": {"X-Team": "env.TEAM_NAME"}}]
         agent = site.start(mapping, TEAM_NAME="Größe = 1, a:b")
         children = psutil.Process(agent.process.pid).children(recursive=True)
@@ -117,7 +117,7 @@ def test_all_http_goes_through_the_proxy(
 ) -> None:
     """Port and webhooks; https by CONNECT. The bundled Redis and Kafka are not called through it."""
     (site.mounted / "cert.crt").write_text(authority.bundle.read_text())
-    with ForwardProxy("ann", "s3cret") as proxy, Targets() as targets:
+    with ForwardProxy("ann", "s3cret") as proxy, FakeTargets() as targets:
         site.start(**dict.fromkeys(names, f"http://ann:s3cret@{proxy.address}"))
         site.call("r_plain", targets.url("good"))
         site.call("r_tls", target.url(host="localhost"))
@@ -135,7 +135,7 @@ def test_all_http_goes_through_the_proxy(
 
 def test_entries_of_no_proxy_may_be_urls(site: Site) -> None:
     """`NO_PROXY=http://127.0.0.1,google.com`: the first one holds for every port of 127.0.0.1."""
-    with ForwardProxy() as proxy, Targets() as targets:
+    with ForwardProxy() as proxy, FakeTargets() as targets:
         site.start(ALL_PROXY=proxy.url, NO_PROXY="http://127.0.0.1,google.com")
         site.call("r_1", targets.url("good"))
         site.ends("r_1", "SUCCESS")
@@ -240,7 +240,7 @@ def test_a_mapping_from_values_is_the_file_that_set_file_gives(site: Site) -> No
     app.mkdir()
     text = '[\n  {\n    "enabled": true,\n    "body": {"only": ".context.runId"}\n  }\n]\n\n'
     (app / "control_the_payload_config.json").write_text(text)
-    with Targets() as targets:
+    with FakeTargets() as targets:
         site.start()
         site.call("r_1", targets.url("good"))
         site.ends("r_1", "SUCCESS")

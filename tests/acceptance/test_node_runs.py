@@ -9,8 +9,8 @@ import pytest
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.publisher import Publisher, action_run, as_text, node_run
-from longshore.sandbox.targets import Targets
 from tests.support.programs import SETTINGS, Program, eventually
 from tests.support.whole_agent import start_agent
 
@@ -25,8 +25,8 @@ def port() -> Iterator[FakePort]:
 
 
 @pytest.fixture
-def targets() -> Iterator[Targets]:
-    with Targets() as targets:
+def targets() -> Iterator[FakeTargets]:
+    with FakeTargets() as targets:
         yield targets
 
 
@@ -51,7 +51,7 @@ def ended(port: FakePort, run_id: str) -> list[tuple[str, Any]]:
 
 
 def test_a_mapping_that_fails_ends_a_node_run_with_failed(
-    start: Start, kafka: EmbeddedKafka, port: FakePort, targets: Targets
+    start: Start, kafka: EmbeddedKafka, port: FakePort, targets: FakeTargets
 ) -> None:
     """No URL, an expression that never ends in the request, one in the url: FAILED, with the place in the log."""
     start(
@@ -79,7 +79,7 @@ def test_a_mapping_that_fails_ends_a_node_run_with_failed(
 
 @pytest.mark.parametrize("switch", ["ignore", "fail"])
 def test_an_unmatched_node_run_is_left_alone_unless_the_switch_says_failed(
-    start: Start, kafka: EmbeddedKafka, port: FakePort, targets: Targets, switch: str
+    start: Start, kafka: EmbeddedKafka, port: FakePort, targets: FakeTargets, switch: str
 ) -> None:
     """It may be meant for another agent of the topic. Action runs are always left alone."""
     start("agent", [{"enabled": '.context.runId == "r_last"'}], UNMATCHED_NODE_RUNS=switch)
@@ -97,7 +97,7 @@ def test_an_unmatched_node_run_is_left_alone_unless_the_switch_says_failed(
 
 
 def test_two_agents_on_one_topic_handle_each_run_once_and_the_right_one_does(
-    start: Start, kafka: EmbeddedKafka, port: FakePort, targets: Targets, redis_server: EmbeddedRedis
+    start: Start, kafka: EmbeddedKafka, port: FakePort, targets: FakeTargets, redis_server: EmbeddedRedis
 ) -> None:
     """Different filters, different groups, even one Redis: neither reports for runs of the other."""
     colours = ("blue", "green")

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 from longshore.errors import StoreUnavailable
 from longshore.runtime.embedded_redis import HOST, EmbeddedRedis, find_program, free_port
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.targets import Targets
+from longshore.sandbox.fake_targets import FakeTargets
 from tests.support.programs import eventually, longshore
 
 from .conftest import Bench
@@ -104,7 +104,7 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
 @pytest.fixture
 def bench(machines: Machines, redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Bench]:
     """Programs with the variables of the page."""
-    with FakePort() as port, Targets() as targets:
+    with FakePort() as port, FakeTargets() as targets:
         bench = Bench(redis_server, port, targets, tmp_path)
         bench.environ |= dict(line.split("=", 1) for line in machines.here(FILES["agent.env"]).splitlines())
         yield bench

@@ -11,8 +11,8 @@ import redis
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.publisher import Publisher, action_run, as_text
-from longshore.sandbox.targets import Targets
 from tests.support.certificates import Authority
 from tests.support.flower import Flower
 from tests.support.programs import SETTINGS, eventually
@@ -77,7 +77,7 @@ def guarded(
 def test_every_program_reaches_redis_over_tls(guarded: Guarded, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     """From Kafka to a target and to Port, Flower's own pages and ours, commands, and doctor; nobody says a password."""
     said = []
-    with FakePort() as port, Targets() as targets:
+    with FakePort() as port, FakeTargets() as targets:
         agent = start_agent(tmp_path / "agent", kafka, port, **guarded.environ)
         try:
             message = action_run("r_1", targets.url("good"), synchronized=True)

@@ -9,8 +9,8 @@ import redis
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.publisher import Publisher, action_run, as_text
-from longshore.sandbox.targets import Targets
 from tests.support.programs import SETTINGS, eventually
 from tests.support.warm import longshore
 from tests.support.whole_agent import start_agent
@@ -32,7 +32,7 @@ def test_a_user_of_least_rights_is_enough(kafka: EmbeddedKafka, redis_server: Em
     admin.execute_command(*documented_user())  # type: ignore[no-untyped-call]
     url = redis_server.url.replace("redis://", "redis://agent:password@")
     ours = (SETTINGS["PORT_CLIENT_ID"], SETTINGS["PORT_CLIENT_SECRET"])
-    with FakePort(client_id=ours[0], client_secret=ours[1]) as port, Targets() as targets:
+    with FakePort(client_id=ours[0], client_secret=ours[1]) as port, FakeTargets() as targets:
         agent = start_agent(tmp_path / "agent", kafka, port, REDIS_URL=url)
         try:
             publisher = Publisher(kafka, ORG)

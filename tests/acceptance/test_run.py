@@ -10,15 +10,15 @@ import pytest
 from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.fake_targets import FakeTargets, Manners
 from longshore.sandbox.publisher import Publisher, action_run, as_text
-from longshore.sandbox.targets import Manners, Targets
 from tests.support.programs import SETTINGS, Program, eventually, longshore
 
 
 class Agent:
     """A whole agent as a process, and what it talks to."""
 
-    def __init__(self, kafka: EmbeddedKafka, port: FakePort, targets: Targets, folder: Path) -> None:
+    def __init__(self, kafka: EmbeddedKafka, port: FakePort, targets: FakeTargets, folder: Path) -> None:
         self.port, self.targets, self.folder = port, targets, folder
         self.publisher = Publisher(kafka, SETTINGS["PORT_ORG_ID"])
         self.environ = SETTINGS | {
@@ -65,7 +65,7 @@ def tree_of(program: Program) -> dict[str, psutil.Process]:
 def agent(kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[Agent]:
     """An agent to be started by the test."""
     ours = (SETTINGS["PORT_CLIENT_ID"], SETTINGS["PORT_CLIENT_SECRET"])
-    with FakePort(client_id=ours[0], client_secret=ours[1]) as port, Targets(manners=Manners(slow_s=2)) as targets:
+    with FakePort(client_id=ours[0], client_secret=ours[1]) as port, FakeTargets(manners=Manners(slow_s=2)) as targets:
         made = Agent(kafka, port, targets, tmp_path)
         yield made
         for program in made.programs:

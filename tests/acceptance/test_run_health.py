@@ -10,9 +10,9 @@ import pytest
 from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.publisher import Publisher, action_run, as_text
-from longshore.sandbox.targets import Targets
-from longshore.telemetry.children import START_S
+from longshore.telemetry.process_tree import START_S
 from tests.support.monitored import Monitored
 from tests.support.programs import PATIENCE_S, SETTINGS, Program, eventually
 from tests.support.whole_agent import start_agent
@@ -34,7 +34,7 @@ def child(program: Program, name: str) -> psutil.Process:
 def test_one_port_for_all_programs(kafka: EmbeddedKafka, port: FakePort, tmp_path: Path) -> None:
     """Counted by each, added up by whoever asks; one that is killed leaves nothing behind and begins anew."""
     pages = Monitored()
-    with Targets() as targets:
+    with FakeTargets() as targets:
         agent = start_agent(tmp_path / "agent", kafka, port, WORKER_PROCESSES="2", **pages.environ)
         try:
             pages.says("/readyz", True)

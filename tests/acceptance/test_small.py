@@ -9,8 +9,8 @@ import pytest
 from longshore.runtime.embedded_redis import free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.fake_targets import FakeTargets, Manners
 from longshore.sandbox.publisher import Publisher, action_run, as_text
-from longshore.sandbox.targets import Manners, Targets
 from tests.support.programs import SETTINGS, Program, eventually
 from tests.support.warm import longshore
 from tests.support.whole_agent import start_agent
@@ -22,10 +22,10 @@ PADDING = "x" * 8_000
 
 
 @pytest.fixture
-def world() -> Iterator[tuple[FakePort, Targets]]:
+def world() -> Iterator[tuple[FakePort, FakeTargets]]:
     """Port, and targets of which some take a second to answer, so that all slots are in use."""
     ours = (SETTINGS["PORT_CLIENT_ID"], SETTINGS["PORT_CLIENT_SECRET"])
-    with FakePort(client_id=ours[0], client_secret=ours[1]) as port, Targets(manners=Manners(slow_s=1)) as targets:
+    with FakePort(client_id=ours[0], client_secret=ours[1]) as port, FakeTargets(manners=Manners(slow_s=1)) as targets:
         yield port, targets
 
 
@@ -42,7 +42,7 @@ def memory_of(program: Program) -> int:
 
 
 def test_all_programs_together_stay_within_256_mb(
-    kafka: EmbeddedKafka, world: tuple[FakePort, Targets], tmp_path: Path
+    kafka: EmbeddedKafka, world: tuple[FakePort, FakeTargets], tmp_path: Path
 ) -> None:
     """Ingest, worker, Redis and metrics, with 300 runs of 8 kB at once and every slot in use."""
     port, targets = world

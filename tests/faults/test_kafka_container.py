@@ -17,8 +17,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from ingest.kafka.commit_metadata import parse
 from ingest.kafka.offset_set import contains
 from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.fake_targets import FakeTargets, Manners
 from longshore.sandbox.publisher import action_run, as_text
-from longshore.sandbox.targets import Manners, Targets
 from tests.support.faults_table import SIZE
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.programs import SCRIPT, bare, eventually
@@ -76,7 +76,7 @@ class Container:
 class Load:
     """Runs for two targets, and where Kafka has put each."""
 
-    def __init__(self, broker: KafkaBroker, targets: Targets) -> None:
+    def __init__(self, broker: KafkaBroker, targets: FakeTargets) -> None:
         self.places: dict[Place, str] = {}
         self._targets = targets
         self._producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 5, "log_level": 0})
@@ -99,8 +99,8 @@ until = partial(eventually, patience_s=PATIENCE_S, every_s=POLL_S)
 
 
 @pytest.fixture
-def targets() -> Iterator[Targets]:
-    with Targets(manners=Manners(slow_s=0.3)) as started:
+def targets() -> Iterator[FakeTargets]:
+    with FakeTargets(manners=Manners(slow_s=0.3)) as started:
         yield started
 
 
@@ -119,7 +119,7 @@ def finished(broker: KafkaBroker, load: Load) -> set[str]:
 
 
 def test_a_container_that_is_killed_with_its_redis_loses_nothing_and_repeats_nothing_finished(
-    real_kafka: KafkaBroker, targets: Targets, tmp_path: Path
+    real_kafka: KafkaBroker, targets: FakeTargets, tmp_path: Path
 ) -> None:
     """Under load. What was finished and committed is not sent again; all else is, and Port hears of it."""
     real_kafka.create_topic(TOPIC, PARTITIONS)

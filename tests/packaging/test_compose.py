@@ -20,8 +20,8 @@ from longshore.log import events
 from longshore.runtime.embedded_redis import find_program, free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.publisher import Publisher, action_run, as_text
-from longshore.sandbox.targets import Targets
 from tests.support.go_programs import COMPOSE_READER, path_of
 from tests.support.programs import SETTINGS, Program, eventually, longshore
 
@@ -159,7 +159,7 @@ def composed(services: dict[str, Any], tmp_path: Path, kafka: EmbeddedKafka) -> 
 def test_what_it_describes_delivers(composed: tuple[Composed, FakePort], kafka: EmbeddedKafka) -> None:
     """Redis, ingest, worker and Flower with the commands, variables and secret files of compose.yaml."""
     described, port = composed
-    with ExitStack() as stack, Targets() as targets:
+    with ExitStack() as stack, FakeTargets() as targets:
         server = described.start_redis()
         stack.callback(server.wait)
         stack.callback(server.kill)

@@ -16,8 +16,8 @@ import redis
 from longshore.ledger.keys import Keys
 from longshore.ledger.states import State
 from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.fake_targets import FakeTargets, Manners
 from longshore.sandbox.publisher import topics
-from longshore.sandbox.targets import Manners, Targets
 from tests.support.accounts import Account, Accounts
 from tests.support.faults_table import SIZE, Row
 from tests.support.faulty_redis import FaultyRedis
@@ -79,9 +79,9 @@ class Scene:
         kafka.create_topic(changes, 2)
         self.redis = server
         self.seed = seed
-        self.targets = Targets(manners=MANNERS).start()
+        self.targets = FakeTargets(manners=MANNERS).start()
         self.port = FakePort().start()
-        urls = {name: self.targets.url(name) for name in Targets.NAMES}
+        urls = {name: self.targets.url(name) for name in FakeTargets.NAMES}
         self.load = Load(kafka.bootstrap, organization, SECRET, urls, seed)
         group = f"{organization}.agent"
         self.accounts = Accounts(server.url, f"{organization}/{group}", self.targets, self.port, MANNERS)

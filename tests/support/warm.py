@@ -18,7 +18,7 @@ from tests.support.programs import at_home
 SERVER = """
 import json, os, sys, traceback
 from longshore.cli import main
-import longshore.cli.doctor.checks, longshore.cli.doctor.examination, longshore.operations.dry_run
+import longshore.cli.doctor.checks, longshore.cli.doctor.runner, longshore.operations.dry_run
 
 def call(asked, outputs):
     os.chdir(asked["folder"])

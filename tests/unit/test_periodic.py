@@ -12,7 +12,7 @@ from longshore import periodic
 from longshore.errors import StoreUnavailable
 from longshore.log import events
 from longshore.periodic import Periodic
-from longshore.telemetry.health import OURS
+from longshore.telemetry.health import PROCESS_HEALTH
 from tests.support.programs import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -20,12 +20,12 @@ SECRET = "sent by a customer"
 
 OTHER_THREADS = {
     "ingest/kafka/background.py": "once: asks, and hands over an answer that others wait for",
-    "longshore/cli/doctor/examination.py": "once: one check",
+    "longshore/cli/doctor/runner.py": "once: one check",
     "longshore/delivery/resolver.py": "once: one look-up, which cannot be cut off",
     "longshore/periodic.py": "the loop itself",
     "longshore/sandbox/http_server.py": "serves: asyncio's loop",
     "longshore/runtime/supervisor.py": "the loop of `run`, beside a sandbox or test: it ends itself",
-    "longshore/telemetry/page.py": "serves: socketserver's loop",
+    "longshore/telemetry/http_server.py": "serves: socketserver's loop",
     "longshore/telemetry/tracing.py": "once: sends the last spans at the end of a process",
     "tasks/worker/drain.py": "once: the end of a worker",
     "tasks/worker/isolation/child_processes.py": "once: a timer that ends one attempt",
@@ -80,12 +80,12 @@ def test_one_that_hangs_or_only_fails_is_not_alive(start: Start) -> None:
         goes_on.wait()
 
     loop = start(step, limit_s=0.2)
-    eventually(lambda: not OURS.live().ok, "it hangs")
-    assert "the thread the test's has done nothing" in OURS.live().json()["why"][0]
+    eventually(lambda: not PROCESS_HEALTH.live().ok, "it hangs")
+    assert "the thread the test's has done nothing" in PROCESS_HEALTH.live().json()["why"][0]
     goes_on.set()
-    eventually(lambda: OURS.live().ok, "it goes on")
+    eventually(lambda: PROCESS_HEALTH.live().ok, "it goes on")
     fails.set()
-    eventually(lambda: not OURS.live().ok, "it fails and fails")
+    eventually(lambda: not PROCESS_HEALTH.live().ok, "it fails and fails")
     loop.stop()
     assert not periodic.stalled()
 

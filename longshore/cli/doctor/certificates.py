@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 
 from config.user_ca_bundle import SSL_CERT_FILE, given, of_requests, problems, unusable
-from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
+from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
 from longshore.network import ca_files
 from longshore.network.pem import extract
 from longshore.runtime import ca_trust
@@ -17,7 +17,7 @@ SOON = timedelta(days=30)
 """How long before its end a certificate is worth a word: renewing a CA takes people days."""
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check(case: CheckContext) -> Iterator[Finding]:
     """What webhooks, Port and Kafka trust. The public CAs are only counted: they come and go with the system."""
     settings = case.settings
     bundle = ca_trust.assemble(settings)
@@ -43,7 +43,7 @@ def check(case: Case) -> Iterator[Finding]:
         )
 
 
-def _own_bundles(case: Case) -> Iterator[Finding]:
+def _own_bundles(case: CheckContext) -> Iterator[Finding]:
     """Bundles that the user named win over the assembled one."""
     assembled = case.settings.longshore_ca_bundle
     named = dict([found] if (found := of_requests(case.environ, assembled)) is not None else [])

@@ -15,7 +15,7 @@ from config import logging
 from config.environment import plain_no_proxy, read_environment
 from config.roles import Role
 from longshore.cli import terminal
-from longshore.cli.doctor.finding import AREAS, Case, Finding, Level
+from longshore.cli.doctor.finding import AREAS, CheckContext, Finding, Level
 from longshore.cli.doctor.settings import usable
 from longshore.delivery.send_errors import BadUrl
 from longshore.delivery.target import target_of
@@ -43,7 +43,7 @@ def doctor(
     """  # fmt: skip
     # Here, as every command would pay for loading Kafka's client.
     from longshore.cli.doctor.checks import CHECKS
-    from longshore.cli.doctor.examination import Examination
+    from longshore.cli.doctor.runner import CheckRunner
 
     if unknown := sorted(set(only or ()) - set(AREAS)):
         raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(AREAS)}", param_hint="--only")
@@ -55,7 +55,7 @@ def doctor(
     mask = Mask(case.settings.masked)
     told: list[dict[str, Any]] = []
     with ca_trust.lent(case.settings, os.environ), _progress(list(wanted)) as progress:
-        for area, finding in Examination(wanted, case, timeout, progress).findings():
+        for area, finding in CheckRunner(wanted, case, timeout, progress).findings():
             told.append(mask.value(_as_json(area, finding)))
             if not as_json:
                 terminal.lines(_line(told[-1]))
@@ -69,7 +69,7 @@ def doctor(
     raise typer.Exit(BROKEN if summary["broken"] else 0)
 
 
-def _case(role: Role, urls: list[str], connect_s: float) -> Case:
+def _case(role: Role, urls: list[str], connect_s: float) -> CheckContext:
     unread = ""
     try:
         environ = read_environment()
@@ -79,7 +79,7 @@ def _case(role: Role, urls: list[str], connect_s: float) -> Case:
         origins = [target_of(url) for url in urls]
     except BadUrl as error:
         raise typer.BadParameter(str(error), param_hint="--url") from None
-    return Case(role, usable(environ), environ, unread, origins, connect_s)
+    return CheckContext(role, usable(environ), environ, unread, origins, connect_s)
 
 
 @contextmanager

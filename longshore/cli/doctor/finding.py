@@ -50,7 +50,7 @@ def broken(text: str, remedy: str, **facts: Any) -> Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class CheckContext:
     """What is examined: the settings as far as they are usable, and what the command was told."""
 
     role: Role
@@ -66,5 +66,5 @@ class Case:
     """Seconds for one connection."""
 
 
-Check = Callable[[Case], Iterator[Finding]]
+Check = Callable[[CheckContext], Iterator[Finding]]
 """Looks at one area; may be cut off between any two findings. What it raises is reported as broken."""

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 from ingest.kafka.consumer import AUTH_ERRORS
 from ingest.kafka.consumer_options import consumer_options
 from ingest.kafka.credentials import KafkaAccess, from_settings
-from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
+from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
 from longshore.errors import LongshoreError
 from longshore.port import PortClient
 
@@ -26,7 +26,7 @@ _ACCESS = "Check KAFKA_CONSUMER_SECURITY_PROTOCOL and KAFKA_CONSUMER_AUTHENTICAT
 FINAL = AUTH_ERRORS | {KafkaError._RESOLVE, KafkaError._SSL, KafkaError._ALL_BROKERS_DOWN}
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check(case: CheckContext) -> Iterator[Finding]:
     """All about the brokers, topics and group that ingest would use. Joins no group and commits nothing."""
     settings = case.settings
     if settings.streamer_name != "KAFKA":
@@ -56,7 +56,7 @@ def check(case: Case) -> Iterator[Finding]:
         consumer.close()
 
 
-def _from_port(case: Case) -> KafkaAccess:
+def _from_port(case: CheckContext) -> KafkaAccess:
     settings = case.settings
     port = PortClient(
         settings.port_api_base_url,
@@ -73,7 +73,7 @@ def _from_port(case: Case) -> KafkaAccess:
 
 
 def _asked(
-    case: Case, consumer: Consumer, options: dict[str, Any], access: KafkaAccess, heard: list[KafkaError]
+    case: CheckContext, consumer: Consumer, options: dict[str, Any], access: KafkaAccess, heard: list[KafkaError]
 ) -> Iterator[Finding]:
     cluster = _cluster(consumer, heard)
     if isinstance(cluster, KafkaError):
@@ -117,7 +117,7 @@ def _away(access: KafkaAccess, error: KafkaError, heard: list[KafkaError]) -> Fi
     )
 
 
-def _topic(case: Case, consumer: Consumer, cluster: Any, topic: str) -> Iterator[Finding]:
+def _topic(case: CheckContext, consumer: Consumer, cluster: Any, topic: str) -> Iterator[Finding]:
     found = cluster.topics.get(topic)
     if found is None or found.error is not None:
         code = None if found is None else found.error.code()
@@ -167,7 +167,7 @@ def _lag(consumer: Consumer, topic: str, partitions: list[int]) -> tuple[dict[in
     return behind, [number for number, lag in behind.items() if lag is None]
 
 
-def _no_lag(case: Case, topic: str, error: KafkaError) -> Finding:
+def _no_lag(case: CheckContext, topic: str, error: KafkaError) -> Finding:
     group = case.settings.kafka_consumer_group_id
     if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
         remedy = f"Begin KAFKA_CONSUMER_GROUP_ID with {case.settings.port_org_id or 'PORT_ORG_ID'}, as Port wants it"
@@ -177,7 +177,7 @@ def _no_lag(case: Case, topic: str, error: KafkaError) -> Finding:
     )
 
 
-def _group(case: Case, options: dict[str, Any]) -> Iterator[Finding]:
+def _group(case: CheckContext, options: dict[str, Any]) -> Iterator[Finding]:
     """Its members and their strategy of assignment; brokers that do not tell are left alone."""
     group, org = case.settings.kafka_consumer_group_id, case.settings.port_org_id
     if org and not group.startswith(org):

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
+from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
 from longshore.errors import ConfigError
 from longshore.invocation.mapping import JqUnavailable, Mapping
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check(case: CheckContext) -> Iterator[Finding]:
     """Loads it as the agent would."""
     path = case.settings.mapping_path
     try:

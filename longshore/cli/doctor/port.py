@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 from longshore.cli.doctor.clocks import compared
-from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
+from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
 from longshore.errors import PortUnavailable
 from longshore.port.http import PortHttp
 from longshore.port.replies import Reply
@@ -18,7 +18,7 @@ _REMEDIES = {
 }
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check(case: CheckContext) -> Iterator[Finding]:
     """Asks for one token, as the agent does at its start."""
     settings = case.settings
     if not (settings.port_client_id and settings.port_client_secret):

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import requests
 
-from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
-from longshore.cli.doctor.places import known_targets
+from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
+from longshore.cli.doctor.known_targets import known_targets
 from longshore.network.no_proxy import proxies_for, without_credentials
 from longshore.network.proxy_settings import NAMES, entry_problems, exceptions, unusable, value
 
@@ -13,7 +13,7 @@ SHOWN = 30
 """URLs whose proxy is shown."""
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check(case: CheckContext) -> Iterator[Finding]:
     """Each proxy that is set, each entry of NO_PROXY, and the proxy for Port and for the known targets."""
     found = {name: proxy for name in NAMES if (proxy := value(case.environ, name))}
     for name, proxy in found.items():

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from config.environment import advice, find_env_file
 from config.roles import Role
 from config.settings import Settings, load
-from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
+from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
 from longshore.errors import ConfigProblems
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check(case: CheckContext) -> Iterator[Finding]:
     """Every problem that `longshore config check` would list, one finding each, and its advice as warnings."""
     if case.unread:
         yield broken(case.unread, "Make it a readable UTF-8 file, or remove it")

@@ -6,7 +6,7 @@ from statistics import median
 
 from config.roles import Role
 from longshore.cli.doctor.clocks import compared
-from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
+from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
 from longshore.errors import ConfigError, StoreUnavailable
 from longshore.ledger.redis_probe import RedisProbe, RedisRefused
 from longshore.ledger.redis_requirements import (
@@ -64,7 +64,7 @@ _REFUSALS = {
 }
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check(case: CheckContext) -> Iterator[Finding]:
     """All about the Redis at `REDIS_URL`."""
     url = case.settings.redis_url
     if not url:
@@ -101,7 +101,7 @@ def _away(kind: str, reason: str) -> Finding:
     return broken(text, _REMEDIES.get("AuthenticationError" if wants_login else kind, _REMEDIES["ConnectionError"]))
 
 
-def _version(facts: RedisFacts, _: Case) -> Iterator[Finding]:
+def _version(facts: RedisFacts, _: CheckContext) -> Iterator[Finding]:
     if not facts.version:
         yield warning("its version cannot be seen (INFO is forbidden)", f"Make sure it is {OLDEST[0]}.{OLDEST[1]}+")
     elif (error := too_old(facts)) is not None:
@@ -115,14 +115,14 @@ def _version(facts: RedisFacts, _: Case) -> Iterator[Finding]:
         yield ok(f"version {facts.valkey or facts.version}")
 
 
-def _kind(facts: RedisFacts, _: Case) -> Iterator[Finding]:
+def _kind(facts: RedisFacts, _: CheckContext) -> Iterator[Finding]:
     if (error := clustered(facts)) is not None:
         yield _refused(error)
     if facts.role == "slave":
         yield broken("it is a replica and takes no writes", _REMEDIES["ReadOnlyError"])
 
 
-def _policy(facts: RedisFacts, _: Case) -> Iterator[Finding]:
+def _policy(facts: RedisFacts, _: CheckContext) -> Iterator[Finding]:
     if (error := evicts(facts)) is not None:
         yield _refused(error)
     elif not facts.policy:
@@ -131,7 +131,7 @@ def _policy(facts: RedisFacts, _: Case) -> Iterator[Finding]:
         yield ok(f"maxmemory-policy {facts.policy}: it evicts nothing")
 
 
-def _persistence(facts: RedisFacts, case: Case) -> Iterator[Finding]:
+def _persistence(facts: RedisFacts, case: CheckContext) -> Iterator[Finding]:
     if advice := persistence(facts):
         yield warning(advice[0].removesuffix(" Set appendonly yes."), "Set appendonly yes")
     elif facts.aof is None:
@@ -149,7 +149,7 @@ def _persistence(facts: RedisFacts, case: Case) -> Iterator[Finding]:
         )
 
 
-def _memory(facts: RedisFacts, case: Case) -> Iterator[Finding]:
+def _memory(facts: RedisFacts, case: CheckContext) -> Iterator[Finding]:
     if facts.used_bytes is None:
         yield warning("how full it is cannot be seen (INFO is forbidden)", "Watch its memory")
         return

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from config.egress import fence_of, own_services
 from longshore.cli.doctor.certificates import read
-from longshore.cli.doctor.finding import Case, Finding, broken, ok, warning
-from longshore.cli.doctor.places import known_brokers, known_targets
+from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
+from longshore.cli.doctor.known_targets import known_brokers, known_targets
 from longshore.delivery.probe import Probe, ProbeResult
 from longshore.delivery.request_deadline import Stage
 
@@ -29,7 +29,7 @@ _REMEDIES = {
 }
 
 
-def check(case: Case) -> Iterator[Finding]:
+def check(case: CheckContext) -> Iterator[Finding]:
     """Connects to each known target, sends nothing, and hangs up."""
     places = known_targets(case)
     if places.unasked:

@@ -22,9 +22,9 @@ from longshore.ledger.states import State
 from longshore.ledger.target_control import TargetControl
 from longshore.ledger.targets import TargetControls
 from longshore.runtime.embedded_redis import EmbeddedRedis
+from longshore.telemetry.background_stats import BackgroundStats
 from longshore.telemetry.fleet import CAUSES, FleetCollector
 from longshore.telemetry.metrics import FLEET
-from longshore.telemetry.slow import Slow
 from tests.support.programs import eventually
 
 KEYS = Keys.of("org/org.agent")
@@ -86,11 +86,11 @@ def collector(look_at: Callable[[], FleetSnapshot], letters: Counter[tuple[str, 
     return FleetCollector(look_at, lambda: letters, 2)
 
 
-def background(ledger: Ledger, count: Callable[[], Counter[tuple[str, str]]], audit_s: float) -> Slow:
+def background(ledger: Ledger, count: Callable[[], Counter[tuple[str, str]]], audit_s: float) -> BackgroundStats:
     def tidy() -> None:
         forget_settled_reports(ledger)
 
-    return Slow(FleetAudit(ledger), count, tidy, audit_s)
+    return BackgroundStats(FleetAudit(ledger), count, tidy, audit_s)
 
 
 def test_without_workers_everything_waits_for_slots(ledger: Ledger) -> None:

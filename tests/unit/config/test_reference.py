@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer.main
 
-from longshore.cli.exits import EXITS
+from longshore.cli.exit_codes import EXITS
 from longshore.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[3]

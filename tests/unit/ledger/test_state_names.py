@@ -19,7 +19,7 @@ OTHER_MEANINGS = {
     "longshore/cli/doctor/command.py": {"done"},  # what a progress line says at its end
     "longshore/cli/doctor/kafka.py": {"unknown"},  # a setting of the broker that it does not tell
     "longshore/cli/doctor/store.py": {"unknown"},  # the same of Redis
-    "longshore/cli/exits.py": {"done"},  # what an exit code means
+    "longshore/cli/exit_codes.py": {"done"},  # what an exit code means
     "longshore/cli/status.py": {"dead"},  # a sample target
     "longshore/cli/targets.py": {"waiting", "paused"},  # a column's head; what an operator said of a target
     "longshore/cli/version.py": {"unknown"},
@@ -30,15 +30,15 @@ OTHER_MEANINGS = {
     "longshore/port/__init__.py": {"unknown"},  # a name that the package exports
     "longshore/port/reports.py": {"paused"},  # why a run waits
     "longshore/sandbox/fake_port.py": {"unknown"},  # a request of none of the kinds
-    "longshore/sandbox/person.py": {"paused"},  # a sample target
+    "longshore/sandbox/operator_script.py": {"paused"},  # a sample target
     "longshore/sandbox/sandbox.py": {"dead", "unknown", "waiting"},  # what a line for people says
     "longshore/sandbox/scenario.py": {"dead", "paused"},  # sample targets
-    "longshore/sandbox/targets.py": {"dead", "paused"},
+    "longshore/sandbox/fake_targets.py": {"dead", "paused"},
     "longshore/ledger/redis_requirements.py": {"unknown"},  # part of a message of Redis's
     "longshore/ledger/stats.py": {"waiting"},  # a name in the command's JSON
     "longshore/ledger/record.py": {"dead", "unknown"},  # values of an entry
     "longshore/ledger/requeue.py": {"canary"},  # a field of the job
-    "longshore/dashboard/asked.py": {"canary"},  # a field of a form
+    "longshore/dashboard/request_params.py": {"canary"},  # a field of a form
     "tasks/worker/attempt_log.py": {"done"},  # what a log line says of the next step
     "longshore/ledger/target_control.py": {"paused"},  # what an operator said of a target
     "longshore/ledger/wait_causes.py": {"paused"},  # why something waits

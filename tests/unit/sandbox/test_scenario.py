@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import random
 
+from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.scenario import Case, Scenario
-from longshore.sandbox.targets import Targets
 
-URLS = {name: f"http://127.0.0.1:1/{name}" for name in Targets.NAMES}
+URLS = {name: f"http://127.0.0.1:1/{name}" for name in FakeTargets.NAMES}
 
 
 def scenario() -> Scenario:
@@ -28,7 +28,7 @@ def test_the_demo_calls_every_target() -> None:
     """No sample target is there for nothing."""
     texts = b"".join(case.value or b"" for case in scenario().demo())
 
-    assert [] == [name for name in Targets.NAMES if f"/{name}".encode() not in texts]
+    assert [] == [name for name in FakeTargets.NAMES if f"/{name}".encode() not in texts]
 
 
 def test_the_demo_has_what_a_person_sends_again() -> None:

@@ -6,15 +6,15 @@ import io
 
 from rich.console import Console
 
-from longshore.sandbox.embedded_kafka import Place
-from longshore.sandbox.follow import Followed
+from longshore.sandbox.embedded_kafka import RecordPosition
 from longshore.sandbox.scenario import Case, again, dead, done
 from longshore.sandbox.table import Screen, most_telling
+from longshore.sandbox.tracker import Followed
 
 
 def followed(title: str = "async action run", **known: object) -> Followed:
     case = Case(title, b"{}", done(), "r_1")
-    each = Followed(case, Place("runs", 0, 0))
+    each = Followed(case, RecordPosition("runs", 0, 0))
     for name, value in known.items():
         setattr(each, name, value)
     return each
@@ -99,7 +99,7 @@ def test_differences_name_what_was_found_and_expected() -> None:
 def test_a_dead_letter_is_checked_for_its_reason() -> None:
     """Given up is not enough: for the right reason."""
     case = Case("dead", b"{}", dead("http_404", 1), "r_1")
-    each = Followed(case, Place("runs", 0, 0), state="dead", reason="http_500", attempts=1, port="FAILURE")
+    each = Followed(case, RecordPosition("runs", 0, 0), state="dead", reason="http_500", attempts=1, port="FAILURE")
 
     assert ["reason http_500, expected http_404"] == each.differences()
 
@@ -107,7 +107,7 @@ def test_a_dead_letter_is_checked_for_its_reason() -> None:
 def test_what_was_sent_again_has_the_requests_of_all_its_generations() -> None:
     """Each attempt once, also those before."""
     each = Followed(
-        Case("again", b"{}", again(2), "r_1"), Place("runs", 0, 0), state="done", attempts=1, port="FAILURE"
+        Case("again", b"{}", again(2), "r_1"), RecordPosition("runs", 0, 0), state="done", attempts=1, port="FAILURE"
     )
     each.requests = 3
     assert [] == each.differences()

@@ -2,14 +2,14 @@
 
 import pytest
 
-from longshore.telemetry.health import Finding, Health, Pulse, Verdict
+from longshore.telemetry.health import CheckResult, Health, LoopHeartbeat, Verdict
 
 
 def test_it_is_ready_only_if_it_is_alive() -> None:
     """Whoever makes no progress cannot be relied on."""
     health = Health()
-    health.alive_if("loop", lambda: Finding(False, "it stands still"))
-    health.ready_if("redis", lambda: Finding(True, "Redis answers"))
+    health.alive_if("loop", lambda: CheckResult(False, "it stands still"))
+    health.ready_if("redis", lambda: CheckResult(True, "Redis answers"))
 
     assert not health.ready().ok
     assert ["loop: it stands still"] == health.ready().json()["why"]
@@ -18,8 +18,8 @@ def test_it_is_ready_only_if_it_is_alive() -> None:
 def test_a_missing_dependency_does_not_kill() -> None:
     """Restarting would not bring it back."""
     health = Health()
-    health.alive_if("loop", lambda: Finding(True, "it turns"))
-    health.ready_if("redis", lambda: Finding(False, "Redis is away"))
+    health.alive_if("loop", lambda: CheckResult(True, "it turns"))
+    health.ready_if("redis", lambda: CheckResult(False, "Redis is away"))
 
     assert health.live().ok
     assert not health.ready().ok
@@ -28,7 +28,7 @@ def test_a_missing_dependency_does_not_kill() -> None:
 def test_a_loop_is_alive_as_long_as_it_turns() -> None:
     """A turn within its limit is enough."""
     now = 0.0
-    pulse = Pulse("the loop", 10, clock=lambda: now)
+    pulse = LoopHeartbeat("the loop", 10, clock=lambda: now)
     now = 10.0
     assert pulse.check().ok
     now = 10.1
@@ -40,7 +40,7 @@ def test_a_loop_is_alive_as_long_as_it_turns() -> None:
 
 def test_what_is_told_is_what_is_read() -> None:
     """A supervisor hears the same as a probe."""
-    verdict = Verdict({"a": Finding(True, "well"), "b": Finding(False, "not well")})
+    verdict = Verdict({"a": CheckResult(True, "well"), "b": CheckResult(False, "not well")})
 
     assert verdict == Verdict.read(verdict.json())
 

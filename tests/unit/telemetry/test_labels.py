@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.telemetry.labels import OTHER, Targets, outcome_of
+from longshore.telemetry.labels import OTHER, TargetLabels, outcome_of
 
 
 @given(st.lists(st.text(max_size=5)))
 def test_there_are_never_more_targets_than_allowed(names: list[str]) -> None:
     """And one that has a name keeps it."""
-    targets = Targets(3)
+    targets = TargetLabels(3)
     labels = [targets.of(name) for name in names]
 
     assert len(set(labels) - {OTHER}) <= 3

@@ -4,8 +4,8 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from longshore.dashboard import shown
-from longshore.dashboard.agent import Agent
+from longshore.dashboard import formatting
+from longshore.dashboard.context import DashboardContext
 from longshore.ledger.scan import Filter
 from longshore.ledger.target_control import TargetControl, effective_concurrency, effective_rate
 from longshore.ledger.target_status import TargetStatus
@@ -45,14 +45,14 @@ class Row:
             **asdict(self.line),
             "action": self.action,
             "last_error": self.error,
-            "last_error_at": shown.iso(self.error_ms),
+            "last_error_at": formatting.iso(self.error_ms),
             "rate": self.rate,
             "concurrency": self.concurrency,
             "oldest_late_ms": round(self.late_ms),
         }
 
 
-def targets(agent: Agent) -> list[Row]:
+def targets(agent: DashboardContext) -> list[Row]:
     """Every target that anything is known of now, each followed by its lanes."""
     limits = agent.access.ledger.limits
     lines = list(agent.access.targets.lines())
@@ -76,7 +76,7 @@ def targets(agent: Agent) -> list[Row]:
     return rows
 
 
-def _dead_errors(agent: Agent) -> dict[str, tuple[str, int]]:
+def _dead_errors(agent: DashboardContext) -> dict[str, tuple[str, int]]:
     """Target or lane → reason and time of its newest dead letter."""
     newest: dict[str, tuple[str, int]] = {}
     for letter in agent.access.pages.page(Filter(), size=RECENT).letters:

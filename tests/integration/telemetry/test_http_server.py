@@ -10,9 +10,9 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from longshore.telemetry import page
-from longshore.telemetry.health import Finding, Health
-from longshore.telemetry.page import MOST_REQUESTS, Pages
+from longshore.telemetry import http_server
+from longshore.telemetry.health import CheckResult, Health
+from longshore.telemetry.http_server import MOST_REQUESTS, TelemetryServer
 
 PATIENCE_S = 60
 
@@ -40,11 +40,11 @@ def large() -> Large:
 @pytest.fixture
 def address(large: Large) -> Iterator[tuple[str, int]]:
     health = Health()
-    health.alive_if("loop", lambda: Finding(True, "it turns"))
+    health.alive_if("loop", lambda: CheckResult(True, "it turns"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    pages = Pages.at("127.0.0.1", port, large, health)
+    pages = TelemetryServer.at("127.0.0.1", port, large, health)
     pages.start()
     yield "127.0.0.1", port
     large.may_go.set()
@@ -90,7 +90,7 @@ def test_a_request_ends_at_its_deadline_however_busy_it_looks(
     address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A byte now and then is no progress."""
-    monkeypatch.setattr(page, "DEADLINE_S", 0.5)
+    monkeypatch.setattr(http_server, "DEADLINE_S", 0.5)
     with socket.create_connection(address, timeout=0.05) as client:
         client.sendall(b"GET /livez HTTP/1.1\r\nX: ")
         said = None

@@ -33,7 +33,7 @@ MAKE_ROOM_S = 0.05
 """How long to wait for a request that was hung up on. One that calculates does not notice, and the next must go."""
 
 
-class Together(Collector):
+class CombinedCollector(Collector):
     """Several collectors as one page."""
 
     def __init__(self, parts: Sequence[Collector]) -> None:
@@ -45,7 +45,7 @@ class Together(Collector):
             yield from part.collect()
 
 
-class Pages:
+class TelemetryServer:
     """Serves the pages of one program until `stop`."""
 
     def __init__(self, metrics: Collector, health: Health, server: "_Server") -> None:
@@ -54,12 +54,12 @@ class Pages:
         self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
 
     @classmethod
-    def at(cls, address: str, port: int, metrics: Collector, health: Health) -> "Pages":
+    def at(cls, address: str, port: int, metrics: Collector, health: Health) -> "TelemetryServer":
         """At a TCP port; address "" is every one of the machine. Raises OSError when it cannot be had."""
         return cls(metrics, health, _At(address, port))
 
     @classmethod
-    def at_socket(cls, name: str, metrics: Collector, health: Health) -> "Pages":
+    def at_socket(cls, name: str, metrics: Collector, health: Health) -> "TelemetryServer":
         """At a socket in Linux's abstract namespace: it has no file, and goes with the process."""
         return cls(metrics, health, _AtSocket(f"\0{name}", _Answer))
 

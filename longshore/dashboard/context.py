@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 
 from config.settings import Settings
-from longshore.dashboard.asked import Refused
 from longshore.dashboard.counts import Counts
+from longshore.dashboard.request_params import BadRequest
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.operations.preview import RequestPreviews
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
+class DashboardContext:
     """The ledger of one agent, and what reads and steers it. Connects on first use."""
 
     settings: Settings = field(repr=False)
@@ -19,16 +19,16 @@ class Agent:
     requests: RequestPreviews
 
     @classmethod
-    def of(cls, settings: Settings) -> "Agent":
+    def of(cls, settings: Settings) -> "DashboardContext":
         """The agent that `settings` describe."""
         access = open_ledger(settings)
         return cls(settings, access, Counts(access.invocations), RequestPreviews(settings))
 
     @property
     def requeues(self) -> LedgerAccess:
-        """The ledger for whoever sends again. Raises `Refused` where no note could be sealed into the history."""
+        """The ledger for whoever sends again. Raises `BadRequest` where no note could be sealed into the history."""
         if not self.has_secret:
-            raise Refused("Flower was started without PORT_CLIENT_SECRET: nothing can be requeued here", 409)
+            raise BadRequest("Flower was started without PORT_CLIENT_SECRET: nothing can be requeued here", 409)
         return self.access
 
     @property

@@ -20,12 +20,12 @@ from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
 from longshore.telemetry import health, metrics
-from longshore.telemetry.ask import Asked
-from longshore.telemetry.children import Children
+from longshore.telemetry.background_stats import BackgroundStats
+from longshore.telemetry.client import Endpoint
 from longshore.telemetry.fleet import FleetCollector
-from longshore.telemetry.page import Pages, Together
+from longshore.telemetry.http_server import CombinedCollector, TelemetryServer
+from longshore.telemetry.process_tree import ProcessTree
 from longshore.telemetry.redis_watch import RedisWatch
-from longshore.telemetry.slow import Slow
 
 log = EventLog(__name__)
 
@@ -54,28 +54,28 @@ def begin(settings: Settings, role: Role, at_socket: str = "") -> None:
     if not settings.metrics_port and not at_socket:
         return
     metrics.INFO.labels(role.value, version()).set(1)
-    health.OURS.ready_if("redis", watch.check)
+    health.PROCESS_HEALTH.ready_if("redis", watch.check)
     parts: list[Collector] = [*OF_ROLE[role]]
     if at_socket:
-        Pages.at_socket(at_socket, Together(parts), health.OURS).start()
+        TelemetryServer.at_socket(at_socket, CombinedCollector(parts), health.PROCESS_HEALTH).start()
         return
     if role in SEES_THE_FLEET:
         parts.append(_fleet(settings))
-    _serve(settings, Together(parts))
+    _serve(settings, CombinedCollector(parts))
 
 
-def begin_tree(settings: Settings, sockets: Mapping[str, str]) -> Children:
+def begin_tree(settings: Settings, sockets: Mapping[str, str]) -> ProcessTree:
     """Watch the programs of `longshore run`, whose sockets are given by name, and serve their pages as one.
 
     Raises ConfigError if the port cannot be had.
     """
     metrics.INFO.labels(Role.RUN.value, version()).set(1)
-    programs = {name: Asked(socket=socket) for name, socket in sockets.items()}
-    children = Children(programs, Together(OF_ROLE[Role.RUN]), Role.RUN.value, settings.liveness_s)
-    children.start(health.OURS)
+    programs = {name: Endpoint(socket=socket) for name, socket in sockets.items()}
+    children = ProcessTree(programs, CombinedCollector(OF_ROLE[Role.RUN]), Role.RUN.value, settings.liveness_s)
+    children.start(health.PROCESS_HEALTH)
     if settings.metrics_port:
         _watch_redis(settings)
-        _serve(settings, Together([children, _fleet(settings)]))
+        _serve(settings, CombinedCollector([children, _fleet(settings)]))
     return children
 
 
@@ -95,7 +95,7 @@ def _fleet(settings: Settings) -> FleetCollector:
     ledger = open_ledger(settings, 2, REDIS_S).ledger
     # The slow looks have longer, and a connection of their own.
     patient = open_ledger(settings, 2)
-    slow = Slow(
+    slow = BackgroundStats(
         FleetAudit(patient.ledger),
         count=lambda: patient.invocations.count(Filter()),
         tidy=lambda: forget_settled_reports(patient.ledger),
@@ -107,7 +107,7 @@ def _fleet(settings: Settings) -> FleetCollector:
 def _serve(settings: Settings, page: Collector) -> None:
     address, port = settings.metrics_address, settings.metrics_port
     try:
-        pages = Pages.at(address, port, page, health.OURS)
+        pages = TelemetryServer.at(address, port, page, health.PROCESS_HEALTH)
     except OSError as error:
         problem = f"{port} at {address or 'every address'} cannot be had ({error.strerror or error})"
         remedy = "Give each program on a machine a port of its own, or 0 for no page"

@@ -16,8 +16,8 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from longshore.periodic import Periodic
-from longshore.telemetry.ask import Asked, NoAnswer
-from longshore.telemetry.health import Finding, Health, Verdict
+from longshore.telemetry.client import Endpoint, Unreachable
+from longshore.telemetry.health import CheckResult, Health, Verdict
 from longshore.telemetry.metrics import PROGRAM_UP
 
 LOOK_S = 1.0
@@ -31,10 +31,10 @@ SURE_S = 5.0
 """For so long it has to be found not alive before it is replaced: when the whole machine had stopped, all seem so."""
 
 
-class Children(Collector):
+class ProcessTree(Collector):
     """The programs of a tree, by name, and the tree's own process as `own`. An `Observer` for their supervisor."""
 
-    def __init__(self, programs: Mapping[str, Asked], own: Collector, own_name: str, liveness_s: float) -> None:
+    def __init__(self, programs: Mapping[str, Endpoint], own: Collector, own_name: str, liveness_s: float) -> None:
         """A program that does not answer for `liveness_s` is not alive."""
         self._programs = programs
         self._own = own
@@ -76,7 +76,7 @@ class Children(Collector):
 class _Watch:
     """What one program said last of its health."""
 
-    def __init__(self, name: str, asked: Asked, liveness_s: float) -> None:
+    def __init__(self, name: str, asked: Endpoint, liveness_s: float) -> None:
         self._name = name
         self._asked = asked
         self._liveness_s = liveness_s
@@ -102,23 +102,23 @@ class _Watch:
             self._dead_since = time.monotonic()
         return found.says if time.monotonic() - self._dead_since >= SURE_S else ""
 
-    def alive(self) -> Finding:
+    def alive(self) -> CheckResult:
         silent_s = time.monotonic() - self._heard_at
         if silent_s > self._liveness_s:
-            return Finding(False, f"{self._name} has not answered for {silent_s:.0f} s")
-        return _of(self._live, f"{self._name} is alive", Finding(True, f"{self._name} is starting"))
+            return CheckResult(False, f"{self._name} has not answered for {silent_s:.0f} s")
+        return _of(self._live, f"{self._name} is alive", CheckResult(True, f"{self._name} is starting"))
 
-    def ready(self) -> Finding:
+    def ready(self) -> CheckResult:
         silent_s = time.monotonic() - self._heard_at
         if silent_s > PATIENCE_S + LOOK_S:
-            return Finding(False, f"{self._name} has not answered for {silent_s:.0f} s")
-        return _of(self._ready, f"{self._name} is ready", Finding(False, f"{self._name} is starting"))
+            return CheckResult(False, f"{self._name} has not answered for {silent_s:.0f} s")
+        return _of(self._ready, f"{self._name} is ready", CheckResult(False, f"{self._name} is starting"))
 
     def _step(self) -> None:
         try:
             live = self._asked.verdict("/livez", PATIENCE_S)
             self._ready = self._asked.verdict("/readyz", PATIENCE_S)
-        except NoAnswer:
+        except Unreachable:
             # What it said last no longer holds; and nothing says how long it will not.
             self._live, self._ready = None, None
             PROGRAM_UP.labels(self._name).set(0)
@@ -127,17 +127,17 @@ class _Watch:
             PROGRAM_UP.labels(self._name).set(1)
 
 
-def _of(verdict: Verdict | None, content: str, unheard: Finding) -> Finding:
+def _of(verdict: Verdict | None, content: str, unheard: CheckResult) -> CheckResult:
     if verdict is None:
         return unheard
-    return Finding(True, content) if verdict.ok else Finding(False, "; ".join(verdict.json()["why"]))
+    return CheckResult(True, content) if verdict.ok else CheckResult(False, "; ".join(verdict.json()["why"]))
 
 
-def _page(asked: Asked) -> str:
+def _page(asked: Endpoint) -> str:
     """The metrics of a program; nothing of one that does not answer."""
     try:
         return asked.text("/metrics", SCRAPE_S).decode()
-    except (NoAnswer, UnicodeDecodeError):
+    except (Unreachable, UnicodeDecodeError):
         return ""
 
 

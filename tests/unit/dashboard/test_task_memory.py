@@ -11,8 +11,8 @@ from celery.events.state import State
 from flower.events import EventsState
 from flower.utils.tasks import search_tasks
 
-from longshore.dashboard.listening import WAITING, Intake
-from longshore.dashboard.memory import MOST_NAMES, Memory
+from longshore.dashboard.event_receiver import WAITING, Intake
+from longshore.dashboard.task_memory import MOST_NAMES, Memory
 
 LIFE: dict[str, dict[str, Any]] = {
     "task-received": {

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from longshore.dashboard.asked import Refused, Wanted, number, order
+from longshore.dashboard.request_params import BadRequest, ParsedFilter, number, order
 from longshore.ledger.filter_parsing import time_ms
 
 
-def wanted(**words: str) -> Wanted:
-    return Wanted.of(lambda name: words.get(name, ""))
+def wanted(**words: str) -> ParsedFilter:
+    return ParsedFilter.of(lambda name: words.get(name, ""))
 
 
 def test_a_filter_keeps_its_words_for_links() -> None:
@@ -23,7 +23,7 @@ def test_a_filter_keeps_its_words_for_links() -> None:
 @pytest.mark.parametrize("words", [{"state": "done"}, {"kind": "x"}, {"since": "soon"}, {"text": "x" * 3000}])
 def test_a_filter_that_makes_no_sense_is_refused(words: dict[str, str]) -> None:
     """It would otherwise take everything."""
-    with pytest.raises(Refused):
+    with pytest.raises(BadRequest):
         wanted(**words)
 
 
@@ -36,7 +36,7 @@ def test_times_are_iso_or_a_span(text: str) -> None:
 @pytest.mark.parametrize("why", ["", "  ", None, 7, "x" * 501])
 def test_an_order_needs_a_reason(why: Any) -> None:
     """It is what the next person on call reads."""
-    with pytest.raises(Refused):
+    with pytest.raises(BadRequest):
         order("ann", {"why": why}.get)
 
 
@@ -51,5 +51,5 @@ def test_an_order_takes_forms_and_json_alike() -> None:
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", -1, True, [], "1e400", "x"])
 def test_numbers_are_checked(value: Any) -> None:
     """They go into scripts."""
-    with pytest.raises(Refused):
+    with pytest.raises(BadRequest):
         number(value, "rate", 1)

@@ -7,17 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from longshore.sandbox.targets import Manners, Targets
+from longshore.sandbox.fake_targets import FakeTargets, Manners
 
 
 @pytest.fixture
-def targets() -> Iterator[Targets]:
+def targets() -> Iterator[FakeTargets]:
     """All targets, quick ones where time is their point."""
-    with Targets(manners=Manners(slow_s=0.05, drip_s=0.001)) as made:
+    with FakeTargets(manners=Manners(slow_s=0.05, drip_s=0.001)) as made:
         yield made
 
 
-def post(targets: Targets, name: str, run_id: str = "r_1", patience_s: float = 5) -> requests.Response:
+def post(targets: FakeTargets, name: str, run_id: str = "r_1", patience_s: float = 5) -> requests.Response:
     """One request as Longshore would send it."""
     return requests.post(targets.url(name), json={"a": 1}, headers={"Idempotency-Key": run_id}, timeout=patience_s)
 
@@ -35,24 +35,24 @@ def post(targets: Targets, name: str, run_id: str = "r_1", patience_s: float = 5
         ("drip", [200]),
     ],
 )
-def test_each_answers_in_its_manner(targets: Targets, name: str, statuses: list[int]) -> None:
+def test_each_answers_in_its_manner(targets: FakeTargets, name: str, statuses: list[int]) -> None:
     """Per run: another run starts from the beginning."""
     assert statuses == [post(targets, name).status_code for _ in statuses]
     assert statuses[0] == post(targets, name, "r_2").status_code
 
 
-def test_throttling_says_when_to_come_back(targets: Targets) -> None:
+def test_throttling_says_when_to_come_back(targets: FakeTargets) -> None:
     """In whole seconds, as most do."""
     assert "1" == post(targets, "throttling").headers["Retry-After"]
 
 
-def test_nobody_listens_at_the_dead_one(targets: Targets) -> None:
+def test_nobody_listens_at_the_dead_one(targets: FakeTargets) -> None:
     """Refused at once, and the port is nobody else's."""
     with pytest.raises(requests.ConnectionError, match="refused"):
         post(targets, "dead")
 
 
-def test_gitlabs_paths_are_answered_like_gitlab(targets: Targets) -> None:
+def test_gitlabs_paths_are_answered_like_gitlab(targets: FakeTargets) -> None:
     """So that the built-in GitLab mapping finds its link and id."""
     url = f"{targets.origin('good')}/api/v4/projects/group%2Fproject/trigger/pipeline"
     reply = requests.post(url, json={}, timeout=5)
@@ -61,7 +61,7 @@ def test_gitlabs_paths_are_answered_like_gitlab(targets: Targets) -> None:
     assert reply.json()["web_url"].endswith(str(reply.json()["id"]))
 
 
-def test_what_was_received_is_kept_per_run(targets: Targets) -> None:
+def test_what_was_received_is_kept_per_run(targets: FakeTargets) -> None:
     """By idempotency key, else by the run id in the message."""
     post(targets, "flaky")
     post(targets, "flaky")
@@ -75,7 +75,7 @@ def test_what_was_received_is_kept_per_run(targets: Targets) -> None:
     assert {"flaky": 2, "good": 2} == targets.totals()
 
 
-def test_hundreds_hang_and_are_released_at_once(targets: Targets) -> None:
+def test_hundreds_hang_and_are_released_at_once(targets: FakeTargets) -> None:
     """They hold sockets, not threads, and a stop cuts them all."""
     before = threading.active_count()
     with ThreadPoolExecutor(300) as pool:

@@ -16,9 +16,9 @@ from longshore.ledger.stats import move_counts
 from longshore.operations.ledger_access import open_ledger
 from longshore.operations.requeue import requeue, select, start_job
 from longshore.operations.steer import steer_target
-from longshore.sandbox.follow import Followed
+from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.scenario import LIMITED_RATE
-from longshore.sandbox.targets import Targets
+from longshore.sandbox.tracker import Followed
 
 NAME = "you"
 CANARY = 2
@@ -35,10 +35,10 @@ class Watched:
     ok: bool
 
 
-class Person:
+class OperatorScript:
     """Steers the agent through its ledger, as `longshore dlq` and `longshore targets` do; `say` tells of it."""
 
-    def __init__(self, settings: Settings, targets: Targets, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, targets: FakeTargets, say: Callable[[str], None]) -> None:
         self._access = open_ledger(settings)
         self._targets = targets
         self._say = say

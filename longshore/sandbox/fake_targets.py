@@ -34,7 +34,7 @@ class Manners:
     """How many requests `flapping` answers 503, whosever they are, before it is well."""
 
 
-class Targets:
+class FakeTargets:
     """The sample targets on `host`. `url(name)` is where one listens; the names are in `TargetControls.NAMES`.
 
     good: 200, and like GitLab's pipeline trigger on GitLab's paths. slow: good, late. flaky: 503 a few times per run,

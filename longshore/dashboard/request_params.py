@@ -14,7 +14,7 @@ from longshore.ledger.scan import Filter
 _LONGEST_WHY = 500
 
 
-class Refused(LongshoreError):
+class BadRequest(LongshoreError):
     """What was asked for makes no sense, or cannot be done; says why."""
 
     def __init__(self, why: str, status: int = 400) -> None:
@@ -27,20 +27,20 @@ class Refused(LongshoreError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ParsedFilter:
     """A filter, and the words it was asked for with."""
 
     words: Mapping[str, str]
     filter: Filter
 
     @classmethod
-    def of(cls, given: Callable[[str], str]) -> "Wanted":
-        """The filter whose fields `given` gives, empty for any. Raises `Refused`."""
+    def of(cls, given: Callable[[str], str]) -> "ParsedFilter":
+        """The filter whose fields `given` gives, empty for any. Raises `BadRequest`."""
         words = {name: value.strip() for name in FIELDS if (value := given(name).strip())}
         try:
             return cls(words, parse_filter(lambda name: words.get(name, "")))
         except InvalidFilter as problem:
-            raise Refused(str(problem)) from None
+            raise BadRequest(str(problem)) from None
 
     def query(self, **changes: str) -> str:
         """The same as a query of a URL, with `changes`; an empty value takes a field out."""
@@ -48,30 +48,30 @@ class Wanted:
 
 
 def order(actor: str, given: Callable[[str], Any]) -> RequeueRequest:
-    """How to send again: `why` (required), `rate`, `canary`, `replay`. Raises `Refused`."""
+    """How to send again: `why` (required), `rate`, `canary`, `replay`. Raises `BadRequest`."""
     why = text(given("why")).strip()
     if not why:
-        raise Refused("say why: it is kept in the history of each invocation")
+        raise BadRequest("say why: it is kept in the history of each invocation")
     if len(why) > _LONGEST_WHY:
-        raise Refused(f"the reason is longer than {_LONGEST_WHY} characters")
+        raise BadRequest(f"the reason is longer than {_LONGEST_WHY} characters")
     rate = number(given("rate"), "rate", 50.0)
     canary = number(given("canary"), "canary", 0.0)
     if canary != int(canary):
-        raise Refused("canary must be a whole number")
+        raise BadRequest("canary must be a whole number")
     return RequeueRequest(actor, why, rate, int(canary), flag(given("replay")))
 
 
 def text(value: Any) -> str:
-    """A text or nothing; anything else raises `Refused`."""
+    """A text or nothing; anything else raises `BadRequest`."""
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Refused("a text was expected")
+        raise BadRequest("a text was expected")
     return value
 
 
 def number(value: Any, name: str, default: float | None = None, least: float = 0) -> float:
-    """A number of at least `least`; nothing is `default`. Raises `Refused`."""
+    """A number of at least `least`; nothing is `default`. Raises `BadRequest`."""
     if value in (None, "") and default is not None:
         return default
     try:
@@ -79,7 +79,7 @@ def number(value: Any, name: str, default: float | None = None, least: float = 0
     except (ValueError, OverflowError):
         found = math.nan
     if not (least <= found <= 1e9):
-        raise Refused(f"{name} must be a number of at least {least:g}")
+        raise BadRequest(f"{name} must be a number of at least {least:g}")
     return found
 
 

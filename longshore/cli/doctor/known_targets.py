@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.settings import Settings
-from longshore.cli.doctor.finding import Case
+from longshore.cli.doctor.finding import CheckContext
 from longshore.delivery.send_errors import BadUrl
 from longshore.delivery.target import target_of
 from longshore.errors import StoreUnavailable
@@ -19,14 +19,14 @@ _ORIGIN = re.compile(r'(?i)https?://[^\s"\\/?#]+(?=[/?#"]|$)')
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class KnownTargets:
     """Origins, those of the command line first; and why the ledger could not be asked, if so."""
 
     urls: tuple[str, ...]
     unasked: str = ""
 
 
-def known_targets(case: Case) -> Places:
+def known_targets(case: CheckContext) -> KnownTargets:
     """All targets that are known now."""
     urls = [*case.urls, *literal_urls(case.settings)]
     unasked = ""
@@ -35,7 +35,7 @@ def known_targets(case: Case) -> Places:
             urls += ledger_targets(case.settings)
         except Exception as error:  # what is wrong with Redis, its own check says
             unasked = f"Redis cannot be asked ({type(error).__name__})"
-    return Places(tuple(dict.fromkeys(urls)), unasked)
+    return KnownTargets(tuple(dict.fromkeys(urls)), unasked)
 
 
 def literal_urls(settings: Settings) -> list[str]:

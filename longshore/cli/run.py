@@ -15,7 +15,7 @@ from types import MappingProxyType
 from config import small_profile
 from config.settings import Settings
 from ingest.kafka import consumer_options
-from longshore.cli import monitoring
+from longshore.cli import telemetry
 from longshore.errors import ConfigError
 from longshore.invocation import mapping
 from longshore.log import events
@@ -98,8 +98,8 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 def _supervised(settings: Settings, environ: Mapping[str, str], *more: Child) -> int:
     workers = [f"worker-{number}" for number in range(1, settings.worker_processes + 1)]
-    sockets = monitoring.sockets_for(["ingest", *workers])
-    watched = monitoring.begin_tree(settings, sockets)
+    sockets = telemetry.sockets_for(["ingest", *workers])
+    watched = telemetry.begin_tree(settings, sockets)
     return Supervisor([*children(settings, environ, sockets), *more], watched).run()
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from tornado.iostream import StreamClosedError
 from tornado.web import authenticated
 
-from longshore.dashboard import asked, facts
-from longshore.dashboard.agent import Agent
-from longshore.dashboard.page import Handler, Page
+from longshore.dashboard import facts, request_params
+from longshore.dashboard.context import DashboardContext
+from longshore.dashboard.handlers import Handler, Page
 from longshore.ledger.filter_parsing import KINDS
 from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.requeue import REQUEUED
@@ -49,10 +49,10 @@ class LettersPage(Page):
     async def post(self) -> None:
         """Sends the selected ones again."""
         self.changes()
-        order = asked.order(self.actor, lambda name: self.get_body_argument(name, ""))
+        order = request_params.order(self.actor, lambda name: self.get_body_argument(name, ""))
         picks = [_pick(pick) for pick in self.get_body_arguments("pick")]
         if not picks:
-            raise asked.Refused("nothing was selected")
+            raise request_params.BadRequest("nothing was selected")
         results = await self.ask(requeue, self.agent.requeues, picks, order)
         again = sum(became in REQUEUED for _, became in results)
         back = self.wanted().query(requeued=str(again), left=str(len(results) - again))
@@ -68,7 +68,7 @@ class RequeueAllPage(Page):
     async def get(self) -> None:
         """Only counts. What ends from now on is not meant."""
         words = {"until": datetime.now(UTC).isoformat(timespec="milliseconds"), **self.wanted().words}
-        wanted = asked.Wanted.of(lambda name: words.get(name, ""))
+        wanted = request_params.ParsedFilter.of(lambda name: words.get(name, ""))
         selection = await self.ask(select, self.agent.access, wanted.filter, MAX_JOB)
         self.render(
             "longshore_requeue_all.html",
@@ -83,8 +83,8 @@ class RequeueAllPage(Page):
     async def post(self) -> None:
         """Starts the job that was previewed."""
         self.changes()
-        wanted = asked.Wanted.of(lambda name: self.get_body_argument(name, ""))
-        order = asked.order(self.actor, lambda name: self.get_body_argument(name, ""))
+        wanted = request_params.ParsedFilter.of(lambda name: self.get_body_argument(name, ""))
+        order = request_params.order(self.actor, lambda name: self.get_body_argument(name, ""))
         job = await self.ask(requeue_all, self.agent.requeues, wanted.filter, order)
         self.redirect(f"{self.reverse_url('longshore-jobs')}?started={job.id}")
 
@@ -117,7 +117,9 @@ class Export(Handler):
         self.finish(f"{text}\n")
 
 
-def _listed(agent: Agent, wanted: asked.Wanted, after: str) -> tuple[Any, Counter[str] | None]:
+def _listed(
+    agent: DashboardContext, wanted: request_params.ParsedFilter, after: str
+) -> tuple[Any, Counter[str] | None]:
     page = agent.access.pages.page(wanted.filter, after, SIZE)
     counted = agent.counts.of(replace(wanted.filter, reason="", text=""))
     if counted is None:
@@ -136,7 +138,7 @@ def _lines(told: Iterator[tuple[InvocationRecord, list[dict[str, Any]]]]) -> str
 def _pick(text: str) -> tuple[str, int | None]:
     generation, _, id = text.partition(":")
     if not (generation.isdecimal() and generation.isascii() and id):
-        raise asked.Refused("a selection makes no sense")
+        raise request_params.BadRequest("a selection makes no sense")
     return id, int(generation)
 
 

@@ -13,11 +13,11 @@ from longshore.ledger.keys import Keys
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.limits import Limits
 from longshore.ledger.states import State
-from longshore.sandbox.embedded_kafka import Place
+from longshore.sandbox.embedded_kafka import RecordPosition
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.follow import NOT_READ, REPEATED, SKIPPED, Followed, Follower
+from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.scenario import Case, done
-from longshore.sandbox.targets import Targets
+from longshore.sandbox.tracker import NOT_READ, REPEATED, SKIPPED, Followed, Tracker
 
 KEYS = Keys.of("sandbox/test*[x]")
 TOPIC = "sandbox.runs"
@@ -29,13 +29,13 @@ def ledger(redis_client: redis.Redis) -> Ledger:
 
 
 @pytest.fixture
-def follower(ledger: Ledger) -> Iterator[Follower]:
-    with FakePort() as port, Targets() as targets:
-        yield Follower(ledger, port, targets)
+def follower(ledger: Ledger) -> Iterator[Tracker]:
+    with FakePort() as port, FakeTargets() as targets:
+        yield Tracker(ledger, port, targets)
 
 
 def published(offset: int, run_id: str = "") -> Followed:
-    return Followed(Case("a case", b"{}", done(), run_id), Place(TOPIC, 0, offset))
+    return Followed(Case("a case", b"{}", done(), run_id), RecordPosition(TOPIC, 0, offset))
 
 
 def entry(id: str, offset: int, dead: str = "") -> Entry:
@@ -59,7 +59,7 @@ def read(ledger: Ledger, next_offset: int, *entries: Entry) -> None:
     ledger.accept([OffsetRange(TOPIC, 0, 0, next_offset)], entries, want=0)
 
 
-def test_a_message_nobody_has_read_is_still_in_kafka(follower: Follower) -> None:
+def test_a_message_nobody_has_read_is_still_in_kafka(follower: Tracker) -> None:
     """Without a word in the ledger there is nothing to tell."""
     each = published(0, "r_1")
     follower.look([each])
@@ -67,7 +67,7 @@ def test_a_message_nobody_has_read_is_still_in_kafka(follower: Follower) -> None
     assert NOT_READ == each.state
 
 
-def test_a_run_is_followed_to_its_end(ledger: Ledger, follower: Follower) -> None:
+def test_a_run_is_followed_to_its_end(ledger: Ledger, follower: Tracker) -> None:
     """Waiting, then delivered, with attempts, status and reason."""
     each = published(0, "r_1")
     read(ledger, 1, entry("r_1", 0))
@@ -83,7 +83,7 @@ def test_a_run_is_followed_to_its_end(ledger: Ledger, follower: Follower) -> Non
     assert ("done", "delivered", 1, "200") == (each.state, each.reason, each.attempts, each.status)
 
 
-def test_what_has_no_run_id_is_found_by_its_place(ledger: Ledger, follower: Follower) -> None:
+def test_what_has_no_run_id_is_found_by_its_place(ledger: Ledger, follower: Tracker) -> None:
     """Change log events and malformed runs have ids that only ingest knows."""
     first, second = published(0), published(1)
     read(ledger, 2, entry("made-up-1", 0, dead="malformed"), entry("made-up-2", 1))
@@ -93,7 +93,7 @@ def test_what_has_no_run_id_is_found_by_its_place(ledger: Ledger, follower: Foll
     assert ("made-up-2", "waiting") == (second.id, second.state)
 
 
-def test_what_was_read_and_not_kept_was_skipped(ledger: Ledger, follower: Follower) -> None:
+def test_what_was_read_and_not_kept_was_skipped(ledger: Ledger, follower: Tracker) -> None:
     """The partition's next offset is past it, and there is no record."""
     each = published(3, "r_other_backend")
     read(ledger, 4)
@@ -102,7 +102,7 @@ def test_what_was_read_and_not_kept_was_skipped(ledger: Ledger, follower: Follow
     assert SKIPPED == each.state
 
 
-def test_a_copy_is_told_from_its_original(ledger: Ledger, follower: Follower) -> None:
+def test_a_copy_is_told_from_its_original(ledger: Ledger, follower: Tracker) -> None:
     """The record of its run came from another place."""
     original, copy = published(0, "r_1"), published(1, "r_1")
     read(ledger, 2, entry("r_1", 0), entry("r_1", 1))
@@ -112,7 +112,7 @@ def test_a_copy_is_told_from_its_original(ledger: Ledger, follower: Follower) ->
     assert 1 == follower.counts()["repeated_elsewhere"]
 
 
-def test_a_run_at_port_is_shown_with_its_state(follower: Follower) -> None:
+def test_a_run_at_port_is_shown_with_its_state(follower: Tracker) -> None:
     """What Port heard counts, and that it heard nothing."""
     each, unheard = published(0, "r_1"), published(1, "r_2")
     follower.port.add_run("r_1")

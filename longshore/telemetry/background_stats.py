@@ -26,7 +26,7 @@ HUNG_S = 3600.0
 """An audit of millions takes its time."""
 
 
-class Slow:
+class BackgroundStats:
     """Counts and audits until `stop`."""
 
     def __init__(

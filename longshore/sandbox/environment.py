@@ -21,11 +21,11 @@ from longshore.runtime.embedded_redis import HOST, EmbeddedRedis, free_port
 from longshore.runtime.supervisor import Child, Supervisor
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.follow import Followed, Follower
+from longshore.sandbox.fake_targets import FakeTargets, Manners
 from longshore.sandbox.programs import CLIENT_ID, ORGANIZATION, PROGRAMS, Parts, command, environment
 from longshore.sandbox.publisher import Publisher, topics
 from longshore.sandbox.scenario import Case
-from longshore.sandbox.targets import Manners, Targets
+from longshore.sandbox.tracker import Followed, Tracker
 
 PARTITIONS = 2
 FLOWER_PORT = 5555
@@ -50,7 +50,7 @@ class ProgramFailed(LongshoreError):
         return f"{self.program} does not start; the end of {self.log}:\n{end_of(self.log)}"
 
 
-class Stage:
+class Environment:
     """The parts of a sandbox, with their logs in `folder`; `say` tells the user. Start it once, stop it always."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
@@ -69,7 +69,7 @@ class Stage:
         self.kafka = EmbeddedKafka(dict.fromkeys(topics(ORGANIZATION), PARTITIONS))
         self._stops.append(self.kafka.stop)
         self.publisher = Publisher(self.kafka, ORGANIZATION)
-        self.targets = Targets(HOST, Manners(slow_s=SLOW_S))
+        self.targets = FakeTargets(HOST, Manners(slow_s=SLOW_S))
         self._stops.append(self.targets.stop)
         self.targets.start()
         self.port = self._start_port()
@@ -93,7 +93,7 @@ class Stage:
         self.say(f"Redis is ready after {time.monotonic() - began:.1f} s; {', '.join(PROGRAMS)} are starting.")
         ledger = open_ledger(self.settings, 2, LOOK_TIMEOUT_S).ledger
         self._stops.append(ledger.close)
-        self.follower = Follower(ledger, self.port, self.targets)
+        self.follower = Tracker(ledger, self.port, self.targets)
 
     def publish(self, case: Case) -> Followed:
         """Publish one case, from now on to be followed."""
@@ -125,7 +125,7 @@ class Stage:
             self._stops.pop()()
         shutil.rmtree(self.folder / "redis", ignore_errors=True)
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Environment:
         return self
 
     def __exit__(

@@ -9,10 +9,10 @@ from longshore.ledger.ledger import Ledger
 from longshore.ledger.record_lookup import RecordLookup
 from longshore.ledger.states import FINAL_STATES
 from longshore.ledger.stats import move_counts
-from longshore.sandbox.embedded_kafka import Place
+from longshore.sandbox.embedded_kafka import RecordPosition
 from longshore.sandbox.fake_port import FakePort
+from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.scenario import Case
-from longshore.sandbox.targets import Targets
 
 NOT_READ = "in Kafka"
 SKIPPED, REPEATED = "skipped", "repeated"
@@ -25,7 +25,7 @@ class Followed:
     """A published case and what is known of it; `requests` is what the targets counted, None where nobody counts."""
 
     case: Case
-    place: Place
+    place: RecordPosition
     id: str = ""
     state: str = NOT_READ
     reason: str = ""
@@ -58,10 +58,10 @@ class Followed:
         return found
 
 
-class Follower:
+class Tracker:
     """Looks the followed messages up; raises `StoreUnavailable` while Redis is away."""
 
-    def __init__(self, ledger: Ledger, port: FakePort, targets: Targets) -> None:
+    def __init__(self, ledger: Ledger, port: FakePort, targets: FakeTargets) -> None:
         self._ledger = ledger
         self._records = RecordLookup(ledger)
         self.port = port

@@ -11,12 +11,12 @@ MOST_BYTES = 32 << 20
 """Of an answer. A page with all its targets has less than one of them."""
 
 
-class NoAnswer(Exception):
+class Unreachable(Exception):
     """Nobody answers, or not with a page of ours; says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Endpoint:
     """Where a program serves its pages: `socket` is the name of a local one, else `host` and `port`."""
 
     host: str = "127.0.0.1"
@@ -28,7 +28,7 @@ class Asked:
         try:
             return Verdict.read(json.loads(self.text(path, timeout_s)))
         except ValueError as error:
-            raise NoAnswer(f"something else answers there ({error})") from None
+            raise Unreachable(f"something else answers there ({error})") from None
 
     def text(self, path: str, timeout_s: float) -> bytes:
         """The body of a page. Raises NoAnswer."""
@@ -41,6 +41,6 @@ class Asked:
             connection.request("GET", path)
             return connection.getresponse().read(MOST_BYTES)
         except (OSError, http.client.HTTPException) as error:
-            raise NoAnswer(f"no answer ({type(error).__name__})") from None
+            raise Unreachable(f"no answer ({type(error).__name__})") from None
         finally:
             connection.close()

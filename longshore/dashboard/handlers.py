@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError, MissingArgumentError, RequestHandler, StaticFileHandler
 
-from longshore.dashboard import asked, shown
-from longshore.dashboard.agent import Agent
+from longshore.dashboard import formatting, request_params
+from longshore.dashboard.context import DashboardContext
 from longshore.dashboard.doors import LoggedIn
 from longshore.errors import LongshoreError, StoreUnavailable
 from longshore.log import events
@@ -44,9 +44,9 @@ class Handler(LoggedIn):
             raise HTTPError(403, "read-only mode")
 
     @property
-    def agent(self) -> Agent:
+    def agent(self) -> DashboardContext:
         """The ledger."""
-        found: Agent = self.application.agent
+        found: DashboardContext = self.application.agent
         return found
 
     @property
@@ -58,9 +58,9 @@ class Handler(LoggedIn):
         """The answer of something that blocks: asked in a thread, so that everybody else is served meanwhile."""
         return await IOLoop.current().run_in_executor(self.application.readers, question, *arguments)
 
-    def wanted(self) -> asked.Wanted:
+    def wanted(self) -> request_params.ParsedFilter:
         """The filter in the query."""
-        return asked.Wanted.of(lambda name: self.get_query_argument(name, ""))
+        return request_params.ParsedFilter.of(lambda name: self.get_query_argument(name, ""))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """An absent Redis and a senseless question are no faults of ours: no traceback."""
@@ -73,7 +73,7 @@ class Handler(LoggedIn):
         """The status to answer with, and what to say; nothing of exceptions we do not know."""
         if isinstance(error, StoreUnavailable):
             return 503, "Redis does not answer. Nothing is lost; this page comes back by itself."
-        if isinstance(error, asked.Refused | refusals.Refused):
+        if isinstance(error, request_params.BadRequest | refusals.Refused):
             why = str(error)
             return _status(error), f"{why[:1].upper()}{why[1:]}."
         if isinstance(error, LongshoreError):
@@ -85,8 +85,8 @@ class Handler(LoggedIn):
         return status, "Something went wrong; the log of Flower says what."
 
 
-def _status(error: asked.Refused | refusals.Refused) -> int:
-    if isinstance(error, asked.Refused):
+def _status(error: request_params.BadRequest | refusals.Refused) -> int:
+    if isinstance(error, request_params.BadRequest):
         return error.status
     if isinstance(error, refusals.NotFound):
         return 404
@@ -104,8 +104,8 @@ class Page(Handler):
         names: dict[str, Any] = super().get_template_namespace()
         return names | {
             "tab": self.tab,
-            "shown": shown,
-            "words": shown.words,
+            "shown": formatting,
+            "words": formatting.words,
             "read_only": self.application.options.read_only,
             "may_requeue": self.agent.has_secret and not self.application.options.read_only,
             "refresh": self.application.options.auto_refresh,
@@ -145,9 +145,9 @@ class Api(Handler):
         try:
             found = json.loads(self.request.body or b"{}")
         except (ValueError, RecursionError):
-            raise asked.Refused("the body is not JSON") from None
+            raise request_params.BadRequest("the body is not JSON") from None
         if not isinstance(found, dict):
-            raise asked.Refused("the body is no JSON object")
+            raise request_params.BadRequest("the body is no JSON object")
         return found
 
     def answer(self, value: Any, status: int = 200) -> None:

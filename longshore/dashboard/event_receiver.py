@@ -8,7 +8,7 @@ from typing import Any
 from flower.events import Events
 from tornado.ioloop import IOLoop
 
-from longshore.dashboard.memory import Memory
+from longshore.dashboard.task_memory import Memory
 
 WAITING = 2_000
 """Events read and not yet taken in. Then reading waits, and Redis keeps the rest as long as it sees fit."""
@@ -17,7 +17,7 @@ TURN_S = 0.01
 """How long a turn of Flower's loop may go to events."""
 
 
-class Listening(Events):
+class EventReceiver(Events):
     """Flower's listener with a memory of ours, and a bounded queue before it.
 
     Flower by itself hands each event to its loop at once. When they come faster than it takes them in, they pile up
@@ -41,7 +41,7 @@ class Listening(Events):
         self._intake = Intake(self.state.event, io_loop.add_callback)
 
     @classmethod
-    def of(cls, capp: Any, options: Any) -> "Listening":
+    def of(cls, capp: Any, options: Any) -> "EventReceiver":
         """As Flower makes its own: with its options, on the main thread's loop."""
         return cls(
             capp,

@@ -5,15 +5,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from queue import Empty, SimpleQueue
 
-from longshore.cli.doctor.finding import Case, Check, Finding, broken
+from longshore.cli.doctor.finding import Check, CheckContext, Finding, broken
 
 _END = object()
 
 
-class Examination:
+class CheckRunner:
     """Checks under way, begun when this is made; `progress` hears the name of each one that has ended."""
 
-    def __init__(self, checks: Mapping[str, Check], case: Case, most_s: float, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self, checks: Mapping[str, Check], case: CheckContext, most_s: float, progress: Callable[[str], None]
+    ) -> None:
         self._until = time.monotonic() + most_s
         self._most_s = most_s
         self._found: dict[str, SimpleQueue[object]] = {}
@@ -41,7 +43,9 @@ class Examination:
                 yield name, found
 
 
-def _run(name: str, check: Check, case: Case, queue: "SimpleQueue[object]", progress: Callable[[str], None]) -> None:
+def _run(
+    name: str, check: Check, case: CheckContext, queue: "SimpleQueue[object]", progress: Callable[[str], None]
+) -> None:
     try:
         for finding in check(case):
             queue.put(finding)
