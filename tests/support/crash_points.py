@@ -92,7 +92,7 @@ POINTS = (
     CrashPoint("after publish", "worker", _PUBLISH, "Publisher.publish", "after", has_claims, most=5),
     CrashPoint("at receipt", "worker", "tasks.worker.attempt_runner", "AttemptRunner.run", "before"),
     CrashPoint("after begin", "worker", _LEDGER, "Ledger.begin", "after", something),
-    CrashPoint("after bytes sent", "worker", "longshore.delivery.connection", "_Watched._transmit", "after"),
+    CrashPoint("after bytes sent", "worker", "longshore.delivery.connection", "_DeadlineConnection._transmit", "after"),
     CrashPoint("after reply, before finish", "worker", "longshore.delivery.send", "Sender.send", "after", was_answered),
     CrashPoint("after finish, before report", "worker", _LEDGER, "Ledger.finish", "after", has_ended),
     CrashPoint("during report", "worker", "longshore.port.client", "PortClient.call", "after", most=10),

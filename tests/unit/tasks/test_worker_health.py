@@ -30,7 +30,7 @@ class Broker:
 def test_what_was_idle_before_an_outage_is_forgotten_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages waited for a moment, then Redis was gone for ten minutes: that is no ten minutes of doing nothing."""
     now, health, broker = [1000.0], Health(), Broker()
-    monkeypatch.setattr(worker_health, "OURS", health)
+    monkeypatch.setattr(worker_health, "PROCESS_HEALTH", health)
     monkeypatch.setattr(worker_health, "metrics", SimpleNamespace(IN_FLIGHT=_Gauge, SLOTS=_Gauge))
     monkeypatch.setattr(worker_health, "time", SimpleNamespace(monotonic=lambda: now[0]))
     conf = SimpleNamespace(broker_transport_options={"global_keyprefix": "a:"})
