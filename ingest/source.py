@@ -49,7 +49,11 @@ R = TypeVar("R", bound=Record)
 
 
 class Source(Protocol[R]):
-    """Hands over records and confirms them.
+    """Hands over records and confirms them. An implementation is a subclass, and overrides what has no body here.
+
+    The rest is for a source that keeps count of what it has read, as Kafka does with offsets: it has the ledger keep
+    the count, and learns from it when the ledger has lost some of what it had. The bodies here are those of a source
+    that keeps none, because whoever gave it a record gives it out again until it is confirmed.
 
     `start` and `run` are called by the service, in its thread. All else is called by the ledger writer in another one,
     and must not wait: neither for long nor for more records.
@@ -57,36 +61,22 @@ class Source(Protocol[R]):
 
     def start(self) -> None:
         """Say what will be read, and begin with what needs no ledger. Returns at once."""
+        ...
 
     def run(self, pause_cause: Callable[[], str]) -> None:
         """Read until the program is to stop. Called once the ledger has answered.
 
         Nothing more is fetched while `pause_cause` names one. Raises `ConfigError` for what no restart mends.
         """
+        ...
 
     def close(self) -> None:
         """Hand over nothing more; a `take` that waits returns. What is not stored stays unconfirmed."""
+        ...
 
     def take(self, timeout_s: float) -> Sequence[R]:
         """The oldest records that were not taken yet, as soon as there are any; none after `timeout_s`."""
-
-    def admit(self, records: Sequence[R]) -> Sequence[R]:
-        """Those of `records` that may be stored now; asked again before each try, as the answer changes with time.
-
-        The others are the source's again. Either it hands them over later, or somebody else does.
-        """
-
-    def is_finished(self, record: R) -> bool:
-        """Whether it was dealt with before, by a ledger that is no more: it is not to be done again."""
-
-    def sync(self) -> None:
-        """Have the ledger know what it must before it takes the next batch. Raises `StoreUnavailable`."""
-
-    def progress(self, records: Sequence[R], skipped: Sequence[tuple[R, str]]) -> Progress:
-        """How far the source is read with `records`; those `skipped`, with the reason, make no entry."""
-
-    def position(self) -> Progress:
-        """How far the source is read by now: for a look whether the ledger still has it, while no record comes."""
+        ...
 
     def confirm(self, records: Sequence[R], accepted: Accepted) -> bool:
         """The ledger's answer to `progress` of these records, or to `position` (no records).
@@ -94,9 +84,34 @@ class Source(Protocol[R]):
         True: it has them, so they may be confirmed where they come from. False: it has lost some of what was read
         before and has therefore taken nothing; those records the source will hand over again.
         """
+        ...
+
+    def admit(self, records: Sequence[R]) -> Sequence[R]:
+        """Those of `records` that may be stored now; asked again before each try, as the answer changes with time.
+
+        The others are the source's again. Either it hands them over later, or somebody else does.
+        """
+        return records
+
+    def is_finished(self, record: R) -> bool:
+        """Whether it was dealt with before, by a ledger that is no more: it is not to be done again."""
+        return False
+
+    def sync(self) -> None:
+        """Have the ledger know what it must before it takes the next batch. Raises `StoreUnavailable`."""
+        return
+
+    def progress(self, records: Sequence[R], skipped: Sequence[tuple[R, str]]) -> Progress:
+        """How far the source is read with `records`; those `skipped`, with the reason, make no entry."""
+        return ()
+
+    def position(self) -> Progress:
+        """How far the source is read by now: asks the ledger whether it still has that, while no record comes."""
+        return ()
 
     def refresh(self) -> None:
-        """Called a few times a second, between batches: time to look at what was finished meanwhile.
+        """Called a few times a second, between batches, so that a source may learn what was finished meanwhile.
 
         Raises `StoreUnavailable`.
         """
+        return

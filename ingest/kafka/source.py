@@ -25,7 +25,7 @@ from ingest.kafka.record import KafkaRecord
 from ingest.kafka.record_queue import RecordQueue
 from ingest.kafka.replicas import Replicas
 from ingest.kafka.shared_state import SharedState
-from ingest.source import Progress
+from ingest.source import Progress, Source
 from longshore.ledger.entry import Accepted
 from longshore.ledger.ledger import Ledger
 from longshore.log import events
@@ -43,7 +43,7 @@ TURN_S = 0.1
 T = TypeVar("T")
 
 
-class KafkaSource:
+class KafkaSource(Source[KafkaRecord]):
     """Kafka as `ingest.source.Source` says it."""
 
     def __init__(
@@ -74,7 +74,7 @@ class KafkaSource:
         return trailing
 
     def start(self) -> None:
-        """See `Stream`. Tells Port that runs are taken from Kafka, before anything else is asked of it."""
+        """See `Source`. Tells Port that runs are taken from Kafka, before anything else is asked of it."""
         settings = self._settings
         reset = settings.kafka_consumer_auto_offset_reset
         log.event(
@@ -96,7 +96,7 @@ class KafkaSource:
             self._replicas.start()
 
     def run(self, pause_cause: Callable[[], str]) -> None:
-        """See `Stream`. A consumer that can read no more, or logs in with old credentials, is followed by another."""
+        """See `Source`. A consumer that can read no more, or logs in with old credentials, is followed by another."""
         access = credentials.from_settings(self._settings)
         if access is None and (self._announced is None or self._result(self._announced)):
             access = self._result(in_background("kafka-credentials", self._ask_port))
@@ -118,15 +118,15 @@ class KafkaSource:
         return None
 
     def close(self) -> None:
-        """See `Stream`."""
+        """See `Source`."""
         self._queue.close()
 
     def take(self, timeout_s: float) -> Sequence[KafkaRecord]:
-        """See `Stream`."""
+        """See `Source`."""
         return self._queue.take(min(timeout_s, HELD_TAKE_S) if self._queue.held else timeout_s) or ()
 
     def admit(self, records: Sequence[KafkaRecord]) -> Sequence[KafkaRecord]:
-        """See `Stream`. What was revoked is another consumer's; a partition whose commit is full waits, and no other.
+        """See `Source`. What was revoked is another consumer's; a partition whose commit is full waits, and no other.
 
         What waits is in the queue again, in its order: not even a later record of that partition is stored before.
         """
@@ -141,23 +141,23 @@ class KafkaSource:
         return [record for record in ours if record.topic_partition not in full]
 
     def is_finished(self, record: KafkaRecord) -> bool:
-        """See `Stream`."""
+        """See `Source`."""
         return self._positions.is_finished(record)
 
     def sync(self) -> None:
-        """See `Stream`."""
+        """See `Source`."""
         self._positions.sync(self._ledger)
 
     def progress(self, records: Sequence[KafkaRecord], skipped: Sequence[tuple[KafkaRecord, str]]) -> Progress:
-        """See `Stream`."""
+        """See `Source`."""
         return ranges_of(records, self._positions.expected(), skipped)
 
     def position(self) -> Progress:
-        """See `Stream`."""
+        """See `Source`."""
         return self._positions.ranges()
 
     def confirm(self, records: Sequence[KafkaRecord], accepted: Accepted) -> bool:
-        """See `Stream`. Begins the way of the offsets to a commit, see `offsets`."""
+        """See `Source`. Begins the way of the offsets to a commit, see `offsets`."""
         if accepted.rewinds:
             self._positions.rewind(accepted)
             return False
@@ -168,7 +168,7 @@ class KafkaSource:
         return True
 
     def refresh(self) -> None:
-        """See `Stream`. What is finished makes room in the commits, so partitions that were held back may go on."""
+        """See `Source`. What is finished makes room in the commits, so partitions that were held back may go on."""
         self._offsets.refresh(self._ledger.unfinished)
         for partition, waiting in self._queue.held.items():
             if not self._offsets.full([record for record in waiting if self._positions.is_ours(record)]):

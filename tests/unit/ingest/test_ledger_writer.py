@@ -15,7 +15,7 @@ from ingest.backpressure import Backpressure
 from ingest.batch_preparer import BatchPreparer
 from ingest.entry_builder import EntryBuilder
 from ingest.ledger_writer import REFUSALS, LedgerWriter
-from ingest.source import Progress
+from ingest.source import Progress, Source
 from longshore.delivery.policy import DEFAULTS
 from longshore.errors import StoreUnavailable
 from longshore.invocation.kinds import Kind
@@ -54,14 +54,16 @@ def polled(number: int) -> PolledRun:
     return PolledRun(f"r_{number}", as_text(action_run(f"r_{number}", URL), SECRET))
 
 
-class MemorySource:
+class MemorySource(Source[PolledRun]):
     """Hands over what is put into `waiting`, in batches, and confirms by run id."""
 
     def __init__(self) -> None:
         self.waiting: deque[PolledRun] = deque()
         self.confirmed: list[str] = []
         self.finished: set[str] = set()
-        self.withdrawn: set[str] = set()
+        self.withheld: set[str] = set()
+        """Not to be stored now: `admit` puts them aside, into `set_aside`."""
+        self.set_aside: list[str] = []
         self.refreshed = threading.Event()
         self._closed = threading.Event()
 
@@ -80,23 +82,15 @@ class MemorySource:
         return [self.waiting.popleft() for _ in range(min(4, len(self.waiting)))]
 
     def admit(self, records: Sequence[PolledRun]) -> Sequence[PolledRun]:
-        return [record for record in records if record.run_id not in self.withdrawn]
+        self.set_aside += [record.run_id for record in records if record.run_id in self.withheld]
+        return [record for record in records if record.run_id not in self.withheld]
 
     def is_finished(self, record: PolledRun) -> bool:
         return record.run_id in self.finished
 
-    def sync(self) -> None:
-        """Nothing the ledger must know."""
-
-    def progress(self, records: Sequence[PolledRun], skipped: Sequence[tuple[PolledRun, str]]) -> Progress:
-        return ()
-
-    def position(self) -> Progress:
-        return ()
-
     def confirm(self, records: Sequence[PolledRun], accepted: Accepted) -> bool:
         if accepted.rewinds:
-            self.withdrawn.update(record.run_id for record in records)
+            self.withheld.update(record.run_id for record in records)
             return False
         self.confirmed += [record.run_id for record in records]
         return True
@@ -106,14 +100,14 @@ class MemorySource:
 
 
 class MemoryLedger:
-    """Stores entries by id; `answers` raise, or stand in place of what `accept` would return, once each."""
+    """Stores entries by id; each of `answers` is, once, what `accept` does instead with a batch that is not empty."""
 
     format = 1
 
     def __init__(self) -> None:
         self.stored: dict[str, Entry] = {}
         self.refused: set[str] = set()
-        self.answers: deque[Exception | Accepted] = deque()
+        self.answers: deque[Exception | Accepted | Callable[[], None]] = deque()
         self.backlog = 0
 
     def accept(self, progress: Progress, entries: Sequence[Entry], want: int = 0) -> Accepted:
@@ -121,7 +115,9 @@ class MemoryLedger:
             answer = self.answers.popleft()
             if isinstance(answer, Exception):
                 raise answer
-            return answer
+            if isinstance(answer, Accepted):
+                return answer
+            answer()
         if any(entry.id in self.refused for entry in entries):
             raise ValueError("the script fails")
         results = tuple("repeated" if entry.id in self.stored else "accepted" for entry in entries)
@@ -183,13 +179,13 @@ def test_nothing_is_confirmed_before_the_ledger_has_it(scene: Scene) -> None:
 
 
 def test_what_the_ledger_has_lost_is_the_sources_to_hand_over_again(scene: Scene) -> None:
-    """The ledger takes nothing then, and what the source has withdrawn is not tried again."""
+    """The ledger takes nothing then, and what the source has withheld is not tried again."""
     scene.ledger.answers.append(Accepted((), (Rewind("any", 0, None),), (), 0))
     scene.source.waiting.append(polled(1))
-    eventually(lambda: scene.source.withdrawn == {"r_1"}, "the source has taken it back")
+    eventually(lambda: scene.source.withheld == {"r_1"}, "the source has taken it back")
     assert (scene.source.confirmed, scene.ledger.stored) == ([], {})
 
-    scene.source.withdrawn.clear()
+    scene.source.withheld.clear()
     scene.source.waiting.append(polled(1))
     eventually(lambda: scene.source.confirmed == ["r_1"], "it is confirmed when it comes again")
 
@@ -235,6 +231,30 @@ def test_a_batch_that_could_not_be_published_is_repeated(scene: Scene) -> None:
 
     eventually(lambda: scene.source.confirmed == ["r_1", "r_1"], "it went through twice")
     assert list(scene.ledger.stored) == ["r_1"]
+
+
+def test_a_halved_batch_keeps_each_record_in_memory_until_it_is_stored_or_the_sources_again(scene: Scene) -> None:
+    """Also where the source withholds some of both halves, and the first half is stored and then not published.
+
+    Only the withheld records of the first half are the source's by then. Those of the second half must be given back
+    in their turn: nobody else has them, and what comes behind them would be confirmed past them.
+    """
+    failures = iter([ConnectionError("away")])
+
+    def publish(claims: Sequence[Claim]) -> None:
+        if claims and (failure := next(failures, None)) is not None:
+            raise failure
+
+    def refuse_and_withhold() -> None:
+        scene.source.withheld = {"r_1", "r_3"}
+        raise ValueError("the script fails")
+
+    scene.writer._publish = publish
+    scene.ledger.answers.append(refuse_and_withhold)
+    scene.source.waiting.extend(polled(number) for number in range(4))
+
+    eventually(lambda: scene.source.set_aside == ["r_1", "r_3"], "the source has both back")
+    eventually(lambda: scene.source.confirmed == ["r_0", "r_0", "r_2"], "the others are confirmed")
 
 
 def test_a_full_backlog_asks_the_source_to_pause(scene: Scene) -> None:
