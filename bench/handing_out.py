@@ -106,7 +106,7 @@ def measured(rates: tuple[float, ...], pumps: int, backlog: int, seconds: float)
             targets.set(name, "", TargetControl(paused=True))
             fill(ledger, name, backlog + round(rate * (seconds + WARM_S)))
             targets.set(name, "", TargetControl(rate=rate))
-        ledger.beat("bench", 100_000)
+        ledger.heartbeat("bench", 100_000)
         assert server.process is not None
         process = psutil.Process(server.process.pid)
         pipes = [multiprocessing.Pipe(duplex=False) for _ in range(pumps)]

@@ -38,7 +38,7 @@ class ReportKind(StrEnum):
     """Given up by a script."""
 
     WAITING = "F"
-    """What is ahead of a run that has waited long: why, how many, starts per second, when about (foretell.lua)."""
+    """What is ahead of a run that has waited long: why, how many, starts per second, when about (report_waits.lua)."""
 
 
 BY_SCRIPTS = frozenset({ReportKind.LOST_ENDED, ReportKind.LOST, ReportKind.DEAD_LETTER, ReportKind.WAITING})

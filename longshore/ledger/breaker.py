@@ -1,4 +1,4 @@
-"""A target's or lane's breaker as the ledger keeps it. Only scripts change it (`scripts/gates.lua`).
+"""A target's or lane's breaker as the ledger keeps it. Only scripts change it (`scripts/limits_and_breaker.lua`).
 
 The one place in Python that knows its text, as `breaker_of` is the one in Lua.
 """

@@ -2,7 +2,7 @@
 
 First attempts go before late retries, so a retry's score is its due time and the head start of first attempts
 (`Limits.late`), and half a ms by which a retry is known. The one place in Python that knows this, as `is_late` and
-`due_of` in `scripts/common.lua` are the one in Lua.
+`due_of` in `scripts/transitions.lua` are the one in Lua.
 """
 
 

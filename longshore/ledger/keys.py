@@ -147,12 +147,12 @@ class Keys:
 
     @property
     def foretold(self) -> str:
-        """Hash: lane → up to which score its runs were told what is ahead, and its pace (see foretell.lua)."""
+        """Hash: lane → up to which score its runs were told what is ahead, and its pace (see report_waits.lua)."""
         return f"{self.prefix}foretold"
 
     @property
     def room(self) -> str:
-        """Never exists: deleting it opens the way for a script while Redis is full (`scripts/room.lua`).
+        """Never exists: deleting it opens the way for a script while Redis is full (`scripts/allow_when_full.lua`).
 
         Writing nothing to it tells whether Redis takes writes.
         """
@@ -160,7 +160,7 @@ class Keys:
 
     @property
     def gates(self) -> str:
-        """Hash: what holds targets and lanes back: operators' words, mappings' limits, breakers (see gates.lua)."""
+        """Hash: what holds targets and lanes back: controls and breakers, see limits_and_breaker.lua."""
         return f"{self.prefix}gates"
 
     @property

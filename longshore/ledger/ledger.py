@@ -37,7 +37,7 @@ IN_PLACE = 20
 together costs little more than looking for one."""
 
 UNREADABLE_S = 30
-"""How long ago one may have been found unreadable: each is looked at again several times in that (hand_out.lua)."""
+"""How long ago one may have been found unreadable: each is looked at again several times in that (dispatch.lua)."""
 
 REPORT_PATIENCE_MS = 2_000
 """How long what has ended does not count as finished because Port has not heard of it: usually enough, and short, as
@@ -233,12 +233,12 @@ class Ledger:
         )
         return _text(applied), _claims(claims)
 
-    def give_back(self, id: str, token: int, delay_ms: int = 0) -> bool:
+    def release(self, id: str, token: int, delay_ms: int = 0) -> bool:
         """Returns a claimed or begun invocation to its lane, unsent and without using an attempt. False: stale.
 
         It is handed out again after `delay_ms`.
         """
-        return bool(self._run("give_back", _bytes(id), token, delay_ms))
+        return bool(self._run("release", _bytes(id), token, delay_ms))
 
     def unreadable(self) -> int:
         """How many were due of late for which no worker was there that reads their format."""
@@ -246,12 +246,12 @@ class Ledger:
         with reaching_store():
             return int(self.redis.zcount(self.keys.unreadable, since_ms, "+inf"))
 
-    def beat(self, worker: str, slots: int, working_on: Iterable[tuple[str, int]] = ()) -> int:
+    def heartbeat(self, worker: str, slots: int, working_on: Iterable[tuple[str, int]] = ()) -> int:
         """Says that `worker` lives and what it still works on; 0 slots withdraws it. Returns the fleet's slots."""
         flat: list[Any] = []
         for id, token in working_on:
             flat += [_bytes(id), token]
-        return int(self._run("beat", worker, slots, *flat))
+        return int(self._run("heartbeat", worker, slots, *flat))
 
     def prune(self) -> int:
         """Drops some dead letters older than they are kept; returns how many."""
@@ -264,9 +264,9 @@ class Ledger:
         """
         return int(self._run("sweep", kept, cursor))
 
-    def take_reports(self, most: int, lease_ms: int) -> list[LeasedReports]:
+    def lease_reports(self, most: int, lease_ms: int) -> list[LeasedReports]:
         """Leases the due reports of up to `most` invocations to the caller."""
-        rows = self._run("take_reports", most, lease_ms)
+        rows = self._run("lease_reports", most, lease_ms)
         return [
             LeasedReports(
                 id=_text(id),
@@ -283,20 +283,20 @@ class Ledger:
             for id, token, kind, run, sync, tries, trace, format, generation, *items in rows
         ]
 
-    def foretell(self, most: int, span_ms: int) -> int:
+    def report_waits(self, most: int, span_ms: int) -> int:
         """Has up to `most` runs that wait long told what is ahead of them; each lane at most every `span_ms`."""
-        return int(self._run("foretell", most, span_ms))
+        return int(self._run("report_waits", most, span_ms))
 
     def renew_reports(self, taken: LeasedReports, lease_ms: int) -> LeasedReports | None:
         """Holds `taken` for `lease_ms` more; what it returns takes its place. None if somebody else may have them."""
         token = self._run("renew_reports", _bytes(taken.id), taken.token, lease_ms)
         return replace(taken, token=token) if token else None
 
-    def settle_reports(self, taken: LeasedReports, unsent: Sequence[bytes] = (), delay_ms: int = 0) -> bool:
+    def ack_reports(self, taken: LeasedReports, unsent: Sequence[bytes] = (), delay_ms: int = 0) -> bool:
         """Drops the taken reports but `unsent`, due again after `delay_ms`. False if somebody else has them by now."""
         failed = "1" if unsent else ""
         return bool(
-            self._run("settle_reports", _bytes(taken.id), taken.token, len(taken.items), delay_ms, failed, *unsent)
+            self._run("ack_reports", _bytes(taken.id), taken.token, len(taken.items), delay_ms, failed, *unsent)
         )
 
     def defer(self, begun: StartedAttempt, target: str, lane: str) -> bool:

@@ -39,7 +39,7 @@ OUTCOME_TEXT = {
     "delivered": "delivered already; only a replay sends it again",
     "no_payload": "kept without its message, so it cannot be sent",
 }
-"""What becomes of an invocation that is to be sent again, in words. The names are those of again.lua."""
+"""What becomes of an invocation that is to be sent again, in words. The names are those of restart_invocation.lua."""
 
 FINISHED = frozenset({JobState.DONE, JobState.STOPPED})
 """States in which a job does nothing any more. Of the others, `paused` waits for an operator."""
@@ -74,7 +74,7 @@ class RequeueJob:
     total: int
     started: int
     counts: dict[str, int]
-    """What became of those started, see again.lua."""
+    """What became of those started, see restart_invocation.lua."""
     created_ms: int
     canary_failed: int
 
@@ -89,10 +89,10 @@ class Requeuer:
         self._sealer = sealer
         self._requeue = Script.named("requeue")
         self._run_job = Script.named("run_job")
-        self._keep_job = Script.named("keep_job")
+        self._save_job = Script.named("save_job")
 
     def one(self, letter: InvocationRecord, order: RequeueRequest, *, dry_run: bool = False) -> str:
-        """Sends `letter` again unless it has changed since it was read. Returns what became of it, see again.lua.
+        """Sends `letter` again unless it has changed since it was read. Returns the outcome, a key of `OUTCOME_TEXT`.
 
         With `dry_run` it returns what would become of it, and nothing changes.
         """
@@ -175,7 +175,7 @@ class Requeuer:
 
     def _keep(self, id: str, what: str, *values: Any) -> None:
         with reaching_store():
-            self._keep_job.run(self._redis.execute_command, self._keys.prefix, "", id, what, *values)
+            self._save_job.run(self._redis.execute_command, self._keys.prefix, "", id, what, *values)
 
     def _record(self, order: RequeueRequest, total: int, note: bytes) -> Any:
         return {

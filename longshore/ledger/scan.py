@@ -72,7 +72,7 @@ class FailedScan:
     def __init__(self, client: "redis.Redis", keys: Keys) -> None:
         self._redis = client
         self._prefix = keys.prefix
-        self._script = Script.named("sift")
+        self._script = Script.named("scan")
 
     def steps(
         self, state: State, wanted: Filter, want: int = 0, after: Cursor | None = None, fields: tuple[str, ...] = ()

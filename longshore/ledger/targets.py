@@ -26,7 +26,7 @@ class TargetControls:
         self._keys = keys
         self._limits = limits.packed()
         self._statuses = StatusReader(client, keys, limits.late)
-        self._set_gate = Script.named("set_gate")
+        self._set_control = Script.named("set_control")
 
     def set(
         self,
@@ -39,7 +39,7 @@ class TargetControls:
         """A word on `target`, or on `lane` of it, from now on; an empty gate takes it back."""
         with reaching_store():
             closes = "1" if close_breaker else ""
-            self._set_gate.run(
+            self._set_control.run(
                 self._redis.execute_command,
                 self._keys.prefix,
                 *(self._limits, target, lane, gate.json(), closes, whose[0]),

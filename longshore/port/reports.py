@@ -188,8 +188,8 @@ def waiting(kind: Kind, why: str, ahead: int, per_s: float, at: float) -> list[R
 def by_script(report: ReportKind, text: str, kind: Kind, synchronized: bool, poison: str) -> list[Report]:
     """What a script left in the outbox in clear (`BY_SCRIPTS`), in words. Raises ValueError for other kinds.
 
-    `text` is the reason code, or for `WAITING` the numbers of foretell.lua. `poison` is why a script gives up, in plain
-    language: it does so where each worker that tried an invocation died.
+    `text` is the reason code, or for `WAITING` the numbers of report_waits.lua. `poison` is why a script gives up, in
+    plain language: it does so where each worker that tried an invocation died.
     """
     match report:
         case ReportKind.WAITING:

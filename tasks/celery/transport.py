@@ -15,7 +15,7 @@ transport, and knows no `unix://`. Here a connection is made exactly as those of
 option `address`; what Celery calls the broker's URL is only shown.
 
 *Wake-up calls find room.* At `maxmemory` Redis refuses LPUSH; but what is never handed out never ends and gives no room
-back. So the push follows a DEL in one script (see longshore/ledger/scripts/room.lua).
+back. So the push follows a DEL in one script (see longshore/ledger/scripts/allow_when_full.lua).
 
 `do_restore` and `connection_errors` are class attributes of kombu, not documented options, and `_put` is its own:
 tests/integration/tasks/test_transport.py holds them in place.

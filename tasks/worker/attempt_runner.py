@@ -68,7 +68,7 @@ class AttemptRunner:
         """
         self._wait_until(start_ms)
         if self.shutdown.begun.is_set():
-            self.ledger.give_back(id, token)
+            self.ledger.release(id, token)
             return None
         begun = self._begin(id, token)
         if begun is None:
@@ -79,7 +79,7 @@ class AttemptRunner:
     def release(self, id: str, token: int, reason: str) -> None:
         """Leaves a claim to other workers, without an attempt. Raises `StoreUnavailable`: then its lease lapses."""
         log.event(events.DELIVERY_DECLINED, id=id, reason=reason)
-        self.ledger.give_back(id, token, _RELEASE_PAUSE_MS)
+        self.ledger.release(id, token, _RELEASE_PAUSE_MS)
 
     def _wait_until(self, start_ms: int) -> None:
         """Sleeps until the start that the target's rate gave this claim; a clock jump cannot make it long."""
@@ -155,7 +155,7 @@ class AttemptRunner:
         """Gives a claim back until Redis has it, or the process ends: then the lease lapses."""
         for tries in itertools.count():
             try:
-                released = self.ledger.give_back(id, token)
+                released = self.ledger.release(id, token)
             except StoreUnavailable as error:
                 if tries == 0:
                     log.event(events.DELIVERY_START_FAILED, id=id, error=str(error))

@@ -64,7 +64,7 @@ class Heartbeat:
         """Offers no slots any more; leases of what is under way are still renewed."""
         with self._sending:
             self._slots = 0
-            self._ledger.beat(self.worker, 0, self._in_flight.renewable())
+            self._ledger.heartbeat(self.worker, 0, self._in_flight.renewable())
 
     def step(self) -> float | None:
         """One heartbeat."""
@@ -72,7 +72,7 @@ class Heartbeat:
         with self._sending:
             # At least one: with none this process would be withdrawn, and with all threads hung it is about to restart.
             offered = max(1, self._slots - self._hung) if self._slots else 0
-            self._ledger.beat(self.worker, offered, self._in_flight.renewable())
+            self._ledger.heartbeat(self.worker, offered, self._in_flight.renewable())
         self._clock.measure(self._ledger)
         self._sweep.step()
         self._count += 1

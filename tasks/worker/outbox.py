@@ -77,7 +77,7 @@ class Outbox:
         _, self._under_way = wait(self._under_way, 0)
         if len(self._under_way) >= SENDERS:
             _, self._under_way = wait(self._under_way, _SENDER_WAIT_S, FIRST_COMPLETED)
-        due = self._ledger.take_reports(SENDERS - len(self._under_way), LEASE_MS)
+        due = self._ledger.lease_reports(SENDERS - len(self._under_way), LEASE_MS)
         taken_at = time.monotonic()
         self._under_way |= {self._pool.submit(self._send, taken, taken_at) for taken in due}
         if self._failed_in_a_row >= _AWAY_FAILURES and taken_at - self._answered_at > _AWAY_AFTER_S:
@@ -116,7 +116,7 @@ class Outbox:
         """Again and again until Redis has it: otherwise Port would get all of it once more."""
         while True:
             try:
-                self._ledger.settle_reports(taken, left, round(delay_s * 1000))
+                self._ledger.ack_reports(taken, left, round(delay_s * 1000))
                 return
             except StoreUnavailable:
                 if self._ending.wait(_SETTLE_PAUSE_S):

@@ -22,5 +22,5 @@ class WaitEstimates:
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def _step(self) -> float | None:
-        self._ledger.foretell(self._max_lines, round(INTERVAL_S * 1000))
+        self._ledger.report_waits(self._max_lines, round(INTERVAL_S * 1000))
         return None

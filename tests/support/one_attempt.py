@@ -104,7 +104,7 @@ def staged(
     content = entries or [{"enabled": True, "report": REPORTING if report is None else report}]
     mapping = Mapping(json.dumps(content).encode(), {})
     ledger = Ledger(client, Keys.of(settings.namespace), limits_of(settings))
-    ledger.beat("worker-1", 10)
+    ledger.heartbeat("worker-1", 10)
     fence, results, clock, shutdown = fence_of(settings), build_results(settings), RedisClock(), Shutdown()
     metrics = WorkerMetrics(settings.metrics_targets)
     executor = build_executor(settings, mapping, fence, results, clock, metrics, slots=10)

@@ -27,21 +27,21 @@ NAMES = (
     "pump",
     "begin",
     "finish",
-    "give_back",
+    "release",
     "defer",
-    "beat",
+    "heartbeat",
     "prune",
     "purge",
     "requeue",
     "run_job",
-    "keep_job",
-    "set_gate",
-    "take_reports",
+    "save_job",
+    "set_control",
+    "lease_reports",
     "renew_reports",
-    "settle_reports",
+    "ack_reports",
     "unfinished",
-    "sift",
-    "foretell",
+    "scan",
+    "report_waits",
     "audit",
     "sweep",
     "touch",
@@ -108,7 +108,7 @@ def assemble(name: str) -> str:
         function = part.removesuffix("()")
         if function != part:
             opening.append(f"local function {function}(...)\n{text(function)}\nend")
-        elif part == "room":
+        elif part == "allow_when_full":
             opening.append(text(part))  # which only lets the others in
         else:
             opening.append(f"{text(part)}\nreturn (function()")

@@ -1,5 +1,5 @@
 -- accept: stores a batch read from Kafka, once, and claims what may start at once.
--- uses: clock, common, gates, round, hand_out(), claim
+-- uses: clock, transitions, limits_and_breaker, round_robin, dispatch(), claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -1,5 +1,5 @@
 -- begin: may this worker send now? From here on bytes may leave.
--- uses: room, clock, common
+-- uses: allow_when_full, clock, transitions
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -1,6 +1,6 @@
 -- defer: an attempt that has begun but sent nothing belongs to another lane. Uses no attempt.
 -- A suspect stays one. What moves to another target again and again waits longer each time.
--- uses: room, clock, common, gates
+-- uses: allow_when_full, clock, transitions, limits_and_breaker
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -16,7 +16,7 @@ local record = P .. 'inv:' .. id
 local state, begun_token, lane, target, attempts, home, moves = unpack(call('HMGET', record,
   'state', 'begun_token', 'lane', 'target', 'attempts', 'home', 'moves'))
 if state ~= 'begun' or begun_token ~= token then return 0 end
-release(id, lane, target)
+end_lease(id, lane, target)
 observe(target, id, '')
 observe(lane, id, '')
 if home then

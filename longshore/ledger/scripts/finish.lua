@@ -1,5 +1,5 @@
 -- finish: what came of an attempt, its reports, and who may start in its place: one step.
--- uses: room, clock, common, gates, round, hand_out(), claim
+-- uses: allow_when_full, clock, transitions, limits_and_breaker, round_robin, dispatch(), claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -30,7 +30,7 @@ local state, begun_token, lane, target, home, deaths, closed = unpack(call('HMGE
 local function take()
   local definite = result == 'done' or result == 'dead'
   if state == 'begun' or state == 'claimed' and definite then
-    release(id, lane, target)
+    end_lease(id, lane, target)
   elseif state == 'waiting' and definite then
     call('ZREM', P .. 'wait:' .. lane, id)
   else

@@ -1,5 +1,5 @@
 -- prune: drops dead letters and unknown outcomes that are older than the time they are kept, or more than are kept.
--- uses: room, clock, common
+-- uses: allow_when_full, clock, transitions
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

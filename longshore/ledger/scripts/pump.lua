@@ -1,5 +1,5 @@
 -- pump: lapsed leases first, then what may start now.
--- uses: room, clock, common, gates, round, hand_out(), claim
+-- uses: allow_when_full, clock, transitions, limits_and_breaker, round_robin, dispatch(), claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -33,7 +33,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(le
   if state ~= 'claimed' and state ~= 'begun' then
     call('ZREM', P .. 'leased', id)
   else
-    release(id, lane, target)
+    end_lease(id, lane, target)
     -- A probe that was lost with its worker opens its breaker again; of others nobody knows.
     for _, name in ipairs({target, lane}) do
       local b = breaker_of(call('HGET', GATES, 'b:' .. name))

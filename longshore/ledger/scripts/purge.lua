@@ -1,5 +1,5 @@
 -- purge: drops an invocation that has ended, for good.
--- uses: room
+-- uses: allow_when_full
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -1,10 +1,10 @@
 -- renew_reports: the sender of these reports is still at work on them.
--- uses: room, clock, common
+-- uses: allow_when_full, clock, transitions
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
 -- ARGV[2]  id
--- ARGV[3]  token       of take_reports, or of the last renewal
+-- ARGV[3]  token       of lease_reports, or of the last renewal
 -- ARGV[4]  lease       from now (ms)
 --
 -- Returns  the new token, or "" if the lease had lapsed and somebody else may have them (nothing changed)

@@ -1,5 +1,5 @@
 -- requeue: an operator sends one ended invocation again.
--- uses: room, clock, common, again
+-- uses: allow_when_full, clock, transitions, restart_invocation
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -9,6 +9,6 @@
 -- ARGV[5]  note        sealed history entry: who, when, why
 -- ARGV[6]  dry_run     "1": only what would become of it; nothing changes
 --
--- Returns  what became of it, see again.lua
+-- Returns  what became of it, see restart_invocation.lua
 local id, generation, replay, note, dry_run = unpack(ARGV, 2, 6)
-return again(id, generation, replay == '1', note, dry_run == '1')
+return restart_invocation(id, generation, replay == '1', note, dry_run == '1')

@@ -1,5 +1,5 @@
 -- run_job: one step of a requeue job: as many invocations as its rate allows by now, each once.
--- uses: room, clock, common, again
+-- uses: allow_when_full, clock, transitions, restart_invocation
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -9,7 +9,7 @@
 -- Returns  the job's state: canary | watching | running | paused | done | stopped, or "" if there is no such job
 --
 -- Taking an id off the job's list and requeueing it are one step, so a crash on either side repeats and skips nothing.
--- How long it is kept (s) since it last did something; as in keep_job.lua.
+-- How long it is kept (s) since it last did something; as in save_job.lua.
 local KEPT = 1209600
 
 local name, most = ARGV[2], ARGV[3]
@@ -57,7 +57,7 @@ if state == 'canary' or state == 'running' then
     local entry = call('LPOP', job .. ':ids')
     if not entry then break end
     local generation, id = string.match(entry, '^(%d+):(.*)$')
-    local became = again(id, generation, replay == '1', note)
+    local became = restart_invocation(id, generation, replay == '1', note)
     call('HINCRBY', job, became, 1)
     taken = taken + 1
     if state == 'canary' and string.sub(became, 1, 8) == 'requeued' then call('RPUSH', job .. ':canary', id) end

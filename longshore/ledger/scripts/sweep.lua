@@ -1,5 +1,5 @@
 -- sweep: drops what is kept of targets and lanes that are used no longer, a bounded step at a time.
--- uses: room, clock, common, gates
+-- uses: allow_when_full, clock, transitions, limits_and_breaker
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -1,5 +1,5 @@
 -- touch: a write that changes nothing, for a connection that is then asked which replicas have everything (WAIT).
--- uses: room
+-- uses: allow_when_full
 --
 -- KEYS[1]  prefix
 --

@@ -1,5 +1,5 @@
 -- unfinished: which offsets are not finished yet, for commits that say so (the ledger does not last).
--- uses: room, clock, common
+-- uses: allow_when_full, clock, transitions
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -25,7 +25,7 @@ def topics(real_kafka: KafkaBroker) -> Topics:
 def finish(ingest: Ingest, numbers: set[int]) -> None:
     """What workers do: deliver these, and have Port told."""
     ledger = ingest.ledger
-    ledger.beat("worker-1", 100_000)
+    ledger.heartbeat("worker-1", 100_000)
     wanted = {f"r_{number}" for number in numbers}
     while True:
         claims, _ = ledger.pump()

@@ -32,7 +32,7 @@ def test_both_topics_reach_the_ledger(ingest: Ingest, kafka: EmbeddedKafka) -> N
 
 def test_what_may_start_at_once_is_handed_to_celery(ingest: Ingest, kafka: EmbeddedKafka) -> None:
     """Claimed in the call that stores it and published right after, without waiting for a pump."""
-    ingest.ledger.beat("worker-1", 10)
+    ingest.ledger.heartbeat("worker-1", 10)
     kafka.publish("org.runs", run(1))
 
     eventually(lambda: _celery_messages(ingest) == ["r_1"], "the message on Celery's list")
@@ -205,7 +205,7 @@ def test_intake_pauses_at_the_backlog_limit_and_goes_on_below_it(
         waiting = ingest.count("backlog")
         assert 10 < waiting <= 40
         # A fleet comes up and takes what waits, more with each look of the paused intake.
-        ingest.ledger.beat("worker-1", 1000)
+        ingest.ledger.heartbeat("worker-1", 1000)
         ingest.eventually("accepted", 100)
 
     assert events.INGEST_RESUMED.name in [line["event"] for line in lines]

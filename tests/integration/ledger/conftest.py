@@ -45,7 +45,7 @@ def make_ledger(client: "redis.Redis") -> Callable[..., Ledger]:
 def ledger(make_ledger: Callable[..., Ledger]) -> Ledger:
     """A ledger with a fleet of 100 slots."""
     ledger = make_ledger()
-    ledger.beat("worker-1", 100)
+    ledger.heartbeat("worker-1", 100)
     return ledger
 
 

@@ -30,7 +30,7 @@ def give_up_on_all(ledger: Ledger) -> None:
 def test_the_history_stays_bounded_however_often_an_invocation_is_requeued(make_ledger: MakeLedger) -> None:
     """Attempts are counted anew with each requeue, their history is not."""
     ledger = make_ledger(history=3)
-    ledger.beat("worker-1", 10)
+    ledger.heartbeat("worker-1", 10)
     access = LedgerAccess.to(ledger, SEALER)
     requeue, letters = access.requeue, access.invocations
     store(ledger, entry("r_1"))
@@ -65,7 +65,7 @@ def test_a_job_lasts_while_it_works_and_no_longer(ledger: Ledger, client: "redis
 def test_a_clock_that_went_back_does_not_hold_a_limited_target_up(make_ledger: MakeLedger) -> None:
     """Its next start was reckoned by a clock that was an hour ahead."""
     ledger = make_ledger(rate=10)
-    ledger.beat("worker-1", 10)
+    ledger.heartbeat("worker-1", 10)
     hour_ahead = ledger.clock_ms() + 3_600_000
     ledger.redis.hset(ledger.keys.starts, "http://a:80", hour_ahead)
     store(ledger, entry("r_1"), entry("r_2", offset=1))

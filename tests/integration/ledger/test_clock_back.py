@@ -60,7 +60,7 @@ def one_fault(ledger: Ledger, delay_ms: int, about: str = "") -> None:
 def test_what_waits_is_handed_out(make_ledger: MakeLedger, clock: Clock) -> None:
     """First attempts at once, a retry after its pause."""
     ledger = make_ledger()
-    ledger.beat("worker-1", 10)
+    ledger.heartbeat("worker-1", 10)
     store(ledger, entry("r_1", lane=LANE))
     one_fault(ledger, 10_000)
     store(ledger, entry("r_2", lane=LANE))
@@ -75,17 +75,17 @@ def test_reports_are_sent(make_ledger: MakeLedger, clock: Clock) -> None:
     ledger = make_ledger(port_rate=1)
     store(ledger, *(entry(f"r_{n}", reports=(b"L", b"S")) for n in range(3)))
     clock.passes(4)
-    assert ledger.take_reports(1, 60_000)
+    assert ledger.lease_reports(1, 60_000)
     clock.passes(-HOUR_S)
-    assert not ledger.take_reports(1, 60_000)
+    assert not ledger.lease_reports(1, 60_000)
     clock.passes(6)
-    assert ledger.take_reports(1, 60_000)
+    assert ledger.lease_reports(1, 60_000)
 
 
 def test_a_breaker_lets_a_probe_go(make_ledger: MakeLedger, clock: Clock) -> None:
     """When its time is over, not an hour later."""
     ledger = make_ledger(breaker_failures=1, breaker_open=5_000)
-    ledger.beat("worker-1", 10)
+    ledger.heartbeat("worker-1", 10)
     store(ledger, entry("r_1", lane=LANE))
     one_fault(ledger, 0, "fault")
     clock.passes(-HOUR_S)
@@ -97,7 +97,7 @@ def test_a_breaker_lets_a_probe_go(make_ledger: MakeLedger, clock: Clock) -> Non
 def test_a_limited_target_goes_on_at_its_rate(make_ledger: MakeLedger, clock: Clock) -> None:
     """Neither not at all nor all at once."""
     ledger = make_ledger(rate=1)
-    ledger.beat("worker-1", 10)
+    ledger.heartbeat("worker-1", 10)
     store(ledger, *(entry(f"r_{n}") for n in range(9)))
     assert 1 == len(ids(ledger))
     clock.passes(-HOUR_S)
@@ -138,7 +138,7 @@ def test_what_stands_far_ahead_of_any_time_it_may_have_is_of_another_time(
 ) -> None:
     """Where the ledger knows nothing of the old clock: no opening of a breaker and no step of a job is that long."""
     ledger = make_ledger(rate=1)
-    ledger.beat("worker-1", 10)
+    ledger.heartbeat("worker-1", 10)
     hour_ahead = ledger.clock_ms() + HOUR_S * 1000
     client.hset(ledger.keys.starts, TARGET, hour_ahead)
     client.hset(ledger.keys.gates, f"b:{LANE}", f"5|{hour_ahead}|5000|0|")

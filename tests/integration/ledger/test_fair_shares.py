@@ -63,7 +63,7 @@ def test_a_healthy_run_costs_redis_the_same_whatever_waits_for_a_hanging_target(
     costs = []
     for backlog in (100, 3000):
         ledger.redis.flushall()
-        ledger.beat("worker-1", 100)
+        ledger.heartbeat("worker-1", 100)
         fill(ledger, backlog)
         healthy_run(ledger, 0, target)
         before = commands(ledger)

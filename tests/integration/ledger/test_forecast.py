@@ -23,7 +23,7 @@ Make = Callable[..., Ledger]
 def make(make_ledger: Make) -> Make:
     def made(**numbers: float) -> Ledger:
         ledger = make_ledger(**({"forecast": HOUR_MS} | numbers))
-        ledger.beat("worker-1", 1000)
+        ledger.heartbeat("worker-1", 1000)
         return ledger
 
     return made
@@ -49,7 +49,7 @@ def look(ledger: Ledger, most: int = 100) -> int:
         members: Any = ledger.redis.zrange(ledger.keys.forecast, 0, -1)
         for member in members:
             ledger.redis.zadd(ledger.keys.forecast, {member: 1})
-        told += ledger.foretell(most - told, 0) if told < most else 0
+        told += ledger.report_waits(most - told, 0) if told < most else 0
     return told
 
 
@@ -219,5 +219,5 @@ def test_run_logs_are_taken_with_the_forecast_among_them(make: Make) -> None:
     hour_passes(ledger)
     look(ledger)
 
-    [taken] = ledger.take_reports(10, 1000)
+    [taken] = ledger.lease_reports(10, 1000)
     assert [b"L", b"F"] == [item[:1] for item in taken.items]

@@ -23,7 +23,7 @@ LANE = "http://a:80 deploy"
 def busy(make_ledger: Callable[..., Ledger]) -> Ledger:
     """A ledger whose breakers open after three faults."""
     ledger = make_ledger(breaker_failures=3, breaker_open=60_000, breaker_longest=200_000)
-    ledger.beat("worker-1", 1000)
+    ledger.heartbeat("worker-1", 1000)
     return ledger
 
 
@@ -152,7 +152,7 @@ def test_a_probe_that_was_never_sent_decides_nothing(busy: Ledger, how: str) -> 
     if how == "lapsed":
         lapse(busy, probe.id)
     else:
-        busy.give_back(probe.id, probe.token)
+        busy.release(probe.id, probe.token)
     assert 1 == len(busy.pump()[0])
 
 

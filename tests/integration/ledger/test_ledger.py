@@ -90,7 +90,7 @@ def test_a_worker_lost_after_it_began_is_parked_as_unknown(ledger: Ledger, clien
 
     assert ["unknown"] == [one.state for one in lapsed]
     assert client.zscore(ledger.keys.unknown, "r_1")
-    (taken,) = ledger.take_reports(10, 60_000)
+    (taken,) = ledger.lease_reports(10, 60_000)
     assert (b"!worker_lost",) == taken.items
 
 
@@ -172,7 +172,7 @@ def test_lanes_take_turns(ledger: Ledger) -> None:
 def test_a_bad_route_takes_no_more_than_its_share_of_its_target(make_ledger: Callable[..., Ledger]) -> None:
     """Target and lane both have a limit in flight; a freed place goes to who waits."""
     ledger = make_ledger(target=5, lane=3)
-    ledger.beat("worker-1", 100)
+    ledger.heartbeat("worker-1", 100)
     store(ledger, *(entry(f"bad-{n}", action="bad") for n in range(20)), *(entry(f"good-{n}") for n in range(20)))
     claims, _ = ledger.pump()
     held = [claim.id.split("-")[0] for claim in claims]
@@ -188,17 +188,17 @@ def test_no_more_is_handed_out_than_the_fleet_has_slots(make_ledger: Callable[..
     """Celery's list never holds a backlog; without workers it holds nothing."""
     ledger = make_ledger()
     assert () == ledger.accept([span(0, 20)], [entry(f"r_{n}", f"http://t{n}:80") for n in range(20)]).claims
-    ledger.beat("worker-1", 3)
-    ledger.beat("worker-2", 4)
+    ledger.heartbeat("worker-1", 3)
+    ledger.heartbeat("worker-2", 4)
     assert 7 == len(ledger.pump()[0])
-    ledger.beat("worker-2", 0)
+    ledger.heartbeat("worker-2", 0)
     assert ((), ()) == ledger.pump()
 
 
 def test_a_rate_is_kept_and_starts_lie_apart(make_ledger: Callable[..., Ledger]) -> None:
     """At 100 a second and a horizon of 200 ms, 20 are handed out, 10 ms apart."""
     ledger = make_ledger(rate=100, target=1000, lane=1000)
-    ledger.beat("worker-1", 1000)
+    ledger.heartbeat("worker-1", 1000)
     store(ledger, *(entry(f"r_{n}", action=f"a{n % 7}") for n in range(300)))
     claims, _ = ledger.pump()
     starts = [claim.start_ms for claim in claims]
@@ -248,8 +248,8 @@ def test_work_given_back_may_start_elsewhere_at_once(ledger: Ledger) -> None:
     store(ledger, entry("r_1"))
     claim = claim_one(ledger)
 
-    assert ledger.give_back("r_1", claim.token)
-    assert not ledger.give_back("r_1", claim.token)
+    assert ledger.release("r_1", claim.token)
+    assert not ledger.release("r_1", claim.token)
     assert "r_1" == claim_one(ledger).id
 
 
@@ -259,11 +259,11 @@ def test_a_begin_whose_answer_was_lost_can_be_taken_back(ledger: Ledger) -> None
     claim = claim_one(ledger)
     ledger.begin("r_1", claim.token)
 
-    assert ledger.give_back("r_1", claim.token)
+    assert ledger.release("r_1", claim.token)
     again = claim_one(ledger)
     assert 0 == again.attempts
     ledger.begin("r_1", again.token)
-    assert not ledger.give_back("r_1", claim.token)
+    assert not ledger.release("r_1", claim.token)
     assert "begun" == state(ledger, "r_1")
 
 
@@ -286,9 +286,9 @@ def test_a_beating_worker_keeps_its_leases_and_a_silent_one_loses_them(ledger: L
     claim = claim_one(ledger)
     ledger.begin("r_1", claim.token)
     lapse(ledger, "r_1")
-    ledger.beat("worker-1", 100, [("r_1", claim.token + 1)])
+    ledger.heartbeat("worker-1", 100, [("r_1", claim.token + 1)])
     assert client.zscore(ledger.keys.leased, "r_1") == -1
-    ledger.beat("worker-1", 100, [("r_1", claim.token)])
+    ledger.heartbeat("worker-1", 100, [("r_1", claim.token)])
     assert ((), ()) == ledger.pump()
 
 
@@ -313,44 +313,44 @@ def test_nothing_but_logs_follows_a_closing_report(ledger: Ledger) -> None:
         "r_1", claim.token, AttemptEnd(State.DONE, "delivered", 200, reports=(b"Ranswer", b"Llate", b"SSUCCESS"))
     )
 
-    (taken,) = ledger.take_reports(10, 60_000)
+    (taken,) = ledger.lease_reports(10, 60_000)
     assert (b"Lno answer", b"SFAILURE", b"Llate") == taken.items
 
 
 def test_reports_are_sent_by_one_at_a_time_and_in_order(ledger: Ledger, client: "redis.Redis") -> None:
     """What comes while they are being sent waits for the sender; a lapsed sender drops nothing."""
     store(ledger, entry("r_1", reports=(b"Lreceived",)))
-    assert [] == ledger.take_reports(10, 60_000), "first reports wait to be merged"
+    assert [] == ledger.lease_reports(10, 60_000), "first reports wait to be merged"
     claim = claim_one(ledger)
     ledger.begin("r_1", claim.token)
     ledger.finish("r_1", claim.token, AttemptEnd(State.WAITING, "http_503", 503, delay_ms=1, reports=(b"Lretrying",)))
-    (taken,) = ledger.take_reports(10, 60_000)
+    (taken,) = ledger.lease_reports(10, 60_000)
     assert (b"Lreceived", b"Lretrying") == taken.items
-    assert [] == ledger.take_reports(10, 60_000)
+    assert [] == ledger.lease_reports(10, 60_000)
 
     client.zadd(ledger.keys.outbox_leased, {"r_1": -1})
-    (again,) = ledger.take_reports(10, 70_000)
-    assert not ledger.settle_reports(taken)
-    assert ledger.settle_reports(again, unsent=[b"Lretrying"])
-    (rest,) = ledger.take_reports(10, 60_000)
+    (again,) = ledger.lease_reports(10, 70_000)
+    assert not ledger.ack_reports(taken)
+    assert ledger.ack_reports(again, unsent=[b"Lretrying"])
+    (rest,) = ledger.lease_reports(10, 60_000)
     assert ((b"Lretrying",), 1) == (rest.items, rest.tries)
-    assert ledger.settle_reports(rest)
-    assert [] == ledger.take_reports(10, 60_000)
+    assert ledger.ack_reports(rest)
+    assert [] == ledger.lease_reports(10, 60_000)
     assert not client.exists(ledger.keys.outbox_tries)
 
 
 def test_a_sender_keeps_reports_by_renewing_its_lease(ledger: Ledger, client: "redis.Redis") -> None:
     """So the lease can be short, and what a killed sender had taken does not wait long."""
     store(ledger, entry("r_1", dead="bad_url", reports=(b"Lrefused",)))
-    (taken,) = ledger.take_reports(10, 1_000)
+    (taken,) = ledger.lease_reports(10, 1_000)
     renewed = ledger.renew_reports(taken, 60_000)
 
     assert renewed is not None
-    assert not ledger.settle_reports(taken), "the token of the first lease is worth nothing any more"
+    assert not ledger.ack_reports(taken), "the token of the first lease is worth nothing any more"
     client.zadd(ledger.keys.outbox_leased, {"r_1": -1})
     assert ledger.renew_reports(renewed, 60_000) is None
-    (again,) = ledger.take_reports(10, 60_000)
-    assert ledger.settle_reports(again)
+    (again,) = ledger.lease_reports(10, 60_000)
+    assert ledger.ack_reports(again)
 
 
 def test_dead_letters_are_dropped_only_when_their_time_is_over(ledger: Ledger, client: "redis.Redis") -> None:
@@ -375,11 +375,11 @@ def test_a_full_redis_refuses_new_work_and_takes_the_end_of_old(ledger: Ledger, 
         assert (
             "done" == ledger.finish(claim.id, claim.token, AttemptEnd(State.DONE, "delivered", reports=(b"Lone",)))[0]
         )
-        assert ledger.give_back(other.id, other.token)
-        ledger.beat("worker-1", 100)
+        assert ledger.release(other.id, other.token)
+        ledger.heartbeat("worker-1", 100)
         assert ["waiting"] == [one.state for one in ledger.pump()[1]]
-        (taken,) = ledger.take_reports(10, 60_000)
-        assert ledger.settle_reports(taken)
+        (taken,) = ledger.lease_reports(10, 60_000)
+        assert ledger.ack_reports(taken)
     finally:
         client.config_set("maxmemory", 0)
     assert "" == state(ledger, "r_4")
@@ -399,7 +399,7 @@ def test_what_was_in_flight_at_three_deaths_is_suspected_and_what_kills_a_fourth
         _, (lapsed,) = ledger.pump(0)
 
     assert ("dead", "poison") == (lapsed.state, lapsed.reason)
-    (taken,) = ledger.take_reports(10, 60_000)
+    (taken,) = ledger.lease_reports(10, 60_000)
     assert (b"#poison",) == taken.items
 
 
@@ -448,7 +448,7 @@ def test_the_age_of_an_invocation_counts_from_its_first_attempt(ledger: Ledger, 
 
     client.hset(record, "accepted", 1)
     unsent = began()
-    ledger.give_back("r_1", 1)
+    ledger.release("r_1", 1)
     first = began()
     assert 1 < unsent <= first
     ledger.finish("r_1", 2, AttemptEnd(State.WAITING, "http_503", 503), want=0)

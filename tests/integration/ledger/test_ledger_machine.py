@@ -69,7 +69,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.before: dict[str, str] = {}
         self.finishing: set[str] = set()
         self.requeued: set[str] = set()
-        self.ledger.beat(WORKERS[0], 4)
+        self.ledger.heartbeat(WORKERS[0], 4)
 
     # Intake
 
@@ -123,9 +123,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.messages += claims
 
     @rule(worker=st.sampled_from(WORKERS), slots=st.sampled_from([0, 2, 4, 4]), renew=st.booleans())
-    def beat(self, worker: str, slots: int, renew: bool) -> None:
+    def heartbeat(self, worker: str, slots: int, renew: bool) -> None:
         """A worker says what it has, or withdraws."""
-        self.ledger.beat(worker, slots, [(one.id, one.token) for one in self.attempts] if renew else ())
+        self.ledger.heartbeat(worker, slots, [(one.id, one.token) for one in self.attempts] if renew else ())
 
     @rule(which=WHICH, keep=st.booleans())
     def begin(self, which: int, keep: bool) -> None:
@@ -177,7 +177,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for _ in range(deaths):
             self._begin_all()
             self._leases_end()
-            self.ledger.beat(WORKERS[0], 4)
+            self.ledger.heartbeat(WORKERS[0], 4)
             claims, _ = self.ledger.pump(want)
             for claim in claims:
                 assert self.ledger.begin(claim.id, claim.token - 1) is None
@@ -187,7 +187,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _begin_all(self) -> None:
         for worker in WORKERS:
-            self.ledger.beat(worker, 4)
+            self.ledger.heartbeat(worker, 4)
         claims, _ = self.ledger.pump()
         self.messages += claims  # and each may come once more
         self.attempts += [begun for claim in claims if (begun := self.ledger.begin(claim.id, claim.token))]
@@ -196,15 +196,15 @@ class LedgerMachine(RuleBasedStateMachine):
     def return_unsent(self, which: int, to: str | None) -> None:
         """A draining worker gives back what it has not begun; or an attempt belongs elsewhere."""
         if to is None and (claim := one_of(self.messages, which)):
-            self.ledger.give_back(claim.id, claim.token)
+            self.ledger.release(claim.id, claim.token)
         if to and (begun := one_of(self.attempts, which)):
             self.ledger.defer(begun, to, f"{to}|z")
 
     @rule(fail=st.booleans())
     def report(self, fail: bool) -> None:
         """A sender takes reports and delivers them, or some."""
-        for taken in self.ledger.take_reports(3, 60_000):
-            self.ledger.settle_reports(taken, taken.items[1:] if fail else (), 0)
+        for taken in self.ledger.lease_reports(3, 60_000):
+            self.ledger.ack_reports(taken, taken.items[1:] if fail else (), 0)
 
     # Operators
 
@@ -287,7 +287,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for name, (value, ttl_ms) in self.snapshot.items():
             self.client.restore(name, ttl_ms, value)
         self.before = census(self.client, self.ledger.keys).states
-        self.ledger.beat(WORKERS[0], 4)
+        self.ledger.heartbeat(WORKERS[0], 4)
 
     # What holds after each step, and at the end
 

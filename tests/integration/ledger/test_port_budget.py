@@ -20,18 +20,18 @@ def test_a_second_of_calls_may_be_made_at_once_and_no_more(make_ledger: Callable
     ledger, other = make_ledger(port_rate=4), make_ledger(port_rate=4)
     fill(ledger, 10, [b"Lfailed", b"SFAILURE"])
 
-    assert 2 == len(ledger.take_reports(10, 60_000))
-    assert [] == other.take_reports(10, 60_000)
+    assert 2 == len(ledger.lease_reports(10, 60_000))
+    assert [] == other.lease_reports(10, 60_000)
 
 
 def test_the_budget_comes_back_with_time(make_ledger: Callable[..., Ledger], client: "redis.Redis") -> None:
     """What was drawn a second ago is free again."""
     ledger = make_ledger(port_rate=4)
     fill(ledger, 10, [b"Lfailed", b"SFAILURE"])
-    ledger.take_reports(10, 60_000)
+    ledger.lease_reports(10, 60_000)
     client.set(ledger.keys.port_budget, ledger.clock_ms() - 1)
 
-    assert 2 == len(ledger.take_reports(10, 60_000))
+    assert 2 == len(ledger.lease_reports(10, 60_000))
 
 
 def test_a_budget_drawn_in_a_wrong_future_does_not_stop_reports_for_long(
@@ -40,7 +40,7 @@ def test_a_budget_drawn_in_a_wrong_future_does_not_stop_reports_for_long(
     """The clock of Redis's machine was set back by a day: a minute at most, and the key goes by itself."""
     ledger = make_ledger(port_rate=4)
     fill(ledger, 3, [b"SFAILURE"])
-    ledger.take_reports(1, 60_000)
+    ledger.lease_reports(1, 60_000)
     assert 0 < client.pttl(ledger.keys.port_budget) <= 120_000
 
 
@@ -49,7 +49,7 @@ def test_without_a_rate_there_is_no_budget(make_ledger: Callable[..., Ledger]) -
     ledger = make_ledger(port_rate=0)
     fill(ledger, 200, [b"Lfailed", b"SFAILURE"])
 
-    assert 200 == len(ledger.take_reports(500, 60_000))
+    assert 200 == len(ledger.lease_reports(500, 60_000))
 
 
 def late(ledger: Ledger, client: "redis.Redis") -> None:
@@ -69,10 +69,10 @@ def test_run_logs_are_dropped_before_statuses_once_reports_are_a_minute_late(
     store(ledger, *(entry(f"a_{n}", dead="bad_url", reports=(b"Lonly",)) for n in range(10)))
     late(ledger, client)
 
-    taken = ledger.take_reports(10, 60_000)
+    taken = ledger.lease_reports(10, 60_000)
     assert [(b"Ranswer", b"SFAILURE")] * 2 == [one.items for one in taken]
     assert b"16" == client.hget(ledger.keys.counts, "reports_shed")
-    assert ledger.settle_reports(taken[0])
+    assert ledger.ack_reports(taken[0])
     assert not client.exists(ledger.keys.reports(taken[0].id)), "nothing is left of what was dropped"
 
 
@@ -82,7 +82,7 @@ def test_few_late_reports_lose_no_log(make_ledger: Callable[..., Ledger], client
     fill(ledger, 10, [b"Lfailed", b"SFAILURE"])
     late(ledger, client)
 
-    assert {(b"Lfailed", b"SFAILURE")} == {one.items for one in ledger.take_reports(10, 60_000)}
+    assert {(b"Lfailed", b"SFAILURE")} == {one.items for one in ledger.lease_reports(10, 60_000)}
 
 
 def test_a_late_status_is_never_dropped(make_ledger: Callable[..., Ledger], client: "redis.Redis") -> None:
@@ -92,10 +92,10 @@ def test_a_late_status_is_never_dropped(make_ledger: Callable[..., Ledger], clie
     told: set[str] = set()
     for _ in range(20):
         late(ledger, client)
-        for taken in ledger.take_reports(10, 60_000):
+        for taken in ledger.lease_reports(10, 60_000):
             told.add(taken.id)
             assert b"SFAILURE" in taken.items
-            ledger.settle_reports(taken)
+            ledger.ack_reports(taken)
         client.delete(ledger.keys.port_budget)
 
     assert 23 == len(told)

@@ -222,7 +222,7 @@ def test_letters_beyond_the_most_that_are_kept_go_after_a_warning(
 ) -> None:
     """The oldest first; one warning an hour for the whole fleet, before the first is gone."""
     ledger = make_ledger(keep_dead_count=10)
-    ledger.beat("worker-1", 100)
+    ledger.heartbeat("worker-1", 100)
     dead(ledger, *(f"r_{n}" for n in range(9)))
     retention = Retention(ledger)
     assert [("dead", 9, 0, 0, True)] == [astuple(one) for one in retention.leaving()]
@@ -237,7 +237,7 @@ def test_letters_beyond_the_most_that_are_kept_go_after_a_warning(
 def test_letters_that_go_within_a_day_are_warned_of(make_ledger: Callable[..., Ledger]) -> None:
     """Or within half of the time they are kept, if that is shorter."""
     ledger = make_ledger(keep_dead=3 * 86_400_000)
-    ledger.beat("worker-1", 100)
+    ledger.heartbeat("worker-1", 100)
     dead(ledger, "r_1", "r_2")
     retention = Retention(ledger)
     assert [] == retention.leaving()

@@ -39,7 +39,7 @@ def sweep_after_hours(ledger: Ledger) -> None:
 def test_what_is_used_no_longer_is_dropped(make_ledger: MakeLedger, client: "redis.Redis") -> None:
     """The mapping's limits, breakers that count faults, next starts; those of earlier versions too."""
     ledger = make_ledger(rate=1000)
-    ledger.beat("worker-1", 100)
+    ledger.heartbeat("worker-1", 100)
     targets = TargetControls(client, ledger.keys, ledger.limits)
     for n in range(50):
         name = f"http://t{n}:80"
@@ -90,7 +90,7 @@ def test_what_is_still_needed_stays(ledger: Ledger, targets: TargetControls, why
 def test_an_open_breaker_stays_as_long_as_it_is_open(make_ledger: MakeLedger) -> None:
     """Also where nothing waits behind it."""
     ledger = make_ledger(breaker_failures=1, breaker_open=3_600_000, breaker_longest=3_600_000)
-    ledger.beat("worker-1", 10)
+    ledger.heartbeat("worker-1", 10)
     store(ledger, entry("r_1", lane=LANE))
     ((claim,), _) = ledger.pump()
     ledger.begin("r_1", claim.token)

@@ -74,7 +74,7 @@ def test_a_run_is_followed_to_its_end(ledger: Ledger, follower: Tracker) -> None
     follower.look([each])
     assert "waiting" == each.state
 
-    ledger.beat("worker", 10)
+    ledger.heartbeat("worker", 10)
     (claim,), _ = ledger.pump()
     assert ledger.begin(claim.id, claim.token)
     ledger.finish(claim.id, claim.token, AttemptEnd(State.DONE, "delivered", 200))

@@ -106,7 +106,7 @@ def test_without_workers_everything_waits_for_slots(ledger: Ledger) -> None:
 
 def test_what_the_claim_script_would_hand_out_is_what_waits_for_slots(ledger: Ledger) -> None:
     """The two know the same rules: rooms of lane and target, and what is in flight there."""
-    ledger.beat("w", 80)
+    ledger.heartbeat("w", 80)
     fill(ledger, 200)
     assert 50 == seen(ledger).waiting["slots"]
     claims, _ = ledger.pump()
@@ -119,7 +119,7 @@ def test_what_the_claim_script_would_hand_out_is_what_waits_for_slots(ledger: Le
 
 def test_a_retry_waits_for_its_time_and_is_not_due_before(ledger: Ledger) -> None:
     """So it makes nothing old."""
-    ledger.beat("w", 1)
+    ledger.heartbeat("w", 1)
     fill(ledger, 1, want=1)
     (claims, _), again = ledger.pump(), AttemptEnd(State.WAITING, "http_500", delay_ms=60_000)
     assert not claims
@@ -135,15 +135,15 @@ def test_the_oldest_report_tells_how_long_port_has_not_heard(ledger: Ledger) -> 
     """Though each failed try puts its next one off; and it is over when Port has heard it."""
     fill(ledger, 1, reports=(b"L1",))
     for _ in range(3):
-        (taken,) = ledger.take_reports(10, 1000)
-        ledger.settle_reports(taken, [b"L1"], 0)
+        (taken,) = ledger.lease_reports(10, 1000)
+        ledger.ack_reports(taken, [b"L1"], 0)
     since = head(ledger, KEYS.outbox_since)[1]
     fleet = seen(ledger)
     assert fleet.reports == 1
     assert abs(fleet.report_age_s * 1000 - (fleet.now_ms - since)) < 1
 
-    (taken,) = ledger.take_reports(10, 1000)
-    ledger.settle_reports(taken)
+    (taken,) = ledger.lease_reports(10, 1000)
+    ledger.ack_reports(taken)
     assert (0, 0) == (seen(ledger).reports, seen(ledger).report_age_s)
 
 

@@ -42,4 +42,4 @@ def test_the_scripts_read_scores_and_breakers_in_one_place_too() -> None:
     scores = [name for name in scripts.FILES if re.search(head_start, scripts.text(name))]
     breakers = [name for name in scripts.FILES if r"(%d+)|(%d+)" in scripts.text(name)]
 
-    assert (["common"], ["gates"]) == (scores, breakers)
+    assert (["transitions"], ["limits_and_breaker"]) == (scores, breakers)

@@ -54,7 +54,9 @@ def test_scripts_use_only_names_that_keys_lists(name: str) -> None:
 @pytest.mark.parametrize("name", scripts.NAMES)
 def test_only_intake_is_refused_while_redis_is_full(name: str) -> None:
     """What ends work or hands it out gives room back, and so must find some."""
-    before_anything_else = scripts.assemble(name).removeprefix(scripts.TABLES).startswith("\n" + scripts.text("room"))
+    before_anything_else = (
+        scripts.assemble(name).removeprefix(scripts.TABLES).startswith("\n" + scripts.text("allow_when_full"))
+    )
 
     assert (name not in ("accept", "audit")) == before_anything_else  # an audit writes nothing at all
 

@@ -1,5 +1,5 @@
--- set_gate: an operator pauses, resumes or limits a target or one of its lanes, or the mapping limits it, from now on.
--- uses: room, clock, common, gates
+-- set_control: an operator pauses, resumes or limits a target or one of its lanes, or the mapping limits it, from now on.
+-- uses: allow_when_full, clock, transitions, limits_and_breaker
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

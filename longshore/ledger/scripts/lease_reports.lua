@@ -1,5 +1,5 @@
--- take_reports: leases the reports of some invocations to one sender.
--- uses: room, clock, common
+-- lease_reports: leases the reports of some invocations to one sender.
+-- uses: allow_when_full, clock, transitions
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -1,5 +1,5 @@
--- beat: a worker process is alive, holds so many slots, reads the formats in `limits`, and still works on these.
--- uses: room, clock, common, gates, round
+-- heartbeat: a worker process is alive, holds so many slots, reads the formats in `limits`, and still works on these.
+-- uses: allow_when_full, clock, transitions, limits_and_breaker, round_robin
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

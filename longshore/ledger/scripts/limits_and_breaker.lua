@@ -1,5 +1,5 @@
--- gates: what holds a target or a lane back besides its room: an operator's pause and limits, the mapping's limits, and
--- the breaker. Used after common.lua, before round.lua.
+-- limits_and_breaker: what holds a target or a lane back besides its room: an operator's pause and limits, the mapping's limits, and
+-- the breaker. Used after transitions.lua, before round_robin.lua.
 --
 -- One hash, `gates`: `o:<name>` an operator's word and `m:<name>` the mapping's, JSON {paused, rate, concurrency}, each
 -- key optional; `b:<name>` the breaker, there only while something is wrong:

@@ -1,6 +1,6 @@
--- keep_job: stores what a requeue job is to send, or how it stands. Like requeueing itself also while Redis is full:
+-- save_job: stores what a requeue job is to send, or how it stands. Like requeueing itself also while Redis is full:
 -- what is sent again ends again, and makes room.
--- uses: room
+-- uses: allow_when_full
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

@@ -1,10 +1,10 @@
--- again: an invocation that has ended starts anew, as a new generation. Used by requeue and run_job after common.lua.
+-- restart_invocation: an invocation that has ended starts anew, as a new generation. Used by requeue and run_job after transitions.lua.
 
 -- Returns  requeued | requeued_closed (Port's run has ended: only its log hears of this) | gone | changed (not the
 --          generation that was meant) | busy (it has not ended) | delivered (only a replay repeats it) | no_payload
 --
 -- `generation` "" takes any. `note` joins the history: who, when, why. With `dry_run` it only returns what it would.
-local function again(id, generation, replay, note, dry_run)
+local function restart_invocation(id, generation, replay, note, dry_run)
   local record = P .. 'inv:' .. id
   local state, present, lane, target, closed, home, reason = unpack(call('HMGET', record,
     'state', 'generation', 'lane', 'target', 'closed', 'home', 'reason'))

@@ -1,9 +1,9 @@
--- hand_out: gives what may start to those who asked. The body of a function that claim.lua calls, with `want`, and what
+-- dispatch: gives what may start to those who asked. The body of a function that claim.lua calls, with `want`, and what
 -- `ready` says of the targets: names, and whether there may be more. Returns what claim does.
 --
 -- Targets are visited in the order of their turns; at each visit one invocation starts, of the lane whose turn it is: a
 -- target's share does not grow with the number of its lanes.
--- What is full, limited, paused or broken is taken off the round and costs nothing until a lease ends (release), its
+-- What is full, limited, paused or broken is taken off the round and costs nothing until a lease ends (end_lease), its
 -- time comes, or an operator resumes it (wake).
 --
 -- One call reads a target, a lane and its head once, hands out from memory, and writes turns, counters and leases at its
@@ -28,7 +28,7 @@ local function set_aside(key, member, time)
   if time then call('ZADD', key, whole(time), member) else call('ZREM', key, member) end
 end
 
--- A lane, or all lanes of a target, must wait for something else than its turn: foretell looks at it, see there.
+-- A lane, or all lanes of a target, must wait for something else than its turn: report_waits looks at it, see there.
 local function must_wait(member)
   if limits.forecast > 0 then call('ZADD', P .. 'forecast', 'NX', whole(now + limits.forecast), member) end
 end
@@ -228,7 +228,7 @@ local function stays(target)
   if target.room <= 0 then
     set_aside(P .. 'targets', target.name, target.again)
   elseif target.start > now + limits.ahead then
-    -- Half a ms tells `release` that the end of an attempt changes nothing; not where it would be believed for long.
+    -- Half a ms tells `end_lease` that the end of an attempt changes nothing; not where it would be believed for long.
     local time = math.floor(target.start - limits.ahead + pause_of(target))
     call('ZADD', P .. 'targets', string.format('%.1f', time < now + 1000 and time + 0.5 or time), target.name)
   else

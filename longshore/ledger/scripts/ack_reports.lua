@@ -1,11 +1,11 @@
--- settle_reports: the reports that were taken are dealt with, all or some; the rest is due after a delay.
--- uses: room, clock, common
+-- ack_reports: the reports that were taken are dealt with, all or some; the rest is due after a delay.
+-- uses: allow_when_full, clock, transitions
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
 -- ARGV[2]  id
--- ARGV[3]  token       of take_reports
--- ARGV[4]  taken       how many items take_reports gave
+-- ARGV[3]  token       of lease_reports
+-- ARGV[4]  taken       how many items lease_reports gave
 -- ARGV[5]  delay       before the rest is tried again (ms)
 -- ARGV[6]  failed      "1" if this try failed
 -- ARGV[7..] items      of those taken, the ones still to be sent, in order

@@ -1,5 +1,5 @@
--- foretell: has Port told, once per wait, what is ahead of runs that have waited for `forecast` ms, and until when about.
--- uses: room, clock, common, gates
+-- report_waits: has Port told, once per wait, what is ahead of runs that have waited for `forecast` ms, and until when about.
+-- uses: allow_when_full, clock, transitions, limits_and_breaker
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

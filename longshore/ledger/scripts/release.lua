@@ -1,6 +1,6 @@
--- give_back: an invocation of which nothing was sent returns to its lane: the worker is draining, or never learned
+-- release: an invocation of which nothing was sent returns to its lane: the worker is draining, or never learned
 -- whether `begin` had run, or it does not read the record's format. Uses no attempt.
--- uses: room, clock, common, gates
+-- uses: allow_when_full, clock, transitions, limits_and_breaker
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -13,7 +13,7 @@ local id, token, delay = unpack(ARGV, 2, 4)
 local state, claim_token, lane, target, attempts = unpack(call('HMGET', P .. 'inv:' .. id,
   'state', 'token', 'lane', 'target', 'attempts'))
 if claim_token ~= token or (state ~= 'claimed' and state ~= 'begun') then return 0 end
-release(id, lane, target)
+end_lease(id, lane, target)
 observe(target, id, '')
 observe(lane, id, '')
 if state == 'begun' then

@@ -1,4 +1,4 @@
--- round: the fleet, and whose turn it is. Used by what claims, after clock.lua, common.lua and gates.lua.
+-- round_robin: the fleet, and whose turn it is. Used by what claims, after clock.lua, transitions.lua and limits_and_breaker.lua.
 
 local function among(reads, format)
   return string.find(reads, ',' .. format .. ',', 1, true)

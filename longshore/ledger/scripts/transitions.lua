@@ -1,4 +1,4 @@
--- common: the few ways an invocation enters or leaves a lane, a lease and the outbox. Used after clock.lua.
+-- transitions: the few ways an invocation enters or leaves a lane, a lease and the outbox. Used after clock.lua.
 
 -- The one way to change a state. `from` is what the caller read in this same script; other fields to set may follow.
 -- The caller counts the backlog itself, for many at once; who moves one calls `move`.
@@ -46,8 +46,8 @@ local function queue(id, lane, target, due, retry)
 end
 
 -- Ends a lease: its places in the target and in the lane are free for the next. A target whose next start is a matter of
--- its rate (half a ms in its score, see hand_out.lua) is left to its time.
-local function release(id, lane, target)
+-- its rate (half a ms in its score, see dispatch.lua) is left to its time.
+local function end_lease(id, lane, target)
   call('ZREM', P .. 'leased', id)
   if call('HINCRBY', P .. 'busy:target', target, -1) <= 0 then call('HDEL', P .. 'busy:target', target) end
   local counted = counted_as(lane, target)

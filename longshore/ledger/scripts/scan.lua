@@ -1,5 +1,5 @@
--- sift: ended invocations that fit, newest first, a bounded step at a time. Only reads.
--- uses: room
+-- scan: ended invocations that fit, newest first, a bounded step at a time. Only reads.
+-- uses: allow_when_full
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
