@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from opentelemetry.trace import SpanContext
 from structlog.testing import capture_logs
 
 from ingest import ledger_writer
@@ -15,43 +14,17 @@ from ingest.backpressure import Backpressure
 from ingest.batch_preparer import BatchPreparer
 from ingest.entry_builder import EntryBuilder
 from ingest.ledger_writer import REFUSALS, LedgerWriter
-from ingest.source import Progress, Source
+from ingest.source import Source
 from longshore.delivery.policy import DEFAULTS
 from longshore.errors import StoreUnavailable
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.stream import Stream
-from longshore.ledger.entry import Accepted, Claim, Entry, Rewind
+from longshore.ledger.entry import Accepted, Claim, Rewind
 from longshore.ledger.seal import Sealer
 from longshore.log import events
-from longshore.sandbox.publisher import action_run, as_text
 from tests.support.programs import eventually
-
-SECRET = "secret-0123456789"
-URL = "http://deployer.internal:8080/hook"
-
-
-@dataclass(frozen=True)
-class PolledRun:
-    """A record of no topic: its place is the run's own id."""
-
-    run_id: str
-    value: bytes | None
-    stream: str = "polling"
-    timestamp_ms: int = -1
-    trace: SpanContext | None = None
-
-    @property
-    def origin(self) -> str:
-        return f"polling/{self.run_id}"
-
-    @property
-    def key(self) -> str:
-        return self.run_id
-
-
-def polled(number: int) -> PolledRun:
-    return PolledRun(f"r_{number}", as_text(action_run(f"r_{number}", URL), SECRET))
+from tests.unit.ingest.memory import SECRET, MemoryLedger, PolledRun, polled
 
 
 class MemorySource(Source[PolledRun]):
@@ -97,36 +70,6 @@ class MemorySource(Source[PolledRun]):
 
     def refresh(self) -> None:
         self.refreshed.set()
-
-
-class MemoryLedger:
-    """Stores entries by id; each of `answers` is, once, what `accept` does instead with a batch that is not empty."""
-
-    format = 1
-
-    def __init__(self) -> None:
-        self.stored: dict[str, Entry] = {}
-        self.refused: set[str] = set()
-        self.answers: deque[Exception | Accepted | Callable[[], None]] = deque()
-        self.backlog = 0
-
-    def accept(self, progress: Progress, entries: Sequence[Entry], want: int = 0) -> Accepted:
-        if entries and self.answers:
-            answer = self.answers.popleft()
-            if isinstance(answer, Exception):
-                raise answer
-            if isinstance(answer, Accepted):
-                return answer
-            answer()
-        if any(entry.id in self.refused for entry in entries):
-            raise ValueError("the script fails")
-        results = tuple("repeated" if entry.id in self.stored else "accepted" for entry in entries)
-        self.stored |= {entry.id: entry for entry in entries}
-        claims = tuple(Claim(entry.id, 1, 0, entry.target, 0, 1) for entry in entries if not entry.dead)
-        return Accepted(results, (), claims, self.backlog)
-
-    def memory_share(self) -> float:
-        return 0.0
 
 
 @dataclass
