@@ -1,6 +1,6 @@
 """What one asynchronous run costs from Kafka to the target and to Port's run log, and how long it takes.
 
-    .venv/bin/python bench/end_to_end.py [--runs 3000] [--rate 50] [--seconds 10]
+    .venv/bin/python -m bench.end_to_end [--runs 3000] [--rate 50] [--seconds 10]
 
 Real programs, real Redis (AOF everysec), a real Kafka broker where Java and Maven are there (the embedded one answers
 an idle fetch only after half a second, so it shows no latency); Port is the sandbox's, the target `bench/target.py`.
@@ -37,8 +37,8 @@ SCRIPT = Path(sys.executable).with_name("longshore")
 
 def cpu_s(*processes: psutil.Process) -> float:
     """CPU seconds of processes and their children so far."""
-    family = [one for process in processes for one in (process, *process.children(recursive=True))]
-    return sum(sum(one.cpu_times()[:2]) for one in family)
+    family = [member for process in processes for member in (process, *process.children(recursive=True))]
+    return sum(sum(member.cpu_times()[:2]) for member in family)
 
 
 class Bench:
@@ -68,7 +68,7 @@ class Bench:
             "REDIS_URL": redis_server.url,
             "TARGET_CONCURRENCY": "200",
             "LANE_CONCURRENCY": "100",
-            # Else Port's rate limit, which the agent keeps to, would decide how many calls are made.
+            # Otherwise Port's rate limit, which the agent keeps to, would decide how many calls are made.
             "PORT_API_RATE": "0",
         }
         self.programs = {
@@ -94,7 +94,7 @@ class Bench:
             time.sleep(0.05)
 
     def wait_reported(self) -> None:
-        """Until Port has heard everything."""
+        """Until no report is left to send."""
         while self.redis.zcard(self.keys.outbox) or self.redis.zcard(self.keys.outbox_leased):
             time.sleep(0.1)
 
@@ -108,7 +108,7 @@ class Bench:
         costs["redis"] = cpu_s(redis_process)
         stats = self.redis.info("commandstats")
         costs["calls"] = sum(stats.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("evalsha", "brpop", "lpush"))
-        costs["commands"] = sum(one["calls"] for one in stats.values())
+        costs["commands"] = sum(command["calls"] for command in stats.values())
         costs["port"] = sum(self.port.counts.values())
         return costs
 
@@ -119,15 +119,15 @@ class Bench:
         for program in self.programs.values():
             program.wait(60)
         arrivals, _ = self.target.communicate()
-        found: dict[str, list[float]] = json.loads(arrivals)
-        return found
+        times: dict[str, list[float]] = json.loads(arrivals)
+        return times
 
 
 TOPICS = {"bench.runs": 8, "bench.change.log": 1}
 
 
-def brokers(stack: ExitStack, folder: Path) -> str:
-    """The address of a Kafka with our topics, which ends with `stack`."""
+def start_kafka(stack: ExitStack, folder: Path) -> str:
+    """Returns the address of a Kafka with our topics, which ends with `stack`."""
     if missing_programs():
         return stack.enter_context(EmbeddedKafka(TOPICS)).bootstrap
     broker = KafkaBroker(folder / "kafka").start()
@@ -148,39 +148,39 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(EmbeddedRedis(folder / "redis"))
         port = stack.enter_context(FakePort())
-        bench = Bench(folder, server, brokers(stack, folder), port)
+        bench = Bench(folder, server, start_kafka(stack, folder), port)
         print("waiting for the agent ...", file=sys.stderr)
         bench.publish(20)
         bench.wait()
         bench.wait_reported()
         redis_process = psutil.Process(int(bench.redis.info("server")["process_id"]))
-        before, started = bench.costs(redis_process), time.time()
+        before, start = bench.costs(redis_process), time.time()
         print(f"publishing {options.runs} at once ...", file=sys.stderr)
         bench.publish(options.runs)
         bench.wait()
-        took_s = time.time() - started
+        duration_s = time.time() - start
         bench.wait_reported()
         after = bench.costs(redis_process)
-        each = {what: (after[what] - before[what]) / options.runs for what in after}
-        print(f"deliveries/s                {options.runs / took_s:8.0f}")
-        for what in ("ingest", "worker", "redis"):
-            print(f"CPU-ms per run, {what:10}  {each[what] * 1000:8.2f}")
-        print(f"CPU-ms per run, all         {sum(each[w] for w in ('ingest', 'worker', 'redis')) * 1000:8.2f}")
-        print(f"Redis round trips per run   {each['calls']:8.2f}")
-        print(f"Redis commands per run      {each['commands']:8.1f}")
-        print(f"Port calls per run          {each['port']:8.2f}")
+        per_run = {name: (after[name] - before[name]) / options.runs for name in after}
+        print(f"deliveries/s                {options.runs / duration_s:8.0f}")
+        for name in ("ingest", "worker", "redis"):
+            print(f"CPU-ms per run, {name:10}  {per_run[name] * 1000:8.2f}")
+        print(f"CPU-ms per run, all         {sum(per_run[name] for name in ('ingest', 'worker', 'redis')) * 1000:8.2f}")
+        print(f"Redis round trips per run   {per_run['calls']:8.2f}")
+        print(f"Redis commands per run      {per_run['commands']:8.1f}")
+        print(f"Port calls per run          {per_run['port']:8.2f}")
         for role, program in bench.programs.items():
             print(f"RSS of {role:8} (MB)        {psutil.Process(program.pid).memory_info().rss / 1e6:8.0f}")
         steady = len(bench.sent)
         print(f"publishing {options.rate:g}/s for {options.seconds:g} s ...", file=sys.stderr)
         for number in range(int(options.rate * options.seconds)):
-            time.sleep(max(0.0, started_at(number, options.rate)))
+            time.sleep(max(0.0, seconds_until(number, options.rate)))
             bench.publish(1)
         bench.wait()
         arrivals = bench.close()
         repeats = sum(len(times) - 1 for times in arrivals.values())
-        late = sorted((arrivals[id][0] - at) * 1000 for id, at in list(bench.sent.items())[steady:])
-        p50, p99 = statistics.median(late), late[len(late) * 99 // 100]
+        latencies_ms = sorted((arrivals[id][0] - at) * 1000 for id, at in list(bench.sent.items())[steady:])
+        p50, p99 = statistics.median(latencies_ms), latencies_ms[len(latencies_ms) * 99 // 100]
         print(f"Kafka to target at {options.rate:g}/s, ms  p50 {p50:.1f}  p99 {p99:.1f}")
         print(f"repeated                    {repeats:8d}")
 
@@ -188,7 +188,7 @@ def main() -> None:
 _first: list[float] = []
 
 
-def started_at(number: int, rate: float) -> float:
+def seconds_until(number: int, rate: float) -> float:
     """Seconds until message `number` of a steady stream is due."""
     if not _first or number == 0:
         _first[:] = [time.monotonic()]

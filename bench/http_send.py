@@ -1,4 +1,4 @@
-"""What one delivery over HTTP costs this side, in CPU: `python bench/http_send.py [requests] [threads]`.
+"""The CPU time that one delivery over HTTP costs the sender: `python -m bench.http_send [requests] [threads]`.
 
 A signed POST of 1 KB with keep-alive, deadline and classification included, against a small server in a process of
 its own, so that only the sender's CPU is counted. Prints CPU-ms per POST, once from one thread and once from many.
@@ -35,7 +35,7 @@ def serve(listener: socket.socket) -> None:
 
 
 def answer(client: socket.socket) -> None:
-    """Answer the requests of one connection; their bodies have the length they say."""
+    """Answer the requests of one connection; each body is as long as its Content-Length."""
     buffer = b""
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     while chunk := client.recv(65_536):

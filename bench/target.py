@@ -3,8 +3,8 @@
     target.py [number of ports, 1] [the first port, any]
 
 Bare asyncio rather than the sandbox's server, which takes 0.2 ms of CPU for each request: the target shares its cores
-with what is measured. What is sent to `/hang` is never answered. Prints its ports, then, when its input ends, one JSON
-object: run id → arrivals (seconds since 1970).
+with the programs that are measured. A request to `/hang` is never answered. Prints its ports and, when its standard
+input ends, one JSON object: run id → arrivals (seconds since 1970).
 """
 
 import asyncio
@@ -37,8 +37,8 @@ class Target(asyncio.Protocol):
             whole = end + 4 + (int(length[1]) if length else 0)
             if len(self.data) < whole:
                 return
-            if found := RUN_ID.search(self.data, end, whole):
-                arrivals.setdefault(found[1].decode(), []).append(time.time())
+            if run_id := RUN_ID.search(self.data, end, whole):
+                arrivals.setdefault(run_id[1].decode(), []).append(time.time())
             hangs = self.data.startswith(b"POST /hang")
             self.data = self.data[whole:]
             if not hangs:
@@ -48,7 +48,8 @@ class Target(asyncio.Protocol):
 async def main() -> None:
     """Serves until standard input ends."""
     loop = asyncio.get_running_loop()
-    count, port = [*map(int, sys.argv[1:]), 1, 0][:2] if len(sys.argv) < 2 else [*map(int, sys.argv[1:]), 0][:2]
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     servers = [await loop.create_server(Target, "127.0.0.1", port, backlog=2048) for _ in range(count)]
     print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)

@@ -175,7 +175,11 @@ def reasons() -> Iterator[str]:
                     name = getattr(node.func, "attr", getattr(node.func, "id", ""))
                     if name in REASON_AT and len(node.args) > REASON_AT[name]:
                         yield from texts_of(node.args[REASON_AT[name]])
-                elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and path.name == "trouble.py":
+                elif (
+                    isinstance(node, ast.Return)
+                    and isinstance(node.value, ast.Tuple)
+                    and path.name == "failure_reasons.py"
+                ):
                     yield from texts_of(node.value.elts[0])
 
 

@@ -1,8 +1,8 @@
-"""How exactly the ledger hands out what has a rate, and what that costs Redis: `bench/held_back.py ledger`.
+"""How exactly the ledger keeps a target's rate, and what that costs Redis: `python -m bench.target_limits ledger`.
 
 The real scripts on a real Redis (AOF everysec): accept fills it; then one process, or four, each pumps every 0.2 s and
-ends at once what it is handed (begin and finish, many in one round trip, as the client is not what is measured). A
-start is when a worker would send: at the claim's start time, or when the claim came if that was later.
+ends every claim at once (begin and finish, many in one round trip, as the client is not what is measured). A start is
+when a worker would send: at the claim's start time, or when the claim arrived if that was later.
 """
 
 import argparse
@@ -37,7 +37,7 @@ PAYLOAD = b"x" * 600  # what a sealed action run takes
 Starts = dict[str, list[float]]
 
 
-def opened(url: str) -> Ledger:
+def open_ledger(url: str) -> Ledger:
     """The ledger at `url`, without limits but the rates."""
     return Ledger(connect(url), Keys.of("bench/bench.agent"), Limits(target=10_000, lane=10_000))
 
@@ -64,15 +64,15 @@ def fill(ledger: Ledger, target: str, count: int) -> None:
         ledger.accept([OffsetRange(target[-5:], 0, first, first + len(entries))], entries, want=0)
 
 
-def ended(ledger: Ledger, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
-    """Begins and finishes `claims`; returns what may start in their place."""
+def finish_claims(ledger: Ledger, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
+    """Begins and finishes `claims`; returns the claims that come in their place."""
     prefix, limits = ledger.keys.prefix, ledger.limits.packed()
     pipe = ledger.redis.pipeline(transaction=False)
-    for one in claims:
-        pipe.evalsha(BEGIN.sha, 1, prefix, limits, one.id, one.token)
-        told = (State.DONE, 0, "delivered", 200, PAYLOAD[:200], "well", "well")
-        pipe.evalsha(FINISH.sha, 1, prefix, limits, IN_PLACE, one.id, one.token, *told)
-    more: list[Any] = [row for _, found in pipe.execute()[1::2] for row in zip(*[iter(found)] * 7, strict=True)]
+    for claim in claims:
+        pipe.evalsha(BEGIN.sha, 1, prefix, limits, claim.id, claim.token)
+        end = (State.DONE, 0, "delivered", 200, PAYLOAD[:200], "well", "well")
+        pipe.evalsha(FINISH.sha, 1, prefix, limits, IN_PLACE, claim.id, claim.token, *end)
+    more: list[Any] = [row for _, flat in pipe.execute()[1::2] for row in zip(*[iter(flat)] * 7, strict=True)]
     return tuple(
         Claim(id.decode(), int(token), int(start), target.decode(), int(attempts), int(generation), int(format))
         for id, token, start, target, attempts, generation, format in more
@@ -81,25 +81,25 @@ def ended(ledger: Ledger, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
 
 def pump(url: str, until: float, results: Connection) -> None:
     """One pump and its consumer, until the time `until`; sends when each run of a target started."""
-    ledger = opened(url)
+    ledger = open_ledger(url)
     for script in (BEGIN, FINISH):
         ledger.redis.script_load(script.text)
     starts: Starts = {}
     while (now := time.time()) < until:
         claims, _ = ledger.pump()
         while claims and time.time() < until:
-            came = time.time()
-            for one in claims:
-                starts.setdefault(one.target, []).append(max(came, one.start_ms / 1000))
-            claims = ended(ledger, claims)
+            arrival = time.time()
+            for claim in claims:
+                starts.setdefault(claim.target, []).append(max(arrival, claim.start_ms / 1000))
+            claims = finish_claims(ledger, claims)
         time.sleep(max(0.0, now + PUMP_S - time.time()))
     results.send(starts)
 
 
-def measured(rates: tuple[float, ...], pumps: int, backlog: int, seconds: float) -> str:
-    """What a target of each rate got, with `backlog` or more runs waiting all the time."""
+def measure(rates: tuple[float, ...], pumps: int, backlog: int, seconds: float) -> str:
+    """The rate that each target reached, with `backlog` or more runs waiting all the time."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedRedis(Path(folder) / "redis") as server:
-        ledger = opened(server.url)
+        ledger = open_ledger(server.url)
         targets = TargetControls(ledger.redis, ledger.keys, ledger.limits)
         names = {f"http://t{number}.example:80": rate for number, rate in enumerate(rates)}
         for name, rate in names.items():
@@ -120,29 +120,31 @@ def measured(rates: tuple[float, ...], pumps: int, backlog: int, seconds: float)
         for _, end in pipes:
             end.close()  # so that a process that fails is noticed
         time.sleep(max(0.0, since - time.time()))
-        before = sum(process.cpu_times()[:2])
+        cpu_before = sum(process.cpu_times()[:2])
         time.sleep(max(0.0, since + seconds - time.time()))
-        busy_s = sum(process.cpu_times()[:2]) - before
-        found = [results.recv() for results, _ in pipes]
+        busy_s = sum(process.cpu_times()[:2]) - cpu_before
+        all_starts: list[Starts] = [receiver.recv() for receiver, _ in pipes]
         for worker in workers:
             worker.join()
     lines, jobs = [], 0
     for name, rate in names.items():
-        starts = sorted(at for each in found for at in each.get(name, ()) if since <= at < since + seconds)
+        starts = sorted(at for each in all_starts for at in each.get(name, ()) if since <= at < since + seconds)
         jobs += len(starts)
-        got = len(starts) / seconds
-        lines.append(f"{rate:g}/s: {got:.2f}/s ({got / rate - 1:+.1%}), most in any 1 s {most_in_a_second(starts)}")
-    cost = f"Redis {busy_s / seconds:.1%} of a core, {busy_s / jobs * 1e6:.0f} µs a job"
+        reached = len(starts) / seconds
+        lines.append(
+            f"{rate:g}/s: {reached:.2f}/s ({reached / rate - 1:+.1%}), most in any 1 s {max_per_second(starts)}"
+        )
+    cost = f"Redis {busy_s / seconds:.1%} of a core, {busy_s / max(jobs, 1) * 1e6:.0f} µs a job"
     return f"{pumps} pump{'s' if pumps > 1 else ''}; {'; '.join(lines)}; {cost}"
 
 
-def most_in_a_second(starts: list[float]) -> int:
+def max_per_second(starts: list[float]) -> int:
     """The most of `starts` (seconds, in order) that lie within one second."""
     return max((at - bisect.bisect_left(starts, starts[at] - 1.0) + 1 for at in range(len(starts))), default=0)
 
 
-def ledger(options: argparse.Namespace) -> None:
+def measure_ledger(options: argparse.Namespace) -> None:
     """Every rate, alone and together, with one pump and with four."""
     for rates in RATES:
         for pumps in PUMPS:
-            print(measured(rates, pumps, options.backlog, options.seconds), flush=True)
+            print(measure(rates, pumps, options.backlog, options.seconds), flush=True)
