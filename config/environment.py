@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 from config.pasted import pasted
 from config.secret_files import FILE_NAMES
 from longshore.errors import ConfigError, ConfigProblems
-from longshore.network.no_proxy import plain
+from longshore.network.no_proxy import normalize_no_proxy
 
 REMOVED = {
     "KAFKA_CONSUMER_BROKERS": "KAFKA_CONSUMER_BOOTSTRAP_SERVERS, with USING_LOCAL_PORT_INSTANCE=true",
@@ -71,7 +71,7 @@ def plain_no_proxy(environ: MutableMapping[str, str]) -> None:
     """Rewrite entries of NO_PROXY that are URLs to their host and port: libraries match hosts only."""
     for name in ("NO_PROXY", "no_proxy"):
         if name in environ:
-            environ[name] = plain(environ[name])
+            environ[name] = normalize_no_proxy(environ[name])
 
 
 def _env_files() -> Iterator[Path]:

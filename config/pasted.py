@@ -14,7 +14,7 @@ def pasted(environ: Mapping[str, str], ours: Collection[str]) -> Iterator[str]:
         if (problem := looks_pasted(environ.get(name, ""))) is not None:
             yield f"{name} {problem}"
     yield from _places(environ)
-    yield from (f"{problem}. {remedy}" for problem, remedy in proxy_settings.problems(environ))
+    yield from (f"{problem}. {remedy}" for problem, remedy in proxy_settings.find_problems(environ))
 
 
 def _places(environ: Mapping[str, str]) -> Iterator[str]:

@@ -69,7 +69,7 @@ class EntryBuilder:
         self._sealer = sealer
         self._policies = policies
         self._refined = {
-            (kind, entry): policy.refined(delivery)
+            (kind, entry): policy.with_overrides(delivery)
             for kind, policy in policies.items()
             for entry, delivery in enumerate(mapping.deliveries)
         }

@@ -95,7 +95,7 @@ class TargetLimits:
         if target not in self._by_name and self._may_have_said(stored):
             # Another process, or this one before its restart, has heard more of this origin.
             said = strictest(said, stored)
-        file = self._limits.of(target)
+        file = self._limits.for_target(target)
         return TargetControl(
             rate=file.rate if said.rate is None else said.rate,
             concurrency=file.concurrency if said.concurrency is None else said.concurrency,

@@ -22,7 +22,7 @@ from config.validation_messages import problems_of
 from longshore.cli import terminal
 from longshore.errors import EX_CONFIG, ConfigProblems
 from longshore.network import private_path
-from longshore.network.ca_bundle import Bundle, Source
+from longshore.network.ca_bundle import Bundle, BundleSource
 from longshore.network.ca_files import printable
 from longshore.runtime import ca_trust
 
@@ -89,13 +89,13 @@ class Found:
         """As a JSON object."""
         system = self.bundle.system
         return {
-            "system": None if system is None else {"path": system.path, "certificates": len(system.taken)},
+            "system": None if system is None else {"path": system.path, "certificates": len(system.certificates)},
             "folder": str(self.settings.longshore_ca_dir),
             "files": [
                 {
                     "path": printable(source.path),
-                    "certificates": [_described(certificate) for certificate in source.taken],
-                    "left_out": list(source.left_out),
+                    "certificates": [_described(certificate) for certificate in source.certificates],
+                    "left_out": list(source.skip_reasons),
                 }
                 for source in self.bundle.files
             ],
@@ -111,7 +111,7 @@ class Found:
     def as_lines(self) -> list[str]:
         """As lines for a person."""
         system = self.bundle.system
-        lines = [f"System: {system.path}, {_number(len(system.taken))}" if system else "System: none found"]
+        lines = [f"System: {system.path}, {_number(len(system.certificates))}" if system else "System: none found"]
         lines.append(f"Folder: {self.settings.longshore_ca_dir}{'' if self.bundle.files else ', no files in it'}")
         for source in self.bundle.files:
             lines += _lines(source)
@@ -160,7 +160,7 @@ def _uses(settings: Settings, environ: dict[str, str]) -> dict[str, dict[str, st
 def _state(settings: Settings, text: str) -> str:
     """How the file on disk compares with what was found now."""
     try:
-        if (problem := private_path.exposed(settings.longshore_ca_bundle.parent)) is not None:
+        if (problem := private_path.find_exposure(settings.longshore_ca_bundle.parent)) is not None:
             return f"never written: others could replace it, {problem}"
         current = settings.longshore_ca_bundle.read_text("ascii", "replace")
     except OSError:
@@ -170,11 +170,11 @@ def _state(settings: Settings, text: str) -> str:
     return f"out of date: a running agent renews it within {settings.longshore_ca_check_s:g} s"
 
 
-def _lines(source: Source) -> list[str]:
+def _lines(source: BundleSource) -> list[str]:
     name = printable(source.path)
-    taken = [_described(certificate) for certificate in source.taken]
-    lines = [f"  taken     {name}: {each['subject']}, valid until {each['not_after']}" for each in taken]
-    return lines + [f"  left out  {name}: {reason}" for reason in source.left_out]
+    certificates = [_described(certificate) for certificate in source.certificates]
+    lines = [f"  taken     {name}: {each['subject']}, valid until {each['not_after']}" for each in certificates]
+    return lines + [f"  left out  {name}: {reason}" for reason in source.skip_reasons]
 
 
 def _described(certificate: bytes) -> dict[str, str]:
@@ -193,7 +193,7 @@ def _described(certificate: bytes) -> dict[str, str]:
 
 
 def _count(bundle: Bundle) -> int:
-    return sum(len(source.taken) for source in [*([bundle.system] if bundle.system else []), *bundle.files])
+    return sum(len(source.certificates) for source in [*([bundle.system] if bundle.system else []), *bundle.files])
 
 
 def _number(count: int) -> str:

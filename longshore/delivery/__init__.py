@@ -9,14 +9,14 @@ says "not sent" of what may have been, and that the bytes signed are the bytes s
 and reports are is for others.
 """
 
-from longshore.delivery.egress_policy import EgressPolicy, OwnService
+from longshore.delivery.egress_policy import EgressPolicy, InternalService
 from longshore.delivery.host_patterns import HostPatterns
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict
 from longshore.delivery.policy import DEFAULTS, Dead, Done, Park, RetryAfter, RetryPolicy, Step, next_step
-from longshore.delivery.request import Request
+from longshore.delivery.request import OutgoingRequest
 from longshore.delivery.send import Sender
 from longshore.delivery.send_errors import BadHostPattern, BadUrl, Denied, Unsendable
-from longshore.delivery.signature_headers import signed_headers
+from longshore.delivery.signature_headers import build_signature_headers
 from longshore.delivery.target import lane_of, target_of
 
 __all__ = [
@@ -29,10 +29,10 @@ __all__ = [
     "EgressPolicy",
     "Fault",
     "HostPatterns",
+    "InternalService",
     "Outcome",
-    "OwnService",
+    "OutgoingRequest",
     "Park",
-    "Request",
     "Response",
     "RetryAfter",
     "RetryPolicy",
@@ -40,8 +40,8 @@ __all__ = [
     "Step",
     "Unsendable",
     "Verdict",
+    "build_signature_headers",
     "lane_of",
     "next_step",
-    "signed_headers",
     "target_of",
 ]

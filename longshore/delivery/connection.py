@@ -15,7 +15,7 @@ from urllib3.util.ssltransport import SSLTransport
 
 from longshore.delivery.egress_policy import EgressPolicy
 from longshore.delivery.failure_reasons import explain_connect
-from longshore.delivery.request_deadline import RequestDeadline, Stage, current
+from longshore.delivery.request_deadline import ConnectStage, RequestDeadline, current
 from longshore.delivery.resolver import Address, Resolver
 from longshore.network import connections
 
@@ -40,7 +40,7 @@ class _DeadlineConnection(_Connection):
     """A connection that the watchdog can cut, and that knows whether anything of the request has left."""
 
     resolver: Resolver
-    fence: EgressPolicy
+    egress_policy: EgressPolicy
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -65,12 +65,12 @@ class _DeadlineConnection(_Connection):
             self._connecting = False
         # `sock` is None once a response said "Connection: close", so it is kept here.
         self._swap(_bare(self.sock))
-        attempt.stage = Stage.OPEN
+        attempt.stage = ConnectStage.OPEN
 
     def request(self, *args: Any, **options: Any) -> None:
         attempt = self._own()
         if self.sock is not None:
-            attempt.stage = Stage.OPEN
+            attempt.stage = ConnectStage.OPEN
         self._gathered = []
         try:
             super().request(*args, **options)
@@ -128,12 +128,12 @@ class _DeadlineConnection(_Connection):
 
     def _new_conn(self) -> socket.socket:
         attempt = self._own()
-        attempt.reach(Stage.RESOLVE, f"{self.host}:{self.port}", proxied=self.proxy is not None)
+        attempt.reach(ConnectStage.RESOLVE, f"{self.host}:{self.port}", proxied=self.proxy is not None)
         timeout_s = min(self.timeout or attempt.left(), attempt.left())
         give_up_at = time.monotonic() + timeout_s
         try:
             addresses = self._look_up(timeout_s)
-            attempt.stage = Stage.CONNECT
+            attempt.stage = ConnectStage.CONNECT
             sock = _connect_any(addresses, give_up_at, self.socket_options)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
@@ -144,22 +144,24 @@ class _DeadlineConnection(_Connection):
         sock.settimeout(timeout_s)
         # A duplicate, because wrapping the socket in TLS detaches the first object.
         self._swap(sock.dup())
-        attempt.stage = Stage.TLS
+        attempt.stage = ConnectStage.TLS
         return sock
 
     def _look_up(self, timeout_s: float) -> Sequence[Address]:
-        """The addresses to connect to; only those of a target are fenced, as a proxy is the operator's choice."""
+        """The addresses to connect to; only those of a target are filtered, as a proxy is the operator's choice."""
         host, port = self._dns_host.strip("[]"), self.port
         if self.proxy is not None:
             return self.resolver.resolve(host, port, timeout_s)
-        self.fence.before_lookup(host, port)
-        return self.fence.permitted(host, port, self.resolver.resolve(host, port, timeout_s), self.resolver, timeout_s)
+        self.egress_policy.before_lookup(host, port)
+        return self.egress_policy.permitted(
+            host, port, self.resolver.resolve(host, port, timeout_s), self.resolver, timeout_s
+        )
 
     def _tunnel(self) -> None:
         attempt, target = current(), f"{self._tunnel_host}:{self._tunnel_port}"
-        attempt.stage = Stage.TUNNEL
+        attempt.stage = ConnectStage.TUNNEL
         super()._tunnel()
-        attempt.reach(Stage.TLS, target, proxied=False)
+        attempt.reach(ConnectStage.TLS, target, proxied=False)
 
 
 class WatchedHttp(_DeadlineConnection, connections.Http):
@@ -211,10 +213,10 @@ class HttpsPool(_ReleasingPool, connections.HttpsPool):
             conn.connect()
 
 
-def pool_classes(resolver: Resolver, fence: EgressPolicy) -> dict[str, Any]:
-    """The pool class of each scheme, for `urllib3`: looks names up with `resolver`, connects where `fence` lets it."""
-    http = type("WatchedHttp", (WatchedHttp,), {"resolver": resolver, "fence": fence})
-    https = type("WatchedHttps", (WatchedHttps,), {"resolver": resolver, "fence": fence})
+def pool_classes(resolver: Resolver, egress_policy: EgressPolicy) -> dict[str, Any]:
+    """The pool class of each scheme, for `urllib3`: resolves with `resolver`, connects where `egress_policy` allows."""
+    http = type("WatchedHttp", (WatchedHttp,), {"resolver": resolver, "egress_policy": egress_policy})
+    https = type("WatchedHttps", (WatchedHttps,), {"resolver": resolver, "egress_policy": egress_policy})
     return {
         "http": type("HttpPool", (HttpPool,), {"ConnectionCls": http}),
         "https": type("HttpsPool", (HttpsPool,), {"ConnectionCls": https}),

@@ -53,7 +53,7 @@ _REMEMBERED = 1_024
 """Hosts and addresses whose reading is remembered: it would double what a new connection costs."""
 
 
-class OwnService(NamedTuple):
+class InternalService(NamedTuple):
     """Something of ours that no webhook may speak to: what it is, and where."""
 
     what: str
@@ -64,16 +64,19 @@ class OwnService(NamedTuple):
 class EgressPolicy:
     """Says no, with the reason. May be shared by any number of threads.
 
-    `own` are our own services; it may be replaced at any time.
+    `internal_services` are our own services; it may be replaced at any time.
     """
 
     def __init__(
-        self, allow: HostPatterns | None = None, deny: HostPatterns | None = None, own: Sequence[OwnService] = ()
+        self,
+        allow: HostPatterns | None = None,
+        deny: HostPatterns | None = None,
+        internal_services: Sequence[InternalService] = (),
     ) -> None:
         self._allow = HostPatterns() if allow is None else allow
         self._deny = HostPatterns() if deny is None else deny
-        self.own: Sequence[OwnService] = own
-        self._found: dict[OwnService, Sequence[IP]] = {}
+        self.internal_services: Sequence[InternalService] = internal_services
+        self._found: dict[InternalService, Sequence[IP]] = {}
 
     def before_lookup(self, host: str, port: int) -> None:
         """Raises Denied for a host that need not be looked up to be refused."""
@@ -96,14 +99,16 @@ class EgressPolicy:
         Our own services at this port are looked up with `resolver`, within `timeout_s` each.
         """
         name, _ = _plain(host)
-        own = [(each, self._look_up(each, resolver, timeout_s)) for each in self.own if each.port == port]
+        internal_services = [
+            (each, self._look_up(each, resolver, timeout_s)) for each in self.internal_services if each.port == port
+        ]
         causes: list[str] = []
         kept = []
         for each in addresses:
             address = _of(each)
             cause = (
                 self._forbidden(name, port, address)
-                or self._ours(name, port, address, own)
+                or self._ours(name, port, address, internal_services)
                 or self._unlisted(name, port, address)
             )
             if cause is None:
@@ -125,19 +130,21 @@ class EgressPolicy:
                     return self._no(name, port, address, what, str(address))
         if name in _NAMES and not any(entry.name == name for entry in self._allow):
             return self._no(name, port, address, _METADATA, name)
-        for service in self.own:
+        for service in self.internal_services:
             if port == service.port and _same_host(service.host, name, address) and not self._for_own(service, address):
                 return self._no(name, port, address, f"our own {service.what}", _joined(service.host.lower(), port))
         return None
 
-    def _ours(self, name: str, port: int, address: IP, own: Sequence[tuple[OwnService, Sequence[IP]]]) -> str | None:
-        for service, theirs in own:
+    def _ours(
+        self, name: str, port: int, address: IP, internal_services: Sequence[tuple[InternalService, Sequence[IP]]]
+    ) -> str | None:
+        for service, theirs in internal_services:
             same = address in theirs or (any(map(on_this_machine, theirs)) and on_this_machine(address))
             if same and not self._for_own(service, address):
                 return self._no(name, port, address, f"our own {service.what}", _joined(str(address), port))
         return None
 
-    def _look_up(self, service: OwnService, resolver: Resolver, timeout_s: float) -> Sequence[IP]:
+    def _look_up(self, service: InternalService, resolver: Resolver, timeout_s: float) -> Sequence[IP]:
         try:
             self._found[service] = [_of(each) for each in resolver.resolve(service.host, service.port, timeout_s)]
         except (OSError, UnicodeError):
@@ -159,7 +166,7 @@ class EgressPolicy:
             for entry in self._allow
         )
 
-    def _for_own(self, service: OwnService, address: IP | None) -> bool:
+    def _for_own(self, service: InternalService, address: IP | None) -> bool:
         """Was `service` allowed by an entry with its port, and its own name or its address?"""
         host, its_address = _plain(service.host)
         return any(

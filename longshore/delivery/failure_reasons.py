@@ -15,11 +15,11 @@ from urllib3.exceptions import LocationValueError
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
 
 from longshore.delivery.outcome import Response
-from longshore.delivery.request_deadline import RequestDeadline, Stage
+from longshore.delivery.request_deadline import ConnectStage, RequestDeadline
 from longshore.delivery.send_errors import Unsendable
 from longshore.network.answer import TlsAlert
 from longshore.network.causes import cause_of, causes
-from longshore.network.connections import TunnelRefused, wants_login
+from longshore.network.connections import TunnelRefused, describe_login
 from longshore.network.tls import BundleUnreadable
 
 Trouble = tuple[str, str]
@@ -77,13 +77,13 @@ def explain_connect(error: Exception, attempt: RequestDeadline) -> Trouble:
     return reason, cause
 
 
-def _connect_trouble(error: Exception, stage: Stage, peer: str) -> Trouble:
+def _connect_trouble(error: Exception, stage: ConnectStage, peer: str) -> Trouble:
     timed_out = cause_of(error, TimeoutError) is not None
-    if stage is Stage.RESOLVE:
+    if stage is ConnectStage.RESOLVE:
         return "dns", _dns_cause(error, peer.rpartition(":")[0], timed_out)
-    if stage is Stage.TUNNEL:
+    if stage is ConnectStage.TUNNEL:
         return "proxy", _tunnel_cause(error, timed_out)
-    if stage is Stage.TLS:
+    if stage is ConnectStage.TLS:
         return "tls", _tls_cause(error, peer, timed_out)
     if timed_out:
         return "connect_timeout", f"{peer} did not accept the connection in time: is a firewall dropping it?"
@@ -111,7 +111,7 @@ def _tunnel_cause(error: Exception, timed_out: bool) -> str:
     if refused is None:
         return "it broke off while opening the tunnel"
     if refused.status == 407:
-        return f"it {wants_login(refused.schemes)}"
+        return f"it {describe_login(refused.schemes)}"
     return f"it refused to open the tunnel ({refused.status})"
 
 

@@ -78,7 +78,7 @@ class HostLimits:
             raise BadLimits(problems)
         return cls(targets, tuple(patterns))
 
-    def of(self, target: str) -> DeliveryOptions:
+    def for_target(self, target: str) -> DeliveryOptions:
         """What the file says of a target; of one with a name of its own, nothing."""
         if not self or "://" not in target:
             return DeliveryOptions()

@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from longshore.delivery.addresses import IP, canonical, parse_any_spelling
 from longshore.delivery.send_errors import BadHostPattern, BadUrl
-from longshore.delivery.target import origin_of, prepared_url
+from longshore.delivery.target import origin_of, prepare_url
 
 _BRACKETED = re.compile(r"\[([^\[\]]+)\](?::(.*))?")
 _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
@@ -118,7 +118,7 @@ def _what_is_wrong(text: str) -> str:
 def _name(entry: str, text: str) -> str:
     """The name in the spelling that targets have: lower case, other scripts as IDNA, no dot at the end."""
     try:
-        _, host, _ = origin_of(prepared_url(f"http://{text}/"))
+        _, host, _ = origin_of(prepare_url(f"http://{text}/"))
     except BadUrl:
         host = ""
     host = host.rstrip(".")

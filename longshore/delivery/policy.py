@@ -36,7 +36,7 @@ class RetryPolicy:
     max_age_s: float
     unknown: UnknownPolicy
 
-    def refined(self, delivery: DeliveryOptions) -> "RetryPolicy":
+    def with_overrides(self, delivery: DeliveryOptions) -> "RetryPolicy":
         """This policy, and what a mapping says instead."""
         names = ("max_attempts", "base_s", "max_s", "max_age_s", "unknown")
         said: dict[str, Any] = {name: getattr(delivery, name) for name in names}

@@ -1,7 +1,7 @@
 """How far a webhook to a place would come, without sending one: name, connection, proxy's tunnel, TLS.
 
-It takes the very way of a delivery (proxies, trusted certificates, the fence), so that what it finds is what deliveries
-will meet.
+It takes the route of a delivery (proxies, trusted certificates, egress policy), so that it finds what deliveries will
+meet.
 """
 
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from requests.models import PreparedRequest
 
 from longshore.delivery.egress_policy import EgressPolicy
 from longshore.delivery.failure_reasons import explain_unsent
-from longshore.delivery.request_deadline import RequestDeadline, Stage
+from longshore.delivery.request_deadline import ConnectStage, RequestDeadline
 from longshore.delivery.resolver import Address, Resolver
 from longshore.delivery.send_errors import Denied
 from longshore.delivery.session import Session
-from longshore.delivery.target import origin_of, prepared_url
-from longshore.network.no_proxy import without_credentials
+from longshore.delivery.target import origin_of, prepare_url
+from longshore.network.no_proxy import strip_credentials
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
     """How far it came."""
 
-    stage: Stage
+    stage: ConnectStage
     """Where it ended; `OPEN` is all the way."""
     reason: str = ""
     """Reason code of what went wrong, empty for nothing."""
@@ -43,16 +43,16 @@ class ProbeResult:
 class Probe:
     """Looks at places. `verify` False checks no certificate, as in `Sender`. Thread safe."""
 
-    def __init__(self, verify: bool, fence: EgressPolicy) -> None:
+    def __init__(self, verify: bool, egress_policy: EgressPolicy) -> None:
         self._found: dict[str, tuple[str, ...]] = {}
-        self._session = Session(verify, 1, Resolver(self._look_up), fence)
+        self._session = Session(verify, 1, Resolver(self._look_up), egress_policy)
 
-    def reach(self, url: str, timeout_s: float) -> ProbeResult:
+    def check(self, url: str, timeout_s: float) -> ProbeResult:
         """Connect to where `url` leads, within `timeout_s` seconds for each of connecting and TLS. Raises BadUrl."""
         request = PreparedRequest()
-        request.url = prepared_url(url)
+        request.url = prepare_url(url)
         _, host, port = origin_of(request.url)
-        proxy = without_credentials(next(iter(self._session.way(request.url).proxies.values()), ""))
+        proxy = strip_credentials(next(iter(self._session.way(request.url).proxies.values()), ""))
         with RequestDeadline(3 * timeout_s) as attempt:
             try:
                 conn = self._session.connect(request, timeout_s)
@@ -68,7 +68,13 @@ class Probe:
             finally:
                 conn.close()
         return ProbeResult(
-            Stage.OPEN, "", "", proxy, self._found.get(host.strip("[]"), ()), protocol=protocol, certificate=certificate
+            ConnectStage.OPEN,
+            "",
+            "",
+            proxy,
+            self._found.get(host.strip("[]"), ()),
+            protocol=protocol,
+            certificate=certificate,
         )
 
     def close(self) -> None:

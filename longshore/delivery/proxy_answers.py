@@ -1,7 +1,7 @@
 """Answers that a proxy gave by itself, when it was asked for plain HTTP: they say nothing of the target."""
 
 from longshore.delivery.outcome import Response
-from longshore.network.connections import login_schemes, wants_login
+from longshore.network.connections import describe_login, parse_login_schemes
 
 _WHY_NOT = {
     "ERR_ACCESS_DENIED": "its rules forbid it",
@@ -24,6 +24,6 @@ def said_by_proxy(answer: Response) -> str | None:
     A `Via` does not tell: it stands in answers that were passed on, too.
     """
     if answer.status == 407:
-        return wants_login(login_schemes([answer.headers.get("Proxy-Authenticate", "")]))
+        return describe_login(parse_login_schemes([answer.headers.get("Proxy-Authenticate", "")]))
     why = _WHY_NOT.get(answer.headers.get("X-Squid-Error", "").partition(" ")[0])
     return f"did not pass the request on ({answer.status}): {why}" if why is not None and answer.status >= 400 else None

@@ -12,11 +12,11 @@ from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 
 from longshore.delivery.send_errors import Unsendable
-from longshore.delivery.signature_headers import signed_headers
-from longshore.delivery.target import prepared_url
+from longshore.delivery.signature_headers import build_signature_headers
+from longshore.delivery.target import prepare_url
 
 
-class Request(Protocol):
+class OutgoingRequest(Protocol):
     """What is sent: the parts of a mapped request (`longshore.invocation.mapping.MappedRequest` fits)."""
 
     @property
@@ -57,7 +57,7 @@ _FORBIDDEN = re.compile(r"[\r\n\0]")
 _SAFE_WITHOUT_LENGTH = frozenset({"GET", "HEAD"})
 
 
-def prepare(request: Request, extra: Mapping[str, str], secret: str, now: float) -> PreparedRequest:
+def prepare(request: OutgoingRequest, extra: Mapping[str, str], secret: str, now: float) -> PreparedRequest:
     """`request` as it will go over the wire, signed with `secret` at `now` (seconds since 1970).
 
     `extra` headers (such as the idempotency key) give way to mapped ones of the same name. Raises Unsendable, with
@@ -65,10 +65,10 @@ def prepare(request: Request, extra: Mapping[str, str], secret: str, now: float)
     """
     prepared = PreparedRequest()
     prepared.method = _method(request.method)
-    prepared.url = prepared_url(request.url or "", request.query)
+    prepared.url = prepare_url(request.url or "", request.query)
     prepared.body = body = _body(request.body)
     prepared.headers = _headers(request.headers, extra, body, _authority(prepared.url))
-    prepared.headers.update(signed_headers(secret, body, now))
+    prepared.headers.update(build_signature_headers(secret, body, now))
     if body is not None or prepared.method not in _SAFE_WITHOUT_LENGTH:
         prepared.headers["Content-Length"] = str(len(body or b""))
     return prepared

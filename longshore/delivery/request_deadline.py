@@ -27,7 +27,7 @@ IDLE_S = 10.0
 """How long it waits for an attempt at once."""
 
 
-class Stage(IntEnum):
+class ConnectStage(IntEnum):
     """How far the current connection has come."""
 
     START = 0
@@ -65,7 +65,7 @@ class RequestDeadline:
 
     def begin_hop(self) -> None:
         """Another request of the same attempt begins: the first one, or the next of a chain of redirects."""
-        self.stage = Stage.START
+        self.stage = ConnectStage.START
         self.peer = ""
         self.proxied = False
         self.sent = False
@@ -79,7 +79,7 @@ class RequestDeadline:
         """Has the watchdog ended it, or is it about to?"""
         return self.expired or self.left() <= 0
 
-    def reach(self, stage: Stage, peer: str, *, proxied: bool) -> None:
+    def reach(self, stage: ConnectStage, peer: str, *, proxied: bool) -> None:
         """The connection is now at `stage` with `peer`, which is a proxy if `proxied`."""
         self.stage, self.peer, self.proxied = stage, peer, proxied
 

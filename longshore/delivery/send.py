@@ -22,7 +22,7 @@ from longshore.delivery.failure_reasons import (
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict, classify
 from longshore.delivery.proxy_answers import said_by_proxy
 from longshore.delivery.redirect import MAX_REDIRECTS
-from longshore.delivery.request import Request, prepare
+from longshore.delivery.request import OutgoingRequest, prepare
 from longshore.delivery.request_deadline import RequestDeadline
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.send_errors import Denied, Unsendable
@@ -47,7 +47,7 @@ class Sender:
     `secret` signs; it is Port's client secret. `timeout_s` is for connecting (looking the name up included) and for
     each read, `total_s` for an attempt as a whole. `verify` False checks no certificate of any target. `pool_size` is
     how many idle connections are kept per origin: as many as threads send. `response_cap` is how many bytes of an
-    unpacked response body are kept. `fence` says which places may not be called. Make it after a fork, not before:
+    unpacked response body are kept. `egress_policy` says which hosts may be called. Make it after a fork, not before:
     connections are not shared between processes.
     """
 
@@ -60,18 +60,18 @@ class Sender:
         verify: bool = True,
         pool_size: int = 400,
         response_cap: int = 1_048_576,
-        fence: EgressPolicy | None = None,
+        egress_policy: EgressPolicy | None = None,
         resolver: Resolver | None = None,
     ) -> None:
         self._secret = secret
         self._timeout_s = timeout_s
         self._total_s = total_s
         self._cap = response_cap
-        self._session = Session(verify, pool_size, resolver or Resolver(), fence or EgressPolicy())
+        self._session = Session(verify, pool_size, resolver or Resolver(), egress_policy or EgressPolicy())
 
     def send(
         self,
-        request: Request,
+        request: OutgoingRequest,
         extra: Mapping[str, str] = NO_HEADERS,
         timeout_s: float | None = None,
         total_s: float | None = None,

@@ -19,10 +19,10 @@ from longshore.delivery.failure_reasons import wants_client_certificate
 from longshore.delivery.redirect import RedirectSession
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.send_errors import BadUrl
-from longshore.delivery.target import origin_of, prepared_url
-from longshore.network.adapter import TrustingAdapter
+from longshore.delivery.target import origin_of, prepare_url
+from longshore.network.adapter import SharedTlsAdapter
 from longshore.network.answer import head_cut
-from longshore.network.no_proxy import proxies_for
+from longshore.network.no_proxy import select_proxies
 
 REMEMBERED = 1_024
 """Origins whose way is remembered. They come from payloads, so their number has no natural end."""
@@ -41,22 +41,24 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class ProxyRoute(NamedTuple):
-    """How to reach an origin: its proxy, if it has one, by its scheme, and whom to trust (see `Contexts.context`)."""
+    """How to reach an origin: its proxy, if it has one, by its scheme, and whom to trust (`TlsContexts.for_verify`)."""
 
     proxies: dict[str, str]
     verify: bool | str
 
 
-class Adapter(TrustingAdapter):
+class Adapter(SharedTlsAdapter):
     """`requests`' adapter with pools that obey the attempt's deadline, and with shared TLS contexts."""
 
-    def __init__(self, pool_size: int, resolver: Resolver, fence: EgressPolicy, proxy_verify: bool | str) -> None:
-        super().__init__(pool_size, proxy_verify, POOLS, pool_classes(resolver, fence))
+    def __init__(
+        self, pool_size: int, resolver: Resolver, egress_policy: EgressPolicy, proxy_verify: bool | str
+    ) -> None:
+        super().__init__(pool_size, proxy_verify, POOLS, pool_classes(resolver, egress_policy))
 
     def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
         """Which pool serves `request`: its origin and, for https, the TLS context."""
         scheme, host, port = origin_of(request.url or "")
-        tls = {"ssl_context": self._contexts.context(verify)} if scheme == "https" else {}
+        tls = {"ssl_context": self._contexts.for_verify(verify)} if scheme == "https" else {}
         return {"scheme": scheme, "host": host.strip("[]"), "port": port}, tls
 
     def open(self, request: PreparedRequest, way: ProxyRoute, timeout_s: float) -> BaseHTTPResponse:
@@ -110,14 +112,14 @@ class Adapter(TrustingAdapter):
 class Session:
     """Connections for any number of threads at once."""
 
-    def __init__(self, verify: bool, pool_size: int, resolver: Resolver, fence: EgressPolicy) -> None:
+    def __init__(self, verify: bool, pool_size: int, resolver: Resolver, egress_policy: EgressPolicy) -> None:
         self._verify = verify
-        self._fence = fence
+        self._egress_policy = egress_policy
         self._requests = RedirectSession()
         self._ways: dict[tuple[str, str, int], ProxyRoute] = {}
         self._answered: set[tuple[str, str, int]] = set()
         """Origins that have answered."""
-        self._adapter = Adapter(pool_size, resolver, fence, self._ask("https://proxy.invalid/").verify)
+        self._adapter = Adapter(pool_size, resolver, egress_policy, self._ask("https://proxy.invalid/").verify)
 
     def open(self, request: PreparedRequest, timeout_s: float) -> BaseHTTPResponse:
         """Send `request`; see `Adapter.open`. Raises Denied too, for a place that may not be called."""
@@ -126,7 +128,7 @@ class Session:
         if way.proxies:
             # The connection to the proxy may have been opened for another target, so each request is judged.
             _, host, port = origin_of(url)
-            self._fence.before_proxy(host, port)
+            self._egress_policy.before_proxy(host, port)
         response = self._adapter.open(request, way, timeout_s)
         if len(self._answered) >= REMEMBERED:
             self._answered.clear()
@@ -139,7 +141,7 @@ class Session:
         way = self.way(url)
         if way.proxies:
             _, host, port = origin_of(url)
-            self._fence.before_proxy(host, port)
+            self._egress_policy.before_proxy(host, port)
         return self._adapter.connect(request, way._replace(verify=False) if trusting else way, timeout_s)
 
     def speaks_tls(self, url: str) -> bool:
@@ -185,7 +187,7 @@ class Session:
         response = self._adapter.build_response(request, raw)
         following = self._requests.follow(request, response)
         if following is not None:
-            origin_of(prepared_url(following.url or ""))
+            origin_of(prepare_url(following.url or ""))
         return following
 
     def close(self) -> None:
@@ -196,4 +198,4 @@ class Session:
         # As an argument, because REQUESTS_CA_BUNDLE overrules a session's `verify = False`.
         found = self._requests.merge_environment_settings(url, {}, None, self._verify, None)
         verify = found["verify"] if isinstance(found["verify"], str) else self._verify
-        return ProxyRoute(proxies_for(url, found["proxies"]), verify)
+        return ProxyRoute(select_proxies(url, found["proxies"]), verify)

@@ -15,7 +15,7 @@ SIGNATURE = "X-Port-Signature"
 """Header: `v1,` and the base64 of the signature."""
 
 
-def signed_headers(secret: str, body: str | bytes | None, now: float) -> dict[str, str]:
+def build_signature_headers(secret: str, body: str | bytes | None, now: float) -> dict[str, str]:
     """The two headers that let a target check who sent `body`, and when.
 
     `secret` is Port's client secret, `body` exactly what goes over the wire (None: no body), `now` in seconds since

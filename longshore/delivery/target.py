@@ -17,7 +17,7 @@ from longshore.delivery.addresses import parse_any_spelling
 from longshore.delivery.send_errors import BadUrl
 from longshore.invocation.urls import parts_of
 
-__all__ = ["DEFAULT_PORTS", "BadUrl", "lane_of", "origin_of", "prepared_url", "target_of"]
+__all__ = ["DEFAULT_PORTS", "BadUrl", "lane_of", "origin_of", "prepare_url", "target_of"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 """The schemes that can be called, and the port each means when the URL names none."""
@@ -34,7 +34,7 @@ def target_of(url: str) -> str:
     code that later makes the request, so that what is limited is what is called. Raises BadUrl when nothing could be
     called.
     """
-    scheme, host, port = origin_of(prepared_url(url))
+    scheme, host, port = origin_of(prepare_url(url))
     return f"{scheme}://{_canonical(host)}:{port}"
 
 
@@ -43,7 +43,7 @@ def lane_of(target: str, action: str) -> str:
     return f"{target} {action}"
 
 
-def prepared_url(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
+def prepare_url(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
     """`url` with `query` appended, encoded as `requests` does it: `%2F` stays, a space becomes `%20`.
 
     Raises BadUrl.
@@ -80,7 +80,7 @@ _prepare_cached = lru_cache(maxsize=4096)(_prepare)  # few URLs make most of the
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a URL that `prepared_url` made. Raises BadUrl for a host that is none."""
+    """Scheme, host and port of a URL that `prepare_url` made. Raises BadUrl for a host that is none."""
     # Only what can decide the origin, so that a payload's ids in paths and queries do not wash out the cache.
     return _origin("/".join(url.split("/", 3)[:3]).partition("?")[0])
 

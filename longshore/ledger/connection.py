@@ -15,7 +15,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 from longshore.errors import StoreUnavailable
 from longshore.ledger.address import Address, Login, parse
 from longshore.ledger.failover import following, says_demoted
-from longshore.network.tls import BundleUnreadable, Contexts, Tls
+from longshore.network.tls import BundleUnreadable, Tls, TlsContexts
 
 TIMEOUT_S = 10.0
 """A Redis that does not answer for so long is away."""
@@ -50,7 +50,7 @@ class TlsConnection(redis.SSLConnection):
 
     def _wrap_socket_with_ssl(self, sock: socket.socket) -> ssl.SSLSocket:
         try:
-            return _CONTEXTS.of(self.tls).wrap_socket(sock, server_hostname=self.host)
+            return _CONTEXTS.get(self.tls).wrap_socket(sock, server_hostname=self.host)
         except BundleUnreadable as error:
             raise redis.ConnectionError(str(error)) from None
 
@@ -59,7 +59,7 @@ class SentinelTlsConnection(SentinelManagedConnection, TlsConnection):
     """The same, to the primary that sentinels name."""
 
 
-_CONTEXTS = Contexts()
+_CONTEXTS = TlsContexts()
 
 
 class SentinelNode(redis.Redis):

@@ -14,11 +14,11 @@ from requests.exceptions import InvalidProxyURL
 from requests.models import PreparedRequest
 
 from longshore.network.connections import POOLS
-from longshore.network.tls import Contexts, Tls
+from longshore.network.tls import Tls, TlsContexts
 
 
-class TrustingAdapter(HTTPAdapter):
-    """`requests`' adapter; `proxy_verify` says whom to trust as an https proxy (see `Contexts.context`).
+class SharedTlsAdapter(HTTPAdapter):
+    """`requests`' adapter; `proxy_verify` says whom to trust as an https proxy (see `TlsContexts.for_verify`).
 
     `pool_classes` are `urllib3`'s pools by scheme. A proxy that cannot be used raises InvalidProxyURL, whatever is
     wrong with its address: other errors would be taken for the request's, and may quote the proxy's password.
@@ -31,7 +31,7 @@ class TrustingAdapter(HTTPAdapter):
         pools: int = 10,
         pool_classes: dict[str, Any] = POOLS,
     ) -> None:
-        self._contexts = Contexts()
+        self._contexts = TlsContexts()
         self._pool_classes = pool_classes
         self._proxy_verify = proxy_verify
         self._proxy_lock = threading.Lock()
@@ -53,7 +53,7 @@ class TrustingAdapter(HTTPAdapter):
         """As in `requests`. An https proxy is checked like an https target, and anew when the bundle has changed."""
         with self._proxy_lock:
             if proxy.lower().startswith("https"):
-                context = options["proxy_ssl_context"] = self._contexts.context(self._proxy_verify)
+                context = options["proxy_ssl_context"] = self._contexts.for_verify(self._proxy_verify)
                 known = self.proxy_manager.get(proxy)
                 if known is not None and known.proxy_config.ssl_context is not context:
                     del self.proxy_manager[proxy]
@@ -70,7 +70,7 @@ class TrustingAdapter(HTTPAdapter):
         if origin["scheme"] != "https":
             return origin, {}
         certificate, key = (cert, "") if isinstance(cert, str) else cert or ("", "")
-        return origin, {"ssl_context": self._contexts.of(Tls(verify, certificate, key))}
+        return origin, {"ssl_context": self._contexts.get(Tls(verify, certificate, key))}
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing: the context decides. `requests` would load the bundle into it once more for each connection."""

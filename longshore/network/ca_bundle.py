@@ -20,13 +20,13 @@ MODE = 0o644
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class BundleSource:
     """A file that was looked at: the certificates taken from it (DER), and in words what was left out."""
 
     path: str
-    taken: tuple[bytes, ...] = field(default=(), repr=False)
-    left_out: tuple[str, ...] = ()
-    ignored: bool = False
+    certificates: tuple[bytes, ...] = field(default=(), repr=False)
+    skip_reasons: tuple[str, ...] = ()
+    is_ignored: bool = False
     """By its name it is no certificate file: nothing to warn of."""
 
 
@@ -34,14 +34,16 @@ class Source:
 class Bundle:
     """What was gathered: from the system's bundle (None: there is none), and from each file of the folder."""
 
-    system: Source | None
-    files: tuple[Source, ...]
+    system: BundleSource | None
+    files: tuple[BundleSource, ...]
 
     @property
     def text(self) -> str:
         """The bundle in PEM; empty when nothing was found at all."""
         sources = [*([self.system] if self.system else []), *self.files]
-        return "".join(ssl.DER_cert_to_PEM_cert(certificate) for source in sources for certificate in source.taken)
+        return "".join(
+            ssl.DER_cert_to_PEM_cert(certificate) for source in sources for certificate in source.certificates
+        )
 
     @property
     def warnings(self) -> list[tuple[str, str]]:
@@ -49,8 +51,8 @@ class Bundle:
         return [
             (ca_files.printable(source.path), reason)
             for source in self.files
-            if not source.ignored
-            for reason in source.left_out
+            if not source.is_ignored
+            for reason in source.skip_reasons
             if not reason.startswith(REPEATED)
         ]
 
@@ -74,7 +76,7 @@ REPEATED = "in the bundle already"
 def gather(folder: str, systems: Sequence[str]) -> Bundle:
     """All certificates of the first of `systems` that has any, then those of the files below `folder`."""
     origin: dict[bytes, str] = {}
-    system = next((source for path in systems if (source := _source(path, origin)).taken), None)
+    system = next((source for path in systems if (source := _source(path, origin)).certificates), None)
     return Bundle(system, tuple(_found(found, origin) for found in ca_files.walk(folder)))
 
 
@@ -84,7 +86,7 @@ def write(path: Path, text: str) -> None:
     The folder is made if it must be. One in which somebody else could replace the bundle is refused.
     """
     try:
-        if (problem := private_path.make(path.parent)) is not None:
+        if (problem := private_path.create(path.parent)) is not None:
             raise BundleUnwritable(str(path), f"others could replace it: {problem}")
         data = text.encode("ascii")
         if not _holds(path, data):
@@ -115,28 +117,28 @@ def _replace(path: Path, data: bytes) -> None:
         raise
 
 
-def _found(found: ca_files.Found, origin: dict[bytes, str]) -> Source:
+def _found(found: ca_files.Found, origin: dict[bytes, str]) -> BundleSource:
     if not found.path.lower().endswith(ca_files.ENDINGS):
         # A folder that cannot be opened may hold certificates; another file cannot.
         ends = f"its name does not end in {', '.join(ca_files.ENDINGS)}"
-        return Source(found.path, left_out=(found.problem or ends,), ignored=not os.path.isdir(found.path))
+        return BundleSource(found.path, skip_reasons=(found.problem or ends,), is_ignored=not os.path.isdir(found.path))
     if found.problem:
-        return Source(found.path, left_out=(found.problem,))
+        return BundleSource(found.path, skip_reasons=(found.problem,))
     return _source(found.path, origin)
 
 
-def _source(path: str, origin: dict[bytes, str]) -> Source:
+def _source(path: str, origin: dict[bytes, str]) -> BundleSource:
     """The file at `path`. `origin` says which file gave which certificate; it is filled in."""
     try:
         found = extract(ca_files.read(path))
     except OSError as error:
-        return Source(path, left_out=(ca_files.describe(error),))
-    taken: list[bytes] = []
-    left_out = list(found.left_out)
+        return BundleSource(path, skip_reasons=(ca_files.describe(error),))
+    certificates: list[bytes] = []
+    skip_reasons = list(found.skip_reasons)
     for certificate in found.certificates:
         if certificate in origin:
-            left_out.append(f"{REPEATED}, from {ca_files.printable(origin[certificate])}")
+            skip_reasons.append(f"{REPEATED}, from {ca_files.printable(origin[certificate])}")
         else:
             origin[certificate] = path
-            taken.append(certificate)
-    return Source(path, tuple(taken), tuple(left_out))
+            certificates.append(certificate)
+    return BundleSource(path, tuple(certificates), tuple(skip_reasons))

@@ -62,7 +62,7 @@ class _Checked(_Connection):
             answer.begin()
             if answer.status != 200 or answer.cut:
                 offered = answer.headers.get_all("Proxy-Authenticate", ())
-                raise TunnelRefused(answer.status, login_schemes(offered))
+                raise TunnelRefused(answer.status, parse_login_schemes(offered))
         except BaseException:
             self.close()  # also tells `urllib3` that it is the proxy's fault
             raise
@@ -94,14 +94,14 @@ POOLS: dict[str, Any] = {"http": HttpPool, "https": HttpsPool}
 """The pool class of each scheme, for `urllib3`."""
 
 
-def login_schemes(challenges: Iterable[str]) -> frozenset[str]:
+def parse_login_schemes(challenges: Iterable[str]) -> frozenset[str]:
     """The login schemes, in lower case, that values of `Proxy-Authenticate` name (RFC 9110, 11.6.1)."""
     words = (each.split() for value in challenges for each in value.split(","))
     # A parameter of the scheme before it looks like name=value.
     return frozenset(word[0].lower() for word in words if word and "=" not in word[0])
 
 
-def wants_login(schemes: frozenset[str]) -> str:
+def describe_login(schemes: frozenset[str]) -> str:
     """What a proxy that answered 407 wants, and the remedy, to go on after "the proxy"."""
     if schemes and not schemes & {"basic"}:
         offered = ", ".join(name.upper() if name == "ntlm" else name.capitalize() for name in sorted(schemes & _KNOWN))

@@ -21,7 +21,7 @@ def entries_of(value: str) -> list[str]:
     return [entry for entry in _DIVIDERS.split(value) if entry]
 
 
-def plain(value: str) -> str:
+def normalize_no_proxy(value: str) -> str:
     """`value` of NO_PROXY with each entry that is a URL reduced to its host, and its port if it names one.
 
     An entry that looks like a URL and is none stays as it is: it matches nothing.
@@ -31,7 +31,7 @@ def plain(value: str) -> str:
     return ",".join(map(_host_and_port, (entry.strip() for entry in re.split(r",\s*|\s+(?=\S+://)", value))))
 
 
-def proxies_for(url: str, found: Mapping[str, str]) -> dict[str, str]:
+def select_proxies(url: str, found: Mapping[str, str]) -> dict[str, str]:
     """The proxy for `url` by its scheme; empty when it is called directly.
 
     `found` is what `requests` found in the environment for this URL, the value of NO_PROXY among it as `no`.
@@ -42,7 +42,7 @@ def proxies_for(url: str, found: Mapping[str, str]) -> dict[str, str]:
     return {urlsplit(url).scheme: proxy}
 
 
-def without_credentials(proxy: str) -> str:
+def strip_credentials(proxy: str) -> str:
     """A proxy's address that can be shown: user and password are left out, and all that is no address."""
     if not proxy:
         return ""

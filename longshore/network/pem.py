@@ -21,7 +21,7 @@ class Extract:
     """The certificates of one file (DER, in their order), and in words what was left out; never both empty."""
 
     certificates: tuple[bytes, ...]
-    left_out: tuple[str, ...]
+    skip_reasons: tuple[str, ...]
 
 
 def extract(data: bytes) -> Extract:
@@ -32,12 +32,12 @@ def extract(data: bytes) -> Extract:
         data = data.decode("utf-16", "replace").encode("ascii", "replace")
     found = list(_blocks(data)) if _MARK.search(data) else [_from_der(data)]
     certificates = [each for each in found if isinstance(each, bytes)]
-    left_out = [each for each in found if isinstance(each, str)]
+    skip_reasons = [each for each in found if isinstance(each, str)]
     good = usable(certificates)
-    left_out += ["a certificate that OpenSSL cannot read"] * (len(certificates) - len(good))
-    if not good and not left_out:
-        left_out.append("no certificate in it")
-    return Extract(tuple(good), tuple(left_out))
+    skip_reasons += ["a certificate that OpenSSL cannot read"] * (len(certificates) - len(good))
+    if not good and not skip_reasons:
+        skip_reasons.append("no certificate in it")
+    return Extract(tuple(good), tuple(skip_reasons))
 
 
 def usable(certificates: list[bytes]) -> list[bytes]:

@@ -9,17 +9,17 @@ import stat
 from pathlib import Path
 
 
-def make(folder: Path) -> str | None:
+def create(folder: Path) -> str | None:
     """Make `folder` and those above it that are missing, unless they are exposed: then says why. Raises OSError."""
-    if (problem := exposed(folder)) is not None:
+    if (problem := find_exposure(folder)) is not None:
         return problem
     for each in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
         # One by one: `mkdir -p` leaves the mode of all but the last to the umask.
         each.mkdir(mode=0o755, exist_ok=True)
-    return exposed(folder)
+    return find_exposure(folder)
 
 
-def exposed(folder: Path) -> str | None:
+def find_exposure(folder: Path) -> str | None:
     """Why a file in `folder` could be replaced by somebody else, in words; None when it could not. Raises OSError.
 
     Of a folder that is not there, those above it count.

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
-from longshore.network.no_proxy import entries_of, plain, without_credentials
+from longshore.network.no_proxy import entries_of, normalize_no_proxy, strip_credentials
 
-NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 SCHEMES = ("http", "https")
 
 _HOST = re.compile(r"\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?(:\d+)?")
@@ -15,36 +15,36 @@ _BEGINNING = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,2})(?:\.\*){0,3}\.?")
 """Of an IPv4 address: `10.`, `10.*`, `192.168.*.*`."""
 
 
-def value(environ: Mapping[str, str], name: str) -> str:
+def effective_value(environ: Mapping[str, str], name: str) -> str:
     """The value in effect; of both spellings `requests` takes the lower one first."""
     return environ.get(name.lower()) or environ.get(name) or ""
 
 
-def exceptions(environ: Mapping[str, str]) -> list[str]:
+def no_proxy_entries(environ: Mapping[str, str]) -> list[str]:
     """The entries of NO_PROXY that may be shown: whatever still has an @ may hold a password."""
-    return [entry for entry in entries_of(plain(value(environ, "NO_PROXY"))) if "@" not in entry]
+    return [entry for entry in entries_of(normalize_no_proxy(effective_value(environ, "NO_PROXY"))) if "@" not in entry]
 
 
-def problems(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def find_problems(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """What is wrong with the proxies and NO_PROXY, and the remedy; never with a password."""
-    for name in NAMES:
-        if proxy := value(environ, name):
-            yield from filter(None, [unusable(name, proxy)])
-    yield from entry_problems(environ)
+    for name in PROXY_VARIABLES:
+        if proxy := effective_value(environ, name):
+            yield from filter(None, [check_proxy(name, proxy)])
+    yield from find_entry_problems(environ)
 
 
-def entry_problems(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def find_entry_problems(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The entries of NO_PROXY that match nothing, why, and what to write."""
-    entries = exceptions(environ)
+    entries = no_proxy_entries(environ)
     for entry in entries:
         if (problem := _means_nothing(entry, alone=len(entries) == 1)) is not None:
             yield f"the entry {entry} of NO_PROXY matches nothing: {problem[0]}", problem[1]
 
 
-def unusable(name: str, proxy: str) -> tuple[str, str] | None:
+def check_proxy(name: str, proxy: str) -> tuple[str, str] | None:
     """Why nothing can be called through `proxy`, and the remedy; None for one that can be used."""
     remedy = "Give http://host:port, or https://host:port"
-    shown = without_credentials(proxy)
+    shown = strip_credentials(proxy)
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         fine = bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -86,7 +86,7 @@ def _is_number(text: str) -> bool:
 
 
 def _is_address(entry: str) -> bool:
-    """Whether it is an IPv6 address: alone, in brackets, or with a port behind it as `plain` leaves it."""
+    """Whether it is an IPv6 address: alone, in brackets, or with a port behind it as `normalize_no_proxy` leaves it."""
     address = entry[1:].partition("]")[0] if entry.startswith("[") else entry
     for text in (address, address.rpartition(":")[0]):
         try:

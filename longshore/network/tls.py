@@ -41,18 +41,18 @@ class Tls:
     """Whether the certificate must be for the name that was asked for."""
 
 
-class Contexts:
+class TlsContexts:
     """The contexts of one sender, by what to trust. Any number of threads may ask."""
 
     def __init__(self) -> None:
         self._made: dict[Tls, tuple[object, ssl.SSLContext]] = {}
         self._lock = threading.Lock()
 
-    def context(self, verify: bool | str) -> ssl.SSLContext:
+    def for_verify(self, verify: bool | str) -> ssl.SSLContext:
         """The context for `verify` as `requests` means it. Raises BundleUnreadable."""
-        return self.of(Tls(verify))
+        return self.get(Tls(verify))
 
-    def of(self, tls: Tls) -> ssl.SSLContext:
+    def get(self, tls: Tls) -> ssl.SSLContext:
         """The context for `tls`. Raises BundleUnreadable."""
         version = [_version(path) for path in _files(tls)]
         made = self._made.get(tls)

@@ -138,7 +138,7 @@ class _DryRun:
         reason = "delivered" if verdict is Verdict.DELIVERED else f"http_{response.status}"
         cause = f"HTTP {response.status}"
         outcome = Outcome(verdict, True, reason, cause, response.status, response=response, headers=headers)
-        policy = self._settings.retry_policy(kind).refined(self._mapping.delivery(built.entry))
+        policy = self._settings.retry_policy(kind).with_overrides(self._mapping.delivery(built.entry))
         step = next_step(outcome, policy.max_attempts, 0.0, policy, 0.0)
         if verdict is Verdict.RETRY or (verdict is Verdict.UNKNOWN and policy.unknown == "retry"):
             self._note(f"it would be sent up to {policy.max_attempts} times; this is what follows the last one")

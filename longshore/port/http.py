@@ -10,10 +10,10 @@ import requests
 import urllib3
 
 from longshore.errors import PortUnavailable
-from longshore.network.adapter import TrustingAdapter
+from longshore.network.adapter import SharedTlsAdapter
 from longshore.network.causes import cause_of
-from longshore.network.connections import TunnelRefused, login_schemes, wants_login
-from longshore.network.no_proxy import proxies_for
+from longshore.network.connections import TunnelRefused, describe_login, parse_login_schemes
+from longshore.network.no_proxy import select_proxies
 from longshore.network.tls import BundleUnreadable
 from longshore.port.replies import Reply
 from longshore.port.size_limits import as_json
@@ -42,8 +42,8 @@ class PortHttp:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # Proxies and CA bundle as requests finds them; once, as looking them up costs as much as half a call.
         self._environment = self._session.merge_environment_settings(base_url, {}, True, True, None)
-        self._environment["proxies"] = proxies_for(base_url, self._environment["proxies"])
-        adapter = TrustingAdapter(pool_size, self._environment["verify"] or True)
+        self._environment["proxies"] = select_proxies(base_url, self._environment["proxies"])
+        adapter = SharedTlsAdapter(pool_size, self._environment["verify"] or True)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -66,7 +66,7 @@ class PortHttp:
                 request, timeout=self._timeout, allow_redirects=False, **self._environment
             ) as response:
                 if response.status_code == 407:  # Port has no such answer; to a tunnel's it becomes a ProxyError
-                    schemes = login_schemes([response.headers.get("Proxy-Authenticate", "")])
+                    schemes = parse_login_schemes([response.headers.get("Proxy-Authenticate", "")])
                     raise requests.exceptions.ProxyError from TunnelRefused(407, schemes)
                 return Reply(response.status_code, self._content(response), response.headers)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, BundleUnreadable) as error:
@@ -93,7 +93,7 @@ class PortHttp:
         if isinstance(error, requests.exceptions.ProxyError):
             refused = cause_of(error, TunnelRefused)
             if refused is not None and refused.status == 407:
-                return f"the proxy {wants_login(refused.schemes)}"
+                return f"the proxy {describe_login(refused.schemes)}"
             return "the proxy does not answer, or opens no tunnel; check HTTPS_PROXY and NO_PROXY"
         if isinstance(error, requests.exceptions.InvalidProxyURL):
             return "the address of the proxy cannot be used; check HTTPS_PROXY (`longshore doctor`)"

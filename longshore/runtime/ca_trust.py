@@ -122,8 +122,8 @@ class Watch:
 def _write(settings: Settings, bundle: Bundle) -> bool:
     for path, problem in bundle.warnings:
         log.event(events.CA_BUNDLE_SKIPPED, path=path, problem=problem)
-    mounted = sum(len(source.taken) for source in bundle.files)
-    public = len(bundle.system.taken) if bundle.system else 0
+    mounted = sum(len(source.certificates) for source in bundle.files)
+    public = len(bundle.system.certificates) if bundle.system else 0
     if not mounted + public:
         log.event(events.CA_BUNDLE_LEFT_EMPTY, folder=str(settings.longshore_ca_dir))
         return False

@@ -17,7 +17,7 @@ from longshore.invocation import trace
 from longshore.ledger.seal import Bond, Sealer, Unsealable
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.network.adapter import TrustingAdapter
+from longshore.network.adapter import SharedTlsAdapter
 
 log = EventLog(__name__)
 
@@ -113,7 +113,7 @@ def exporting_tracer(service_name: str | None, *, own_session: bool) -> Tracer |
 
 def _trusting_session() -> requests.Session:
     session = requests.Session()
-    session.mount("https://", TrustingAdapter(1, proxy_verify=True))
+    session.mount("https://", SharedTlsAdapter(1, proxy_verify=True))
     return session
 
 

@@ -45,7 +45,7 @@ def _resolve(settings: Settings, kind: Kind, delivery: DeliveryOptions) -> Deliv
     timeout_s = delivery.timeout_s or settings.webhook_invoker_timeout
     # A total that an operator has set is a bound on everything; otherwise it follows the timeout.
     total_s = settings.webhook_total_timeout or 10 * timeout_s
-    return DeliverySettings(settings.retry_policy(kind).refined(delivery), timeout_s, total_s)
+    return DeliverySettings(settings.retry_policy(kind).with_overrides(delivery), timeout_s, total_s)
 
 
 class AttemptDeadlines:

@@ -7,7 +7,7 @@ from typing import Any
 from celery import signals
 from celery.apps.worker import Worker
 
-from config.egress import fence_of
+from config.egress import build_egress_policy
 from config.settings import Settings
 from config.tracing import tracer
 from longshore.invocation.mapping import Mapping
@@ -102,16 +102,16 @@ class WorkerProcess:
         )
 
         # What makes attempts.
-        fence = fence_of(settings)
-        self._internal_services = InternalServices(settings, ledger, fence)
+        egress_policy = build_egress_policy(settings)
+        self._internal_services = InternalServices(settings, ledger, egress_policy)
         metrics = WorkerMetrics(settings.metrics_targets)
         executor = build_executor(
-            settings, self._mapping, fence, self._results, clock=clock, metrics=metrics, slots=slots
+            settings, self._mapping, egress_policy, self._results, clock=clock, metrics=metrics, slots=slots
         )
         app.tasks[DELIVER].runner = AttemptRunner(
             ledger=ledger,
             executor=executor,
-            isolation=IsolationRunner(ChildProcesses(), self._results, fence, clock, shutdown),
+            isolation=IsolationRunner(ChildProcesses(), self._results, egress_policy, clock, shutdown),
             results=self._results,
             in_flight=in_flight,
             deadlines=AttemptDeadlines(executor.delivery_settings, self._mapping),

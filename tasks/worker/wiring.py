@@ -23,7 +23,7 @@ def build_results(settings: Settings) -> ResultBuilder:
 def build_executor(
     settings: Settings,
     mapping: Mapping,
-    fence: EgressPolicy,
+    egress_policy: EgressPolicy,
     results: ResultBuilder,
     clock: RedisClock,
     metrics: WorkerMetrics,
@@ -41,7 +41,7 @@ def build_executor(
             verify=settings.webhook_verify_ssl,
             pool_size=slots,
             response_cap=settings.response_max_bytes,
-            fence=fence,
+            egress_policy=egress_policy,
         ),
         results=results,
         delivery_settings=DeliverySettingsTable(settings, mapping.deliveries),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from longshore.delivery.signature_headers import signed_headers
+from longshore.delivery.signature_headers import build_signature_headers
 from longshore.ledger.seal import Sealer
 from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
@@ -178,7 +178,7 @@ def test_through_a_rotation_both_secrets_verify_decrypt_and_unseal(
         arrives(target, f"r_{name}")
         assert f"{name}-pw" == json.loads(target.requests[f"r_{name}"].body)["payload"]["properties"]["password"]
     request = target.requests["r_old"]
-    again = signed_headers(NEW, request.body, float(request.headers["x-port-timestamp"]))
+    again = build_signature_headers(NEW, request.body, float(request.headers["x-port-timestamp"]))
     assert again["X-Port-Signature"] == request.headers["x-port-signature"]
     eventually(lambda: "reason=bad_signature" in agent.log(), "the forged one is refused")
     assert "r_forged" not in target.requests

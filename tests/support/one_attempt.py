@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from config.egress import fence_of
+from config.egress import build_egress_policy
 from config.settings import Settings, load
 from longshore.delivery.target import lane_of, target_of
 from longshore.invocation.kinds import Kind
@@ -105,13 +105,14 @@ def staged(
     mapping = Mapping(json.dumps(content).encode(), {})
     ledger = Ledger(client, Keys.of(settings.namespace), limits_of(settings))
     ledger.heartbeat("worker-1", 10)
-    fence, results, clock, shutdown = fence_of(settings), build_results(settings), RedisClock(), Shutdown()
+    egress_policy, results = build_egress_policy(settings), build_results(settings)
+    clock, shutdown = RedisClock(), Shutdown()
     metrics = WorkerMetrics(settings.metrics_targets)
-    executor = build_executor(settings, mapping, fence, results, clock, metrics, slots=10)
+    executor = build_executor(settings, mapping, egress_policy, results, clock, metrics, slots=10)
     runner = AttemptRunner(
         ledger=ledger,
         executor=executor,
-        isolation=IsolationRunner(ChildProcesses(), results, fence, clock, shutdown),
+        isolation=IsolationRunner(ChildProcesses(), results, egress_policy, clock, shutdown),
         results=results,
         in_flight=InFlight(),
         deadlines=AttemptDeadlines(executor.delivery_settings, mapping),

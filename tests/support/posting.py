@@ -26,7 +26,7 @@ def make_sender(
     total_s: float = 30,
     verify: bool = True,
     response_cap: int = 1_048_576,
-    fence: EgressPolicy | None = None,
+    egress_policy: EgressPolicy | None = None,
     resolver: Resolver | None = None,
 ) -> Sender:
     """A sender that waits long enough for a busy machine, unless told otherwise."""
@@ -36,6 +36,6 @@ def make_sender(
         total_s=total_s,
         verify=verify,
         response_cap=response_cap,
-        fence=fence,
+        egress_policy=egress_policy,
         resolver=resolver,
     )

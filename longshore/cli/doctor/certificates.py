@@ -21,8 +21,8 @@ def check(case: CheckContext) -> Iterator[Finding]:
     """What webhooks, Port and Kafka trust. The public CAs are only counted: they come and go with the system."""
     settings = case.settings
     bundle = ca_trust.assemble(settings)
-    public = len(bundle.system.taken) if bundle.system else 0
-    mounted = [(source.path, each) for source in bundle.files for each in source.taken]
+    public = len(bundle.system.certificates) if bundle.system else 0
+    mounted = [(source.path, each) for source in bundle.files for each in source.certificates]
     if public + len(mounted):
         yield ok(
             f"{public} public certificates and {len(mounted)} below {settings.longshore_ca_dir} are trusted",

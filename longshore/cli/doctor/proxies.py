@@ -6,8 +6,14 @@ import requests
 
 from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
 from longshore.cli.doctor.known_targets import known_targets
-from longshore.network.no_proxy import proxies_for, without_credentials
-from longshore.network.proxy_settings import NAMES, entry_problems, exceptions, unusable, value
+from longshore.network.no_proxy import select_proxies, strip_credentials
+from longshore.network.proxy_settings import (
+    PROXY_VARIABLES,
+    check_proxy,
+    effective_value,
+    find_entry_problems,
+    no_proxy_entries,
+)
 
 SHOWN = 30
 """URLs whose proxy is shown."""
@@ -15,16 +21,16 @@ SHOWN = 30
 
 def check(case: CheckContext) -> Iterator[Finding]:
     """Each proxy that is set, each entry of NO_PROXY, and the proxy for Port and for the known targets."""
-    found = {name: proxy for name in NAMES if (proxy := value(case.environ, name))}
+    found = {name: proxy for name in PROXY_VARIABLES if (proxy := effective_value(case.environ, name))}
     for name, proxy in found.items():
-        problem = unusable(name, proxy)
-        yield ok(f"{name} is {without_credentials(proxy)}") if problem is None else broken(*problem)
+        problem = check_proxy(name, proxy)
+        yield ok(f"{name} is {strip_credentials(proxy)}") if problem is None else broken(*problem)
         upper, lower = case.environ.get(name), case.environ.get(name.lower())
         if upper and lower and upper != lower:
             yield warning(f"{name} and {name.lower()} differ; the second one is used", "Set both alike, or only one")
-    if entries := exceptions(case.environ):
+    if entries := no_proxy_entries(case.environ):
         yield ok(f"NO_PROXY has {len(entries)} entries: {', '.join(entries)}", entries=entries)
-    yield from (warning(*problem) for problem in entry_problems(case.environ))
+    yield from (warning(*problem) for problem in find_entry_problems(case.environ))
     if not found:
         yield ok("none is set: everything is called directly")
         return
@@ -37,8 +43,8 @@ def check(case: CheckContext) -> Iterator[Finding]:
 def _for(url: str) -> Finding:
     with requests.Session() as session:
         settings = session.merge_environment_settings(url, {}, None, True, None)
-    proxy = next(iter(proxies_for(url, settings["proxies"]).values()), "")
+    proxy = next(iter(select_proxies(url, settings["proxies"]).values()), "")
     if not proxy:
         return ok(f"{url} is called directly", url=url, proxy=None)
-    shown = without_credentials(proxy)
+    shown = strip_credentials(proxy)
     return ok(f"{url} is called through {shown}", url=url, proxy=shown)

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from config.egress import fence_of, own_services
+from config.egress import build_egress_policy, collect_internal_services
 from longshore.cli.doctor.certificates import read
 from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
 from longshore.cli.doctor.known_targets import known_brokers, known_targets
 from longshore.delivery.probe import Probe, ProbeResult
-from longshore.delivery.request_deadline import Stage
+from longshore.delivery.request_deadline import ConnectStage
 
 MOST = 100
 """Targets that are looked at; in the order command line, mapping file, ledger."""
@@ -39,14 +39,16 @@ def check(case: CheckContext) -> Iterator[Finding]:
         return
     if (left := len(places.urls) - MOST) > 0:
         yield warning(f"{left} more targets are known than the {MOST} that are looked at", "Name others with --url")
-    fence = fence_of(case.settings)
+    egress_policy = build_egress_policy(case.settings)
     settled = case.settings.kafka_consumer_bootstrap_servers.split(",")
-    fence.own = own_services(case.settings, [*settled, *known_brokers(case.settings)])
-    probe = Probe(case.settings.webhook_verify_ssl, fence)
+    egress_policy.internal_services = collect_internal_services(
+        case.settings, [*settled, *known_brokers(case.settings)]
+    )
+    probe = Probe(case.settings.webhook_verify_ssl, egress_policy)
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="probe")
     try:
         for url, reached in zip(
-            places.urls, pool.map(lambda url: probe.reach(url, case.connect_s), places.urls[:MOST]), strict=False
+            places.urls, pool.map(lambda url: probe.check(url, case.connect_s), places.urls[:MOST]), strict=False
         ):
             yield from told(url, reached, checked=case.settings.webhook_verify_ssl)
     finally:
@@ -61,10 +63,10 @@ def told(url: str, reached: ProbeResult, *, checked: bool) -> Iterator[Finding]:
     if reached.reason == "denied":
         yield broken(f"{url}: {reached.cause}", _REMEDIES["denied"], step="fence", **facts)
         return
-    if not reached.proxy and reached.stage > Stage.RESOLVE:
+    if not reached.proxy and reached.stage > ConnectStage.RESOLVE:
         at = ", ".join(reached.addresses[:4]) or "an address already"
         yield ok(f"{url} DNS: {at}", step="dns", addresses=list(reached.addresses), **facts)
-    if reached.stage > (Stage.TUNNEL if reached.proxy else Stage.CONNECT):
+    if reached.stage > (ConnectStage.TUNNEL if reached.proxy else ConnectStage.CONNECT):
         yield ok(f"{url} TCP: connected{through}", step="tcp", **facts)
     if reached.reason:
         yield _failed(url, reached, facts)

@@ -8,7 +8,7 @@ import pickle
 import signal
 
 from config import logging
-from config.egress import fence_of
+from config.egress import build_egress_policy
 from config.roles import Role
 from config.settings import load
 from longshore.invocation.mapping import Mapping
@@ -28,13 +28,13 @@ def main() -> None:
     logging.configure(settings.log_level, settings.masked, program="suspect")
     connection = serve_forks()
     mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
-    fence = fence_of(settings)
+    egress_policy = build_egress_policy(settings)
     connection.sendall(READY)
     with connection.makefile("rb") as stream:
         job: IsolatedJob = pickle.load(stream)
-    fence.own = job.own
+    egress_policy.internal_services = job.internal_services
     clock, metrics = RedisClock(job.clock_offset_ms), WorkerMetrics(settings.metrics_targets)
-    executor = build_executor(settings, mapping, fence, build_results(settings), clock, metrics, slots=1)
+    executor = build_executor(settings, mapping, egress_policy, build_results(settings), clock, metrics, slots=1)
     body = pickle.dumps(executor.execute(job.begun))
     connection.sendall(len(body).to_bytes(8, "big") + body)
     mapping.close()

@@ -7,7 +7,7 @@ The worker opens a connection; the child says `READY`, gets an `IsolatedJob` and
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from longshore.delivery import OwnService
+from longshore.delivery import InternalService
 from longshore.ledger.entry import StartedAttempt
 
 READY = b"ready\n"
@@ -21,7 +21,7 @@ class IsolatedJob:
     begun: StartedAttempt
     clock_offset_ms: float
     """Redis's clock minus this machine's."""
-    own: Sequence[OwnService]
+    internal_services: Sequence[InternalService]
     """Our own services, which no webhook may call."""
 
 

@@ -37,14 +37,16 @@ class IsolationRunner:
 
     children: ChildProcesses
     results: ResultBuilder
-    fence: EgressPolicy
+    egress_policy: EgressPolicy
     clock: RedisClock
     shutdown: Shutdown
 
     def execute(self, begun: StartedAttempt, longest_s: float) -> AttemptResult:
         """The attempt, which may take `longest_s`. Raises nothing."""
         try:
-            answer = self.children.run(IsolatedJob(begun, self.clock.offset_ms, tuple(self.fence.own)), longest_s)
+            answer = self.children.run(
+                IsolatedJob(begun, self.clock.offset_ms, tuple(self.egress_policy.internal_services)), longest_s
+            )
         except TimeoutError:
             cause = "the process in which it was tried alone did not end in time"
             return Completion(self.results.interrupted(begun, "deadline", cause), cause)

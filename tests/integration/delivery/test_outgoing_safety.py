@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from longshore.delivery import EgressPolicy, Fault, HostPatterns, Outcome, OwnService, Verdict, connection
+from longshore.delivery import EgressPolicy, Fault, HostPatterns, InternalService, Outcome, Verdict, connection
 from longshore.delivery.resolver import Address, Resolver
 from tests.support.hostile import OK, HostileTarget, Talk, answering
 from tests.support.posting import Post, make_sender
@@ -13,9 +13,11 @@ from tests.support.posting import Post, make_sender
 METADATA = "http://169.254.169.254/latest/meta-data/?token=hush"
 
 
-def send(url: str, *, allow: str = "", deny: str = "", own: Sequence[OwnService] = ()) -> Outcome:
-    """The outcome of a request behind a fence."""
-    sender = make_sender(fence=EgressPolicy(HostPatterns.parse(allow), HostPatterns.parse(deny), own))
+def send(url: str, *, allow: str = "", deny: str = "", internal_services: Sequence[InternalService] = ()) -> Outcome:
+    """The outcome of a request under an egress policy."""
+    sender = make_sender(
+        egress_policy=EgressPolicy(HostPatterns.parse(allow), HostPatterns.parse(deny), internal_services)
+    )
     try:
         return sender.send(Post(url))
     finally:
@@ -55,9 +57,12 @@ def test_a_denied_address_gets_no_connection_in_any_spelling(scheme: str, host: 
 def test_our_own_service_is_denied_and_its_neighbour_is_not() -> None:
     """By address and port: everything may live on one machine."""
     with HostileTarget(answering(OK)) as redis, HostileTarget(answering(OK)) as target:
-        own = [OwnService("Redis", "localhost", redis.port)]
-        denied, called = send(redis.url(), own=own), send(target.url(), own=own)
-        allowed = send(redis.url(), own=own, allow=f"*,{redis.address}")
+        internal_services = [InternalService("Redis", "localhost", redis.port)]
+        denied, called = (
+            send(redis.url(), internal_services=internal_services),
+            send(target.url(), internal_services=internal_services),
+        )
+        allowed = send(redis.url(), internal_services=internal_services, allow=f"*,{redis.address}")
 
     assert refused(denied)
     assert f"{redis.address} is our own Redis" in denied.cause
@@ -74,7 +79,7 @@ def test_a_service_is_found_at_every_address_of_this_machine() -> None:
             pytest.skip("this machine has no network")
         here = probe.getsockname()[0]
 
-    assert refused(send(f"http://{here}:6379/", own=[OwnService("Redis", "127.0.0.1", 6379)]))
+    assert refused(send(f"http://{here}:6379/", internal_services=[InternalService("Redis", "127.0.0.1", 6379)]))
 
 
 def test_the_address_that_is_judged_is_the_one_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +92,7 @@ def test_the_address_that_is_judged_is_the_one_connected_to(monkeypatch: pytest.
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
     monkeypatch.setattr(connection, "IDLE_REUSE_S", 0.0)
-    sender = make_sender(fence=EgressPolicy(deny=HostPatterns.parse("127.0.0.2")), resolver=Resolver(changing))
+    sender = make_sender(egress_policy=EgressPolicy(deny=HostPatterns.parse("127.0.0.2")), resolver=Resolver(changing))
     with HostileTarget(answering(OK)) as target:
         outcomes = [sender.send(Post(target.url(host="rebinding.example"))) for _ in range(2)]
     sender.close()
@@ -114,7 +119,7 @@ def test_a_good_address_is_called_although_another_of_the_name_is_denied() -> No
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_does_not_lead_past_the_fence(status: int) -> None:
+def test_a_redirect_does_not_lead_past_the_egress_policy(status: int) -> None:
     """The first host was called, so this was sent; it will be the same tomorrow."""
     answer = f"HTTP/1.1 {status} Over there\r\nLocation: {METADATA}\r\nContent-Length: 0\r\n\r\n".encode()
     with HostileTarget(answering(answer)) as target:
@@ -144,7 +149,7 @@ def test_a_proxy_is_not_asked_for_what_may_not_be_called(
     """By name, since the proxy looks it up; on a connection that was open already, too."""
     with HostileTarget(answering(OK)) as proxy:
         monkeypatch.setenv("ALL_PROXY", proxy.url(""))
-        sender = make_sender(fence=EgressPolicy(deny=HostPatterns.parse("inside.example")))
+        sender = make_sender(egress_policy=EgressPolicy(deny=HostPatterns.parse("inside.example")))
         good = sender.send(Post("http://target.example/"))
         outcome = sender.send(Post(f"{scheme}://{host}/"))
         sender.close()
@@ -186,7 +191,7 @@ def test_a_kept_connection_is_not_judged_again() -> None:
         while talk.receive() is not None:
             talk.send(OK)
 
-    sender = make_sender(fence=EgressPolicy(allow=HostPatterns.parse("127.0.0.0/8")), resolver=Resolver(lookup))
+    sender = make_sender(egress_policy=EgressPolicy(allow=HostPatterns.parse("127.0.0.0/8")), resolver=Resolver(lookup))
     with HostileTarget(script) as target:
         outcomes = [sender.send(Post(target.url(host="kept.example"))).verdict for _ in range(5)]
     sender.close()

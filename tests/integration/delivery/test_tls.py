@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from longshore.delivery import Fault, Sender, Verdict
-from longshore.network.tls import Contexts
+from longshore.network.tls import TlsContexts
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, Talk, answering
 from tests.support.posting import Post, make_sender
@@ -216,7 +216,7 @@ def test_a_tls_connection_is_kept(authority: Authority) -> None:
 
 def test_a_ca_without_the_extensions_that_newer_pythons_want_is_trusted(authority: Authority) -> None:
     """Many private CAs are so; Python 3.13 would refuse them where 3.11 did not."""
-    context = Contexts().context(str(authority.bundle))
+    context = TlsContexts().for_verify(str(authority.bundle))
 
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert context.verify_mode is ssl.CERT_REQUIRED

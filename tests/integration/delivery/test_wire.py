@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from longshore.delivery import Sender, Verdict, signed_headers
+from longshore.delivery import Sender, Verdict, build_signature_headers
 from tests.support.hostile import OK, HostileTarget, Talk, answering
 from tests.support.posting import SECRET, Post, make_sender
 
@@ -25,7 +25,7 @@ def test_exactly_the_signed_bytes_are_sent(sender: Sender) -> None:
     timestamp = received.header("X-Port-Timestamp")
     assert timestamp is not None
     assert body.encode() == received.body
-    assert signed_headers(SECRET, received.body, int(timestamp))["X-Port-Signature"] == received.header(
+    assert build_signature_headers(SECRET, received.body, int(timestamp))["X-Port-Signature"] == received.header(
         "X-Port-Signature"
     )
     assert "application/json" == received.header("Content-Type")

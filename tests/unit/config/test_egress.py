@@ -2,9 +2,9 @@
 
 import pytest
 
-from config.egress import fence_of, own_services
+from config.egress import build_egress_policy, collect_internal_services
 from config.settings import load
-from longshore.delivery import Denied, OwnService
+from longshore.delivery import Denied, InternalService
 from longshore.errors import ConfigProblems
 
 LEAST = {
@@ -56,26 +56,26 @@ def test_the_idempotency_header_is_the_name_of_a_header(name: str) -> None:
 @pytest.mark.parametrize(
     ("url", "own"),
     [
-        ("redis://localhost/0", [OwnService("Redis", "localhost", 6379)]),
-        ("rediss://ann:hush@Redis.internal:6380/1", [OwnService("Redis", "redis.internal", 6380)]),
-        ("redis://[::1]:6379", [OwnService("Redis", "::1", 6379)]),
+        ("redis://localhost/0", [InternalService("Redis", "localhost", 6379)]),
+        ("rediss://ann:hush@Redis.internal:6380/1", [InternalService("Redis", "redis.internal", 6380)]),
+        ("redis://[::1]:6379", [InternalService("Redis", "::1", 6379)]),
         ("unix:///run/redis.sock", []),
         ("", []),
         (
             "sentinel://:hush@a;sentinel://b:26380/0",
-            [OwnService("Redis sentinel", "a", 26379), OwnService("Redis sentinel", "b", 26380)],
+            [InternalService("Redis sentinel", "a", 26379), InternalService("Redis sentinel", "b", 26380)],
         ),
     ],
 )
-def test_redis_is_our_own_wherever_its_address_says(url: str, own: list[OwnService]) -> None:
+def test_redis_is_our_own_wherever_its_address_says(url: str, own: list[InternalService]) -> None:
     """Host and port, never the password."""
-    assert own == list(own_services(load({**LEAST, "REDIS_URL": url, "FLOWER_PORT": "0"}), []))
+    assert own == list(collect_internal_services(load({**LEAST, "REDIS_URL": url, "FLOWER_PORT": "0"}), []))
 
 
 def test_brokers_are_our_own_in_all_spellings_of_librdkafka() -> None:
     """With a protocol, without a port, with white space."""
     brokers = ["a:9092", " SASL_SSL://b:9196", "c", "[::1]:9092", "", "d:x"]
-    found = own_services(load({**LEAST, "REDIS_URL": "unix:///s", "FLOWER_PORT": "0"}), brokers)
+    found = collect_internal_services(load({**LEAST, "REDIS_URL": "unix:///s", "FLOWER_PORT": "0"}), brokers)
 
     assert [("a", 9092), ("b", 9196), ("c", 9092), ("::1", 9092)] == [(each.host, each.port) for each in found]
 
@@ -93,12 +93,14 @@ def test_brokers_are_our_own_in_all_spellings_of_librdkafka() -> None:
 )
 def test_pages_of_ours_are_our_own(environ: dict[str, str], own: list[tuple[str, str, int]]) -> None:
     """They show what payloads said, and Flower lets people requeue."""
-    assert own == [tuple(each) for each in own_services(load({**LEAST, "REDIS_URL": "unix:///s", **environ}), [])]
+    assert own == [
+        tuple(each) for each in collect_internal_services(load({**LEAST, "REDIS_URL": "unix:///s", **environ}), [])
+    ]
 
 
-def test_the_settings_become_a_fence() -> None:
+def test_the_settings_become_an_egress_policy() -> None:
     """Lists, Redis and local brokers."""
-    fence = fence_of(
+    egress_policy = build_egress_policy(
         load(
             {
                 **LEAST,
@@ -109,7 +111,7 @@ def test_the_settings_become_a_fence() -> None:
             }
         )
     )
-    fence.before_lookup("a.example", 443)
+    egress_policy.before_lookup("a.example", 443)
     for host, port in [("b.example", 443), ("c.test", 443), ("redis.internal", 6380), ("kafka.example", 9092)]:
         with pytest.raises(Denied):
-            fence.before_lookup(host, port)
+            egress_policy.before_lookup(host, port)

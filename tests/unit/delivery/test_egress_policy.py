@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from longshore.delivery import Denied, EgressPolicy, HostPatterns, OwnService
+from longshore.delivery import Denied, EgressPolicy, HostPatterns, InternalService
 from longshore.delivery import egress_policy as fencing
 from longshore.delivery.resolver import Address, Resolver
 from tests.unit.delivery.test_host_patterns import SPELLINGS
 
-REDIS = OwnService("Redis", "127.0.0.1", 6379)
-BROKER = OwnService("Kafka broker", "kafka.internal", 9092)
+REDIS = InternalService("Redis", "127.0.0.1", 6379)
+BROKER = InternalService("Kafka broker", "kafka.internal", 9092)
 
 
 def found(*texts: str, port: int = 80) -> Sequence[Address]:
@@ -22,12 +22,14 @@ def found(*texts: str, port: int = 80) -> Sequence[Address]:
     ]
 
 
-def fence(allow: str = "", deny: str = "", own: Sequence[OwnService] = (REDIS, BROKER)) -> EgressPolicy:
-    """A fence with these lists."""
-    return EgressPolicy(HostPatterns.parse(allow), HostPatterns.parse(deny), own)
+def make_policy(
+    allow: str = "", deny: str = "", internal_services: Sequence[InternalService] = (REDIS, BROKER)
+) -> EgressPolicy:
+    """A policy with these lists."""
+    return EgressPolicy(HostPatterns.parse(allow), HostPatterns.parse(deny), internal_services)
 
 
-def why_not(fence: EgressPolicy, host: str, *addresses: str, port: int = 80, kafka: str = "10.9.9.9") -> str:
+def why_not(egress_policy: EgressPolicy, host: str, *addresses: str, port: int = 80, kafka: str = "10.9.9.9") -> str:
     """Why `host`, which resolves to `addresses` (none: it is never looked up), may not be called; empty if it may."""
 
     def lookup(host: str, port: int, *_: int) -> Sequence[Address]:
@@ -35,18 +37,18 @@ def why_not(fence: EgressPolicy, host: str, *addresses: str, port: int = 80, kaf
         return found(kafka if host == "kafka.internal" else host, port=port)
 
     try:
-        fence.before_lookup(host, port)
+        egress_policy.before_lookup(host, port)
         assert addresses, "would have to be looked up"
-        fence.permitted(host, port, found(*addresses, port=port), Resolver(lookup), 1)
+        egress_policy.permitted(host, port, found(*addresses, port=port), Resolver(lookup), 1)
     except Denied as denied:
         return denied.cause
     return ""
 
 
-def through_proxy(fence: EgressPolicy, host: str, port: int = 80) -> str:
+def through_proxy(egress_policy: EgressPolicy, host: str, port: int = 80) -> str:
     """Why a proxy may not be asked for `host`; empty if it may."""
     try:
-        fence.before_proxy(host, port)
+        egress_policy.before_proxy(host, port)
     except Denied as denied:
         return denied.cause
     return ""
@@ -78,7 +80,7 @@ METADATA = [
 @pytest.mark.parametrize("ask", [why_not, through_proxy])
 def test_metadata_and_link_local_are_denied_without_being_looked_up(host: str, ask: Callable[..., str]) -> None:
     """In every spelling, directly and through a proxy; and the setting that allows them is named."""
-    cause = ask(fence(), host)
+    cause = ask(make_policy(), host)
 
     assert cause.isprintable()
     assert "which no webhook may call" in cause
@@ -97,7 +99,7 @@ def test_the_guide_lists_all_that_is_denied_by_default() -> None:
 @pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1%2", "64:ff9b::a9fe:a9fe"])
 def test_a_name_that_resolves_to_metadata_is_denied(address: str) -> None:
     """The name does not matter; the cause shows both."""
-    cause = why_not(fence(), "hooks.example", address)
+    cause = why_not(make_policy(), "hooks.example", address)
 
     assert "hooks.example:80 (at " in cause
     assert "link-local" in cause
@@ -106,12 +108,12 @@ def test_a_name_that_resolves_to_metadata_is_denied(address: str) -> None:
 @pytest.mark.parametrize("host", ["10.0.0.7", "127.0.0.1", "192.168.1.1", "fd00::1", "169.253.1.1", "100.100.100.201"])
 def test_private_networks_are_what_this_program_is_for(host: str) -> None:
     """Nothing but what is listed is denied."""
-    assert "" == why_not(fence(), host, host)
+    assert "" == why_not(make_policy(), host, host)
 
 
 def test_of_several_addresses_only_the_permitted_are_connected_to() -> None:
     """A name with a good and a bad address is not a way around."""
-    kept = fence().permitted("hooks.example", 80, found("169.254.169.254", "10.0.0.7"), Resolver(), 1)
+    kept = make_policy().permitted("hooks.example", 80, found("169.254.169.254", "10.0.0.7"), Resolver(), 1)
 
     assert found("10.0.0.7") == kept
 
@@ -126,17 +128,17 @@ def test_the_cause_says_what_to_set_and_setting_it_helps() -> None:
         ("kafka.internal", "10.9.9.9", 9092),
         ("other.example", "10.9.9.9", 9092),
     ]:
-        cause = why_not(fence(), host, address, port=port)
+        cause = why_not(make_policy(), host, address, port=port)
         setting = cause.partition("set WEBHOOK_ALLOW=")[2].partition(" ")[0]
         assert setting, cause
-        assert "" == why_not(fence(setting), host, address, port=port), setting
-        assert "" == why_not(fence(setting), "hooks.example", "10.0.0.7"), "the rest is still allowed"
+        assert "" == why_not(make_policy(setting), host, address, port=port), setting
+        assert "" == why_not(make_policy(setting), "hooks.example", "10.0.0.7"), "the rest is still allowed"
 
 
 @pytest.mark.parametrize("allow", ["*", "0.0.0.0/0", "::/0,0.0.0.0/0,*", "*.example", "hooks.example", "168.0.0.0/7"])
 def test_a_wide_entry_does_not_open_what_is_denied_by_default(allow: str) -> None:
     """It was not written with metadata in mind, and a name may resolve to anything."""
-    cause = why_not(fence(allow), "hooks.example", "169.254.169.254")
+    cause = why_not(make_policy(allow), "hooks.example", "169.254.169.254")
 
     assert "add 169.254.169.254 to WEBHOOK_ALLOW" in cause
 
@@ -144,12 +146,12 @@ def test_a_wide_entry_does_not_open_what_is_denied_by_default(allow: str) -> Non
 @pytest.mark.parametrize("allow", ["*,169.254.169.254", "169.254.0.0/16", "169.254.169.254:80"])
 def test_an_entry_of_its_own_opens_it(allow: str) -> None:
     """The address, or the network as a whole."""
-    assert "" == why_not(fence(allow), "169.254.169.254", "169.254.169.254")
+    assert "" == why_not(make_policy(allow), "169.254.169.254", "169.254.169.254")
 
 
 def test_a_name_of_a_metadata_service_can_be_opened_for_a_proxy() -> None:
     """Only the name is seen there."""
-    assert "" == through_proxy(fence("*,metadata.google.internal"), "metadata.google.internal")
+    assert "" == through_proxy(make_policy("*,metadata.google.internal"), "metadata.google.internal")
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_a_name_of_a_metadata_service_can_be_opened_for_a_proxy() -> None:
 )
 def test_our_own_services_are_denied_by_name_and_by_address(host: str, addresses: list[str], port: int) -> None:
     """Whatever name leads there, at their port."""
-    cause = why_not(fence(), host, *addresses, port=port)
+    cause = why_not(make_policy(), host, *addresses, port=port)
 
     assert "is our own " in cause
     assert "WEBHOOK_ALLOW" in cause
@@ -185,14 +187,14 @@ def test_our_own_services_are_denied_by_name_and_by_address(host: str, addresses
 )
 def test_a_neighbour_of_our_own_services_may_be_called(host: str, address: str, port: int) -> None:
     """Another port of the same machine, or the same port of another machine."""
-    assert "" == why_not(fence(), host, address, port=port)
+    assert "" == why_not(make_policy(), host, address, port=port)
 
 
 @pytest.mark.parametrize("allow", ["*", "127.0.0.0/8", "127.0.0.1", "*.internal,10.0.0.0/8", "*:6379,*:9092"])
 def test_only_an_entry_with_its_port_opens_a_service_of_ours(allow: str) -> None:
     """Ours is in the same network as everything else that is meant to be called."""
-    assert "is our own Redis" in why_not(fence(allow), "127.0.0.1", "127.0.0.1", port=6379)
-    assert "is our own Kafka" in why_not(fence(allow), "kafka.internal", "10.9.9.9", port=9092)
+    assert "is our own Redis" in why_not(make_policy(allow), "127.0.0.1", "127.0.0.1", port=6379)
+    assert "is our own Kafka" in why_not(make_policy(allow), "kafka.internal", "10.9.9.9", port=9092)
 
 
 @pytest.mark.parametrize(
@@ -211,17 +213,17 @@ def test_only_an_entry_with_its_port_opens_a_service_of_ours(allow: str) -> None
 )
 def test_a_proxy_on_this_machine_is_no_way_to_our_own_services(host: str) -> None:
     """Whatever spelling of loopback it is asked for; the name of this machine too."""
-    assert "is our own Redis" in through_proxy(fence(), host, 6379)
-    assert "is our own Redis" in through_proxy(fence(), socket.gethostname(), 6379)
-    assert "" == through_proxy(fence(), host, 6380)
+    assert "is our own Redis" in through_proxy(make_policy(), host, 6379)
+    assert "is our own Redis" in through_proxy(make_policy(), socket.gethostname(), 6379)
+    assert "" == through_proxy(make_policy(), host, 6380)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9"])
 def test_the_remedy_for_a_service_of_ours_helps_in_every_spelling(host: str) -> None:
     """The entry is the service's own place."""
-    setting = through_proxy(fence(), host, 6379).partition("set WEBHOOK_ALLOW=")[2].partition(" ")[0]
+    setting = through_proxy(make_policy(), host, 6379).partition("set WEBHOOK_ALLOW=")[2].partition(" ")[0]
 
-    assert "" == through_proxy(fence(setting), host, 6379)
+    assert "" == through_proxy(make_policy(setting), host, 6379)
 
 
 def test_the_last_known_address_of_a_service_holds_when_names_cannot_be_looked_up() -> None:
@@ -230,7 +232,7 @@ def test_the_last_known_address_of_a_service_holds_when_names_cannot_be_looked_u
     def away(*_: object) -> Sequence[Address]:
         raise socket.gaierror(socket.EAI_AGAIN, "try again")
 
-    ours = fence()
+    ours = make_policy()
     assert "our own Kafka" in why_not(ours, "10.9.9.9", "10.9.9.9", port=9092)
     with pytest.raises(Denied):
         ours.permitted("10.9.9.9", 9092, found("10.9.9.9", port=9092), Resolver(away), 1)
@@ -238,9 +240,9 @@ def test_the_last_known_address_of_a_service_holds_when_names_cannot_be_looked_u
 
 def test_services_learned_later_are_denied_from_then_on() -> None:
     """Port names the brokers when ingest asks it."""
-    learning = fence(own=())
+    learning = make_policy(internal_services=())
     before = why_not(learning, "kafka.internal", "10.9.9.9", port=9092)
-    learning.own = (BROKER,)
+    learning.internal_services = (BROKER,)
 
     assert "" == before
     assert why_not(learning, "kafka.internal", "10.9.9.9", port=9092)
@@ -254,14 +256,14 @@ def test_with_an_allow_list_only_what_it_has_is_called(host: str, address: str, 
     """By name or by address."""
     allow = "hooks.example:443,*.corp.example,10.1.0.0/16"
 
-    assert "" == why_not(fence(allow), host, address, port=port)
-    assert "" == why_not(fence(f"{allow},x.example"), host, address, port=port)
+    assert "" == why_not(make_policy(allow), host, address, port=port)
+    assert "" == why_not(make_policy(f"{allow},x.example"), host, address, port=port)
 
 
 @pytest.mark.parametrize(("host", "address"), [("hooks.example", "10.0.0.7"), ("corp.example", "8.8.8.8")])
 def test_with_an_allow_list_anything_else_is_refused(host: str, address: str) -> None:
     """And said which setting would allow it."""
-    cause = why_not(fence("hooks.example:443,*.corp.example,10.1.0.0/16"), host, address)
+    cause = why_not(make_policy("hooks.example:443,*.corp.example,10.1.0.0/16"), host, address)
 
     assert f"{host}:80" in cause
     assert "is not in WEBHOOK_ALLOW" in cause
@@ -269,7 +271,7 @@ def test_with_an_allow_list_anything_else_is_refused(host: str, address: str) ->
 
 def test_a_list_of_names_needs_no_look_up_to_refuse() -> None:
     """The name server is not told what we would have called."""
-    assert "is not in WEBHOOK_ALLOW" in why_not(fence("hooks.example"), "elsewhere.example")
+    assert "is not in WEBHOOK_ALLOW" in why_not(make_policy("hooks.example"), "elsewhere.example")
 
 
 @pytest.mark.parametrize(
@@ -286,7 +288,7 @@ def test_a_list_of_names_needs_no_look_up_to_refuse() -> None:
 )
 def test_what_is_denied_is_not_called_whatever_is_allowed(deny: str, host: str, address: str) -> None:
     """By name before the name is looked up, by address after; the entry is named."""
-    cause = why_not(fence("*,hooks.example,10.0.0.7,127.0.0.1", deny), host, address)
+    cause = why_not(make_policy("*,hooks.example,10.0.0.7,127.0.0.1", deny), host, address)
 
     assert f"is denied by {deny} in WEBHOOK_DENY" in cause
 
@@ -294,13 +296,13 @@ def test_what_is_denied_is_not_called_whatever_is_allowed(deny: str, host: str, 
 @pytest.mark.parametrize("deny", ["hooks.example", "*.example", "10.0.0.0/8", "127.0.0.0/8", "*:80"])
 def test_what_is_denied_holds_up_nothing_else(deny: str) -> None:
     """Another name, address and port."""
-    assert "" == why_not(fence(deny=deny), "good.test", "11.0.0.1", port=81)
+    assert "" == why_not(make_policy(deny=deny), "good.test", "11.0.0.1", port=81)
 
 
 def test_through_a_proxy_networks_say_nothing_about_names() -> None:
     """What the name resolves to is the proxy's business, so an allow list must have the name."""
-    assert "is not in WEBHOOK_ALLOW" in through_proxy(fence("10.0.0.0/8"), "hooks.example")
-    assert "" == through_proxy(fence("10.0.0.0/8"), "10.0.0.7")
-    assert "" == through_proxy(fence("hooks.example"), "hooks.example")
-    assert "" == through_proxy(fence(deny="10.0.0.0/8"), "hooks.example")
-    assert "is our own Kafka broker" in through_proxy(fence(), "kafka.internal", 9092)
+    assert "is not in WEBHOOK_ALLOW" in through_proxy(make_policy("10.0.0.0/8"), "hooks.example")
+    assert "" == through_proxy(make_policy("10.0.0.0/8"), "10.0.0.7")
+    assert "" == through_proxy(make_policy("hooks.example"), "hooks.example")
+    assert "" == through_proxy(make_policy(deny="10.0.0.0/8"), "hooks.example")
+    assert "is our own Kafka broker" in through_proxy(make_policy(), "kafka.internal", 9092)

@@ -44,18 +44,18 @@ LIMITS = HostLimits.parse(
 )
 def test_the_narrowest_pattern_counts(target: str, rate: float | None) -> None:
     """Of a target with a name of its own only the mapping speaks."""
-    assert rate == LIMITS.of(target).rate
+    assert rate == LIMITS.for_target(target).rate
 
 
 def test_patterns_do_not_add_up() -> None:
     """What the narrowest leaves out is left to the settings, not to the next one."""
-    assert DeliveryOptions(rate=4, concurrency=9) == LIMITS.of("http://a.internal:80")
-    assert DeliveryOptions(rate=5) == LIMITS.of("http://a.internal:8080")
+    assert DeliveryOptions(rate=4, concurrency=9) == LIMITS.for_target("http://a.internal:80")
+    assert DeliveryOptions(rate=5) == LIMITS.for_target("http://a.internal:8080")
 
 
 def test_without_a_file_nothing_is_said() -> None:
     """And it costs nothing to ask."""
-    assert (False, DeliveryOptions()) == (bool(HostLimits()), HostLimits().of("http://a:80"))
+    assert (False, DeliveryOptions()) == (bool(HostLimits()), HostLimits().for_target("http://a:80"))
 
 
 @pytest.mark.parametrize(

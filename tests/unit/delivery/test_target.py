@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.delivery import BadUrl, Unsendable, lane_of, target_of
-from longshore.delivery.target import origin_of, prepared_url
+from longshore.delivery.target import origin_of, prepare_url
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ from longshore.delivery.target import origin_of, prepared_url
 def test_an_origin_has_one_spelling(url: str, target: str) -> None:
     """Limits and lanes count by this text."""
     assert target == target_of(url)
-    assert target == target_of(prepared_url(url)), "what is limited is not what is called"
+    assert target == target_of(prepare_url(url)), "what is limited is not what is called"
 
 
 def test_a_dot_at_the_end_is_called_as_it_is_written() -> None:
     """It keeps the resolver from trying its search domains first."""
-    assert ("http", "example.com.", 80) == origin_of(prepared_url("http://example.com./"))
+    assert ("http", "example.com.", 80) == origin_of(prepare_url("http://example.com./"))
 
 
 LOGINS = (
@@ -171,4 +171,4 @@ def test_errors_can_be_pickled() -> None:
 )
 def test_a_query_is_appended_and_escapes_stay(url: str, query: list[tuple[str, str]], wire: str) -> None:
     """As `requests` encodes them."""
-    assert wire == prepared_url(url, query)
+    assert wire == prepare_url(url, query)

@@ -32,7 +32,7 @@ def certificates(text: str) -> list[str]:
 
 
 def reasons(bundle: Bundle) -> dict[str, tuple[str, ...]]:
-    return {os.path.basename(source.path): source.left_out for source in bundle.files}
+    return {os.path.basename(source.path): source.skip_reasons for source in bundle.files}
 
 
 def test_the_systems_certificates_come_first_then_the_files_by_path(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.utils import get_environ_proxies, select_proxy, should_bypass_proxies
 
-from longshore.network.no_proxy import plain, proxies_for
+from longshore.network.no_proxy import normalize_no_proxy, select_proxies
 
 PROXY = "http://proxy.invalid:3128"
 LABEL = st.sampled_from(["acme", "git", "google", "maps", "x", "internal"])
@@ -32,7 +32,7 @@ def found_by_requests(url: str, no_proxy: str) -> tuple[bool, dict[str, str]]:
 
 def direct(url: str, no_proxy: str) -> bool:
     """Whether we call `url` without the proxy."""
-    return not proxies_for(url, found_by_requests(url, plain(no_proxy))[1])
+    return not select_proxies(url, found_by_requests(url, normalize_no_proxy(no_proxy))[1])
 
 
 @given(url=URL, entries=st.lists(ENTRY, max_size=4))
@@ -41,7 +41,7 @@ def test_plain_entries_mean_what_requests_says(url: str, entries: list[str]) -> 
     no_proxy = ",".join(entries)
     bypasses, _ = found_by_requests(url, no_proxy)
 
-    assert no_proxy == plain(no_proxy)
+    assert no_proxy == normalize_no_proxy(no_proxy)
     assert bypasses is direct(url, no_proxy)
 
 
@@ -66,7 +66,7 @@ def test_a_url_in_the_list_goes_past_the_proxy_itself(url: str, entries: list[st
 )
 def test_urls_become_hosts(given: str, expected: str) -> None:
     """User, path and query go; what is no URL stays, and stops nothing."""
-    assert expected == plain(given)
+    assert expected == normalize_no_proxy(given)
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_the_proxy_is_that_of_the_scheme_else_the_one_for_all() -> None:
     """As in `requests`; no proxy at all is no proxy."""
     found = {"https": "http://a.invalid", "all": "http://b.invalid", "no": "x"}
 
-    assert {"https": "http://a.invalid"} == proxies_for("https://h/", found)
-    assert {"http": "http://b.invalid"} == proxies_for("http://h/", found)
-    assert {} == proxies_for("http://h/", {"no": "x"})
+    assert {"https": "http://a.invalid"} == select_proxies("https://h/", found)
+    assert {"http": "http://b.invalid"} == select_proxies("http://h/", found)
+    assert {} == select_proxies("http://h/", {"no": "x"})
     assert "http://b.invalid" == select_proxy("http://h/", found)
 
 

@@ -42,7 +42,7 @@ def test_every_certificate_of_a_file_is_taken(pem: list[bytes], der: tuple[bytes
         (first + second).replace(b"BEGIN CERT", b"BEGIN X509 CERT").replace(b"END CERT", b"END X509 CERT"),
     ]
     for data in files:
-        assert (der, ()) == (extract(data).certificates, extract(data).left_out), data
+        assert (der, ()) == (extract(data).certificates, extract(data).skip_reasons), data
 
 
 def test_a_der_file_is_taken(der: tuple[bytes, ...]) -> None:
@@ -58,7 +58,7 @@ def test_a_private_key_is_never_copied(authorities: list[Authority], pem: list[b
 
     assert 2 == len(found.certificates)
     assert der[0] == found.certificates[1]
-    assert ("a private key, which does not belong here: it was not copied",) == found.left_out
+    assert ("a private key, which does not belong here: it was not copied",) == found.skip_reasons
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_what_is_broken_is_left_out_with_a_reason(pem: list[bytes], der: tuple[b
     broken = damage(pem[0], der[0])
     found = extract(broken)
     assert () == found.certificates
-    assert len(found.left_out) == 1
-    assert found.left_out[0].startswith(reason)
+    assert len(found.skip_reasons) == 1
+    assert found.skip_reasons[0].startswith(reason)
     if b"-----" in broken:
         assert der[1:] == extract(broken + b"\n" + pem[1]).certificates
 
@@ -102,7 +102,7 @@ def test_no_content_breaks_it(
             text = "".join(ssl.DER_cert_to_PEM_cert(each) for each in found.certificates)
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
         else:
-            assert found.left_out
+            assert found.skip_reasons
 
 
 def test_the_pem_that_is_written_is_what_openssl_writes(pem: list[bytes], der: tuple[bytes, ...]) -> None:
@@ -117,4 +117,4 @@ def test_files_of_the_system_lose_nothing() -> None:
 
     data = Path(str(DEFAULT_CA_BUNDLE_PATH)).read_bytes()
     found = extract(data)
-    assert (data.count(b"-----BEGIN CERTIFICATE"), ()) == (len(found.certificates), found.left_out)
+    assert (data.count(b"-----BEGIN CERTIFICATE"), ()) == (len(found.certificates), found.skip_reasons)

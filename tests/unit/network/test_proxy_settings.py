@@ -2,8 +2,8 @@
 
 import pytest
 
-from longshore.network.no_proxy import proxies_for
-from longshore.network.proxy_settings import problems
+from longshore.network.no_proxy import select_proxies
+from longshore.network.proxy_settings import find_problems
 
 
 @pytest.mark.parametrize(
@@ -19,18 +19,18 @@ from longshore.network.proxy_settings import problems
 )
 def test_what_matches_nothing_is_said_with_what_would_match(entry: str, remedy: str, url: str) -> None:
     """What is to be written in its place covers what was meant."""
-    [(problem, told)] = problems({"NO_PROXY": f"a.io,{entry}"})
+    [(problem, told)] = find_problems({"NO_PROXY": f"a.io,{entry}"})
 
     assert f"the entry {entry} of NO_PROXY matches nothing" in problem
     assert told == f"Write {remedy}"
-    assert not proxies_for(url, {"all": "http://proxy:3128", "no": remedy})
+    assert not select_proxies(url, {"all": "http://proxy:3128", "no": remedy})
 
 
 @pytest.mark.parametrize("entry", ["10.*.3", "*:8080", "acme.*", "10.0.0.0/33", "a|b", "*", "<local>", "::zz"])
 def test_what_cannot_be_meant_is_said_too(entry: str) -> None:
     """A star counts only alone."""
     assert [f"the entry {entry} of NO_PROXY"] == [
-        problem.partition(" matches")[0] for problem, _ in problems({"no_proxy": f"a.io,{entry}"})
+        problem.partition(" matches")[0] for problem, _ in find_problems({"no_proxy": f"a.io,{entry}"})
     ]
 
 
@@ -41,14 +41,14 @@ def test_what_cannot_be_meant_is_said_too(entry: str) -> None:
 )  # fmt: skip
 def test_what_means_something_is_left_alone(value: str) -> None:
     """Entries that hold, in all their spellings."""
-    assert [] == list(problems({"NO_PROXY": value}))
+    assert [] == list(find_problems({"NO_PROXY": value}))
 
 
 @pytest.mark.parametrize("name", ["ALL_PROXY", "https_proxy"])
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "SOCKS4"])
 def test_a_socks_proxy_is_named(name: str, scheme: str) -> None:
     """Without its password."""
-    [(problem, remedy)] = problems({name: f"{scheme}://ann:hush@proxy:1080"})
+    [(problem, remedy)] = find_problems({name: f"{scheme}://ann:hush@proxy:1080"})
 
     assert f"{name.upper()} is a SOCKS proxy" in problem
     assert "hush" not in problem
