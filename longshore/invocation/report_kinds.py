@@ -52,7 +52,7 @@ SEALED_LOGS = frozenset({ReportKind.LOG, ReportKind.NODE_LOG})
 LOGS = SEALED_LOGS | {ReportKind.WAITING}
 """Lines in a run's log: all of a run share one call, and they are dropped first when Port's rate limit is too low."""
 
-TWO_CALLS = frozenset({ReportKind.LOST_ENDED})
+TWO_CALLS = frozenset({ReportKind.LOST_ENDED, ReportKind.DEAD_LETTER})
 """What takes two calls, a line and a status; each other kind takes one. `PATCH` goes with `STATUS`."""
 
 

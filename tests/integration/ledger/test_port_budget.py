@@ -3,9 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 import redis
 
+from longshore.invocation.kinds import Kind
+from longshore.invocation.report_kinds import ReportKind
 from longshore.ledger.ledger import Ledger
+from longshore.port.api_calls import calls
+from longshore.port.reports import by_script
 
 from .conftest import entry, store
 
@@ -22,6 +27,23 @@ def test_a_second_of_calls_may_be_made_at_once_and_no_more(make_ledger: Callable
 
     assert 2 == len(ledger.lease_reports(10, 60_000))
     assert [] == other.lease_reports(10, 60_000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "runs"),
+    [(ReportKind.DEAD_LETTER, 2), (ReportKind.LOST_ENDED, 2), (ReportKind.LOST, 4), (ReportKind.WAITING, 4)],
+)
+def test_a_report_of_a_script_draws_as_many_calls_as_are_made_of_it(
+    make_ledger: Callable[..., Ledger], kind: ReportKind, runs: int
+) -> None:
+    """The sender puts it into words: a line in the log, and where the run ends, its status too."""
+    ledger = make_ledger(port_rate=4)
+    text = "full 3 0 0" if kind is ReportKind.WAITING else "poison"
+    made = calls(Kind.ACTION_RUN, "r_0", by_script(kind, text, Kind.ACTION_RUN, kind is ReportKind.LOST_ENDED, "why"))
+    fill(ledger, 10, [f"{kind}{text}".encode()])
+
+    assert runs * len(made) == 4
+    assert runs == len(ledger.take_reports(10, 60_000))
 
 
 def test_the_budget_comes_back_with_time(make_ledger: Callable[..., Ledger], client: "redis.Redis") -> None:
