@@ -3,17 +3,18 @@
 Shared by the worker and by `longshore mapping test`, which could not foretell them otherwise.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from longshore.delivery.outcome import Outcome
+from longshore.delivery.outcome import Outcome, Response
 from longshore.delivery.policy import Dead, Done, RetryAfter, Step
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.errors import place_of
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import JqUnavailable, MappingFault
 from longshore.invocation.report_context import is_too_deep
-from longshore.operations.response_masking import mask_report
+from longshore.operations.response_masking import mask_certain, mask_report
 from longshore.port import reports
 from longshore.port.reports import Report
 
@@ -43,26 +44,46 @@ class Run:
 
 
 def mapped_report(
-    builder: RequestBuilder, built: BuiltRequest, kind: Kind, outcome: Outcome, step: Step
+    builder: RequestBuilder, built: BuiltRequest, kind: Kind, outcome: Outcome, masked: Outcome, step: Step
 ) -> MappedReport:
     """What the report section of the mapping makes of `outcome`. Raises nothing: a fault in it costs only itself.
 
     It is looked at only for the last answer to an action run, and only if anybody knows what that means.
-    `outcome.headers` are those of the request as it was sent.
+    `outcome.headers` are those of the request as it was sent; `masked` is `mask_outcome` of it.
     """
-    if kind is not Kind.ACTION_RUN or not isinstance(step, Done | Dead) or outcome.response is None:
+    response, masked_response = outcome.response, masked.response
+    if kind is not Kind.ACTION_RUN or not isinstance(step, Done | Dead) or response is None or masked_response is None:
         return MappedReport()
     try:
-        values = builder.evaluate_report(built, outcome.headers, outcome.response)
+        values = _evaluate(builder, built, outcome.headers, response, masked_response)
         if values is None:
             return MappedReport()
-        note = TOO_DEEP if is_too_deep(outcome.response.text) else ""
+        note = TOO_DEEP if is_too_deep(response.text) else ""
         return MappedReport(mask_report(values, built.mask, outcome.headers), note)
     except (MappingFault, JqUnavailable) as error:
         problem = str(error)
     except Exception as error:
         problem = f"{type(error).__name__} at {place_of(error)}"
     return MappedReport(None, f"The report section of the mapping gave nothing: {problem}.", problem)
+
+
+def _evaluate(
+    builder: RequestBuilder, built: BuiltRequest, headers: Mapping[str, str], response: Response, masked: Response
+) -> dict[str, Any] | None:
+    """The values of the report section, each over a `response` that is masked as far as that value needs.
+
+    An expression may take a piece of the response (`.response.text[:200]`), and no mask finds a piece of a secret
+    afterwards. So what is secret for sure is masked before. What is but announced by a name stays in for links, ids and
+    statuses, which have to work; the summary, a text for people, is made of the `masked` response.
+    """
+    if masked == response:  # nearly always
+        return builder.evaluate_report(built, headers, response)
+    without_certain = mask_certain(response, built.mask, headers)
+    values = builder.evaluate_report(built, headers, without_certain)
+    if values and "summary" in values and without_certain != masked:
+        for_people = builder.evaluate_report(built, headers, masked) or {}
+        values["summary"] = for_people.get("summary")
+    return values
 
 
 def reports_after(step: Step, outcome: Outcome, run: Run, report: MappedReport, detailed: bool) -> list[Report]:

@@ -142,9 +142,10 @@ class _DryRun:
         step = next_step(outcome, policy.max_attempts, 0.0, policy, 0.0)
         if verdict is Verdict.RETRY or (verdict is Verdict.UNKNOWN and policy.unknown == "retry"):
             self._note(f"it would be sent up to {policy.max_attempts} times; this is what follows the last one")
-        report = mapped_report(self._builder, built, kind, outcome, step)
+        masked = mask_outcome(outcome, built.mask)
+        report = mapped_report(self._builder, built, kind, outcome, masked, step)
         self._result.report = report.values
-        self._ends(step, mask_outcome(outcome, built.mask), report)
+        self._ends(step, masked, report)
 
     def _fails(self, reason: str, cause: str) -> None:
         self._result.problem = cause

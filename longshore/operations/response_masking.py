@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from longshore.delivery.outcome import Outcome
+from longshore.delivery.outcome import Outcome, Response
 from longshore.invocation.masking import Mask
 from longshore.invocation.sensitive_names import credentials, sensitive_parameters
 from longshore.port.status_patch import TERMINAL
@@ -13,12 +13,16 @@ from longshore.port.status_patch import TERMINAL
 def mask_outcome(outcome: Outcome, mask: Mask) -> Outcome:
     """`outcome` with nothing secret in its cause and its response. The request's headers are left out of it."""
     mask = _with_signature(mask, outcome.headers)
-    response = outcome.response
-    if response is not None:
-        text = mask.cut_text(response.text) if response.truncated else mask.body(response.text)
-        headers = {name: mask.text(value) for name, value in response.headers.items()}
-        response = replace(response, text=text, headers=headers)
+    response = None if outcome.response is None else _mask_response(outcome.response, mask)
     return replace(outcome, cause=mask.text(outcome.cause), response=response, headers={})
+
+
+def mask_certain(response: Response, mask: Mask, headers: Mapping[str, str]) -> Response:
+    """`response` without what is secret for sure; what is but announced by a name is left in it.
+
+    `headers` are the request's.
+    """
+    return _mask_response(response, _with_signature(mask, headers).certain)
 
 
 def mask_report(report: dict[str, Any], mask: Mask, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -29,6 +33,12 @@ def mask_report(report: dict[str, Any], mask: Mask, headers: Mapping[str, str]) 
     """
     mask = _with_signature(mask, headers)
     return {key: _value(key, value, mask) for key, value in report.items()}
+
+
+def _mask_response(response: Response, mask: Mask) -> Response:
+    text = mask.cut_text(response.text) if response.truncated else mask.body(response.text)
+    headers = {name: mask.text(value) for name, value in response.headers.items()}
+    return replace(response, text=text, headers=headers)
 
 
 def _value(key: str, value: Any, mask: Mask) -> Any:

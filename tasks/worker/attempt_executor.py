@@ -136,9 +136,7 @@ class AttemptExecutor:
     ) -> Completion:
         """The result to store, with masked response, reports and history; and the log line of the attempt."""
         masked = mask_outcome(answer.outcome, built.mask)
-        # The mapping's report section may use the request's headers; what it gives is masked with them.
-        with_headers = replace(masked, headers=answer.outcome.headers)
-        report = mapped_report(self.builder, built, begun.kind, with_headers, answer.step)
+        report = mapped_report(self.builder, built, begun.kind, answer.outcome, masked, answer.step)
         if report.problem:
             log.event(events.MAPPING_REPORT_FAILED, run_id=begun.run or begun.id, problem=report.problem)
         finish = self.results.completed(begun, masked, answer.step, report)

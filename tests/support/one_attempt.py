@@ -46,11 +46,20 @@ class Stage:
     sealer: Sealer
     taken: int = field(default=0)
 
-    def accept(self, url: str, *, synchronized: bool = True, format: int = 1, **more: Any) -> str:
+    def accept(
+        self,
+        url: str,
+        *,
+        synchronized: bool = True,
+        format: int = 1,
+        properties: dict[str, str] | None = None,
+        **more: Any,
+    ) -> str:
         """Puts a run for `url` into the ledger, as a record of `format`; returns its id."""
         number, self.taken = self.taken, self.taken + 1
         method = {"synchronized": synchronized, "method": "POST", "url": url}
-        message = {"context": {"runId": f"r_{number}"}, "payload": {"action": {"invocationMethod": method}}}
+        payload = {"action": {"invocationMethod": method}, "properties": properties or {}}
+        message = {"context": {"runId": f"r_{number}"}, "payload": payload}
         values: dict[str, Any] = {
             "id": f"r_{number}",
             "kind": Kind.ACTION_RUN,
