@@ -32,12 +32,12 @@ def run(settings: Settings) -> int:
     somebody could enter without a login that should have one, and `ConfigError` for a Redis that must not hold the
     ledger.
     """
-    agent = DashboardContext.of(settings)
-    _look_at_redis(agent)
+    context = DashboardContext.open(settings)
+    _check_redis(context)
     _read_options(settings)
     _check_access(settings)
     log.event(events.FLOWER_STARTED, url=_url())
-    app = Dashboard(agent, capp=make_app(settings), options=options, **flower_settings)
+    app = Dashboard(context, capp=make_app(settings), options=options, **flower_settings)
     atexit.register(app.stop)
     # By the loop: Flower's own handler raises SystemExit wherever the program is, and what is there may swallow it.
     app.io_loop.asyncio_loop.add_signal_handler(signal.SIGTERM, app.stop)
@@ -104,9 +104,9 @@ def _url() -> str:
     return f"http://{f'[{address}]' if ':' in address else address}:{options.port}"
 
 
-def _look_at_redis(agent: DashboardContext) -> None:
+def _check_redis(context: DashboardContext) -> None:
     """Not fit is a reason not to start; away is not: the pages say so, and come back with it."""
     try:
-        RedisProbe(agent.access.ledger).check_requirements()
+        RedisProbe(context.access.ledger).check_requirements()
     except StoreUnavailable as error:
         log.event(events.REDIS_CHECK_FAILED, error=str(error))

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from longshore.dashboard import facts, formatting, request_params, target_overview
-from longshore.dashboard.handlers import Api
+from longshore.dashboard import formatting, invocation_view, request_params, target_overview
+from longshore.dashboard.handlers import ApiHandler
 from longshore.ledger.filter_parsing import FIELDS
 from longshore.ledger.requeue import RequeueJob
 from longshore.ledger.stats import read_stats
@@ -12,169 +12,183 @@ from longshore.operations.find import count
 from longshore.operations.requeue import MAX_JOB, requeue, requeue_all, select
 from longshore.operations.steer import Limits, steer_job, steer_target
 
-LARGEST_PAGE = 500
-MOST_IDS = 1_000
+MAX_PAGE_SIZE = 500
+MAX_IDS = 1_000
 
 
-class LettersApi(Api):
+class LettersApi(ApiHandler):
     """Dead letters and unknown outcomes, newest first."""
 
     async def get(self) -> None:
         """A page of them."""
-        wanted = self.wanted()
-        size = request_params.number(self.get_query_argument("limit", ""), "limit", 50, least=1)
+        parsed_filter = self.parse_filter()
+        size = request_params.parse_number(self.get_query_argument("limit", ""), "limit", 50, minimum=1)
         after = self.get_query_argument("after", "")
-        page = await self.ask(self.agent.access.pages.page, wanted.filter, after, min(int(size), LARGEST_PAGE))
-        rows = [facts.clear(letter) for letter in page.letters]
-        self.answer({"letters": rows, "after": page.after or None, "cut_short": page.cut_short})
+        read_page = self.context.access.pages.page
+        page = await self.run_in_thread(read_page, parsed_filter.filter, after, min(int(size), MAX_PAGE_SIZE))
+        rows = [invocation_view.record_as_json(record) for record in page.letters]
+        self.write_json({"letters": rows, "after": page.after or None, "cut_short": page.cut_short})
 
 
-class CountsApi(Api):
-    """How many there are of each state and reason."""
+class CountsApi(ApiHandler):
+    """Counts by state and reason."""
 
     async def get(self) -> None:
-        """The counts of what fits."""
-        counts = await self.ask(count, self.agent.access, self.wanted().filter, MAX_JOB)
-        self.answer(_counted(counts))
+        """The counts of all that match."""
+        counts = await self.run_in_thread(count, self.context.access, self.parse_filter().filter, MAX_JOB)
+        self.write_json(_counts_as_json(counts))
 
 
-class InvocationApi(Api):
+class InvocationApi(ApiHandler):
     """Everything about one invocation."""
 
     async def get(self, name: str) -> None:
-        """Itself, and what else ended under its run id."""
-        letters = await self.ask(facts.named, self.agent, name)
-        if not letters:
-            raise request_params.BadRequest("nothing of that id is known", 404)
-        document = await self.ask(facts.facts, self.agent, letters[0], True)
-        self.answer({**document, "others": [facts.clear(letter) for letter in letters[1:]]})
+        """The invocation, and other records under its run id."""
+        records = await self.run_in_thread(invocation_view.find_records, self.context, name)
+        if not records:
+            raise request_params.BadRequest("no invocation has this id", 404)
+        document = await self.run_in_thread(invocation_view.build_view, self.context, records[0], True)
+        self.write_json({**document, "others": [invocation_view.record_as_json(record) for record in records[1:]]})
 
 
-class RequeueApi(Api):
-    """Sending again."""
+class RequeueApi(ApiHandler):
+    """Requeue of invocations."""
 
     async def post(self) -> None:
-        """`ids` at once, or `all` that `filter` takes as a job; with `dry_run` only how many that would be."""
-        self.changes()
-        given = self.given()
-        chosen = given.get("ids")
-        if (chosen is None) == (given.get("all") is not True):
+        """Requeues `ids` at once, or `all` that match `filter` as a job; `dry_run` only shows what that would send."""
+        self.require_writable()
+        body = self.read_json_body()
+        ids = body.get("ids")
+        if (ids is None) == (body.get("all") is not True):
             raise request_params.BadRequest("give ids, or all with a filter")
-        dry_run = request_params.flag(given.get("dry_run"))
-        order = request_params.order(self.actor, given.get if not dry_run else ({"why": "dry run"} | given).get)
-        if chosen is None:
-            await self._all(given, order, dry_run)
+        dry_run = request_params.parse_flag(body.get("dry_run"))
+        fields = {"why": "dry run"} | body if dry_run else body
+        request = request_params.parse_requeue(self.actor, fields.get)
+        if ids is None:
+            await self._requeue_all(body, request, dry_run)
         else:
-            await self._some(chosen, order, dry_run)
+            await self._requeue_ids(ids, request, dry_run)
 
-    async def _some(self, chosen: Any, order: Any, dry_run: bool) -> None:
-        if not (isinstance(chosen, list) and all(isinstance(id, str) for id in chosen)):
+    async def _requeue_ids(self, ids: Any, request: Any, dry_run: bool) -> None:
+        if not (isinstance(ids, list) and all(isinstance(id, str) for id in ids)):
             raise request_params.BadRequest("ids must be a list of texts")
-        if len(chosen) > MOST_IDS:
-            raise request_params.BadRequest(f"give at most {MOST_IDS} ids, or all with a filter")
+        if len(ids) > MAX_IDS:
+            raise request_params.BadRequest(f"give at most {MAX_IDS} ids, or all with a filter")
         if dry_run:
-            letters = await self.ask(self.agent.access.invocations.read, chosen)
-            self.answer({"dry_run": True, "found": [facts.clear(letter) for letter in letters]})
+            records = await self.run_in_thread(self.context.access.invocations.read, ids)
+            self.write_json({"dry_run": True, "found": [invocation_view.record_as_json(record) for record in records]})
             return
-        results = await self.ask(requeue, self.agent.requeues, [(id, None) for id in chosen], order)
-        self.answer({"results": [{"id": id, "became": outcome} for id, outcome in results]})
+        picks = [(id, None) for id in ids]
+        results = await self.run_in_thread(requeue, self.context.requeue_access, picks, request)
+        self.write_json({"results": [{"id": id, "outcome": outcome} for id, outcome in results]})
 
-    async def _all(self, given: dict[str, Any], order: Any, dry_run: bool) -> None:
-        fields = given.get("filter", {})
+    async def _requeue_all(self, body: dict[str, Any], request: Any, dry_run: bool) -> None:
+        fields = body.get("filter", {})
         if not isinstance(fields, dict):
             raise request_params.BadRequest("filter must be an object")
-        wanted = request_params.ParsedFilter.of(lambda name: request_params.text(fields.get(name)))
-        if unknown := fields.keys() - FIELDS:
-            # One that is not understood would send again more than was meant.
-            raise request_params.BadRequest(f"filter has no field {min(unknown)[:50]}")
-        cap = int(request_params.number(given.get("cap"), "cap", MAX_JOB, least=1))
+        parsed_filter = request_params.ParsedFilter.parse(lambda name: request_params.parse_text(fields.get(name)))
+        if unknown_fields := fields.keys() - FIELDS:
+            # Ignoring a misspelt field would requeue more than the caller wants.
+            raise request_params.BadRequest(f"filter has no field {min(unknown_fields)[:50]}")
+        cap = int(request_params.parse_number(body.get("cap"), "cap", MAX_JOB, minimum=1))
         if dry_run:
-            selection = await self.ask(select, self.agent.access, wanted.filter, cap)
-            self.answer({"dry_run": True, **_counted(selection.counts), "left_out": selection.left_out})
+            selection = await self.run_in_thread(select, self.context.access, parsed_filter.filter, cap)
+            self.write_json({"dry_run": True, **_counts_as_json(selection.counts), "left_out": selection.left_out})
             return
-        self.answer(_job(await self.ask(requeue_all, self.agent.requeues, wanted.filter, order, cap)), 202)
+        access = self.context.requeue_access
+        job = await self.run_in_thread(requeue_all, access, parsed_filter.filter, request, cap)
+        self.write_json(_job_as_json(job), 202)
 
 
-class TargetsApi(Api):
+class TargetsApi(ApiHandler):
     """Targets and lanes."""
 
     async def get(self) -> None:
-        """All of which anything is known now."""
-        rows = await self.ask(target_overview.targets, self.agent)
-        self.answer({"targets": [row.json() for row in rows]})
+        """All that the ledger has data of."""
+        rows = await self.run_in_thread(target_overview.read_rows, self.context)
+        self.write_json({"targets": [row.as_json() for row in rows]})
 
 
-class SteerTargetApi(Api):
+class SteerTargetApi(ApiHandler):
     """Pausing, resuming and limiting."""
 
-    async def post(self, act: str) -> None:
+    async def post(self, command: str) -> None:
         """Of `target`, or of one `action` of it."""
-        self.changes()
-        given = self.given()
-        limits: Limits = {}
-        if act == "limit":
-            if "rate" in given:
-                limits["rate"] = None if given["rate"] is None else request_params.number(given["rate"], "rate")
-            if "concurrency" in given:
-                most = given["concurrency"]
-                limits["concurrency"] = (
-                    None if most is None else int(request_params.number(most, "concurrency", least=1))
-                )
-            if not limits:
-                raise request_params.BadRequest("give rate or concurrency; null takes a limit back")
-        target, action = request_params.text(given.get("target")), request_params.text(given.get("action"))
-        gate = await self.ask(steer_target, self.agent.access, target, action, act, self.actor, limits)
-        self.answer({"target": target, "action": action, **asdict(gate)})
+        self.require_writable()
+        body = self.read_json_body()
+        limits = _parse_limits(body) if command == "limit" else {}
+        target, action = request_params.parse_text(body.get("target")), request_params.parse_text(body.get("action"))
+        control = await self.run_in_thread(
+            steer_target, self.context.access, target, action, command, self.actor, limits
+        )
+        self.write_json({"target": target, "action": action, **asdict(control)})
 
 
-class JobsApi(Api):
+class JobsApi(ApiHandler):
     """Requeue jobs."""
 
     async def get(self) -> None:
-        """All that are kept, newest first."""
-        self.answer({"jobs": [_job(job) for job in await self.ask(self.agent.access.requeue.jobs)]})
+        """All that are stored, newest first."""
+        jobs = await self.run_in_thread(self.context.access.requeue.jobs)
+        self.write_json({"jobs": [_job_as_json(job) for job in jobs]})
 
 
-class JobApi(Api):
+class JobApi(ApiHandler):
     """One requeue job."""
 
     async def get(self, id: str) -> None:
-        """How far it is."""
-        job = await self.ask(self.agent.access.requeue.job, id)
+        """Its progress."""
+        job = await self.run_in_thread(self.context.access.requeue.job, id)
         if job is None:
             raise request_params.BadRequest("there is no such job", 404)
-        self.answer(_job(job))
+        self.write_json(_job_as_json(job))
 
 
-class SteerJobApi(Api):
+class SteerJobApi(ApiHandler):
     """Pausing and resuming a job."""
 
-    async def post(self, id: str, act: str) -> None:
-        """Returns the job as it is then."""
-        self.changes()
-        self.answer(_job(await self.ask(steer_job, self.agent.access, id, act, self.actor)))
+    async def post(self, id: str, command: str) -> None:
+        """Answers the job as it is then."""
+        self.require_writable()
+        self.write_json(_job_as_json(await self.run_in_thread(steer_job, self.context.access, id, command, self.actor)))
 
 
-class StatusApi(Api):
-    """The agent in numbers."""
+class StatusApi(ApiHandler):
+    """The numbers of the agent."""
 
     async def get(self) -> None:
         """See `longshore.ledger.stats`."""
-        self.answer(await self.ask(read_stats, self.agent.access.ledger))
+        self.write_json(await self.run_in_thread(read_stats, self.context.access.ledger))
 
 
-class UnknownApi(Api):
-    """Whatever else is asked of the API."""
+class UnknownApi(ApiHandler):
+    """Any other address under the API."""
 
     def get(self) -> None:
         """404, as JSON."""
         raise request_params.BadRequest("there is no such address in the API", 404)
 
 
-def _counted(counts: Any) -> dict[str, Any]:
+def _parse_limits(body: dict[str, Any]) -> Limits:
+    """The limits in `body`; null clears one, and a missing one stays as it is."""
+    limits: Limits = {}
+    if "rate" in body:
+        rate = body["rate"]
+        limits["rate"] = None if rate is None else request_params.parse_number(rate, "rate")
+    if "concurrency" in body:
+        concurrency = body["concurrency"]
+        if concurrency is not None:
+            concurrency = int(request_params.parse_number(concurrency, "concurrency", minimum=1))
+        limits["concurrency"] = concurrency
+    if not limits:
+        raise request_params.BadRequest("give rate or concurrency; null clears a limit")
+    return limits
+
+
+def _counts_as_json(counts: Any) -> dict[str, Any]:
     rows = [{"state": state, "reason": reason, "count": count} for (state, reason), count in counts.most_common()]
     return {"total": sum(counts.values()), "counts": rows}
 
 
-def _job(job: RequeueJob) -> dict[str, Any]:
-    return {**asdict(job), "created": formatting.iso(job.created_ms)}
+def _job_as_json(job: RequeueJob) -> dict[str, Any]:
+    return {**asdict(job), "created": formatting.format_iso(job.created_ms)}

@@ -1,9 +1,9 @@
-"""What the pages stand on: the ledger and its readers, opened with the settings, as one value."""
+"""The context of every handler: the ledger and its readers, opened with the settings, as one value."""
 
 from dataclasses import dataclass, field
 
 from config.settings import Settings
-from longshore.dashboard.counts import Counts
+from longshore.dashboard.cached_counts import CachedCounts
 from longshore.dashboard.request_params import BadRequest
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.operations.preview import RequestPreviews
@@ -15,23 +15,28 @@ class DashboardContext:
 
     settings: Settings = field(repr=False)
     access: LedgerAccess
-    counts: Counts
-    requests: RequestPreviews
+    counts: CachedCounts
+    previews: RequestPreviews
 
     @classmethod
-    def of(cls, settings: Settings) -> "DashboardContext":
-        """The agent that `settings` describe."""
+    def open(cls, settings: Settings) -> "DashboardContext":
+        """The context of the agent that `settings` describe."""
         access = open_ledger(settings)
-        return cls(settings, access, Counts(access.invocations), RequestPreviews(settings))
+        return cls(settings, access, CachedCounts(access.invocations), RequestPreviews(settings))
 
     @property
-    def requeues(self) -> LedgerAccess:
-        """The ledger for whoever sends again. Raises `BadRequest` where no note could be sealed into the history."""
+    def requeue_access(self) -> LedgerAccess:
+        """The ledger, for a requeue. Raises `BadRequest` without the client secret, which seals the note of it."""
         if not self.has_secret:
             raise BadRequest("Flower was started without PORT_CLIENT_SECRET: nothing can be requeued here", 409)
         return self.access
 
     @property
     def has_secret(self) -> bool:
-        """Without the client secret nothing sealed can be read, and no requeue could be signed into the history."""
+        """Whether there is a client secret: without it nothing sealed can be read, and no note can be sealed."""
         return bool(self.settings.port_client_secret)
+
+    def close(self) -> None:
+        """Ends the thread of the counts and the mapping's processes."""
+        self.counts.close()
+        self.previews.close()

@@ -1,4 +1,4 @@
-"""The tab of dead letters: looking for them, sending some or all of them again, taking them along as a file."""
+"""The tab of dead letters: search, requeue of some or all, export."""
 
 import json
 from collections import Counter
@@ -11,105 +11,107 @@ from typing import Any
 from tornado.iostream import StreamClosedError
 from tornado.web import authenticated
 
-from longshore.dashboard import facts, request_params
+from longshore.dashboard import invocation_view, request_params
 from longshore.dashboard.context import DashboardContext
-from longshore.dashboard.handlers import Handler, Page
+from longshore.dashboard.handlers import Handler, PageHandler
 from longshore.ledger.filter_parsing import KINDS
 from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.requeue import REQUEUED
 from longshore.operations.requeue import MAX_JOB, requeue, requeue_all, select
 
-SIZE = 50
+PAGE_SIZE = 50
 """Rows of a page."""
 
-EXPORT_STEP = 500
-"""Letters that are opened at once for an export."""
+EXPORT_BATCH_SIZE = 500
+"""Records that are read and unsealed at once for an export."""
 
 
-class LettersPage(Page):
-    """The list, newest first, with how many there are of each reason."""
+class DeadLettersPage(PageHandler):
+    """The list, newest first, with the counts of each reason."""
 
-    tab = "letters"
+    tab = "dead-letters"
 
     @authenticated
     async def get(self) -> None:
         """One page of it."""
-        wanted = self.wanted()
-        page, counts = await self.ask(_listed, self.agent, wanted, self.get_query_argument("after", ""))
+        parsed_filter = self.parse_filter()
+        page, counts = await self.run_in_thread(
+            _read_page, self.context, parsed_filter, self.get_query_argument("after", "")
+        )
         self.render(
-            "longshore_letters.html",
-            wanted=wanted,
+            "longshore_dead_letters.html",
+            filter=parsed_filter,
             page=page,
             counts=counts,
             kinds=KINDS,
-            done=_done(self),
+            requeue_result=_parse_requeue_result(self),
         )
 
     @authenticated
     async def post(self) -> None:
-        """Sends the selected ones again."""
-        self.changes()
-        order = request_params.order(self.actor, lambda name: self.get_body_argument(name, ""))
-        picks = [_pick(pick) for pick in self.get_body_arguments("pick")]
+        """Requeues the selected ones."""
+        self.require_writable()
+        requeue_request = request_params.parse_requeue(self.actor, lambda name: self.get_body_argument(name, ""))
+        picks = [_parse_pick(pick) for pick in self.get_body_arguments("pick")]
         if not picks:
             raise request_params.BadRequest("nothing was selected")
-        results = await self.ask(requeue, self.agent.requeues, picks, order)
-        again = sum(became in REQUEUED for _, became in results)
-        back = self.wanted().query(requeued=str(again), left=str(len(results) - again))
-        self.redirect(f"{self.reverse_url('longshore-letters')}?{back}")
+        results = await self.run_in_thread(requeue, self.context.requeue_access, picks, requeue_request)
+        requeued_count = sum(outcome in REQUEUED for _, outcome in results)
+        query = self.parse_filter().to_query(requeued=str(requeued_count), unchanged=str(len(results) - requeued_count))
+        self.redirect(f"{self.reverse_url('longshore-dead-letters')}?{query}")
 
 
-class RequeueAllPage(Page):
-    """A preview of what a requeue of all that fits would send, and starting it."""
+class RequeueAllPage(PageHandler):
+    """A preview of a requeue of all that match, and its start."""
 
-    tab = "letters"
+    tab = "dead-letters"
 
     @authenticated
     async def get(self) -> None:
-        """Only counts. What ends from now on is not meant."""
-        words = {"until": datetime.now(UTC).isoformat(timespec="milliseconds"), **self.wanted().words}
-        wanted = request_params.ParsedFilter.of(lambda name: words.get(name, ""))
-        selection = await self.ask(select, self.agent.access, wanted.filter, MAX_JOB)
+        """The counts, with the time of the preview as `until`: what ends later is not requeued."""
+        fields = {"until": datetime.now(UTC).isoformat(timespec="milliseconds"), **self.parse_filter().fields}
+        parsed_filter = request_params.ParsedFilter.parse(lambda name: fields.get(name, ""))
+        selection = await self.run_in_thread(select, self.context.access, parsed_filter.filter, MAX_JOB)
         self.render(
             "longshore_requeue_all.html",
-            wanted=wanted,
+            filter=parsed_filter,
             counts=selection.counts,
             total=selection.total,
-            most=MAX_JOB,
-            left_out=selection.left_out,
+            max_job=MAX_JOB,
+            left_out_count=selection.left_out,
         )
 
     @authenticated
     async def post(self) -> None:
         """Starts the job that was previewed."""
-        self.changes()
-        wanted = request_params.ParsedFilter.of(lambda name: self.get_body_argument(name, ""))
-        order = request_params.order(self.actor, lambda name: self.get_body_argument(name, ""))
-        job = await self.ask(requeue_all, self.agent.requeues, wanted.filter, order)
-        self.redirect(f"{self.reverse_url('longshore-jobs')}?started={job.id}")
+        self.require_writable()
+        parsed_filter = request_params.ParsedFilter.parse(lambda name: self.get_body_argument(name, ""))
+        requeue_request = request_params.parse_requeue(self.actor, lambda name: self.get_body_argument(name, ""))
+        job = await self.run_in_thread(requeue_all, self.context.requeue_access, parsed_filter.filter, requeue_request)
+        self.redirect(f"{self.reverse_url('longshore-jobs')}?job={job.id}")
 
 
-class Export(Handler):
-    """All that fits as JSON lines, as they are read: an export of any size takes little memory."""
+class ExportHandler(Handler):
+    """All that match as JSON lines, streamed while they are read, so that an export of any size takes little memory."""
 
     @authenticated
     async def get(self) -> None:
-        """The lines. Messages themselves stay sealed."""
-        told = self.agent.access.invocations.told(self.wanted().filter)
-        lines = await self.ask(_lines, told)
+        """Streams the lines. Payloads stay sealed."""
+        histories = self.context.access.invocations.told(self.parse_filter().filter)
+        lines = await self.run_in_thread(_format_lines, histories)
         self.set_header("Content-Type", "application/x-ndjson")
         self.set_header("Content-Disposition", 'attachment; filename="dead-letters.jsonl"')
         try:
             while lines:
                 self.write(lines)
                 await self.flush()
-                lines = await self.ask(_lines, told)
+                lines = await self.run_in_thread(_format_lines, histories)
         except StreamClosedError:
-            return  # whoever wanted it has gone
+            return  # the client has gone
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """In plain words."""
-        status, text = self.problem(status_code, kwargs.get("exc_info", (None, None))[1])
+        """The error as plain text."""
+        status, text = self.describe_error(status_code, kwargs.get("exc_info", (None, None))[1])
         if status == 401:
             super().write_error(401)
             return
@@ -117,34 +119,36 @@ class Export(Handler):
         self.finish(f"{text}\n")
 
 
-def _listed(
-    agent: DashboardContext, wanted: request_params.ParsedFilter, after: str
+def _read_page(
+    context: DashboardContext, parsed_filter: request_params.ParsedFilter, after: str
 ) -> tuple[Any, Counter[str] | None]:
-    page = agent.access.pages.page(wanted.filter, after, SIZE)
-    counted = agent.counts.of(replace(wanted.filter, reason="", text=""))
-    if counted is None:
+    page = context.access.pages.page(parsed_filter.filter, after, PAGE_SIZE)
+    counts_by_state = context.counts.get(replace(parsed_filter.filter, reason="", text=""))
+    if counts_by_state is None:
         return page, None
     counts: Counter[str] = Counter()
-    for (_, reason), count in counted.items():
+    for (_, reason), count in counts_by_state.items():
         counts[reason] += count
     return page, counts
 
 
-def _lines(told: Iterator[tuple[InvocationRecord, list[dict[str, Any]]]]) -> str:
-    step = islice(told, EXPORT_STEP)
-    return "".join(f"{json.dumps({**facts.clear(letter), 'history': history})}\n" for letter, history in step)
+def _format_lines(histories: Iterator[tuple[InvocationRecord, list[dict[str, Any]]]]) -> str:
+    batch = islice(histories, EXPORT_BATCH_SIZE)
+    return "".join(
+        f"{json.dumps({**invocation_view.record_as_json(record), 'history': history})}\n" for record, history in batch
+    )
 
 
-def _pick(text: str) -> tuple[str, int | None]:
+def _parse_pick(text: str) -> tuple[str, int | None]:
     generation, _, id = text.partition(":")
     if not (generation.isdecimal() and generation.isascii() and id):
-        raise request_params.BadRequest("a selection makes no sense")
+        raise request_params.BadRequest("a selected row is not <generation>:<id>")
     return id, int(generation)
 
 
-def _done(page: Page) -> tuple[int, int] | None:
-    """How many a requeue sent again, and how many it left; None if there was none just now."""
-    numbers = [page.get_query_argument(name, "") for name in ("requeued", "left")]
+def _parse_requeue_result(page: PageHandler) -> tuple[int, int] | None:
+    """How many a requeue sent again and how many it left unchanged, from the redirect's query; None without one."""
+    numbers = [page.get_query_argument(name, "") for name in ("requeued", "unchanged")]
     if not all(number.isdecimal() and number.isascii() and len(number) < 7 for number in numbers):
         return None
     return int(numbers[0]), int(numbers[1])

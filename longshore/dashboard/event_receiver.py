@@ -1,4 +1,4 @@
-"""Events of workers on their way into Flower's memory: few at a time, so that pages answer while many come."""
+"""Brings workers' events into Flower's memory, few at a time, so that pages are answered while many events come."""
 
 import time
 from collections.abc import Callable
@@ -8,20 +8,20 @@ from typing import Any
 from flower.events import Events
 from tornado.ioloop import IOLoop
 
-from longshore.dashboard.task_memory import Memory
+from longshore.dashboard.task_memory import TaskMemory
 
-WAITING = 2_000
-"""Events read and not yet taken in. Then reading waits, and Redis keeps the rest as long as it sees fit."""
+MAX_QUEUED_EVENTS = 2_000
+"""Events read and not yet handled. With more, reading waits, and Redis buffers the rest up to its limit."""
 
-TURN_S = 0.01
-"""How long a turn of Flower's loop may go to events."""
+MAX_TURN_S = 0.01
+"""Longest turn of Flower's event loop that handles events."""
 
 
 class EventReceiver(Events):
     """Flower's listener with a memory of ours, and a bounded queue before it.
 
-    Flower by itself hands each event to its loop at once. When they come faster than it takes them in, they pile up
-    there without bound, and a page waits behind all of them.
+    Flower by itself hands each event to its loop at once. When they come faster than it handles them, the loop's
+    queue grows without bound, and a page waits behind all of them.
     """
 
     def __init__(
@@ -34,15 +34,15 @@ class EventReceiver(Events):
             max_workers_in_memory=max_workers_in_memory,
             **options,
         )
-        known: Any = self.state
-        if not isinstance(known, Memory):  # Flower's own, made when there is nothing to go on from
-            known = Memory(max_tasks_in_memory=max_tasks_in_memory, max_workers_in_memory=max_workers_in_memory)
-        self.state: Any = known
-        self._intake = Intake(self.state.event, io_loop.add_callback)
+        memory: Any = self.state
+        if not isinstance(memory, TaskMemory):  # Flower's own, created when nothing was persisted
+            memory = TaskMemory(max_tasks_in_memory=max_tasks_in_memory, max_workers_in_memory=max_workers_in_memory)
+        self.state: Any = memory
+        self._queue = EventQueue(self.state.event, io_loop.add_callback)
 
     @classmethod
     def of(cls, capp: Any, options: Any) -> "EventReceiver":
-        """As Flower makes its own: with its options, on the main thread's loop."""
+        """With the options and the event loop that Flower gives its own `Events`."""
         return cls(
             capp,
             IOLoop.instance(),
@@ -55,35 +55,37 @@ class EventReceiver(Events):
         )
 
     def on_event(self, event: dict[str, Any]) -> None:
-        """Called by the thread that reads."""
-        self._intake.put(event)
+        """Called by the thread that reads from Redis."""
+        self._queue.put(event)
 
 
-class Intake:
-    """Hands events to `take` on the loop that `soon` calls back on, in their order."""
+class EventQueue:
+    """Calls `handle` with each event, in order, on the loop that `schedule` calls back on."""
 
-    def __init__(self, take: Callable[[dict[str, Any]], object], soon: Callable[[Callable[[], None]], object]) -> None:
-        self._take = take
-        self._soon = soon
-        self._events: Queue[dict[str, Any]] = Queue(WAITING)
+    def __init__(
+        self, handle: Callable[[dict[str, Any]], object], schedule: Callable[[Callable[[], None]], object]
+    ) -> None:
+        self._handle = handle
+        self._schedule = schedule
+        self._events: Queue[dict[str, Any]] = Queue(MAX_QUEUED_EVENTS)
 
     def put(self, event: dict[str, Any]) -> None:
-        """From one other thread; waits while there are too many."""
+        """Called from one other thread; blocks while the queue is full."""
         self._events.put(event)
-        if self._events.qsize() == 1:  # behind others, a turn is on its way
-            self._soon(self._turn)
+        if self._events.qsize() == 1:  # with more than one, a turn is scheduled already
+            self._schedule(self._turn)
 
     def _turn(self) -> None:
-        until = time.monotonic() + TURN_S
-        more = True
+        deadline = time.monotonic() + MAX_TURN_S
+        has_more = True
         try:
-            while time.monotonic() < until:
+            while time.monotonic() < deadline:
                 try:
                     event = self._events.get_nowait()
                 except Empty:
-                    more = False
+                    has_more = False
                     return
-                self._take(event)
+                self._handle(event)
         finally:
-            if more:  # also where an event made no sense, which the loop logs
-                self._soon(self._turn)  # behind the pages that wait by now
+            if has_more:  # also where an invalid event raised, which the loop logs
+                self._schedule(self._turn)  # after the requests that wait by now

@@ -1,6 +1,6 @@
-"""Foreign texts made fit for a page: nothing in them may act, reorder what stands around them, or fill the screen.
+"""Formats values for pages. Texts from outside cannot reorder the text around them, hide characters or fill the screen.
 
-Templates escape HTML by themselves; here is what escaping leaves.
+Templates escape HTML by themselves; this is what escaping does not cover.
 """
 
 import time
@@ -8,36 +8,36 @@ from datetime import UTC, datetime
 
 from longshore.printable import printable
 
-LONGEST = 20_000
-"""Characters of one text on a page; the API and the export give what is kept."""
+MAX_CHARS = 20_000
+"""Most characters of one text on a page; the API and the export give all of it."""
 
-_WANTED = "\n\t\u200d\ufe0f"  # the last two join emoji
-
-
-def text(value: object, longest: int = LONGEST) -> str:
-    """`value` as text in which the invisible is spelled out (U+202E would turn its line round), cut to `longest`."""
-    whole = "" if value is None else str(value)
-    shown = printable(whole[:longest].replace("\r\n", "\n"), _WANTED)
-    return shown if len(whole) <= longest else f"{shown} … ({len(whole) - longest:,} more characters)"
+_ALLOWED_INVISIBLE = "\n\t\u200d\ufe0f"  # the last two join emoji
 
 
-def line(value: object, longest: int = 300) -> str:
+def format_text(value: object, max_chars: int = MAX_CHARS) -> str:
+    """`value` as text, cut to `max_chars`, with invisible characters escaped: U+202E would reverse a line."""
+    full_text = "" if value is None else str(value)
+    cut_text = printable(full_text[:max_chars].replace("\r\n", "\n"), _ALLOWED_INVISIBLE)
+    return cut_text if len(full_text) <= max_chars else f"{cut_text} … ({len(full_text) - max_chars:,} more characters)"
+
+
+def format_line(value: object, max_chars: int = 300) -> str:
     """`value` as one line."""
-    return text(value, longest).replace("\n", " ").replace("\t", " ")
+    return format_text(value, max_chars).replace("\n", " ").replace("\t", " ")
 
 
-def moment(ms: float) -> str:
+def format_utc(ms: float) -> str:
     """A time in ms since 1970, in UTC to the second; empty for 0."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if ms else ""
 
 
-def iso(ms: float) -> str | None:
+def format_iso(ms: float) -> str | None:
     """A time in ms since 1970 as ISO 8601, None for 0."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds") if ms else None
 
 
-def span(ms: float) -> str:
-    """A duration as people say it."""
+def format_span(ms: float) -> str:
+    """A duration in its largest fitting unit, such as `3 h`."""
     seconds = max(0.0, ms / 1000)
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
@@ -45,11 +45,18 @@ def span(ms: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def ago(ms: float) -> str:
+def format_ago(ms: float) -> str:
     """How long ago a time in ms since 1970 was; empty for 0."""
-    return f"{span(time.time() * 1000 - ms)} ago" if ms else ""
+    return f"{format_span(time.time() * 1000 - ms)} ago" if ms else ""
 
 
-def words(name: str) -> str:
-    """A code as people read it: `action_run` → `action run`."""
+def format_code(name: str) -> str:
+    """A code without underscores: `action_run` → `action run`."""
     return name.replace("_", " ")
+
+
+FORMATTERS = {
+    function.__name__: function
+    for function in (format_text, format_line, format_utc, format_iso, format_span, format_ago, format_code)
+}
+"""The functions that templates call, by name."""

@@ -1,4 +1,4 @@
-"""What all our handlers share: login, protection against foreign sites, no blocking, and plain errors."""
+"""What all our handlers share: login, XSRF protection, read-only mode, no blocking of the event loop, plain errors."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from tornado.web import HTTPError, MissingArgumentError, RequestHandler, StaticF
 
 from longshore.dashboard import formatting, request_params
 from longshore.dashboard.context import DashboardContext
-from longshore.dashboard.doors import LoggedIn
+from longshore.dashboard.http_hardening import AuthenticatedHandler
 from longshore.errors import LongshoreError, StoreUnavailable
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -18,14 +18,14 @@ from longshore.operations import refusals
 
 log = EventLog(__name__)
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
-class Handler(LoggedIn):
-    """A handler of Flower's, stricter: XSRF always, `read_only` on every change."""
+class Handler(AuthenticatedHandler):
+    """A handler of Flower's, but stricter: XSRF is always checked, and `read_only` on every change."""
 
     def set_default_headers(self) -> None:
-        """Nothing is kept by browsers and proxies."""
+        """Browsers and proxies store nothing."""
         self.set_header("Cache-Control", "no-store")
 
     def check_xsrf_cookie(self) -> None:
@@ -38,44 +38,44 @@ class Handler(LoggedIn):
         """Tornado's own check, which Flower skips where there is no login, and with basic auth."""
         RequestHandler.check_xsrf_cookie(self)
 
-    def changes(self) -> None:
-        """Called first by whatever changes something: refused in Flower's read-only mode."""
+    def require_writable(self) -> None:
+        """Called first by every handler that changes something. Raises 403 in Flower's read-only mode."""
         if self.application.options.read_only:
             raise HTTPError(403, "read-only mode")
 
     @property
-    def agent(self) -> DashboardContext:
-        """The ledger."""
-        found: DashboardContext = self.application.agent
-        return found
+    def context(self) -> DashboardContext:
+        """The ledger and its readers."""
+        context: DashboardContext = self.application.context
+        return context
 
     @property
     def actor(self) -> str:
-        """Who is logged in."""
+        """The name of the user who is logged in."""
         return str(self.current_user)
 
-    async def ask(self, question: Callable[..., Found], *arguments: Any) -> Found:
-        """The answer of something that blocks: asked in a thread, so that everybody else is served meanwhile."""
-        return await IOLoop.current().run_in_executor(self.application.readers, question, *arguments)
+    async def run_in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """The result of a function that blocks, called in a thread so that other requests are served meanwhile."""
+        return await IOLoop.current().run_in_executor(self.application.readers, function, *arguments)
 
-    def wanted(self) -> request_params.ParsedFilter:
-        """The filter in the query."""
-        return request_params.ParsedFilter.of(lambda name: self.get_query_argument(name, ""))
+    def parse_filter(self) -> request_params.ParsedFilter:
+        """The filter in the query string."""
+        return request_params.ParsedFilter.parse(lambda name: self.get_query_argument(name, ""))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """An absent Redis and a senseless question are no faults of ours: no traceback."""
+        """Logs without traceback what is no fault of the program: an absent Redis, an invalid request."""
         if isinstance(value, LongshoreError):
             log.event(events.DASHBOARD_REQUEST_FAILED, path=self.request.path, problem=str(value))
         else:
             super().log_exception(typ, value, tb)
 
-    def problem(self, status: int, error: BaseException | None) -> tuple[int, str]:
-        """The status to answer with, and what to say; nothing of exceptions we do not know."""
+    def describe_error(self, status: int, error: BaseException | None) -> tuple[int, str]:
+        """HTTP status and text of the response to an error; nothing of an unexpected exception's text."""
         if isinstance(error, StoreUnavailable):
-            return 503, "Redis does not answer. Nothing is lost; this page comes back by itself."
+            return 503, "Redis does not answer. Nothing is lost; this page reloads by itself."
         if isinstance(error, request_params.BadRequest | refusals.Refused):
-            why = str(error)
-            return _status(error), f"{why[:1].upper()}{why[1:]}."
+            message = str(error)
+            return _status(error), f"{message[:1].upper()}{message[1:]}."
         if isinstance(error, LongshoreError):
             return 400, str(error)
         if isinstance(error, MissingArgumentError):
@@ -93,81 +93,80 @@ def _status(error: request_params.BadRequest | refusals.Refused) -> int:
     return 409 if isinstance(error, refusals.Conflict) else 400
 
 
-class Page(Handler):
+class PageHandler(Handler):
     """A page for people. Links and forms work without scripts."""
 
     tab = ""
-    """Which of our tabs it is under."""
+    """The tab that is shown as active."""
 
     def get_template_namespace(self) -> dict[str, Any]:
-        """Flower's names, and the functions that make foreign texts fit for a page."""
+        """Flower's names, and the functions that format values for a page."""
         names: dict[str, Any] = super().get_template_namespace()
         return names | {
             "tab": self.tab,
-            "shown": formatting,
-            "words": formatting.words,
+            **formatting.FORMATTERS,
             "read_only": self.application.options.read_only,
-            "may_requeue": self.agent.has_secret and not self.application.options.read_only,
+            "may_requeue": self.context.has_secret and not self.application.options.read_only,
             "refresh": self.application.options.auto_refresh,
         }
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """A page that says what is the matter, and comes again by itself while Redis is away."""
+        """A page that says what went wrong, and reloads itself while Redis is away."""
         if not hasattr(self, "_current_user"):
             self.current_user = None
         error = kwargs.get("exc_info", (None, None))[1]
-        status, text = self.problem(status_code, error)
+        status, text = self.describe_error(status_code, error)
         if status == 401:
             super().write_error(401)
             return
         self.set_status(status)
-        self.render("longshore_problem.html", text=text, away=status == 503)
+        self.render("longshore_error.html", text=text, is_redis_away=status == 503)
 
 
-class Api(Handler):
+class ApiHandler(Handler):
     """A handler of the JSON API: same login, errors as `{"error": ...}`."""
 
     def prepare(self) -> None:
-        """A program is not sent to a login page."""
+        """Answers 401 rather than redirecting to a login page."""
         if not self.current_user:
             raise HTTPError(401)
 
     def check_token(self) -> None:
-        """Programs that log in with a header need no token: no foreign page can send JSON with it unasked."""
+        """A basic login with a JSON body needs no token: pages of other sites can send that only if CORS allows it."""
         options = self.application.options
-        logs_in = options.basic_auth and self.request.headers.get("Authorization")
-        content = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if not (logs_in and content == "application/json"):
+        uses_basic_auth = options.basic_auth and self.request.headers.get("Authorization")
+        content_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if not (uses_basic_auth and content_type == "application/json"):
             super().check_token()
 
-    def given(self) -> dict[str, Any]:
-        """The JSON object in the body; an empty body is an empty one."""
+    def read_json_body(self) -> dict[str, Any]:
+        """The JSON object in the request body; an empty body is an empty object."""
         try:
-            found = json.loads(self.request.body or b"{}")
+            body = json.loads(self.request.body or b"{}")
         except (ValueError, RecursionError):
             raise request_params.BadRequest("the body is not JSON") from None
-        if not isinstance(found, dict):
-            raise request_params.BadRequest("the body is no JSON object")
-        return found
+        if not isinstance(body, dict):
+            raise request_params.BadRequest("the body is not a JSON object")
+        return body
 
-    def answer(self, value: Any, status: int = 200) -> None:
-        """Ends with `value` as JSON, in ASCII so that half characters pass."""
+    def write_json(self, value: Any, status: int = 200) -> None:
+        """Ends the response with `value` as JSON; in ASCII, as a lone surrogate cannot be encoded otherwise."""
         self.set_status(status)
         self.set_header("Content-Type", "application/json; charset=UTF-8")
         self.finish(json.dumps(value))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """`{"error": ...}`; 401 asks for a login."""
-        status, text = self.problem(status_code, kwargs.get("exc_info", (None, None))[1])
+        status, text = self.describe_error(status_code, kwargs.get("exc_info", (None, None))[1])
         if status == 401:
             self.set_header("WWW-Authenticate", 'Basic realm="flower"')
             text = "log in first"
-        self.answer({"error": text}, status)
+        self.write_json({"error": text}, status)
 
 
-class Static(StaticFileHandler):
-    """Our style and script."""
+class StaticHandler(StaticFileHandler):
+    """Our stylesheet and script."""
 
     def set_extra_headers(self, path: str) -> None:
-        """Looked for anew each time: they change with the program, and are small."""
+        """Browsers ask each time whether they have changed: they change with the program, and are small."""
         self.set_header("Cache-Control", "no-cache")

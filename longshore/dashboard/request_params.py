@@ -1,4 +1,4 @@
-"""What was asked for: filters, times and orders, from a query, a form or JSON, refused in plain words."""
+"""Parses request parameters: filters, numbers and requeue requests, from a query, a form or JSON."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -11,78 +11,78 @@ from longshore.ledger.filter_parsing import FIELDS, InvalidFilter, parse_filter
 from longshore.ledger.requeue import RequeueRequest
 from longshore.ledger.scan import Filter
 
-_LONGEST_WHY = 500
+_MAX_WHY_CHARS = 500
 
 
 class BadRequest(LongshoreError):
-    """What was asked for makes no sense, or cannot be done; says why."""
+    """The request is invalid, or cannot be carried out; its text says why. `status` is the HTTP status."""
 
-    def __init__(self, why: str, status: int = 400) -> None:
-        super().__init__(why, status)
-        self.why = why
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message, status)
+        self.message = message
         self.status = status
 
     def __str__(self) -> str:
-        return self.why
+        return self.message
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedFilter:
-    """A filter, and the words it was asked for with."""
+    """A filter, and the fields it was parsed from, for links."""
 
-    words: Mapping[str, str]
+    fields: Mapping[str, str]
     filter: Filter
 
     @classmethod
-    def of(cls, given: Callable[[str], str]) -> "ParsedFilter":
-        """The filter whose fields `given` gives, empty for any. Raises `BadRequest`."""
-        words = {name: value.strip() for name in FIELDS if (value := given(name).strip())}
+    def parse(cls, get_field: Callable[[str], str]) -> "ParsedFilter":
+        """The filter whose fields `get_field` gives, empty for any. Raises `BadRequest`."""
+        fields = {name: value.strip() for name in FIELDS if (value := get_field(name).strip())}
         try:
-            return cls(words, parse_filter(lambda name: words.get(name, "")))
-        except InvalidFilter as problem:
-            raise BadRequest(str(problem)) from None
+            return cls(fields, parse_filter(lambda name: fields.get(name, "")))
+        except InvalidFilter as error:
+            raise BadRequest(str(error)) from None
 
-    def query(self, **changes: str) -> str:
-        """The same as a query of a URL, with `changes`; an empty value takes a field out."""
-        return urlencode({name: value for name, value in ({**self.words, **changes}).items() if value})
+    def to_query(self, **changes: str) -> str:
+        """The fields as a query string, with `changes`; an empty value removes a field."""
+        return urlencode({name: value for name, value in ({**self.fields, **changes}).items() if value})
 
 
-def order(actor: str, given: Callable[[str], Any]) -> RequeueRequest:
-    """How to send again: `why` (required), `rate`, `canary`, `replay`. Raises `BadRequest`."""
-    why = text(given("why")).strip()
+def parse_requeue(actor: str, get_field: Callable[[str], Any]) -> RequeueRequest:
+    """The requeue request in these fields: `why` (required), `rate`, `canary`, `replay`. Raises `BadRequest`."""
+    why = parse_text(get_field("why")).strip()
     if not why:
         raise BadRequest("say why: it is kept in the history of each invocation")
-    if len(why) > _LONGEST_WHY:
-        raise BadRequest(f"the reason is longer than {_LONGEST_WHY} characters")
-    rate = number(given("rate"), "rate", 50.0)
-    canary = number(given("canary"), "canary", 0.0)
+    if len(why) > _MAX_WHY_CHARS:
+        raise BadRequest(f"the reason is longer than {_MAX_WHY_CHARS} characters")
+    rate = parse_number(get_field("rate"), "rate", 50.0)
+    canary = parse_number(get_field("canary"), "canary", 0.0)
     if canary != int(canary):
         raise BadRequest("canary must be a whole number")
-    return RequeueRequest(actor, why, rate, int(canary), flag(given("replay")))
+    return RequeueRequest(actor, why, rate, int(canary), parse_flag(get_field("replay")))
 
 
-def text(value: Any) -> str:
-    """A text or nothing; anything else raises `BadRequest`."""
+def parse_text(value: Any) -> str:
+    """A text; empty for None. Anything else raises `BadRequest`."""
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise BadRequest("a text was expected")
+        raise BadRequest("expected a text")
     return value
 
 
-def number(value: Any, name: str, default: float | None = None, least: float = 0) -> float:
-    """A number of at least `least`; nothing is `default`. Raises `BadRequest`."""
+def parse_number(value: Any, name: str, default: float | None = None, minimum: float = 0) -> float:
+    """A number of at least `minimum`; None and an empty text give `default`. Raises `BadRequest`."""
     if value in (None, "") and default is not None:
         return default
     try:
-        found = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
+        result = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
-        found = math.nan
-    if not (least <= found <= 1e9):
-        raise BadRequest(f"{name} must be a number of at least {least:g}")
-    return found
+        result = math.nan
+    if not (minimum <= result <= 1e9):
+        raise BadRequest(f"{name} must be a number of at least {minimum:g}")
+    return result
 
 
-def flag(value: Any) -> bool:
-    """A switch of a form or of JSON."""
+def parse_flag(value: Any) -> bool:
+    """A boolean of a form or of JSON."""
     return value is True or (isinstance(value, str) and value.lower() in ("1", "true", "yes", "on"))

@@ -1,4 +1,4 @@
-"""The agent at a glance: its numbers, and its targets with what holds each back."""
+"""The rows of the targets tab: each target and lane with what delays it and its last error."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -10,19 +10,19 @@ from longshore.ledger.scan import Filter
 from longshore.ledger.target_control import TargetControl, effective_concurrency, effective_rate
 from longshore.ledger.target_status import TargetStatus
 
-RECENT = 500
-"""Newest dead letters that are looked through for the last error of each target."""
+MAX_DEAD_LETTERS = 500
+"""Newest dead letters in which the last error of each target is searched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A target or a lane, and its last error as people read it."""
+    """A target or a lane, its limits in effect, and its last error."""
 
-    line: TargetStatus
+    status: TargetStatus
     error: str
-    """Reason code of what waits to be tried again, else of the newest dead letter."""
+    """Reason code of a delivery that waits for its next attempt; otherwise of the newest dead letter."""
     error_ms: int
-    """When that letter was given up; 0 for what is still tried."""
+    """When that dead letter was given up, in ms since 1970; 0 for a delivery that is still retried."""
     rate: float
     """Starts per second in effect, 0 for no limit."""
     concurrency: int
@@ -31,63 +31,65 @@ class Row:
     @property
     def action(self) -> str:
         """The action of a lane, empty for a target."""
-        return self.line.lane.removeprefix(self.line.target)[1:]
+        return self.status.lane.removeprefix(self.status.target)[1:]
 
     @property
-    def late_ms(self) -> float:
-        """For how long the oldest has been due."""
-        due = self.line.oldest_due_ms
+    def overdue_ms(self) -> float:
+        """For how long the oldest delivery has been due."""
+        due = self.status.oldest_due_ms
         return max(0.0, time.time() * 1000 - due) if due else 0.0
 
-    def json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """For the API."""
         return {
-            **asdict(self.line),
+            **asdict(self.status),
             "action": self.action,
             "last_error": self.error,
-            "last_error_at": formatting.iso(self.error_ms),
+            "last_error_at": formatting.format_iso(self.error_ms),
             "rate": self.rate,
             "concurrency": self.concurrency,
-            "oldest_late_ms": round(self.late_ms),
+            "oldest_late_ms": round(self.overdue_ms),
         }
 
 
-def targets(agent: DashboardContext) -> list[Row]:
-    """Every target that anything is known of now, each followed by its lanes."""
-    limits = agent.access.ledger.limits
-    lines = list(agent.access.targets.lines())
-    waiting = agent.access.targets.waiting_reasons([line.lane for line in lines if line.lane and line.waiting])
-    dead = _dead_errors(agent)
+def read_rows(context: DashboardContext) -> list[Row]:
+    """Every target that the ledger has data of, each followed by its lanes."""
+    limits = context.access.ledger.limits
+    statuses = list(context.access.targets.lines())
+    waiting = context.access.targets.waiting_reasons(
+        [status.lane for status in statuses if status.lane and status.waiting]
+    )
+    dead = _dead_errors(context)
     rows = []
-    for line in lines:
-        name = line.lane or line.target
+    for status in statuses:
+        name = status.lane or status.target
         error = next((waiting[lane] for lane in waiting if lane == name or lane.startswith(f"{name} ")), "")
         reason, at_ms = (error, 0) if error else dead.get(name, ("", 0))
-        most = limits.lane if line.lane else limits.target
+        default_concurrency = limits.lane if status.lane else limits.target
         rows.append(
             Row(
-                line,
+                status,
                 reason,
                 at_ms,
-                rate=0.0 if line.lane else effective_rate(line.gate, line.mapping, limits.rate),
-                concurrency=effective_concurrency(line.gate, line.mapping, most),
+                rate=0.0 if status.lane else effective_rate(status.gate, status.mapping, limits.rate),
+                concurrency=effective_concurrency(status.gate, status.mapping, default_concurrency),
             )
         )
     return rows
 
 
-def _dead_errors(agent: DashboardContext) -> dict[str, tuple[str, int]]:
-    """Target or lane → reason and time of its newest dead letter."""
+def _dead_errors(context: DashboardContext) -> dict[str, tuple[str, int]]:
+    """Target or lane → reason and time (ms) of its newest dead letter."""
     newest: dict[str, tuple[str, int]] = {}
-    for letter in agent.access.pages.page(Filter(), size=RECENT).letters:
-        for name in (letter.target, letter.lane):
-            newest.setdefault(name, (letter.reason, letter.ended_ms))
+    for record in context.access.pages.page(Filter(), size=MAX_DEAD_LETTERS).letters:
+        for name in (record.target, record.lane):
+            newest.setdefault(name, (record.reason, record.ended_ms))
     return newest
 
 
-def limited(gate: TargetControl) -> str:
-    """An operator's limits in words."""
-    said = [] if gate.rate is None else [f"{gate.rate:g}/s"]
-    if gate.concurrency is not None:
-        said.append(f"{gate.concurrency} at once")
-    return ", ".join(said)
+def format_limits(control: TargetControl) -> str:
+    """An operator's limits as text."""
+    limits = [] if control.rate is None else [f"{control.rate:g}/s"]
+    if control.concurrency is not None:
+        limits.append(f"{control.concurrency} at once")
+    return ", ".join(limits)

@@ -21,9 +21,9 @@ _TAB = """
             {{% if active_tab == '{name}' %}}aria-current="page"{{% end %}}>{label}</a>
         </li>"""
 
-TABS = (("letters", "Dead letters"), ("targets", "Targets"), ("jobs", "Jobs"))
+TABS = (("dead-letters", "Dead letters"), ("targets", "Targets"), ("jobs", "Jobs"))
 
-_FIND = """<form class="longshore-find ms-lg-auto" action="{{ reverse_url('longshore-find') }}" role="search">
+_FIND = """<form class="longshore-search ms-lg-auto" action="{{ reverse_url('longshore-search') }}" role="search">
         <input class="form-control form-control-sm" type="search" name="id" required maxlength="1000"
           placeholder="Run id" aria-label="Find an invocation by its run id">
       </form>

@@ -182,9 +182,9 @@ def test_a_run_is_found_by_its_id_with_the_keyboard_alone(
     browser.press("Enter")
     browser.reads("Its signature fits none of our client secrets")
 
-    browser.write(".longshore-find input", "r_none")
+    browser.write(".longshore-search input", "r_none")
     browser.press("Enter")
-    browser.reads("Nothing is known of r_none")
+    browser.reads("No invocation matches r_none")
 
 
 def test_some_are_selected_and_requeued_with_the_keyboard_alone(

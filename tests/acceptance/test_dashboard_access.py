@@ -78,7 +78,7 @@ def test_without_the_right_login_nothing_is_shown_and_nothing_done(bench: Bench,
     assert "dead" == bench.record("r_1")["state"]
 
     answer = flower.post(path, json=body, auth=LOGIN)
-    assert [{"id": "r_1", "became": "requeued"}] == answer.json()["results"]
+    assert [{"id": "r_1", "outcome": "requeued"}] == answer.json()["results"]
     assert "2" == bench.record("r_1")["generation"]
     (note,) = flower.get("/api/longshore/invocations/r_1", auth=LOGIN).json()["history"]
     assert ("ann", "test") == (note["requeued_by"], note["why"])

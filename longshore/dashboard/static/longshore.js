@@ -4,32 +4,32 @@
 
   var live = document.getElementById("longshore-live");
   if (!live) { return; }
-  var pressed = false;
-  var every = 1000 * Number(live.getAttribute("data-refresh") || 0);
+  var isPressed = false;
+  var intervalMs = 1000 * Number(live.getAttribute("data-refresh") || 0);
 
-  // While somebody chooses, writes or reads on, nothing moves under their hands.
-  function busy() {
+  // No refresh while the user selects, types or reads.
+  function isBusy() {
     var focused = document.activeElement;
-    return pressed || document.hidden || !!live.querySelector("input[name=pick]:checked, details.longshore-limit[open]") ||
+    return isPressed || document.hidden || !!live.querySelector("input[name=pick]:checked, details.longshore-limit[open]") ||
       (live.contains(focused) && /^(INPUT|SELECT|TEXTAREA)$/.test(focused.tagName)) ||
       Array.prototype.some.call(live.querySelectorAll("input[name=why]"), function (field) { return field.value; }) ||
       !window.getSelection().isCollapsed;
   }
 
-  function opened(root) {
-    return Array.prototype.map.call(root.querySelectorAll("details"), function (each) { return each.open; });
+  function openStates(root) {
+    return Array.prototype.map.call(root.querySelectorAll("details"), function (details) { return details.open; });
   }
 
   function replace(text) {
     var page = new DOMParser().parseFromString(text, "text/html");
-    var fresh = page.getElementById("longshore-live");
-    if (!fresh) { window.location.reload(); return; }
-    if (fresh.innerHTML === live.innerHTML) { return; }
-    var open = opened(live);
+    var newContent = page.getElementById("longshore-live");
+    if (!newContent) { window.location.reload(); return; }
+    if (newContent.innerHTML === live.innerHTML) { return; }
+    var open = openStates(live);
     var focused = live.contains(document.activeElement) && document.activeElement.getAttribute("href");
-    var imported = document.importNode(fresh, true);
-    imported.querySelectorAll("details").forEach(function (each, index) {
-      if (index < open.length) { each.open = open[index]; }
+    var imported = document.importNode(newContent, true);
+    imported.querySelectorAll("details").forEach(function (details, index) {
+      if (index < open.length) { details.open = open[index]; }
     });
     live.replaceWith(imported);
     live = imported;
@@ -42,31 +42,31 @@
     }
   }
 
-  function look() {
-    if (busy()) { window.setTimeout(look, every); return; }
-    fetch(window.location.href, {credentials: "same-origin"}).then(function (answer) {
-      // Away for a moment: what is shown stays, paler.
-      if (answer.status === 503 && !document.querySelector(".alert-warning[role=alert]")) {
+  function refreshPage() {
+    if (isBusy()) { window.setTimeout(refreshPage, intervalMs); return; }
+    fetch(window.location.href, {credentials: "same-origin"}).then(function (response) {
+      // Redis is away: keep the page and dim it.
+      if (response.status === 503 && !document.querySelector(".alert-warning[role=alert]")) {
         live.classList.add("longshore-stale");
         return;
       }
-      return answer.text().then(function (text) { if (!busy()) { replace(text); } });
+      return response.text().then(function (text) { if (!isBusy()) { replace(text); } });
     }).catch(function () {
       live.classList.add("longshore-stale");
-    }).then(function () { window.setTimeout(look, every); });
+    }).then(function () { window.setTimeout(refreshPage, intervalMs); });
   }
 
-  document.addEventListener("pointerdown", function () { pressed = true; });
+  document.addEventListener("pointerdown", function () { isPressed = true; });
   ["pointerup", "pointercancel"].forEach(function (name) {
-    // The click that follows still finds what was pressed.
-    document.addEventListener(name, function () { window.setTimeout(function () { pressed = false; }, 200); });
+    // Only after the click event, which needs the pressed element in place.
+    document.addEventListener(name, function () { window.setTimeout(function () { isPressed = false; }, 200); });
   });
 
   document.addEventListener("change", function (event) {
     if (event.target.id !== "pick-all") { return; }
-    // A bad signature is picked one by one, or under its own reason.
-    live.querySelectorAll("input[name=pick]:not([data-alone])").forEach(function (box) { box.checked = event.target.checked; });
+    // Invocations with a bad signature are selected one by one, or under the filter of that reason.
+    live.querySelectorAll("input[name=pick]:not([data-alone])").forEach(function (checkbox) { checkbox.checked = event.target.checked; });
   });
 
-  if (every > 0) { window.setTimeout(look, every); }
+  if (intervalMs > 0) { window.setTimeout(refreshPage, intervalMs); }
 }());

@@ -4,52 +4,52 @@ from typing import Any
 
 import pytest
 
-from longshore.dashboard.request_params import BadRequest, ParsedFilter, number, order
+from longshore.dashboard.request_params import BadRequest, ParsedFilter, parse_number, parse_requeue
 from longshore.ledger.filter_parsing import time_ms
 
 
-def wanted(**words: str) -> ParsedFilter:
-    return ParsedFilter.of(lambda name: words.get(name, ""))
+def parse(**fields: str) -> ParsedFilter:
+    return ParsedFilter.parse(lambda name: fields.get(name, ""))
 
 
 def test_a_filter_keeps_its_words_for_links() -> None:
     """A link changes one of them."""
-    found = wanted(target="http://a:80", reason="http_500", text=" x & y ")
+    result = parse(target="http://a:80", reason="http_500", parse_text=" x & y ")
 
-    assert ("http://a:80", "http_500", "x & y") == (found.filter.target, found.filter.reason, found.filter.text)
-    assert "reason=http_404&target=http%3A%2F%2Fa%3A80&text=x+%26+y" == found.query(reason="http_404")
+    assert ("http://a:80", "http_500", "x & y") == (result.filter.target, result.filter.reason, result.filter.text)
+    assert "reason=http_404&target=http%3A%2F%2Fa%3A80&text=x+%26+y" == result.to_query(reason="http_404")
 
 
-@pytest.mark.parametrize("words", [{"state": "done"}, {"kind": "x"}, {"since": "soon"}, {"text": "x" * 3000}])
-def test_a_filter_that_makes_no_sense_is_refused(words: dict[str, str]) -> None:
+@pytest.mark.parametrize("fields", [{"state": "done"}, {"kind": "x"}, {"since": "soon"}, {"text": "x" * 3000}])
+def test_a_filter_that_makes_no_sense_is_refused(fields: dict[str, str]) -> None:
     """It would otherwise take everything."""
     with pytest.raises(BadRequest):
-        wanted(**words)
+        parse(**fields)
 
 
 @pytest.mark.parametrize("text", ["2026-01-31", "2026-01-31T12:00", "2026-01-31T12:00:00.5+02:00", "5m", "100d"])
-def test_times_are_iso_or_a_span(text: str) -> None:
+def test_times_are_iso_or_a_span(parse_text: str) -> None:
     """Both become ms since 1970."""
-    assert 1_000_000_000_000 < time_ms(text)
+    assert 1_000_000_000_000 < time_ms(parse_text)
 
 
 @pytest.mark.parametrize("why", ["", "  ", None, 7, "x" * 501])
 def test_an_order_needs_a_reason(why: Any) -> None:
     """It is what the next person on call reads."""
     with pytest.raises(BadRequest):
-        order("ann", {"why": why}.get)
+        parse_requeue("ann", {"why": why}.get)
 
 
 def test_an_order_takes_forms_and_json_alike() -> None:
     """Texts and numbers."""
-    form = order("ann", {"why": "fixed", "rate": "2.5", "canary": "3", "replay": "1"}.get)
+    form = parse_requeue("ann", {"why": "fixed", "rate": "2.5", "canary": "3", "replay": "1"}.get)
 
-    assert form == order("ann", {"why": "fixed", "rate": 2.5, "canary": 3, "replay": True}.get)
-    assert (50, 0, False) == ((plain := order("ann", {"why": "fixed"}.get)).rate, plain.canary, plain.replay)
+    assert form == parse_requeue("ann", {"why": "fixed", "rate": 2.5, "canary": 3, "replay": True}.get)
+    assert (50, 0, False) == ((plain := parse_requeue("ann", {"why": "fixed"}.get)).rate, plain.canary, plain.replay)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", -1, True, [], "1e400", "x"])
 def test_numbers_are_checked(value: Any) -> None:
     """They go into scripts."""
     with pytest.raises(BadRequest):
-        number(value, "rate", 1)
+        parse_number(value, "rate", 1)

@@ -4,7 +4,7 @@ from base64 import b64encode
 
 import pytest
 
-from longshore.dashboard import access
+from longshore.dashboard import request_checks
 
 LOGINS = ["ann:pass:word", "jürgen:pässwörd"]
 
@@ -17,8 +17,8 @@ def basic(login: str | bytes) -> str:
 @pytest.mark.parametrize(("login", "name"), [("ann:pass:word", "ann"), ("jürgen:pässwörd", "jürgen")])
 def test_a_login_is_known_by_its_bytes(login: str, name: str) -> None:
     """Any character may be in it."""
-    assert name == access.login_name(LOGINS, basic(login))
-    assert name == access.login_name(LOGINS, basic(login).replace("Basic", "basic"))
+    assert name == request_checks.authenticate_basic(LOGINS, basic(login))
+    assert name == request_checks.authenticate_basic(LOGINS, basic(login).replace("Basic", "basic"))
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ def test_a_login_is_known_by_its_bytes(login: str, name: str) -> None:
 )  # fmt: skip
 def test_anything_else_is_no_login(header: str) -> None:
     """Nor a fault."""
-    assert access.login_name(LOGINS, header) is None
+    assert request_checks.authenticate_basic(LOGINS, header) is None
 
 
 @pytest.mark.parametrize(
-    ("site", "origin", "foreign"),
+    ("site", "origin", "cross_site"),
     [
         ("same-origin", None, False),
         ("cross-site", None, True),
@@ -49,17 +49,17 @@ def test_anything_else_is_no_login(header: str) -> None:
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "DELETE"])
 def test_a_page_of_another_site_is_told_from_ours(
-    method: str, site: str | None, origin: str | None, foreign: bool
+    method: str, site: str | None, origin: str | None, cross_site: bool
 ) -> None:
     """By what browsers add and pages cannot change."""
-    given = {"Sec-Fetch-Site": site, "Origin": origin}
-    headers = {name: value for name, value in given.items() if value is not None}
+    all_headers = {"Sec-Fetch-Site": site, "Origin": origin}
+    headers = {name: value for name, value in all_headers.items() if value is not None}
 
-    assert foreign == access.is_foreign(method, headers, "here:1")
+    assert cross_site == request_checks.is_cross_site(method, headers, "here:1")
 
 
 @pytest.mark.parametrize(
-    ("method", "mode", "dest", "foreign"),
+    ("method", "mode", "dest", "cross_site"),
     [
         ("GET", "navigate", "document", False),
         ("POST", "navigate", "document", True),
@@ -70,12 +70,12 @@ def test_a_page_of_another_site_is_told_from_ours(
     ],
 )
 def test_a_link_of_another_site_may_lead_to_a_page_and_nothing_else(
-    method: str, mode: str, dest: str, foreign: bool
+    method: str, mode: str, dest: str, cross_site: bool
 ) -> None:
     """Port and chats link to runs; nothing of theirs may read, frame or change them."""
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
 
-    assert foreign == access.is_foreign(method, headers, "here:1")
+    assert cross_site == request_checks.is_cross_site(method, headers, "here:1")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_link_of_another_site_may_lead_to_a_page_and_nothing_else(
 )
 def test_addresses_and_our_own_names_are_known(host: str) -> None:
     """No name of somebody else can be made to look like one."""
-    assert access.is_known(host, {"ours.example"})
+    assert request_checks.is_allowed_host(host, {"ours.example"})
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_addresses_and_our_own_names_are_known(host: str) -> None:
 )  # fmt: skip
 def test_a_foreign_name_for_our_address_is_no_way_in(host: str) -> None:
     """Rebinding makes a foreign page one of ours, in the eyes of the browser."""
-    assert not access.is_known(host, {"ours.example"})
+    assert not request_checks.is_allowed_host(host, {"ours.example"})
 
 
 def test_what_a_proxy_says_of_the_host_counts_only_where_that_is_set() -> None:
     """Anybody can send that header."""
     headers = {"X-Forwarded-Host": "of.the.client, Ours.example"}
 
-    assert "flower:5555" == access.asked_host(headers, "flower:5555", forwarded=False)
-    assert "ours.example" == access.asked_host(headers, "flower:5555", forwarded=True)
-    assert "flower:5555" == access.asked_host({}, "flower:5555", forwarded=True)
+    assert "flower:5555" == request_checks.external_host(headers, "flower:5555", trust_forwarded_host=False)
+    assert "ours.example" == request_checks.external_host(headers, "flower:5555", trust_forwarded_host=True)
+    assert "flower:5555" == request_checks.external_host({}, "flower:5555", trust_forwarded_host=True)

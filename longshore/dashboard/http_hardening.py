@@ -1,0 +1,146 @@
+"""HTTP hardening of every page, Flower's own included: bounded connections, host and origin checks, login, headers."""
+
+from collections.abc import Callable
+from functools import cache
+from socket import socket
+from typing import Any
+
+from flower.utils.authentication import authenticate
+from flower.views import BaseHandler
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.iostream import IOStream
+from tornado.netutil import bind_sockets, bind_unix_socket
+from tornado.web import HTTPError, OutputTransform, RequestHandler
+
+from config.settings import Settings
+from longshore.dashboard import request_checks
+
+MAX_CONNECTIONS = 256
+"""Open at once; one more closes the oldest, so that idle connections cannot lock others out."""
+
+HTTP_LIMITS = {
+    "max_body_size": 256 * 1024,  # 1,000 ids for the API, at 250 bytes each
+    "max_header_size": 32 * 1024,
+    "idle_connection_timeout": 30.0,  # also the limit for all headers of a request
+    "body_timeout": 30.0,
+}
+"""Limits of a request, before its login is checked."""
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+}
+"""Headers of every response. Nothing of a payload could run, call out or be framed even if it were not escaped. Inline
+styles are allowed, as Bootstrap sets some."""
+
+
+class BoundedServer(HTTPServer):
+    """Tornado's server with room for `MAX_CONNECTIONS`."""
+
+    def initialize(self, *arguments: Any, **options: Any) -> None:
+        """As tornado's."""
+        super().initialize(*arguments, **options)
+        self._open: list[IOStream] = []
+
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        """Serves a new connection; closes the oldest one where there are too many."""
+        self._open = [connection for connection in self._open if not connection.closed()]
+        if len(self._open) >= MAX_CONNECTIONS:
+            self._open.pop(0).close()
+        self._open.append(stream)
+        super().handle_stream(stream, address)
+
+
+def bind_listeners(options: Any) -> list[socket]:
+    """The sockets of Flower's `options`. Other users of the machine may use a Unix socket only where a login is set."""
+    if not options.unix_socket:
+        return bind_sockets(options.port, options.address.strip("[]"))
+    return [bind_unix_socket(options.unix_socket, 0o666 if options.basic_auth or options.auth else 0o600)]
+
+
+class SecurityHeaders(OutputTransform):
+    """Adds `SECURITY_HEADERS` to every response, errors and files included, and removes CORS headers."""
+
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        """Called by tornado for the first bytes of a response."""
+        for name in [name for name in headers if name.lower().startswith("access-control-")]:
+            del headers[name]
+        headers.update(SECURITY_HEADERS)
+        return status_code, headers, chunk
+
+
+class AuthenticatedHandler(BaseHandler):
+    """A handler of Flower's whose login takes any character and gives the user's name."""
+
+    def get_current_user(self) -> str | None:
+        """The user's name; None where an OAuth login is needed first. Raises 401 without the right basic login."""
+        options = self.application.options
+        user_name: str | None = request_checks.ANONYMOUS
+        if options.basic_auth:
+            user_name = request_checks.authenticate_basic(
+                options.basic_auth, self.request.headers.get("Authorization", "")
+            )
+            if user_name is None:
+                raise HTTPError(401)
+        if not options.auth:
+            return user_name
+        user = (self.get_secure_cookie("user") or b"").decode("utf-8", "replace")
+        return user if user and authenticate(options.auth, user) else None
+
+
+@cache
+def with_login(handler: Any) -> Any:
+    """The class `handler` with the login of `AuthenticatedHandler`, if it is one of Flower's."""
+    if not issubclass(handler, BaseHandler) or issubclass(handler, AuthenticatedHandler):
+        return handler
+    return type(handler.__name__, (AuthenticatedHandler, handler), {})
+
+
+class ForbiddenHandler(RequestHandler):
+    """Answers 403 to a request that must not reach a page."""
+
+    def initialize(self, refusal: str) -> None:
+        """`refusal` is the text of the response."""
+        self._refusal = refusal
+
+    def check_xsrf_cookie(self) -> None:
+        """Not needed: every request is refused."""
+
+    def prepare(self) -> None:
+        """Sends the response, whatever the method; JSON under the API's addresses."""
+        self.set_status(403)
+        if "/api/longshore/" in self.request.path:
+            self.finish({"error": self._refusal})
+        else:
+            self.set_header("Content-Type", "text/plain; charset=UTF-8")
+            self.finish(f"{self._refusal}\n")
+
+
+def build_guard(options: Any, settings: Settings) -> Callable[[HTTPServerRequest], str]:
+    """A function that says why to refuse a request (unknown host, page of another site); empty text to let it pass."""
+    allowed_names = {
+        options.address.strip("[]").lower(),
+        *(name.strip().lower() for name in settings.flower_hosts.split(",")),
+    }
+    allowed_names.discard("")
+    # Without a login, only the host name distinguishes our pages from those of a site that rebinds its DNS name to us.
+    checks_host = bool(settings.flower_hosts) or not (options.basic_auth or options.auth)
+
+    def find_refusal(request: HTTPServerRequest) -> str:
+        host = request_checks.external_host(request.headers, request.host, settings.flower_forwarded_host)
+        if checks_host and not request_checks.is_allowed_host(host, allowed_names):
+            return "Flower does not know this host name: add it to FLOWER_HOSTS, or set a login."
+        if request_checks.is_cross_site(str(request.method), request.headers, host):
+            return "This request was sent by a page of another site."
+        return ""
+
+    return find_refusal

@@ -1,0 +1,40 @@
+"""The tab of targets and their actions."""
+
+from tornado.web import authenticated
+
+from longshore.dashboard import request_params, target_overview
+from longshore.dashboard.handlers import PageHandler
+from longshore.operations.steer import Limits, steer_target
+
+
+class TargetsPage(PageHandler):
+    """Targets and lanes, and steering them."""
+
+    tab = "targets"
+
+    @authenticated
+    async def get(self) -> None:
+        """The table."""
+        rows = await self.run_in_thread(target_overview.read_rows, self.context)
+        self.render("longshore_targets.html", rows=rows, format_limits=target_overview.format_limits)
+
+    @authenticated
+    async def post(self) -> None:
+        """Pauses, resumes or limits one."""
+        self.require_writable()
+        command = self.get_body_argument("do")
+        target, action = self.get_body_argument("target"), self.get_body_argument("action", "")
+        limits = self._parse_limits(action) if command == "limit" else {}
+        await self.run_in_thread(steer_target, self.context.access, target, action, command, self.actor, limits)
+        self.redirect(self.reverse_url("longshore-targets"))
+
+    def _parse_limits(self, action: str) -> Limits:
+        """The limits in the form; an empty field clears a limit. An action has no rate of its own."""
+        concurrency = self.get_body_argument("concurrency", "")
+        limits: Limits = {
+            "concurrency": int(request_params.parse_number(concurrency, "at once", minimum=1)) if concurrency else None
+        }
+        if not action:
+            rate = self.get_body_argument("rate", "")
+            limits["rate"] = request_params.parse_number(rate, "rate") if rate else None
+        return limits
