@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,9 @@ DOCS = sorted((ROOT / "docs").rglob("*.md"))
 BESIDE = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md")]
 """Pages that are read in the repository and not on the site, so mkdocs does not look at them."""
 README_LINES = 150
+ARCHITECTURE = ROOT / "docs" / "explanation" / "architecture.md"
+WORDS = {5: "five"}
+"""Numbers that a page spells out."""
 
 OURS = ("longshore", "ingest", "tasks", "config")
 REASON_AT = {"Outcome": 2, "Unsendable": 0, "_dead": 2, "abandoned": 2, "interrupted": 1}
@@ -151,6 +155,67 @@ def test_files_that_pages_name_are_there() -> None:
         )
         assert [] == [path for path in paths if not (ROOT / path).exists()], page
         assert set() == set(re.findall(r"`(test_\w+\.py)`", text)) - tests, page
+
+
+def tree_of(page: Path) -> str:
+    """The page's tree of folders: its fenced block that begins with `config/`."""
+    (tree,) = re.findall(r"^```text\n(config/ .*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    return str(tree)
+
+
+def folders_in(tree: str) -> list[str]:
+    """The paths of a tree's lines; two spaces of indent per level."""
+    path: list[str] = []
+    paths = []
+    for line in tree.splitlines():
+        indent, name, duty = re.fullmatch(r"( *)([\w/]+)/ +(\S.*)", line).groups()  # type: ignore[union-attr]
+        assert duty
+        path = [*path[: len(indent) // 2], name]
+        paths.append("/".join(path))
+    return paths
+
+
+def packages() -> set[str]:
+    """Our packages and those in them, as they lie in the repository."""
+    return {
+        file.parent.relative_to(ROOT).as_posix() for package in OURS for file in (ROOT / package).rglob("__init__.py")
+    }
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ARCHITECTURE], ids=lambda page: page.name)
+def test_the_tree_of_folders_is_the_one_there_is(page: Path) -> None:
+    """No package is missing and none is extra; both pages show the same tree."""
+    folders = folders_in(tree_of(page))
+
+    assert sorted(packages() | {"bench", "deploy", "docs", "scripts", "tests"}) == sorted(folders)
+    assert tree_of(ARCHITECTURE) == tree_of(page)
+
+
+def test_the_contract_on_the_page_is_the_one_that_is_checked() -> None:
+    """The order of imports that the architecture page shows, package by package."""
+    (layers,) = [
+        contract["layers"]
+        for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+        if contract["type"] == "layers"
+    ]
+    sentence = " ".join(re.findall(r"^> (.*(?:→.*))$", ARCHITECTURE.read_text(), re.MULTILINE))
+    documented = [re.findall(r"`(\w+)`", layer) for layer in sentence.split("→")]
+
+    assert [[name.split(".")[-1] for name in layer.split(" | ")] for layer in layers] == documented
+
+
+@pytest.mark.parametrize(("heading", "count"), [("One invocation", 24), ("One requeue", 5)])
+def test_walks_through_the_code_name_files_and_count_them(heading: str, count: int) -> None:
+    """Each file is there, named once; the faces from which a requeue may start count as one."""
+    (section,) = re.findall(
+        rf"^## {heading}, file by file\n(.*?)(?=^## |\Z)", ARCHITECTURE.read_text(), re.MULTILINE | re.DOTALL
+    )
+    rows = re.findall(r"^\| (.*?) \| `([^`]+)` \|$", section, re.MULTILINE)
+
+    assert [] == [path for _, path in rows if not (ROOT / path).is_file()]
+    assert len({path for _, path in rows}) == len(rows)
+    assert count == len([path for step, path in rows if not step.startswith("…")])
+    assert re.search(rf"\b({count}|{WORDS.get(count, count)}) files\b", section)
 
 
 def test_settings_that_pages_name_are_there() -> None:
