@@ -43,7 +43,7 @@ def test_a_report_of_a_script_draws_as_many_calls_as_are_made_of_it(
     fill(ledger, 10, [f"{kind}{text}".encode()])
 
     assert runs * len(made) == 4
-    assert runs == len(ledger.take_reports(10, 60_000))
+    assert runs == len(ledger.lease_reports(10, 60_000))
 
 
 def test_the_budget_comes_back_with_time(make_ledger: Callable[..., Ledger], client: "redis.Redis") -> None:
