@@ -62,7 +62,7 @@ def _empty_is_none(value: Any) -> Any:
 
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(gt=0, le=1)]
+Ratio = Annotated[float, Field(gt=0, le=1)]
 Factor = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 EmptyIsNone = BeforeValidator(_empty_is_none)
@@ -80,13 +80,13 @@ class Settings(BaseModel):
         "", repr=False, description="Client secret of the Port API; also signs, verifies and decrypts. Required"
     )
     port_client_secret_previous: str = Field(
-        "", repr=False, description="The secret before a rotation: what it signed and sealed is still accepted"
+        "", repr=False, description="The secret before a rotation: what it signed or encrypted is still accepted"
     )
     port_api_base_url: Annotated[str, AfterValidator(validators.base_url)] = Field(
         "https://api.getport.io", description="Address of the Port API; US region: https://api.us.getport.io"
     )
 
-    # Intake
+    # Ingest
     streamer_name: Literal["KAFKA", "POLLING"] = Field(
         "KAFKA", description="Where invocations come from; POLLING is not supported yet"
     )
@@ -94,10 +94,10 @@ class Settings(BaseModel):
         False, description="Do not ask Port for Kafka credentials; the next setting names the brokers, no SASL user"
     )
     kafka_consumer_bootstrap_servers: str = Field(
-        "", description="Comma list of brokers; required with USING_LOCAL_PORT_INSTANCE, else an error"
+        "", description="Comma list of brokers; required with USING_LOCAL_PORT_INSTANCE, otherwise an error"
     )
     kafka_consumer_group_id: str = Field(
-        "", description="Consumer group; Port wants it to start with the organization id. Required with KAFKA"
+        "", description="Consumer group; Port requires it to start with the organization id. Required with KAFKA"
     )
     kafka_consumer_security_protocol: Annotated[str, AfterValidator(validators.security_protocol)] = Field(
         "plaintext", description="librdkafka's security.protocol; SASL_SSL for Port's cluster"
@@ -121,8 +121,8 @@ class Settings(BaseModel):
     )
     commit_mode: Annotated[Literal["trail", "finished"] | None, EmptyIsNone] = Field(
         None,
-        description="Commit what the ledger has, or only what is finished, for a Redis that does not last; "
-        "empty: finished where `longshore run` brings its own Redis without LONGSHORE_DATA, else trail",
+        description="Commit what the ledger has stored, or only what is finished, for a Redis that is not persistent; "
+        "empty: finished where `longshore run` brings its own Redis without LONGSHORE_DATA, otherwise trail",
     )
     redis_wait_replicas: NonNegativeInt = Field(
         0, description="Replicas of Redis that must have an invocation before its offset is committed"
@@ -139,15 +139,18 @@ class Settings(BaseModel):
     polling_max_failure_duration_seconds: NonNegativeInt = Field(
         3600, description="Stop after failing this long without one good poll"
     )
-    backlog_limit: PositiveInt = Field(100_000, description="Unfinished invocations above which intake pauses")
-    memory_limit_share: Share = Field(0.8, description="Share of Redis's maxmemory above which intake pauses")
+    backlog_limit: PositiveInt = Field(100_000, description="Unfinished invocations above which ingest pauses")
+    redis_memory_limit_ratio: Ratio = Field(
+        0.8, description="Part of Redis's maxmemory (0 to 1) above which ingest pauses"
+    )
     unmatched_node_runs: Literal["ignore", "fail"] = Field(
         "ignore", description="Node runs that no mapping matches: left to other agents of the topic, or reported FAILED"
     )
 
     # Mapping and webhooks
     control_the_payload_config_path: Annotated[Path | None, EmptyIsNone] = Field(
-        None, description="Mapping file; empty: ./control_the_payload_config.json if it exists, else the built-in one"
+        None,
+        description="Mapping file; empty: ./control_the_payload_config.json if it exists, otherwise the built-in one",
     )
     mapping_sees_secrets: bool = Field(
         False, description="Let mapping expressions read the client secret, broker and Redis addresses as env.NAME"
@@ -160,13 +163,16 @@ class Settings(BaseModel):
         True, description="Check the certificates of webhooks; that of the Port API is always checked"
     )
     webhook_allow: Annotated[str, AfterValidator(validators.places)] = Field(
-        "", description="Hosts, *.domains, addresses, networks, with :port or not, that alone are called; empty: all"
+        "",
+        description="The only hosts, *.domains, addresses and networks that are called, with :port or without; "
+        "empty: all",
     )
     webhook_deny: Annotated[str, AfterValidator(validators.places)] = Field(
         "", description="The same, never called; metadata services, our Redis and Kafka are denied unless allowed"
     )
     idempotency_header: Annotated[str, AfterValidator(validators.header_name)] = Field(
-        "Idempotency-Key", description="Header with the invocation's id, by which targets know repeats; empty: none"
+        "Idempotency-Key",
+        description="Header with the invocation's id, by which targets recognise repeats; empty: none",
     )
     response_max_bytes: PositiveInt = Field(1_048_576, description="Bytes of a target's answer that are read, at most")
     response_keep_bytes: NonNegativeInt = Field(4096, description="Bytes of it that are kept in the attempt history")
@@ -176,7 +182,7 @@ class Settings(BaseModel):
         None, description="Attempts in all; empty: 8 for runs, 15 for change log events"
     )
     retry_base_s: Annotated[Seconds | None, EmptyIsNone] = Field(
-        None, description="Longest first wait, in seconds; that of each later one is three times longer; empty: 10"
+        None, description="Longest first wait, in seconds; each later one is three times longer; empty: 10"
     )
     retry_max_s: Annotated[Seconds | None, EmptyIsNone] = Field(
         None, description="Longest wait of all, in seconds; empty: 1200 for runs, 14400 for change log events"
@@ -201,10 +207,10 @@ class Settings(BaseModel):
     worker_slots: PositiveInt = Field(400, description="Requests in flight in one worker process, at most")
     worker_processes: PositiveInt = Field(1, description="Worker processes of `longshore run`; one per CPU core")
     worker_hung_limit: NonNegativeInt = Field(
-        10, description="A worker process with more requests than this stuck far beyond their deadline starts anew"
+        10, description="A worker process with more requests than this stuck far beyond their deadline is restarted"
     )
     lease_s: Annotated[Seconds, AfterValidator(validators.lease)] = Field(
-        15, description="Seconds after which the work of a worker that died is handed out again; 8 or more"
+        15, description="Seconds after which the work of a worker that died is dispatched again; 8 or more"
     )
     pump_interval_s: Seconds = Field(0.2, description="How often each worker looks for what may start now")
     drain_s: Annotated[Factor | None, EmptyIsNone] = Field(
@@ -222,18 +228,18 @@ class Settings(BaseModel):
     report_delay_s: Factor = Field(
         3, description="Seconds that run logs wait for others, so that one call carries them all"
     )
-    forecast_after_s: Factor = Field(
+    wait_estimate_after_s: Factor = Field(
         60,
-        description="Seconds a run waits for its target before its log in Port says how many are ahead, and until when "
-        "about; 0: never",
+        description="Seconds a run waits for its target before its log in Port says how many are ahead and "
+        "estimates the wait; 0: never",
     )
-    keep_done_s: PositiveInt = Field(86_400, description="Seconds that delivered invocations stay known")
+    keep_done_s: PositiveInt = Field(86_400, description="Seconds that delivered invocations are kept")
     keep_payload_s: PositiveInt = Field(3_600, description="Seconds that delivered invocations can be replayed")
     keep_dead_s: PositiveInt = Field(1_209_600, description="Seconds that dead letters and unknowns are kept")
     keep_dead_count: PositiveInt = Field(
         100_000, description="Dead letters that are kept at most, and unknowns as many; the oldest go first"
     )
-    history_attempts: PositiveInt = Field(20, description="Attempts of an invocation that are remembered, at most")
+    history_attempts: PositiveInt = Field(20, description="Attempts in the history of an invocation, at most")
 
     # The installation
     redis_url: Annotated[str, AfterValidator(validators.redis_url)] = Field(
@@ -244,15 +250,17 @@ class Settings(BaseModel):
     )
     redis_tls: bool = Field(False, description="TLS to Redis, as with rediss://, for sentinel:// addresses")
     redis_master_name: str = Field("mymaster", description="Name of the primary that the sentinels of REDIS_URL watch")
-    redis_sentinel_username: str = Field("", description="User that the sentinels themselves want, if they want one")
-    redis_sentinel_password: str = Field("", repr=False, description="Password that the sentinels themselves want")
+    redis_sentinel_username: str = Field("", description="User name for the sentinels themselves, if they require one")
+    redis_sentinel_password: str = Field(
+        "", repr=False, description="Password for the sentinels themselves, if they require one"
+    )
     redis_sentinel_tls: bool = Field(False, description="TLS to the sentinels")
     longshore_data: Annotated[Path | None, EmptyIsNone] = Field(
-        None, description="Folder of the embedded Redis; empty: a temporary one, so dead letters do not last"
+        None, description="Folder of the embedded Redis; empty: a temporary one, which is lost with the container"
     )
-    longshore_small: bool = Field(
-        False,
-        description="Run within 256 MB and 200m CPU: defaults for fewer and smaller things at once, see how-to/helm.md",
+    longshore_profile: Literal["standard", "small"] = Field(
+        "standard",
+        description="small: defaults that fit a whole agent into 256 MB and 200m CPU, see how-to/helm.md",
     )
     longshore_ca_dir: Annotated[Path, BeforeValidator(lambda value: value or CA_FOLDER)] = Field(
         CA_FOLDER, description="Folder with certificates to trust besides the public ones: .crt, .pem, .cer"
@@ -260,14 +268,14 @@ class Settings(BaseModel):
     longshore_ca_bundle: Annotated[Path, BeforeValidator(bundle_path)] = Field(
         CA_BUNDLE, description="File that all trusted certificates are written to at start, and when they change"
     )
-    longshore_ca_check_s: Seconds = Field(30, description="Seconds between two looks at whether they have changed")
+    longshore_ca_check_s: Seconds = Field(30, description="Seconds between two checks for changed certificates")
     log_level: Annotated[str, AfterValidator(validators.log_level)] = Field(
         "INFO", description="Name of a Python log level"
     )
     metrics_port: Port = Field(
         0, description="Port of /metrics, /livez and /readyz; `longshore run` has one for all its programs; 0: none"
     )
-    metrics_address: str = Field("", description="Address METRICS_PORT is opened at; empty: every one, IPv4 and IPv6")
+    metrics_address: str = Field("", description="Address that METRICS_PORT listens at; empty: all, IPv4 and IPv6")
     metrics_targets: PositiveInt = Field(50, description="Targets with a name in metrics, at most; others are `other`")
     liveness_s: Seconds = Field(
         30, description="Seconds without progress, though there is something to do, after which /livez says so"
@@ -303,6 +311,11 @@ class Settings(BaseModel):
             sentinel_password=self.redis_sentinel_password,
             sentinel_tls=self.redis_sentinel_tls,
         )
+
+    @property
+    def has_small_profile(self) -> bool:
+        """Whether LONGSHORE_PROFILE is `small`; what that means besides defaults is in `small_profile`."""
+        return self.longshore_profile == "small"
 
     @property
     def runs_topic(self) -> str:

@@ -1,4 +1,4 @@
-"""What `LONGSHORE_SMALL` means: other defaults, for a whole agent within 256 MB and 200m CPU.
+"""What `LONGSHORE_PROFILE=small` means: other defaults, for a whole agent within 256 MB and 200m CPU.
 
 What somebody sets holds all the same. Of the memory, some 170 MB are the three Python programs of `longshore run`, and
 25 Redis and the processes that evaluate mappings (6 MB each, two for requests and one for reports); so what is bounded
@@ -6,8 +6,6 @@ here is the rest, messages and answers.
 """
 
 from collections.abc import Mapping
-
-from pydantic import TypeAdapter, ValidationError
 
 DEFAULTS: Mapping[str, str] = {
     "worker_slots": "20",
@@ -26,13 +24,9 @@ KAFKA_OPTIONS: Mapping[str, int] = {"queued.max.messages.kbytes": 2048, "fetch.m
 """What librdkafka may fetch ahead; a single larger message still comes."""
 
 ENVIRONMENT: Mapping[str, str] = {"MALLOC_ARENA_MAX": "2"}
-"""For the children of `longshore run`: else glibc keeps memory of its own for each thread."""
+"""For the children of `longshore run`: otherwise glibc keeps memory of its own for each thread."""
 
 
-def with_defaults(given: Mapping[str, str]) -> dict[str, str]:
-    """The settings as texts by field name, and below them the defaults above where `longshore_small` is true."""
-    try:
-        small = TypeAdapter(bool).validate_python(given.get("longshore_small", "false"))
-    except ValidationError:
-        small = False  # reported where the values are checked
-    return {**DEFAULTS, **given} if small else dict(given)
+def with_defaults(texts: Mapping[str, str]) -> dict[str, str]:
+    """The settings as texts by field name, and below them the defaults above where the profile is `small`."""
+    return {**DEFAULTS, **texts} if texts.get("longshore_profile") == "small" else dict(texts)

@@ -42,5 +42,5 @@ class Backpressure:
                 backlog=self._backlog,
                 backlog_limit=backlog_limit,
                 memory_share=round(self._memory_share, 3),
-                memory_limit_share=memory_limit,
+                redis_memory_limit_ratio=memory_limit,
             )

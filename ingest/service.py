@@ -67,7 +67,7 @@ class IngestService:
             make_preparer(settings, self._mapping, access, limits),
             access.ledger,
             self._publisher.publish,
-            Backpressure(settings.backlog_limit, settings.memory_limit_share),
+            Backpressure(settings.backlog_limit, settings.redis_memory_limit_ratio),
             periodic=limits.sync,
             limit_s=BATCH_TIMES * settings.liveness_s + WAIT_S,
         )

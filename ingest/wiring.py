@@ -68,7 +68,7 @@ def make_rebuild(settings: Settings, *, dry: bool) -> Rebuild:
     access = open_ledger(settings)
     ledger = access.ledger
     mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
-    backpressure = Backpressure(settings.backlog_limit, settings.memory_limit_share)
+    backpressure = Backpressure(settings.backlog_limit, settings.redis_memory_limit_ratio)
 
     def has_room() -> bool:
         try:

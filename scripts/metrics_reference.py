@@ -19,7 +19,7 @@ INTRODUCTION = """\
 
 With `METRICS_PORT` set every program serves them at `/metrics`, see [how to monitor](../how-to/monitor.md). On the
 page of `longshore run` each metric of a program has its name as the label `program` besides: `run`, `ingest`,
-`worker-1`, ... A program that is started anew begins to count anew.
+`worker-1`, ... A program that is restarted counts from 0 again.
 
 Labels are bounded: a `target` is an origin (scheme, host and port, never a path or a user name) or `other` beyond
 METRICS_TARGETS of them; rare HTTP statuses are `http_4xx` or `http_5xx`. No label holds a run, an action or anything
@@ -31,16 +31,16 @@ SECTIONS: dict[str, tuple[CollectorRegistry, str]] = {
         metrics.PROCESS,
         "Besides these, `process_...`: CPU, memory, descriptors.",
     ),
-    "Ingest": (metrics.INTAKE, ""),
-    "Workers": (metrics.WORK, ""),
-    "Ingest and workers": (metrics.ENDS, ""),
+    "Ingest": (metrics.INGEST, ""),
+    "Workers": (metrics.WORKER, ""),
+    "Ingest and workers": (metrics.FAILURES, ""),
     "Calls to Port": (metrics.PORT, "Of ingest and workers."),
-    "`longshore run`": (metrics.TREE, ""),
+    "`longshore run`": (metrics.SUPERVISOR, ""),
 }
 
 OF_FLEET = (
-    "Read from the ledger when the page is asked for, by ingest, Flower and `longshore run`. Every page that has them "
-    "says the same: compare them with `max`, never add them up."
+    "Read from the ledger when the page is requested, by ingest, Flower and `longshore run`. Every page that has them "
+    "has the same values: compare them with `max`, never add them up."
 )
 
 

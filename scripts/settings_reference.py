@@ -15,7 +15,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "settings
 
 SECTIONS = {
     "port_org_id": "The agent at Port",
-    "streamer_name": "Intake",
+    "streamer_name": "Ingest",
     "control_the_payload_config_path": "Mapping and webhooks",
     "retry_max_attempts": "Retries and limits",
     "worker_slots": "Workers",

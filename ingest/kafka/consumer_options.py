@@ -53,7 +53,7 @@ def consumer_options(
         "error_cb": on_error,
         "on_commit": on_commit,
     }
-    if settings.longshore_small:
+    if settings.has_small_profile:
         options |= small_profile.KAFKA_OPTIONS
     if access.username is not None:
         options |= {"sasl.username": access.username, "sasl.password": access.password}

@@ -40,12 +40,12 @@ def run(settings: Settings) -> int:
     # Found out here, once, instead of by each child.
     mapping.Mapping.load(settings.mapping_path, settings.mapping_env()).close()
     consumer_options.check(settings)
-    if settings.longshore_small:
+    if settings.has_small_profile:
         for name, value in small_profile.ENVIRONMENT.items():
             os.environ.setdefault(name, value)
     if settings.redis_url:
         return _supervised(settings, os.environ)
-    memory_mb = small_profile.REDIS_MB if settings.longshore_small else 0
+    memory_mb = small_profile.REDIS_MB if settings.has_small_profile else 0
     if settings.longshore_data is None:
         return _run_with(EmbeddedRedis(private=True, max_memory_mb=memory_mb), settings)
     with _alone_in(settings.longshore_data):

@@ -33,10 +33,10 @@ REDIS_S = 2.0
 """How long Redis may take to answer for a page: a probe or a scrape does not wait for longer."""
 
 OF_ROLE: dict[Role, tuple[CollectorRegistry, ...]] = {
-    Role.INGEST: (metrics.PROCESS, metrics.INTAKE, metrics.ENDS, metrics.PORT),
-    Role.WORKER: (metrics.PROCESS, metrics.WORK, metrics.ENDS, metrics.PORT),
+    Role.INGEST: (metrics.PROCESS, metrics.INGEST, metrics.FAILURES, metrics.PORT),
+    Role.WORKER: (metrics.PROCESS, metrics.WORKER, metrics.FAILURES, metrics.PORT),
     Role.FLOWER: (metrics.PROCESS,),
-    Role.RUN: (metrics.PROCESS, metrics.TREE),
+    Role.RUN: (metrics.PROCESS, metrics.SUPERVISOR),
 }
 """What a program of each role counts."""
 

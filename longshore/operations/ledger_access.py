@@ -64,7 +64,7 @@ def limits_of(settings: Settings) -> Limits:
         breaker_open=round(settings.breaker_open_s * 1000),
         breaker_longest=round(settings.breaker_max_open_s * 1000),
         report_delay=round(settings.report_delay_s * 1000),
-        forecast=round(settings.forecast_after_s * 1000),
+        forecast=round(settings.wait_estimate_after_s * 1000),
         keep_done=settings.keep_done_s * 1000,
         keep_payload=settings.keep_payload_s * 1000,
         keep_dead=settings.keep_dead_s * 1000,

@@ -69,21 +69,21 @@ class FleetCollector(Collector):
         rows: dict[str, Rows] = {
             "longshore_fleet_backlog": _one(fleet.backlog),
             "longshore_fleet_waiting": [((cause,), fleet.waiting[cause]) for cause in CAUSES],
-            "longshore_fleet_permitted": _one(fleet.waiting["slots"]),
+            "longshore_fleet_runnable": _one(fleet.waiting["slots"]),
             "longshore_fleet_oldest_seconds": _one(fleet.oldest_s),
             "longshore_fleet_in_flight": _one(fleet.in_flight),
             "longshore_fleet_slots": _one(fleet.slots),
             "longshore_fleet_workers": _one(fleet.workers),
             "longshore_fleet_breakers_opened": _one(counts.get("breaker_opened", 0)),
-            "longshore_fleet_letters": [((State.DEAD,), fleet.dead), ((State.UNKNOWN,), fleet.unknown)],
+            "longshore_fleet_failed": [((State.DEAD,), fleet.dead), ((State.UNKNOWN,), fleet.unknown)],
             "longshore_fleet_accepted": _one(counts.get("accepted", 0)),
             "longshore_fleet_ended": [((state,), counts.get(state, 0)) for state in FINAL_STATES],
             "longshore_fleet_reports_waiting": _one(fleet.reports),
             "longshore_fleet_outbox_age_seconds": _one(fleet.report_age_s),
             "longshore_fleet_reports_dropped": [
-                ((why,), counts.get(f"reports_{why}", 0)) for why in ("shed", "expired")
+                ((cause,), counts.get(f"reports_{cause}", 0)) for cause in ("shed", "expired")
             ],
-            "longshore_fleet_port_budget_used": _one(fleet.budget_used),
+            "longshore_fleet_port_rate_used_ratio": _one(fleet.budget_used),
             "longshore_fleet_redis_memory_bytes": _one(fleet.memory),
             "longshore_fleet_redis_memory_limit_bytes": _one(fleet.memory_limit),
         }

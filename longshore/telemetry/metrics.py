@@ -17,13 +17,15 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 PROCESS = CollectorRegistry()
 """Of every program."""
-INTAKE = CollectorRegistry()
-WORK = CollectorRegistry()
-ENDS = CollectorRegistry()
-"""Of whoever makes dead letters: ingest and workers."""
+INGEST = CollectorRegistry()
+"""Of ingest."""
+WORKER = CollectorRegistry()
+"""Of workers."""
+FAILURES = CollectorRegistry()
+"""Of the programs that give up invocations: ingest and workers."""
 PORT = CollectorRegistry()
-"""Of whoever calls the Port API: ingest and workers."""
-TREE = CollectorRegistry()
+"""Of the programs that call the Port API: ingest and workers."""
+SUPERVISOR = CollectorRegistry()
 """Of `longshore run`."""
 
 _DELIVERY_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400)
@@ -35,64 +37,73 @@ INFO = Gauge("longshore_info", "Always 1; says which program this is", ["role", 
 ALIVE = Gauge("longshore_alive", "Whether /livez says yes (1) or no (0)", registry=PROCESS)
 READY = Gauge("longshore_ready", "Whether /readyz says yes (1) or no (0)", registry=PROCESS)
 
-ACCEPTED = Counter("longshore_accepted", "Invocations that were new to the ledger", ["kind"], registry=INTAKE)
-REPEATED = Counter("longshore_repeated", "Invocations that the ledger had already", registry=INTAKE)
-SKIPPED = Counter("longshore_skipped", "Messages that are not for this agent", ["reason"], registry=INTAKE)
+ACCEPTED = Counter("longshore_accepted", "Invocations that were new to the ledger", ["kind"], registry=INGEST)
+REPEATED = Counter("longshore_repeated", "Invocations that the ledger had already", registry=INGEST)
+SKIPPED = Counter("longshore_skipped", "Messages that are not for this agent", ["reason"], registry=INGEST)
 LAG = Gauge(
-    "longshore_ingest_lag", "Messages of a partition that are not read yet", ["topic", "partition"], registry=INTAKE
+    "longshore_ingest_lag", "Messages of a partition that are not read yet", ["topic", "partition"], registry=INGEST
 )
-PARTITIONS = Gauge("longshore_ingest_partitions", "Partitions assigned to this process", registry=INTAKE)
+PARTITIONS = Gauge("longshore_ingest_partitions", "Partitions assigned to this process", registry=INGEST)
 PAUSED = Gauge(
     "longshore_ingest_paused",
-    "Whether reading is paused (1), because of the `backlog`, Redis's `memory`, `redis` being away, or a `stall`",
+    "Whether reading is paused (1): by the `backlog`, Redis's `memory`, an outage of `redis`, or a `stall`",
     ["cause"],
-    registry=INTAKE,
+    registry=INGEST,
 )
-PAUSES = Counter("longshore_ingest_pauses", "How often reading was paused", ["cause"], registry=INTAKE)
+PAUSES = Counter("longshore_ingest_pauses", "Pauses of reading", ["cause"], registry=INGEST)
 
 ATTEMPTS = Counter(
-    "longshore_attempts", "Attempts that ended, by target and reason code", ["target", "outcome"], registry=WORK
+    "longshore_attempts", "Completed attempts, by target and reason code", ["target", "outcome"], registry=WORKER
 )
 DELIVERY_SECONDS = Histogram(
     "longshore_delivery_seconds",
-    "From the timestamp in Kafka to the target's acceptance, waits and retries included",
+    "Time from the timestamp in Kafka to the target's acceptance, waits and retries included",
     ["kind"],
     buckets=_DELIVERY_S,
-    registry=WORK,
+    registry=WORKER,
 )
 REQUEST_SECONDS = Histogram(
-    "longshore_request_seconds", "What single requests to targets took", buckets=_REQUEST_S, registry=WORK
+    "longshore_request_seconds", "Duration of single requests to targets", buckets=_REQUEST_S, registry=WORKER
 )
-WAITS = Counter(
-    "longshore_waits",
-    "Attempts that led to a wait: a `retry`, `deferred` to another target or for want of the mapping engine, or a "
-    "result that waits for `redis`",
+ATTEMPTS_DELAYED = Counter(
+    "longshore_attempts_delayed",
+    "Attempts that have to wait: for a `retry`, `deferred` to another target or until the mapping engine is back, or "
+    "with a result that waits for `redis`",
     ["cause"],
-    registry=WORK,
+    registry=WORKER,
 )
 LAPSED = Counter(
     "longshore_leases_lapsed",
-    "Leases that this process found lapsed, by what became of the invocation",
+    "Lapsed leases that this process has ended, by the new state of the invocation",
     ["state", "reason"],
-    registry=WORK,
+    registry=WORKER,
 )
-IN_FLIGHT = Gauge("longshore_in_flight", "Attempts under way in this process", registry=WORK)
-SLOTS = Gauge("longshore_slots", "Attempts that this process offers to have under way at once", registry=WORK)
+IN_FLIGHT = Gauge("longshore_in_flight", "Attempts in progress in this process", registry=WORKER)
+SLOTS = Gauge("longshore_slots", "Attempts that this process can run at once", registry=WORKER)
 
-DEAD_LETTERS = Counter("longshore_dead_letters", "Invocations given up by this process", ["reason"], registry=ENDS)
+DEAD_LETTERS = Counter(
+    "longshore_dead_letters", "Invocations that this process made dead letters", ["reason"], registry=FAILURES
+)
 UNKNOWN_OUTCOMES = Counter(
-    "longshore_unknown_outcomes", "Invocations parked by this process as unknown", ["reason"], registry=ENDS
+    "longshore_unknown_outcomes",
+    "Invocations that this process parked with an unknown outcome",
+    ["reason"],
+    registry=FAILURES,
 )
 
 PORT_CALLS = Counter(
     "longshore_port_calls",
-    "Calls to the Port API: `ok`, `refused` for good, or `unavailable` and to be tried again",
+    "Calls to the Port API: `ok`, `refused` for good, or `unavailable` and tried again later",
     ["outcome"],
     registry=PORT,
 )
-PORT_SECONDS = Histogram("longshore_port_seconds", "What calls to the Port API took", buckets=_REQUEST_S, registry=PORT)
+PORT_SECONDS = Histogram(
+    "longshore_port_seconds", "Duration of calls to the Port API", buckets=_REQUEST_S, registry=PORT
+)
 
-PROGRAM_UP = Gauge("longshore_program_up", "Whether a child of `longshore run` answers", ["program"], registry=TREE)
+PROGRAM_UP = Gauge(
+    "longshore_program_up", "Whether a child of `longshore run` answers", ["program"], registry=SUPERVISOR
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,60 +117,66 @@ class MetricSpec:
 
 FLEET = {
     "longshore_fleet_redis_up": MetricSpec(
-        "gauge", "Whether Redis could be asked; without it no other `fleet` metric is"
+        "gauge", "Whether Redis answers (1); without it there is no other `fleet` metric"
     ),
     "longshore_fleet_backlog": MetricSpec("gauge", "Invocations that wait"),
     "longshore_fleet_waiting": MetricSpec(
         "gauge",
         "The backlog by what it waits for: a `retry` whose time has not come, a `paused` target or lane, an open "
-        "`breaker`, the `concurrency` or `rate` of its target, free `slots`, or `uncounted`, where there are more "
-        "lanes than one look takes",
+        "`breaker`, the `concurrency` or `rate` limit of its target, free `slots`, or `uncounted`, where there are "
+        "more lanes than one snapshot reads",
         ("cause",),
     ),
-    "longshore_fleet_permitted": MetricSpec("gauge", "Invocations that only need free slots: what to scale by"),
-    "longshore_fleet_oldest_seconds": MetricSpec("gauge", "For how long the one that waits longest has been due"),
-    "longshore_fleet_in_flight": MetricSpec("gauge", "Invocations handed out or being sent"),
-    "longshore_fleet_slots": MetricSpec("gauge", "Attempts that all workers offer to have under way at once"),
-    "longshore_fleet_workers": MetricSpec("gauge", "Worker processes that beat"),
+    "longshore_fleet_runnable": MetricSpec(
+        "gauge", "Invocations that wait for nothing but free slots: scale workers by this"
+    ),
+    "longshore_fleet_oldest_seconds": MetricSpec(
+        "gauge", "For how long the invocation that waits longest has been due"
+    ),
+    "longshore_fleet_in_flight": MetricSpec("gauge", "Invocations dispatched or being sent"),
+    "longshore_fleet_slots": MetricSpec("gauge", "Attempts that all workers can run at once"),
+    "longshore_fleet_workers": MetricSpec("gauge", "Worker processes that send heartbeats"),
     "longshore_fleet_target_waiting": MetricSpec("gauge", "Invocations that wait, by target", ("target",)),
     "longshore_fleet_target_in_flight": MetricSpec(
-        "gauge", "Invocations handed out or being sent, by target", ("target",)
+        "gauge", "Invocations dispatched or being sent, by target", ("target",)
     ),
     "longshore_fleet_target_oldest_seconds": MetricSpec(
-        "gauge", "For how long the one that waits longest has been due, by target", ("target",)
+        "gauge", "For how long the invocation that waits longest has been due, by target", ("target",)
     ),
     "longshore_fleet_target_paused": MetricSpec("gauge", "Whether an operator paused the target (1)", ("target",)),
     "longshore_fleet_target_breakers": MetricSpec(
-        "gauge", "Breakers of the target and its lanes that are open or not closed again", ("target",)
+        "gauge", "Breakers of the target and its lanes that are open or half open", ("target",)
     ),
-    "longshore_fleet_breakers_opened": MetricSpec("counter", "How often a breaker opened"),
-    "longshore_fleet_dead_letters": MetricSpec(
-        "gauge", "Dead letters that are kept, by reason; counted every now and then", ("reason",)
-    ),
+    "longshore_fleet_breakers_opened": MetricSpec("counter", "Breakers opened"),
+    "longshore_fleet_dead_letters": MetricSpec("gauge", "Dead letters, by reason; counted now and then", ("reason",)),
     "longshore_fleet_unknown_outcomes": MetricSpec(
-        "gauge", "Unknown outcomes that wait for a person, by reason; counted every now and then", ("reason",)
+        "gauge", "Unknown outcomes that wait for a person, by reason; counted now and then", ("reason",)
     ),
-    "longshore_fleet_letters": MetricSpec(
-        "gauge", "Dead letters (`dead`) and unknown outcomes (`unknown`) now", ("state",)
+    "longshore_fleet_failed": MetricSpec(
+        "gauge",
+        "Failed invocations that wait for a person: dead letters (`dead`), unknown outcomes (`unknown`)",
+        ("state",),
     ),
-    "longshore_fleet_accepted": MetricSpec("counter", "Invocations accepted since the ledger began"),
+    "longshore_fleet_accepted": MetricSpec("counter", "Invocations accepted since the ledger was created"),
     "longshore_fleet_ended": MetricSpec(
-        "counter", "Invocations that were `done`, `dead` or `unknown`, since the ledger began", ("state",)
+        "counter", "Invocations that became `done`, `dead` or `unknown`, since the ledger was created", ("state",)
     ),
-    "longshore_fleet_reports_waiting": MetricSpec("gauge", "Runs with reports that Port has not heard"),
+    "longshore_fleet_reports_waiting": MetricSpec("gauge", "Runs with reports that are not sent to Port yet"),
     "longshore_fleet_outbox_age_seconds": MetricSpec("gauge", "For how long the oldest report to Port has waited"),
     "longshore_fleet_reports_dropped": MetricSpec(
-        "counter", "Reports Port never heard: run logs `shed` for statuses, or `expired`", ("why",)
+        "counter",
+        "Reports that were never sent to Port: run logs `shed` in favour of statuses, or `expired`",
+        ("cause",),
     ),
-    "longshore_fleet_port_budget_used": MetricSpec(
-        "gauge", "Share of the second's budget of calls to Port that is drawn (0 to 1); 0 without PORT_API_RATE"
+    "longshore_fleet_port_rate_used_ratio": MetricSpec(
+        "gauge", "Part of PORT_API_RATE that is used now (0 to 1); 0 without it"
     ),
     "longshore_fleet_redis_memory_bytes": MetricSpec("gauge", "Memory that Redis uses"),
     "longshore_fleet_redis_memory_limit_bytes": MetricSpec("gauge", "Redis's `maxmemory`; 0: none"),
     "longshore_fleet_unaccounted": MetricSpec(
         "gauge", "Accepted invocations that the last audit could not account for"
     ),
-    "longshore_fleet_audit_problems": MetricSpec("gauge", "Whatever else the last audit found wrong"),
-    "longshore_fleet_audit_age_seconds": MetricSpec("gauge", "How long ago the last audit ended"),
+    "longshore_fleet_audit_problems": MetricSpec("gauge", "Other problems that the last audit reported"),
+    "longshore_fleet_audit_age_seconds": MetricSpec("gauge", "Time since the last audit"),
 }
 """The metrics of the fleet, read from the ledger by ingest, Flower and `longshore run`."""

@@ -58,7 +58,7 @@ class WorkerProcess:
         access = open_ledger(settings, slots + 40)
         ledger = self._ledger = access.ledger
         self._mapping = Mapping.load(
-            settings.mapping_path, settings.mapping_env(), 1 if settings.longshore_small else JQ_PROCESSES
+            settings.mapping_path, settings.mapping_env(), 1 if settings.has_small_profile else JQ_PROCESSES
         )
         self._port = CountedPortClient(
             settings.port_api_base_url, settings.port_client_id, settings.port_client_secret, pool_size=SENDERS

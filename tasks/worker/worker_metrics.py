@@ -8,7 +8,7 @@ from longshore.telemetry import metrics
 from longshore.telemetry.labels import TargetLabels, outcome_of
 
 _DELIVERY_SECONDS = {kind: metrics.DELIVERY_SECONDS.labels(kind.value) for kind in Kind}
-_RETRY, _DEFERRED, _REDIS = (metrics.WAITS.labels(cause) for cause in ("retry", "deferred", "redis"))
+_RETRY, _DEFERRED, _REDIS = (metrics.ATTEMPTS_DELAYED.labels(cause) for cause in ("retry", "deferred", "redis"))
 
 
 class WorkerMetrics:

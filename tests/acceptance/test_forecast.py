@@ -10,7 +10,7 @@ from .conftest import Bench
 
 def test_runs_behind_a_paused_target_are_told_once_how_many_are_ahead(bench: Bench) -> None:
     """And are delivered as ever once it is resumed."""
-    bench.environ["FORECAST_AFTER_S"] = "1"
+    bench.environ["WAIT_ESTIMATE_AFTER_S"] = "1"
     targets = open_ledger(bench.settings).targets
     target = target_of(bench.targets.url("good"))
     targets.set(target, "", TargetControl(paused=True))

@@ -1,4 +1,4 @@
-"""`LONGSHORE_SMALL`: a whole agent within the memory that Port's chart gives its agent by default."""
+"""`LONGSHORE_PROFILE=small`: a whole agent within the memory that Port's chart gives its agent by default."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_all_programs_together_stay_within_256_mb(
         tmp_path / "agent",
         kafka,
         port,
-        LONGSHORE_SMALL="true",
+        LONGSHORE_PROFILE="small",
         LONGSHORE_DATA=str(tmp_path / "data"),
         METRICS_PORT=str(free_port()),
         WORKER_SLOTS="20",
@@ -76,8 +76,8 @@ def test_all_programs_together_stay_within_256_mb(
 
 def test_its_defaults_give_way_to_what_is_set(tmp_path: Path) -> None:
     """It is fewer slots by default, not at most so many."""
-    by_default = longshore("config", "check", folder=tmp_path, **SETTINGS, LONGSHORE_SMALL="true")
-    chosen = longshore("config", "check", folder=tmp_path, **SETTINGS, LONGSHORE_SMALL="true", WORKER_SLOTS="50")
+    by_default = longshore("config", "check", folder=tmp_path, **SETTINGS, LONGSHORE_PROFILE="small")
+    chosen = longshore("config", "check", folder=tmp_path, **SETTINGS, LONGSHORE_PROFILE="small", WORKER_SLOTS="50")
 
     assert "WORKER_SLOTS=20  (default)" in by_default.stdout
     assert "WORKER_SLOTS=50\n" in chosen.stdout

@@ -32,7 +32,7 @@ def test_a_worker_counts_what_it_does(bench: Bench) -> None:
     assert 1 == pages.value("longshore_attempts_total", outcome="http_404")
     assert 1 == pages.value("longshore_dead_letters_total", reason="http_404")
     assert 2 == pages.value("longshore_delivery_seconds_count", kind="action_run")
-    assert pages.value("longshore_waits_total", cause="retry")
+    assert pages.value("longshore_attempts_delayed_total", cause="retry")
     assert 20 == pages.value("longshore_slots")
     assert 0 == pages.value("longshore_in_flight")
     assert 1 == pages.value("longshore_attempts_total", target=target, outcome="http_404")

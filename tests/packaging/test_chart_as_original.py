@@ -94,7 +94,7 @@ def test_all_its_values_are_there_with_the_same_defaults() -> None:
 
 
 def test_a_whole_values_file_of_it_works_as_it_is() -> None:
-    """Its image cannot run our commands, so ours takes its place; its limits of memory ask for the small mode."""
+    """Its image cannot run our commands, so ours takes its place; its limits of memory ask for the small profile."""
     rendered = render(yaml.safe_load(WHOLE_FILE))
     pod = rendered.pod()
 
@@ -103,7 +103,7 @@ def test_a_whole_values_file_of_it_works_as_it_is() -> None:
     assert {"requests": {"memory": "128Mi", "cpu": "100m"}, "limits": {"memory": "256Mi", "cpu": "200m"}} == (
         pod.container["resources"]
     )
-    assert "true" == pod.env["LONGSHORE_SMALL"]
+    assert "small" == pod.env["LONGSHORE_PROFILE"]
     assert {"PORT_CLIENT_ID": "id", "PORT_CLIENT_SECRET": "secret"} == rendered.secret("my-longshore")
 
 
@@ -230,12 +230,12 @@ def test_a_name_in_both_is_given_once_and_normal_wins() -> None:
 
 def test_what_the_chart_would_set_gives_way_to_you() -> None:
     values = {
-        "env": {"normal": {"METRICS_PORT": "9999"}, "secret": {"LONGSHORE_DATA": "/mine", "LONGSHORE_SMALL": "true"}}
+        "env": {"normal": {"METRICS_PORT": "9999"}, "secret": {"LONGSHORE_DATA": "/mine", "LONGSHORE_PROFILE": "small"}}
     }
     pod = render(values).pod()
 
-    assert ("9999", "/mine", "true") == tuple(
-        pod.env[name] for name in ("METRICS_PORT", "LONGSHORE_DATA", "LONGSHORE_SMALL")
+    assert ("9999", "/mine", "small") == tuple(
+        pod.env[name] for name in ("METRICS_PORT", "LONGSHORE_DATA", "LONGSHORE_PROFILE")
     )
     assert 9999 == pod.container["ports"][0]["containerPort"]
     assert "/var/lib/longshore" not in pod.mounts
@@ -439,10 +439,10 @@ def test_limits_below_our_requests_lower_them(given: dict[str, Any], comes: dict
     ("memory", "small"),
     [("256Mi", True), ("128Mi", True), ("268435456", True), ("0.25Gi", True), ("257Mi", False), ("1G", False)],
 )
-def test_little_memory_asks_for_the_small_mode(memory: str, small: bool) -> None:
+def test_little_memory_asks_for_the_small_profile(memory: str, small: bool) -> None:
     env = render({"resources": {"limits": {"memory": memory}}}).pod().env
 
-    assert ("true" if small else None) == env.get("LONGSHORE_SMALL")
+    assert ("small" if small else None) == env.get("LONGSHORE_PROFILE")
 
 
 def test_empty_parts_of_a_values_file_do_no_harm() -> None:

@@ -65,8 +65,8 @@ def test_each_program_may_have_its_own_size() -> None:
     assert 3 == rendered.one("Deployment", "my-longshore-ingest")["spec"]["replicas"]
     assert 5 == rendered.one("Deployment", "my-longshore-worker")["spec"]["replicas"]
     assert small == rendered.pod("my-longshore-ingest").container["resources"]
-    assert "LONGSHORE_SMALL" in rendered.pod("my-longshore-ingest").env
-    assert "LONGSHORE_SMALL" not in rendered.pod("my-longshore-worker").env
+    assert "LONGSHORE_PROFILE" in rendered.pod("my-longshore-ingest").env
+    assert "LONGSHORE_PROFILE" not in rendered.pod("my-longshore-worker").env
 
 
 def test_flower_always_asks_for_a_login() -> None:

@@ -143,7 +143,7 @@ def _topic(case: CheckContext, consumer: Consumer, cluster: Any, topic: str) -> 
     text = f"{topic}: {len(partitions)} partitions, {total} records behind ({each})"
     if any((lag or 0) > FAR_BEHIND for lag in behind.values()):
         yield warning(
-            text, "See `longshore status`: intake pauses when the backlog or Redis is full, or add ingest", **facts
+            text, "See `longshore status`: ingest pauses when the backlog or Redis is full, or add ingest", **facts
         )
     else:
         yield ok(text, **facts)

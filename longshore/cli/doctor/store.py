@@ -26,7 +26,7 @@ PINGS = 20
 SLOW_MS = 10.0
 """Each delivery waits for Redis three times; beyond this that is more than the rest of it costs us."""
 FULL = 0.9
-"""Share of `maxmemory` beyond `MEMORY_LIMIT_SHARE` at which even results find no room soon."""
+"""Share of `maxmemory` beyond `REDIS_MEMORY_LIMIT_RATIO` at which even results find no room soon."""
 
 _REMEDIES = {
     "AuthenticationError": "Put the right user and password into REDIS_URL, percent-encoded: redis://user:password@host:6379/0",
@@ -156,17 +156,17 @@ def _memory(facts: RedisFacts, case: CheckContext) -> Iterator[Finding]:
     used = f"{facts.used_bytes / 2**20:.0f} MiB used"
     if not facts.most_bytes:
         yield warning(
-            f"{used}, and no maxmemory: intake cannot pause before the machine's memory is full",
+            f"{used}, and no maxmemory: ingest cannot pause before the machine's memory is full",
             "Set maxmemory to what the machine can spare",
         )
         return
     share = facts.used_bytes / facts.most_bytes
     text = f"{used}, {share:.0%} of maxmemory"
-    limit = case.settings.memory_limit_share
+    limit = case.settings.redis_memory_limit_ratio
     if share >= max(FULL, limit):
         yield broken(f"{text}: it is full", "Raise maxmemory, or requeue and drop dead letters (KEEP_DEAD_COUNT)")
     elif share >= limit:
-        yield warning(f"{text}: intake pauses above {limit:.0%} (MEMORY_LIMIT_SHARE)", "Raise maxmemory")
+        yield warning(f"{text}: ingest pauses above {limit:.0%} (REDIS_MEMORY_LIMIT_RATIO)", "Raise maxmemory")
     else:
         yield ok(text)
 

@@ -48,5 +48,5 @@
 {{/* What is under way and what could be if there were more workers; the same on every page, as it is in Redis. */}}
 {{- define "longshore.backlogQuery" -}}
 {{- $labels := printf "{namespace=%q,pod=~\"%s-.*\"}" .Release.Namespace (include "longshore.fullname" .) -}}
-max(longshore_fleet_permitted{{ $labels }}) + max(longshore_fleet_in_flight{{ $labels }})
+max(longshore_fleet_runnable{{ $labels }}) + max(longshore_fleet_in_flight{{ $labels }})
 {{- end }}

@@ -38,9 +38,9 @@ where you gave none. */}}
 {{- $redis := include "longshore.redis" $root }}
 - name: METRICS_PORT
   value: {{ include "longshore.metricsPort" $root | quote }}
-{{- if include "longshore.small" . }}
-- name: LONGSHORE_SMALL
-  value: "true"
+{{- if include "longshore.smallProfile" . }}
+- name: LONGSHORE_PROFILE
+  value: small
 {{- end }}
 {{- if eq $redis "embedded" }}
 - name: LONGSHORE_DATA

@@ -34,12 +34,12 @@
 {{- toYaml $all }}
 {{- end }}
 
-{{/* "true" where a part is to run in little memory: (list $ "agent"). */}}
-{{- define "longshore.small" -}}
+{{/* "true" where a part runs with LONGSHORE_PROFILE=small: (list $ "agent"). */}}
+{{- define "longshore.smallProfile" -}}
 {{- $root := index . 0 }}
 {{- $limit := dig "limits" "memory" "" (include "longshore.resources" . | fromYaml) }}
-{{- if eq (toString $root.Values.small) "true" }}true
-{{- else if and (eq (toString $root.Values.small) "auto") $limit }}
+{{- if eq $root.Values.profile "small" }}true
+{{- else if and (eq $root.Values.profile "auto") $limit }}
 {{- if le (float64 (include "longshore.quantity" (list $limit 1))) 268435456.0 }}true{{ end }}
 {{- end }}
 {{- end }}
