@@ -34,7 +34,7 @@ NEEDED = (
     "kafka_consumer_security_protocol",
 )
 
-commands = typer.Typer(no_args_is_help=True, help="Look at the certificates that are trusted.")
+commands = typer.Typer(no_args_is_help=True, help="Trusted certificates.")
 
 
 @commands.callback()
@@ -46,7 +46,7 @@ def _ca() -> None:
 def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of lines.")] = False,
 ) -> None:
-    """Print what was found, what was left out and why, and which bundle is in effect for webhooks, Port and Kafka.
+    """Print what was found, what was skipped and why, and which bundle is in effect for webhooks, Port and Kafka.
 
     Exits with 78 when a bundle that was named cannot be used.
     """
@@ -95,7 +95,7 @@ class Found:
                 {
                     "path": printable(source.path),
                     "certificates": [_described(certificate) for certificate in source.certificates],
-                    "left_out": list(source.skip_reasons),
+                    "skipped": list(source.skip_reasons),
                 }
                 for source in self.bundle.files
             ],
@@ -117,7 +117,7 @@ class Found:
             lines += _lines(source)
         lines.append(f"Bundle: {self.settings.longshore_ca_bundle}, {_number(_count(self.bundle))}, {self.state}")
         for use, told in self.uses.items():
-            lines.append(f"{use}: {told['bundle'] or 'no bundle'} ({told['because']})")
+            lines.append(f"{use}: {told['bundle'] or 'no bundle'} ({told['reason']})")
         return lines
 
 
@@ -135,25 +135,25 @@ def _uses(settings: Settings, environ: dict[str, str]) -> dict[str, dict[str, st
     """For each use the bundle in effect (None: none) and why it is this one."""
     chosen = of_requests(environ, settings.longshore_ca_bundle)
     if chosen is not None:
-        requests = {"bundle": chosen[1], "because": f"{chosen[0]} is set"}
+        requests = {"bundle": chosen[1], "reason": f"{chosen[0]} is set"}
     elif environ.get("REQUESTS_CA_BUNDLE"):
-        requests = {"bundle": environ["REQUESTS_CA_BUNDLE"], "because": "assembled"}
+        requests = {"bundle": environ["REQUESTS_CA_BUNDLE"], "reason": "assembled"}
     else:
-        requests = {"bundle": str(DEFAULT_CA_BUNDLE_PATH), "because": "nothing was assembled"}
+        requests = {"bundle": str(DEFAULT_CA_BUNDLE_PATH), "reason": "nothing was assembled"}
     webhooks: dict[str, str | None] = {**requests}
     if not settings.webhook_verify_ssl:
-        webhooks = {"bundle": None, "because": "WEBHOOK_VERIFY_SSL=false: certificates are not checked"}
+        webhooks = {"bundle": None, "reason": "WEBHOOK_VERIFY_SSL=false: certificates are not checked"}
     protocol = settings.kafka_consumer_security_protocol
     if "ssl" not in protocol.lower():
         kafka: dict[str, str | None] = {
             "bundle": None,
-            "because": f"KAFKA_CONSUMER_SECURITY_PROTOCOL={protocol}: without TLS",
+            "reason": f"KAFKA_CONSUMER_SECURITY_PROTOCOL={protocol}: without TLS",
         }
     else:
         path = environ.get(SSL_CERT_FILE)
         own = given(environ, SSL_CERT_FILE, settings.longshore_ca_bundle) is not None
         because = "SSL_CERT_FILE is set" if own else "assembled" if path else "librdkafka's own choice"
-        kafka = {"bundle": path, "because": because}
+        kafka = {"bundle": path, "reason": because}
     return {"webhooks": webhooks, "port": {**requests}, "kafka": kafka}
 
 
@@ -173,8 +173,8 @@ def _state(settings: Settings, text: str) -> str:
 def _lines(source: BundleSource) -> list[str]:
     name = printable(source.path)
     certificates = [_described(certificate) for certificate in source.certificates]
-    lines = [f"  taken     {name}: {each['subject']}, valid until {each['not_after']}" for each in certificates]
-    return lines + [f"  left out  {name}: {reason}" for reason in source.skip_reasons]
+    lines = [f"  loaded   {name}: {each['subject']}, valid until {each['not_after']}" for each in certificates]
+    return lines + [f"  skipped  {name}: {reason}" for reason in source.skip_reasons]
 
 
 def _described(certificate: bytes) -> dict[str, str]:

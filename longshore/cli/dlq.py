@@ -1,11 +1,11 @@
-"""`longshore dlq`: dead letters and unknown outcomes: list, export, drop. Exit codes: `exits.py`."""
+"""`longshore dlq`: dead letters and unknown outcomes: list, requeue, export, purge."""
 
 from itertools import islice
 from typing import Annotated
 
 import typer
 
-from longshore.cli import jobs, options, terminal
+from longshore.cli import options, terminal
 from longshore.cli.exit_codes import NOT_FOUND, REFUSED
 from longshore.cli.filters import filtered
 from longshore.cli.requeue import requeue
@@ -13,7 +13,7 @@ from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.scan import Filter
 from longshore.operations.find import count
 
-commands = typer.Typer(no_args_is_help=True, help="Dead letters and unknown outcomes: look, send again, drop.")
+commands = typer.Typer(no_args_is_help=True, help="Dead letters and unknown outcomes: list, requeue, export, purge.")
 
 COLUMNS = ("ended", "id", "state", "reason", "status", "attempts", "kind", "target", "action")
 
@@ -22,7 +22,7 @@ COLUMNS = ("ended", "id", "state", "reason", "status", "attempts", "kind", "targ
 @filtered
 def list_letters(
     filter: Filter,
-    limit: Annotated[int, typer.Option(min=1, help="Show so many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="How many to list, newest first.")] = 50,
     counts: Annotated[bool, typer.Option("--counts", help="Count by reason instead of listing.")] = False,
     as_json: Annotated[bool, options.JSON] = False,
 ) -> None:
@@ -45,9 +45,6 @@ def list_letters(
 
 
 commands.command()(requeue)
-commands.command()(jobs.jobs)
-commands.command()(jobs.pause)
-commands.command()(jobs.resume)
 
 
 @commands.command()
@@ -55,7 +52,7 @@ commands.command()(jobs.resume)
 def export(
     filter: Filter,
 ) -> None:
-    """Print letters with their attempts, one JSON object a line. Messages themselves stay sealed."""
+    """Print dead letters with their attempts, one JSON object per line. Payloads stay encrypted."""
     letters = options.connect().invocations
     total = None if filter.text else letters.count(filter).total()
     for letter, history in terminal.progress(letters.told(filter), "Exporting", total):
@@ -66,22 +63,22 @@ def export(
 @filtered
 def purge(
     filter: Filter,
-    ids: Annotated[list[str] | None, typer.Argument(help="Ids to drop.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that the filter takes.")] = False,
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids to purge.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that match the filter.")] = False,
     yes: Annotated[bool, options.YES] = False,
 ) -> None:
-    """Drop dead letters for good. They cannot be brought back."""
+    """Delete dead letters and unknown outcomes. They cannot be restored."""
     if bool(ids) == everything:
         raise typer.BadParameter("give ids, or --all with a filter")
     letters = options.connect().invocations
     chosen = list(ids) if ids else [letter.id for letter in letters.find(filter)]
     if not chosen:
-        terminal.say("Nothing fits.")
+        terminal.say("No match.")
         raise typer.Exit(NOT_FOUND)
-    if not terminal.confirmed(f"Drop {len(chosen)} for good?", yes):
+    if not terminal.confirmed(f"Delete {len(chosen)}? They cannot be restored.", yes):
         raise typer.Exit(REFUSED)
-    gone = letters.purge(terminal.progress(chosen, "Dropping", len(chosen)))
-    terminal.say(f"Dropped {gone}.")
+    gone = letters.purge(terminal.progress(chosen, "Deleting", len(chosen)))
+    terminal.say(f"Deleted {gone}.")
     if not gone:
         raise typer.Exit(NOT_FOUND)
 

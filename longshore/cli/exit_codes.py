@@ -3,12 +3,14 @@
 from longshore.errors import EX_CONFIG
 
 DONE, FAILED, USAGE, NOT_FOUND, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+SKIPPED = NOT_FOUND
+"""The same for `mapping test`: nothing in the mapping matches the message."""
 
 MEANING = {
     DONE: "done",
     FAILED: "something failed: Redis is away, a canary was not delivered, or what was checked is not in order",
     USAGE: "wrong usage",
-    NOT_FOUND: "nothing fits what was asked for",
+    NOT_FOUND: "no match",
     REFUSED: "found, but refused: not confirmed, more than `--cap`, or it cannot be sent",
     EX_CONFIG: "a setting is wrong; standard error lists all that are",
     INTERRUPTED: "interrupted with Ctrl-C",
@@ -17,7 +19,7 @@ MEANING = {
 
 _PROGRAM = {DONE: "ended as it was told to", FAILED: "it could not go on", EX_CONFIG: MEANING[EX_CONFIG]}
 _LOOK = {DONE: "shown, also where there is nothing", FAILED: "Redis is away", EX_CONFIG: MEANING[EX_CONFIG]}
-_FIND = {**_LOOK, DONE: "shown", NOT_FOUND: "nothing of that name is known"}
+_FIND = {**_LOOK, DONE: "shown", NOT_FOUND: "no such invocation"}
 _CHANGE = {DONE: "done", FAILED: "Redis is away", EX_CONFIG: MEANING[EX_CONFIG]}
 _MANY = {**_CHANGE, NOT_FOUND: MEANING[NOT_FOUND], REFUSED: MEANING[REFUSED]}
 _JOB = {
@@ -34,14 +36,14 @@ EXITS: dict[str, dict[int, str]] = {
     "ca show": {DONE: "shown", EX_CONFIG: "a bundle that was named cannot be used"},
     "dlq list": _LOOK,
     "dlq requeue": {**_MANY, **_JOB},
-    "dlq jobs": _LOOK,
-    "dlq pause": {**_CHANGE, NOT_FOUND: "there is no such job"},
-    "dlq resume": {**_CHANGE, **_JOB, NOT_FOUND: "there is no such job"},
     "dlq export": _LOOK,
     "dlq purge": _MANY,
+    "jobs list": _LOOK,
+    "jobs pause": {**_CHANGE, NOT_FOUND: "no such job"},
+    "jobs resume": {**_CHANGE, **_JOB, NOT_FOUND: "no such job"},
     "show": _FIND,
     "status": _LOOK,
-    "targets": _LOOK,
+    "targets list": _LOOK,
     "targets pause": _CHANGE,
     "targets resume": _CHANGE,
     "targets limit": _CHANGE,
@@ -57,7 +59,7 @@ EXITS: dict[str, dict[int, str]] = {
     "mapping test": {
         DONE: "it would be sent",
         FAILED: "it would fail before that",
-        NOT_FOUND: "it would be left alone: no mapping is enabled for it, or it is not for the agent",
+        SKIPPED: "it would be skipped: no mapping is enabled for it, or it is not for the agent",
         EX_CONFIG: "the mapping or a setting is wrong",
     },
     "sandbox run": {DONE: "ended with Ctrl-C", FAILED: "the sandbox could not go on"},

@@ -9,16 +9,16 @@ import typer
 
 from longshore.ledger.filter_parsing import InvalidFilter, parse_filter
 
-STATE = Annotated[str, typer.Option("--state", help="dead or unknown; both by default.")]
+STATE = Annotated[str, typer.Option("--state", help="dead or unknown; default: both.")]
 REASON = Annotated[str, typer.Option("--reason", help="Reason code, e.g. http_500.")]
 TARGET = Annotated[str, typer.Option("--target", help="Target, e.g. http://deployer.internal:8080.")]
-LANE = Annotated[str, typer.Option("--lane", help="Lane, or the action alone.")]
+ACTION = Annotated[str, typer.Option("--action", help="Action, e.g. deploy; or a lane: target and action.")]
 KIND = Annotated[str, typer.Option("--kind", help="action_run, node_run or change_log.")]
-SINCE = Annotated[str, typer.Option("--since", help="Ended since: an ISO time, or e.g. 2h.")]
-UNTIL = Annotated[str, typer.Option("--until", help="Ended until: an ISO time, or e.g. 30m.")]
-TEXT = Annotated[str, typer.Option("--text", help="Part of the run id, or of what the attempts say.")]
+SINCE = Annotated[str, typer.Option("--since", help="Ended at or after: an ISO time, or a span before now, e.g. 2h.")]
+UNTIL = Annotated[str, typer.Option("--until", help="Ended at or before: an ISO time, or a span before now, e.g. 30m.")]
+TEXT = Annotated[str, typer.Option("--text", help="Text in the run id or in the attempts.")]
 
-_OPTIONS = {"state": STATE, "reason": REASON, "target": TARGET, "action": LANE, "kind": KIND, "since": SINCE,
+_OPTIONS = {"state": STATE, "reason": REASON, "target": TARGET, "action": ACTION, "kind": KIND, "since": SINCE,
             "until": UNTIL, "text": TEXT}  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Requeue jobs: list them, hold one, go on with it, and watch it."""
+"""`longshore jobs`: requeue jobs: list, pause, resume, and the progress of one."""
 
 import sys
 import time
@@ -15,31 +15,40 @@ from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import Conflict, NotFound
 from longshore.operations.steer import steer_job
 
-LOOK_S = 0.5
-"""Between two looks at a job that is watched."""
+POLL_S = 0.5
+"""Between two looks at the progress of a job."""
 
-COLUMNS = ("made", "job", "state", "started", "of", "by", "why")
+JobId = Annotated[str, typer.Argument(help="Id of the job, see `longshore jobs list`.")]
+
+commands = typer.Typer(no_args_is_help=True, help="Requeue jobs: list, pause, resume.")
+
+COLUMNS = ("created", "job", "state", "started", "total", "actor", "why")
 
 
-def jobs(as_json: Annotated[bool, options.JSON] = False) -> None:
-    """List requeue jobs, the newest first."""
-    kept = options.connect().requeue.jobs()
+@commands.command("list")
+def list_jobs(as_json: Annotated[bool, options.JSON] = False) -> None:
+    """List requeue jobs, newest first."""
+    jobs = options.connect().requeue.jobs()
     if as_json:
-        terminal.as_json([asdict(job) for job in kept])
+        terminal.as_json([asdict(job) for job in jobs])
     else:
         terminal.table(
             COLUMNS,
-            [(terminal.moment(j.created_ms), j.id, j.state, j.started, j.total, j.actor, j.why) for j in kept],
+            [(terminal.moment(j.created_ms), j.id, j.state, j.started, j.total, j.actor, j.why) for j in jobs],
         )
 
 
-def pause(job: str) -> None:
-    """Hold a requeue job where it is."""
+@commands.command()
+def pause(job: JobId) -> None:
+    """Pause a requeue job: it sends no more until it is resumed."""
     _steer(options.connect(), job, "pause")
 
 
-def resume(job: str, wait: Annotated[bool, typer.Option(help="Wait for the job.")] = True) -> None:
-    """Go on with a paused job, or with one that its canary stopped."""
+@commands.command()
+def resume(
+    job: JobId, wait: Annotated[bool, typer.Option(help="Wait for the job, showing its progress.")] = True
+) -> None:
+    """Resume a paused job, or one that its canary stopped."""
     access = options.connect()
     _steer(access, job, "resume")
     if wait:
@@ -57,19 +66,19 @@ def follow(access: LedgerAccess, id: str) -> None:
             shown = line
             if job.state in (*FINISHED, JobState.PAUSED):
                 break
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
     except KeyboardInterrupt:
-        terminal.say(f"The job goes on; `longshore dlq jobs` shows it, `longshore dlq pause {id}` holds it.")
+        terminal.say(f"The job goes on; `longshore jobs list` shows it, `longshore jobs pause {id}` pauses it.")
         sys.exit(INTERRUPTED)
     if job is not None:
         _show_end(job)
 
 
 def _show_end(job: RequeueJob) -> None:
-    terminal.table(("count", "became"), [(count, OUTCOME_TEXT[outcome]) for outcome, count in job.counts.items()])
+    terminal.table(("count", "outcome"), [(count, OUTCOME_TEXT[outcome]) for outcome, count in job.counts.items()])
     if job.state == JobState.STOPPED:
         terminal.say(
-            f"Stopped: {job.canary_failed} of the canary failed. `longshore dlq resume {job.id}` sends the rest."
+            f"Stopped: {job.canary_failed} of the canary failed. `longshore jobs resume {job.id}` sends the rest."
         )
         raise typer.Exit(FAILED)
 
@@ -78,7 +87,7 @@ def _steer(access: LedgerAccess, id: str, act: str) -> None:
     try:
         steer_job(access, id, act, options.actor())
     except NotFound:
-        terminal.say(f"There is no job {id}: `longshore dlq jobs` lists them.")
+        terminal.say(f"There is no job {id}: `longshore jobs list` lists them.")
         raise typer.Exit(NOT_FOUND) from None
     except Conflict:
         pass  # it is past that already: nothing is left to be done, which is no failure of a command in a script

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from config.roles import Role
-from longshore.cli import audit, ca, config, dlq, health, mapping, rebuild, show, status, targets, terminal
+from longshore.cli import audit, ca, config, dlq, health, jobs, mapping, rebuild, show, status, targets, terminal
 from longshore.cli.doctor.command import doctor
 from longshore.cli.version import version
 from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreError
@@ -21,6 +21,7 @@ app.add_typer(sandbox, name="sandbox")
 app.add_typer(config.commands, name="config")
 app.add_typer(ca.commands, name="ca")
 app.add_typer(dlq.commands, name="dlq")
+app.add_typer(jobs.commands, name="jobs")
 app.add_typer(targets.commands, name="targets")
 app.command()(show.show)
 app.command()(status.status)

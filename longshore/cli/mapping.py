@@ -13,6 +13,7 @@ from config.environment import read_environment
 from config.pasted import pasted
 from config.settings import Settings, load
 from longshore.cli import terminal
+from longshore.cli.exit_codes import FAILED, SKIPPED
 from longshore.delivery.outcome import Response
 from longshore.invocation import json_text
 from longshore.invocation.mapping import Mapping
@@ -20,8 +21,6 @@ from longshore.invocation.stream import Stream
 
 if TYPE_CHECKING:
     from longshore.operations.dry_run import DryRunResult
-
-FAILS, LEFT_ALONE = 1, 3
 
 _ENVELOPE = frozenset({"statusCode", "status", "headers", "content_type", "body", "text", "json"})
 
@@ -47,7 +46,7 @@ def try_out(
     ],
     file: Annotated[
         Path | None,
-        typer.Option("--file", help="The mapping file; the one in effect if left out."),
+        typer.Option("--file", help="The mapping file; default: the one in effect."),
     ] = None,
     response: Annotated[
         Path | None,
@@ -60,15 +59,15 @@ def try_out(
         ),
     ] = None,
     topic: Annotated[
-        Stream | None, typer.Option("--topic", help="The topic it is from; told from the message if left out.")
+        Stream | None, typer.Option("--topic", help="The topic it is from; default: derived from the message.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of lines.")] = False,
 ) -> None:
-    """Print the request that a message becomes, and what Port would hear. Nothing is sent.
+    """Print the request that a message becomes, and what Port would be told. Nothing is sent.
 
     Secret inputs are decrypted with PORT_CLIENT_SECRET if it is set, and shown as ***.
 
-    Exit codes: 0 it would be sent; 1 it would fail before that; 2 wrong usage; 3 it would be left alone (no mapping is
+    Exit codes: 0 it would be sent; 1 it would fail before that; 2 wrong usage; 3 it would be skipped (no mapping is
     enabled for it, or it is not for the agent); 78 the mapping file or a setting is wrong.
     """  # fmt: skip
     from longshore.operations.dry_run import dry_run, source_of
@@ -95,7 +94,7 @@ def try_out(
     else:
         terminal.lines(*_lines(result))
     if not result.sent:
-        raise typer.Exit(FAILS if result.ours else LEFT_ALONE)
+        raise typer.Exit(SKIPPED if result.skipped else FAILED)
 
 
 def _read(path: Path) -> bytes:
@@ -136,6 +135,6 @@ def _lines(result: "DryRunResult") -> Iterator[str]:
     if result.report is not None:
         yield f"\nreport: {json.dumps(result.report, ensure_ascii=False)}"
     if result.calls:
-        yield "\nPort would hear:"
+        yield "\nPort would be told:"
         for call in result.calls:
             yield f"{call['method']} {call['path']} {json.dumps(call['json'], ensure_ascii=False)}"

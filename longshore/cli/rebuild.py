@@ -62,7 +62,7 @@ def rebuild(
 
         counts = job.run(ranges, tell, dry=dry_run)
     except KeyboardInterrupt:
-        terminal.say("Broken off. What is stored is stored; begin again with the same time.")
+        terminal.say("Interrupted. What is stored stays; start again with the same time.")
         raise typer.Exit(1) from None
     finally:
         job.close()

@@ -20,20 +20,20 @@ from longshore.operations.requeue import requeue as send_again
 @filtered
 def requeue(
     filter: Filter,
-    ids: Annotated[list[str] | None, typer.Argument(help="Ids to send again.")] = None,
-    why: Annotated[str, typer.Option(help="Why; kept in the history of each.")] = "",
-    everything: Annotated[bool, typer.Option("--all", help="All that the filter takes, as a job.")] = False,
-    cap: Annotated[int, typer.Option(min=1, help="Refuse a job of more than so many.")] = MAX_JOB,
-    rate: Annotated[float, typer.Option(callback=options.rate_of, help="Per second; 0 for no limit.")] = 50,
-    canary: Annotated[int, typer.Option(min=0, help="So many first; stop if one of them fails.")] = 0,
-    replay: Annotated[bool, typer.Option("--replay", help="Also what was delivered already.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
-    wait: Annotated[bool, typer.Option(help="Wait for the job, showing how far it is.")] = True,
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids to requeue.")] = None,
+    why: Annotated[str, typer.Option(help="Why it is sent again; kept in the history of each invocation.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="All that match the filter, as a job.")] = False,
+    cap: Annotated[int, typer.Option(min=1, help="Refuse a job of more invocations than this.")] = MAX_JOB,
+    rate: Annotated[float, typer.Option(callback=options.rate_of, help="Invocations per second; 0 for no limit.")] = 50,
+    canary: Annotated[int, typer.Option(min=0, help="How many to send first; the job stops if one of them fails.")] = 0,
+    replay: Annotated[bool, typer.Option("--replay", help="Also invocations that were delivered.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be requeued.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for the job, showing its progress.")] = True,
     yes: Annotated[bool, options.YES] = False,
 ) -> None:
-    """Send again: the given ids at once, or with --all everything that the filter takes, as a job.
+    """Send again: the given ids at once, or with --all all that match the filter, as a job.
 
-    What has a bad signature is left out of --all unless --reason asks for it.
+    `bad_signature` is excluded from --all unless --reason asks for it.
 
     A job is carried out by the workers: it goes on when this command ends, and survives any crash.
     """
@@ -50,12 +50,12 @@ def requeue(
     _require(selection, cap)
     if dry_run:
         return
-    if not terminal.confirmed(f"Send {selection.total} again?", yes):
+    if not terminal.confirmed(f"Requeue {selection.total}?", yes):
         raise typer.Exit(REFUSED)
     job = start_job(
         access, selection, order, lambda letters: terminal.progress(letters, "Listing", selection.total)
     )  # fmt: skip
-    terminal.say(f"Job {job.id}: {job.total} to send again.")
+    terminal.say(f"Job {job.id}: {job.total} to requeue.")
     if wait:
         follow(access, job.id)
 
@@ -66,7 +66,7 @@ def _requeue_ids(access: LedgerAccess, ids: list[str], order: RequeueRequest, dr
     for id in ids:
         letter = next(find(access, id), None)
         if letter is None:
-            terminal.say(f"{id}: nothing of that id is known")
+            terminal.say(f"{id}: no such invocation")
             code = NOT_FOUND
             continue
         ((_, outcome),) = send_again(access, [(letter.id, letter.generation)], order, dry_run=dry_run)
@@ -81,7 +81,7 @@ def _show(selection: Selection) -> None:
     terminal.table(("count", "state", "reason"), [(n, s, r) for (s, r), n in selection.counts.most_common()])
     if selection.left_out:
         terminal.say(
-            f"{selection.left_out} {BY_REASON_ONLY} are left out; --reason {BY_REASON_ONLY} sends those."
+            f"{selection.left_out} {BY_REASON_ONLY} are excluded; --reason {BY_REASON_ONLY} requeues them."
         )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def _require(selection: Selection, cap: int) -> None:
     try:
         selection.require(cap)
     except NotFound:
-        terminal.say("Nothing fits.")
+        terminal.say("No match.")
         raise typer.Exit(NOT_FOUND) from None
     except TooMany as problem:
         terminal.say(f"{problem.total} are more than --cap {problem.cap}: nothing was requeued.")

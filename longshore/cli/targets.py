@@ -14,7 +14,7 @@ from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import Invalid
 from longshore.operations.steer import Limits, steer_target
 
-commands = typer.Typer(help="Targets and lanes: what waits, what holds it back; pause, resume, limit.")
+commands = typer.Typer(no_args_is_help=True, help="Targets and lanes: list, pause, resume, limit.")
 
 TargetName = Annotated[str, typer.Argument(help="Target, e.g. http://deployer.internal:8080.")]
 Action = Annotated[str, typer.Option("--action", help="Only the lane of this action.")]
@@ -24,11 +24,9 @@ RATE = typer.Option(callback=options.rate_of, help="Starts per second; 0 for no 
 COLUMNS = ("target", "action", "waiting", "in flight", "oldest", "breaker", "limits")
 
 
-@commands.callback(invoke_without_command=True)
-def list_targets(context: typer.Context, as_json: Annotated[bool, options.JSON] = False) -> None:
+@commands.command("list")
+def list_targets(as_json: Annotated[bool, options.JSON] = False) -> None:
     """List targets and lanes with what waits, and what holds them back."""
-    if context.invoked_subcommand is not None:
-        return
     lines = list(options.connect().targets.lines())
     if as_json:
         terminal.as_json([asdict(line) for line in lines])
@@ -38,17 +36,17 @@ def list_targets(context: typer.Context, as_json: Annotated[bool, options.JSON] 
 
 @commands.command()
 def pause(target: TargetName, action: Action = "") -> None:
-    """Start nothing for it until it is resumed. What is in flight ends."""
+    """Start no attempts for it until it is resumed. Those in flight end."""
     access = options.connect()
     _steer(access, target, action, "pause")
     terminal.say(f"{_name(target, action)} is paused.")
     if not any(line.waiting or line.in_flight for line in access.targets.lines([target])):
-        terminal.say(f"Nothing is there for {target} now; `longshore targets` lists the names.")
+        terminal.say(f"{target} has no invocations now; `longshore targets list` shows the names.")
 
 
 @commands.command()
 def resume(target: TargetName, action: Action = "") -> None:
-    """Start again, and close its breaker."""
+    """Start attempts again, and close its breaker."""
     _steer(options.connect(), target, action, "resume")
     terminal.say(f"{_name(target, action)} is resumed.")
 
@@ -58,21 +56,21 @@ def limit(
     target: TargetName,
     action: Action = "",
     rate: Annotated[float | None, RATE] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Most in flight at once.")] = None,
-    default: Annotated[bool, typer.Option("--default", help="Take back what was said here before.")] = False,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Max requests in flight.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove the limits set here before.")] = False,
 ) -> None:
     """Limit a target, or with --action the requests in flight of one lane. Holds for the whole fleet, from now on."""
-    if not default and rate is None and concurrency is None:
-        raise typer.BadParameter("give --rate, --concurrency or --default")
+    if not clear and rate is None and concurrency is None:
+        raise typer.BadParameter("give --rate, --concurrency or --clear")
     if action and rate is not None:
         raise typer.BadParameter("a rate is a target's; a lane has --concurrency only")
     limits: Limits = {}
-    if default or rate is not None:
-        limits["rate"] = None if default else rate
-    if default or concurrency is not None:
-        limits["concurrency"] = None if default else concurrency
+    if clear or rate is not None:
+        limits["rate"] = None if clear else rate
+    if clear or concurrency is not None:
+        limits["concurrency"] = None if clear else concurrency
     gate = _steer(options.connect(), target, action, "limit", limits)
-    terminal.say(f"{_name(target, action)}: {_limits(gate) or 'as the settings say'}.")
+    terminal.say(f"{_name(target, action)}: {_limits(gate) or 'limits of the settings'}.")
 
 
 def _steer(access: LedgerAccess, target: str, action: str, act: str, limits: Limits | None = None) -> TargetControl:

@@ -2,8 +2,8 @@
 
     {"*.internal": {"rate": 5, "concurrency": 10}, "https://gw:443": {"rate": 50}, "10.0.0.0/8": {"concurrency": 4}}
 
-A name is a target as `longshore targets` shows it, or a host, domain, address or network, with a port or without. Of
-several that fit, the narrowest counts, alone.
+A name is a target as `longshore targets list` shows it, or a host, domain, address or network, with or without a port.
+Of several that match, only the narrowest counts.
 """
 
 from dataclasses import dataclass

@@ -39,8 +39,8 @@ class DryRunResult:
     signature: str = ""
     entry: int | None = None
     sent: bool = False
-    ours: bool = True
-    """False where the message is left to others, and nothing happens at all."""
+    skipped: bool = False
+    """Whether the agent would leave the message alone, so that nothing happens at all."""
     problem: str | None = None
     """Why it would not be delivered."""
     request: dict[str, Any] | None = None
@@ -64,7 +64,7 @@ def dry_run(
     """
     recognised = classify_message(raw, source, settings.secrets)
     if isinstance(recognised, Skipped):
-        return DryRunResult(ours=False, problem=f"the agent skips it: {recognised.reason}")
+        return DryRunResult(skipped=True, problem=f"the agent skips it: {recognised.reason}")
     result = DryRunResult(kind=recognised.kind.value, run_id=recognised.run_id)
     if isinstance(recognised, Refused) and recognised.reason != "bad_signature":
         result.problem = f"the agent refuses it: {recognised.reason}"
@@ -110,7 +110,7 @@ class _DryRun:
             self._answered(built, header_texts(prepared), response)
 
     def _left_alone(self) -> None:
-        self._result.ours, self._result.problem = False, "no mapping is enabled for it"
+        self._result.skipped, self._result.problem = True, "no mapping is enabled for it"
         if self._message.kind is Kind.NODE_RUN and self._settings.unmatched_node_runs == "fail":
             self._tells(reports.refused(self._message.kind, "no_mapping", self._result.problem))
 

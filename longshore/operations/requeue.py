@@ -46,7 +46,7 @@ class Selection:
     def require(self, cap: int = MAX_JOB) -> None:
         """Raises `NotFound` where it is empty, and `TooMany` where it holds more than `cap`."""
         if not self.total:
-            raise NotFound("nothing fits")
+            raise NotFound("no match")
         if self.total > cap:
             raise TooMany(self.total, cap)
 

@@ -162,7 +162,7 @@ def test_no_secret_is_found_anywhere(
         assert 0 == again.returncode, again.stderr
         eventually(lambda: requests_of(target, "r_400") == 2, "the requeued run is sent again")
         sent_again = flower.post("/api/longshore/requeue", json={"ids": ["r_html"], "why": "a test"}, headers=TOKEN)
-        assert [{"id": "r_html", "became": "requeued_closed"}] == sent_again.json()["results"]
+        assert [{"id": "r_html", "outcome": "requeued_closed"}] == sent_again.json()["results"]
         eventually(lambda: requests_of(target, "r_html") == 2, "the run requeued by Flower is sent again")
         unknown = "/api/longshore/letters?state=unknown"
         eventually(lambda: flower.get(unknown).json()["letters"], "the unknown outcome")
@@ -212,7 +212,7 @@ def publish(kafka: EmbeddedKafka, run_id: str, url: str) -> None:
 
 def commands(warm: Warm, folder: Path, environ: dict[str, str], run: str) -> dict[str, bytes]:
     """What the commands for people on call print, errors included."""
-    asked = [["dlq", "list", "--json"], ["dlq", "export"], ["show", run], ["show", run, "--json"], ["targets"]]
+    asked = [["dlq", "list", "--json"], ["dlq", "export"], ["show", run], ["show", run, "--json"], ["targets", "list"]]
     asked += [["config", "check"], ["doctor", "--only", "redis", "--only", "port", "--only", "proxies"]]
     found = {}
     for arguments in asked:

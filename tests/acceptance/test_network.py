@@ -208,8 +208,8 @@ def test_ca_show_tells_what_is_trusted_and_what_not(bench: Bench, authority: Aut
     files = {Path(each["path"]).name: each for each in shown["files"]}
     assert 0 == done.returncode
     assert ["CN=Test CA"] == [each["subject"] for each in files["again.pem"]["certificates"]]
-    assert ["neither PEM nor a DER certificate"] == files["broken.cer"]["left_out"]
-    assert files["good.crt"]["left_out"][0].startswith("in the bundle already, from ")
+    assert ["neither PEM nor a DER certificate"] == files["broken.cer"]["skipped"]
+    assert files["good.crt"]["skipped"][0].startswith("in the bundle already, from ")
     assert shown["bundle"]["certificates"] == shown["system"]["certificates"] + 1
     assert shown["bundle"]["state"].startswith("not written")
     assert {environ["LONGSHORE_CA_BUNDLE"]} == {use["bundle"] for use in shown["in_effect"].values()}

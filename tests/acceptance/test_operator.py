@@ -96,19 +96,19 @@ def test_many_are_sent_again_as_a_job(ended: Bench) -> None:
     assert 1 == len(ended.targets.received("r_404"))
     assert "done: 2 of 2" in cli(ended, *everything, "--why", "x", "--yes").stderr
     eventually(lambda: len(ended.targets.received("r_404") + ended.targets.received("r_405")) == 4, "both are sent")
-    (job,) = ask(ended, "dlq", "jobs")
+    (job,) = ask(ended, "jobs", "list")
     assert ("done", 2, "ann", "x") == (job["state"], job["total"], job["actor"], job["why"])
-    cli(ended, "dlq", "pause", "none", code=NOT_FOUND)
-    cli(ended, "dlq", "resume", "none", code=NOT_FOUND)
+    cli(ended, "jobs", "pause", "none", code=NOT_FOUND)
+    cli(ended, "jobs", "resume", "none", code=NOT_FOUND)
 
 
 def test_a_canary_that_fails_stops_the_job_until_somebody_resumes_it(ended: Bench) -> None:
     """Exit code 1."""
     said = cli(ended, "dlq", "requeue", "--all", "--reason", "http_404", "--why", "x", "-y", "--canary", "1", code=1)
     assert "1 of the canary failed" in said.stderr
-    (job,) = ask(ended, "dlq", "jobs")
+    (job,) = ask(ended, "jobs", "list")
     assert ("stopped", 1) == (job["state"], job["started"])
-    cli(ended, "dlq", "resume", job["id"])
+    cli(ended, "jobs", "resume", job["id"])
     eventually(lambda: len(ended.targets.received("r_404") + ended.targets.received("r_405")) == 4, "the rest")
 
 
@@ -116,7 +116,7 @@ def test_a_purge_wants_to_be_meant_and_takes_only_what_has_ended(ended: Bench) -
     """What is delivered or under way is no letter."""
     assert "give --yes" in cli(ended, "dlq", "purge", "r_404", code=REFUSED).stderr
     cli(ended, "dlq", "purge", code=USAGE)
-    assert "Dropped 1" in cli(ended, "dlq", "purge", "r_404", "r_ok", "--yes").stderr
+    assert "Deleted 1" in cli(ended, "dlq", "purge", "r_404", "r_ok", "--yes").stderr
     assert ({}, "done") == (ended.record("r_404"), ended.record("r_ok")["state"])
     cli(ended, "dlq", "purge", "--all", "--state", "unknown", "--yes")
     assert ["r_405"] == [one["id"] for one in ask(ended, "dlq", "list")]
@@ -127,19 +127,19 @@ def test_targets_are_paused_limited_and_resumed(bench: Bench) -> None:
     """From this moment on, for the whole fleet."""
     bench.worker()
     origin = bench.targets.origin("good")
-    assert "Nothing is there" in cli(bench, "targets", "pause", "http://new:80").stderr
+    assert "has no invocations" in cli(bench, "targets", "pause", "http://new:80").stderr
     cli(bench, "targets", "pause", origin)
     bench.accept("r_1", "good")
     cli(bench, "targets", "limit", origin, "--rate", "100", "--concurrency", "2")
     cli(bench, "targets", "limit", origin, "--action", "deploy", "--concurrency", "1")
-    lines = {line["lane"] or line["target"]: line for line in ask(bench, "targets")}
+    lines = {line["lane"] or line["target"]: line for line in ask(bench, "targets", "list")}
     assert {"paused": True, "rate": 100, "concurrency": 2} == lines[origin]["gate"]
     assert (1, 1) == (lines[f"{origin} deploy"]["waiting"], lines[f"{origin} deploy"]["gate"]["concurrency"])
-    assert f"{origin}\t\t1\t0" in cli(bench, "targets").stdout
+    assert f"{origin}\t\t1\t0" in cli(bench, "targets", "list").stdout
     assert "waiting" == bench.record("r_1")["state"]
     cli(bench, "targets", "resume", origin)
     bench.ends("r_1", "done", "delivered")
-    cli(bench, "targets", "limit", origin, "--default")
+    cli(bench, "targets", "limit", origin, "--clear")
     cli(bench, "targets", "limit", origin, code=USAGE)
     cli(bench, "targets", "limit", origin, "--action", "deploy", "--rate", "1", code=USAGE)
     cli(bench, "targets", "limit", origin, "--rate", "nan", code=USAGE)
@@ -185,5 +185,5 @@ def test_what_never_was_tried_has_a_cause_too(bench: Bench) -> None:
     assert "PORT_CLIENT_SECRET_PREVIOUS" in cli(bench, "show", "r_1").stdout
     assert "fits none of our client secrets" in ask(bench, "show", "r_1")[0]["cause"]
     everything = ("dlq", "requeue", "--all", "--why", "x", "--yes", "--no-wait")
-    assert "1 bad_signature are left out" in cli(bench, *everything, code=NOT_FOUND).stderr
-    assert "1 to send again" in cli(bench, *everything, "--reason", "bad_signature").stderr
+    assert "1 bad_signature are excluded" in cli(bench, *everything, code=NOT_FOUND).stderr
+    assert "1 to requeue" in cli(bench, *everything, "--reason", "bad_signature").stderr

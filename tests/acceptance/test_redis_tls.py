@@ -88,7 +88,7 @@ def test_every_program_reaches_redis_over_tls(guarded: Guarded, kafka: EmbeddedK
                 ["show", "r_1"],
                 ["audit"],
                 ["dlq", "list"],
-                ["targets"],
+                ["targets", "list"],
                 ["doctor", "--only", "redis"],
             ):
                 done = longshore(*words, folder=tmp_path, **guarded.environ)

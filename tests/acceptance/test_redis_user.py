@@ -41,7 +41,7 @@ def test_a_user_of_least_rights_is_enough(kafka: EmbeddedKafka, redis_server: Em
                 publisher.run(as_text(message, SETTINGS["PORT_CLIENT_SECRET"]), f"r_{number}")
             eventually(lambda: port.runs.get("r_0") and port.runs["r_0"].state == "SUCCESS", "SUCCESS at Port")
             eventually(lambda: port.runs.get("r_1") and port.runs["r_1"].state == "FAILURE", "FAILURE at Port")
-            for words in (["status"], ["dlq", "list"], ["show", "r_1"], ["targets"], ["audit"]):
+            for words in (["status"], ["dlq", "list"], ["show", "r_1"], ["targets", "list"], ["audit"]):
                 done = longshore(*words, folder=tmp_path, **SETTINGS, REDIS_URL=url)
                 assert 0 == done.returncode, done.stderr
             assert 0 == agent.stop()
