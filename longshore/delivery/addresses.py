@@ -49,12 +49,12 @@ def parse_any_spelling(host: str) -> IP | None:
         return None
 
 
-def names_this_machine(host: str) -> bool:
+def is_local_name(host: str) -> bool:
     """Does `host` (lower case, no dot at the end) mean this machine by its name alone (RFC 6761, 6.3)?"""
     return host == "localhost" or host.endswith(".localhost") or host == socket.gethostname().lower()
 
 
-def on_this_machine(address: IP) -> bool:
+def is_local_address(address: IP) -> bool:
     """Would a connection to `address` stay on this machine? Sends nothing."""
     if address.is_loopback:
         return True

@@ -38,7 +38,7 @@ def read_body(raw: BaseHTTPResponse, cap: int) -> tuple[bytes, bool]:
     return b"".join(parts), truncated
 
 
-def as_text(body: bytes, content_type: str) -> str:
+def decode_body(body: bytes, content_type: str) -> str:
     """`body` in the charset that its byte order mark or else `content_type` names, without the mark.
 
     Without either it is UTF-8, and Latin-1 for what is not that; JSON in UTF-16 and UTF-32 is recognised as `requests`

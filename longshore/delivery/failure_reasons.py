@@ -22,7 +22,7 @@ from longshore.network.causes import cause_of, causes
 from longshore.network.connections import TunnelRefused, describe_login
 from longshore.network.tls import BundleUnreadable
 
-Trouble = tuple[str, str]
+Failure = tuple[str, str]
 """Reason code and cause."""
 
 _MOUNT_CA = (
@@ -69,15 +69,15 @@ _HERE = {
 }
 
 
-def explain_connect(error: Exception, attempt: RequestDeadline) -> Trouble:
+def classify_connect_error(error: Exception, deadline: RequestDeadline) -> Failure:
     """Why no connection came about; nothing of the request has left."""
-    reason, cause = _connect_trouble(error, attempt.stage, attempt.peer)
-    if attempt.proxied:
-        return "proxy", f"through the proxy {attempt.peer}: {cause}"
+    reason, cause = _connect_failure(error, deadline.stage, deadline.peer)
+    if deadline.peer_is_proxy:
+        return "proxy", f"through the proxy {deadline.peer}: {cause}"
     return reason, cause
 
 
-def _connect_trouble(error: Exception, stage: ConnectStage, peer: str) -> Trouble:
+def _connect_failure(error: Exception, stage: ConnectStage, peer: str) -> Failure:
     timed_out = cause_of(error, TimeoutError) is not None
     if stage is ConnectStage.RESOLVE:
         return "dns", _dns_cause(error, peer.rpartition(":")[0], timed_out)
@@ -143,7 +143,7 @@ def wants_client_certificate(error: Exception) -> bool:
     )
 
 
-def explain_refusal(error: Exception, target: str) -> Trouble | None:
+def classify_tls_rejection(error: Exception, target: str) -> Failure | None:
     """Why `target` refused a request that had left, where it surely has not seen it; None where it may have."""
     if wants_client_certificate(error):
         return "tls", _NO_CLIENT_CERTIFICATE.format(peer=target)
@@ -152,12 +152,12 @@ def explain_refusal(error: Exception, target: str) -> Trouble | None:
     return None
 
 
-def asks_for_tls(answer: Response) -> bool:
+def is_tls_port_answer(answer: Response) -> bool:
     """Does a TLS server say in plain HTTP that it was called in plain HTTP, as nginx, Apache, Go and Tomcat do?"""
     return answer.status == 400 and _ASKS_FOR_TLS.search(answer.text, 0, 4_096) is not None
 
 
-def explain_silence(error: Exception, timeout_s: float, target: str) -> Trouble:
+def classify_missing_response(error: Exception, timeout_s: float, target: str) -> Failure:
     """Why there is no answer to a request that has (or may have) left for `target` (host:port)."""
     if cause_of(error, TimeoutError) is not None or cause_of(error, Urllib3Timeout) is not None:
         return "read_timeout", f"{target} did not answer within {timeout_s:g} s"
@@ -167,7 +167,7 @@ def explain_silence(error: Exception, timeout_s: float, target: str) -> Trouble:
     return "connection_lost", f"{target} closed the connection without answering"
 
 
-def explain_unsent(error: Exception, target: str) -> tuple[bool, Trouble]:
+def classify_unsent_error(error: Exception, target: str) -> tuple[bool, Failure]:
     """Why a request did not even get as far as a connection, and whether that is final.
 
     Final is what is wrong with the request itself. A broken proxy setting is not: somebody will mend it.

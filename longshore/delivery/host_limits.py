@@ -87,8 +87,8 @@ class HostLimits:
         _, host, port = origin_of(target)
         host = host.strip("[]")
         address = parse_any_spelling(host)
-        covering = (pattern for pattern in self._patterns if pattern.place.covers(host.rstrip("."), port, address))
-        found = next(covering, None)
+        matches = (pattern for pattern in self._patterns if pattern.place.matches(host.rstrip("."), port, address))
+        found = next(matches, None)
         return found.limits if found is not None else DeliveryOptions()
 
     def __bool__(self) -> bool:

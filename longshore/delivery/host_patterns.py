@@ -30,7 +30,7 @@ class HostPattern:
     network: IPv4Network | IPv6Network | None = None
     port: int | None = None
 
-    def covers(self, host: str, port: int, address: IP | None) -> bool:
+    def matches(self, host: str, port: int, address: IP | None) -> bool:
         """Is `host` (lower case) or `address`, as far as it is known, at `port` meant by this entry?"""
         if self.port is not None and self.port != port:
             return False
@@ -46,7 +46,7 @@ class HostPatterns:
 
     def __init__(self, entries: Iterable[HostPattern] = ()) -> None:
         self._entries = tuple(entries)
-        self.by_address = any(entry.network is not None for entry in self._entries)
+        self.needs_address = any(entry.network is not None for entry in self._entries)
         """Does any entry need the address to be known?"""
 
     @classmethod
@@ -54,9 +54,9 @@ class HostPatterns:
         """The list that `text` holds, entries between commas. Raises BadPlace for the first that makes no sense."""
         return cls(_place(entry.strip()) for entry in text.split(",") if entry.strip())
 
-    def covering(self, host: str, port: int, address: IP | None) -> HostPattern | None:
+    def find_match(self, host: str, port: int, address: IP | None) -> HostPattern | None:
         """The first entry that means this place."""
-        return next((entry for entry in self._entries if entry.covers(host, port, address)), None)
+        return next((entry for entry in self._entries if entry.matches(host, port, address)), None)
 
     def __iter__(self) -> Iterator[HostPattern]:
         return iter(self._entries)

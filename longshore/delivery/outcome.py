@@ -101,7 +101,7 @@ _FINAL = frozenset({501, 505})
 """5xx that will be the same tomorrow: the method, or the version of HTTP, is not supported."""
 
 
-def classify(status: int) -> tuple[Verdict, Fault]:
+def classify_status(status: int) -> tuple[Verdict, Fault]:
     """What a final HTTP status calls for.
 
     Below 400: delivered. 408, 425, 429 and all 5xx by which the target itself says that it failed: again. 502, 504,

@@ -1,4 +1,4 @@
-"""How far a webhook to a place would come, without sending one: name, connection, proxy's tunnel, TLS.
+"""How far a webhook to a URL would come, without sending one: name, connection, proxy's tunnel, TLS.
 
 It takes the route of a delivery (proxies, trusted certificates, egress policy), so that it finds what deliveries will
 meet.
@@ -12,9 +12,9 @@ from typing import Any
 from requests.models import PreparedRequest
 
 from longshore.delivery.egress_policy import EgressPolicy
-from longshore.delivery.failure_reasons import explain_unsent
+from longshore.delivery.failure_reasons import classify_unsent_error
 from longshore.delivery.request_deadline import ConnectStage, RequestDeadline
-from longshore.delivery.resolver import Address, Resolver
+from longshore.delivery.resolver import AddrInfo, Resolver
 from longshore.delivery.send_errors import Denied
 from longshore.delivery.session import Session
 from longshore.delivery.target import origin_of, prepare_url
@@ -33,7 +33,7 @@ class ProbeResult:
     proxy: str = ""
     """The proxy it went through, without user and password; empty for none."""
     addresses: tuple[str, ...] = ()
-    """What the name was found to be, in the order tried."""
+    """What the name resolves to, in the order tried."""
     protocol: str = ""
     """Version of TLS; empty without TLS."""
     certificate: bytes = field(default=b"", repr=False)
@@ -41,10 +41,10 @@ class ProbeResult:
 
 
 class Probe:
-    """Looks at places. `verify` False checks no certificate, as in `Sender`. Thread safe."""
+    """Connects as deliveries do, and sends nothing. `verify` is as in `Sender`. Thread safe."""
 
     def __init__(self, verify: bool, egress_policy: EgressPolicy) -> None:
-        self._found: dict[str, tuple[str, ...]] = {}
+        self._addresses: dict[str, tuple[str, ...]] = {}
         self._session = Session(verify, 1, Resolver(self._look_up), egress_policy)
 
     def check(self, url: str, timeout_s: float) -> ProbeResult:
@@ -52,17 +52,17 @@ class Probe:
         request = PreparedRequest()
         request.url = prepare_url(url)
         _, host, port = origin_of(request.url)
-        proxy = strip_credentials(next(iter(self._session.way(request.url).proxies.values()), ""))
-        with RequestDeadline(3 * timeout_s) as attempt:
+        proxy = strip_credentials(next(iter(self._session.route(request.url).proxies.values()), ""))
+        with RequestDeadline(3 * timeout_s) as deadline:
             try:
                 conn = self._session.connect(request, timeout_s)
             except Denied as error:
-                return ProbeResult(attempt.stage, "denied", error.cause, proxy)
+                return ProbeResult(deadline.stage, "denied", error.cause, proxy)
             except Exception as error:
-                reason, cause = attempt.trouble or explain_unsent(error, f"{host}:{port}")[1]
-                found = self._found.get(host.strip("[]"), ())
-                seen = self._certificate(request, timeout_s) if reason == "tls" else b""
-                return ProbeResult(attempt.stage, reason, cause, proxy, found, certificate=seen)
+                reason, cause = deadline.failure or classify_unsent_error(error, f"{host}:{port}")[1]
+                addresses = self._addresses.get(host.strip("[]"), ())
+                certificate = self._certificate(request, timeout_s) if reason == "tls" else b""
+                return ProbeResult(deadline.stage, reason, cause, proxy, addresses, certificate=certificate)
             try:
                 protocol, certificate = _tls(conn.sock)
             finally:
@@ -72,20 +72,20 @@ class Probe:
             "",
             "",
             proxy,
-            self._found.get(host.strip("[]"), ()),
+            self._addresses.get(host.strip("[]"), ()),
             protocol=protocol,
             certificate=certificate,
         )
 
     def close(self) -> None:
-        """Close what is left open."""
+        """Close what is still open."""
         self._session.close()
 
     def _certificate(self, request: PreparedRequest, timeout_s: float) -> bytes:
         """The certificate that was refused, empty if it cannot be had: who issued it is half of the remedy."""
         try:
             with RequestDeadline(2 * timeout_s):
-                conn = self._session.connect(request, timeout_s, trusting=True)
+                conn = self._session.connect(request, timeout_s, verify=False)
         except Exception:
             return b""
         try:
@@ -93,10 +93,10 @@ class Probe:
         finally:
             conn.close()
 
-    def _look_up(self, host: str, port: int, family: int, kind: int) -> Sequence[Address]:
-        found = getaddrinfo(host, port, family, kind)
-        self._found[host] = tuple(dict.fromkeys(str(each[4][0]) for each in found))
-        return found
+    def _look_up(self, host: str, port: int, family: int, kind: int) -> Sequence[AddrInfo]:
+        results = getaddrinfo(host, port, family, kind)
+        self._addresses[host] = tuple(dict.fromkeys(str(each[4][0]) for each in results))
+        return results
 
 
 def _tls(sock: Any) -> tuple[str, bytes]:

@@ -18,7 +18,7 @@ _WHY_NOT = {
 the like are not among them: the target has the request then, and may have acted on it."""
 
 
-def said_by_proxy(answer: Response) -> str | None:
+def describe_proxy_failure(answer: Response) -> str | None:
     """Why the proxy did not pass the request on, to go on after "the proxy". None where it did, or may have.
 
     A `Via` does not tell: it stands in answers that were passed on, too.

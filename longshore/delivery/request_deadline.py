@@ -38,12 +38,12 @@ class ConnectStage(IntEnum):
     OPEN = 5
 
 
-class Cuttable(Protocol):
+class InterruptibleConnection(Protocol):
     """A connection that the watchdog can shut down while another thread hangs in it."""
 
-    guard: threading.Lock
+    owner_lock: threading.Lock
     owner: "RequestDeadline | None"
-    wire: socket.socket | None
+    raw_socket: socket.socket | None
 
 
 class RequestDeadline:
@@ -51,111 +51,111 @@ class RequestDeadline:
 
     `total_s` is the total deadline in seconds.
 
-    The connection writes here what it is about: `stage`, `peer` (host:port it talks to) and `proxied` (the peer is a
-    proxy), `sent` from the moment before the first byte of the request leaves, and `trouble` (reason and cause) when
-    no connection came about. `expired` is set when the watchdog, or a look at the clock, ended it.
+    The connection writes its progress here: `stage`, `peer` (host:port it talks to), `peer_is_proxy`, `has_sent` from
+    the moment before the first byte of the request leaves, and `failure` (reason and cause) when no connection came
+    about. `has_expired` is set when the watchdog, or a look at the clock, ended it.
     """
 
     def __init__(self, total_s: float) -> None:
         self.total_s = total_s
-        self.at = time.monotonic() + total_s
-        self.conn: Cuttable | None = None
-        self.expired = False
-        self.begin_hop()
+        self.expires_at = time.monotonic() + total_s
+        self.connection: InterruptibleConnection | None = None
+        self.has_expired = False
+        self.begin_request()
 
-    def begin_hop(self) -> None:
+    def begin_request(self) -> None:
         """Another request of the same attempt begins: the first one, or the next of a chain of redirects."""
         self.stage = ConnectStage.START
         self.peer = ""
-        self.proxied = False
-        self.sent = False
-        self.trouble: tuple[str, str] | None = None
+        self.peer_is_proxy = False
+        self.has_sent = False
+        self.failure: tuple[str, str] | None = None
 
-    def left(self) -> float:
+    def remaining_s(self) -> float:
         """Seconds until the deadline; negative when it is over."""
-        return self.at - time.monotonic()
+        return self.expires_at - time.monotonic()
 
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Has the watchdog ended it, or is it about to?"""
-        return self.expired or self.left() <= 0
+        return self.has_expired or self.remaining_s() <= 0
 
-    def reach(self, stage: ConnectStage, peer: str, *, proxied: bool) -> None:
-        """The connection is now at `stage` with `peer`, which is a proxy if `proxied`."""
-        self.stage, self.peer, self.proxied = stage, peer, proxied
+    def set_stage(self, stage: ConnectStage, peer: str, *, peer_is_proxy: bool) -> None:
+        """The connection is now at `stage` with `peer`, which is a proxy if `peer_is_proxy`."""
+        self.stage, self.peer, self.peer_is_proxy = stage, peer, peer_is_proxy
 
     def __enter__(self) -> "RequestDeadline":
-        _here.attempt = self
-        _live.add(self)
+        _thread.deadline = self
+        _active.add(self)
         _ensure_watchdog()
         return self
 
     def __exit__(self, *_: object) -> None:
-        _live.discard(self)
-        _here.attempt = None
-        self.conn = None
+        _active.discard(self)
+        _thread.deadline = None
+        self.connection = None
 
 
-_here = threading.local()
-_live: set[RequestDeadline] = set()
-_start = threading.Lock()
-_awake = threading.Event()
+_thread = threading.local()
+_active: set[RequestDeadline] = set()
+_start_lock = threading.Lock()
+_wakeup = threading.Event()
 _watchdog: Periodic | None = None
 
 
-def current() -> RequestDeadline:
+def current_deadline() -> RequestDeadline:
     """The attempt that this thread is in. Connections of this room are only used within one."""
-    attempt: RequestDeadline | None = getattr(_here, "attempt", None)
-    if attempt is None:
+    deadline: RequestDeadline | None = getattr(_thread, "deadline", None)
+    if deadline is None:
         raise RuntimeError("a connection of the delivery room was used outside of an attempt")
-    return attempt
+    return deadline
 
 
 def _ensure_watchdog() -> None:
     global _watchdog
     if _watchdog is None:
-        with _start:
+        with _start_lock:
             if _watchdog is None:
                 _watchdog = Periodic("delivery-deadlines", TICK_S, _watch)
                 _watchdog.start()
-    if not _awake.is_set():
-        _awake.set()
+    if not _wakeup.is_set():
+        _wakeup.set()
 
 
 def _watch() -> None:
-    if not _live:
+    if not _active:
         # Cleared first and looked at again, so that an attempt beginning in between wakes it.
-        _awake.clear()
-        if not _live:
-            _awake.wait(IDLE_S)
-    for attempt in list(_live):
+        _wakeup.clear()
+        if not _active:
+            _wakeup.wait(IDLE_S)
+    for deadline in list(_active):
         try:
-            _cut_if_over(attempt)
+            _cut_if_over(deadline)
         except Exception as error:  # the others' deadlines depend on this thread
             log.event(events.DELIVERY_WATCHDOG_FAILED, error=type(error).__name__, at=place_of(error))
 
 
-def _cut_if_over(attempt: RequestDeadline) -> None:
-    conn = attempt.conn
-    if conn is None or attempt.left() > 0:
+def _cut_if_over(deadline: RequestDeadline) -> None:
+    conn = deadline.connection
+    if conn is None or deadline.remaining_s() > 0:
         return
-    with conn.guard:
+    with conn.owner_lock:
         # The connection may be back in its pool, or already carry somebody else's attempt.
-        if conn.owner is attempt and conn.wire is not None:
-            attempt.expired = True
+        if conn.owner is deadline and conn.raw_socket is not None:
+            deadline.has_expired = True
             try:
                 # Not the TLS socket's own shutdown: it drops the TLS state under the reading thread.
-                socket.socket.shutdown(conn.wire, socket.SHUT_RDWR)
+                socket.socket.shutdown(conn.raw_socket, socket.SHUT_RDWR)
             except OSError:
                 pass  # not connected yet, or already closed: the next tick looks again
 
 
-def _forget_parent() -> None:
+def _reset_after_fork() -> None:
     """In a forked child: its parent's attempts are not its own, and shutting a shared socket down would end both."""
-    global _watchdog, _start
-    _live.clear()
-    _watchdog, _start = None, threading.Lock()
-    _awake.clear()
-    _here.attempt = None
+    global _watchdog, _start_lock
+    _active.clear()
+    _watchdog, _start_lock = None, threading.Lock()
+    _wakeup.clear()
+    _thread.deadline = None
 
 
-os.register_at_fork(after_in_child=_forget_parent)
+os.register_at_fork(after_in_child=_reset_after_fork)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-Address = tuple[Any, ...]
+AddrInfo = tuple[Any, ...]
 """One result of `getaddrinfo`: family, type, protocol, canonical name, socket address."""
 
-Lookup = Callable[[str, int, int, int], Sequence[Address]]
+Lookup = Callable[[str, int, int, int], Sequence[AddrInfo]]
 """What `socket.getaddrinfo` does, given host, port, family and socket type."""
 
 
@@ -23,7 +23,7 @@ class _Pending:
 
     def __init__(self) -> None:
         self.done = threading.Event()
-        self.addresses: Sequence[Address] = ()
+        self.addresses: Sequence[AddrInfo] = ()
         self.error: Exception | None = None
 
 
@@ -38,7 +38,7 @@ class Resolver:
         self._pending: dict[tuple[str, int], _Pending] = {}
         self._lock = threading.Lock()
 
-    def resolve(self, host: str, port: int, timeout_s: float) -> Sequence[Address]:
+    def resolve(self, host: str, port: int, timeout_s: float) -> Sequence[AddrInfo]:
         """The addresses of `host` (no brackets), in the order in which they should be tried.
 
         Raises TimeoutError after `timeout_s`, and `socket.gaierror`, UnicodeError or what else the lookup raised.

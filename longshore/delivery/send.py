@@ -2,42 +2,38 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from http import HTTPStatus
+from dataclasses import replace
 from types import MappingProxyType
 
 from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
 from urllib3.response import BaseHTTPResponse
 
-from longshore.delivery.body import as_text, read_body
-from longshore.delivery.egress_policy import EgressPolicy
-from longshore.delivery.failure_reasons import (
-    NEEDS_HTTPS,
-    asks_for_tls,
-    explain_refusal,
-    explain_silence,
-    explain_unsent,
+from longshore.delivery.body import decode_body, read_body
+from longshore.delivery.classification import (
+    classify_error,
+    classify_response,
+    host_and_port,
+    merge_redirects,
+    reject_redirect,
 )
-from longshore.delivery.outcome import Fault, Outcome, Response, Verdict, classify
-from longshore.delivery.proxy_answers import said_by_proxy
+from longshore.delivery.egress_policy import EgressPolicy
+from longshore.delivery.outcome import Fault, Outcome, Response, Verdict
 from longshore.delivery.redirect import MAX_REDIRECTS
 from longshore.delivery.request import OutgoingRequest, prepare
 from longshore.delivery.request_deadline import RequestDeadline
 from longshore.delivery.resolver import Resolver
-from longshore.delivery.send_errors import Denied, Unsendable
+from longshore.delivery.send_errors import Unsendable
 from longshore.delivery.session import Session
-from longshore.delivery.target import origin_of
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.network.answer import head_cut, line_cut
-from longshore.network.retry_after import retry_after_s
 
 log = EventLog(__name__)
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
-HEADERS_CAP = 65_536
+MAX_HEADERS_CHARS = 65_536
 """Characters of response headers that are kept; the standard library would take 6 MB."""
 
 
@@ -66,7 +62,7 @@ class Sender:
         self._secret = secret
         self._timeout_s = timeout_s
         self._total_s = total_s
-        self._cap = response_cap
+        self._response_cap = response_cap
         self._session = Session(verify, pool_size, resolver or Resolver(), egress_policy or EgressPolicy())
 
     def send(
@@ -82,164 +78,70 @@ class Sender:
         `total_s` replace the sender's own. Raises nothing for whatever a
         target, a proxy, a name server or the request itself does.
         """
-        started = time.perf_counter()
+        start_s = time.perf_counter()
         try:
             prepared = prepare(request, extra, self._secret, time.time())
-        except Unsendable as refused:
+        except Unsendable as error:
             return Outcome(
-                Verdict.GIVE_UP, False, refused.reason, refused.cause, fault=Fault.REQUEST, duration_ms=_since(started)
+                Verdict.GIVE_UP, False, error.reason, error.cause, fault=Fault.REQUEST, duration_ms=_elapsed_ms(start_s)
             )
         except Exception as error:  # a fault of ours, or parts of another type: it must not end the worker's task
             log.event(events.DELIVERY_CRASHED, error=type(error).__name__)
             cause = f"no request can be made of what the mapping gave ({type(error).__name__})"
             return Outcome(
-                Verdict.GIVE_UP, False, "bad_request", cause, fault=Fault.REQUEST, duration_ms=_since(started)
+                Verdict.GIVE_UP, False, "bad_request", cause, fault=Fault.REQUEST, duration_ms=_elapsed_ms(start_s)
             )
-        headers = _as_sent(prepared)
-        patience = _Timeouts(timeout_s or self._timeout_s, total_s or self._total_s)
-        with RequestDeadline(patience.total_s) as attempt:
-            outcome = self._exchange(prepared, attempt, patience)
-        return replace(outcome, duration_ms=_since(started), headers=headers)
+        headers = _headers_as_text(prepared)
+        with RequestDeadline(total_s or self._total_s) as deadline:
+            outcome = self._exchange(prepared, deadline, timeout_s or self._timeout_s)
+        return replace(outcome, duration_ms=_elapsed_ms(start_s), headers=headers)
 
     def close(self) -> None:
         """Close the idle connections."""
         self._session.close()
 
-    def _exchange(self, request: PreparedRequest, attempt: RequestDeadline, patience: "_Timeouts") -> Outcome:
+    def _exchange(self, request: PreparedRequest, deadline: RequestDeadline, timeout_s: float) -> Outcome:
         """One request, and those it is redirected to."""
-        rewritten = ""
-        for hop in range(MAX_REDIRECTS + 1):
-            attempt.begin_hop()
+        rewrite = ""
+        for redirects in range(MAX_REDIRECTS + 1):
+            deadline.begin_request()
             try:
-                raw = self._session.open(request, patience.timeout_s)
-                if attempt.expired and line_cut(raw):
+                raw = self._session.open(request, timeout_s)
+                if deadline.has_expired and line_cut(raw):
                     raise TimeoutError("it was the deadline that broke the line off")
             except Exception as error:
-                return _after_redirects(self._unanswered(error, request, attempt, patience), hop, rewritten)
-            body, truncated = read_body(raw, self._cap)
+                return merge_redirects(
+                    classify_error(error, request, deadline, timeout_s, self._session), redirects, rewrite
+                )
+            body, truncated = read_body(raw, self._response_cap)
             try:
-                following = self._session.redirected(request, raw)
+                next_request = self._session.build_redirect(request, raw)
             except Exception:  # requests', urllib3's or urlparse's opinion on what the target wrote
-                return _lost_on_the_way(request, raw.status, "redirects to no place that is a URL")
-            if following is None:
+                return reject_redirect(request, raw.status, "redirects to no place that is a URL")
+            if next_request is None:
                 # A body that lasts until the connection closes looks whole when the watchdog closed it.
-                answer = _answer(raw, body, truncated or head_cut(raw) or attempt.expired)
-                return _after_redirects(self._answered(answer, request), hop, rewritten)
-            if following.method != request.method or following.body != request.body:
-                rewritten = f"redirected to {_place(following)}, asked with {following.method}"
-            request = following
-        return _lost_on_the_way(request, raw.status, f"redirects more than {MAX_REDIRECTS} times")
-
-    def _answered(self, answer: Response, request: PreparedRequest) -> Outcome:
-        verdict, fault = classify(answer.status)
-        target, url = _place(request), request.url or ""
-        wait_s = None if verdict is Verdict.DELIVERED else retry_after_s(answer.headers, time.time())
-        plain = url.startswith("http:")
-        if plain and self._session.way(url).proxies and (said := said_by_proxy(answer)) is not None:
-            # The target has answered nothing.
-            return Outcome(Verdict.RETRY, True, "proxy", f"the proxy for {target} {said}", retry_after_s=wait_s)
-        cause = f"{target} answered {answer.status}{_phrase(answer.status)}"
-        reason = "delivered" if verdict is Verdict.DELIVERED else f"http_{answer.status}"
-        if verdict is Verdict.UNKNOWN:
-            cause += ": a gateway that heard nothing from the service behind it, which may have run"
-        if plain and asks_for_tls(answer):
-            cause += f": its port speaks TLS, {NEEDS_HTTPS}"
-        return Outcome(verdict, True, reason, cause, answer.status, wait_s, answer, fault=fault)
-
-    def _unanswered(
-        self, error: Exception, request: PreparedRequest, attempt: RequestDeadline, patience: "_Timeouts"
-    ) -> Outcome:
-        target = _place(request)
-        if isinstance(error, Denied):
-            return Outcome(Verdict.GIVE_UP, False, "denied", error.cause, fault=Fault.REQUEST)
-        if attempt.sent:
-            if attempt.over():
-                cause = f"{target} had not answered when the total deadline of {patience.total_s:g} s was over"
-                return Outcome(Verdict.UNKNOWN, True, "deadline", cause, fault=Fault.ANSWER)
-            if (refusal := explain_refusal(error, target)) is not None:
-                return Outcome(Verdict.RETRY, True, *refusal, fault=Fault.CONNECTION)
-            reason, cause = explain_silence(error, patience.timeout_s, target)
-            if reason == "connection_lost" and self._session.speaks_tls(request.url or ""):
-                cause += f", and speaks TLS: {NEEDS_HTTPS}"
-            return Outcome(Verdict.UNKNOWN, True, reason, cause, fault=Fault.ANSWER)
-        if attempt.over():
-            cause = f"no connection to {target} when the total deadline of {patience.total_s:g} s was over"
-            return Outcome(Verdict.RETRY, False, "deadline", cause, fault=Fault.CONNECTION)
-        if attempt.trouble is not None:
-            reason, cause = attempt.trouble
-            fault = Fault.NONE if reason == "proxy" else Fault.CONNECTION
-            return Outcome(Verdict.RETRY, False, reason, cause, fault=fault)
-        final, (reason, cause) = explain_unsent(error, target)
-        if reason == "unexpected":
-            log.event(events.DELIVERY_CRASHED, error=type(error).__name__, target=target)
-        if final:
-            return Outcome(Verdict.GIVE_UP, False, reason, cause, fault=Fault.REQUEST)
-        return Outcome(Verdict.RETRY, False, reason, cause, fault=Fault.NONE)
+                response = _build_response(raw, body, truncated or head_cut(raw) or deadline.has_expired)
+                return merge_redirects(classify_response(response, request, self._session), redirects, rewrite)
+            if next_request.method != request.method or next_request.body != request.body:
+                rewrite = f"redirected to {host_and_port(next_request)}, asked with {next_request.method}"
+            request = next_request
+        return reject_redirect(request, raw.status, f"redirects more than {MAX_REDIRECTS} times")
 
 
-@dataclass(frozen=True, slots=True)
-class _Timeouts:
-    """How long one attempt waits: for connecting and each read, and in all."""
-
-    timeout_s: float
-    total_s: float
-
-
-def _after_redirects(outcome: Outcome, hops: int, rewritten: str) -> Outcome:
-    """`outcome` of the last hop, told as that of the whole attempt.
-
-    Something was sent if there was a hop before. And once a redirect has turned the request into a GET, the target has
-    taken the original one: that the GET may be repeated does not mean that the original may.
-    """
-    if hops == 0:
-        return outcome
-    if outcome.reason == "denied":
-        return replace(outcome, sent=True, cause=f"redirected to a place that may not be called: {outcome.cause}")
-    if not rewritten:
-        return replace(outcome, sent=True)
-    outcome = replace(outcome, sent=True, redirected=rewritten, cause=f"{outcome.cause}; {rewritten}")
-    if outcome.verdict is Verdict.RETRY:
-        cause = f"{outcome.cause}; the request itself was answered with a redirect and may have run"
-        return replace(outcome, verdict=Verdict.UNKNOWN, cause=cause)
-    return outcome
-
-
-def _lost_on_the_way(request: PreparedRequest, status: int, how: str) -> Outcome:
-    cause = f"{_place(request)} {how}"
-    return Outcome(Verdict.GIVE_UP, True, "bad_redirect", cause, status=status, fault=Fault.REQUEST, redirected=how)
-
-
-def _answer(raw: BaseHTTPResponse, body: bytes, truncated: bool) -> Response:
+def _build_response(raw: BaseHTTPResponse, body: bytes, truncated: bool) -> Response:
     headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
-    room = HEADERS_CAP
+    remaining = MAX_HEADERS_CHARS
     for name, value in raw.headers.itermerged():
-        room -= len(name) + len(value)
-        if room >= 0:
+        remaining -= len(name) + len(value)
+        if remaining >= 0:
             headers[name] = value
-    return Response(raw.status, headers, as_text(body, headers.get("Content-Type", "")), truncated)
+    return Response(raw.status, headers, decode_body(body, headers.get("Content-Type", "")), truncated)
 
 
-def _as_sent(request: PreparedRequest) -> Mapping[str, str]:
+def _headers_as_text(request: PreparedRequest) -> Mapping[str, str]:
     """The headers of `request` as text."""
     return {name: value if isinstance(value, str) else value.decode() for name, value in request.headers.items()}
 
 
-def _place(request: PreparedRequest) -> str:
-    """Host and port that `request` goes to, without anything secret."""
-    try:
-        _, host, port = origin_of(request.url or "")
-    except Unsendable:
-        return "the target"
-    return f"{host}:{port}"
-
-
-def _phrase(status: int) -> str:
-    """What `status` is called, with a space in front; from our own list, never from what the target wrote."""
-    try:
-        return f" {HTTPStatus(status).phrase}"
-    except ValueError:
-        return ""
-
-
-def _since(started: float) -> float:
-    return (time.perf_counter() - started) * 1_000
+def _elapsed_ms(start_s: float) -> float:
+    return (time.perf_counter() - start_s) * 1_000

@@ -11,7 +11,7 @@ from typing import Any
 from requests.models import PreparedRequest
 
 from config.settings import Settings
-from longshore.delivery.outcome import Outcome, Response, Verdict, classify
+from longshore.delivery.outcome import Outcome, Response, Verdict, classify_status
 from longshore.delivery.policy import Dead, Step, next_step
 from longshore.delivery.request import prepare
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
@@ -134,7 +134,7 @@ class _DryRun:
 
     def _answered(self, built: BuiltRequest, headers: dict[str, str], response: Response) -> None:
         kind = self._message.kind
-        verdict, _ = classify(response.status)
+        verdict, _ = classify_status(response.status)
         reason = "delivered" if verdict is Verdict.DELIVERED else f"http_{response.status}"
         cause = f"HTTP {response.status}"
         outcome = Outcome(verdict, True, reason, cause, response.status, response=response, headers=headers)

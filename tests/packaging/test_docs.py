@@ -19,7 +19,7 @@ import pytest
 
 from config.secret_files import FILE_NAMES
 from config.settings import Settings
-from longshore.delivery.outcome import Verdict, classify
+from longshore.delivery.outcome import Verdict, classify_status
 from longshore.ledger.reasons import CAUSES
 from tasks.worker.shutdown import DRAINED
 
@@ -275,4 +275,4 @@ def test_what_the_reference_says_of_http_statuses_is_what_happens() -> None:
 
     assert {408, 503, 501, 502} <= {status for status, _ in told}
     for status, follows in told:
-        assert classify(status)[0] is FOLLOWS[follows], status
+        assert classify_status(status)[0] is FOLLOWS[follows], status

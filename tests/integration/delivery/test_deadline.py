@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from longshore.delivery import Outcome, Verdict
-from longshore.delivery.resolver import Address, Resolver
+from longshore.delivery.resolver import AddrInfo, Resolver
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, FullPort, HostileTarget, Script, Talk, answering
 from tests.support.posting import Post, make_sender
@@ -132,7 +132,7 @@ def test_a_name_server_that_hangs_is_not_waited_for() -> None:
     """`getaddrinfo` cannot be cut, so the attempt stops waiting for it; asking again costs no further thread."""
     answer, asked = threading.Event(), []
 
-    def hang(host: str, *_: int) -> list[Address]:
+    def hang(host: str, *_: int) -> list[AddrInfo]:
         asked.append(host)
         answer.wait(30)
         return []

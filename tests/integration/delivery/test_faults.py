@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from longshore.delivery import Fault, Sender, Verdict, connection
-from longshore.delivery.resolver import Address, Resolver
+from longshore.delivery.resolver import AddrInfo, Resolver
 from tests.support.hostile import OK, FullPort, HostileTarget, Script, Talk, answering, closed_port
 from tests.support.posting import Post, make_sender
 
@@ -45,7 +45,7 @@ def upgrade(talk: Talk) -> None:
 def addresses(*ports: int) -> Resolver:
     """A resolver by which a name has several addresses, all on loopback."""
 
-    def lookup(*_: object) -> Sequence[Address]:
+    def lookup(*_: object) -> Sequence[AddrInfo]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
 
     return Resolver(lookup)
@@ -65,7 +65,7 @@ def test_a_refused_connection_sent_nothing(sender: Sender) -> None:
 def test_an_unknown_name_sent_nothing() -> None:
     """A name that no name server knows is retried: somebody may still create it."""
 
-    def no_such_host(*_: object) -> Sequence[Address]:
+    def no_such_host(*_: object) -> Sequence[AddrInfo]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     outcome = make_sender(resolver=Resolver(no_such_host)).send(Post("http://nowhere.invalid/"))
@@ -214,7 +214,7 @@ def test_a_connection_that_has_been_idle_for_long_is_not_used(sender: Sender, mo
         sender.send(Post(target.url()))
         assert 1 == target.connections
 
-        monkeypatch.setattr(connection, "IDLE_REUSE_S", 0.0)
+        monkeypatch.setattr(connection, "MAX_IDLE_S", 0.0)
         sender.send(Post(target.url()))
 
     assert 2 == target.connections

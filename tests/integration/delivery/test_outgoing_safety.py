@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from longshore.delivery import EgressPolicy, Fault, HostPatterns, InternalService, Outcome, Verdict, connection
-from longshore.delivery.resolver import Address, Resolver
+from longshore.delivery.resolver import AddrInfo, Resolver
 from tests.support.hostile import OK, HostileTarget, Talk, answering
 from tests.support.posting import Post, make_sender
 
@@ -86,12 +86,12 @@ def test_the_address_that_is_judged_is_the_one_connected_to(monkeypatch: pytest.
     """A name that changes its mind between a check and the connection would find nothing in between."""
     asked: list[str] = []
 
-    def changing(host: str, port: int, *_: int) -> Sequence[Address]:
+    def changing(host: str, port: int, *_: int) -> Sequence[AddrInfo]:
         asked.append(host)
         address = "127.0.0.1" if len(asked) == 1 else "127.0.0.2"
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
-    monkeypatch.setattr(connection, "IDLE_REUSE_S", 0.0)
+    monkeypatch.setattr(connection, "MAX_IDLE_S", 0.0)
     sender = make_sender(egress_policy=EgressPolicy(deny=HostPatterns.parse("127.0.0.2")), resolver=Resolver(changing))
     with HostileTarget(answering(OK)) as target:
         outcomes = [sender.send(Post(target.url(host="rebinding.example"))) for _ in range(2)]
@@ -105,7 +105,7 @@ def test_the_address_that_is_judged_is_the_one_connected_to(monkeypatch: pytest.
 def test_a_good_address_is_called_although_another_of_the_name_is_denied() -> None:
     """And only the good one."""
 
-    def both(_: str, port: int, *__: int) -> Sequence[Address]:
+    def both(_: str, port: int, *__: int) -> Sequence[AddrInfo]:
         return [
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("169.254.169.254", "127.0.0.1")
         ]
@@ -183,7 +183,7 @@ def test_a_kept_connection_is_not_judged_again() -> None:
     """What costs anything happens once per connection, never per request."""
     asked: list[str] = []
 
-    def lookup(host: str, port: int, *_: int) -> Sequence[Address]:
+    def lookup(host: str, port: int, *_: int) -> Sequence[AddrInfo]:
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 

@@ -111,7 +111,7 @@ def test_the_settings_become_an_egress_policy() -> None:
             }
         )
     )
-    egress_policy.before_lookup("a.example", 443)
+    egress_policy.check_before_lookup("a.example", 443)
     for host, port in [("b.example", 443), ("c.test", 443), ("redis.internal", 6380), ("kafka.example", 9092)]:
         with pytest.raises(Denied):
-            egress_policy.before_lookup(host, port)
+            egress_policy.check_before_lookup(host, port)

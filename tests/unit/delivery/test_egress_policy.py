@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from longshore.delivery import Denied, EgressPolicy, HostPatterns, InternalService
-from longshore.delivery import egress_policy as fencing
-from longshore.delivery.resolver import Address, Resolver
+from longshore.delivery.metadata_services import METADATA_NAMES, SPECIAL_NETWORKS
+from longshore.delivery.resolver import AddrInfo, Resolver
 from tests.unit.delivery.test_host_patterns import SPELLINGS
 
 REDIS = InternalService("Redis", "127.0.0.1", 6379)
 BROKER = InternalService("Kafka broker", "kafka.internal", 9092)
 
 
-def found(*texts: str, port: int = 80) -> Sequence[Address]:
+def found(*texts: str, port: int = 80) -> Sequence[AddrInfo]:
     """What `getaddrinfo` would say."""
     return [
         (socket.AF_INET6 if ":" in text else socket.AF_INET, socket.SOCK_STREAM, 6, "", (text, port)) for text in texts
@@ -32,14 +32,14 @@ def make_policy(
 def why_not(egress_policy: EgressPolicy, host: str, *addresses: str, port: int = 80, kafka: str = "10.9.9.9") -> str:
     """Why `host`, which resolves to `addresses` (none: it is never looked up), may not be called; empty if it may."""
 
-    def lookup(host: str, port: int, *_: int) -> Sequence[Address]:
+    def lookup(host: str, port: int, *_: int) -> Sequence[AddrInfo]:
         assert host in ("kafka.internal", "127.0.0.1")
         return found(kafka if host == "kafka.internal" else host, port=port)
 
     try:
-        egress_policy.before_lookup(host, port)
+        egress_policy.check_before_lookup(host, port)
         assert addresses, "would have to be looked up"
-        egress_policy.permitted(host, port, found(*addresses, port=port), Resolver(lookup), 1)
+        egress_policy.filter_addresses(host, port, found(*addresses, port=port), Resolver(lookup), 1)
     except Denied as denied:
         return denied.cause
     return ""
@@ -48,7 +48,7 @@ def why_not(egress_policy: EgressPolicy, host: str, *addresses: str, port: int =
 def through_proxy(egress_policy: EgressPolicy, host: str, port: int = 80) -> str:
     """Why a proxy may not be asked for `host`; empty if it may."""
     try:
-        egress_policy.before_proxy(host, port)
+        egress_policy.check_for_proxy(host, port)
     except Denied as denied:
         return denied.cause
     return ""
@@ -90,10 +90,10 @@ def test_metadata_and_link_local_are_denied_without_being_looked_up(host: str, a
 def test_the_guide_lists_all_that_is_denied_by_default() -> None:
     """Nobody should have to find out by trying."""
     guide = (Path(__file__).parents[3] / "docs" / "how-to" / "outgoing-safety.md").read_text()
-    networks = [network for network, _ in fencing._NETWORKS]
+    networks = [network for network, _ in SPECIAL_NETWORKS]
     texts = [str(each.network_address if each.num_addresses == 1 else each) for each in networks]
 
-    assert [] == [text for text in (*texts, *fencing._NAMES) if f"`{text}`" not in guide]
+    assert [] == [text for text in (*texts, *METADATA_NAMES) if f"`{text}`" not in guide]
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1%2", "64:ff9b::a9fe:a9fe"])
@@ -113,7 +113,7 @@ def test_private_networks_are_what_this_program_is_for(host: str) -> None:
 
 def test_of_several_addresses_only_the_permitted_are_connected_to() -> None:
     """A name with a good and a bad address is not a way around."""
-    kept = make_policy().permitted("hooks.example", 80, found("169.254.169.254", "10.0.0.7"), Resolver(), 1)
+    kept = make_policy().filter_addresses("hooks.example", 80, found("169.254.169.254", "10.0.0.7"), Resolver(), 1)
 
     assert found("10.0.0.7") == kept
 
@@ -229,13 +229,13 @@ def test_the_remedy_for_a_service_of_ours_helps_in_every_spelling(host: str) -> 
 def test_the_last_known_address_of_a_service_holds_when_names_cannot_be_looked_up() -> None:
     """A name server that is away opens nothing."""
 
-    def away(*_: object) -> Sequence[Address]:
+    def away(*_: object) -> Sequence[AddrInfo]:
         raise socket.gaierror(socket.EAI_AGAIN, "try again")
 
     ours = make_policy()
     assert "our own Kafka" in why_not(ours, "10.9.9.9", "10.9.9.9", port=9092)
     with pytest.raises(Denied):
-        ours.permitted("10.9.9.9", 9092, found("10.9.9.9", port=9092), Resolver(away), 1)
+        ours.filter_addresses("10.9.9.9", 9092, found("10.9.9.9", port=9092), Resolver(away), 1)
 
 
 def test_services_learned_later_are_denied_from_then_on() -> None:

@@ -38,7 +38,7 @@ from longshore.delivery.addresses import canonical, parse_any_spelling
 )
 def test_an_entry_means_its_places(entry: str, host: str, port: int, address: str | None) -> None:
     """Names in any spelling, domains, networks and single addresses, each with a port or for all ports."""
-    assert HostPatterns.parse(entry).covering(host, port, ip_address(address) if address else None)
+    assert HostPatterns.parse(entry).find_match(host, port, ip_address(address) if address else None)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_an_entry_means_its_places(entry: str, host: str, port: int, address: st
 )
 def test_an_entry_means_nothing_else(entry: str, host: str, port: int, address: str | None) -> None:
     """A domain is not the name itself, and a network is not judged by name."""
-    assert HostPatterns.parse(entry).covering(host, port, ip_address(address) if address else None) is None
+    assert HostPatterns.parse(entry).find_match(host, port, ip_address(address) if address else None) is None
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_any_text_is_a_list_or_a_named_problem(text: str) -> None:
         places = HostPatterns.parse(text)
     except BadHostPattern:
         return
-    places.covering("a.example", 80, ip_address("10.0.0.1"))
+    places.find_match("a.example", 80, ip_address("10.0.0.1"))
 
 
 SPELLINGS = [

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.delivery import DEFAULTS, Dead, Done, Outcome, Park, RetryAfter, RetryPolicy, Verdict, next_step
-from longshore.delivery.outcome import classify
+from longshore.delivery.outcome import classify_status
 from longshore.invocation.kinds import Kind
 
 PARK = RetryPolicy(max_attempts=4, base_s=10, max_s=100, max_age_s=1_000, unknown="park")
@@ -105,7 +105,7 @@ def test_by_default_a_run_has_an_hour_and_an_event_a_day(
 
 def test_every_status_has_its_class() -> None:
     """Below 400 delivered; unknown where a gateway speaks; again where the target says so; the rest final."""
-    classes = {status: classify(status)[0] for status in range(100, 1_000)}
+    classes = {status: classify_status(status)[0] for status in range(100, 1_000)}
     unknown = {502, 504, 520, 521, 522, 523, 524, 525, 526, 527, 528, 529, 598, 599}
 
     assert {Verdict.DELIVERED} == {classes[status] for status in range(100, 400)}
