@@ -22,7 +22,7 @@ from longshore.ledger.seal import Sealer
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.port import reports
-from longshore.port.reports import Report
+from longshore.port.report_codec import Report, encode_report
 from longshore.telemetry.tracing import Traces
 
 log = EventLog(__name__)
@@ -171,7 +171,7 @@ class EntryBuilder:
                 seal_item(
                     self._sealer,
                     report.kind,
-                    reports.encode(report),
+                    encode_report(report),
                     format=format,
                     id=call.id,
                     generation=1,

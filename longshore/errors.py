@@ -4,7 +4,8 @@ LongshoreError
 ├── ConfigError         a setting is missing or unusable: do not start
 ├── ConfigProblems      all of them at once
 ├── StoreUnavailable    Redis cannot be asked: nothing lost, do not acknowledge, come back
-└── PortUnavailable     the Port API cannot be asked: the same
+├── PortUnavailable     the Port API cannot be asked: the same
+└── PortRefused         Port refuses a call for good: asking again gives the same answer
 
 What only one room raises lives in that room. What a target answers is never an error but an `Outcome`.
 Every class takes its parts as positional arguments, because Celery pickles errors and an error that cannot be rebuilt
@@ -80,3 +81,21 @@ class PortUnavailable(LongshoreError):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class PortRefused(LongshoreError):
+    """Port answered a call with a final 4xx: asking again gives the same answer.
+
+    `code` is Port's own short error code, or empty. `detail` is what Port says about it; it may quote what we sent, so
+    it is for the run's log at Port alone, and in no text or repr of this error.
+    """
+
+    def __init__(self, call: str, status: int, code: str = "", detail: str = "") -> None:
+        super().__init__(call, status, code)
+        self.detail = detail
+        self.call = call
+        self.status = status
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"Port refused {self.call}: HTTP {self.status}" + (f" ({self.code})" if self.code else "")

@@ -16,7 +16,7 @@ from longshore.invocation.mapping import JqUnavailable, MappingFault
 from longshore.invocation.report_context import is_too_deep
 from longshore.operations.response_masking import mask_certain, mask_report
 from longshore.port import reports
-from longshore.port.reports import Report
+from longshore.port.report_codec import Report
 
 TOO_DEEP = "The answer's JSON is nested too deeply; what the report section of the mapping takes from it stays empty."
 

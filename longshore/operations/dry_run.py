@@ -26,8 +26,8 @@ from longshore.operations.attempt_reports import MappedReport, Run, mapped_repor
 from longshore.operations.masked_request import as_mapped, as_sent, header_texts
 from longshore.operations.response_masking import mask_outcome
 from longshore.port import reports
-from longshore.port.api_calls import calls
-from longshore.port.reports import Report
+from longshore.port.api_calls import build_calls
+from longshore.port.report_codec import Report
 
 
 @dataclass(slots=True)
@@ -157,7 +157,7 @@ class _DryRun:
         self._tells([*reports.received(run.kind), *ending])
 
     def _tells(self, told: list[Report]) -> None:
-        made = calls(self._message.kind, self._message.run_id or "", told)
+        made = build_calls(self._message.kind, self._message.run_id or "", told)
         self._result.calls = [{"method": call.method, "path": call.path, "json": call.json} for call in made]
 
     def _note(self, *notes: str) -> None:

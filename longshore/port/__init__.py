@@ -1,38 +1,26 @@
-"""What Port hears, and how it is said: reports, the calls they become, and the client that makes them.
+"""Reports on runs, the calls to Port that they become, and the client that makes those.
 
 Knows no Celery, Kafka or environment, and nothing of how a delivery was made: it is given the outcome as values.
 """
 
 from longshore.invocation.report_kinds import ReportKind
-from longshore.port.api_calls import Call, calls
+from longshore.port.api_calls import Call, build_calls
 from longshore.port.client import KafkaCredentials, PortClient, Reply
-from longshore.port.errors import PortRefused
-from longshore.port.reports import (
-    BadReport,
-    Report,
-    decode,
-    delivered,
-    encode,
-    failed,
-    received,
-    refused,
-    retrying,
-    unknown,
-)
+from longshore.port.report_codec import BadReport, Report, decode_report, encode_report
+from longshore.port.reports import delivered, failed, received, refused, retrying, unknown
 
 __all__ = [
     "BadReport",
     "Call",
     "KafkaCredentials",
     "PortClient",
-    "PortRefused",
     "Reply",
     "Report",
     "ReportKind",
-    "calls",
-    "decode",
+    "build_calls",
+    "decode_report",
     "delivered",
-    "encode",
+    "encode_report",
     "failed",
     "received",
     "refused",

@@ -16,11 +16,11 @@ from longshore.network.connections import TunnelRefused, describe_login, parse_l
 from longshore.network.no_proxy import select_proxies
 from longshore.network.tls import BundleUnreadable
 from longshore.port.replies import Reply
-from longshore.port.size_limits import as_json
+from longshore.port.size_limits import encode_json
 
 _HEADERS = {"User-Agent": "port-agent", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 
-REPLY_MAX = 4_194_304
+MAX_REPLY_BYTES = 4_194_304
 """Most bytes read of one reply: nothing we ask for comes near it."""
 
 
@@ -58,9 +58,9 @@ class PortHttp:
                 method=method,
                 url=self._base_url + path,
                 headers=_HEADERS if body is None else {**_HEADERS, "Content-Type": "application/json"},
-                data=None if body is None else as_json(body),
+                data=None if body is None else encode_json(body),
                 # Given as `auth`, because a ~/.netrc entry would replace a mere Authorization header.
-                auth=_bearer(token),
+                auth=_bearer_auth(token),
             )
             with self._session.send(
                 request, timeout=self._timeout, allow_redirects=False, **self._environment
@@ -68,25 +68,25 @@ class PortHttp:
                 if response.status_code == 407:  # Port has no such answer; to a tunnel's it becomes a ProxyError
                     schemes = parse_login_schemes([response.headers.get("Proxy-Authenticate", "")])
                     raise requests.exceptions.ProxyError from TunnelRefused(407, schemes)
-                return Reply(response.status_code, self._content(response), response.headers)
+                return Reply(response.status_code, self._read_body(response), response.headers)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, BundleUnreadable) as error:
-            raise PortUnavailable(f"Port at {self._host}: {self._words(error)}") from None
+            raise PortUnavailable(f"Port at {self._host}: {self._describe(error)}") from None
 
     def close(self) -> None:
         """Close all connections."""
         self._session.close()
 
-    def _content(self, response: requests.Response) -> bytes:
+    def _read_body(self, response: requests.Response) -> bytes:
         """The body, read piece by piece so that neither a drip nor an endless one holds a thread for ever."""
         deadline = time.monotonic() + 4 * self._timeout[1]
         content = bytearray()
-        while piece := response.raw.read1(65_536, decode_content=True):
-            content += piece
-            if len(content) > REPLY_MAX or time.monotonic() > deadline:
+        while chunk := response.raw.read1(65_536, decode_content=True):
+            content += chunk
+            if len(content) > MAX_REPLY_BYTES or time.monotonic() > deadline:
                 raise requests.Timeout
         return bytes(content)
 
-    def _words(self, error: Exception) -> str:
+    def _describe(self, error: Exception) -> str:
         """What failed, in plain words."""
         if isinstance(error, BundleUnreadable):
             return str(error)
@@ -108,7 +108,7 @@ class PortHttp:
         return f"the exchange failed ({type(error).__name__})"
 
 
-def _bearer(token: str | None) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+def _bearer_auth(token: str | None) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
     """The bearer token, or nothing, as requests' `auth`."""
 
     def apply(request: requests.PreparedRequest) -> requests.PreparedRequest:

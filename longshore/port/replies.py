@@ -32,13 +32,13 @@ class KafkaCredentials:
     password: str = field(repr=False)
 
     @classmethod
-    def read(cls, body: Any) -> Self | None:
+    def parse(cls, body: Any) -> Self | None:
         """The credentials in a reply's body, None if they are not all there."""
-        found = body.get("credentials") if isinstance(body, dict) else None
-        if not isinstance(found, dict):
+        fields = body.get("credentials") if isinstance(body, dict) else None
+        if not isinstance(fields, dict):
             return None
-        brokers, username, password = found.get("brokers"), found.get("username"), found.get("password")
-        if not isinstance(brokers, list) or not brokers or not all(isinstance(each, str) and each for each in brokers):
+        brokers, username, password = fields.get("brokers"), fields.get("username"), fields.get("password")
+        if not isinstance(brokers, list) or not brokers or not all(isinstance(one, str) and one for one in brokers):
             return None
         if not isinstance(username, str) or not isinstance(password, str):
             return None

@@ -3,9 +3,8 @@
 import time
 from typing import Any
 
-from longshore.errors import PortUnavailable
+from longshore.errors import PortRefused, PortUnavailable
 from longshore.port.client import PortClient
-from longshore.port.errors import PortRefused
 from longshore.port.replies import Reply
 from longshore.telemetry.metrics import PORT_CALLS, PORT_SECONDS
 

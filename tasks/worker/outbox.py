@@ -22,7 +22,7 @@ from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
 from longshore.port import reports
 from longshore.port.client import PortClient
-from longshore.port.reports import BadReport, Report
+from longshore.port.report_codec import BadReport, Report, decode_report
 from longshore.telemetry.tracing import Traces
 from tasks.worker.isolation.runner import POISON_CAUSE
 from tasks.worker.report_sender import LEASE_MS, ReportLeaseLost, ReportSender
@@ -141,7 +141,7 @@ class Outbox:
             body = open_item(
                 self._sealer, item, format=taken.format, id=taken.id, generation=taken.generation, run=taken.run
             )
-            return [reports.decode(body)]
+            return [decode_report(body)]
         except Foreign as error:
             log.event(events.REPORT_BINDING_MISMATCHED, run_id=taken.run, id=taken.id, problem=str(error))
             return reports.foreign(taken.kind)

@@ -9,17 +9,16 @@ import time
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from longshore.errors import PortUnavailable
+from longshore.errors import PortRefused, PortUnavailable
 from longshore.invocation.report_kinds import LOGS, ReportKind
 from longshore.ledger.entry import LeasedReports
 from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.port import reports
-from longshore.port.api_calls import Call, calls
+from longshore.port.api_calls import Call, build_calls
 from longshore.port.client import PortClient
-from longshore.port.errors import PortRefused
-from longshore.port.reports import Report
+from longshore.port.report_codec import Report
 
 log = EventLog(__name__)
 
@@ -58,7 +57,7 @@ class ReportSender:
         Raises `ReportLeaseLost`.
         """
         unsent: list[Call] = []
-        for call in calls(self.taken.kind, self.taken.run, pending):
+        for call in build_calls(self.taken.kind, self.taken.run, pending):
             if unsent and self._waits_in_order:
                 unsent.append(call)
                 continue
@@ -70,9 +69,9 @@ class ReportSender:
                     unsent.append(call)
                     self._wait(error)
             else:
-                if call.ends:  # Port takes no response any more, and lines still
+                if call.ends_run:  # Port takes no response any more, and lines still
                     unsent = [each for each in unsent if each.kinds != _RESPONSE]
-        return {at for call in unsent for at in call.covers}
+        return {at for call in unsent for at in call.report_indexes}
 
     def _make(self, call: Call) -> None:
         """Makes `call`. What Port refuses for good is told in the run's log; its end is then told with nothing else.
@@ -87,7 +86,7 @@ class ReportSender:
             log.event(events.REPORT_REFUSED, run_id=self.taken.run, error=str(error))
             if subject := _subject_of(call):
                 self._log_in_run(subject, _reason_of(error))
-            if bare := call.bare():
+            if bare := call.status_only():
                 self._send_status_alone(bare)
 
     def _send_status_alone(self, bare: Call) -> None:
@@ -118,7 +117,7 @@ class ReportSender:
 
         Only after a 500, which is what a link or an id can cause; a Port that is away answers otherwise or not at all.
         """
-        bare = call.bare()
+        bare = call.status_only()
         if self._waits_in_order or bare is None or error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
             return False
         self._keep_lease()
@@ -135,7 +134,7 @@ class ReportSender:
 
         Asked for once and not kept. Returns whether it was taken.
         """
-        for line in calls(self.taken.kind, self.taken.run, reports.not_taken(self.taken.kind, what, why)):
+        for line in build_calls(self.taken.kind, self.taken.run, reports.not_taken(self.taken.kind, what, why)):
             try:
                 self._call(line)
             except (PortUnavailable, PortRefused) as error:

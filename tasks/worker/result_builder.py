@@ -13,7 +13,7 @@ from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
 from longshore.operations.attempt_reports import MappedReport, Run, reports_after
 from longshore.port import reports
-from longshore.port.reports import Report
+from longshore.port.report_codec import Report, encode_report
 from tasks.worker.attempt_result import Answer
 
 _RESULTS = {Done: State.DONE, RetryAfter: State.WAITING, Dead: State.DEAD, Park: State.UNKNOWN}
@@ -73,7 +73,7 @@ class ResultBuilder:
             seal_item(
                 self._sealer,
                 report.kind,
-                reports.encode(report),
+                encode_report(report),
                 format=begun.format,
                 id=begun.id,
                 generation=begun.generation,

@@ -17,6 +17,7 @@ from longshore.ledger.seal import Sealer
 from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
 from longshore.port import reports
+from longshore.port.report_codec import encode_report
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
@@ -78,7 +79,7 @@ class Bench:
             "mapping": f"{self.digest}/1",
             "payload": sealer.seal(json.dumps(message).encode()),
             "unknown": "park",
-            "reports": tuple(one.kind.encode() + sealer.seal(reports.encode(one)) for one in reports.received(kind)),
+            "reports": tuple(one.kind.encode() + sealer.seal(encode_report(one)) for one in reports.received(kind)),
         }
         entry = Entry(
             id=id,

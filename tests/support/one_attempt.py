@@ -19,8 +19,7 @@ from longshore.ledger.ledger import Ledger
 from longshore.ledger.record import bond
 from longshore.ledger.seal import Sealer
 from longshore.operations.ledger_access import limits_of, sealer_of
-from longshore.port import reports
-from longshore.port.reports import Report
+from longshore.port.report_codec import Report, decode_report, encode_report
 from tasks.worker.attempt_result import StoredResult
 from tasks.worker.attempt_runner import AttemptRunner
 from tasks.worker.delivery_settings import AttemptDeadlines
@@ -81,7 +80,7 @@ class Stage:
 
     def sealed(self, told: list[Report]) -> tuple[bytes, ...]:
         """Reports for a record of format 1."""
-        return tuple(one.kind.encode() + self.sealer.seal(reports.encode(one)) for one in told)
+        return tuple(one.kind.encode() + self.sealer.seal(encode_report(one)) for one in told)
 
     def run(self, url: str, **more: Any) -> tuple[str, StoredResult | None]:
         """One attempt of a new run for `url`. Returns its id and how the attempt ended."""
@@ -97,7 +96,7 @@ class Stage:
     def told(self, id: str) -> list[Report]:
         """What Port is to hear of `id`, in order."""
         items: Any = self.ledger.redis.lrange(f"{self.ledger.keys.prefix}out:{id}", 0, -1)
-        return [reports.decode(self.sealer.open(item[1:])) for item in items]
+        return [decode_report(self.sealer.open(item[1:])) for item in items]
 
     def log(self, id: str) -> str:
         """The lines of the run's log."""

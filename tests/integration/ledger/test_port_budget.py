@@ -9,7 +9,7 @@ import redis
 from longshore.invocation.kinds import Kind
 from longshore.invocation.report_kinds import ReportKind
 from longshore.ledger.ledger import Ledger
-from longshore.port.api_calls import calls
+from longshore.port.api_calls import build_calls
 from longshore.port.reports import by_script
 
 from .conftest import entry, store
@@ -39,10 +39,11 @@ def test_a_report_of_a_script_draws_as_many_calls_as_are_made_of_it(
     """The sender puts it into words: a line in the log, and where the run ends, its status too."""
     ledger = make_ledger(port_rate=4)
     text = "full 3 0 0" if kind is ReportKind.WAITING else "poison"
-    made = calls(Kind.ACTION_RUN, "r_0", by_script(kind, text, Kind.ACTION_RUN, kind is ReportKind.LOST_ENDED, "why"))
+    reports = by_script(kind, text, Kind.ACTION_RUN, kind is ReportKind.LOST_ENDED, "why")
+    calls = build_calls(Kind.ACTION_RUN, "r_0", reports)
     fill(ledger, 10, [f"{kind}{text}".encode()])
 
-    assert runs * len(made) == 4
+    assert runs * len(calls) == 4
     assert runs == len(ledger.lease_reports(10, 60_000))
 
 

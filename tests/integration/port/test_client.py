@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from longshore.errors import PortUnavailable
-from longshore.port import PortClient, PortRefused
+from longshore.errors import PortRefused, PortUnavailable
+from longshore.port import PortClient
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import Answer, HttpServer, Request
 from tests.support.hostile import HostileTarget, Talk, answering

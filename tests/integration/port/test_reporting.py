@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from longshore.invocation.kinds import Kind
-from longshore.port import PortClient, Report, calls, delivered, failed, received, refused, retrying, unknown
+from longshore.port import PortClient, Report, build_calls, delivered, failed, received, refused, retrying, unknown
 from longshore.sandbox.fake_port import FakePort
 from tests.support.port_facts import Facts
 
@@ -25,7 +25,7 @@ def port() -> Iterator[FakePort]:
 def tell(port: FakePort, kind: Kind, run_id: str, reports: list[Report]) -> int:
     """Make the calls for `reports` and return how many they were."""
     client = PortClient(port.url, "id", "secret")
-    made = calls(kind, run_id, reports)
+    made = build_calls(kind, run_id, reports)
     for call in made:
         client.call(call.method, call.path, call.json)
     client.close()

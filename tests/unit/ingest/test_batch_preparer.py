@@ -20,7 +20,7 @@ from longshore.invocation.stream import Stream
 from longshore.ledger.entry import Entry
 from longshore.ledger.seal import Sealer
 from longshore.log import events
-from longshore.port import decode
+from longshore.port import decode_report
 from longshore.sandbox.publisher import action_run, as_text, change_log_event, node_run, signed, text_of
 
 SECRET = "secret-0123456789"
@@ -72,7 +72,7 @@ def told(entry: Entry) -> list[tuple[str, dict[str, Any]]]:
     """What Port is to hear, as type and body."""
     found = []
     for item in entry.reports:
-        report = decode(SEALER.open(item[1:]))
+        report = decode_report(SEALER.open(item[1:]))
         assert item[:1] == report.kind.encode()
         found.append((report.kind.value, report.body))
     return found

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.invocation.kinds import Kind
-from longshore.port import Report, ReportKind, calls, delivered, failed, received, retrying
+from longshore.port import Report, ReportKind, build_calls, delivered, failed, received, retrying
 from tests.support.port_facts import Facts
 
 ACTION, NODE = Kind.ACTION_RUN, Kind.NODE_RUN
@@ -38,14 +38,14 @@ def test_a_run_takes_few_calls(synchronized: bool, code: int, count: int) -> Non
     reports = received(ACTION) + retrying(ACTION, Facts.of(503), 1, 5)
     reports += end(ACTION, synchronized, Facts.of(code, '{"a":1}'), None, True)
 
-    assert count == len(calls(ACTION, "r_1", reports))
+    assert count == len(build_calls(ACTION, "r_1", reports))
 
 
 def test_merged_logs_keep_their_order() -> None:
     """One line each, as they were said; a node's stay lines of their own."""
-    assert {"message": "a\nb\nc"} == calls(ACTION, "r_1", [log("a"), log("b"), log("c")])[0].json
+    assert {"message": "a\nb\nc"} == build_calls(ACTION, "r_1", [log("a"), log("b"), log("c")])[0].json
     lines = [Report(ReportKind.NODE_LOG, {"level": "INFO", "message": text}) for text in "ab"]
-    assert {"logs": [line.body for line in lines]} == calls(NODE, "wfnr_1", lines)[0].json
+    assert {"logs": [line.body for line in lines]} == build_calls(NODE, "wfnr_1", lines)[0].json
 
 
 def test_every_call_says_which_reports_it_carries() -> None:
@@ -57,9 +57,9 @@ def test_every_call_says_which_reports_it_carries() -> None:
         patch(link="l"),
         status(status="FAILURE"),
     ]
-    made = calls(ACTION, "r_1", reports)
+    made = build_calls(ACTION, "r_1", reports)
 
-    assert [("L", (0, 2)), ("R", (1,)), ("PS", (3, 4))] == [("".join(call.kinds), call.covers) for call in made]
+    assert [("L", (0, 2)), ("R", (1,)), ("PS", (3, 4))] == [("".join(call.kinds), call.report_indexes) for call in made]
     assert {"status": "FAILURE", "link": "l"} == made[-1].json
 
 
@@ -67,14 +67,14 @@ def test_a_success_after_a_requeue_drops_the_failures_summary() -> None:
     """Both were still in the outbox: only the last ending is told, and whole."""
     reports = [status(status="FAILURE", summary="boom"), status(status="SUCCESS", link="l")]
 
-    assert [{"status": "SUCCESS", "link": "l"}] == [call.json for call in calls(ACTION, "r_1", reports)]
+    assert [{"status": "SUCCESS", "link": "l"}] == [call.json for call in build_calls(ACTION, "r_1", reports)]
 
 
 def test_a_later_patch_takes_no_terminal_status_away() -> None:
     """Ended is ended; what is patched along still goes."""
     reports = [status(status="FAILURE", summary="boom"), patch(link="l")]
 
-    assert {"status": "FAILURE", "summary": "boom", "link": "l"} == calls(ACTION, "r_1", reports)[0].json
+    assert {"status": "FAILURE", "summary": "boom", "link": "l"} == build_calls(ACTION, "r_1", reports)[0].json
 
 
 @pytest.mark.parametrize(
@@ -88,24 +88,24 @@ def test_a_later_patch_takes_no_terminal_status_away() -> None:
 )
 def test_hostile_ids_stay_one_step_of_the_path(run_id: str, path: str) -> None:
     """Whoever writes to the topic must not choose which call of ours is made."""
-    assert path == calls(ACTION, run_id, [status(status="FAILURE")])[0].path
+    assert path == build_calls(ACTION, run_id, [status(status="FAILURE")])[0].path
 
 
 @pytest.mark.parametrize("run_id", ["", ".", "..", "x" * 100_000])
 def test_ids_that_no_path_can_name_are_not_called(run_id: str) -> None:
     """`..` would be resolved on the way and name something else."""
-    assert [] == calls(ACTION, run_id, [status(status="FAILURE")])
+    assert [] == build_calls(ACTION, run_id, [status(status="FAILURE")])
 
 
 def test_nothing_is_ever_called_for_change_log_events() -> None:
     """Not even when somebody put reports there."""
-    assert [] == calls(Kind.CHANGE_LOG, "r_1", [status(status="FAILURE"), log("a")])
+    assert [] == build_calls(Kind.CHANGE_LOG, "r_1", [status(status="FAILURE"), log("a")])
 
 
 @given(lengths=st.lists(st.integers(0, 600_000), max_size=5))
 def test_no_call_is_too_large_and_no_log_is_lost(lengths: list[int]) -> None:
     """More logs than fit into one call take several."""
-    made = calls(ACTION, "r_1", [log("x" * length) for length in lengths])
+    made = build_calls(ACTION, "r_1", [log("x" * length) for length in lengths])
 
     assert all(len(json.dumps(call.json)) < 1_048_576 for call in made)
-    assert list(range(len(lengths))) == [at for call in made for at in call.covers]
+    assert list(range(len(lengths))) == [at for call in made for at in call.report_indexes]

@@ -3,7 +3,7 @@
 import pytest
 
 from longshore.errors import PortUnavailable
-from longshore.port.rate_limit_pause import WAIT_MAX_S, Pause, asked_wait
+from longshore.port.rate_limit_pause import MAX_WAIT_S, Pause, parse_wait_s
 from tests.support.port_clock import Clock
 
 NOW = 1_767_225_600.0
@@ -22,7 +22,7 @@ NOW = 1_767_225_600.0
         ({"x-ratelimit-reset": "1767225000"}, 0),
         ({"Retry-After": "5", "x-ratelimit-reset": "42"}, 5),
         ({"Retry-After": "soon", "x-ratelimit-reset": "42"}, 42),
-        ({"Retry-After": "999999"}, WAIT_MAX_S),
+        ({"Retry-After": "999999"}, MAX_WAIT_S),
         ({"Retry-After": "-1"}, None),
         ({"Retry-After": "1e9"}, None),
         ({"Retry-After": "nan"}, None),
@@ -31,7 +31,7 @@ NOW = 1_767_225_600.0
 )
 def test_both_headers_are_understood(headers: dict[str, str], wait: float | None) -> None:
     """Seconds, a date, an epoch or seconds left; what cannot be read is as if it were not there."""
-    assert wait == asked_wait(headers, NOW)
+    assert wait == parse_wait_s(headers, NOW)
 
 
 def test_a_pause_holds_everybody_and_ends() -> None:

@@ -13,9 +13,9 @@ from longshore.port import (
     BadReport,
     Report,
     ReportKind,
-    decode,
+    decode_report,
     delivered,
-    encode,
+    encode_report,
     failed,
     received,
     refused,
@@ -226,7 +226,7 @@ def test_reports_survive_the_outbox(text: Any, synchronized: bool, kind: Kind) -
     """Bytes in, the same report out, lone surrogates and all."""
     body = json_text.dumps(text, ascii=True)
     for report in failed(kind, synchronized, Facts.of(500, body), {"summary": text, "link": text}, True):
-        assert report == decode(encode(report))
+        assert report == decode_report(encode_report(report))
 
 
 @given(
@@ -235,4 +235,4 @@ def test_reports_survive_the_outbox(text: Any, synchronized: bool, kind: Kind) -
 def test_damaged_bytes_are_refused_as_such(data: bytes) -> None:
     """The outbox can then drop them instead of dying of them."""
     with pytest.raises(BadReport):
-        decode(data)
+        decode_report(data)

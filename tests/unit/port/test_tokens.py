@@ -13,14 +13,14 @@ class Source:
     """Gives out numbered tokens, or fails."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.count = 0
         self.failing = False
 
     def __call__(self) -> Token:
-        self.asked += 1
+        self.count += 1
         if self.failing:
             raise PortUnavailable("no")
-        return Token(f"t{self.asked}", 100.0)
+        return Token(f"t{self.count}", 100.0)
 
 
 def test_a_token_is_renewed_before_it_ends() -> None:
@@ -40,13 +40,13 @@ def test_one_refusal_seen_by_many_costs_one_renewal() -> None:
     source = Source()
     tokens = Tokens(source, Clock())
     old = tokens.current()
-    threads = [threading.Thread(target=tokens.after_refusal, args=(old,)) for _ in range(20)]
+    threads = [threading.Thread(target=tokens.replace_refused, args=(old,)) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert 2 == source.asked
+    assert 2 == source.count
 
 
 def test_failures_are_not_repeated_at_once() -> None:
@@ -65,7 +65,7 @@ def test_failures_are_not_repeated_at_once() -> None:
         clock.now += waits[-1]
 
     assert [1, 2, 4, 8, 16, 32, 32] == waits
-    assert 7 == source.asked
+    assert 7 == source.count
     source.failing = False
     assert "t8" == tokens.current()
 
@@ -75,15 +75,15 @@ def test_a_refused_fresh_token_holds_off_too() -> None:
     clock, source = Clock(), Source()
     tokens = Tokens(source, clock)
     tokens.current()
-    assert 1.0 == tokens.refused_again().retry_after_s
+    assert 1.0 == tokens.note_second_refusal().retry_after_s
 
     with pytest.raises(PortUnavailable):
         tokens.current()
     clock.now += 1
     assert "t2" == tokens.current()
-    tokens.accepted()
+    tokens.note_success()
     clock.now += SETTLED_S
-    assert 1.0 == tokens.refused_again().retry_after_s
+    assert 1.0 == tokens.note_second_refusal().retry_after_s
 
 
 def test_a_refusal_of_one_call_holds_off_no_others() -> None:
@@ -91,15 +91,15 @@ def test_a_refusal_of_one_call_holds_off_no_others() -> None:
     clock, source = Clock(), Source()
     tokens = Tokens(source, clock)
     for _ in range(20):
-        fresh = tokens.after_refusal(tokens.current()) if source.asked < 2 else tokens.current()
-        tokens.accepted()
-        assert tokens.refused_again().retry_after_s is None
+        fresh = tokens.replace_refused(tokens.current()) if source.count < 2 else tokens.current()
+        tokens.note_success()
+        assert tokens.note_second_refusal().retry_after_s is None
         with pytest.raises(PortUnavailable):
-            tokens.after_refusal(fresh)
+            tokens.replace_refused(fresh)
         assert fresh == tokens.current()
         clock.now += 1
 
-    assert 2 == source.asked
+    assert 2 == source.count
 
 
 def test_the_token_is_in_no_repr() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from longshore.invocation.kinds import Kind
-from longshore.port import Call, Report, calls, decode, delivered, encode, failed, received, refused
+from longshore.port import Call, Report, build_calls, decode_report, delivered, encode_report, failed, received, refused
 from tests.support.port_facts import Facts
 
 SCENARIOS = json.loads((Path(__file__).parents[2] / "vectors" / "transcripts.json").read_text())["scenarios"]
@@ -69,8 +69,8 @@ def _run_id(scenario: dict[str, Any]) -> str:
 
 def _made(scenario: dict[str, Any]) -> list[Call]:
     """The calls, by way of the outbox's bytes."""
-    kept = [encode(report) for report in _reports(scenario)]
-    return calls(_kind(scenario), _run_id(scenario), [decode(data) for data in kept])
+    kept = [encode_report(report) for report in _reports(scenario)]
+    return build_calls(_kind(scenario), _run_id(scenario), [decode_report(data) for data in kept])
 
 
 def _reports(scenario: dict[str, Any]) -> list[Report]:
