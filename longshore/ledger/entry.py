@@ -139,7 +139,7 @@ class StartedAttempt:
     synchronized: bool
     target: str
     lane: str
-    attempt: int
+    number: int
     """From 1."""
     generation: int
     published_ms: int

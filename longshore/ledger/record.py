@@ -99,7 +99,7 @@ def begun(id: str, token: int, format: int, row: Sequence[Any]) -> StartedAttemp
         synchronized=fields["synchronized"] == b"1",
         target=_text(fields["target"]),
         lane=_text(fields["lane"]),
-        attempt=int(attempt),
+        number=int(attempt),
         generation=int(fields["generation"]),
         published_ms=int(fields["published"]),
         accepted_ms=int(fields["accepted"]),

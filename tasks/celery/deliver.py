@@ -88,7 +88,7 @@ class Deliver(Task):
         if result is None:
             raise Ignore
         if result.state == DEFERRED:
-            self.runner.metrics.deferred()
+            self.runner.metrics.count_deferral()
         if result.state == State.DONE:
             return result.summary
         if result.state in (State.WAITING, State.CLAIMED, DEFERRED):

@@ -22,8 +22,10 @@ def park_revoked(ledger: Ledger, results: ResultBuilder, args: Any) -> None:
     """Makes the claim in `args` (of the discarded message) a dead letter. If Redis is away, its lease lapses first."""
     try:
         id, token = str(args[0]), int(args[1])
-        if begun := ledger.begin(id, token):
-            ledger.finish(id, token, results.abandoned(begun, State.DEAD, REVOKED, "revoked by an operator"), want=0)
+        if attempt := ledger.begin(id, token):
+            ledger.finish(
+                id, token, results.build_abandoned(attempt, State.DEAD, REVOKED, "revoked by an operator"), want=0
+            )
             log.event(events.DELIVERY_REVOKED, run_id=id)
     except (LongshoreError, LookupError, TypeError, ValueError) as error:
         log.event(events.DELIVERY_REVOKE_FAILED, error=type(error).__name__)

@@ -1,7 +1,7 @@
 """One attempt without its ledger: build the request, send it, classify the outcome, complete the result.
 
 What the target answered decides, and it is looked at first; everything after it (masking, reports, history, log lines)
-may fail, and then costs only itself. Nothing is stored here, so a crash leaves what attempt_runner.py says: `begun`.
+may fail, and then costs only itself. Nothing is stored here, so a crash leaves what attempt_runner.py says: `attempt`.
 """
 
 import random
@@ -25,7 +25,7 @@ from longshore.log.event_log import EventLog
 from longshore.operations.attempt_reports import mapped_report
 from longshore.operations.response_masking import mask_outcome
 from longshore.telemetry.tracing import Traces
-from tasks.worker.attempt_log import log_attempt, span_attributes, summary_of
+from tasks.worker.attempt_log import log_attempt, span_attributes, summarize
 from tasks.worker.attempt_request import RequestNotBuildable, build_request
 from tasks.worker.attempt_result import Answer, AttemptResult, Completion, Deferral
 from tasks.worker.delivery_settings import DeliverySettings, DeliverySettingsTable
@@ -67,91 +67,93 @@ class AttemptExecutor:
     metrics: WorkerMetrics
     traces: Traces
 
-    def execute(self, begun: StartedAttempt, on_answer: Callable[[Answer], None] | None = None) -> AttemptResult:
+    def execute(self, attempt: StartedAttempt, on_answer: Callable[[Answer], None] | None = None) -> AttemptResult:
         """Makes the attempt. Raises nothing, whatever the invocation, its mapping or its target do.
 
         `on_answer` is called as soon as there is an answer, for somebody who cannot wait until its result is complete.
         """
         progress = _Progress()
         try:
-            built = self.build(begun)
+            built = self.build(attempt)
             if not isinstance(built, BuiltRequest):
                 return built
-            settings = self.delivery_settings.of(begun.kind, built.entry)
+            settings = self.delivery_settings.of(attempt.kind, built.entry)
             # Log lines of this thread are masked from here on, whoever writes them.
             with masking(built.mask):
-                answer = self.send(begun, built, settings, progress, on_answer)
-                return self.complete(begun, built, settings, answer)
+                answer = self.send(attempt, built, settings, progress, on_answer)
+                return self.complete(attempt, built, settings, answer)
         except Exception as error:
-            return self._result_of_fault(error, begun, progress)
+            return self._complete_after_fault(error, attempt, progress)
 
-    def build(self, begun: StartedAttempt) -> BuiltRequest | AttemptResult:
+    def build(self, attempt: StartedAttempt) -> BuiltRequest | AttemptResult:
         """The request that the mapping gives; or how the attempt ends because there is none to send here."""
         try:
-            request = build_request(begun, self.sealer, self.builder)
+            request = build_request(attempt, self.sealer, self.builder)
         except RequestNotBuildable as error:
-            return Completion(self.results.abandoned(begun, State.DEAD, error.reason, error.cause), error.cause)
+            return Completion(self.results.build_abandoned(attempt, State.DEAD, error.reason, error.cause), error.cause)
         except JqUnavailable as error:
             # Says nothing of the message.
-            log.event(events.MAPPING_JQ_FAILED, run_id=begun.run or begun.id, problem=error.reason)
+            log.event(events.MAPPING_JQ_FAILED, run_id=attempt.run or attempt.id, problem=error.reason)
             time.sleep(_JQ_PAUSE_S)
-            return Deferral(begun.target, begun.lane, "the mapping could not be evaluated")
-        if request.target == begun.target:
+            return Deferral(attempt.target, attempt.lane, "the mapping could not be evaluated")
+        if request.target == attempt.target:
             return request.built
         # The claim holds a permit of another target than the one that would be called.
-        if begun.moves >= _MAX_MOVES:
-            cause = f"its URL gave another target {begun.moves + 1} times: name one in the mapping's `delivery.target`"
-            return Completion(self.results.abandoned(begun, State.DEAD, "unsteady_url", cause), cause)
-        log.event(events.DELIVERY_DEFERRED, run_id=begun.run, target=begun.target, to=request.target)
+        if attempt.moves >= _MAX_MOVES:
+            cause = (
+                f"its URL gave another target {attempt.moves + 1} times: name one in the mapping's `delivery.target`"
+            )
+            return Completion(self.results.build_abandoned(attempt, State.DEAD, "unsteady_url", cause), cause)
+        log.event(events.DELIVERY_DEFERRED, run_id=attempt.run, target=attempt.target, to=request.target)
         return Deferral(request.target, request.lane, f"belongs to {request.target}")
 
     def send(
         self,
-        begun: StartedAttempt,
+        attempt: StartedAttempt,
         built: BuiltRequest,
         settings: DeliverySettings,
         progress: _Progress,
         on_answer: Callable[[Answer], None] | None,
     ) -> Answer:
         """One HTTP request, and what its outcome means. Whatever is known meanwhile stands in `progress`."""
-        trace_bond = bond(begun.format, "trace", begun.id)
-        with self.traces.attempt(begun.trace, built.request.headers, span_attributes(begun), trace_bond) as span:
-            headers = self._headers(begun) | span.headers
+        trace_bond = bond(attempt.format, "trace", attempt.id)
+        with self.traces.attempt(attempt.trace, built.request.headers, span_attributes(attempt), trace_bond) as span:
+            headers = self._idempotency_headers(attempt) | span.headers
             progress.sent = True
             outcome = self.sender.send(built.request, headers, settings.timeout_s, settings.total_s)
-            progress.answer = answer = self.classify(begun, outcome, settings.policy)
+            progress.answer = answer = self.classify(attempt, outcome, settings.policy)
             if on_answer:
                 on_answer(answer)
             span.ended(outcome)
-        self.metrics.requested(outcome)
+        self.metrics.observe_request(outcome)
         return answer
 
-    def classify(self, begun: StartedAttempt, outcome: Outcome, policy: RetryPolicy) -> Answer:
+    def classify(self, attempt: StartedAttempt, outcome: Outcome, policy: RetryPolicy) -> Answer:
         """What follows from `outcome`: done, again after a time, dead, or unknown."""
-        age_s = max(0.0, (self.clock.now_ms() - begun.first_ms) / 1000)
-        return Answer(outcome, next_step(outcome, begun.attempt, age_s, policy, random.random()))
+        age_s = max(0.0, (self.clock.now_ms() - attempt.first_ms) / 1000)
+        return Answer(outcome, next_step(outcome, attempt.number, age_s, policy, random.random()))
 
     def complete(
-        self, begun: StartedAttempt, built: BuiltRequest, settings: DeliverySettings, answer: Answer
+        self, attempt: StartedAttempt, built: BuiltRequest, settings: DeliverySettings, answer: Answer
     ) -> Completion:
         """The result to store, with masked response, reports and history; and the log line of the attempt."""
-        masked = mask_outcome(answer.outcome, built.mask)
-        report = mapped_report(self.builder, built, begun.kind, answer.outcome, masked, answer.step)
+        outcome = mask_outcome(answer.outcome, built.mask)
+        report = mapped_report(self.builder, built, attempt.kind, answer.outcome, outcome, answer.step)
         if report.problem:
-            log.event(events.MAPPING_REPORT_FAILED, run_id=begun.run or begun.id, problem=report.problem)
-        finish = self.results.completed(begun, masked, answer.step, report)
-        log_attempt(begun, masked, answer.step, settings.policy.max_attempts, self.clock.now_ms())
-        return Completion(finish, summary_of(masked))
+            log.event(events.MAPPING_REPORT_FAILED, run_id=attempt.run or attempt.id, problem=report.problem)
+        end = self.results.build_completed(attempt, outcome, answer.step, report)
+        log_attempt(attempt, outcome, answer.step, settings.policy.max_attempts, self.clock.now_ms())
+        return Completion(end, summarize(outcome))
 
-    def _headers(self, begun: StartedAttempt) -> dict[str, str]:
-        return {self.idempotency_header: begun.id} if self.idempotency_header else {}
+    def _idempotency_headers(self, attempt: StartedAttempt) -> dict[str, str]:
+        return {self.idempotency_header: attempt.id} if self.idempotency_header else {}
 
-    def _result_of_fault(self, error: Exception, begun: StartedAttempt, progress: _Progress) -> Completion:
+    def _complete_after_fault(self, error: Exception, attempt: StartedAttempt, progress: _Progress) -> Completion:
         """How an attempt ends that a fault of ours broke off: as what is certain of it says."""
         name = type(error).__name__
         log.event(
             events.DELIVERY_CRASHED,
-            run_id=begun.run or begun.id,
+            run_id=attempt.run or attempt.id,
             error=name,
             at=place_of(error),
             sent=progress.sent,
@@ -159,9 +161,9 @@ class AttemptExecutor:
         )
         cause = f"a fault of the agent ({name})"
         if progress.answer is not None:
-            finish = self.results.outcome_only(begun, progress.answer, cause)
-            return Completion(finish, summary_of(progress.answer.outcome))
+            end = self.results.build_outcome_only(attempt, progress.answer, cause)
+            return Completion(end, summarize(progress.answer.outcome))
         if progress.sent:
             # It ended by itself, in a process that lives: no reason to suspect it of killing workers.
-            return Completion(replace(self.results.interrupted(begun, UNEXPECTED, cause), clears=True), cause)
-        return Completion(self.results.abandoned(begun, State.DEAD, UNEXPECTED, cause), cause)
+            return Completion(replace(self.results.build_interrupted(attempt, UNEXPECTED, cause), clears=True), cause)
+        return Completion(self.results.build_abandoned(attempt, State.DEAD, UNEXPECTED, cause), cause)

@@ -9,48 +9,50 @@ from longshore.log.event_log import EventLog
 log = EventLog(__name__)
 
 
-def log_attempt(begun: StartedAttempt, outcome: Outcome, step: Step, max_attempts: int, now_ms: float) -> None:
+def log_attempt(attempt: StartedAttempt, outcome: Outcome, step: Step, max_attempts: int, now_ms: float) -> None:
     """Logs the attempt with all that is known about it. `outcome` is masked; `now_ms` is Redis's time."""
     if outcome.redirected:
-        log.event(events.DELIVERY_REDIRECTED, run_id=begun.run or begun.id, target=begun.target, how=outcome.redirected)
+        log.event(
+            events.DELIVERY_REDIRECTED, run_id=attempt.run or attempt.id, target=attempt.target, how=outcome.redirected
+        )
     log.event(
         events.DELIVERY_ATTEMPTED,
-        run_id=begun.run or begun.id,
-        kind=begun.kind.value,
-        target=begun.target,
-        lane=begun.lane,
-        attempt=begun.attempt,
+        run_id=attempt.run or attempt.id,
+        kind=attempt.kind.value,
+        target=attempt.target,
+        lane=attempt.lane,
+        attempt=attempt.number,
         of=max_attempts,
-        generation=begun.generation,
+        generation=attempt.generation,
         outcome=outcome.reason,
         status=outcome.status,
         cause=outcome.cause if outcome.reason != "delivered" or outcome.redirected else None,
         duration_ms=round(outcome.duration_ms, 1),
-        since_published_ms=round(now_ms - begun.published_ms),
-        since_accepted_ms=round(now_ms - begun.accepted_ms),
-        origin=begun.origin,
-        next=_next_in_words(step),
+        since_published_ms=round(now_ms - attempt.published_ms),
+        since_accepted_ms=round(now_ms - attempt.accepted_ms),
+        origin=attempt.origin,
+        next=_describe_step(step),
     )
 
 
-def span_attributes(begun: StartedAttempt) -> dict[str, str | int]:
+def span_attributes(attempt: StartedAttempt) -> dict[str, str | int]:
     """The attributes of an attempt's span."""
     return {
-        "longshore.id": begun.id,
-        "longshore.kind": begun.kind.value,
-        "longshore.target": begun.target,
-        "longshore.attempt": begun.attempt,
-        "longshore.generation": begun.generation,
+        "longshore.id": attempt.id,
+        "longshore.kind": attempt.kind.value,
+        "longshore.target": attempt.target,
+        "longshore.attempt": attempt.number,
+        "longshore.generation": attempt.generation,
     }
 
 
-def summary_of(outcome: Outcome) -> str:
+def summarize(outcome: Outcome) -> str:
     """An outcome in one line: the status or the cause, and how long it took."""
     what = f"HTTP {outcome.status}" if outcome.status is not None else outcome.cause
     return f"{what} in {outcome.duration_ms:.0f} ms"
 
 
-def _next_in_words(step: Step) -> str:
+def _describe_step(step: Step) -> str:
     match step:
         case RetryAfter(delay_s):
             return f"again in {delay_s:.1f} s"

@@ -38,20 +38,23 @@ class AddressedRequest:
     lane: str
 
 
-def build_request(begun: StartedAttempt, sealer: Sealer, builder: RequestBuilder) -> AddressedRequest:
-    """The request for `begun`.
+def build_request(attempt: StartedAttempt, sealer: Sealer, builder: RequestBuilder) -> AddressedRequest:
+    """The request for `attempt`.
 
     Raises `RequestNotBuildable`, never anything with a payload in it, and `JqUnavailable`.
     """
-    text = _message(begun, sealer)
+    text = _message(attempt, sealer)
     try:
-        entry = builder.select_entry(text, begun.mapping)
+        entry = builder.select_entry(text, attempt.mapping)
         if entry is None:
             raise RequestNotBuildable("no_mapping", "no mapping of this worker's file is enabled for it")
         message = builder.decrypt(text, entry)
         for path in message.failed:
             log.event(
-                events.INVOCATION_DECRYPTION_FAILED, run_id=begun.run or begun.id, path=path, means="sent as it came"
+                events.INVOCATION_DECRYPTION_FAILED,
+                run_id=attempt.run or attempt.id,
+                path=path,
+                means="sent as it came",
             )
         built = builder.build(message, entry)
         target = builder.resolve_target(built)
@@ -62,17 +65,17 @@ def build_request(begun: StartedAttempt, sealer: Sealer, builder: RequestBuilder
         raise RequestNotBuildable("malformed", "its message is not JSON") from None
     except Unsendable as error:
         raise RequestNotBuildable(error.reason, error.cause) from None
-    action = begun.lane.removeprefix(begun.target)[1:]
+    action = attempt.lane.removeprefix(attempt.target)[1:]
     return AddressedRequest(built, target, lane_of(target, action))
 
 
-def _message(begun: StartedAttempt, sealer: Sealer) -> str:
+def _message(attempt: StartedAttempt, sealer: Sealer) -> str:
     """The message as it was accepted, its secret inputs still encrypted."""
     try:
-        bound = bond(begun.format, "payload", begun.id, run=begun.run)
-        return sealer.open(begun.payload, bound).decode("utf-8", "surrogatepass")
+        bound = bond(attempt.format, "payload", attempt.id, run=attempt.run)
+        return sealer.open(attempt.payload, bound).decode("utf-8", "surrogatepass")
     except Foreign as error:
-        log.event(events.INVOCATION_BINDING_MISMATCHED, run_id=begun.run or begun.id, problem=str(error))
+        log.event(events.INVOCATION_BINDING_MISMATCHED, run_id=attempt.run or attempt.id, problem=str(error))
         raise RequestNotBuildable("foreign", f"its payload was not sent: {error}") from None
     except Unsealable as error:
         raise RequestNotBuildable("unsealable", f"its payload cannot be opened: {error}") from None

@@ -21,9 +21,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The attempt is over; `finish` is what the ledger is to store of it."""
+    """The attempt is over; `end` is what the ledger is to store of it."""
 
-    finish: AttemptEnd
+    end: AttemptEnd
     summary: str
     """One line for people."""
 

@@ -33,7 +33,7 @@ class DeliverySettingsTable:
             for kind in Kind
         }
         totals_s = [each.total_s for each in self._settings.values()]
-        self.longest_s = max([settings.total_timeout_s, *totals_s])
+        self.max_duration_s = max([settings.total_timeout_s, *totals_s])
         """The longest that any request may take."""
 
     def of(self, kind: Kind, entry: int) -> DeliverySettings:
@@ -55,8 +55,8 @@ class AttemptDeadlines:
         self._table = table
         self._mapping = mapping
 
-    def longest_s(self, begun: StartedAttempt) -> float:
+    def max_duration_s(self, attempt: StartedAttempt) -> float:
         """By its mapping entry; by any of them if it was accepted under another mapping file."""
-        entry = self._mapping.entry_of(begun.mapping)
-        total_s = self._table.longest_s if entry is None else self._table.of(begun.kind, entry).total_s
+        entry = self._mapping.entry_of(attempt.mapping)
+        total_s = self._table.max_duration_s if entry is None else self._table.of(attempt.kind, entry).total_s
         return total_s + _AROUND_S

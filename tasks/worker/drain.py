@@ -43,47 +43,47 @@ class Drain:
 
     def start(self) -> None:
         """Called from the signal handler, so it only starts the thread. Further calls change nothing."""
-        if not self._shutdown.begun.is_set():
-            self._shutdown.begun.set()
+        if not self._shutdown.draining.is_set():
+            self._shutdown.draining.set()
             threading.Thread(target=self._watch, name="drain", daemon=True).start()
 
     def _watch(self) -> None:
-        end = time.monotonic() + self._grace_s
+        deadline = time.monotonic() + self._grace_s
         log.event(events.WORKER_DRAINING, in_flight=len(self._in_flight.all()), grace_s=self._grace_s)
         try:
             self._withdraw()
         except Exception as error:  # the slots lapse with the lease
             log.event(events.WORKER_WITHDRAW_FAILED, error=_text_of(error))
-        while self._in_flight.any_in_time() and time.monotonic() < end:
+        while self._in_flight.any_in_time() and time.monotonic() < deadline:
             time.sleep(0.05)
-        if left := self._in_flight.all():
-            self._park(left)
+        if attempts := self._in_flight.all():
+            self._park(attempts)
             self._send_reports()
-            # Threads cannot be stopped; every one that is left has its outcome stored.
+            # Threads cannot be stopped; every attempt under way has its outcome stored.
             os._exit(self._shutdown.exit_code)
 
-    def _park(self, left: list[StartedAttempt]) -> None:
+    def _park(self, attempts: list[StartedAttempt]) -> None:
         for tries_left in reversed(range(_PARK_TRIES)):
-            left = [begun for begun in left if not self._is_parked(begun, last=not tries_left)]
+            attempts = [attempt for attempt in attempts if not self._try_park(attempt, is_last=not tries_left)]
 
-    def _is_parked(self, begun: StartedAttempt, last: bool) -> bool:
+    def _try_park(self, attempt: StartedAttempt, is_last: bool) -> bool:
         try:
-            self._store_end(begun)
+            self._store_end(attempt)
         except Exception as error:
-            if last:  # its lease lapses to the same end
-                log.event(events.WORKER_PARK_FAILED, run_id=begun.id, error=_text_of(error))
+            if is_last:  # its lease lapses to the same end
+                log.event(events.WORKER_PARK_FAILED, run_id=attempt.id, error=_text_of(error))
             return False
         return True
 
-    def _store_end(self, begun: StartedAttempt) -> None:
-        """Stores how `begun` ended where that is known and only Redis was away; otherwise that nobody knows."""
-        if store := self._in_flight.store_of(begun):
+    def _store_end(self, attempt: StartedAttempt) -> None:
+        """Stores how `attempt` ended where that is known and only Redis was away; otherwise that nobody knows."""
+        if store := self._in_flight.find_store(attempt):
             store()
-            log.event(events.WORKER_RESULT_STORED, run_id=begun.id)
+            log.event(events.WORKER_RESULT_STORED, run_id=attempt.id)
             return
-        finish = self._results.interrupted(begun, DRAINED, "the worker had to stop before the target answered")
-        state, _ = self._ledger.finish(begun.id, begun.token, finish, want=0)
-        log.event(events.WORKER_PARKED, run_id=begun.id, state=state, reason=DRAINED)
+        end = self._results.build_interrupted(attempt, DRAINED, "the worker had to stop before the target answered")
+        state, _ = self._ledger.finish(attempt.id, attempt.token, end, want=0)
+        log.event(events.WORKER_PARKED, run_id=attempt.id, state=state, reason=DRAINED)
 
 
 def _text_of(error: Exception) -> str:

@@ -84,7 +84,7 @@ class Heartbeat:
         """A thread that hangs beyond its attempt's deadline is a slot lost, until the process is restarted."""
         hung = self._in_flight.hung()
         if len(hung) > self._hung:
-            run_ids = [begun.id for begun in hung][:10]
+            run_ids = [attempt.id for attempt in hung][:10]
             log.event(events.WORKER_THREADS_HUNG, hung=len(hung), limit=self._hung_limit, run_ids=run_ids)
         self._hung = len(hung)
         if self._hung > self._hung_limit:

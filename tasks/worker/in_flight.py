@@ -1,4 +1,4 @@
-"""The attempts this process has begun: which leases to renew, and what a drain has to wait for."""
+"""The attempts under way in this process: which leases to renew, and what a drain has to wait for."""
 
 import threading
 import time
@@ -17,36 +17,38 @@ class InFlight:
         self._stores: dict[tuple[str, int], Callable[[], object]] = {}
 
     @contextmanager
-    def attempt(self, begun: StartedAttempt, longest_s: float) -> Iterator[None]:
-        """Holds `begun` as under way; after `longest_s` its lease is no longer renewed, so nothing lives for ever."""
+    def track(self, attempt: StartedAttempt, max_duration_s: float) -> Iterator[None]:
+        """Holds `attempt` as under way. After `max_duration_s` its lease is not renewed: nothing lives for ever."""
         with self._lock:
-            self._attempts[begun.id, begun.token] = (time.monotonic() + longest_s, begun)
+            self._attempts[attempt.id, attempt.token] = (time.monotonic() + max_duration_s, attempt)
         try:
             yield
         finally:
             with self._lock:
-                del self._attempts[begun.id, begun.token]
-                self._stores.pop((begun.id, begun.token), None)
+                del self._attempts[attempt.id, attempt.token]
+                self._stores.pop((attempt.id, attempt.token), None)
 
-    def keep_store(self, begun: StartedAttempt, store: Callable[[], object]) -> None:
-        """The result of `begun` is known, and `store` stores it: however long Redis is away, it does not hang.
+    def set_store(self, attempt: StartedAttempt, store: Callable[[], object]) -> None:
+        """The result of `attempt` is known, and `store` stores it: however long Redis is away, it does not hang.
 
         A drain may call `store` too, even at the same time.
         """
         with self._lock:
-            if (begun.id, begun.token) in self._attempts:
-                self._stores[begun.id, begun.token] = store
+            if (attempt.id, attempt.token) in self._attempts:
+                self._stores[attempt.id, attempt.token] = store
 
-    def store_of(self, begun: StartedAttempt) -> Callable[[], object] | None:
-        """What stores the result of `begun`; None if nobody knows it yet."""
+    def find_store(self, attempt: StartedAttempt) -> Callable[[], object] | None:
+        """What stores the result of `attempt`; None if nobody knows it yet."""
         with self._lock:
-            return self._stores.get((begun.id, begun.token))
+            return self._stores.get((attempt.id, attempt.token))
 
     def hung(self) -> list[StartedAttempt]:
         """Attempts far beyond their deadline: their threads are lost, as nothing can stop a thread."""
         now = time.monotonic()
         with self._lock:
-            return [begun for key, (until, begun) in self._attempts.items() if now >= until and key not in self._stores]
+            return [
+                attempt for key, (until, attempt) in self._attempts.items() if now >= until and key not in self._stores
+            ]
 
     def any_in_time(self) -> bool:
         """Whether an attempt is under way that may still end by itself."""
@@ -56,9 +58,9 @@ class InFlight:
         """Id and token of the attempts within their time."""
         now = time.monotonic()
         with self._lock:
-            return [key for key, (until, _) in self._attempts.items() if now < until]
+            return [key for key, (deadline, _) in self._attempts.items() if now < deadline]
 
     def all(self) -> list[StartedAttempt]:
         """Every attempt under way."""
         with self._lock:
-            return [begun for _, begun in self._attempts.values()]
+            return [attempt for _, attempt in self._attempts.values()]

@@ -34,6 +34,7 @@ from tasks.worker.pump import Pump
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.requeue_runner import RequeueRunner
 from tasks.worker.shutdown import Shutdown
+from tasks.worker.store_retry import StoreRetry
 from tasks.worker.wait_estimates import WaitEstimates
 from tasks.worker.wiring import build_executor, build_results
 from tasks.worker.worker_health import REDIS_WAIT_S, WorkerHealth
@@ -88,7 +89,7 @@ class WorkerProcess:
             shutdown=shutdown,
         )
         self._health = WorkerHealth(
-            app, ledger, in_flight, slots=slots, liveness_s=settings.liveness_s, draining=shutdown.begun
+            app, ledger, in_flight, slots=slots, liveness_s=settings.liveness_s, draining=shutdown.draining
         )
         self._results = build_results(settings)
         self._drain = Drain(
@@ -116,6 +117,7 @@ class WorkerProcess:
             in_flight=in_flight,
             deadlines=AttemptDeadlines(executor.delivery_settings, self._mapping),
             publish=self._publisher.publish,
+            store_retry=StoreRetry(ledger, in_flight, shutdown, metrics),
             clock=clock,
             shutdown=shutdown,
             metrics=metrics,

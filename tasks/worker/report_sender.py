@@ -38,42 +38,42 @@ class ReportLeaseLost(Exception):
 
 
 class ReportSender:
-    """The reports of one run, taken by this sender at `taken_at` (monotonic)."""
+    """The reports of one run, leased by this sender at `leased_at` (monotonic)."""
 
-    def __init__(self, ledger: Ledger, port: PortClient, taken: LeasedReports, taken_at: float) -> None:
-        self.taken = taken
+    def __init__(self, ledger: Ledger, port: PortClient, lease: LeasedReports, leased_at: float) -> None:
+        self.lease = lease
         self.delay_s = 0.0
         """After how many seconds Port should be asked again; 0 if it took all."""
         self.port_answered = False
         """Whether Port took any call."""
         self._ledger = ledger
         self._port = port
-        self._leased_at = taken_at
-        self._waits_in_order = taken.tries < ORDERED_TRIES
+        self._leased_at = leased_at
+        self._waits_in_order = lease.tries < ORDERED_TRIES
 
     def send(self, pending: Sequence[Report]) -> set[int]:
-        """Makes the calls for `pending`; returns the places of the reports that are still to be sent.
+        """Makes the calls for `pending`; returns the indexes of the reports that are still to be sent.
 
         Raises `ReportLeaseLost`.
         """
         unsent: list[Call] = []
-        for call in build_calls(self.taken.kind, self.taken.run, pending):
+        for call in build_calls(self.lease.kind, self.lease.run, pending):
             if unsent and self._waits_in_order:
                 unsent.append(call)
                 continue
             self._keep_lease()
             try:
-                self._make(call)
+                self._send_call(call)
             except PortUnavailable as error:
                 if not (self._give_up_response(call, error) or self._give_up_details(call, error)):
                     unsent.append(call)
                     self._wait(error)
             else:
                 if call.ends_run:  # Port takes no response any more, and lines still
-                    unsent = [each for each in unsent if each.kinds != _RESPONSE]
-        return {at for call in unsent for at in call.report_indexes}
+                    unsent = [other for other in unsent if other.kinds != _RESPONSE]
+        return {index for call in unsent for index in call.report_indexes}
 
-    def _make(self, call: Call) -> None:
+    def _send_call(self, call: Call) -> None:
         """Makes `call`. What Port refuses for good is told in the run's log; its end is then told with nothing else.
 
         Raises PortUnavailable, also for a run that Port does not know yet: the message about it may have been quicker.
@@ -83,17 +83,17 @@ class ReportSender:
         except PortRefused as error:
             if error.status == 404 and self._waits_in_order:
                 raise PortUnavailable(f"{error}; a new run may not be known yet") from None
-            log.event(events.REPORT_REFUSED, run_id=self.taken.run, error=str(error))
+            log.event(events.REPORT_REFUSED, run_id=self.lease.run, error=str(error))
             if subject := _subject_of(call):
                 self._log_in_run(subject, _reason_of(error))
-            if bare := call.status_only():
-                self._send_status_alone(bare)
+            if status_call := call.status_only():
+                self._send_status_alone(status_call)
 
-    def _send_status_alone(self, bare: Call) -> None:
+    def _send_status_alone(self, call: Call) -> None:
         try:
-            self._call(bare)
+            self._call(call)
         except PortRefused as error:
-            log.event(events.REPORT_REFUSED, run_id=self.taken.run, error=str(error))
+            log.event(events.REPORT_REFUSED, run_id=self.lease.run, error=str(error))
 
     def _call(self, call: Call) -> None:
         self._port.call(call.method, call.path, call.json)
@@ -108,8 +108,8 @@ class ReportSender:
             return False
         try:
             self._call(call)
-        except (PortUnavailable, PortRefused) as again:
-            log.event(events.REPORT_GIVEN_UP, run_id=self.taken.run, tries=self.taken.tries + 1, error=str(again))
+        except (PortUnavailable, PortRefused) as retry_error:
+            log.event(events.REPORT_GIVEN_UP, run_id=self.lease.run, tries=self.lease.tries + 1, error=str(retry_error))
         return True
 
     def _give_up_details(self, call: Call, error: PortUnavailable) -> bool:
@@ -117,15 +117,15 @@ class ReportSender:
 
         Only after a 500, which is what a link or an id can cause; a Port that is away answers otherwise or not at all.
         """
-        bare = call.status_only()
-        if self._waits_in_order or bare is None or error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+        status_call = call.status_only()
+        if self._waits_in_order or status_call is None or error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
             return False
         self._keep_lease()
         try:
-            self._send_status_alone(bare)
+            self._send_status_alone(status_call)
         except PortUnavailable:
             return False
-        log.event(events.REPORT_GIVEN_UP, run_id=self.taken.run, tries=self.taken.tries + 1, error=error.reason)
+        log.event(events.REPORT_GIVEN_UP, run_id=self.lease.run, tries=self.lease.tries + 1, error=error.reason)
         self._log_in_run(_subject_of(call), error.reason)
         return True
 
@@ -134,27 +134,27 @@ class ReportSender:
 
         Asked for once and not kept. Returns whether it was taken.
         """
-        for line in build_calls(self.taken.kind, self.taken.run, reports.not_taken(self.taken.kind, what, why)):
+        for line in build_calls(self.lease.kind, self.lease.run, reports.not_taken(self.lease.kind, what, why)):
             try:
                 self._call(line)
             except (PortUnavailable, PortRefused) as error:
-                log.event(events.REPORT_NOTE_FAILED, run_id=self.taken.run, error=str(error))
+                log.event(events.REPORT_NOTE_FAILED, run_id=self.lease.run, error=str(error))
                 return False
         return True
 
     def _keep_lease(self) -> None:
         if time.monotonic() - self._leased_at > _RENEW_AFTER_S:
             self._leased_at = time.monotonic()
-            renewed = self._ledger.renew_reports(self.taken, LEASE_MS)
-            if renewed is None:
+            lease = self._ledger.renew_reports(self.lease, LEASE_MS)
+            if lease is None:
                 raise ReportLeaseLost
-            self.taken = renewed
+            self.lease = lease
 
     def _wait(self, error: PortUnavailable) -> None:
         if not self.delay_s:
-            self.delay_s = _delay_s(self.taken.tries, error.retry_after_s)
-            tries, delay_s = self.taken.tries + 1, round(self.delay_s, 1)
-            log.event(events.REPORT_DELAYED, run_id=self.taken.run, tries=tries, again_in_s=delay_s, error=error.reason)
+            self.delay_s = _delay_s(self.lease.tries, error.retry_after_s)
+            tries, delay_s = self.lease.tries + 1, round(self.delay_s, 1)
+            log.event(events.REPORT_DELAYED, run_id=self.lease.run, tries=tries, again_in_s=delay_s, error=error.reason)
 
 
 def _subject_of(call: Call) -> str:
@@ -170,6 +170,6 @@ def _reason_of(error: PortRefused) -> str:
     )
 
 
-def _delay_s(tries: int, asked_s: float | None) -> float:
+def _delay_s(tries: int, retry_after_s: float | None) -> float:
     """Port's advice: from one second, doubling, with jitter; or what Port asked for."""
-    return max(asked_s or 0.0, min(2.0 ** min(tries, 10), _MAX_DELAY_S) * (0.5 + random.random() / 2))
+    return max(retry_after_s or 0.0, min(2.0 ** min(tries, 10), _MAX_DELAY_S) * (0.5 + random.random() / 2))

@@ -28,65 +28,69 @@ class ResultBuilder:
         self._detailed = detailed
         self._keep_bytes = keep_bytes
 
-    def completed(self, begun: StartedAttempt, outcome: Outcome, step: Step, report: MappedReport) -> AttemptEnd:
+    def build_completed(
+        self, attempt: StartedAttempt, outcome: Outcome, step: Step, report: MappedReport
+    ) -> AttemptEnd:
         """The end of an attempt with an `outcome`, masked, which is followed by `step`."""
-        run = Run(begun.kind, begun.synchronized, begun.attempt)
+        run = Run(attempt.kind, attempt.synchronized, attempt.number)
         messages = reports_after(step, outcome, run, report, self._detailed)
         return AttemptEnd(
             result=_RESULTS[type(step)],
             reason=outcome.reason,
             status=outcome.status,
             delay_ms=round(step.delay_s * 1000) if isinstance(step, RetryAfter) else 0,
-            attempt=self._history(begun, outcome),
-            reports=self._sealed(begun, messages),
-            about_target=_about_target(outcome),
-            about_lane=_about_lane(outcome),
+            attempt=self._seal_history(attempt, outcome),
+            reports=self._seal_reports(attempt, messages),
+            about_target=_classify_for_target(outcome),
+            about_lane=_classify_for_lane(outcome),
         )
 
-    def abandoned(self, begun: StartedAttempt, result: State, reason: str, cause: str) -> AttemptEnd:
+    def build_abandoned(self, attempt: StartedAttempt, result: State, reason: str, cause: str) -> AttemptEnd:
         """The end of an attempt without an outcome: no request could be made, or it is given up."""
         outcome = Outcome(Verdict.GIVE_UP, result == State.UNKNOWN, reason, cause)
         if result == State.UNKNOWN:
-            messages = reports.unknown(begun.kind, begun.synchronized, None, reason)
+            messages = reports.unknown(attempt.kind, attempt.synchronized, None, reason)
         else:
-            messages = reports.failed(begun.kind, begun.synchronized, outcome, None, self._detailed, begun.attempt)
-        return AttemptEnd(result, reason, attempt=self._history(begun, outcome), reports=self._sealed(begun, messages))
+            messages = reports.failed(attempt.kind, attempt.synchronized, outcome, None, self._detailed, attempt.number)
+        return AttemptEnd(
+            result, reason, attempt=self._seal_history(attempt, outcome), reports=self._seal_reports(attempt, messages)
+        )
 
-    def outcome_only(self, begun: StartedAttempt, answer: Answer, why: str) -> AttemptEnd:
+    def build_outcome_only(self, attempt: StartedAttempt, answer: Answer, why: str) -> AttemptEnd:
         """The end of an attempt that was answered, where `why` keeps the rest of the result from being made."""
-        missing = f"no more can be told of it: {why}"
-        outcome = replace(answer.outcome, cause=f"{answer.outcome.reason}; {missing}", response=None)
-        return self.completed(begun, outcome, answer.step, MappedReport(note=f"N{missing[1:]}."))
+        note = f"no more can be told of it: {why}"
+        outcome = replace(answer.outcome, cause=f"{answer.outcome.reason}; {note}", response=None)
+        return self.build_completed(attempt, outcome, answer.step, MappedReport(note=f"N{note[1:]}."))
 
-    def interrupted(self, begun: StartedAttempt, reason: str, cause: str) -> AttemptEnd:
+    def build_interrupted(self, attempt: StartedAttempt, reason: str, cause: str) -> AttemptEnd:
         """The end of an attempt that nobody waits for any longer: the same ends that a lapsed lease leads to.
 
         It clears no suspect.
         """
-        if begun.unknown == "retry" and begun.attempt < begun.max_attempts:
+        if attempt.unknown == "retry" and attempt.number < attempt.max_attempts:
             outcome = Outcome(Verdict.UNKNOWN, True, reason, cause)
-            return AttemptEnd(State.WAITING, reason, attempt=self._history(begun, outcome), clears=False)
-        return replace(self.abandoned(begun, State.UNKNOWN, reason, cause), clears=False)
+            return AttemptEnd(State.WAITING, reason, attempt=self._seal_history(attempt, outcome), clears=False)
+        return replace(self.build_abandoned(attempt, State.UNKNOWN, reason, cause), clears=False)
 
-    def _sealed(self, begun: StartedAttempt, messages: list[Report]) -> tuple[bytes, ...]:
+    def _seal_reports(self, attempt: StartedAttempt, messages: list[Report]) -> tuple[bytes, ...]:
         return tuple(
             seal_item(
                 self._sealer,
                 report.kind,
                 encode_report(report),
-                format=begun.format,
-                id=begun.id,
-                generation=begun.generation,
-                run=begun.run,
+                format=attempt.format,
+                id=attempt.id,
+                generation=attempt.generation,
+                run=attempt.run,
             )
             for report in messages
         )
 
-    def _history(self, begun: StartedAttempt, outcome: Outcome) -> bytes:
+    def _seal_history(self, attempt: StartedAttempt, outcome: Outcome) -> bytes:
         response = outcome.response
         entry = {
-            "generation": begun.generation,
-            "attempt": begun.attempt,
+            "generation": attempt.generation,
+            "attempt": attempt.number,
             "at": round(time.time() - outcome.duration_ms / 1000, 3),
             "reason": outcome.reason,
             "cause": outcome.cause,
@@ -95,17 +99,19 @@ class ResultBuilder:
             "duration_ms": round(outcome.duration_ms, 1),
             "response": response.text[: self._keep_bytes] if response else None,
         }
-        return self._sealer.seal(json.dumps(entry).encode(), bond(begun.format, "history", begun.id, begun.generation))
+        return self._sealer.seal(
+            json.dumps(entry).encode(), bond(attempt.format, "history", attempt.id, attempt.generation)
+        )
 
 
-def _about_target(outcome: Outcome) -> str:
+def _classify_for_target(outcome: Outcome) -> str:
     """What an attempt says about its target: whether a connection came about. A proxy's fault says nothing of it."""
     if outcome.fault is Fault.CONNECTION:
         return "" if outcome.reason == "proxy" else "fault"
     return "well" if outcome.status is not None else ""
 
 
-def _about_lane(outcome: Outcome) -> str:
+def _classify_for_lane(outcome: Outcome) -> str:
     """What an attempt says about its route: whether it answers, and not with trouble of its own."""
     if outcome.fault is Fault.ANSWER:
         return "fault"

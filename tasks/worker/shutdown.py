@@ -20,14 +20,14 @@ class Shutdown:
     """The end of this process, which begins once and is not taken back. Thread safe."""
 
     def __init__(self) -> None:
-        self.begun = threading.Event()
+        self.draining = threading.Event()
         """Set as soon as the process drains."""
         self.exit_code = 0
         """What the process ends with; not 0 asks a supervisor for another."""
 
     def restart(self, reason: str, limit: int) -> None:
         """Ends this process in order, because `limit` was exceeded; whoever keeps it alive starts another."""
-        if not self.begun.is_set():
+        if not self.draining.is_set():
             log.event(events.WORKER_RESTART_REQUESTED, reason=reason, limit=limit)
             self.exit_code = RESTART
             os.kill(os.getpid(), signal.SIGTERM)

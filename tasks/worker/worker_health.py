@@ -59,9 +59,9 @@ class WorkerHealth:
         except StoreUnavailable:
             self._idle_since = None  # nothing can be taken now, and what was before says nothing of what comes after
             raise
-        taken = len(celery_state.reserved_requests) - len(celery_state.active_requests)
+        lease = len(celery_state.reserved_requests) - len(celery_state.active_requests)
         started = celery_state.all_total_count[0]
-        self._waiting = sum(lengths) + max(0, taken)
+        self._waiting = sum(lengths) + max(0, lease)
         if not self._waiting or started != self._started or len(self._in_flight.all()) >= self._slots:
             self._idle_since = None
         elif self._idle_since is None:

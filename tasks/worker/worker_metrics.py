@@ -17,25 +17,25 @@ class WorkerMetrics:
     def __init__(self, max_targets: int) -> None:
         self._targets = TargetLabels(max_targets)
 
-    def ended(self, begun: StartedAttempt, finish: AttemptEnd, state: str, now_ms: float) -> None:
+    def count_end(self, attempt: StartedAttempt, end: AttemptEnd, state: str, now_ms: float) -> None:
         """An attempt ended; `state` is what became of the invocation. `now_ms` is Redis's time."""
-        metrics.ATTEMPTS.labels(self._targets.of(begun.target), outcome_of(finish.reason)).inc()
+        metrics.ATTEMPTS.labels(self._targets.of(attempt.target), outcome_of(end.reason)).inc()
         if state == State.DONE:
-            _DELIVERY_SECONDS[begun.kind].observe(max(0.0, now_ms - begun.published_ms) / 1000)
+            _DELIVERY_SECONDS[attempt.kind].observe(max(0.0, now_ms - attempt.published_ms) / 1000)
         elif state == State.WAITING:
             _RETRY.inc()
         else:
-            _ended_badly(state, finish.reason)
+            _count_bad_end(state, end.reason)
 
-    def deferred(self) -> None:
+    def count_deferral(self) -> None:
         """An attempt was put back, unsent."""
         _DEFERRED.inc()
 
-    def waits_for_redis(self) -> None:
+    def count_redis_wait(self) -> None:
         """A result cannot be stored yet."""
         _REDIS.inc()
 
-    def requested(self, outcome: Outcome) -> None:
+    def observe_request(self, outcome: Outcome) -> None:
         """A request was made."""
         metrics.REQUEST_SECONDS.observe(outcome.duration_ms / 1000)
 
@@ -43,10 +43,10 @@ class WorkerMetrics:
 def count_lapsed(lapsed: ExpiredLease) -> None:
     """A lease lapsed, and this process found it."""
     metrics.LAPSED.labels(lapsed.state, lapsed.reason).inc()
-    _ended_badly(lapsed.state, lapsed.reason)
+    _count_bad_end(lapsed.state, lapsed.reason)
 
 
-def _ended_badly(state: str, reason: str) -> None:
+def _count_bad_end(state: str, reason: str) -> None:
     if state == State.DEAD:
         metrics.DEAD_LETTERS.labels(outcome_of(reason)).inc()
     elif state == State.UNKNOWN:

@@ -28,6 +28,7 @@ from tasks.worker.isolation.child_processes import ChildProcesses
 from tasks.worker.isolation.runner import IsolationRunner
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.shutdown import Shutdown
+from tasks.worker.store_retry import StoreRetry
 from tasks.worker.wiring import build_executor, build_results
 from tasks.worker.worker_metrics import WorkerMetrics
 from tests.support.programs import SETTINGS
@@ -43,7 +44,7 @@ class Stage:
     runner: AttemptRunner
     mapping: Mapping
     sealer: Sealer
-    taken: int = field(default=0)
+    lease: int = field(default=0)
 
     def accept(
         self,
@@ -55,7 +56,7 @@ class Stage:
         **more: Any,
     ) -> str:
         """Puts a run for `url` into the ledger, as a record of `format`; returns its id."""
-        number, self.taken = self.taken, self.taken + 1
+        number, self.lease = self.lease, self.lease + 1
         method = {"synchronized": synchronized, "method": "POST", "url": url}
         payload = {"action": {"invocationMethod": method}, "properties": properties or {}}
         message = {"context": {"runId": f"r_{number}"}, "payload": payload}
@@ -117,14 +118,16 @@ def staged(
     clock, shutdown = RedisClock(), Shutdown()
     metrics = WorkerMetrics(settings.metrics_targets)
     executor = build_executor(settings, mapping, egress_policy, results, clock, metrics, slots=10)
+    in_flight = InFlight()
     runner = AttemptRunner(
         ledger=ledger,
         executor=executor,
         isolation=IsolationRunner(ChildProcesses(), results, egress_policy, clock, shutdown),
         results=results,
-        in_flight=InFlight(),
+        in_flight=in_flight,
         deadlines=AttemptDeadlines(executor.delivery_settings, mapping),
         publish=lambda claims: None,
+        store_retry=StoreRetry(ledger, in_flight, shutdown, metrics),
         clock=clock,
         shutdown=shutdown,
         metrics=metrics,

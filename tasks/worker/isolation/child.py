@@ -35,7 +35,7 @@ def main() -> None:
     egress_policy.internal_services = job.internal_services
     clock, metrics = RedisClock(job.clock_offset_ms), WorkerMetrics(settings.metrics_targets)
     executor = build_executor(settings, mapping, egress_policy, build_results(settings), clock, metrics, slots=1)
-    body = pickle.dumps(executor.execute(job.begun))
+    body = pickle.dumps(executor.execute(job.attempt))
     connection.sendall(len(body).to_bytes(8, "big") + body)
     mapping.close()
 

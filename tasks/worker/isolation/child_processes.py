@@ -21,11 +21,11 @@ from tasks.worker.isolation.job import READY, ChildDied, IsolatedJob
 log = EventLog(__name__)
 
 CHILD_MODULE = "tasks.worker.isolation.child"
-"""The program of the process; It is started by name, so nothing of it is imported here."""
+"""The program of the process; it is started by name, so nothing of it is imported here."""
 
-_AT_ONCE = 2
+_MAX_CHILDREN = 2
 """Such processes of one worker: each takes some 80 MB."""
-_KEPT_S = 30.0
+_IDLE_TIMEOUT_S = 30.0
 """How long one is kept ready after the last job."""
 
 
@@ -34,22 +34,22 @@ class ChildProcesses:
 
     def __init__(self, argv: Sequence[str] = (sys.executable, "-P", "-m", CHILD_MODULE)) -> None:
         self._argv = argv
-        self._room = threading.BoundedSemaphore(_AT_ONCE)
+        self._permits = threading.BoundedSemaphore(_MAX_CHILDREN)
         self._lock = threading.Lock()
         self._idle: list[ForkServer] = []
         self._end_of_idle: threading.Timer | None = None
 
-    def run(self, job: IsolatedJob, longest_s: float) -> AttemptResult | ChildDied | None:
+    def run(self, job: IsolatedJob, max_duration_s: float) -> AttemptResult | ChildDied | None:
         """One attempt in a process of its own. None if there is no room or no process could be made: nothing was sent.
 
-        Raises TimeoutError if it takes longer than `longest_s`: it may have been sent.
+        Raises TimeoutError if it takes longer than `max_duration_s`: it may have been sent.
         """
-        if not self._room.acquire(blocking=False):
+        if not self._permits.acquire(blocking=False):
             return None
         try:
             server = self._take()
             try:
-                answer = _run_in_child(server, job, longest_s)
+                answer = _run_in_child(server, job, max_duration_s)
             except BaseException:
                 server.close()
                 raise
@@ -64,7 +64,7 @@ class ChildProcesses:
             log.event(events.ISOLATION_PROCESS_FAILED, error=type(error).__name__)
             return None
         finally:
-            self._room.release()
+            self._permits.release()
 
     def _take(self) -> ForkServer:
         with self._lock:
@@ -77,7 +77,7 @@ class ChildProcesses:
             self._idle.append(server)
             if self._end_of_idle:
                 self._end_of_idle.cancel()
-            self._end_of_idle = _timer(_KEPT_S, self._end_idle)
+            self._end_of_idle = _start_timer(_IDLE_TIMEOUT_S, self._end_idle)
 
     def _end_idle(self) -> None:
         with self._lock:
@@ -86,11 +86,11 @@ class ChildProcesses:
             server.close()
 
 
-def _run_in_child(server: ForkServer, job: IsolatedJob, longest_s: float) -> AttemptResult | ChildDied | None:
+def _run_in_child(server: ForkServer, job: IsolatedJob, max_duration_s: float) -> AttemptResult | ChildDied | None:
     with server.fork() as child, child.makefile("rb") as answers:
-        watch = _timer(longest_s, server.kill)
+        watch = _start_timer(max_duration_s, server.kill)
         try:
-            ready = _ready(answers)
+            ready = _is_ready(answers)
             answer = _exchange(child, answers, pickle.dumps(job)) if ready else b""
             code = server.wait()
         finally:
@@ -107,7 +107,7 @@ def _run_in_child(server: ForkServer, job: IsolatedJob, longest_s: float) -> Att
     return ChildDied("with all its kind" if code is None else f"exit code {code}" if code >= 0 else f"signal {-code}")
 
 
-def _ready(answers: BinaryIO) -> bool:
+def _is_ready(answers: BinaryIO) -> bool:
     try:
         return answers.readline() == READY
     except ConnectionError:
@@ -125,7 +125,7 @@ def _exchange(child: socket.socket, answers: BinaryIO, job: bytes) -> bytes:
     return body if len(head) == 8 and int.from_bytes(head, "big") == len(body) else b""
 
 
-def _timer(seconds: float, call: Callable[[], None]) -> threading.Timer:
+def _start_timer(seconds: float, call: Callable[[], None]) -> threading.Timer:
     timer = threading.Timer(seconds, call)
     timer.daemon = True  # the end of the worker does not wait for it
     timer.start()

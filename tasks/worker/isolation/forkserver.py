@@ -25,25 +25,25 @@ class ForkServer:
 
     def __init__(self, argv: Sequence[str]) -> None:
         """Raises OSError if no process can be made. It may take a while until the first child answers."""
-        self._control, theirs = socket.socketpair()
-        with theirs:
+        self._control, child_end = socket.socketpair()
+        with child_end:
             try:
                 # A session of its own: Ctrl-C is for the worker, which lets it end.
-                self._process = subprocess.Popen(argv, stdin=theirs.fileno(), start_new_session=True)
+                self._process = subprocess.Popen(argv, stdin=child_end.fileno(), start_new_session=True)
             except BaseException:
                 self._control.close()
                 raise
 
     def fork(self) -> socket.socket:
         """The connection to a new child. Raises OSError if the process is gone."""
-        ours, theirs = socket.socketpair()
-        with theirs:
+        connection, child_end = socket.socketpair()
+        with child_end:
             try:
-                socket.send_fds(self._control, [b"\n"], [theirs.fileno()])
+                socket.send_fds(self._control, [b"\n"], [child_end.fileno()])
             except BaseException:
-                ours.close()
+                connection.close()
                 raise
-        return ours
+        return connection
 
     def wait(self) -> int | None:
         """Waits for the child's end: its exit code, or minus a signal; None if the process itself is gone."""
@@ -67,7 +67,7 @@ class ForkServer:
 def serve_forks() -> socket.socket:
     """Called once all is ready, without threads: returns in each child, with its connection. Ends with the worker."""
     control = socket.socket(fileno=os.dup(0))
-    me = os.getpid()
+    own_pid = os.getpid()
     while True:
         message, descriptors = b"", list[int]()
         with suppress(ConnectionError):
@@ -75,18 +75,18 @@ def serve_forks() -> socket.socket:
         if not message:
             sys.exit()
         connection = socket.socket(fileno=descriptors[0])
-        alive, held = os.pipe()  # the child keeps one end, and so the other one tells of its death
+        read_end, write_end = os.pipe()  # the child keeps the one to write, so its death ends the one to read
         child = os.fork()
         if child == 0:
-            die_with(me)
+            die_with(own_pid)
             control.close()
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             return connection
-        os.close(held)
+        os.close(write_end)
         connection.close()
-        if alive not in select.select([control.fileno(), alive], [], [])[0]:
+        if read_end not in select.select([control.fileno(), read_end], [], [])[0]:
             os.kill(child, signal.SIGKILL)  # the worker says nothing while a child lives: so it is gone
-        os.close(alive)
+        os.close(read_end)
         _, status = os.waitpid(child, 0)
         with suppress(ConnectionError):
             control.sendall(_STATUS.pack(os.waitstatus_to_exitcode(status)))

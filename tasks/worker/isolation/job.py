@@ -18,7 +18,7 @@ READY = b"ready\n"
 class IsolatedJob:
     """One attempt, with what the child cannot find out by itself."""
 
-    begun: StartedAttempt
+    attempt: StartedAttempt
     clock_offset_ms: float
     """Redis's clock minus this machine's."""
     internal_services: Sequence[InternalService]

@@ -41,31 +41,34 @@ class IsolationRunner:
     clock: RedisClock
     shutdown: Shutdown
 
-    def execute(self, begun: StartedAttempt, longest_s: float) -> AttemptResult:
-        """The attempt, which may take `longest_s`. Raises nothing."""
+    def execute(self, attempt: StartedAttempt, max_duration_s: float) -> AttemptResult:
+        """The attempt, which may take `max_duration_s`. Raises nothing."""
         try:
             answer = self.children.run(
-                IsolatedJob(begun, self.clock.offset_ms, tuple(self.egress_policy.internal_services)), longest_s
+                IsolatedJob(attempt, self.clock.offset_ms, tuple(self.egress_policy.internal_services)), max_duration_s
             )
         except TimeoutError:
             cause = "the process in which it was tried alone did not end in time"
-            return Completion(self.results.interrupted(begun, "deadline", cause), cause)
+            return Completion(self.results.build_interrupted(attempt, "deadline", cause), cause)
         except Exception as error:  # it may have been sent
-            log.event(events.DELIVERY_CRASHED, run_id=begun.run, error=type(error).__name__, at=place_of(error))
+            log.event(events.DELIVERY_CRASHED, run_id=attempt.run, error=type(error).__name__, at=place_of(error))
             cause = f"a fault of the agent ({type(error).__name__}) while it was tried alone"
-            return Completion(self.results.interrupted(begun, UNEXPECTED, cause), cause)
+            return Completion(self.results.build_interrupted(attempt, UNEXPECTED, cause), cause)
         match answer:
-            case ChildDied() if self.shutdown.begun.is_set():
+            case ChildDied() if self.shutdown.draining.is_set():
                 # Whoever ends this worker may have ended that process too.
-                return Completion(self.results.interrupted(begun, DRAINED, "the worker had to stop"), DRAINED)
+                return Completion(self.results.build_interrupted(attempt, DRAINED, "the worker had to stop"), DRAINED)
             case ChildDied(how):
                 log.event(
-                    events.DELIVERY_POISON_DETECTED, run_id=begun.run or begun.id, deaths=begun.deaths + 1, ended=how
+                    events.DELIVERY_POISON_DETECTED,
+                    run_id=attempt.run or attempt.id,
+                    deaths=attempt.deaths + 1,
+                    ended=how,
                 )
-                finish = self.results.abandoned(begun, State.DEAD, POISON, POISON_CAUSE)
-                return Completion(replace(finish, clears=False), POISON_CAUSE)
+                end = self.results.build_abandoned(attempt, State.DEAD, POISON, POISON_CAUSE)
+                return Completion(replace(end, clears=False), POISON_CAUSE)
             case None:
                 time.sleep(_NO_PROCESS_PAUSE_S)
-                return Deferral(begun.target, begun.lane, "no process to try it alone")
+                return Deferral(attempt.target, attempt.lane, "no process to try it alone")
             case _:
                 return answer

@@ -46,7 +46,7 @@ def test_a_delivered_invocation_leaves_nothing_but_its_expiring_record(ledger: L
     (claim,) = ledger.accept([span(0, 1)], [entry("r_1")]).claims
     begun = ledger.begin(claim.id, claim.token)
     assert begun is not None
-    assert (b"sealed", 1, "r_1") == (begun.payload, begun.attempt, begun.run)
+    assert (b"sealed", 1, "r_1") == (begun.payload, begun.number, begun.run)
 
     assert ("done", ()) == ledger.finish("r_1", claim.token, DONE)
     assert "done" == state(ledger, "r_1")
@@ -394,7 +394,7 @@ def test_what_was_in_flight_at_three_deaths_is_suspected_and_what_kills_a_fourth
         claim = claim_one(ledger)
         begun = ledger.begin(claim.id, claim.token)
         assert begun is not None
-        assert (deaths, deaths + 1) == (begun.deaths, begun.attempt)
+        assert (deaths, deaths + 1) == (begun.deaths, begun.number)
         lapse(ledger, "r_1")
         _, (lapsed,) = ledger.pump(0)
 
@@ -465,7 +465,7 @@ def test_what_moves_from_target_to_target_waits_longer_each_time(ledger: Ledger,
     for n in range(5):
         begun = ledger.begin("r_1", claim_one(ledger).token)
         assert begun is not None
-        assert (n, 1) == (begun.moves, begun.attempt)
+        assert (n, 1) == (begun.moves, begun.number)
         lane = f"http://t{n}:80 deploy"
         before_ms = ledger.clock_ms()
         ledger.defer(begun, f"http://t{n}:80", lane)

@@ -14,11 +14,11 @@ def test_an_attempt_is_held_as_long_as_its_own_mapping_allows(redis_server: Embe
     with redis.Redis.from_url(redis_server.url) as client, staged(client, entries=entries) as stage:
         id = stage.accept("http://a:80")
         ((claim,), _) = stage.ledger.pump()
-        begun = stage.ledger.begin(id, claim.token)
-        assert begun is not None
+        attempt = stage.ledger.begin(id, claim.token)
+        assert attempt is not None
         digest = stage.mapping.digest
         held_s = [
-            stage.runner.deadlines.longest_s(replace(begun, mapping=mapping))
+            stage.runner.deadlines.max_duration_s(replace(attempt, mapping=mapping))
             for mapping in (f"{digest}/0", f"{digest}/1", "another/0")
         ]
     assert [80, 9030, 9030] == held_s

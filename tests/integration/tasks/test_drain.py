@@ -23,7 +23,7 @@ def test_a_drain_stores_the_answer_that_waits_for_redis(
     redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Known is known: the run is done, not unknown, whoever of the two comes first when Redis is back."""
-    monkeypatch.setattr("tasks.worker.attempt_runner._STORE_PAUSES_S", (3600,))  # so that it is the drain
+    monkeypatch.setattr("tasks.worker.store_retry._PAUSES_S", (3600,))  # so that it is the drain
     ended = threading.Event()
     monkeypatch.setattr("tasks.worker.drain.os._exit", lambda code: ended.set())
 
@@ -38,7 +38,7 @@ def test_a_drain_stores_the_answer_that_waits_for_redis(
         args = (claim.id, claim.token, claim.start_ms)
         threading.Thread(target=stage.runner.run, args=args, daemon=True).start()
         in_flight = stage.runner.in_flight
-        eventually(lambda: in_flight.all() and in_flight.store_of(in_flight.all()[0]), "an answer to store")
+        eventually(lambda: in_flight.all() and in_flight.find_store(in_flight.all()[0]), "an answer to store")
         redis_server.start()
         drain_of(stage).start()
 

@@ -25,7 +25,7 @@ class RecordedShutdown(Shutdown):
         self.restarts += 1
 
 
-def begun(id: str) -> StartedAttempt:
+def attempt(id: str) -> StartedAttempt:
     return StartedAttempt(
         id, 1, b"", Kind.ACTION_RUN, id, False, "t", "t x", 1, 1, 0, 0, 0, "topic/0/0", "m", "park", 8
     )
@@ -42,10 +42,10 @@ def test_a_hung_thread_offers_no_slot_and_too_many_ask_for_another_process(redis
     heartbeat = heartbeat_of(redis_client, in_flight, shutdown)
     slots = Keys.of("org/agent").slots
 
-    with in_flight.attempt(begun("r_1"), 0), in_flight.attempt(begun("r_2"), 60):
+    with in_flight.track(attempt("r_1"), 0), in_flight.track(attempt("r_2"), 60):
         heartbeat.step()
         assert ([b"9"], 0) == (redis_client.hvals(slots), shutdown.restarts)
-        with in_flight.attempt(begun("r_3"), 0):
+        with in_flight.track(attempt("r_3"), 0):
             heartbeat.step()
             assert ([b"8"], 1) == (redis_client.hvals(slots), shutdown.restarts)
     heartbeat.step()
@@ -57,9 +57,9 @@ def test_what_only_waits_to_be_stored_does_not_hang(redis_client: "redis.Redis")
     in_flight, shutdown = InFlight(), RecordedShutdown()
     heartbeat = heartbeat_of(redis_client, in_flight, shutdown)
 
-    with in_flight.attempt(begun("r_1"), 0), in_flight.attempt(begun("r_2"), 0):
+    with in_flight.track(attempt("r_1"), 0), in_flight.track(attempt("r_2"), 0):
         for id in ("r_1", "r_2"):
-            in_flight.keep_store(begun(id), lambda: None)
+            in_flight.set_store(attempt(id), lambda: None)
         heartbeat.step()
         assert 0 == shutdown.restarts
         assert in_flight.any_in_time()
@@ -67,7 +67,7 @@ def test_what_only_waits_to_be_stored_does_not_hang(redis_client: "redis.Redis")
 
 DRAINING = """
 import threading
-from tests.integration.tasks.test_hung_threads import begun
+from tests.integration.tasks.test_hung_threads import attempt
 from tasks.worker.drain import Drain
 from tasks.worker.in_flight import InFlight
 from tasks.worker.shutdown import RESTART, Shutdown
@@ -77,13 +77,13 @@ class Away:
     def finish(self, *_, **__): raise StoreUnavailable("away", "")
 
 class Results:
-    def interrupted(self, *_): return None
+    def build_interrupted(self, *_): return None
 
 in_flight = InFlight()
 shutdown = Shutdown()
 shutdown.exit_code = RESTART
 drain = Drain(shutdown, Away(), Results(), in_flight, 3600, lambda: None, lambda: print("last words", flush=True))
-with in_flight.attempt(begun("r_1"), 0):
+with in_flight.track(attempt("r_1"), 0):
     drain.start()
     threading.Event().wait()
 """

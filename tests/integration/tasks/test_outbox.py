@@ -28,7 +28,7 @@ def port() -> Iterator[FakePort]:
 @pytest.fixture
 def stage(redis_client: "redis.Redis", port: FakePort, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """With an outbox that repeats at once what it would repeat after seconds."""
-    monkeypatch.setattr("tasks.worker.report_sender._delay_s", lambda tries, asked_s: 0.02)
+    monkeypatch.setattr("tasks.worker.report_sender._delay_s", lambda tries, retry_after_s: 0.02)
     client = PortClient(port.url, "id", "secret", read_timeout_s=600)
     with staged(redis_client, REPORT_DELAY_S="0", PORT_API_RATE="0") as stage:
         outbox = Outbox(stage.ledger, stage.sealer, client)
