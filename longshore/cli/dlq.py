@@ -11,7 +11,7 @@ from longshore.cli.filters import filtered
 from longshore.cli.requeue import requeue
 from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.scan import Filter
-from longshore.operations.find import count
+from longshore.operations.find import count_invocations
 
 commands = typer.Typer(no_args_is_help=True, help="Dead letters and unknown outcomes: list, requeue, export, purge.")
 
@@ -29,7 +29,7 @@ def list_letters(
     """List dead letters and unknown outcomes, the newest first."""
     access = options.connect()
     if counts:
-        numbers = count(access, filter).most_common()
+        numbers = count_invocations(access, filter).most_common()
         if as_json:
             terminal.as_json([{"state": s, "reason": r, "count": n} for (s, r), n in numbers])
         else:

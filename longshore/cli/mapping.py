@@ -70,7 +70,7 @@ def try_out(
     Exit codes: 0 it would be sent; 1 it would fail before that; 2 wrong usage; 3 it would be skipped (no mapping is
     enabled for it, or it is not for the agent); 78 the mapping file or a setting is wrong.
     """  # fmt: skip
-    from longshore.operations.dry_run import dry_run, source_of
+    from longshore.operations.dry_run import derive_stream, dry_run
 
     settings = load(role=None)
     raw = _read(message)
@@ -83,7 +83,7 @@ def try_out(
     answer = _response(_read(response)) if response is not None else None
     mapping = Mapping.load(file or settings.mapping_path, settings.mapping_env())
     try:
-        result = dry_run(raw, topic or source_of(parsed), mapping, settings, answer)
+        result = dry_run(raw, topic or derive_stream(parsed), mapping, settings, answer)
     finally:
         mapping.close()
     values = pasted(read_environment(), {name.upper() for name in Settings.model_fields})

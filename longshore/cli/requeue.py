@@ -10,7 +10,7 @@ from longshore.cli.filters import filtered
 from longshore.cli.jobs import follow
 from longshore.ledger.requeue import OUTCOME_TEXT, REQUEUED, RequeueRequest
 from longshore.ledger.scan import Filter
-from longshore.operations.find import find
+from longshore.operations.find import find_invocations
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import NotFound, TooMany
 from longshore.operations.requeue import BY_REASON_ONLY, MAX_JOB, Selection, select, start_job
@@ -64,7 +64,7 @@ def _requeue_ids(access: LedgerAccess, ids: list[str], order: RequeueRequest, dr
     """The exit code: that of the first which was not sent."""
     code = 0
     for id in ids:
-        letter = next(find(access, id), None)
+        letter = next(find_invocations(access, id), None)
         if letter is None:
             terminal.say(f"{id}: no such invocation")
             code = NOT_FOUND
@@ -79,15 +79,15 @@ def _requeue_ids(access: LedgerAccess, ids: list[str], order: RequeueRequest, dr
 
 def _show(selection: Selection) -> None:
     terminal.table(("count", "state", "reason"), [(n, s, r) for (s, r), n in selection.counts.most_common()])
-    if selection.left_out:
+    if selection.excluded_count:
         terminal.say(
-            f"{selection.left_out} {BY_REASON_ONLY} are excluded; --reason {BY_REASON_ONLY} requeues them."
+            f"{selection.excluded_count} {BY_REASON_ONLY} are excluded; --reason {BY_REASON_ONLY} requeues them."
         )  # fmt: skip
 
 
 def _require(selection: Selection, cap: int) -> None:
     try:
-        selection.require(cap)
+        selection.check_size(cap)
     except NotFound:
         terminal.say("No match.")
         raise typer.Exit(NOT_FOUND) from None

@@ -11,7 +11,7 @@ from longshore.cli.exit_codes import NOT_FOUND
 from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.states import FAILED_STATES, State
 from longshore.operations.explain import AttemptEvent, Event, Explanation, RequeueEvent, SealedEvent, explain
-from longshore.operations.find import find
+from longshore.operations.find import find_invocations
 
 
 def show(
@@ -20,13 +20,13 @@ def show(
 ) -> None:
     """Show one invocation: where it came from, what was tried, what came of it, what happens next."""
     access = options.connect()
-    explanations = [explain(access, letter) for letter in find(access, run_id)]
+    explanations = [explain(access, record) for record in find_invocations(access, run_id)]
     if not explanations:
         terminal.say(f"Nothing is known of {run_id}: never accepted, delivered long ago, or another agent's.")
         raise typer.Exit(NOT_FOUND)
     if as_json:
         terminal.as_json(
-            [{**each.letter.as_dict(), "cause": _cause(each), "history": each.history} for each in explanations]
+            [{**each.record.as_dict(), "cause": _cause(each), "history": each.history} for each in explanations]
         )
         return
     for explanation in explanations:
@@ -35,28 +35,28 @@ def show(
 
 def lines(explanation: Explanation) -> list[str]:
     """The timeline of one invocation for people."""
-    letter = explanation.letter
+    record = explanation.record
     timeline = [
-        f"{letter.id}  {letter.kind}{', synchronous' if letter.synchronized else ''}",
-        f"  state       {letter.state}{f' ({letter.reason})' if letter.reason else ''}"
-        f"{f', HTTP {letter.status}' if letter.status else ''}",
-        f"  target      {letter.target}  action {letter.action}",
-        f"  from        {letter.origin}, published {terminal.moment(letter.published_ms)}",
-        f"  accepted    {terminal.moment(letter.accepted_ms)}, generation {letter.generation}",
-        f"  mapping     {letter.mapping}",
+        f"{record.id}  {record.kind}{', synchronous' if record.synchronized else ''}",
+        f"  state       {record.state}{f' ({record.reason})' if record.reason else ''}"
+        f"{f', HTTP {record.status}' if record.status else ''}",
+        f"  target      {record.target}  action {record.action}",
+        f"  from        {record.origin}, published {terminal.moment(record.published_ms)}",
+        f"  accepted    {terminal.moment(record.accepted_ms)}, generation {record.generation}",
+        f"  mapping     {record.mapping}",
     ]
     timeline += [f"  {_event(event)}" for event in explanation.events]
     if cause := _cause(explanation):
         timeline.append(f"  cause       {cause}")
-    if letter.ended_ms:
-        timeline.append(f"  ended       {terminal.moment(letter.ended_ms)}")
-    timeline.append(f"  next        {_next(letter)}")
+    if record.ended_ms:
+        timeline.append(f"  ended       {terminal.moment(record.ended_ms)}")
+    timeline.append(f"  next        {_next(record)}")
     return timeline
 
 
 def _cause(explanation: Explanation) -> str:
     # While it is tried again, its attempts say why.
-    return explanation.cause if explanation.letter.state in FAILED_STATES else ""
+    return explanation.cause if explanation.record.state in FAILED_STATES else ""
 
 
 def _event(event: Event) -> str:
@@ -74,11 +74,11 @@ def _event(event: Event) -> str:
             )
 
 
-def _next(letter: InvocationRecord) -> str:
-    ago = terminal.span(time.time() * 1000 - letter.accepted_ms)
+def _next(record: InvocationRecord) -> str:
+    ago = terminal.span(time.time() * 1000 - record.accepted_ms)
     return {
         State.WAITING: f"waits in its lane, {ago} since it was accepted",
         State.CLAIMED: "is on its way to a worker",
         State.BEGUN: "is being sent",
         State.DONE: "nothing: delivered",
-    }.get(letter.state, f"nothing by itself; `longshore dlq requeue {shlex.quote(letter.id)} --why ...` sends it again")
+    }.get(record.state, f"nothing by itself; `longshore dlq requeue {shlex.quote(record.id)} --why ...` sends it again")

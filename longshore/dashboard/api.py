@@ -8,7 +8,7 @@ from longshore.dashboard.handlers import ApiHandler
 from longshore.ledger.filter_parsing import FIELDS
 from longshore.ledger.requeue import RequeueJob
 from longshore.ledger.stats import read_stats
-from longshore.operations.find import count
+from longshore.operations.find import count_invocations
 from longshore.operations.requeue import MAX_JOB, requeue, requeue_all, select
 from longshore.operations.steer import Limits, steer_job, steer_target
 
@@ -35,7 +35,7 @@ class CountsApi(ApiHandler):
 
     async def get(self) -> None:
         """The counts of all that match."""
-        counts = await self.run_in_thread(count, self.context.access, self.parse_filter().filter, MAX_JOB)
+        counts = await self.run_in_thread(count_invocations, self.context.access, self.parse_filter().filter, MAX_JOB)
         self.write_json(_counts_as_json(counts))
 
 
@@ -93,7 +93,9 @@ class RequeueApi(ApiHandler):
         cap = int(request_params.parse_number(body.get("cap"), "cap", MAX_JOB, minimum=1))
         if dry_run:
             selection = await self.run_in_thread(select, self.context.access, parsed_filter.filter, cap)
-            self.write_json({"dry_run": True, **_counts_as_json(selection.counts), "left_out": selection.left_out})
+            self.write_json(
+                {"dry_run": True, **_counts_as_json(selection.counts), "left_out": selection.excluded_count}
+            )
             return
         access = self.context.requeue_access
         job = await self.run_in_thread(requeue_all, access, parsed_filter.filter, request, cap)

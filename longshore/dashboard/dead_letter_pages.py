@@ -78,7 +78,7 @@ class RequeueAllPage(PageHandler):
             counts=selection.counts,
             total=selection.total,
             max_job=MAX_JOB,
-            left_out_count=selection.left_out,
+            left_out_count=selection.excluded_count,
         )
 
     @authenticated

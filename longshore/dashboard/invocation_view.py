@@ -8,7 +8,7 @@ from longshore.dashboard.context import DashboardContext
 from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.states import FINAL_STATES, State
 from longshore.operations.explain import AttemptEvent, Event, Explanation, RequeueEvent, SealedEvent, explain
-from longshore.operations.find import find
+from longshore.operations.find import find_invocations
 
 NEXT_STEPS = {
     State.HELD: "Waits for Port's acknowledgement.",
@@ -28,7 +28,7 @@ MAX_OTHER_RECORDS = 20
 
 def find_records(context: DashboardContext, name: str) -> list[InvocationRecord]:
     """The records that `name` identifies, the invocation itself first; cheap enough for a page that refreshes."""
-    return list(islice(find(context.access, name, search_all=False), 1 + MAX_OTHER_RECORDS))
+    return list(islice(find_invocations(context.access, name, search_all=False), 1 + MAX_OTHER_RECORDS))
 
 
 def build_view(context: DashboardContext, record: InvocationRecord, full: bool = False) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def record_as_json(record: InvocationRecord) -> dict[str, Any]:
 
 def build_timeline(explanation: Explanation) -> list[dict[str, Any]]:
     """What happened, oldest first: `what`, `at_ms` (0 if not stored), `text`, and `mood` (a Bootstrap color)."""
-    record = explanation.letter
+    record = explanation.record
     events = [
         {"what": "Published", "at_ms": record.published_ms, "text": record.origin, "mood": ""},
         *(_event(event) for event in explanation.events),

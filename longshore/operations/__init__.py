@@ -1,1 +1,1 @@
-"""What people do with an agent, each once, for the commands, Flower, its API and Celery's task alike."""
+"""What operators do with an agent: one function each, called by commands, Flower, its API and Celery's task."""

@@ -1,6 +1,6 @@
 """What Port is told after an attempt: the mapping's report section evaluated, and the reports that follow.
 
-Shared by the worker and by `longshore mapping test`, which could not foretell them otherwise.
+Shared by the worker and by `longshore mapping test`, so that the command prints what the worker would report.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ TOO_DEEP = "The answer's JSON is nested too deeply; what the report section of t
 
 @dataclass(frozen=True, slots=True)
 class MappedReport:
-    """What a mapping's report section gave."""
+    """The result of a mapping's report section."""
 
     values: dict[str, Any] | None = None
     """Without secrets; None where there is no such section, or where it failed."""
@@ -34,8 +34,8 @@ class MappedReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What decides, beside the answer, what Port is told."""
+class RunContext:
+    """What decides, besides the response, what is reported to Port."""
 
     kind: Kind
     synchronized: bool
@@ -43,23 +43,28 @@ class Run:
     """The number of the attempt, from 1."""
 
 
-def mapped_report(
-    builder: RequestBuilder, built: BuiltRequest, kind: Kind, outcome: Outcome, masked: Outcome, step: Step
+def evaluate_mapped_report(
+    builder: RequestBuilder,
+    built_request: BuiltRequest,
+    kind: Kind,
+    outcome: Outcome,
+    masked_outcome: Outcome,
+    step: Step,
 ) -> MappedReport:
-    """What the report section of the mapping makes of `outcome`. Raises nothing: a fault in it costs only itself.
+    """Evaluates the report section of the mapping over `outcome`. Raises nothing: a fault in it costs only the report.
 
-    It is looked at only for the last answer to an action run, and only if anybody knows what that means.
-    `outcome.headers` are those of the request as it was sent; `masked` is `mask_outcome` of it.
+    Evaluated only for the last response to an action run, delivered or dead; otherwise the result is empty.
+    `outcome.headers` are those of the request as it was sent; `masked_outcome` is `mask_outcome` of it.
     """
-    response, masked_response = outcome.response, masked.response
+    response, masked_response = outcome.response, masked_outcome.response
     if kind is not Kind.ACTION_RUN or not isinstance(step, Done | Dead) or response is None or masked_response is None:
         return MappedReport()
     try:
-        values = _evaluate(builder, built, outcome.headers, response, masked_response)
+        values = _evaluate(builder, built_request, outcome.headers, response, masked_response)
         if values is None:
             return MappedReport()
         note = TOO_DEEP if is_too_deep(response.text) else ""
-        return MappedReport(mask_report(values, built.mask, outcome.headers), note)
+        return MappedReport(mask_report(values, built_request.mask, outcome.headers), note)
     except (MappingFault, JqUnavailable) as error:
         problem = str(error)
     except Exception as error:
@@ -68,28 +73,32 @@ def mapped_report(
 
 
 def _evaluate(
-    builder: RequestBuilder, built: BuiltRequest, headers: Mapping[str, str], response: Response, masked: Response
+    builder: RequestBuilder,
+    built_request: BuiltRequest,
+    headers: Mapping[str, str],
+    response: Response,
+    masked_response: Response,
 ) -> dict[str, Any] | None:
     """The values of the report section, each over a `response` that is masked as far as that value needs.
 
     An expression may take a piece of the response (`.response.text[:200]`), and no mask finds a piece of a secret
     afterwards. So what is secret for sure is masked before. What is but announced by a name stays in for links, ids and
-    statuses, which have to work; the summary, a text for people, is made of the `masked` response.
+    statuses, which have to work; the summary, a text for people, is made of `masked_response`.
     """
-    if masked == response:  # nearly always
-        return builder.evaluate_report(built, headers, response)
-    without_certain = mask_certain(response, built.mask, headers)
-    values = builder.evaluate_report(built, headers, without_certain)
-    if values and "summary" in values and without_certain != masked:
-        for_people = builder.evaluate_report(built, headers, masked) or {}
+    if masked_response == response:  # nearly always
+        return builder.evaluate_report(built_request, headers, response)
+    without_certain = mask_certain(response, built_request.mask, headers)
+    values = builder.evaluate_report(built_request, headers, without_certain)
+    if values and "summary" in values and without_certain != masked_response:
+        for_people = builder.evaluate_report(built_request, headers, masked_response) or {}
         values["summary"] = for_people.get("summary")
     return values
 
 
-def reports_after(step: Step, outcome: Outcome, run: Run, report: MappedReport, detailed: bool) -> list[Report]:
-    """What Port is told of `run` after an attempt that ended in `outcome` and is followed by `step`.
+def build_reports(step: Step, outcome: Outcome, run: RunContext, report: MappedReport, detailed: bool) -> list[Report]:
+    """The reports to Port on `run` after an attempt that ended in `outcome` and is followed by `step`.
 
-    `outcome` holds no secrets any more; with `detailed` (DETAILED_LOGGING) what the target answered is quoted.
+    `outcome` is masked; with `detailed` (DETAILED_LOGGING) the response is quoted.
     """
     kind, synchronized = run.kind, run.synchronized
     if isinstance(step, Done):

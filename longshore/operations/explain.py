@@ -1,4 +1,4 @@
-"""Everything the ledger knows of one invocation, as facts: what happened, and why it stands where it does."""
+"""Everything the ledger knows of one invocation: its history, and the cause of its state."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,18 +33,18 @@ class AttemptEvent:
 
 @dataclass(frozen=True, slots=True)
 class RequeueEvent:
-    """Somebody sent it again."""
+    """An operator requeued or replayed it."""
 
     at_ms: int
     actor: str
     why: str
     replay: bool
-    """Whether it had been delivered, or that would not have mattered."""
+    """Whether delivered invocations were requeued too."""
 
 
 @dataclass(frozen=True, slots=True)
 class SealedEvent:
-    """Something that this process cannot open."""
+    """An entry that this process cannot decrypt."""
 
     problem: str
 
@@ -54,25 +54,25 @@ Event = AttemptEvent | RequeueEvent | SealedEvent
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One invocation, and how it came to stand where it does."""
+    """One invocation with its history and the cause of its state."""
 
-    letter: InvocationRecord
+    record: InvocationRecord
     history: list[dict[str, Any]]
-    """As it is kept; the same as `events`, for programs."""
+    """As stored; the same as `events`, for programs."""
     events: list[Event]
     """Oldest first."""
     cause: str
-    """Why it ended so, or has to be tried again, in words; empty if nothing has gone wrong."""
+    """Why it failed or is retried, in words; empty if nothing went wrong."""
 
 
-def explain(access: LedgerAccess, letter: InvocationRecord) -> Explanation:
-    """What the ledger knows of `letter`."""
-    history = access.invocations.history(letter.id)
-    events = [_event(entry) for entry in history]
-    return Explanation(letter, history, events, _cause(letter, events))
+def explain(access: LedgerAccess, record: InvocationRecord) -> Explanation:
+    """What the ledger knows of `record`."""
+    history = access.invocations.history(record.id)
+    events = [_parse_event(entry) for entry in history]
+    return Explanation(record, history, events, _explain_cause(record, events))
 
 
-def _event(entry: dict[str, Any]) -> Event:
+def _parse_event(entry: dict[str, Any]) -> Event:
     at_ms = round(entry["at"] * 1000) if entry.get("at") else 0
     if "requeued_by" in entry:
         return RequeueEvent(at_ms, entry["requeued_by"], entry["why"], bool(entry.get("replay")))
@@ -91,11 +91,11 @@ def _event(entry: dict[str, Any]) -> Event:
     )
 
 
-def _cause(letter: InvocationRecord, events: list[Event]) -> str:
-    if letter.state == State.DONE or not letter.reason:
+def _explain_cause(record: InvocationRecord, events: list[Event]) -> str:
+    if record.state == State.DONE or not record.reason:
         return ""
     # What was refused, revoked or given up between attempts has a reason of its own, which no attempt explains.
     last = next((event for event in reversed(events) if isinstance(event, AttemptEvent)), None)
-    if last is not None and last.cause and last.reason == letter.reason:
+    if last is not None and last.cause and last.reason == record.reason:
         return last.cause
-    return CAUSES.get(letter.reason, letter.reason.replace("_", " "))
+    return CAUSES.get(record.reason, record.reason.replace("_", " "))

@@ -27,7 +27,7 @@ class LedgerAccess:
     targets: TargetControls
 
     @classmethod
-    def to(cls, ledger: Ledger, sealer: Sealer) -> "LedgerAccess":
+    def build(cls, ledger: Ledger, sealer: Sealer) -> "LedgerAccess":
         """Access to `ledger`, whose values `sealer` opens."""
         redis, keys, limits = ledger.redis, ledger.keys, ledger.limits
         invocations = InvocationReader(redis, keys, sealer)
@@ -47,11 +47,11 @@ def open_ledger(settings: Settings, connections: int = 20, timeout_s: float = TI
     Connects on first use.
     """
     client = connect(settings.redis, connections, timeout_s)
-    ledger = Ledger(client, Keys.of(settings.namespace), limits_of(settings))
-    return LedgerAccess.to(ledger, sealer_of(settings))
+    ledger = Ledger(client, Keys.of(settings.namespace), build_limits(settings))
+    return LedgerAccess.build(ledger, build_sealer(settings))
 
 
-def limits_of(settings: Settings) -> Limits:
+def build_limits(settings: Settings) -> Limits:
     """The ledger's numbers."""
     return Limits(
         lease=round(settings.lease_s * 1000),
@@ -74,6 +74,6 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def sealer_of(settings: Settings) -> Sealer:
+def build_sealer(settings: Settings) -> Sealer:
     """What seals and opens the values of this agent."""
     return Sealer(settings.port_client_secret, settings.port_client_secret_previous, settings.namespace)

@@ -13,59 +13,59 @@ _FRAMING = frozenset({"accept", "accept-encoding", "connection", "content-length
 """Headers of every request, which say nothing about the mapping."""
 
 
-def as_preview(built: BuiltRequest) -> dict[str, Any]:
+def as_preview(built_request: BuiltRequest) -> dict[str, Any]:
     """As a page shows it: the query as pairs, and what a name announces as a secret masked whole."""
-    request, mask = built.request, built.mask
+    request, mask = built_request.request, built_request.mask
     return {
         "method": request.method.upper(),
         "url": mask.text(without_login(request.url or "")),
-        "headers": {name: _masked(name, value, mask) for name, value in request.headers.items()},
-        "query": [[name, _masked(name, value, mask)] for name, value in request.query],
-        "body": _body(built),
+        "headers": {name: _mask_parameter(name, value, mask) for name, value in request.headers.items()},
+        "query": [[name, _mask_parameter(name, value, mask)] for name, value in request.query],
+        "body": _format_body(built_request),
     }
 
 
-def as_mapped(built: BuiltRequest) -> dict[str, Any]:
+def as_mapped(built_request: BuiltRequest) -> dict[str, Any]:
     """As the mapping made it, whether or not it can be sent."""
-    request, mask = built.request, built.mask
+    request, mask = built_request.request, built_request.mask
     return {
         "method": request.method,
         "url": mask.text(without_login(request.url or "")) or None,
         "headers": {name: mask.text(value) for name, value in request.headers.items()},
-        "query": _query(built),
-        "body": _body(built),
+        "query": _format_query(built_request),
+        "body": _format_body(built_request),
     }
 
 
-def as_sent(prepared: PreparedRequest, built: BuiltRequest) -> dict[str, Any]:
+def as_sent(prepared: PreparedRequest, built_request: BuiltRequest) -> dict[str, Any]:
     """As it goes over the wire, signature included, but for the headers that every request has."""
-    headers = header_texts(prepared).items()
+    headers = decode_headers(prepared).items()
     return {
         "method": prepared.method,
-        "url": built.mask.text(prepared.url or ""),
-        "headers": {name: built.mask.text(value) for name, value in headers if name.lower() not in _FRAMING},
-        "query": _query(built),
-        "body": _body(built),
+        "url": built_request.mask.text(prepared.url or ""),
+        "headers": {name: built_request.mask.text(value) for name, value in headers if name.lower() not in _FRAMING},
+        "query": _format_query(built_request),
+        "body": _format_body(built_request),
     }
 
 
-def header_texts(prepared: PreparedRequest) -> dict[str, str]:
+def decode_headers(prepared: PreparedRequest) -> dict[str, str]:
     """The headers of a request as texts, not masked; some are bytes in it."""
     headers: dict[str, str | bytes] = dict(prepared.headers)
     return {name: value if isinstance(value, str) else value.decode() for name, value in headers.items()}
 
 
-def _query(built: BuiltRequest) -> dict[str, Any]:
+def _format_query(built_request: BuiltRequest) -> dict[str, Any]:
     """By name; the values of a name that is repeated are a list."""
     query: dict[str, Any] = {}
-    for name, value in built.request.query:
-        query.setdefault(built.mask.text(name), []).append(built.mask.value(value))
+    for name, value in built_request.request.query:
+        query.setdefault(built_request.mask.text(name), []).append(built_request.mask.value(value))
     return {name: values[0] if len(values) == 1 else values for name, values in query.items()}
 
 
-def _body(built: BuiltRequest) -> str | None:
-    return built.mask.body(built.request.body) if built.request.body is not None else None
+def _format_body(built_request: BuiltRequest) -> str | None:
+    return built_request.mask.body(built_request.request.body) if built_request.request.body is not None else None
 
 
-def _masked(name: str, value: str, mask: Mask) -> str:
+def _mask_parameter(name: str, value: str, mask: Mask) -> str:
     return MASK if is_sensitive_parameter(name) else mask.text(value)

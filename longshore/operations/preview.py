@@ -14,30 +14,30 @@ from longshore.operations.masked_request import as_preview
 
 
 class RequestPreviews:
-    """Builds requests to look at. Thread safe. The mapping is loaded when the first one is asked for."""
+    """Builds previews of requests. Thread safe. The mapping is loaded on first use."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._mapping: Mapping | None = None
 
-    def preview(self, letters: InvocationReader, letter: InvocationRecord) -> dict[str, Any]:
+    def preview(self, reader: InvocationReader, record: InvocationRecord) -> dict[str, Any]:
         """Method, url, headers, query and body of the request; or a `problem`, and a `note` where one is due.
 
         Never raises for what a message or a mapping holds. Raises `StoreUnavailable`.
         """
         try:
-            text = letters.payload(letter.id)
+            text = reader.payload(record.id)
         except Unsealable as error:
             return {"problem": str(error)}
         if text is None:
             return {"problem": "Its message is kept no longer."}
-        return self.of_message(text, letter.mapping)
+        return self.preview_message(text, record.mapping)
 
-    def of_message(self, text: str, accepted: str) -> dict[str, Any]:
-        """The same for the message `text` that was accepted with the mapping entry `accepted`."""
+    def preview_message(self, text: str, entry_key: str) -> dict[str, Any]:
+        """The preview of the message `text` that was accepted with the mapping entry `entry_key`."""
         try:
-            return self._built(self._loaded(), text, accepted)
+            return self._build(self._load_mapping(), text, entry_key)
         except (LongshoreError, json_text.Malformed, RecursionError) as error:
             return {"problem": str(error) or type(error).__name__}
 
@@ -48,17 +48,17 @@ class RequestPreviews:
                 self._mapping.close()
                 self._mapping = None
 
-    def _built(self, mapping: Mapping, text: str, accepted: str) -> dict[str, Any]:
+    def _build(self, mapping: Mapping, text: str, entry_key: str) -> dict[str, Any]:
         builder = RequestBuilder(mapping, self._settings.secrets, self._settings.masked)
-        entry = builder.select_entry(text, accepted)
+        entry = builder.select_entry(text, entry_key)
         if entry is None:
             return {"problem": "no entry of the mapping file that Flower was started with is enabled for it"}
         preview = as_preview(builder.build(builder.decrypt(text, entry), entry))
-        if mapping.entry_of(accepted) is None:
+        if mapping.entry_of(entry_key) is None:
             preview["note"] = "The mapping file has changed since it was accepted; this is by the one Flower has."
         return preview
 
-    def _loaded(self) -> Mapping:
+    def _load_mapping(self) -> Mapping:
         with self._lock:
             if self._mapping is None:
                 self._mapping = Mapping.load(self._settings.mapping_path, self._settings.mapping_env())

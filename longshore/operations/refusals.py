@@ -1,10 +1,10 @@
-"""What an operator asked for and does not get, as errors that each face turns into its own codes.
+"""Why an operation was refused, as errors that commands, pages and API turn into their own codes.
 
 Refused
-├── Invalid     the request makes no sense
-├── NotFound    there is no such thing
-└── Conflict    it is there, but cannot be done as it stands
-└── TooMany more than the caller's cap
+├── Invalid         the request is invalid
+├── NotFound        no such invocation or job, or no match
+└── Conflict        not possible in the present state
+    └── TooMany     more than the caller's cap
 """
 
 from longshore.errors import LongshoreError
@@ -15,15 +15,15 @@ class Refused(LongshoreError):
 
 
 class Invalid(Refused):
-    """The request makes no sense, whatever the ledger holds."""
+    """The request is invalid, whatever the ledger holds."""
 
 
 class NotFound(Refused):
-    """There is no such invocation or job, or nothing matches."""
+    """No such invocation or job, or no match."""
 
 
 class Conflict(Refused):
-    """As things stand it cannot be done."""
+    """Not possible in the present state of the ledger."""
 
 
 class TooMany(Conflict):

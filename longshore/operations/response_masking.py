@@ -32,7 +32,7 @@ def mask_report(report: dict[str, Any], mask: Mask, headers: Mapping[str, str]) 
     with a hole in it none of them works. A status that ends a run is a word of Port's and no secret at all.
     """
     mask = _with_signature(mask, headers)
-    return {key: _value(key, value, mask) for key, value in report.items()}
+    return {key: _mask_value(key, value, mask) for key, value in report.items()}
 
 
 def _mask_response(response: Response, mask: Mask) -> Response:
@@ -41,7 +41,7 @@ def _mask_response(response: Response, mask: Mask) -> Response:
     return replace(response, text=text, headers=headers)
 
 
-def _value(key: str, value: Any, mask: Mask) -> Any:
+def _mask_value(key: str, value: Any, mask: Mask) -> Any:
     if key == "status" and isinstance(value, str) and value in TERMINAL:
         return value
     return (mask if key == "summary" else mask.certain).value(value)

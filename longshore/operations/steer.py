@@ -1,4 +1,4 @@
-"""Pausing, resuming and limiting targets and their actions, and requeue jobs. Each act is one line in the log."""
+"""Pausing, resuming and limiting targets and their actions, and requeue jobs. Each call logs one event."""
 
 from dataclasses import replace
 from typing import TypedDict
@@ -13,17 +13,17 @@ from longshore.operations.refusals import Conflict, Invalid, NotFound
 
 log = EventLog(__name__)
 
-MAX_NAME = 2_000
+MAX_NAME_LENGTH = 2_000
 """Characters of a target's name."""
 
 
 class Limits(TypedDict, total=False):
-    """The limits to set. None takes one back; what is not there stays as it is."""
+    """The limits to set. None removes one; a missing key leaves it as it is."""
 
     rate: float | None
     """Starts per second, 0 for no limit."""
     concurrency: int | None
-    """Most in flight at once."""
+    """Max requests in flight."""
 
 
 def steer_target(
@@ -34,23 +34,23 @@ def steer_target(
     Holds for the whole fleet from now on. Returns the operator's control of it as it is then. Raises `Invalid`.
     """
     limits = limits or {}
-    if not target or " " in target or len(target) > MAX_NAME:
+    if not target or " " in target or len(target) > MAX_NAME_LENGTH:
         raise Invalid("name a target, e.g. http://deployer.internal:8080")
     if action and limits.get("rate") is not None:
         raise Invalid("a rate is a target's; an action has a concurrency only")
     lane = f"{target} {action}" if action else ""
-    gate = access.targets.gate(lane or target)
+    control = access.targets.gate(lane or target)
     if act == "pause":
-        gate = replace(gate, paused=True)
+        control = replace(control, paused=True)
     elif act == "resume":
-        gate = replace(gate, paused=False)
+        control = replace(control, paused=False)
     elif act == "limit" and limits:
-        gate = replace(gate, **limits)
+        control = replace(control, **limits)
     else:
         raise Invalid("a target can be paused, resumed or limited")
-    access.targets.set(target, lane, gate, close_breaker=act == "resume")
+    access.targets.set(target, lane, control, close_breaker=act == "resume")
     log.event(events.OPERATOR_TARGET_STEERED, actor=actor, target=target, action=action or None, word=act, **limits)
-    return gate
+    return control
 
 
 def steer_job(access: LedgerAccess, id: str, act: str, actor: str) -> RequeueJob:

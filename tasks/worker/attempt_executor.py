@@ -22,7 +22,7 @@ from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.operations.attempt_reports import mapped_report
+from longshore.operations.attempt_reports import evaluate_mapped_report
 from longshore.operations.response_masking import mask_outcome
 from longshore.telemetry.tracing import Traces
 from tasks.worker.attempt_log import log_attempt, span_attributes, summarize
@@ -138,7 +138,7 @@ class AttemptExecutor:
     ) -> Completion:
         """The result to store, with masked response, reports and history; and the log line of the attempt."""
         outcome = mask_outcome(answer.outcome, built.mask)
-        report = mapped_report(self.builder, built, attempt.kind, answer.outcome, outcome, answer.step)
+        report = evaluate_mapped_report(self.builder, built, attempt.kind, answer.outcome, outcome, answer.step)
         if report.problem:
             log.event(events.MAPPING_REPORT_FAILED, run_id=attempt.run or attempt.id, problem=report.problem)
         end = self.results.build_completed(attempt, outcome, answer.step, report)

@@ -11,7 +11,7 @@ from longshore.ledger.record import bond
 from longshore.ledger.report_items import seal_item
 from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
-from longshore.operations.attempt_reports import MappedReport, Run, reports_after
+from longshore.operations.attempt_reports import MappedReport, RunContext, build_reports
 from longshore.port import reports
 from longshore.port.report_codec import Report, encode_report
 from tasks.worker.attempt_result import Answer
@@ -32,8 +32,8 @@ class ResultBuilder:
         self, attempt: StartedAttempt, outcome: Outcome, step: Step, report: MappedReport
     ) -> AttemptEnd:
         """The end of an attempt with an `outcome`, masked, which is followed by `step`."""
-        run = Run(attempt.kind, attempt.synchronized, attempt.number)
-        messages = reports_after(step, outcome, run, report, self._detailed)
+        run = RunContext(attempt.kind, attempt.synchronized, attempt.number)
+        messages = build_reports(step, outcome, run, report, self._detailed)
         return AttemptEnd(
             result=_RESULTS[type(step)],
             reason=outcome.reason,

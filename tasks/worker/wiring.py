@@ -6,7 +6,7 @@ from longshore.delivery import EgressPolicy
 from longshore.delivery.request_builder import RequestBuilder
 from longshore.delivery.send import Sender
 from longshore.invocation.mapping import Mapping
-from longshore.operations.ledger_access import sealer_of
+from longshore.operations.ledger_access import build_sealer
 from longshore.telemetry.tracing import Traces
 from tasks.worker.attempt_executor import AttemptExecutor
 from tasks.worker.delivery_settings import DeliverySettingsTable
@@ -17,7 +17,7 @@ from tasks.worker.worker_metrics import WorkerMetrics
 
 def build_results(settings: Settings) -> ResultBuilder:
     """What builds the ends of attempts."""
-    return ResultBuilder(sealer_of(settings), settings.detailed_logging, settings.response_keep_bytes)
+    return ResultBuilder(build_sealer(settings), settings.detailed_logging, settings.response_keep_bytes)
 
 
 def build_executor(
@@ -30,7 +30,7 @@ def build_executor(
     slots: int,
 ) -> AttemptExecutor:
     """What makes attempts, for up to `slots` threads."""
-    sealer = sealer_of(settings)
+    sealer = build_sealer(settings)
     return AttemptExecutor(
         sealer=sealer,
         builder=RequestBuilder(mapping, settings.secrets, settings.masked),

@@ -18,7 +18,7 @@ from longshore.ledger.keys import Keys
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.record import bond
 from longshore.ledger.seal import Sealer
-from longshore.operations.ledger_access import limits_of, sealer_of
+from longshore.operations.ledger_access import build_limits, build_sealer
 from longshore.port.report_codec import Report, decode_report, encode_report
 from tasks.worker.attempt_result import StoredResult
 from tasks.worker.attempt_runner import AttemptRunner
@@ -112,7 +112,7 @@ def staged(
     settings: Settings = load({**SETTINGS, "WEBHOOK_INVOKER_TIMEOUT": "10", **environ})
     content = entries or [{"enabled": True, "report": REPORTING if report is None else report}]
     mapping = Mapping(json.dumps(content).encode(), {})
-    ledger = Ledger(client, Keys.of(settings.namespace), limits_of(settings))
+    ledger = Ledger(client, Keys.of(settings.namespace), build_limits(settings))
     ledger.heartbeat("worker-1", 10)
     egress_policy, results = build_egress_policy(settings), build_results(settings)
     clock, shutdown = RedisClock(), Shutdown()
@@ -132,5 +132,5 @@ def staged(
         shutdown=shutdown,
         metrics=metrics,
     )
-    yield Stage(ledger, runner, mapping, sealer_of(settings))
+    yield Stage(ledger, runner, mapping, build_sealer(settings))
     mapping.close()

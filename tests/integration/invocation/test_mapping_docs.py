@@ -12,7 +12,7 @@ from config.settings import load
 from longshore.cli import mapping as command
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.mapping.schema import KEYS, REPORT_KEYS
-from longshore.operations.dry_run import DryRunResult, dry_run, source_of
+from longshore.operations.dry_run import DryRunResult, derive_stream, dry_run
 
 DOCS = Path(__file__).parents[3] / "docs"
 SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
@@ -33,7 +33,7 @@ def test_an_example_becomes_what_the_page_says(title: str, blocks: dict[str, str
     answer = command._response(blocks["response"].encode()) if "response" in blocks else None
     with closing(Mapping(blocks["mapping"].encode(), {})) as mapping:
         assert () == mapping.warnings, title
-        found = dry_run(message, source_of(json.loads(message)), mapping, settings, answer)
+        found = dry_run(message, derive_stream(json.loads(message)), mapping, settings, answer)
     if expected is None:
         assert found.request is None
         return

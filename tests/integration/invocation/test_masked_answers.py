@@ -10,7 +10,7 @@ import pytest
 from config.settings import load
 from longshore.cli import mapping as command
 from longshore.invocation.mapping import Mapping
-from longshore.operations.dry_run import DryRunResult, dry_run, source_of
+from longshore.operations.dry_run import DryRunResult, derive_stream, dry_run
 from longshore.sandbox.publisher import action_run
 from tests.support.encrypted_input import encrypted
 
@@ -27,7 +27,7 @@ def answered(entry: dict[str, Any], answer: Any, *, url: str = URL, **environ: s
     content = json.dumps([{"report": REPORT, "fieldsToDecryptPaths": ["payload.properties.password"], **entry}])
     with closing(Mapping(content.encode(), settings.mapping_env())) as mapping:
         response = command._response(json.dumps({"status": 200, "body": answer}).encode())
-        return dry_run(message, source_of(json.loads(message)), mapping, settings, response)
+        return dry_run(message, derive_stream(json.loads(message)), mapping, settings, response)
 
 
 def shown(found: DryRunResult) -> str:

@@ -31,7 +31,7 @@ def test_the_history_stays_bounded_however_often_an_invocation_is_requeued(make_
     """Attempts are counted anew with each requeue, their history is not."""
     ledger = make_ledger(history=3)
     ledger.heartbeat("worker-1", 10)
-    access = LedgerAccess.to(ledger, SEALER)
+    access = LedgerAccess.build(ledger, SEALER)
     requeue, letters = access.requeue, access.invocations
     store(ledger, entry("r_1"))
     give_up_on_all(ledger)
@@ -47,7 +47,7 @@ def test_the_history_stays_bounded_however_often_an_invocation_is_requeued(make_
 @pytest.mark.parametrize("canary", [0, 1])
 def test_a_job_lasts_while_it_works_and_no_longer(ledger: Ledger, client: "redis.Redis", canary: int) -> None:
     """A slow one may take longer than it is kept after its end; all that belongs to it goes at last."""
-    access = LedgerAccess.to(ledger, SEALER)
+    access = LedgerAccess.build(ledger, SEALER)
     requeue, letters = access.requeue, access.invocations
     store(ledger, entry("r_1"), entry("r_2", offset=1), entry("r_3", offset=2))
     give_up_on_all(ledger)

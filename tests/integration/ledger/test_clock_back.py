@@ -111,7 +111,7 @@ def test_a_requeue_job_goes_on(make_ledger: MakeLedger, clock: Clock) -> None:
     """At its rate."""
     ledger = make_ledger()
     store(ledger, *(entry(f"r_{n}", dead="malformed") for n in range(4)))
-    access = LedgerAccess.to(ledger, SEALER)
+    access = LedgerAccess.build(ledger, SEALER)
     requeue, letters = access.requeue, access.invocations
     job = requeue.start(letters.read([f"r_{n}" for n in range(4)]), RequeueRequest("ann", "it is back", rate=1))
     requeue.run_due()
@@ -144,7 +144,7 @@ def test_what_stands_far_ahead_of_any_time_it_may_have_is_of_another_time(
     client.hset(ledger.keys.gates, f"b:{LANE}", f"5|{hour_ahead}|5000|0|")
     store(ledger, entry("r_1", lane=LANE), entry("r_2", dead="malformed"))
     assert {"r_1"} == ids(ledger)
-    access = LedgerAccess.to(ledger, SEALER)
+    access = LedgerAccess.build(ledger, SEALER)
     requeue = access.requeue
     job = requeue.start(access.invocations.read(["r_2"]), RequeueRequest("ann", "it is back", rate=1))
     client.hset(ledger.keys.job(job.id), "next", hour_ahead)

@@ -188,4 +188,4 @@ def test_a_message_of_another_format_says_so_to_people(new: Ledger, monkeypatch:
     monkeypatch.setattr(record, "READS", range(1, 2))
 
     with pytest.raises(Unsealable, match="another version"):
-        LedgerAccess.to(new, Sealer("secret")).invocations.payload("r_1")
+        LedgerAccess.build(new, Sealer("secret")).invocations.payload("r_1")

@@ -42,12 +42,12 @@ def full(ledger: Ledger) -> Iterator[Ledger]:
 @pytest.fixture
 def requeue(full: Ledger) -> Requeuer:
     """An operator's means."""
-    return LedgerAccess.to(full, SEALER).requeue
+    return LedgerAccess.build(full, SEALER).requeue
 
 
 def found(ledger: Ledger) -> list[InvocationRecord]:
     """What is dead, as an operator lists it."""
-    return list(LedgerAccess.to(ledger, SEALER).invocations.find(Filter()))
+    return list(LedgerAccess.build(ledger, SEALER).invocations.find(Filter()))
 
 
 def test_letters_are_listed_and_one_is_sent_again(full: Ledger, requeue: Requeuer) -> None:

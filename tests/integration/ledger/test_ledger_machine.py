@@ -60,7 +60,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.client = client = ledger.redis
         client.flushall()
         self.ledger = ledger
-        access = LedgerAccess.to(ledger, Sealer("secret-0123456789"))
+        access = LedgerAccess.build(ledger, Sealer("secret-0123456789"))
         self.letters, self.operator = access.invocations, access.requeue
         self.messages: list[Claim] = []
         self.attempts: list[StartedAttempt] = []

@@ -28,12 +28,12 @@ SEALER = Sealer("secret")
 
 @pytest.fixture
 def letters(ledger: Ledger) -> InvocationReader:
-    return LedgerAccess.to(ledger, SEALER).invocations
+    return LedgerAccess.build(ledger, SEALER).invocations
 
 
 @pytest.fixture
 def pages(ledger: Ledger) -> PageReader:
-    return LedgerAccess.to(ledger, SEALER).pages
+    return LedgerAccess.build(ledger, SEALER).pages
 
 
 def fill(ledger: Ledger, count: int, name: str = "r", **more: Any) -> list[str]:

@@ -25,12 +25,12 @@ ORDER = RequeueRequest("ann", "the target is back", rate=0)
 
 @pytest.fixture
 def letters(ledger: Ledger) -> InvocationReader:
-    return LedgerAccess.to(ledger, SEALER).invocations
+    return LedgerAccess.build(ledger, SEALER).invocations
 
 
 @pytest.fixture
 def requeue(ledger: Ledger) -> Requeuer:
-    return LedgerAccess.to(ledger, SEALER).requeue
+    return LedgerAccess.build(ledger, SEALER).requeue
 
 
 def end(ledger: Ledger, result: str = "dead", reason: str = "http_404") -> list[str]:
@@ -202,7 +202,7 @@ def test_nobody_requeues_without_a_name_and_a_reason(actor: str, why: str) -> No
 def test_jobs_of_thousands_are_stored_in_pieces(make_ledger: Callable[..., Ledger]) -> None:
     """One command with 100,000 ids would hold Redis up."""
     ledger = make_ledger()
-    access = LedgerAccess.to(ledger, SEALER)
+    access = LedgerAccess.build(ledger, SEALER)
     letters, requeue = access.invocations, access.requeue
     store(ledger, *(entry(f"r_{n}", dead="malformed") for n in range(2500)))
     job = requeue.start(letters.find(Filter()), ORDER)

@@ -22,7 +22,7 @@ ATTEMPT = (
 
 @pytest.fixture
 def access(ledger: Ledger) -> LedgerAccess:
-    return LedgerAccess.to(ledger, SEALER)
+    return LedgerAccess.build(ledger, SEALER)
 
 
 def put(access: LedgerAccess, *ids: str, **fields: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from config.settings import load
 from longshore.delivery.outcome import Response
 from longshore.invocation.mapping import Mapping
-from longshore.operations.dry_run import DryRunResult, dry_run, source_of
+from longshore.operations.dry_run import DryRunResult, derive_stream, dry_run
 from longshore.sandbox.publisher import action_run
 
 URL = "http://deployer.internal:8080/hooks/port"
@@ -18,7 +18,7 @@ def tried(entry: dict[str, Any], response: Response, **environ: str) -> DryRunRe
     settings = load(environ, role=None)
     message = json.dumps(action_run("r_1", URL, synchronized=False)).encode()
     with closing(Mapping(json.dumps([entry]).encode(), settings.mapping_env())) as mapping:
-        return dry_run(message, source_of(json.loads(message)), mapping, settings, response)
+        return dry_run(message, derive_stream(json.loads(message)), mapping, settings, response)
 
 
 def test_an_unknown_outcome_stays_one_after_its_last_attempt() -> None:

@@ -4,7 +4,7 @@ from longshore.ledger.reasons import CAUSES
 from longshore.ledger.requeue import RequeueRequest
 from longshore.ledger.seal import Sealer
 from longshore.operations.explain import AttemptEvent, RequeueEvent, SealedEvent, explain
-from longshore.operations.find import find
+from longshore.operations.find import find_invocations
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.requeue import requeue
 
@@ -16,10 +16,10 @@ def test_attempts_and_requeues_are_told_in_order_with_the_cause_of_the_end(acces
     put(access, "r_1")
     end(access)
     requeue(access, [("r_1", None)], RequeueRequest("ann", "hook is back"))
-    (letter,) = find(access, "r_1")
+    (letter,) = find_invocations(access, "r_1")
     assert "" == explain(access, letter).cause
     end(access)
-    (letter,) = find(access, "r_1")
+    (letter,) = find_invocations(access, "r_1")
 
     explanation = explain(access, letter)
 
@@ -37,7 +37,7 @@ def test_what_ended_without_an_attempt_has_a_cause_too(access: LedgerAccess) -> 
     put(access, "r_1", dead="bad_signature")
     put(access, "r_2", dead="some_reason")
 
-    causes = [explain(access, letter).cause for id in ("r_1", "r_2") for letter in find(access, id)]
+    causes = [explain(access, letter).cause for id in ("r_1", "r_2") for letter in find_invocations(access, id)]
 
     assert [CAUSES["bad_signature"], "some reason"] == causes
 
@@ -46,8 +46,8 @@ def test_what_cannot_be_opened_says_so(access: LedgerAccess) -> None:
     """With another client secret, say."""
     put(access, "r_1")
     end(access)
-    blind = LedgerAccess.to(access.ledger, Sealer("another secret"))
-    (letter,) = find(blind, "r_1")
+    blind = LedgerAccess.build(access.ledger, Sealer("another secret"))
+    (letter,) = find_invocations(blind, "r_1")
 
     (event,) = explain(blind, letter).events
 

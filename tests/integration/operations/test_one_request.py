@@ -17,7 +17,7 @@ from longshore.invocation.mapping import Mapping
 from longshore.invocation.stream import Stream
 from longshore.ledger.entry import StartedAttempt
 from longshore.operations.dry_run import dry_run
-from longshore.operations.ledger_access import sealer_of
+from longshore.operations.ledger_access import build_sealer
 from longshore.operations.preview import RequestPreviews
 from longshore.sandbox.publisher import action_run
 from tasks.worker.attempt_request import build_request
@@ -36,7 +36,7 @@ class Builders:
 
     def worker(self, text: str, accepted: str) -> dict[str, Any]:
         """What a worker is about to send."""
-        sealer = sealer_of(self.settings)
+        sealer = build_sealer(self.settings)
         record = StartedAttempt(
             id="r_1", token=1, format=1, payload=sealer.seal(text.encode()), kind=Kind.ACTION_RUN, run="r_1",
             synchronized=False, target="http://a:80", lane="http://a:80 deploy", number=1, generation=1,
@@ -50,7 +50,7 @@ class Builders:
     def preview(self, text: str, accepted: str) -> dict[str, Any]:
         """What Flower shows."""
         with closing(RequestPreviews(self.settings)) as previews:
-            shown = previews.of_message(text, accepted)
+            shown = previews.preview_message(text, accepted)
         return {name: shown[name] for name in ("method", "url", "headers", "body")}
 
     def tried(self, text: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def test_secrets_are_masked_wherever_the_mapping_puts_them(tmp_path: Path) -> No
     message = {"payload": {"properties": {"password": encrypted("hunter2-hunter2", SECRET), "env": "prod"}}}
     previews = RequestPreviews(settings(tmp_path, mapping))
     try:
-        shown = previews.of_message(json.dumps(message), ACCEPTED)
+        shown = previews.preview_message(json.dumps(message), ACCEPTED)
     finally:
         previews.close()
 
@@ -64,7 +64,7 @@ def test_what_makes_no_request_is_a_problem_in_words(
     """Never an error page."""
     previews = RequestPreviews(settings(tmp_path, mapping))
     try:
-        shown = previews.of_message(text, ACCEPTED)
+        shown = previews.preview_message(text, ACCEPTED)
     finally:
         previews.close()
 

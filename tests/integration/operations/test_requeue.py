@@ -80,8 +80,8 @@ def test_a_bad_signature_is_requeued_among_many_only_where_it_is_asked_for(acces
         job = start_job(access, selection, ORDER)
         assert ids == sorted(listed(access, job))
         assert len(ids) == job.total == selection.total
-        assert selection.left_out == access.invocations.count(filter).total() - len(ids)
-    assert 2 == select(access, Filter()).left_out
+        assert selection.excluded_count == access.invocations.count(filter).total() - len(ids)
+    assert 2 == select(access, Filter()).excluded_count
 
 
 def test_what_ends_after_the_selection_is_not_sent(access: LedgerAccess) -> None:

@@ -30,7 +30,7 @@ def stage(redis_client: "redis.Redis") -> Iterator[Stage]:
 
 @pytest.fixture
 def letters(stage: Stage) -> InvocationReader:
-    return LedgerAccess.to(stage.ledger, stage.sealer).invocations
+    return LedgerAccess.build(stage.ledger, stage.sealer).invocations
 
 
 def swap(stage: Stage, one: str, other: str) -> None:
@@ -119,7 +119,7 @@ def test_what_is_sent_again_belongs_to_its_record_as_before(
     stage: Stage, letters: InvocationReader, format: int, together: bool
 ) -> None:
     """Message, history and reports of a new generation, and who asked for it, one by one or as a job."""
-    requeue = LedgerAccess.to(stage.ledger, stage.sealer).requeue
+    requeue = LedgerAccess.build(stage.ledger, stage.sealer).requeue
     with HostileTarget(REFUSED) as target:
         id = stage.accept(target.url(), format=format)
         run_all(stage)
