@@ -7,27 +7,27 @@ unpack changes nothing about that. It is then marked as truncated.
 from requests.utils import guess_json_utf
 from urllib3.response import BaseHTTPResponse
 
-from longshore.delivery.charset import declared, marked
+from longshore.delivery.charset import detect_bom, parse_charset
 
-CHUNK = 65_536
+CHUNK_BYTES = 65_536
 """Bytes asked for at once. Also what bounds a compression bomb: never more than this is unpacked before counting."""
 
 
-def read_body(raw: BaseHTTPResponse, cap: int) -> tuple[bytes, bool]:
-    """The unpacked body of `raw` up to `cap` bytes, and whether that is less than the whole.
+def read_body(raw: BaseHTTPResponse, max_bytes: int) -> tuple[bytes, bool]:
+    """The unpacked body of `raw` up to `max_bytes` bytes, and whether that is less than the whole.
 
     Gives the connection back to its pool, or closes it when something is left on it.
     """
     parts: list[bytes] = []
-    room = cap
+    remaining = max_bytes
     truncated = False
     try:
         # One byte more than is kept tells a body of just this length from a longer one. `read1` returns what is there,
         # so that a body which never ends is kept up to where it was cut.
-        while chunk := raw.read1(min(CHUNK, room + 1), decode_content=True):
-            parts.append(chunk[:room])
-            room -= len(chunk)
-            if room < 0:
+        while chunk := raw.read1(min(CHUNK_BYTES, remaining + 1), decode_content=True):
+            parts.append(chunk[:remaining])
+            remaining -= len(chunk)
+            if remaining < 0:
                 truncated = True
                 break
     except Exception:  # of the connection, or of whatever unpacks what the target claims to have packed
@@ -39,17 +39,17 @@ def read_body(raw: BaseHTTPResponse, cap: int) -> tuple[bytes, bool]:
 
 
 def decode_body(body: bytes, content_type: str) -> str:
-    """`body` in the charset that its byte order mark or else `content_type` names, without the mark.
+    """`body` in the charset of its byte order mark, otherwise of `content_type`; without the mark.
 
     Without either it is UTF-8, and Latin-1 for what is not that; JSON in UTF-16 and UTF-32 is recognised as `requests`
     does it. Never fails: what does not fit is replaced.
     """
-    codec = marked(body) or declared(content_type)
+    codec = detect_bom(body) or parse_charset(content_type)
     if codec is not None:
         return body.decode(codec, "replace")
-    guessed: str = guess_json_utf(body[:64]) or "utf-8"  # type: ignore[no-untyped-call]
+    guess: str = guess_json_utf(body[:64]) or "utf-8"  # type: ignore[no-untyped-call]
     try:
-        return body.decode(guessed)
+        return body.decode(guess)
     except UnicodeDecodeError as error:
         # A body cut in the middle of a character is still UTF-8.
         return body.decode("utf-8", "replace") if error.start >= len(body) - 3 else body.decode("latin-1")

@@ -27,18 +27,18 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf_16"),
 )
 
-_CONTENT_TYPE_MAX = 1_000
+_MAX_CONTENT_TYPE_CHARS = 1_000
 """Characters of a Content-Type that are looked at."""
 
 
-def marked(body: bytes) -> str | None:
+def detect_bom(body: bytes) -> str | None:
     """The codec that a byte order mark at the start of `body` names; it takes the mark away."""
     return next((codec for mark, codec in _MARKS if body.startswith(mark)), None)
 
 
-def declared(content_type: str) -> str | None:
+def parse_charset(content_type: str) -> str | None:
     """The codec for the `charset` parameter (RFC 9110, 8.3) of a Content-Type; None for none, or one not taken."""
-    for parameter in re.split("[;,]", content_type[:_CONTENT_TYPE_MAX])[1:]:
+    for parameter in re.split("[;,]", content_type[:_MAX_CONTENT_TYPE_CHARS])[1:]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
             return _NAMES.get(re.sub("[-. :]", "_", value.strip(" \t\"'").lower()))

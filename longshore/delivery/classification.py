@@ -15,7 +15,7 @@ from longshore.delivery.failure_reasons import (
     classify_missing_response,
     classify_tls_rejection,
     classify_unsent_error,
-    is_tls_port_answer,
+    is_tls_port_response,
 )
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict, classify_status
 from longshore.delivery.proxy_answers import describe_proxy_failure
@@ -43,7 +43,7 @@ def classify_response(response: Response, request: PreparedRequest, session: Ses
     reason = "delivered" if verdict is Verdict.DELIVERED else f"http_{response.status}"
     if verdict is Verdict.UNKNOWN:
         cause += ": a gateway that heard nothing from the service behind it, which may have run"
-    if is_plain and is_tls_port_answer(response):
+    if is_plain and is_tls_port_response(response):
         cause += f": its port speaks TLS, {NEEDS_HTTPS}"
     return Outcome(verdict, True, reason, cause, response.status, wait_s, response, fault=fault)
 

@@ -29,17 +29,17 @@ _MOUNT_CA = (
     "mount the certificate of its CA below /usr/local/share/ca-certificates, or name a bundle in REQUESTS_CA_BUNDLE"
 )
 
-_UNTRUSTED = {
+_VERIFICATION_CAUSES = {
     # OpenSSL's verification results (x509_vfy.h).
     10: "certificate of {peer} has expired: renew it",
     9: "certificate of {peer} is not valid yet: check the clocks",
     62: "certificate of {peer} is for another host name: use a name that it holds, or issue one for this name",
     64: "certificate of {peer} is for another IP address: use a name that it holds, or issue one for this address",
 }
-_NOT_SIGNED = f"certificate of {{peer}} is not signed by a known CA: {_MOUNT_CA}"
+_UNKNOWN_CA = f"certificate of {{peer}} is not signed by a known CA: {_MOUNT_CA}"
 
 _NO_CLIENT_CERTIFICATE = "TLS: {peer} wants a client certificate, and there is none to show"
-_OF_CERTIFICATES = frozenset(
+_CLIENT_CERTIFICATE_ALERTS = frozenset(
     {
         "TLSV13_ALERT_CERTIFICATE_REQUIRED",
         # What servers say before TLS 1.3 of the certificate that they did not get.
@@ -50,13 +50,13 @@ _OF_CERTIFICATES = frozenset(
     }
 )
 
-_ASKS_FOR_TLS = re.compile(
+_TLS_PORT_TEXT = re.compile(
     r"plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled server"
     r"|sent an HTTP request to an HTTPS server|combination of host and port requires TLS"
 )
 NEEDS_HTTPS = "does the URL need https:// instead of http://?"
 
-_HERE = {
+_LOCAL_CAUSES = {
     # What is wrong on our side of the wire.
     errno.EMFILE: "too many open files in this process: raise its limit (ulimit -n), or lower WORKER_SLOTS",
     errno.ENFILE: "too many open files on this machine",
@@ -71,30 +71,30 @@ _HERE = {
 
 def classify_connect_error(error: Exception, deadline: RequestDeadline) -> Failure:
     """Why no connection came about; nothing of the request has left."""
-    reason, cause = _connect_failure(error, deadline.stage, deadline.peer)
+    reason, cause = _classify_connect_stage(error, deadline.stage, deadline.peer)
     if deadline.peer_is_proxy:
         return "proxy", f"through the proxy {deadline.peer}: {cause}"
     return reason, cause
 
 
-def _connect_failure(error: Exception, stage: ConnectStage, peer: str) -> Failure:
-    timed_out = cause_of(error, TimeoutError) is not None
+def _classify_connect_stage(error: Exception, stage: ConnectStage, peer: str) -> Failure:
+    is_timeout = cause_of(error, TimeoutError) is not None
     if stage is ConnectStage.RESOLVE:
-        return "dns", _dns_cause(error, peer.rpartition(":")[0], timed_out)
+        return "dns", _describe_dns(error, peer.rpartition(":")[0], is_timeout)
     if stage is ConnectStage.TUNNEL:
-        return "proxy", _tunnel_cause(error, timed_out)
+        return "proxy", _describe_tunnel(error, is_timeout)
     if stage is ConnectStage.TLS:
-        return "tls", _tls_cause(error, peer, timed_out)
-    if timed_out:
+        return "tls", _describe_tls(error, peer, is_timeout)
+    if is_timeout:
         return "connect_timeout", f"{peer} did not accept the connection in time: is a firewall dropping it?"
     code = next((each.errno for each in causes(error) if isinstance(each, OSError) and each.errno), 0)
     if code == errno.ECONNREFUSED:
         return "connect_refused", f"connection refused by {peer}: nothing listens there"
-    return "connect_failed", _HERE.get(code, "no connection to {peer}").format(peer=peer)
+    return "connect_failed", _LOCAL_CAUSES.get(code, "no connection to {peer}").format(peer=peer)
 
 
-def _dns_cause(error: Exception, host: str, timed_out: bool) -> str:
-    if timed_out:
+def _describe_dns(error: Exception, host: str, is_timeout: bool) -> str:
+    if is_timeout:
         return f"DNS: no name server answered in time for {host}"
     failure = cause_of(error, socket.gaierror)
     if failure is not None and failure.errno == socket.EAI_AGAIN:
@@ -104,22 +104,22 @@ def _dns_cause(error: Exception, host: str, timed_out: bool) -> str:
     return f"DNS: no such host {host}"
 
 
-def _tunnel_cause(error: Exception, timed_out: bool) -> str:
-    if timed_out:
+def _describe_tunnel(error: Exception, is_timeout: bool) -> str:
+    if is_timeout:
         return "it did not open the tunnel in time"
-    refused = cause_of(error, TunnelRefused)
-    if refused is None:
+    refusal = cause_of(error, TunnelRefused)
+    if refusal is None:
         return "it broke off while opening the tunnel"
-    if refused.status == 407:
-        return f"it {describe_login(refused.schemes)}"
-    return f"it refused to open the tunnel ({refused.status})"
+    if refusal.status == 407:
+        return f"it {describe_login(refusal.schemes)}"
+    return f"it refused to open the tunnel ({refusal.status})"
 
 
-def _tls_cause(error: Exception, peer: str, timed_out: bool) -> str:
-    untrusted = cause_of(error, ssl.SSLCertVerificationError)
-    if untrusted is not None:
-        return "TLS: " + _UNTRUSTED.get(untrusted.verify_code, _NOT_SIGNED).format(peer=peer)
-    if timed_out:
+def _describe_tls(error: Exception, peer: str, is_timeout: bool) -> str:
+    verification = cause_of(error, ssl.SSLCertVerificationError)
+    if verification is not None:
+        return "TLS: " + _VERIFICATION_CAUSES.get(verification.verify_code, _UNKNOWN_CA).format(peer=peer)
+    if is_timeout:
         return f"TLS: {peer} did not finish the handshake in time"
     if wants_client_certificate(error):
         return _NO_CLIENT_CERTIFICATE.format(peer=peer)
@@ -138,8 +138,8 @@ def wants_client_certificate(error: Exception) -> bool:
     failure = cause_of(error, ssl.SSLError)
     if failure is None or failure.reason is None:
         return False
-    return failure.reason in _OF_CERTIFICATES or (
-        failure.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE" and getattr(failure, "agreed", False)
+    return failure.reason in _CLIENT_CERTIFICATE_ALERTS or (
+        failure.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE" and getattr(failure, "has_cipher", False)
     )
 
 
@@ -152,17 +152,17 @@ def classify_tls_rejection(error: Exception, target: str) -> Failure | None:
     return None
 
 
-def is_tls_port_answer(answer: Response) -> bool:
+def is_tls_port_response(response: Response) -> bool:
     """Does a TLS server say in plain HTTP that it was called in plain HTTP, as nginx, Apache, Go and Tomcat do?"""
-    return answer.status == 400 and _ASKS_FOR_TLS.search(answer.text, 0, 4_096) is not None
+    return response.status == 400 and _TLS_PORT_TEXT.search(response.text, 0, 4_096) is not None
 
 
 def classify_missing_response(error: Exception, timeout_s: float, target: str) -> Failure:
     """Why there is no answer to a request that has (or may have) left for `target` (host:port)."""
     if cause_of(error, TimeoutError) is not None or cause_of(error, Urllib3Timeout) is not None:
         return "read_timeout", f"{target} did not answer within {timeout_s:g} s"
-    garbled = cause_of(error, HTTPException)
-    if garbled is not None and not isinstance(garbled, RemoteDisconnected | IncompleteRead):
+    protocol_error = cause_of(error, HTTPException)
+    if protocol_error is not None and not isinstance(protocol_error, RemoteDisconnected | IncompleteRead):
         return "bad_answer", f"{target} answered, but not in HTTP that can be read"
     return "connection_lost", f"{target} closed the connection without answering"
 

@@ -1,4 +1,4 @@
-"""Limits by host pattern: a file that says how fast and how many at once, for targets that no mapping says it of.
+"""Limits by host pattern: a file that says how fast and how many at once, for targets of which no mapping says it.
 
     {"*.internal": {"rate": 5, "concurrency": 10}, "https://gw:443": {"rate": 50}, "10.0.0.0/8": {"concurrency": 4}}
 
@@ -30,48 +30,50 @@ class BadLimits(LongshoreError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Pattern:
-    place: HostPattern
+class _PatternLimits:
+    pattern: HostPattern
     limits: DeliveryOptions
 
     @property
-    def narrowness(self) -> tuple[bool, int, bool]:
+    def specificity(self) -> tuple[bool, int, bool]:
         """Names and networks before domains, long before short, with a port before without."""
-        place = self.place
-        if place.network is not None:
-            width = place.network.prefixlen * 100 // place.network.max_prefixlen
-            return True, width, place.port is not None
-        exact = bool(place.name) and not place.name.startswith(".")
-        return exact, 1000 if exact else len(place.name), place.port is not None
+        pattern = self.pattern
+        if pattern.network is not None:
+            width = pattern.network.prefixlen * 100 // pattern.network.max_prefixlen
+            return True, width, pattern.port is not None
+        exact = bool(pattern.name) and not pattern.name.startswith(".")
+        return exact, 1000 if exact else len(pattern.name), pattern.port is not None
 
 
 class HostLimits:
     """The limits of a file. Empty without one."""
 
-    def __init__(self, targets: dict[str, DeliveryOptions] | None = None, patterns: tuple[_Pattern, ...] = ()) -> None:
+    def __init__(
+        self, targets: dict[str, DeliveryOptions] | None = None, patterns: tuple[_PatternLimits, ...] = ()
+    ) -> None:
         self._targets = targets or {}
-        self._patterns = sorted(patterns, key=lambda pattern: pattern.narrowness, reverse=True)
+        self._patterns = sorted(patterns, key=lambda entry: entry.specificity, reverse=True)
 
     @classmethod
     def parse(cls, content: bytes) -> "HostLimits":
         """The limits that a file's content says. Raises BadLimits, which names every problem."""
         try:
-            given = json_text.loads(content)
+            entries = json_text.loads(content)
         except json_text.Malformed as problem:
             words = {"not_utf8": "is not UTF-8", "too_deep": "is nested too deeply"}
             raise BadLimits([words.get(problem.reason) or f"is not JSON ({json_text.fault_in(content)})"]) from None
-        if not isinstance(given, dict):
+        if not isinstance(entries, dict):
             raise BadLimits(["is not an object of host patterns"])
         problems: list[str] = []
         targets: dict[str, DeliveryOptions] = {}
-        patterns: list[_Pattern] = []
-        for name, value in given.items():
+        patterns: list[_PatternLimits] = []
+        for name, value in entries.items():
             limits = read_limits(value, problems, repr(without_login(name)))
             try:
                 if "://" in name:
                     targets[target_of(name)] = limits
                 else:
-                    patterns += [_Pattern(place, limits) for place in _one_place(name)]
+                    patterns += [_PatternLimits(pattern, limits) for pattern in _parse_single_pattern(name)]
             except (BadHostPattern, BadUrl) as problem:
                 problems.append(f"{without_login(name)!r}: {problem}")
         if problems:
@@ -87,18 +89,18 @@ class HostLimits:
         _, host, port = origin_of(target)
         host = host.strip("[]")
         address = parse_any_spelling(host)
-        matches = (pattern for pattern in self._patterns if pattern.place.matches(host.rstrip("."), port, address))
-        found = next(matches, None)
-        return found.limits if found is not None else DeliveryOptions()
+        matches = (entry for entry in self._patterns if entry.pattern.matches(host.rstrip("."), port, address))
+        match = next(matches, None)
+        return match.limits if match is not None else DeliveryOptions()
 
     def __bool__(self) -> bool:
         return bool(self._targets or self._patterns)
 
 
-def _one_place(name: str) -> HostPatterns:
-    places = HostPatterns.parse(name)
-    if len(places) != 1 or "," in name:
+def _parse_single_pattern(name: str) -> HostPatterns:
+    patterns = HostPatterns.parse(name)
+    if len(patterns) != 1 or "," in name:
         raise BadHostPattern(
             name, "is no single host pattern; give e.g. *.internal, deployer:8080, 10.0.0.0/8 or a target"
         )
-    return places
+    return patterns

@@ -1,8 +1,8 @@
-"""Lists of places by host name, domain, address or network, as operators write them.
+"""Lists of hosts by name, domain, address or network, as operators write them.
 
     hooks.example.com, *.internal.example.com, 10.20.0.0/16, 192.0.2.7:8443, [2001:db8::1]:8443, *
 
-Each entry may end in a port; without one it holds for all ports. `*` alone is every place.
+Each entry may end in a port; without one it holds for all ports. `*` alone is every host.
 """
 
 import re
@@ -18,7 +18,7 @@ _BRACKETED = re.compile(r"\[([^\[\]]+)\](?::(.*))?")
 _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 _ADDRESS = re.compile(r"[/:]|(?:^|\.)[0-9]+\.?$")
 """What no name holds: a slash, a colon, a last part of digits alone."""
-_HIGHEST_PORT = 65_535
+_MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ class HostPatterns:
 
     @classmethod
     def parse(cls, text: str) -> "HostPatterns":
-        """The list that `text` holds, entries between commas. Raises BadPlace for the first that makes no sense."""
-        return cls(_place(entry.strip()) for entry in text.split(",") if entry.strip())
+        """The list that `text` holds, entries between commas. Raises BadHostPattern for the first bad one."""
+        return cls(_parse_pattern(entry.strip()) for entry in text.split(",") if entry.strip())
 
     def find_match(self, host: str, port: int, address: IP | None) -> HostPattern | None:
         """The first entry that means this place."""
@@ -65,46 +65,46 @@ class HostPatterns:
         return len(self._entries)
 
 
-def _place(entry: str) -> HostPattern:
+def _parse_pattern(entry: str) -> HostPattern:
     if "@" in entry or "://" in entry:
         # Not quoted: what stands before an @ may be a password.
         raise BadHostPattern("an entry", "is a URL or holds a user name; give the host alone, or host:port")
-    rest, port = _without_port(entry)
-    if rest == "*":
+    host, port = _split_port(entry)
+    if host == "*":
         return HostPattern(entry, port=port)
-    if rest.startswith("*."):
-        return HostPattern(entry, f".{_name(entry, rest[2:])}", port=port)
-    if _ADDRESS.search(rest) or entry.startswith("[") or parse_any_spelling(rest) is not None:
-        return HostPattern(entry, network=_network(entry, rest), port=port)
-    return HostPattern(entry, _name(entry, rest), port=port)
+    if host.startswith("*."):
+        return HostPattern(entry, f".{_parse_name(entry, host[2:])}", port=port)
+    if _ADDRESS.search(host) or entry.startswith("[") or parse_any_spelling(host) is not None:
+        return HostPattern(entry, network=_parse_network(entry, host), port=port)
+    return HostPattern(entry, _parse_name(entry, host), port=port)
 
 
-def _without_port(entry: str) -> tuple[str, int | None]:
-    bracketed = _BRACKETED.fullmatch(entry)
-    if bracketed is not None:
-        rest, port = bracketed[1], bracketed[2]
+def _split_port(entry: str) -> tuple[str, int | None]:
+    match = _BRACKETED.fullmatch(entry)
+    if match is not None:
+        host, port = match[1], match[2]
     elif entry.count(":") == 1:
-        rest, _, port = entry.partition(":")
+        host, _, port = entry.partition(":")
     else:
-        rest, port = entry, None
+        host, port = entry, None
     if port is None:
-        return rest, None
-    if not (port.isascii() and port.isdecimal() and 0 < int(port) <= _HIGHEST_PORT):
-        raise BadHostPattern(entry, f"has a port that is none; give a number from 1 to {_HIGHEST_PORT}")
-    return rest, int(port)
+        return host, None
+    if not (port.isascii() and port.isdecimal() and 0 < int(port) <= _MAX_PORT):
+        raise BadHostPattern(entry, f"has a port that is none; give a number from 1 to {_MAX_PORT}")
+    return host, int(port)
 
 
-def _network(entry: str, text: str) -> IPv4Network | IPv6Network:
+def _parse_network(entry: str, text: str) -> IPv4Network | IPv6Network:
     try:
         network = ip_network(text)
     except ValueError:
-        raise BadHostPattern(entry, _what_is_wrong(text)) from None
+        raise BadHostPattern(entry, _describe_problem(text)) from None
     if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None and network.prefixlen >= 96:
         network = ip_network(f"{network.network_address.ipv4_mapped}/{network.prefixlen - 96}")
     return ip_network(canonical(network.network_address)) if network.num_addresses == 1 else network
 
 
-def _what_is_wrong(text: str) -> str:
+def _describe_problem(text: str) -> str:
     try:
         return f"has bits set beyond its length; did you mean {ip_network(text, strict=False)}?"
     except ValueError:
@@ -115,7 +115,7 @@ def _what_is_wrong(text: str) -> str:
     return "is no address or network; give e.g. 10.0.0.7 or 10.0.0.0/8"
 
 
-def _name(entry: str, text: str) -> str:
+def _parse_name(entry: str, text: str) -> str:
     """The name in the spelling that targets have: lower case, other scripts as IDNA, no dot at the end."""
     try:
         _, host, _ = origin_of(prepare_url(f"http://{text}/"))

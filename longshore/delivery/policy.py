@@ -37,11 +37,11 @@ class RetryPolicy:
     unknown: UnknownPolicy
 
     def with_overrides(self, delivery: DeliveryOptions) -> "RetryPolicy":
-        """This policy, and what a mapping says instead."""
+        """This policy with the values that a mapping sets in its place."""
         names = ("max_attempts", "base_s", "max_s", "max_age_s", "unknown")
-        said: dict[str, Any] = {name: getattr(delivery, name) for name in names}
-        said = {name: value for name, value in said.items() if value is not None}
-        return replace(self, **said) if said else self
+        overrides: dict[str, Any] = {name: getattr(delivery, name) for name in names}
+        overrides = {name: value for name, value in overrides.items() if value is not None}
+        return replace(self, **overrides) if overrides else self
 
 
 DEFAULTS: Mapping[Kind, RetryPolicy] = MappingProxyType(
@@ -90,7 +90,7 @@ def next_step(outcome: Outcome, attempt: int, age_s: float, policy: RetryPolicy,
     """What follows the attempt with the number `attempt` (from 1), which ended in `outcome`.
 
     `age_s` is how long ago the first attempt began, `roll` a random number in [0, 1). A delivery that has used up its
-    attempts or its time ends as what the last attempt left: unknown if that may have run, else dead.
+    attempts or its time ends by its last attempt: unknown if that may have run, otherwise dead.
     """
     if outcome.verdict is Verdict.DELIVERED:
         return Done()
@@ -98,20 +98,20 @@ def next_step(outcome: Outcome, attempt: int, age_s: float, policy: RetryPolicy,
         return Dead(outcome.reason)
     if outcome.verdict is Verdict.UNKNOWN and policy.unknown == "park":
         return Park(outcome.reason)
-    delay_s = _delay(outcome.retry_after_s, attempt, policy, roll)
-    left_s = policy.max_age_s - age_s
-    asked_s = min(outcome.retry_after_s or 0.0, policy.max_s)
-    if attempt >= policy.max_attempts or left_s <= 0 or asked_s > left_s:
+    delay_s = _compute_delay(outcome.retry_after_s, attempt, policy, roll)
+    remaining_s = policy.max_age_s - age_s
+    requested_s = min(outcome.retry_after_s or 0.0, policy.max_s)
+    if attempt >= policy.max_attempts or remaining_s <= 0 or requested_s > remaining_s:
         return Park(outcome.reason) if outcome.verdict is Verdict.UNKNOWN else Dead(outcome.reason)
-    return RetryAfter(min(delay_s, left_s))  # a draw beyond the end still gets its last attempt there
+    return RetryAfter(min(delay_s, remaining_s))  # a draw beyond the end still gets its last attempt there
 
 
-def _delay(retry_after_s: float | None, attempt: int, policy: RetryPolicy, roll: float) -> float:
+def _compute_delay(retry_after_s: float | None, attempt: int, policy: RetryPolicy, roll: float) -> float:
     """The wait in seconds: jittered, at most `max_s`, and below the target's wish only where that is above `max_s`."""
     # The exponent is bounded because no float holds 3 ** 10000.
     ceiling_s = min(policy.base_s * float(GROWTH) ** min(attempt - 1, 50), policy.max_s)
     delay_s = roll * ceiling_s
     if retry_after_s is not None:
-        # A little on top, or all that were told the same moment would come back in that moment.
+        # A little on top: otherwise all deliveries with the same Retry-After would come back in the same moment.
         delay_s = max(delay_s, retry_after_s + roll * policy.base_s)
     return min(delay_s, policy.max_s)

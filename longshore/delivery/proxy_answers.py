@@ -1,9 +1,9 @@
-"""Answers that a proxy gave by itself, when it was asked for plain HTTP: they say nothing of the target."""
+"""Answers that come from a proxy itself, for a request in plain HTTP: they say nothing of the target."""
 
 from longshore.delivery.outcome import Response
 from longshore.network.connections import describe_login, parse_login_schemes
 
-_WHY_NOT = {
+_SQUID_CAUSES = {
     "ERR_ACCESS_DENIED": "its rules forbid it",
     "ERR_CANNOT_FORWARD": "it has no way there",
     "ERR_CONNECT_FAIL": "it could not connect",
@@ -18,12 +18,14 @@ _WHY_NOT = {
 the like are not among them: the target has the request then, and may have acted on it."""
 
 
-def describe_proxy_failure(answer: Response) -> str | None:
+def describe_proxy_failure(response: Response) -> str | None:
     """Why the proxy did not pass the request on, to go on after "the proxy". None where it did, or may have.
 
-    A `Via` does not tell: it stands in answers that were passed on, too.
+    `Via` (RFC 9110, 7.6.3) does not tell: it stands in answers that were passed on, too.
     """
-    if answer.status == 407:
-        return describe_login(parse_login_schemes([answer.headers.get("Proxy-Authenticate", "")]))
-    why = _WHY_NOT.get(answer.headers.get("X-Squid-Error", "").partition(" ")[0])
-    return f"did not pass the request on ({answer.status}): {why}" if why is not None and answer.status >= 400 else None
+    if response.status == 407:
+        return describe_login(parse_login_schemes([response.headers.get("Proxy-Authenticate", "")]))
+    cause = _SQUID_CAUSES.get(response.headers.get("X-Squid-Error", "").partition(" ")[0])
+    if cause is None or response.status < 400:
+        return None
+    return f"did not pass the request on ({response.status}): {cause}"

@@ -16,11 +16,11 @@ from longshore.delivery.request import DEFAULT_HEADERS
 MAX_REDIRECTS = 30
 """As in `requests`."""
 
-COOKIES_MAX = 50
+MAX_COOKIES = 50
 """Cookies taken from one redirect: what RFC 6265 (6.1) asks of clients for a domain. The standard library takes a
 second of CPU for the thousands that fit into a head, at each of the hops."""
 
-_KEPT = ("Content-Type", "Content-Length", "Cookie")
+_CROSS_HOST_HEADERS = ("Content-Type", "Content-Length", "Cookie")
 """What goes on to another host: what describes the body, and what was made for this hop."""
 
 
@@ -44,17 +44,17 @@ class RedirectSession(requests.Session):
         """Drop what another host must not see; never ask `.netrc`."""
         if self.should_strip_auth(response.request.url, prepared_request.url):  # type: ignore[no-untyped-call]
             headers = prepared_request.headers
-            kept = {name: headers[name] for name in _KEPT if name in headers}
+            crossing_headers = {name: headers[name] for name in _CROSS_HOST_HEADERS if name in headers}
             headers.clear()
             headers.update(DEFAULT_HEADERS.values())
-            headers.update(kept)
+            headers.update(crossing_headers)
 
 
 def _drop_cookies(response: Response) -> None:
-    """Leave `COOKIES_MAX` of what the cookie jar will look at."""
+    """Leave `MAX_COOKIES` of what the cookie jar will look at."""
     answer: Any = response.raw._original_response
     cookies = answer.msg.get_all("Set-Cookie", [])
-    if len(cookies) > COOKIES_MAX:
+    if len(cookies) > MAX_COOKIES:
         del answer.msg["Set-Cookie"]
-        for cookie in cookies[:COOKIES_MAX]:
+        for cookie in cookies[:MAX_COOKIES]:
             answer.msg["Set-Cookie"] = cookie

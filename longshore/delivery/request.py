@@ -64,17 +64,17 @@ def prepare(request: OutgoingRequest, extra: Mapping[str, str], secret: str, now
     reason `bad_url` or `bad_request`, for what could not be sent or would smuggle something in.
     """
     prepared = PreparedRequest()
-    prepared.method = _method(request.method)
+    prepared.method = _check_method(request.method)
     prepared.url = prepare_url(request.url or "", request.query)
-    prepared.body = body = _body(request.body)
-    prepared.headers = _headers(request.headers, extra, body, _authority(prepared.url))
+    prepared.body = body = _encode_body(request.body)
+    prepared.headers = _merge_headers(request.headers, extra, body, _parse_authority(prepared.url))
     prepared.headers.update(build_signature_headers(secret, body, now))
     if body is not None or prepared.method not in _SAFE_WITHOUT_LENGTH:
         prepared.headers["Content-Length"] = str(len(body or b""))
     return prepared
 
 
-def _method(method: str) -> str:
+def _check_method(method: str) -> str:
     if not _TOKEN.fullmatch(method):
         raise Unsendable("bad_request", "the mapping gave a method that is no HTTP method")
     if method.upper() == "CONNECT":
@@ -83,39 +83,39 @@ def _method(method: str) -> str:
     return method.upper()
 
 
-def _authority(url: str) -> str:
+def _parse_authority(url: str) -> str:
     """Host and port as `url` has them."""
     return url.split("/", 3)[2]
 
 
-def _body(body: str | None) -> bytes | None:
+def _encode_body(body: str | None) -> bytes | None:
     if body is None:
         return None
     try:
         return body.encode()
     except UnicodeEncodeError:
-        raise Unsendable("bad_request", "the body holds half a character, which no text can be sent with") from None
+        raise Unsendable("bad_request", "the body holds a lone surrogate, which cannot be encoded") from None
 
 
-def _headers(
-    mapped: Mapping[str, str], extra: Mapping[str, str], body: bytes | None, authority: str
+def _merge_headers(
+    mapped_headers: Mapping[str, str], extra: Mapping[str, str], body: bytes | None, authority: str
 ) -> "CaseInsensitiveDict[str]":
-    merged: dict[str, tuple[str, str | bytes]] = dict(DEFAULT_HEADERS)
-    for source in (extra, mapped):
+    headers: dict[str, tuple[str, str | bytes]] = dict(DEFAULT_HEADERS)
+    for source in (extra, mapped_headers):
         for name, value in source.items():
             if (key := name.lower()) in _FRAMING:
                 raise Unsendable("bad_request", f"the header {name} is not the mapping's to set: leave it out")
             if key != "host":
-                merged[key] = name, _value(name, value)
+                headers[key] = name, _encode_value(name, value)
             elif value.strip().lower() != authority.lower():
                 # Behind a proxy or a gateway it chooses the target, past the limits and lists that go by the URL.
                 raise Unsendable("bad_request", "the header Host names another host than the URL: leave it out")
-    if body is not None and "content-type" not in merged:
-        merged["content-type"] = "Content-Type", "application/json"
-    return CaseInsensitiveDict(merged.values())  # type: ignore[arg-type]  # bytes are fine, the stubs know only str
+    if body is not None and "content-type" not in headers:
+        headers["content-type"] = "Content-Type", "application/json"
+    return CaseInsensitiveDict(headers.values())  # type: ignore[arg-type]  # bytes are fine, the stubs know only str
 
 
-def _value(name: str, value: str) -> str | bytes:
+def _encode_value(name: str, value: str) -> str | bytes:
     """A header's value without outer spaces; bytes where Latin-1, the spelling of the wire, cannot hold it."""
     if not _TOKEN.fullmatch(name):
         raise Unsendable("bad_request", "the mapping gave a header whose name is no header name")
@@ -132,4 +132,4 @@ def _value(name: str, value: str) -> str | bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise Unsendable("bad_request", f"the header {name} holds half a character") from None
+        raise Unsendable("bad_request", f"the header {name} holds a lone surrogate") from None

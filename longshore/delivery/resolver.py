@@ -18,24 +18,24 @@ Lookup = Callable[[str, int, int, int], Sequence[AddrInfo]]
 """What `socket.getaddrinfo` does, given host, port, family and socket type."""
 
 
-class _Pending:
+class _PendingLookup:
     """A lookup under way, and those who wait for it."""
 
     def __init__(self) -> None:
-        self.done = threading.Event()
+        self.completed = threading.Event()
         self.addresses: Sequence[AddrInfo] = ()
         self.error: Exception | None = None
 
 
 class Resolver:
-    """Looks names up, never for longer than it is told. May be shared by any number of threads.
+    """Looks names up, never for longer than `timeout_s`. May be shared by any number of threads.
 
     Nothing is cached beyond the lookup's own end: how long an answer holds is the system resolver's business.
     """
 
     def __init__(self, lookup: Lookup = socket.getaddrinfo) -> None:
         self._lookup = lookup
-        self._pending: dict[tuple[str, int], _Pending] = {}
+        self._pending: dict[tuple[str, int], _PendingLookup] = {}
         self._lock = threading.Lock()
 
     def resolve(self, host: str, port: int, timeout_s: float) -> Sequence[AddrInfo]:
@@ -45,20 +45,20 @@ class Resolver:
         """
         if _is_address(host):
             return socket.getaddrinfo(host, port, socket.AF_UNSPEC, socket.SOCK_STREAM)  # asks nobody
-        pending = self._join(host, port)
-        if not pending.done.wait(timeout_s):
+        pending = self._join_lookup(host, port)
+        if not pending.completed.wait(timeout_s):
             raise TimeoutError(f"no answer from the name server within {timeout_s:.1f} s")
         if pending.error is not None:
             # A copy, because a traceback grows with each thread that raises the same object.
             raise type(pending.error)(*pending.error.args)
         return pending.addresses
 
-    def _join(self, host: str, port: int) -> _Pending:
+    def _join_lookup(self, host: str, port: int) -> _PendingLookup:
         """The lookup of `host` that is under way, or a new one."""
         with self._lock:
             pending = self._pending.get((host, port))
             if pending is None:
-                pending = self._pending[host, port] = _Pending()
+                pending = self._pending[host, port] = _PendingLookup()
                 worker = threading.Thread(target=self._run, args=(host, port, pending), name="resolve", daemon=True)
                 try:
                     worker.start()
@@ -67,7 +67,7 @@ class Resolver:
                     raise
         return pending
 
-    def _run(self, host: str, port: int, pending: _Pending) -> None:
+    def _run(self, host: str, port: int, pending: _PendingLookup) -> None:
         try:
             pending.addresses = self._lookup(host, port, socket.AF_UNSPEC, socket.SOCK_STREAM)
         except Exception as error:
@@ -75,7 +75,7 @@ class Resolver:
         finally:
             with self._lock:
                 del self._pending[host, port]
-            pending.done.set()
+            pending.completed.set()
 
 
 def _is_address(host: str) -> bool:

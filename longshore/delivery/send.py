@@ -27,7 +27,7 @@ from longshore.delivery.send_errors import Unsendable
 from longshore.delivery.session import Session
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.network.answer import head_cut, line_cut
+from longshore.network.answer import is_head_truncated, is_status_line_truncated
 
 log = EventLog(__name__)
 
@@ -107,7 +107,7 @@ class Sender:
             deadline.begin_request()
             try:
                 raw = self._session.open(request, timeout_s)
-                if deadline.has_expired and line_cut(raw):
+                if deadline.has_expired and is_status_line_truncated(raw):
                     raise TimeoutError("it was the deadline that broke the line off")
             except Exception as error:
                 return merge_redirects(
@@ -120,7 +120,7 @@ class Sender:
                 return reject_redirect(request, raw.status, "redirects to no place that is a URL")
             if next_request is None:
                 # A body that lasts until the connection closes looks whole when the watchdog closed it.
-                response = _build_response(raw, body, truncated or head_cut(raw) or deadline.has_expired)
+                response = _build_response(raw, body, truncated or is_head_truncated(raw) or deadline.has_expired)
                 return merge_redirects(classify_response(response, request, self._session), redirects, rewrite)
             if next_request.method != request.method or next_request.body != request.body:
                 rewrite = f"redirected to {host_and_port(next_request)}, asked with {next_request.method}"

@@ -3,8 +3,8 @@
 LongshoreError
 ├── Unsendable      no request can be made of what the mapping gave
 │   └── BadUrl      because its URL is not one we could ever call
-├── Denied          the place may not be called
-└── BadPlace        an entry of a list of places makes no sense
+├── Denied          the host may not be called
+└── BadHostPattern  an entry of a list of host patterns makes no sense
 
 What a target does is never an error but an `Outcome`; the first three become one too before they leave `Sender.send`.
 """
@@ -36,7 +36,7 @@ class BadUrl(Unsendable, ValueError):
 
 
 class Denied(LongshoreError):
-    """A place that may not be called; `cause` says why, and which setting would allow it."""
+    """A host that may not be called; `cause` says why, and which setting would allow it."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
@@ -44,7 +44,7 @@ class Denied(LongshoreError):
 
 
 class BadHostPattern(LongshoreError):
-    """An entry of a list of places that makes no sense: the `entry`, and the `problem` with its remedy."""
+    """An entry of a list of host patterns that makes no sense: the `entry`, and the `problem` with its remedy."""
 
     def __init__(self, entry: str, problem: str) -> None:
         super().__init__(entry, problem)

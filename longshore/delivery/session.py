@@ -18,7 +18,7 @@ from longshore.delivery.redirect import RedirectSession
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.send_errors import BadUrl
 from longshore.delivery.target import origin_of, prepare_url
-from longshore.network.answer import head_cut
+from longshore.network.answer import is_head_truncated
 from longshore.network.no_proxy import select_proxies
 
 MAX_ORIGINS = 1_024
@@ -108,7 +108,7 @@ class Session:
         if raw.status not in (301, 302, 303, 307, 308):
             return None
         if "location" not in raw.headers:
-            if head_cut(raw):
+            if is_head_truncated(raw):
                 raise BadUrl("the redirect broke off before its place", "bad_redirect")
             return None
         response = self._adapter.build_response(request, raw)

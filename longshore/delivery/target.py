@@ -22,7 +22,7 @@ __all__ = ["DEFAULT_PORTS", "BadUrl", "lane_of", "origin_of", "prepare_url", "ta
 DEFAULT_PORTS = {"http": 80, "https": 443}
 """The schemes that can be called, and the port each means when the URL names none."""
 
-CACHED_LENGTH = 2_048
+MAX_CACHED_URL_CHARS = 2_048
 """Longer URLs are not remembered: 4096 of them would be too much memory."""
 
 
@@ -35,7 +35,7 @@ def target_of(url: str) -> str:
     called.
     """
     scheme, host, port = origin_of(prepare_url(url))
-    return f"{scheme}://{_canonical(host)}:{port}"
+    return f"{scheme}://{_canonical_host(host)}:{port}"
 
 
 def lane_of(target: str, action: str) -> str:
@@ -48,12 +48,12 @@ def prepare_url(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
 
     Raises BadUrl.
     """
-    if query or len(url) > CACHED_LENGTH:
-        return _prepare(url, query)
+    if query or len(url) > MAX_CACHED_URL_CHARS:
+        return _prepare_uncached(url, query)
     return _prepare_cached(url)
 
 
-def _prepare(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
+def _prepare_uncached(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
     if any(character < " " or character == "\x7f" for character in url):
         # `requests` would percent-encode them; nobody means that, and a log or proxy may decode it again.
         raise BadUrl("the URL holds a line break or another control character", "bad_request")
@@ -67,16 +67,17 @@ def _prepare(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
     try:
         prepared.prepare_url(url, list(query))
     except (RequestException, HTTPError, ValueError):
-        raise BadUrl(_problem(url)) from None  # the original error quotes the whole URL, and so its query
+        raise BadUrl(_describe_problem(url)) from None  # the original error quotes the whole URL, and so its query
     if prepared.url is None or not prepared.url.lower().startswith(("http://", "https://")):
-        raise BadUrl(_problem(url))
+        raise BadUrl(_describe_problem(url))
     return prepared.url
 
 
-_HOST_MAX = 255
+_MAX_HOST_CHARS = 255
 """Longest name that DNS has (RFC 1035); beyond it a redirect would only write what it likes into causes and logs."""
 
-_prepare_cached = lru_cache(maxsize=4096)(_prepare)  # few URLs make most of the traffic; this costs more than signing
+# Few URLs make most of the traffic, and preparing one costs more than signing.
+_prepare_cached = lru_cache(maxsize=4096)(_prepare_uncached)
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
@@ -90,28 +91,27 @@ def _origin(url: str) -> tuple[str, str, int]:
     try:
         parts = parse_url(url)
     except HTTPError:
-        raise BadUrl(_problem(url)) from None
+        raise BadUrl(_describe_problem(url)) from None
     scheme, host = (parts.scheme or "").lower(), (parts.host or "").lower()
-    if scheme not in DEFAULT_PORTS or not host.strip("[]") or len(host) > _HOST_MAX:
-        raise BadUrl(_problem(url))
-    return scheme, _shortest(host), parts.port if parts.port is not None else DEFAULT_PORTS[scheme]
+    if scheme not in DEFAULT_PORTS or not host.strip("[]") or len(host) > _MAX_HOST_CHARS:
+        raise BadUrl(_describe_problem(url))
+    return scheme, _compress_ipv6(host), parts.port if parts.port is not None else DEFAULT_PORTS[scheme]
 
 
-def _canonical(host: str) -> str:
+def _canonical_host(host: str) -> str:
     """One spelling of what is one machine: `example.com.`, `127.1` and `[::ffff:127.0.0.1]` are no others.
 
     Only to count by: it is called as it is written, since a dot at the end means something to the resolver.
     """
     name = host.rstrip(".")
-    address = (
-        None if "%" in name else parse_any_spelling(name)
-    )  # the zone of a link-local address tells two of them apart
+    # The zone of a link-local address tells two of them apart.
+    address = None if "%" in name else parse_any_spelling(name)
     if address is None:
         return name or host
     return f"[{address}]" if address.version == 6 else str(address)
 
 
-def _shortest(host: str) -> str:
+def _compress_ipv6(host: str) -> str:
     """An IPv6 address in its one short spelling; any other host as it is."""
     if not host.startswith("["):
         return host
@@ -121,7 +121,7 @@ def _shortest(host: str) -> str:
         return host
 
 
-def _problem(url: str) -> str:
+def _describe_problem(url: str) -> str:
     if not url.strip():
         return "the mapping gave no URL"
     if not url.lstrip().lower().startswith(("http://", "https://")):

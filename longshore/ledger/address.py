@@ -158,5 +158,5 @@ def _tls(options: dict[str, str]) -> Tls:
         verify=False if checks == "none" else options.get("ssl_ca_certs") or None,
         certificate=options.get("ssl_certfile", ""),
         key=options.get("ssl_keyfile", ""),
-        check_name=names,
+        check_hostname=names,
     )

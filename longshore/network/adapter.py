@@ -41,28 +41,28 @@ class SharedTlsAdapter(HTTPAdapter):
         self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Any:
         """As in `requests`."""
-        with _blaming(proxies):
+        with _blame_proxy(proxies):
             return super().get_connection_with_tls_context(request, verify, proxies, cert)
 
     def request_url(self, request: PreparedRequest, proxies: Any) -> Any:
         """As in `requests`."""
-        with _blaming(proxies):
+        with _blame_proxy(proxies):
             return super().request_url(request, proxies)
 
     def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
-        """As in `requests`. An https proxy is checked like an https target, and anew when the bundle has changed."""
+        """As in `requests`. An https proxy is checked like an https target, and again when the bundle has changed."""
         with self._proxy_lock:
             if proxy.lower().startswith("https"):
                 context = options["proxy_ssl_context"] = self._contexts.for_verify(self._proxy_verify)
-                known = self.proxy_manager.get(proxy)
-                if known is not None and known.proxy_config.ssl_context is not context:
+                manager = self.proxy_manager.get(proxy)
+                if manager is not None and manager.proxy_config.ssl_context is not context:
                     del self.proxy_manager[proxy]
-            return self._with_pools(super().proxy_manager_for(proxy, **options))
+            return self._set_pool_classes(super().proxy_manager_for(proxy, **options))
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """As in `requests`, with the given pools."""
+        """As in `requests`, with our pools."""
         super().init_poolmanager(*args, **options)
-        self._with_pools(self.poolmanager)
+        self._set_pool_classes(self.poolmanager)
 
     def build_connection_pool_key_attributes(self, request: PreparedRequest, verify: Any, cert: Any = None) -> Any:
         """Which pool serves `request`: its origin and, for https, the TLS context."""
@@ -75,14 +75,14 @@ class SharedTlsAdapter(HTTPAdapter):
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing: the context decides. `requests` would load the bundle into it once more for each connection."""
 
-    def _with_pools(self, manager: Any) -> Any:
-        manager.pool_classes_by_scheme = self._pool_classes
-        return manager
+    def _set_pool_classes(self, pool_manager: Any) -> Any:
+        pool_manager.pool_classes_by_scheme = self._pool_classes
+        return pool_manager
 
 
 @contextmanager
-def _blaming(proxies: Any) -> Iterator[None]:
-    """Takes for the proxy's what is wrong with an address: that of the request was read before."""
+def _blame_proxy(proxies: Any) -> Iterator[None]:
+    """Attributes an unusable address to the proxy: that of the request was parsed before."""
     try:
         yield
     except ValueError:

@@ -11,15 +11,15 @@ from typing import Any
 
 from urllib3.response import BaseHTTPResponse
 
-HEAD_MAX = 262_144
+MAX_HEAD_BYTES = 262_144
 """Most bytes of a head, interim answers included; far beyond what anything sends on purpose."""
-_LINE_COST = 32
+_MIN_LINE_BYTES = 32
 """What a line takes of it at least: the number of headers costs more time than their length."""
 
 _STATUS_LINE = re.compile(rb"(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t\r](.*)|\n)", re.DOTALL)
-"""Known with the character behind the status, wherever a target that closes breaks off the phrase."""
+"""Complete with the character behind the status: a target that closes may break off anywhere in the phrase."""
 _TLS_ALERT = b"\x15\x03"  # record type and major version (RFC 8446, 5.1)
-_END = (b"\r\n", b"\n", b"")
+_BLANK_LINES = (b"\r\n", b"\n", b"")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _BODILESS = frozenset({204, 205, 304})
 
@@ -28,18 +28,18 @@ class TlsAlert(BadStatusLine):
     """In place of an answer came an alert: what listens there speaks TLS, and never saw a request."""
 
 
-class Answer(HTTPResponse):
+class BoundedResponse(HTTPResponse):
     """`http.client`'s response, for the `response_class` of a connection.
 
-    `cut` says that the head was not read to its end, `line_cut` not even its status line. `surplus` says that more came
-    than the answer: it belongs to no request, so the connection must not carry another.
+    `is_truncated`: the head was not read to its end; `is_status_line_truncated`: not even its status line.
+    `has_surplus`: more came than the response. It belongs to no request, so the connection must not carry another.
     """
 
-    cut = False
-    line_cut = False
-    surplus = False
+    is_truncated = False
+    is_status_line_truncated = False
+    has_surplus = False
     _method: str | None
-    _room = HEAD_MAX
+    _remaining_bytes = MAX_HEAD_BYTES
 
     def begin(self) -> None:
         """Read the head. Raises HTTPException for what is no answer, and OSError when none came."""
@@ -50,7 +50,7 @@ class Answer(HTTPResponse):
         self.version = 10 if version in ("HTTP/1.0", "HTTP/0.9") else 11
         self.headers = self.msg = self._read_fields()
         self.will_close = self._check_close()
-        self._frame()
+        self._set_framing()
 
     def _read_status(self) -> tuple[str, int, str]:
         """The first status line that is final (RFC 9110, 15.2); 101 answers an upgrade, for which nobody asks."""
@@ -58,71 +58,71 @@ class Answer(HTTPResponse):
             # Seen before a line is waited for, as an alert has no end of line and may leave the connection open.
             if self.fp.peek(len(_TLS_ALERT)).startswith(_TLS_ALERT):
                 raise TlsAlert("an alert of TLS")
-            line = self._line()
+            line = self._read_line()
             if not line:
                 raise RemoteDisconnected("closed without an answer")
-            found = _STATUS_LINE.fullmatch(line)
-            if found is None or (status := int(found[2])) < 100 or status == 101:
+            match = _STATUS_LINE.fullmatch(line)
+            if match is None or (status := int(match[2])) < 100 or status == 101:
                 raise BadStatusLine("no final answer in HTTP")
             if status >= 200:
-                self.line_cut = not line.endswith(b"\n")
-                return found[1].decode(), status, (found[3] or b"").decode("latin-1").strip()
-            while self._line() not in _END:
+                self.is_status_line_truncated = not line.endswith(b"\n")
+                return match[1].decode(), status, (match[3] or b"").decode("latin-1").strip()
+            while self._read_line() not in _BLANK_LINES:
                 pass
 
     def _read_fields(self) -> HTTPMessage:
         """The header fields, as far as they can be read; a line that breaks off, or that is no field, is left out."""
         fields: list[tuple[str, list[str]]] = []
         try:
-            while (line := self._line()) not in _END and line.endswith(b"\n"):
+            while (line := self._read_line()) not in _BLANK_LINES and line.endswith(b"\n"):
                 text = line.decode("latin-1").rstrip("\r\n")
                 name, colon, value = text.partition(":")
                 if text.startswith((" ", "\t")) and fields:
-                    fields[-1][1].append(text.strip())  # an old way to go on in the next line (RFC 9112, 5.2)
+                    fields[-1][1].append(text.strip())  # an obsolete line folding (RFC 9112, 5.2)
                 elif colon and name.strip():
                     fields.append((name.strip(), [value.strip()]))
-            self.cut = not line.endswith(b"\n")
+            self.is_truncated = not line.endswith(b"\n")
         except (OSError, LineTooLong):
-            self.cut = True
+            self.is_truncated = True
         message = HTTPMessage()
         for name, values in fields:
             message[name] = " ".join(values)
         return message
 
-    def _frame(self) -> None:
+    def _set_framing(self) -> None:
         """How the body ends (RFC 9112, 6.3). What leaves a doubt about that leaves the connection to nobody else."""
-        coding = self._said("transfer-encoding").lower()
-        lengths = set(filter(None, map(str.strip, self._said("content-length").split(","))))
-        announced = bool(coding or lengths - {"0"})
+        transfer_coding = self._join_header("transfer-encoding").lower()
+        lengths = set(filter(None, map(str.strip, self._join_header("content-length").split(","))))
+        has_body = bool(transfer_coding or lengths - {"0"})
         self.chunked, self.chunk_left, self.length = False, None, None
         if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
             del self.headers["content-length"]  # for which urllib3 would refuse the answer
-            self.cut = True
+            self.is_truncated = True
         if self.status in _BODILESS or self._method == "HEAD":
             self.length = 0
-            self.will_close = self.will_close or announced
-        elif self.cut:
+            self.will_close = self.will_close or has_body
+        elif self.is_truncated:
             self.length = 0
-        elif coding:
-            self.chunked = coding.rpartition(",")[2].strip() == "chunked"
-            self.will_close = self.will_close or coding != "chunked" or bool(lengths)
+        elif transfer_coding:
+            self.chunked = transfer_coding.rpartition(",")[2].strip() == "chunked"
+            self.will_close = self.will_close or transfer_coding != "chunked" or bool(lengths)
         elif lengths:
             self.length = int(lengths.pop())
-        self.will_close = self.will_close or self.cut or (self.length is None and not self.chunked)
+        self.will_close = self.will_close or self.is_truncated or (self.length is None and not self.chunked)
 
     def _read_and_discard_trailer(self) -> None:
-        """Fields behind the last chunk, out of the same room as those of the head: there need be no end of them."""
-        while self._line() not in _END:
+        """Trailer fields (RFC 9112, 7.1.2) count against the limit of the head: a target may send them without end."""
+        while self._read_line() not in _BLANK_LINES:
             pass
 
-    def _said(self, name: str) -> str:
+    def _join_header(self, name: str) -> str:
         return ",".join(self.headers.get_all(name, ()))
 
-    def _line(self) -> bytes:
+    def _read_line(self) -> bytes:
         """The next line of the head. Raises LineTooLong when there is no room for it."""
-        line = self.fp.readline(self._room + 1)
-        self._room -= max(len(line), _LINE_COST)
-        if self._room < 0:
+        line = self.fp.readline(self._remaining_bytes + 1)
+        self._remaining_bytes -= max(len(line), _MIN_LINE_BYTES)
+        if self._remaining_bytes < 0:
             raise LineTooLong("head of the answer")
         return line
 
@@ -130,15 +130,15 @@ class Answer(HTTPResponse):
         fp: Any = self.fp
         if not self.will_close:
             fp.raw.readinto = lambda _: None  # so that looking at what has come waits for nothing more
-            self.surplus = bool(fp.peek(1))
+            self.has_surplus = bool(fp.peek(1))
         super()._close_conn()  # type: ignore[misc]
 
 
-def head_cut(response: BaseHTTPResponse) -> bool:
+def is_head_truncated(response: BaseHTTPResponse) -> bool:
     """Did the head of `response` break off, so that headers and the body may be missing?"""
-    return bool(getattr(getattr(response, "_original_response", None), "cut", False))
+    return bool(getattr(getattr(response, "_original_response", None), "is_truncated", False))
 
 
-def line_cut(response: BaseHTTPResponse) -> bool:
+def is_status_line_truncated(response: BaseHTTPResponse) -> bool:
     """Did even the status line of `response` break off, behind its status?"""
-    return bool(getattr(getattr(response, "_original_response", None), "line_cut", False))
+    return bool(getattr(getattr(response, "_original_response", None), "is_status_line_truncated", False))

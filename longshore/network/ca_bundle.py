@@ -60,13 +60,13 @@ class Bundle:
 class BundleUnwritable(LongshoreError):
     """The bundle could not be written to `path`, and why."""
 
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(path, why)
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
         self.path = path
-        self.why = why
+        self.reason = reason
 
     def __str__(self) -> str:
-        return f"the bundle of trusted certificates cannot be written to {self.path}: {self.why}"
+        return f"the bundle of trusted certificates cannot be written to {self.path}: {self.reason}"
 
 
 REPEATED = "in the bundle already"
@@ -75,9 +75,9 @@ REPEATED = "in the bundle already"
 
 def gather(folder: str, systems: Sequence[str]) -> Bundle:
     """All certificates of the first of `systems` that has any, then those of the files below `folder`."""
-    origin: dict[bytes, str] = {}
-    system = next((source for path in systems if (source := _source(path, origin)).certificates), None)
-    return Bundle(system, tuple(_found(found, origin) for found in ca_files.walk(folder)))
+    origins: dict[bytes, str] = {}
+    system = next((source for path in systems if (source := _load_file(path, origins)).certificates), None)
+    return Bundle(system, tuple(_load_entry(entry, origins) for entry in ca_files.walk(folder)))
 
 
 def write(path: Path, text: str) -> None:
@@ -89,22 +89,22 @@ def write(path: Path, text: str) -> None:
         if (problem := private_path.create(path.parent)) is not None:
             raise BundleUnwritable(str(path), f"others could replace it: {problem}")
         data = text.encode("ascii")
-        if not _holds(path, data):
-            _replace(path, data)
+        if not _is_current(path, data):
+            _replace_file(path, data)
     except OSError as error:
         raise BundleUnwritable(str(path), ca_files.describe(error)) from None
 
 
-def _holds(path: Path, data: bytes) -> bool:
+def _is_current(path: Path, data: bytes) -> bool:
     try:
         status = path.lstat()
-        ours = stat.S_ISREG(status.st_mode) and status.st_uid in (0, os.geteuid())
-        return ours and status.st_mode & 0o777 == MODE and status.st_size == len(data) and path.read_bytes() == data
+        is_ours = stat.S_ISREG(status.st_mode) and status.st_uid in (0, os.geteuid())
+        return is_ours and status.st_mode & 0o777 == MODE and status.st_size == len(data) and path.read_bytes() == data
     except OSError:
         return False
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace_file(path: Path, data: bytes) -> None:
     # A name of its own for each writer: several programs may start at once.
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -117,28 +117,28 @@ def _replace(path: Path, data: bytes) -> None:
         raise
 
 
-def _found(found: ca_files.Found, origin: dict[bytes, str]) -> BundleSource:
-    if not found.path.lower().endswith(ca_files.ENDINGS):
+def _load_entry(entry: ca_files.FolderEntry, origins: dict[bytes, str]) -> BundleSource:
+    if not entry.path.lower().endswith(ca_files.ENDINGS):
         # A folder that cannot be opened may hold certificates; another file cannot.
         ends = f"its name does not end in {', '.join(ca_files.ENDINGS)}"
-        return BundleSource(found.path, skip_reasons=(found.problem or ends,), is_ignored=not os.path.isdir(found.path))
-    if found.problem:
-        return BundleSource(found.path, skip_reasons=(found.problem,))
-    return _source(found.path, origin)
+        return BundleSource(entry.path, skip_reasons=(entry.problem or ends,), is_ignored=not os.path.isdir(entry.path))
+    if entry.problem:
+        return BundleSource(entry.path, skip_reasons=(entry.problem,))
+    return _load_file(entry.path, origins)
 
 
-def _source(path: str, origin: dict[bytes, str]) -> BundleSource:
-    """The file at `path`. `origin` says which file gave which certificate; it is filled in."""
+def _load_file(path: str, origins: dict[bytes, str]) -> BundleSource:
+    """The file at `path`. `origins` says which file gave which certificate; it is filled in."""
     try:
-        found = extract(ca_files.read(path))
+        entry = extract(ca_files.read(path))
     except OSError as error:
         return BundleSource(path, skip_reasons=(ca_files.describe(error),))
     certificates: list[bytes] = []
-    skip_reasons = list(found.skip_reasons)
-    for certificate in found.certificates:
-        if certificate in origin:
-            skip_reasons.append(f"{REPEATED}, from {ca_files.printable(origin[certificate])}")
+    skip_reasons = list(entry.skip_reasons)
+    for certificate in entry.certificates:
+        if certificate in origins:
+            skip_reasons.append(f"{REPEATED}, from {ca_files.printable(origins[certificate])}")
         else:
-            origin[certificate] = path
+            origins[certificate] = path
             certificates.append(certificate)
     return BundleSource(path, tuple(certificates), tuple(skip_reasons))

@@ -15,16 +15,16 @@ MAX_BYTES = 16_777_216
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FolderEntry:
     """A path below the folder: a file to read, or, with a `problem`, why there is nothing to read."""
 
     path: str
     problem: str = ""
 
 
-def walk(folder: str) -> Iterator[Found]:
+def walk(folder: str) -> Iterator[FolderEntry]:
     """All files below `folder`, and what could not be looked into, sorted by path. A missing folder has none."""
-    yield from sorted(_walk(folder, set()), key=lambda found: found.path)
+    yield from sorted(_walk(folder, set()), key=lambda entry: entry.path)
 
 
 def read(path: str) -> bytes:
@@ -39,9 +39,9 @@ def read(path: str) -> bytes:
     return data
 
 
-def state(folder: str) -> tuple[object, ...]:
+def folder_version(folder: str) -> tuple[object, ...]:
     """Something that is another when a file below `folder` came, went or changed."""
-    return tuple((found, _version(found.path)) for found in walk(folder))
+    return tuple((entry, _version(entry.path)) for entry in walk(folder))
 
 
 def version(path: str) -> object:
@@ -60,36 +60,36 @@ def describe(error: OSError) -> str:
     return (error.strerror or type(error).__name__).lower()
 
 
-def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[Found]:
+def _walk(folder: str, visited: set[tuple[int, int]]) -> Iterator[FolderEntry]:
     try:
         status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:
+        if (status.st_dev, status.st_ino) in visited:
             return
-        seen.add((status.st_dev, status.st_ino))
+        visited.add((status.st_dev, status.st_ino))
         with os.scandir(folder) as entries:
             names = sorted(entry.path for entry in entries)
     except FileNotFoundError:
         return
     except OSError as error:
-        yield Found(folder, describe(error))
+        yield FolderEntry(folder, describe(error))
         return
     for path in names:
         try:
             is_folder = stat.S_ISDIR(os.stat(path).st_mode)
         except FileNotFoundError:
-            yield Found(path, "a link to nothing")
+            yield FolderEntry(path, "a link to nothing")
         except OSError as error:
-            yield Found(path, describe(error))
+            yield FolderEntry(path, describe(error))
         else:
             if is_folder:
-                yield from _walk(path, seen)
+                yield from _walk(path, visited)
             else:
-                yield Found(path)
+                yield FolderEntry(path)
 
 
 def _version(path: str) -> object:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_dev, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_dev, status.st_ino

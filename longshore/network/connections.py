@@ -12,9 +12,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssltransport import SSLTransport
 
-from longshore.network.answer import Answer
+from longshore.network.answer import BoundedResponse
 
-_KNOWN = frozenset({"bearer", "digest", "kerberos", "negotiate", "ntlm"})
+_PRINTABLE_SCHEMES = frozenset({"bearer", "digest", "kerberos", "negotiate", "ntlm"})
 """Login schemes that may be named: other words are whatever the proxy wrote."""
 
 
@@ -33,48 +33,48 @@ else:
     _Connection = object
 
 
-class _Checked(_Connection):
-    response_class: type[HTTPResponse] = Answer
-    _answer: Any = None
+class _CheckedConnection(_Connection):
+    response_class: type[HTTPResponse] = BoundedResponse
+    _last_response: Any = None
 
     def getresponse(self) -> Any:
         """As in `urllib3`."""
         response = super().getresponse()
         # What comes behind the answer is only known once its body has been read.
-        self._answer = response._original_response
+        self._last_response = response._original_response
         return response
 
     @property
     def is_connected(self) -> bool:
         """May the next request go this way? Not where anything came that belongs to no request."""
-        surplus = self._answer is not None and self._answer.surplus
-        return super().is_connected and not surplus and not _undelivered(self.sock)
+        has_surplus = self._last_response is not None and self._last_response.has_surplus
+        return super().is_connected and not has_surplus and not _has_unread_tls_data(self.sock)
 
     def _tunnel(self) -> None:
         """Ask the proxy for a tunnel. Raises TunnelRefused, or what reading an answer raises."""
-        place = self._tunnel_host or ""
-        place = f"{f'[{place}]' if ':' in place else place}:{self._tunnel_port}"
-        headers = {**self._tunnel_headers, "Host": place}  # type: ignore[attr-defined]
+        authority = self._tunnel_host or ""
+        authority = f"{f'[{authority}]' if ':' in authority else authority}:{self._tunnel_port}"
+        headers = {**self._tunnel_headers, "Host": authority}  # type: ignore[attr-defined]
         lines = (f"{name}: {value}\r\n" for name, value in headers.items())
-        self.send(f"CONNECT {place} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1"))
-        answer = Answer(self.sock, method="CONNECT")
+        self.send(f"CONNECT {authority} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1"))
+        response = BoundedResponse(self.sock, method="CONNECT")
         try:
-            answer.begin()
-            if answer.status != 200 or answer.cut:
-                offered = answer.headers.get_all("Proxy-Authenticate", ())
-                raise TunnelRefused(answer.status, parse_login_schemes(offered))
+            response.begin()
+            if response.status != 200 or response.is_truncated:
+                challenges = response.headers.get_all("Proxy-Authenticate", ())
+                raise TunnelRefused(response.status, parse_login_schemes(challenges))
         except BaseException:
             self.close()  # also tells `urllib3` that it is the proxy's fault
             raise
         finally:
-            answer.close()  # only the reading end
+            response.close()  # only the reading end
 
 
-class Http(_Checked, HTTPConnection):
+class Http(_CheckedConnection, HTTPConnection):
     """A plain connection."""
 
 
-class Https(_Checked, HTTPSConnection):
+class Https(_CheckedConnection, HTTPSConnection):
     """A TLS connection."""
 
 
@@ -104,15 +104,17 @@ def parse_login_schemes(challenges: Iterable[str]) -> frozenset[str]:
 def describe_login(schemes: frozenset[str]) -> str:
     """What a proxy that answered 407 wants, and the remedy, to go on after "the proxy"."""
     if schemes and not schemes & {"basic"}:
-        offered = ", ".join(name.upper() if name == "ntlm" else name.capitalize() for name in sorted(schemes & _KNOWN))
+        names = ", ".join(
+            name.upper() if name == "ntlm" else name.capitalize() for name in sorted(schemes & _PRINTABLE_SCHEMES)
+        )
         return (
-            f"wants a login that cannot be given from here (407, it offers only {offered or 'others than Basic'}): "
+            f"wants a login that cannot be given from here (407, it offers only {names or 'others than Basic'}): "
             "let a local helper such as cntlm or px log in, and name that as the proxy"
         )
     return "wants a user name and a password (407): put them into the proxy's URL"
 
 
-def _undelivered(sock: Any) -> bool:
+def _has_unread_tls_data(sock: Any) -> bool:
     """Has TLS received anything that nobody has read? It does not show in the socket."""
     while isinstance(sock, SSLTransport):
         if sock.incoming.pending or sock.sslobj.pending():

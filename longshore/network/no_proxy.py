@@ -16,7 +16,7 @@ _DIVIDERS, _BRACKETS = re.compile(r"[\s,]+"), re.compile(r"[\[\]]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def entries_of(value: str) -> list[str]:
+def split_entries(value: str) -> list[str]:
     """The entries of NO_PROXY. Spaces and line breaks divide them as commas do: that is how they are pasted."""
     return [entry for entry in _DIVIDERS.split(value) if entry]
 
@@ -28,16 +28,16 @@ def normalize_no_proxy(value: str) -> str:
     """
     if "://" not in value:
         return value
-    return ",".join(map(_host_and_port, (entry.strip() for entry in re.split(r",\s*|\s+(?=\S+://)", value))))
+    return ",".join(map(_reduce_to_host, (entry.strip() for entry in re.split(r",\s*|\s+(?=\S+://)", value))))
 
 
-def select_proxies(url: str, found: Mapping[str, str]) -> dict[str, str]:
+def select_proxies(url: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The proxy for `url` by its scheme; empty when it is called directly.
 
-    `found` is what `requests` found in the environment for this URL, the value of NO_PROXY among it as `no`.
+    `environment` is what `requests` found in the environment for this URL, the value of NO_PROXY among it as `no`.
     """
-    proxy = select_proxy(url, dict(found))
-    if proxy is None or _names(found.get("no", ""), url):
+    proxy = select_proxy(url, dict(environment))
+    if proxy is None or _is_excluded(environment.get("no", ""), url):
         return {}
     return {urlsplit(url).scheme: proxy}
 
@@ -55,7 +55,7 @@ def strip_credentials(proxy: str) -> str:
     return f"{parts.scheme or 'http'}://{host}{'' if port is None else f':{port}'}"
 
 
-def _host_and_port(entry: str) -> str:
+def _reduce_to_host(entry: str) -> str:
     if "://" not in entry:
         return entry
     try:
@@ -67,14 +67,14 @@ def _host_and_port(entry: str) -> str:
     return host if port is None else f"{host}:{port}"
 
 
-def _names(no_proxy: str, url: str) -> bool:
+def _is_excluded(no_proxy: str, url: str) -> bool:
     """Whether `no_proxy` has an entry that means `url`."""
     parts = urlsplit(url)
     host, port = (parts.hostname or "").rstrip("."), parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    return any(_means(entry, host, port) for entry in entries_of(no_proxy.lower()))
+    return any(_matches_entry(entry, host, port) for entry in split_entries(no_proxy.lower()))
 
 
-def _means(entry: str, host: str, port: int | None) -> bool:
+def _matches_entry(entry: str, host: str, port: int | None) -> bool:
     if "/" in entry:
         return _is_within(host, entry)
     if entry.startswith("["):

@@ -28,19 +28,19 @@ def find_exposure(folder: Path) -> str | None:
     real = folder.resolve()
     for each in dict.fromkeys((*reversed(folder.parents), folder, *reversed(real.parents), real)):
         try:
-            found = each.lstat()
+            status = each.lstat()
         except FileNotFoundError:
             continue
-        if found.st_uid not in (0, os.geteuid()):
-            return f"{each} belongs to another user ({found.st_uid})"
-        if not stat.S_ISLNK(found.st_mode) and _others_write(each, found):
-            return f"{each} may be written by others (mode {stat.S_IMODE(found.st_mode):o})"
+        if status.st_uid not in (0, os.geteuid()):
+            return f"{each} belongs to another user ({status.st_uid})"
+        if not stat.S_ISLNK(status.st_mode) and _is_writable_by_others(each, status):
+            return f"{each} may be written by others (mode {stat.S_IMODE(status.st_mode):o})"
     return None
 
 
-def _others_write(folder: Path, found: os.stat_result) -> bool:
-    if found.st_mode & stat.S_ISVTX:
+def _is_writable_by_others(folder: Path, status: os.stat_result) -> bool:
+    if status.st_mode & stat.S_ISVTX:
         return False  # as in /tmp: whoever may write there may only replace what is theirs
-    if found.st_uid == 0 and os.path.ismount(folder):
+    if status.st_uid == 0 and os.path.ismount(folder):
         return False  # a volume of Kubernetes, open to all there are: one pod
-    return bool(found.st_mode & stat.S_IWOTH) or bool(found.st_mode & stat.S_IWGRP and found.st_gid != 0)
+    return bool(status.st_mode & stat.S_IWOTH) or bool(status.st_mode & stat.S_IWGRP and status.st_gid != 0)

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
-from longshore.network.no_proxy import entries_of, normalize_no_proxy, strip_credentials
+from longshore.network.no_proxy import normalize_no_proxy, split_entries, strip_credentials
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 SCHEMES = ("http", "https")
 
 _HOST = re.compile(r"\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?(:\d+)?")
-_BEGINNING = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,2})(?:\.\*){0,3}\.?")
+_ADDRESS_PREFIX = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,2})(?:\.\*){0,3}\.?")
 """Of an IPv4 address: `10.`, `10.*`, `192.168.*.*`."""
 
 
@@ -22,7 +22,9 @@ def effective_value(environ: Mapping[str, str], name: str) -> str:
 
 def no_proxy_entries(environ: Mapping[str, str]) -> list[str]:
     """The entries of NO_PROXY that may be shown: whatever still has an @ may hold a password."""
-    return [entry for entry in entries_of(normalize_no_proxy(effective_value(environ, "NO_PROXY"))) if "@" not in entry]
+    return [
+        entry for entry in split_entries(normalize_no_proxy(effective_value(environ, "NO_PROXY"))) if "@" not in entry
+    ]
 
 
 def find_problems(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -37,39 +39,39 @@ def find_entry_problems(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]
     """The entries of NO_PROXY that match nothing, why, and what to write."""
     entries = no_proxy_entries(environ)
     for entry in entries:
-        if (problem := _means_nothing(entry, alone=len(entries) == 1)) is not None:
+        if (problem := _describe_entry_problem(entry, alone=len(entries) == 1)) is not None:
             yield f"the entry {entry} of NO_PROXY matches nothing: {problem[0]}", problem[1]
 
 
 def check_proxy(name: str, proxy: str) -> tuple[str, str] | None:
     """Why nothing can be called through `proxy`, and the remedy; None for one that can be used."""
     remedy = "Give http://host:port, or https://host:port"
-    shown = strip_credentials(proxy)
+    address = strip_credentials(proxy)
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        fine = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        is_usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
-        return f"{name} is no address of a proxy: {shown}", remedy
+        return f"{name} is no address of a proxy: {address}", remedy
     if parts.scheme.startswith("socks"):
-        return f"{name} is a SOCKS proxy, {shown}: those are not supported, so every call fails", remedy
-    if fine and parts.scheme in SCHEMES:
+        return f"{name} is a SOCKS proxy, {address}: those are not supported, so every call fails", remedy
+    if is_usable and parts.scheme in SCHEMES:
         return None
-    return f"{name} is no address of a proxy: {shown}", remedy
+    return f"{name} is no address of a proxy: {address}", remedy
 
 
-def _means_nothing(entry: str, alone: bool) -> tuple[str, str] | None:
+def _describe_entry_problem(entry: str, alone: bool) -> tuple[str, str] | None:
     """Why, and what to write; None for an entry that is fine."""
     if entry == "*":
         return None if alone else ("it counts only alone", "Write * as the only entry, or take it out")
-    if beginning := _BEGINNING.fullmatch(entry):
-        numbers = beginning[1].split(".")
+    if prefix := _ADDRESS_PREFIX.fullmatch(entry):
+        numbers = prefix[1].split(".")
         network = ".".join([*numbers, *["0"] * (4 - len(numbers))])
         return "a beginning of an address is no network", f"Write {network}/{8 * len(numbers)}"
     if "*" in entry:
         # Only what stands behind the last star is told by a name's end.
         end = entry.rpartition("*")[2].lstrip(".")
-        named = end and not _is_number(end.partition(":")[0].rpartition(".")[2])
-        return "wildcards are not read", f"Write .{end}" if named else "Write each host, or a network as 10.0.0.0/8"
+        is_name = end and not _is_number(end.partition(":")[0].rpartition(".")[2])
+        return "wildcards are not read", f"Write .{end}" if is_name else "Write each host, or a network as 10.0.0.0/8"
     if "/" in entry and "://" not in entry:
         try:
             ip_network(re.sub(r"[\[\]]", "", entry), strict=False)

@@ -37,7 +37,7 @@ class Tls:
     certificate: str = ""
     key: str = ""
     """PEM files of the client's own certificate; the first may hold both."""
-    check_name: bool = True
+    check_hostname: bool = True
     """Whether the certificate must be for the name that was asked for."""
 
 
@@ -45,7 +45,7 @@ class TlsContexts:
     """The contexts of one sender, by what to trust. Any number of threads may ask."""
 
     def __init__(self) -> None:
-        self._made: dict[Tls, tuple[object, ssl.SSLContext]] = {}
+        self._cache: dict[Tls, tuple[object, ssl.SSLContext]] = {}
         self._lock = threading.Lock()
 
     def for_verify(self, verify: bool | str) -> ssl.SSLContext:
@@ -54,22 +54,22 @@ class TlsContexts:
 
     def get(self, tls: Tls) -> ssl.SSLContext:
         """The context for `tls`. Raises BundleUnreadable."""
-        version = [_version(path) for path in _files(tls)]
-        made = self._made.get(tls)
-        if made is not None and made[0] == version:
-            return made[1]
+        version = [_file_version(path) for path in _files_of(tls)]
+        entry = self._cache.get(tls)
+        if entry is not None and entry[0] == version:
+            return entry[1]
         with self._lock:
-            made = self._made.get(tls)
-            if made is None or made[0] != version:
-                made = self._made[tls] = (version, _make(tls))
-            return made[1]
+            entry = self._cache.get(tls)
+            if entry is None or entry[0] != version:
+                entry = self._cache[tls] = (version, _create_context(tls))
+            return entry[1]
 
 
-class Telling(ssl.SSLSocket):
-    """A TLS socket that tells how far a handshake came that failed.
+class HandshakeSocket(ssl.SSLSocket):
+    """A TLS socket whose errors say how far a failed handshake came.
 
-    TLS 1.2 has one alert for "no cipher in common" and for "no certificate of yours": `agreed` of the error is True if
-    the cipher was agreed on before.
+    TLS 1.2 has one alert for "no cipher in common" and for "no certificate of yours" (RFC 5246, 7.2.2): `has_cipher` of
+    the error is True if both sides had agreed on a cipher before.
     """
 
     def do_handshake(self, block: bool = False) -> None:
@@ -77,33 +77,33 @@ class Telling(ssl.SSLSocket):
         try:
             super().do_handshake(block)
         except ssl.SSLError as error:
-            error.agreed = self.cipher() is not None  # type: ignore[attr-defined]
+            error.has_cipher = self.cipher() is not None  # type: ignore[attr-defined]
             raise
 
 
-def _files(tls: Tls) -> list[str]:
+def _files_of(tls: Tls) -> list[str]:
     """What a context for `tls` is read from."""
     own = [path for path in (tls.certificate, tls.key) if path]
     if tls.verify is None:
         # Those that are not there are None.
         paths = ssl.get_default_verify_paths()
         return [*own, *(path for path in (paths.cafile, paths.capath) if path)]
-    return own if tls.verify is False else [*own, _path(tls.verify)]
+    return own if tls.verify is False else [*own, _bundle_path(tls.verify)]
 
 
-def _path(verify: bool | str) -> str:
+def _bundle_path(verify: bool | str) -> str:
     return str(DEFAULT_CA_BUNDLE_PATH) if verify is True else str(verify)
 
 
-def _version(path: str) -> object:
+def _file_version(path: str) -> object:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         raise BundleUnreadable(path) from None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _make(tls: Tls) -> ssl.SSLContext:
+def _create_context(tls: Tls) -> ssl.SSLContext:
     if tls.verify is False:
         context = create_urllib3_context(cert_reqs=ssl.CERT_NONE, verify_flags=0)
         context.check_hostname = False
@@ -111,9 +111,9 @@ def _make(tls: Tls) -> ssl.SSLContext:
         # Not Python 3.13's strictness: many private CAs lack an extension that it wants, and older Pythons took them.
         # A certificate that was mounted is trusted as it is, whether a root, an intermediate CA or a server's own.
         context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED, verify_flags=ssl.VERIFY_X509_PARTIAL_CHAIN)
-        context.check_hostname = tls.check_name
-        _trust(context, tls.verify)
-    context.sslsocket_class = Telling
+        context.check_hostname = tls.check_hostname
+        _load_trusted(context, tls.verify)
+    context.sslsocket_class = HandshakeSocket
     if tls.certificate:
         try:
             context.load_cert_chain(tls.certificate, tls.key or None, password=_no_password)
@@ -122,11 +122,11 @@ def _make(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def _trust(context: ssl.SSLContext, verify: bool | str | None) -> None:
+def _load_trusted(context: ssl.SSLContext, verify: bool | str | None) -> None:
     if verify is None:
         context.load_default_certs()
         return
-    path = _path(verify)
+    path = _bundle_path(verify)
     try:
         if os.path.isdir(path):
             context.load_verify_locations(capath=path)

@@ -116,7 +116,8 @@ class Watch:
         self.look()
 
     def _state(self) -> object:
-        return ca_files.state(str(self._settings.longshore_ca_dir)), [ca_files.version(path) for path in SYSTEMS]
+        folder = ca_files.folder_version(str(self._settings.longshore_ca_dir))
+        return folder, [ca_files.version(path) for path in SYSTEMS]
 
 
 def _write(settings: Settings, bundle: Bundle) -> bool:

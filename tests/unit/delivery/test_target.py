@@ -147,7 +147,7 @@ def test_a_lane_is_a_target_and_an_action() -> None:
 
 def test_errors_can_be_pickled() -> None:
     """Celery sends them between processes."""
-    for error in (BadUrl("the URL has no host"), Unsendable("bad_request", "half a character")):
+    for error in (BadUrl("the URL has no host"), Unsendable("bad_request", "a lone surrogate")):
         copy = pickle.loads(pickle.dumps(error))
         assert (type(error), error.reason, error.cause, str(error)) == (
             type(copy),

@@ -58,7 +58,7 @@ def test_a_password_beside_the_address_is_taken_as_it_is() -> None:
         ("ssl_ca_certs=/ca.pem", Tls("/ca.pem")),
         ("ssl_cert_reqs=none", Tls(False)),
         ("ssl_cert_reqs=CERT_REQUIRED", Tls(None)),
-        ("ssl_check_hostname=false", Tls(None, check_name=False)),
+        ("ssl_check_hostname=false", Tls(None, check_hostname=False)),
         ("ssl_certfile=/c.pem&ssl_keyfile=/k.pem", Tls(None, "/c.pem", "/k.pem")),
     ],
 )
