@@ -12,7 +12,6 @@ import tempfile
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -20,8 +19,9 @@ from longshore.invocation.kinds import Kind
 from longshore.ledger.connection import connect
 from longshore.ledger.entry import Claim, Entry, OffsetRange
 from longshore.ledger.keys import Keys
-from longshore.ledger.ledger import IN_PLACE, Ledger
+from longshore.ledger.ledger import FINISH_CLAIMS, Ledger
 from longshore.ledger.limits import Limits
+from longshore.ledger.record import parse_claims
 from longshore.ledger.scripts import Script
 from longshore.ledger.states import State
 from longshore.ledger.target_control import TargetControl
@@ -61,7 +61,7 @@ def fill(ledger: Ledger, target: str, count: int) -> None:
             )
             for n in range(first, min(count, first + 500))
         ]
-        ledger.accept([OffsetRange(target[-5:], 0, first, first + len(entries))], entries, want=0)
+        ledger.accept([OffsetRange(target[-5:], 0, first, first + len(entries))], entries, max_claims=0)
 
 
 def finish_claims(ledger: Ledger, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
@@ -71,12 +71,8 @@ def finish_claims(ledger: Ledger, claims: tuple[Claim, ...]) -> tuple[Claim, ...
     for claim in claims:
         pipe.evalsha(BEGIN.sha, 1, prefix, limits, claim.id, claim.token)
         end = (State.DONE, 0, "delivered", 200, PAYLOAD[:200], "well", "well")
-        pipe.evalsha(FINISH.sha, 1, prefix, limits, IN_PLACE, claim.id, claim.token, *end)
-    more: list[Any] = [row for _, flat in pipe.execute()[1::2] for row in zip(*[iter(flat)] * 7, strict=True)]
-    return tuple(
-        Claim(id.decode(), int(token), int(start), target.decode(), int(attempts), int(generation), int(format))
-        for id, token, start, target, attempts, generation, format in more
-    )
+        pipe.evalsha(FINISH.sha, 1, prefix, limits, FINISH_CLAIMS, claim.id, claim.token, *end)
+    return tuple(claim for _, values in pipe.execute()[1::2] for claim in parse_claims(values))
 
 
 def pump(url: str, until: float, results: Connection) -> None:

@@ -95,7 +95,7 @@ class Bench:
 
     def wait_reported(self) -> None:
         """Until no report is left to send."""
-        while self.redis.zcard(self.keys.outbox) or self.redis.zcard(self.keys.outbox_leased):
+        while self.redis.zcard(self.keys.outbox) or self.redis.zcard(self.keys.outbox_leases):
             time.sleep(0.1)
 
     def delivered(self) -> int:

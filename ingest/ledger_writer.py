@@ -17,7 +17,7 @@ from ingest.source import R, Source
 from longshore.errors import StoreUnavailable, place_of
 from longshore.invocation.mapping import JqUnavailable
 from longshore.ledger.entry import Accepted, Claim
-from longshore.ledger.ledger import MOST_CLAIMS, Ledger
+from longshore.ledger.ledger import MAX_CLAIMS, Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import LIMIT_S, Periodic
@@ -188,7 +188,7 @@ class LedgerWriter(Generic[R]):
             self._source.sync()
             self._backpressure.memory(self._ledger.memory_share())
             # While batches come, or nothing does, claims are the workers' own business.
-            claims = MOST_CLAIMS if self._backpressure.closed else 0
+            claims = MAX_CLAIMS if self._backpressure.closed else 0
             accepted = self._ledger.accept(self._source.position(), (), claims)
             self._publish(accepted.claims)
             if self._source.confirm((), accepted):

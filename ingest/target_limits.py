@@ -70,7 +70,7 @@ class TargetLimits:
     def sync(self) -> None:
         """Tell the ledger what is new, and now and then look at what it has. Raises StoreUnavailable."""
         if self._refreshed_at == -math.inf:
-            self._news |= self._targets.all_of_mapping().keys()
+            self._news |= self._targets.all_mapping_controls().keys()
             if self._limits:
                 self._news.update(self._targets.names())
         if time.monotonic() - self._refreshed_at >= REFRESH_S:
@@ -80,12 +80,12 @@ class TargetLimits:
             self._tell(list(islice(self._news, PAGE)))
 
     def _tell(self, news: Sequence[str]) -> None:
-        stored = self._targets.of_mapping(news)
+        stored = self._targets.mapping_controls(news)
         for target in news:
             before = stored.get(target, TargetControl())
             said = self._said(target, before)
             if said != before:
-                self._targets.set(target, "", said, whose="mapping")
+                self._targets.set(target, "", said, source="mapping")
                 log.event(events.TARGET_LIMITS_APPLIED, target=target, rate=said.rate, concurrency=said.concurrency)
             self._told_at[target] = time.monotonic()
             self._news.discard(target)

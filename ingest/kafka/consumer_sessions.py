@@ -87,4 +87,4 @@ class ConsumerSessions:
 
     def _share_brokers(self, access: KafkaAccess) -> None:
         """Workers let no webhook go to the brokers, and only ingest learns from Port which those are."""
-        KafkaAddresses(self._ledger).remember(access.brokers)
+        KafkaAddresses(self._ledger).write(access.brokers)

@@ -188,7 +188,7 @@ class Rebuild:
         return Counter(accepted.results) + _skipped(prepared)
 
     def _look_up(self, prepared: PreparedBatch[KafkaRecord]) -> Counter[str]:
-        known = self._ledger.known([entry.id for entry in prepared.entries])
+        known = self._ledger.exist([entry.id for entry in prepared.entries])
         return Counter("repeated" if each else "new" for each in known) + _skipped(prepared)
 
 

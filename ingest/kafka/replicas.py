@@ -28,7 +28,7 @@ class Replicas:
 
     def _step(self) -> None:
         asked_at = time.monotonic()
-        there = self._ledger.replicated(self._wanted, TIMEOUT_MS)
+        there = self._ledger.is_replicated(self._wanted, TIMEOUT_MS)
         if there:
             self._offsets.replicated_until(asked_at)
         if there == self._missing:

@@ -93,7 +93,7 @@ class StartOffsetResolver:
         Nothing is changed before all is known, so a crash here leaves nothing behind.
         """
         ordered = sorted(partitions)
-        asked = in_background("ask-ledger", lambda: self._ledger.places(ordered))
+        asked = in_background("ask-ledger", lambda: self._ledger.partition_offsets(ordered))
         while not asked.done():
             yield None
         ledger = asked.result()

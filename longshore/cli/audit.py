@@ -21,13 +21,13 @@ def audit(as_json: Annotated[bool, options.JSON] = False) -> None:
         terminal.as_json(_facts(balance))
     else:
         _show(balance)
-    if not balance.adds_up:
+    if not balance.is_balanced:
         raise typer.Exit(1)
 
 
 def _facts(balance: Balance) -> dict[str, Any]:
     return {
-        "adds_up": balance.adds_up,
+        "adds_up": balance.is_balanced,
         "accepted": balance.accepted,
         "states": {state.value: balance.present[state] for state in State},
         "expired": balance.expired,
@@ -38,7 +38,7 @@ def _facts(balance: Balance) -> dict[str, Any]:
             for name, counters in sorted(balance.partitions.items())
         },
         "problems": [{"what": what, "problem": problem} for what, problem in balance.problems],
-        "more_problems": balance.unnamed,
+        "more_problems": balance.unlisted,
     }
 
 
@@ -55,9 +55,9 @@ def _show(balance: Balance) -> None:
     )
     for what, problem in balance.problems:
         terminal.say(f"{what} {problem}")
-    if balance.unnamed:
-        terminal.say(f"and {balance.unnamed} more")
-    terminal.say("It adds up." if balance.adds_up else "It does not add up.")
+    if balance.unlisted:
+        terminal.say(f"and {balance.unlisted} more")
+    terminal.say("It adds up." if balance.is_balanced else "It does not add up.")
 
 
 def _row(name: str, balance: Balance) -> tuple[Any, ...]:

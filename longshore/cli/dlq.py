@@ -55,7 +55,7 @@ def export(
     """Print dead letters with their attempts, one JSON object per line. Payloads stay encrypted."""
     letters = options.connect().invocations
     total = None if filter.text else letters.count(filter).total()
-    for letter, history in terminal.progress(letters.told(filter), "Exporting", total):
+    for letter, history in terminal.progress(letters.find_with_history(filter), "Exporting", total):
         terminal.as_json_line({**letter.as_dict(), "history": history})
 
 

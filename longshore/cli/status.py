@@ -30,7 +30,7 @@ def numbers(access: LedgerAccess) -> dict[str, Any]:
         "dead_by": [f"{count} {reason} ({state})" for (state, reason), count in ended.most_common(10)],
         "broken_by": [
             f"{line.lane or line.target}: {line.breaker}"
-            for line in access.targets.lines()
+            for line in access.targets.statuses()
             if line.breaker not in (BreakerStatus.CLOSED, BreakerStatus.FAILING)
         ],
     }

@@ -27,7 +27,7 @@ COLUMNS = ("target", "action", "waiting", "in flight", "oldest", "breaker", "lim
 @commands.command("list")
 def list_targets(as_json: Annotated[bool, options.JSON] = False) -> None:
     """List targets and lanes with what waits, and what holds them back."""
-    lines = list(options.connect().targets.lines())
+    lines = list(options.connect().targets.statuses())
     if as_json:
         terminal.as_json([asdict(line) for line in lines])
     else:
@@ -40,7 +40,7 @@ def pause(target: TargetName, action: Action = "") -> None:
     access = options.connect()
     _steer(access, target, action, "pause")
     terminal.say(f"{_name(target, action)} is paused.")
-    if not any(line.waiting or line.in_flight for line in access.targets.lines([target])):
+    if not any(line.waiting or line.in_flight for line in access.targets.statuses([target])):
         terminal.say(f"{target} has no invocations now; `longshore targets list` shows the names.")
 
 
@@ -98,7 +98,7 @@ def _row(line: TargetStatus) -> tuple[object, ...]:
         line.in_flight,
         late,
         breaker,
-        _limits(line.gate) or _limits(line.mapping),
+        _limits(line.control) or _limits(line.mapping),
     )
 
 

@@ -14,7 +14,7 @@ from longshore.errors import ConfigError
 from longshore.ledger.fleet_audit import FleetAudit
 from longshore.ledger.fleet_snapshot import take_snapshot
 from longshore.ledger.redis_probe import RedisProbe
-from longshore.ledger.report_ages import forget_settled_reports
+from longshore.ledger.report_ages import remove_sent_report_ages
 from longshore.ledger.scan import Filter
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -98,7 +98,7 @@ def _fleet(settings: Settings) -> FleetCollector:
     slow = BackgroundStats(
         FleetAudit(patient.ledger),
         count=lambda: patient.invocations.count(Filter()),
-        tidy=lambda: forget_settled_reports(patient.ledger),
+        tidy=lambda: remove_sent_report_ages(patient.ledger),
     )
     slow.start()
     return FleetCollector(lambda: take_snapshot(ledger), slow.letters, settings.metrics_targets)

@@ -26,8 +26,8 @@ class LettersApi(ApiHandler):
         after = self.get_query_argument("after", "")
         read_page = self.context.access.pages.page
         page = await self.run_in_thread(read_page, parsed_filter.filter, after, min(int(size), MAX_PAGE_SIZE))
-        rows = [invocation_view.record_as_json(record) for record in page.letters]
-        self.write_json({"letters": rows, "after": page.after or None, "cut_short": page.cut_short})
+        rows = [invocation_view.record_as_json(record) for record in page.records]
+        self.write_json({"letters": rows, "after": page.after or None, "cut_short": page.timed_out})
 
 
 class CountsApi(ApiHandler):

@@ -97,7 +97,7 @@ class ExportHandler(Handler):
     @authenticated
     async def get(self) -> None:
         """Streams the lines. Payloads stay sealed."""
-        histories = self.context.access.invocations.told(self.parse_filter().filter)
+        histories = self.context.access.invocations.find_with_history(self.parse_filter().filter)
         lines = await self.run_in_thread(_format_lines, histories)
         self.set_header("Content-Type", "application/x-ndjson")
         self.set_header("Content-Disposition", 'attachment; filename="dead-letters.jsonl"')

@@ -55,7 +55,7 @@ class Row:
 def read_rows(context: DashboardContext) -> list[Row]:
     """Every target that the ledger has data of, each followed by its lanes."""
     limits = context.access.ledger.limits
-    statuses = list(context.access.targets.lines())
+    statuses = list(context.access.targets.statuses())
     waiting = context.access.targets.waiting_reasons(
         [status.lane for status in statuses if status.lane and status.waiting]
     )
@@ -71,8 +71,8 @@ def read_rows(context: DashboardContext) -> list[Row]:
                 status,
                 reason,
                 at_ms,
-                rate=0.0 if status.lane else effective_rate(status.gate, status.mapping, limits.rate),
-                concurrency=effective_concurrency(status.gate, status.mapping, default_concurrency),
+                rate=0.0 if status.lane else effective_rate(status.control, status.mapping, limits.rate),
+                concurrency=effective_concurrency(status.control, status.mapping, default_concurrency),
             )
         )
     return rows
@@ -81,7 +81,7 @@ def read_rows(context: DashboardContext) -> list[Row]:
 def _dead_errors(context: DashboardContext) -> dict[str, tuple[str, int]]:
     """Target or lane → reason and time (ms) of its newest dead letter."""
     newest: dict[str, tuple[str, int]] = {}
-    for record in context.access.pages.page(Filter(), size=MAX_DEAD_LETTERS).letters:
+    for record in context.access.pages.page(Filter(), size=MAX_DEAD_LETTERS).records:
         for name in (record.target, record.lane):
             newest.setdefault(name, (record.reason, record.ended_ms))
     return newest

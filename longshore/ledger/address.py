@@ -15,7 +15,7 @@ from longshore.network.tls import Tls
 SCHEMES = ("redis", "rediss", "unix", "sentinel")
 PORT, SENTINEL_PORT = 6379, 26379
 
-_UNKEPT = "has an option after ? that is not known, or a character that must be written as %XX"
+_UNKNOWN_OPTION = "has an option after ? that is not known, or a character that must be written as %XX"
 _ENCODE = "A password is percent-encoded in an address: @ is %40, / %2F, : %3A, ? %3F, # %23, % %25, ; %3B"
 _OPTIONS = "Options are ssl_ca_certs, ssl_certfile, ssl_keyfile, ssl_cert_reqs, ssl_check_hostname and db"
 _YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -54,7 +54,7 @@ class Address:
     db: int = 0
     redis: Login = Login()
     sentinel: Login = Login()
-    """What the sentinels want, which is not what the Redis behind them wants."""
+    """The login for the sentinels, which is not that for the Redis behind them."""
     primary: str = ""
     """The name by which the sentinels know it."""
 
@@ -87,13 +87,13 @@ def parse(
     kinds = {part.scheme for part in parts}
     if len(kinds) > 1 or not kinds <= set(SCHEMES):
         raise BadAddress(
-            f"is not an address of one of the kinds {', '.join(f'{known}://' for known in SCHEMES)}",
+            f"is not an address of one of the kinds {', '.join(f'{scheme}://' for scheme in SCHEMES)}",
             "Give one, e.g. redis://localhost:6379/0; sentinels are joined by semicolons. " + _ENCODE,
         )
     (scheme,) = kinds
     options = {name: value for part in parts for name, value in _options(part)}
-    named = next((part for part in parts if part.username or part.password), parts[0])
-    user, secret = unquote(named.username or "") or None, unquote(named.password or "") or password or None
+    login_part = next((part for part in parts if part.username or part.password), parts[0])
+    user, secret = unquote(login_part.username or "") or None, unquote(login_part.password or "") or password or None
     if scheme == "unix":
         if not parts[0].path.strip("/") or parts[0].hostname:
             raise BadAddress("is not the path of a unix socket", "Give one, e.g. unix:///run/redis/redis.sock?db=0")
@@ -137,10 +137,10 @@ def _db(text: str) -> int:
 
 
 def _options(parts: SplitResult) -> list[tuple[str, str]]:
-    found = parse_qsl(parts.query, keep_blank_values=True)
-    if not {name for name, _ in found} <= {*_TLS_OPTIONS, "db"}:
-        raise BadAddress(_UNKEPT, f"{_OPTIONS}. {_ENCODE}")
-    return found
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    if not {name for name, _ in options} <= {*_TLS_OPTIONS, "db"}:
+        raise BadAddress(_UNKNOWN_OPTION, f"{_OPTIONS}. {_ENCODE}")
+    return options
 
 
 _TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname"})

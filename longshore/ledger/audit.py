@@ -1,7 +1,7 @@
 """Adds up the ledger: every offset that was read, every invocation that was accepted, every id in its one place.
 
-Only reads, a page at a time, so that memory and the time for which Redis is held stay the same however much there is.
-Each page is looked at in one moment (`scripts/audit.lua`), so work under way meanwhile is never taken for a fault.
+Only reads, a page at a time, so memory and the time for which a script holds Redis do not grow with the ledger.
+Each page is checked by one script (`scripts/audit.lua`), so that work in progress never looks like a fault.
 """
 
 from collections import Counter, defaultdict
@@ -16,14 +16,14 @@ from longshore.ledger.states import FAILED_STATES, State
 
 PAGE = 500
 """Ids looked at in one call: about 2 ms."""
-MOST_NAMED = 1000
-"""Problems that are named; the rest is only counted."""
+MAX_PROBLEMS = 1000
+"""Problems that are listed; the rest is only counted."""
 _SETS = ("leased", *FAILED_STATES)
 
 
 @dataclass
 class Balance:
-    """What was found. The counters are those since the ledger began; the states are as of now."""
+    """The result of an audit. Counters run since the ledger began; states are as of now."""
 
     partitions: dict[str, dict[str, int]] = field(default_factory=dict)
     """`topic/number` → its counters: read, accepted, repeated, skipped:<reason>, gaps, ... and `next`."""
@@ -31,8 +31,9 @@ class Balance:
     """`topic/number` → how many of the invocations accepted from it are in which state."""
     counts: dict[str, int] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
-    """Id or partition, and what is wrong; at most `MOST_NAMED`."""
-    unnamed: int = 0
+    """Id or partition, and what is wrong; at most `MAX_PROBLEMS`."""
+    unlisted: int = 0
+    """Further problems."""
 
     @property
     def accepted(self) -> int:
@@ -51,13 +52,13 @@ class Balance:
 
     @property
     def expired(self) -> int:
-        """Delivered ones whose record's time is over. One that was replayed has left `done`, and counts once more."""
+        """Delivered ones whose record has expired. A replay takes one out of `done`; its next delivery counts again."""
         delivered = self.counts.get(State.DONE, 0) - self.counts.get("replayed", 0)
         return max(0, min(self._absent, delivered - self.present[State.DONE]))
 
     @property
     def unaccounted(self) -> int:
-        """Accepted, and neither in a state nor gone for a reason. More than 0 is a loss."""
+        """Accepted, with no record, and neither expired nor removed. More than 0 is a loss."""
         return max(0, self._absent - self.expired)
 
     @property
@@ -65,20 +66,20 @@ class Balance:
         return self.accepted - self.present.total() - self.removed
 
     @property
-    def adds_up(self) -> bool:
+    def is_balanced(self) -> bool:
         """Whether nothing is lost and nothing is wrong."""
         return not self.unaccounted and not self.problems
 
-    def found(self, what: str, problem: str) -> None:
-        """Notes a problem."""
-        if len(self.problems) < MOST_NAMED:
-            self.problems.append((what, problem))
+    def add_problem(self, name: str, problem: str) -> None:
+        """Adds a problem of an id or a partition."""
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append((name, problem))
         else:
-            self.unnamed += 1
+            self.unlisted += 1
 
 
 def audit(ledger: Ledger) -> Balance:
-    """Looks at everything once. Raises StoreUnavailable."""
+    """Audits the whole ledger once. Raises StoreUnavailable."""
     with reaching_store():
         return _Audit(ledger).run()
 
@@ -91,21 +92,22 @@ class _Audit:
         self._balance = Balance()
 
     def run(self) -> Balance:
-        # What is accepted or replayed from now on is not asked for; what ends or is dropped from now on may be missing.
+        # `accepted` and `replayed` are from before the scan, which may miss later ones; the other counters from after
+        # it, as what has ended or was removed meanwhile may be missing from the scan.
         before = self._counts()
         ids: list[str] = []
         for name in self._names():
-            kind, _, what = name.partition(":")
+            kind, _, rest = name.partition(":")
             if kind == "inv":
-                ids.append(what)
+                ids.append(rest)
                 if len(ids) >= PAGE:
-                    self._records(ids)
+                    self._check_records(ids)
                     ids = []
             elif kind == "wait" or name in _SETS:
-                self._members(name)
+                self._check_set(name)
             elif kind == "part":
-                self._partition(what)
-        self._records(ids)
+                self._check_partition(rest)
+        self._check_records(ids)
         self._balance.counts = self._counts() | {name: before.get(name, 0) for name in ("accepted", "replayed")}
         return self._balance
 
@@ -114,41 +116,41 @@ class _Audit:
         for name in self._client.scan_iter(match=f"{pattern}*", count=1000):
             yield _text(name).removeprefix(self._keys.prefix)
 
-    def _records(self, ids: Sequence[str]) -> None:
-        for id, (state, origin, problem) in zip(ids, self._look("", ids), strict=True):
+    def _check_records(self, ids: Sequence[str]) -> None:
+        for id, (state, origin, problem) in zip(ids, self._run_script("", ids), strict=True):
             if not state:
-                continue  # its time was over between the two looks
+                continue  # it has expired since the scan
             self._balance.states[origin.rpartition("/")[0]][state] += 1
             if problem:
-                self._balance.found(id, problem)
+                self._balance.add_problem(id, problem)
 
-    def _members(self, place: str) -> None:
+    def _check_set(self, place: str) -> None:
         page: list[str] = []
         for member, _ in self._client.zscan_iter(f"{self._keys.prefix}{place}", count=PAGE):
             page.append(_text(member))
             if len(page) >= PAGE:
-                self._places(place, page)
+                self._check_members(place, page)
                 page = []
-        self._places(place, page)
+        self._check_members(place, page)
 
-    def _places(self, place: str, ids: Sequence[str]) -> None:
-        for id, (_, _, problem) in zip(ids, self._look(place, ids), strict=True):
+    def _check_members(self, place: str, ids: Sequence[str]) -> None:
+        for id, (_, _, problem) in zip(ids, self._run_script(place, ids), strict=True):
             if problem:
-                self._balance.found(id, problem)
+                self._balance.add_problem(id, problem)
 
-    def _look(self, place: str, ids: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    def _run_script(self, place: str, ids: Sequence[str]) -> Iterator[tuple[str, str, str]]:
         if not ids:
             return iter(())
         values = (_bytes(place), *map(_bytes, ids))
-        found: Any = self._script.run(self._client.execute_command, self._keys.prefix, "", *values)
-        return zip(*[iter([_text(value) for value in found])] * 3, strict=True)
+        row: Any = self._script.run(self._client.execute_command, self._keys.prefix, "", *values)
+        return zip(*[iter([_text(value) for value in row])] * 3, strict=True)
 
-    def _partition(self, name: str) -> None:
+    def _check_partition(self, name: str) -> None:
         counters = self._numbers(f"{self._keys.prefix}part:{name}")
         self._balance.partitions[name] = counters
-        told = sum(n for what, n in counters.items() if what not in ("read", "next"))
-        if counters.get("read", 0) != told:
-            self._balance.found(name, f"{counters.get('read', 0)} offsets read, {told} accounted for")
+        accounted = sum(n for counter, n in counters.items() if counter not in ("read", "next"))
+        if counters.get("read", 0) != accounted:
+            self._balance.add_problem(name, f"{counters.get('read', 0)} offsets read, {accounted} accounted for")
 
     def _counts(self) -> dict[str, int]:
         return self._numbers(self._keys.counts)

@@ -14,7 +14,7 @@ class BreakerStatus(StrEnum):
     """Everything."""
 
     FAILING = "failing"
-    """Everything, but it counts faults in a row."""
+    """Everything; it counts faults in a row."""
 
     OPEN = "open"
     """Nothing, until its time is over."""
@@ -40,8 +40,8 @@ class Breaker:
     """Whether its probe is under way."""
 
     @classmethod
-    def read(cls, text: bytes | None) -> "Breaker":
-        """The one that is kept as `text`; a closed one for None or nothing."""
+    def parse(cls, text: bytes | None) -> "Breaker":
+        """The breaker that is stored as `text`; a closed one for None or an empty text."""
         if not text:
             return cls()
         failures, until, _, room, probe = text.split(b"|", 4)
@@ -61,7 +61,7 @@ class Breaker:
         return BreakerStatus.RAMPING if self.room else BreakerStatus.HALF_OPEN
 
     def room_beside(self, busy: int, now_ms: int) -> int | None:
-        """How many more it lets start beside `busy` in flight; None: as many as there are."""
+        """How many more may start beside `busy` in flight; None: no limit."""
         if self.is_closed:
             return None
         if self.until_ms > now_ms:

@@ -1,4 +1,4 @@
-"""How a process reaches Redis: timeouts instead of eternal waits, one error for all ways of being away."""
+"""How a process connects to Redis: with timeouts, and one error for all the ways in which Redis can be unavailable."""
 
 import re
 import socket
@@ -36,7 +36,7 @@ _NOT_NOW = (
 _SAYS_NOT_NOW = re.compile(
     r"(?:^|-)(?:OOM|MISCONF|BUSY|UNKILLABLE|LAYOUT) |ACL failure in script|The user executing the script can't "
 )
-"""Those without a class; and up to Redis 6.2 all that a script met: `ERR ... @user_script: 10: -OOM command ...`."""
+"""Errors without a class; up to Redis 6.2 all errors inside a script: `ERR ... @user_script: 10: -OOM command ...`."""
 
 
 class TlsConnection(redis.SSLConnection):
@@ -66,8 +66,8 @@ class SentinelNode(redis.Redis):
     """One sentinel, in errors named by its address."""
 
     def __repr__(self) -> str:
-        told = self.connection_pool.connection_kwargs
-        return f"sentinel {told['host']}:{told['port']}"
+        options = self.connection_pool.connection_kwargs
+        return f"sentinel {options['host']}:{options['port']}"
 
 
 class Sentinels(Sentinel):
@@ -75,21 +75,22 @@ class Sentinels(Sentinel):
 
     def __init__(self, address: Address) -> None:
         super().__init__([])  # type: ignore[no-untyped-call]
-        told = _login(address.sentinel, _CONNECT_S)
+        options = _login(address.sentinel, _CONNECT_S)
         self.sentinels = [
-            SentinelNode.from_pool(redis.ConnectionPool(host=host, port=port, **told)) for host, port in address.nodes
+            SentinelNode.from_pool(redis.ConnectionPool(host=host, port=port, **options))
+            for host, port in address.nodes
         ]
 
     def discover_master(self, service_name: str) -> tuple[str, int]:
-        """Host and port of the primary. Raises MasterNotFoundError with what each sentinel said, also where it refused.
+        """Host and port of the primary. Raises MasterNotFoundError with the answer of each sentinel, also a refusal.
 
         As redis-py's own, whose error hides the reasons, and which takes a refusal for a fault of the caller.
         """
         reasons = []
         for sentinel in list(self.sentinels):
             try:
-                known: Any = sentinel.sentinel_masters()
-                state = known.get(service_name)
+                primaries: Any = sentinel.sentinel_masters()
+                state = primaries.get(service_name)
             except redis.RedisError as error:
                 reasons.append(f"{sentinel!r}: {error}")
                 continue
@@ -101,7 +102,7 @@ class Sentinels(Sentinel):
 
 
 def options_of(address: Address, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
-    """What a pool of connections to the Redis at `address` is made with: all that redis-py is told.
+    """The options of a connection pool for the Redis at `address`: all that redis-py gets.
 
     Its connections leave a Redis that says it is the primary no longer, see failover.py.
     """
@@ -127,12 +128,12 @@ def pool_of(address: Address, options: dict[str, Any]) -> redis.ConnectionPool:
 
 
 def sentinels_of(pool: redis.ConnectionPool) -> Sentinel | None:
-    """Whom `pool` asks for the primary, to be closed with it; None for a pool of another kind."""
+    """The sentinels that `pool` asks for the primary, to be closed with it; None for a pool of another kind."""
     return pool.sentinel_manager if isinstance(pool, SentinelConnectionPool) else None
 
 
 def primary_of(client: redis.Redis) -> tuple[str, int] | None:
-    """Whom sentinels named as the primary when a connection was last made; None without sentinels, or before that."""
+    """The primary according to sentinels, as of the last new connection; None without sentinels, or before that."""
     pool = client.connection_pool
     address: Any = pool.proxy.master_address if isinstance(pool, SentinelConnectionPool) else None
     return (str(address[0]), int(address[1])) if address is not None else None
@@ -168,7 +169,7 @@ def _login(login: Login, timeout_s: float) -> dict[str, Any]:
 def reaching_store() -> Iterator[None]:
     """Turns every way Redis can be away, loading, read-only, full or closed to this user into `StoreUnavailable`.
 
-    A script's own fault stays what it is.
+    An error of the script itself is raised as it is.
     """
     try:
         yield

@@ -1,8 +1,8 @@
-"""What goes into the ledger and what comes out of it: plain values."""
+"""The values that go into the ledger and come out of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from longshore.invocation.kinds import Kind
 from longshore.ledger.states import State
@@ -13,7 +13,7 @@ class Entry:
     """One invocation on its way into the ledger."""
 
     id: str
-    """Port's run id made safe, or the change log event's place in Kafka. Repeats are recognised by it."""
+    """Port's run id with unsafe characters replaced, or the change log event's origin. Repeats are recognised by it."""
     kind: Kind
     run: str
     """Port's id of the run, as received; empty for change log events."""
@@ -25,20 +25,20 @@ class Entry:
     published_ms: int
     """Timestamp of the Kafka record."""
     mapping: str
-    """Digest of the mapping file that chose target and lane, `/`, and the number of its entry."""
+    """Digest of the mapping file that chose target and lane, `/`, and the number of the entry in it."""
     payload: bytes = field(repr=False)
     """Sealed canonical text of the message."""
     unknown: str
-    """`park` or `retry`: what to do when an attempt has begun and nobody knows how it ended."""
+    """Policy for unknown outcomes, `park` or `retry`: what to do when an attempt has begun and its end is unknown."""
     max_attempts: int = 8
     dead: str = ""
     """Reason code of an invocation that goes straight to the dead letters."""
     trace: bytes = field(default=b"", repr=False)
     """Sealed trace context; empty for none."""
     format: int = 1
-    """For which its values were sealed, and in which it is to be written; the same in all of a batch."""
+    """Format of its record, for which its values were sealed; the same in a whole batch."""
     reports: tuple[bytes, ...] = field(default=(), repr=False)
-    """What Port shall hear at once: type character, then the sealed body."""
+    """First reports to Port: kind character, then the sealed body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +50,19 @@ class OffsetRange:
     first: int
     next: int
     expected: int | None = None
-    """The next offset this consumer knows the ledger to have; None before its first batch."""
+    """The next offset that the ledger must have at least, as this consumer knows; None before its first batch."""
     skipped: Mapping[str, int] = field(default_factory=dict)
-    """Reason → how many of them were not for us."""
+    """Reason → how many of them are no entries."""
     mode: Literal["group", "reset", "replay"] = "group"
-    """`reset`: the partition was recreated, so its next offset goes back. `replay`: read by somebody who is not of the
-    group, so its next offset stays as it is."""
+    """`reset`: the partition was recreated, so its next offset goes back. `replay`: the reader is not
+    in the consumer group, so the next offset stays as it is."""
     newest_ms: int = 0
     """Timestamp of the last record; 0 if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Sole leave to start one attempt, on its way to a worker as a Celery message."""
+    """The sole right to start one attempt, on its way to a worker as a Celery message."""
 
     id: str
     token: int
@@ -74,14 +74,14 @@ class Claim:
     generation: int
     """1, and one more with each requeue."""
     format: int = 1
-    """Of its record: only workers that read it are asked."""
+    """Of its record: only a worker that reads it can begin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rewind:
-    """The ledger is behind this consumer on a partition: it must read again from `next`.
+    """The ledger is behind this consumer on a partition, which must therefore read it again from offset `next`.
 
-    None: the ledger knows nothing of the partition.
+    None: the ledger has nothing of this partition.
     """
 
     topic: str
@@ -105,21 +105,21 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class PartitionOffsets:
-    """What the ledger knows of partitions, each of them topic and number."""
+    """Where the ledger stands with partitions, each of them topic and number."""
 
     ledger: str
     """Its name; empty if it has never stored anything."""
     next: Mapping[tuple[str, int], int]
-    """The offset it expects next."""
+    """The offset that it expects next; partitions it has never read are missing."""
     newest_ms: Mapping[tuple[str, int], int]
-    """The timestamp of the record it had last."""
+    """The timestamp of the last record it has read."""
     topics: frozenset[str]
     """Topics of which it has read any partition."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiredLease:
-    """A lease nobody renewed, and where the invocation went."""
+    """A lease that nobody renewed, and the state the invocation went to."""
 
     id: str
     state: State
@@ -129,7 +129,7 @@ class ExpiredLease:
 
 @dataclass(frozen=True, slots=True)
 class StartedAttempt:
-    """Leave to send now, and all the worker needs."""
+    """An attempt that has begun: from now on the worker may send. With all that the worker needs."""
 
     id: str
     token: int
@@ -151,18 +151,18 @@ class StartedAttempt:
     unknown: str
     max_attempts: int
     format: int = 1
-    """Of its record: what is written of it must be as this says."""
+    """Of its record; what is sealed for it must be in the same format."""
     deaths: int = 0
-    """Deaths of workers, one after the other, at which it was under way. See `Limits.suspect`."""
+    """Workers in a row that died while they attempted it. See `Limits.suspect`."""
     moves: int = 0
     """How often it was deferred to another target."""
     trace: bytes = field(default=b"", repr=False)
-    """As in `MappingEntry`."""
+    """As in `Entry`."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnd:
-    """What came of an attempt."""
+    """How an attempt has ended."""
 
     result: State
     """One of `State.WAITING` and the final ones."""
@@ -174,11 +174,20 @@ class AttemptEnd:
     """Sealed history entry."""
     reports: tuple[bytes, ...] = field(default=(), repr=False)
     about_target: str = ""
-    """What it says about the target, for its breaker: `well`, `fault`, or nothing (it was not tried)."""
+    """What it says about the target, for its breaker: `well`, `fault`, or empty (the target was not tried)."""
     about_lane: str = ""
     """The same about the lane."""
     clears: bool = True
-    """It has ended by itself, in the hands of a worker that lives: it is no suspect, see `Limits.suspect`."""
+    """Whether the worker survived the attempt, which clears the invocation of suspicion, see `Limits.suspect`."""
+
+
+class FinishResult(NamedTuple):
+    """The answer to the end of an attempt."""
+
+    outcome: str
+    """The state it is in now; or `stale` (another attempt has begun since), or `gone` (it has no record)."""
+    claims: tuple[Claim, ...]
+    """What may start in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +202,7 @@ class LeasedReports:
     tries: int
     items: tuple[bytes, ...] = field(repr=False)
     trace: bytes = field(default=b"", repr=False)
-    """As in `MappingEntry`."""
+    """As in `Entry`."""
     format: int = 1
     generation: int = 1
-    """Of its record, now."""
+    """Of its record, as of the lease."""

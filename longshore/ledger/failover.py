@@ -1,4 +1,4 @@
-"""Leaves a Redis that is the primary no longer, though its TCP connections stay open.
+"""Disconnects from a Redis that is no longer the primary, though its TCP connections stay open.
 
 Behind an address that follows the primary (a load balancer, a service of Kubernetes) new connections lead to the new
 one, but those that are open stay with the old one for as long as nobody closes them. What it answers to a write gives

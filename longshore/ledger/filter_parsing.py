@@ -1,4 +1,4 @@
-"""Filters in people's words, for the command line, the pages and the API alike."""
+"""Parses the filters that people give: on the command line, in pages and in the API."""
 
 import re
 import time
@@ -14,24 +14,24 @@ from longshore.ledger.states import FAILED_STATES, State
 KINDS = tuple(kind.value for kind in Kind)
 FIELDS = ("state", "reason", "target", "action", "kind", "since", "until", "text")
 
-LONGEST = 2_000
-"""Characters of one field."""
+MAX_LENGTH = 2_000
+"""Characters of one field, at most."""
 
 _SPAN = re.compile(r"(\d{1,6})([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class InvalidFilter(LongshoreError):
-    """What was asked for makes no sense; says why."""
+    """A filter has a value that makes no sense; says why."""
 
 
-def parse_filter(given: Callable[[str], str]) -> Filter:
-    """The filter whose `FIELDS` `given` gives, an empty text for any. Raises `InvalidFilter`."""
-    words = {name: given(name) for name in FIELDS}
-    if any(len(value) > LONGEST for value in words.values()):
-        raise InvalidFilter(f"a filter is longer than {LONGEST} characters")
-    for name, known in (("state", tuple(state.value for state in FAILED_STATES)), ("kind", KINDS)):
-        _known(name, words[name], known)
+def parse_filter(get_field: Callable[[str], str]) -> Filter:
+    """The filter with the texts that `get_field` returns for `FIELDS`, an empty one for any. Raises `InvalidFilter`."""
+    words = {name: get_field(name) for name in FIELDS}
+    if any(len(value) > MAX_LENGTH for value in words.values()):
+        raise InvalidFilter(f"a filter is longer than {MAX_LENGTH} characters")
+    for name, choices in (("state", tuple(state.value for state in FAILED_STATES)), ("kind", KINDS)):
+        _check_choice(name, words[name], choices)
     return Filter(
         states=(State(words["state"]),) if words["state"] else FAILED_STATES,
         reason=words["reason"],
@@ -47,12 +47,12 @@ def parse_filter(given: Callable[[str], str]) -> Filter:
 def time_ms(text: str) -> int:
     """`text` as ms since 1970: an ISO time (UTC unless it says otherwise), or a span before now such as `2h`.
 
-    Nothing is 0. Raises `InvalidFilter`.
+    An empty text is 0. Raises `InvalidFilter`.
     """
     if not text:
         return 0
-    if found := _SPAN.fullmatch(text):
-        return max(1, round((time.time() - int(found[1]) * _UNITS[found[2]]) * 1000))
+    if span := _SPAN.fullmatch(text):
+        return max(1, round((time.time() - int(span[1]) * _UNITS[span[2]]) * 1000))
     try:
         moment = datetime.fromisoformat(text)
         return max(1, round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000))
@@ -60,8 +60,8 @@ def time_ms(text: str) -> int:
         raise InvalidFilter(f"{text[:50]!r} is no time: give e.g. 2026-01-31T12:00 (UTC), or 2h, 30m, 1d ago") from None
 
 
-def _known(name: str, given: str, known: tuple[str, ...]) -> None:
-    if given and given not in known:
-        near = get_close_matches(given, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"give one of {', '.join(known)}"
-        raise InvalidFilter(f"there is no {name} {given[:50]!r}; {hint}")
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value and value not in choices:
+        matches = get_close_matches(value, choices, n=1)
+        hint = f"did you mean {matches[0]!r}?" if matches else f"give one of {', '.join(choices)}"
+        raise InvalidFilter(f"there is no {name} {value[:50]!r}; {hint}")

@@ -1,4 +1,4 @@
-"""The audit in the background: one process of the fleet does it for all, and its result stands in Redis."""
+"""The background audit: one process of the fleet does it for all, and publishes the result in Redis."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from longshore.ledger.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
-    """What the last audit found."""
+    """The result of the last audit."""
 
     unaccounted: int
     problems: int
@@ -31,7 +31,7 @@ class FleetAudit:
         self._keys = ledger.keys
 
     def take_turn(self, lapse_s: float) -> bool:
-        """Whether the caller is to audit now; nobody else is told so for `lapse_s`."""
+        """Whether the caller is to audit now; if so, nobody else is for `lapse_s`."""
         with reaching_store():
             return bool(self._client.set(self._keys.audit_turn, b"1", nx=True, px=round(lapse_s * 1000)))
 
@@ -40,10 +40,10 @@ class FleetAudit:
         return audit(self._ledger)
 
     def publish(self, balance: Balance, next_s: float) -> None:
-        """Tells the fleet what came of it; the next turn is in `next_s`."""
+        """Publishes the result of an audit; the next turn is in `next_s`."""
         with reaching_store():
             seconds: Any = self._client.time()[0]
-            self._client.set(self._keys.audited, _text(balance, int(seconds) * 1000))
+            self._client.set(self._keys.audit_result, _text(balance, int(seconds) * 1000))
             self._client.set(self._keys.audit_turn, b"1", px=round(next_s * 1000))
 
 
@@ -58,5 +58,5 @@ def parse_result(text: bytes | None) -> AuditResult | None:
 
 def _text(balance: Balance, at_ms: int) -> str:
     return json.dumps(
-        {"unaccounted": balance.unaccounted, "problems": len(balance.problems) + balance.unnamed, "at_ms": at_ms}
+        {"unaccounted": balance.unaccounted, "problems": len(balance.problems) + balance.unlisted, "at_ms": at_ms}
     )

@@ -13,7 +13,7 @@ from longshore.ledger.known_names import KnownNames
 from longshore.ledger.target_control import Controls
 
 MAX_TARGETS = 1000
-"""Looked at, beginning with those that have something in flight."""
+"""Targets that are read, those with something in flight first."""
 MAX_LANES = 2000
 MAX_LANES_OF_TARGET = 200
 
@@ -30,7 +30,7 @@ class Lane(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Numbers of the whole ledger, as Redis tells them, and the names of what there is."""
+    """Numbers of the whole ledger, as Redis has them, and the names of targets and lanes."""
 
     leased: int
     workers: int
@@ -38,14 +38,14 @@ class Totals:
     unknown: int
     reports: int
     oldest_report: list[tuple[bytes, float]]
-    """One, or none: an invocation, and since when Port has not heard of it (ms)."""
+    """One, or none: an invocation, and since when it has unsent reports (ms)."""
     port_budget: bytes | None
-    audited: bytes | None
+    audit_result: bytes | None
     slots: list[bytes]
     counts: dict[bytes, bytes]
     memory: dict[str, Any]
     now_ms: int
-    known: KnownNames
+    names: KnownNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +71,32 @@ def read_totals(client: "redis.Redis", keys: Keys) -> Totals:
     """The first round trip."""
     pipe = client.pipeline(transaction=False)
     clock.ask(pipe, keys)
-    for key in (keys.leased, keys.fleet, keys.dead, keys.unknown, keys.outbox_since):
+    for key in (keys.leases, keys.fleet, keys.dead, keys.unknown, keys.outbox_since):
         pipe.zcard(key)
     pipe.zrange(keys.outbox_since, 0, 0, withscores=True)
     pipe.get(keys.port_budget)
-    pipe.get(keys.audited)
+    pipe.get(keys.audit_result)
     pipe.hvals(keys.slots)
     pipe.hgetall(keys.counts)
     pipe.info("memory")
     KnownNames.ask(pipe, keys)
-    time, last, *answers = pipe.execute()
-    # Asked for in the order of the fields of `Totals`, and behind them those of `KnownNames`, which are the last five.
-    fields: list[Any] = [*answers[:-5], clock.read((time, last)), KnownNames(*answers[-5:])]
+    time, clock_fields, *answers = pipe.execute()
+    # Queued in the order of the fields of `Totals`, and behind them those of `KnownNames`, which are the last five.
+    fields: list[Any] = [*answers[:-5], clock.read((time, clock_fields)), KnownNames(*answers[-5:])]
     return Totals(*fields)
 
 
-def read_lanes(client: "redis.Redis", keys: Keys, known: KnownNames) -> tuple[list[bytes], list[Lane]]:
+def read_lanes(client: "redis.Redis", keys: Keys, names: KnownNames) -> tuple[list[bytes], list[Lane]]:
     """The second round trip: the targets, and the lanes of each in which something may wait."""
-    targets = known.targets()[:MAX_TARGETS]
-    held_lanes = known.lanes()
+    targets = names.targets()[:MAX_TARGETS]
+    controlled_lanes = names.lanes()
     pipe = client.pipeline(transaction=False)
     for target in targets:
         pipe.zrange(keys.lanes(target.decode()), 0, MAX_LANES_OF_TARGET - 1)
     lanes = [
         Lane(target, lane)
         for target, waiting_lanes in zip(targets, pipe.execute(), strict=True)
-        for lane in sorted({*waiting_lanes, *held_lanes.get(target, ())})
+        for lane in sorted({*waiting_lanes, *controlled_lanes.get(target, ())})
     ]
     return targets, lanes[:MAX_LANES]
 
@@ -116,7 +116,7 @@ def read_queues(
         pipe.hmget(keys.gates, page)
     if targets:
         pipe.hmget(keys.starts, targets)
-    # Read in the order in which they were asked for: three for each lane, one for each page, and one for all targets.
+    # Read in the order in which they were queued: three for each lane, one for each page, and one for all targets.
     answers = iter(pipe.execute())
     heads = [
         LaneHead(lane.name, next(answers), next(answers), _age_s(next(answers), now_ms, late_ms)) for lane in lanes

@@ -1,6 +1,6 @@
 """What is true of the whole fleet now, read from the ledger in three round trips, however much there is.
 
-The targets and lanes looked at are bounded, and of what waits only numbers and heads are read, never records. The three
+The number of targets and lanes is bounded, and of what waits only counts and heads are read, never records. The three
 round trips are not one moment: what moves between them may be counted twice or not at all, and `uncounted` absorbs it.
 """
 
@@ -17,7 +17,7 @@ from longshore.ledger.limits import Limits
 from longshore.ledger.wait_causes import LaneQueue, Throttle, count_causes, startable_by_rate
 
 _SUSPECTS = b"!suspects"
-"""How the lanes end of those that are tried alone; all of them together have one slot for each worker."""
+"""Suffix of the lanes of suspects, which are tried in isolation; all of them together have one slot per worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class FleetSnapshot:
 
     backlog: int
     waiting: Counter[str]
-    """Cause → how many; what was not looked at is `uncounted`."""
+    """Cause → how many; those whose lane was not read are `uncounted`."""
     in_flight: int
     workers: int
     slots: int
@@ -67,11 +67,11 @@ def take_snapshot(ledger: Ledger) -> FleetSnapshot:
     client, keys, limits = ledger.redis, ledger.keys, ledger.limits
     with reaching_store():
         totals = read_totals(client, keys)
-        targets, lanes = read_lanes(client, keys, totals.known)
+        targets, lanes = read_lanes(client, keys, totals.names)
         queues = read_queues(client, keys, targets, lanes, totals.now_ms, limits.late)
     counts = {name.decode(): int(value) for name, value in totals.counts.items()}
     backlog = max(0, counts.get("backlog", 0))
-    fleet = _Fleet(totals.known, queues, limits, totals.workers, totals.now_ms)
+    fleet = _Fleet(totals.names, queues, limits, totals.workers, totals.now_ms)
     waiting, snapshots = fleet.snapshots(targets, lanes)
     waiting["uncounted"] = max(0, backlog - waiting.total())
     drawn_ms = float(totals.port_budget or 0) - totals.now_ms
@@ -90,7 +90,7 @@ def take_snapshot(ledger: Ledger) -> FleetSnapshot:
         memory=int(totals.memory.get("used_memory", 0)),
         memory_limit=int(totals.memory.get("maxmemory", 0)),
         counts=counts,
-        audit=parse_result(totals.audited),
+        audit=parse_result(totals.audit_result),
         now_ms=totals.now_ms,
         targets=snapshots,
     )
@@ -98,9 +98,9 @@ def take_snapshot(ledger: Ledger) -> FleetSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class _Fleet:
-    """What was read, made into numbers for each target; asks Redis nothing."""
+    """The answers of Redis, from which it computes the numbers of each target; sends no command itself."""
 
-    known: KnownNames
+    names: KnownNames
     queues: Queues
     limits: Limits
     workers: int
@@ -129,7 +129,7 @@ class _Fleet:
             waiting=sum(lane.waiting for lane in lane_queues),
             in_flight=throttle.in_flight,
             oldest_s=max((head.age_s for head in heads), default=0.0),
-            paused=throttle.gate.paused,
+            paused=throttle.control.paused,
             breakers=sum(not breaker.is_closed for breaker in breakers),
         )
 
@@ -140,9 +140,9 @@ class _Fleet:
     def _throttle(self, name: bytes, concurrency: int) -> Throttle:
         controls = self.queues.controls
         return Throttle(
-            in_flight=self.known.in_flight(name),
+            in_flight=self.names.in_flight(name),
             concurrency=controls.concurrency(name, concurrency),
-            gate=controls.operator(name),
+            control=controls.operator(name),
             breaker=controls.breaker(name),
         )
 

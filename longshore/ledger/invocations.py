@@ -1,4 +1,4 @@
-"""Reading what has ended: dead letters and unknown outcomes, found by what stands in clear, opened one by one."""
+"""Reads invocations and their histories: ended ones by filters on their clear fields, any by its id."""
 
 import json
 from collections import Counter
@@ -10,16 +10,16 @@ from typing import Any
 
 import redis
 
-from longshore.ledger import record
 from longshore.ledger.connection import reaching_store
 from longshore.ledger.keys import Keys
+from longshore.ledger.record import JOB_NOTE, UnknownFormat, bond, sealed_payload
 from longshore.ledger.scan import FailedScan, Filter
 from longshore.ledger.scripts import Script
 from longshore.ledger.seal import Bond, Foreign, Sealer, Unsealable
 from longshore.ledger.states import State
 
 BATCH = 500
-"""Records read, or dropped, in one round trip: a few ms of Redis's time."""
+"""Records read, or deleted, in one round trip: a few ms of Redis's time."""
 
 FIELDS = (
     "run",
@@ -44,7 +44,7 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class InvocationRecord:
-    """One invocation as the ledger has it, in clear. Times in ms since 1970, 0 where there is none."""
+    """The clear fields of one invocation, in any state. Times in ms since 1970, 0 where there is none."""
 
     id: str
     run: str
@@ -81,55 +81,55 @@ _values = attrgetter(*_NAMES)
 
 
 class InvocationReader:
-    """Finds and opens letters. Thread safe; raises `StoreUnavailable` when Redis is away."""
+    """Finds invocations and opens what is sealed of them. Thread safe; raises `StoreUnavailable` when Redis is away."""
 
     def __init__(self, client: "redis.Redis", keys: Keys, sealer: Sealer) -> None:
         self._redis = client
         self._keys = keys
         self._sealer = sealer
-        self._sift = FailedScan(client, keys)
+        self._scan = FailedScan(client, keys)
         self._purge = Script.named("purge")
 
-    def find(self, wanted: Filter, *, newest_only: bool = False) -> Iterator[InvocationRecord]:
-        """The letters that `wanted` takes, newest first of each state; any number, a batch at a time.
+    def find(self, filter: Filter, *, newest_only: bool = False) -> Iterator[InvocationRecord]:
+        """The failed invocations that match `filter`, newest first of each state; any number, read in batches.
 
-        With `newest_only` one step is made for each state, so only its newest `SCAN_COUNT` letters are looked at.
+        With `newest_only` one page is read of each state, so only its newest `SCAN_COUNT` are looked at.
         """
-        for state in wanted.states:
-            steps = self._sift.steps(state, wanted, BATCH, fields=FIELDS)
-            for step in islice(steps, 1) if newest_only else steps:
-                letters = [
-                    _letter(_text(id), dict(zip(FIELDS, record, strict=True)))
-                    for (_, id), record in zip(step.places, step.records, strict=True)
+        for state in filter.states:
+            pages = self._scan.pages(state, filter, BATCH, fields=FIELDS)
+            for page in islice(pages, 1) if newest_only else pages:
+                records = [
+                    _record(_text(id), dict(zip(FIELDS, values, strict=True)))
+                    for (_, id), values in zip(page.cursors, page.records, strict=True)
                 ]
-                yield from (letter for letter, _ in self._with_text(letters, wanted.text)) if wanted.text else letters
+                yield from self.matching_text(records, filter.text)
 
-    def told(self, wanted: Filter) -> Iterator[tuple[InvocationRecord, list[dict[str, Any]]]]:
+    def find_with_history(self, filter: Filter) -> Iterator[tuple[InvocationRecord, list[dict[str, Any]]]]:
         """The same, each with its history."""
-        letters = self.find(replace(wanted, text=""))
-        while batch := list(islice(letters, BATCH)):
-            yield from self._with_text(batch, wanted.text)
+        records = self.find(replace(filter, text=""))
+        while batch := list(islice(records, BATCH)):
+            yield from self._with_history(batch, filter.text)
 
     def get(self, id: str) -> InvocationRecord | None:
         """One invocation by its id in the ledger, whatever its state."""
         return next(iter(self._read([id])), None)
 
     def read(self, ids: Sequence[str]) -> list[InvocationRecord]:
-        """Those of `ids` that are there, in this order."""
+        """Those of `ids` that have a record, in this order."""
         return list(self._read(ids))
 
-    def count(self, wanted: Filter) -> Counter[tuple[str, str]]:
-        """(state, reason) → how many. With a text every letter has to be opened, else none."""
-        if wanted.text:
-            return Counter((letter.state, letter.reason) for letter in self.find(wanted))
+    def count(self, filter: Filter) -> Counter[tuple[str, str]]:
+        """(state, reason) → how many match `filter`. Only with a text have histories to be opened."""
+        if filter.text:
+            return Counter((record.state, record.reason) for record in self.find(filter))
         counts: Counter[tuple[str, str]] = Counter()
-        for state in wanted.states:
-            for step in self._sift.steps(state, wanted):
-                counts.update({(state, reason): count for reason, count in step.reasons.items()})
+        for state in filter.states:
+            for page in self._scan.pages(state, filter):
+                counts.update({(state, reason): count for reason, count in page.reasons.items()})
         return counts
 
     def history(self, id: str) -> list[dict[str, Any]]:
-        """The attempts and requeues of `id`, oldest first. What cannot be opened says so."""
+        """The attempts and requeues of `id`, oldest first. One that cannot be opened is `{"unreadable": <why>}`."""
         return self.histories([id])[0]
 
     def histories(self, ids: Sequence[str]) -> list[list[dict[str, Any]]]:
@@ -138,17 +138,17 @@ class InvocationReader:
             for id in ids:
                 pipe.hmget(self._keys.invocation(id), "format", "generation")
                 pipe.lrange(self._keys.attempts(id), 0, -1)
-            found: Any = iter(pipe.execute())
+            answers: Any = iter(pipe.execute())
         return [
-            # Earlier versions left an empty entry of an attempt that was cut off.
-            [self._opened(each, record.bond(int(format or 1), "history", id, int(now or 1))) for each in items if each]
-            for id, (format, now), items in zip(ids, found, found, strict=True)
+            # Earlier versions left an empty entry for an attempt that was interrupted.
+            [self._open(item, bond(int(format or 1), "history", id, int(generation or 1))) for item in items if item]
+            for id, (format, generation), items in zip(ids, answers, answers, strict=True)
         ]
 
     def payload(self, id: str) -> str | None:
-        """The message of `id` as accepted (secret inputs still encrypted), or None if it is kept no longer.
+        """The message of `id` as accepted (secret inputs still encrypted), or None if it has expired.
 
-        Raises `Unsealable` where this process cannot open it, for want of the secret or of the record's format.
+        Raises `Unsealable` if this process lacks its secret or does not read the record's format.
         """
         with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
             pipe.get(self._keys.payload(id))
@@ -157,21 +157,21 @@ class InvocationReader:
         if blob is None:
             return None
         try:
-            sealed = record.sealed_payload(id, int(format or 1), blob)
-        except record.UnknownFormat as error:
+            sealed = sealed_payload(id, int(format or 1), blob)
+        except UnknownFormat as error:
             raise Unsealable(str(error)) from None
-        bound = record.bond(int(format or 1), "payload", id, run=_text(run or b""))
-        return self._sealer.open(sealed, bound).decode("utf-8", "surrogatepass")
+        payload_bond = bond(int(format or 1), "payload", id, run=_text(run or b""))
+        return self._sealer.open(sealed, payload_bond).decode("utf-8", "surrogatepass")
 
     def purge(self, ids: Iterable[str]) -> int:
-        """Drops dead letters and unknown outcomes for good, nothing else. Returns how many it were."""
-        gone, left = 0, iter(ids)
-        while batch := list(islice(left, BATCH)):
+        """Deletes dead letters and unknown outcomes, and leaves all else. Returns how many it has deleted."""
+        count, rest = 0, iter(ids)
+        while batch := list(islice(rest, BATCH)):
             with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
                 for id in batch:
                     self._purge.put(pipe, self._keys.prefix, "", id.encode("utf-8", "surrogatepass"))
-                gone += sum(pipe.execute())
-        return gone
+                count += sum(pipe.execute())
+        return count
 
     def _read(self, ids: Sequence[str]) -> Iterator[InvocationRecord]:
         pipe = self._redis.pipeline(transaction=False)
@@ -182,33 +182,33 @@ class InvocationReader:
         for id, row in zip(ids, rows, strict=True):
             values = {name: _text(value or b"") for name, value in zip(FIELDS, row, strict=True)}
             if values["state"]:
-                yield _letter(id, values)
+                yield _record(id, values)
 
-    def mentioning(self, letters: Sequence[InvocationRecord], text: str) -> list[InvocationRecord]:
-        """Those of `letters` whose run id, or what their attempts say, holds `text`."""
-        return [letter for letter, _ in self._with_text(letters, text)] if text else list(letters)
+    def matching_text(self, records: Sequence[InvocationRecord], text: str) -> list[InvocationRecord]:
+        """Those of `records` whose run id or history contains `text`; an empty text matches all, and opens nothing."""
+        return [record for record, _ in self._with_history(records, text)] if text else list(records)
 
-    def _with_text(
-        self, letters: Sequence[InvocationRecord], text: str
+    def _with_history(
+        self, records: Sequence[InvocationRecord], text: str
     ) -> Iterator[tuple[InvocationRecord, list[dict[str, Any]]]]:
-        for letter, history in zip(letters, self.histories([letter.id for letter in letters]), strict=True):
-            said = (json.dumps(entry, ensure_ascii=False) for entry in history) if text else ()
-            if text in letter.run or any(text in entry for entry in said):
-                yield letter, history
+        for record, history in zip(records, self.histories([record.id for record in records]), strict=True):
+            entries = (json.dumps(entry, ensure_ascii=False) for entry in history) if text else ()
+            if text in record.run or any(text in entry for entry in entries):
+                yield record, history
 
-    def _opened(self, item: bytes, bound: Bond | None) -> dict[str, Any]:
+    def _open(self, item: bytes, expected: Bond | None) -> dict[str, Any]:
         problem = ""
-        # A job's note is bound to no record, nor is anything that the version before bonds writes.
-        for each in (bound, record.JOB_NOTE, None):
+        # The note of a job is bound to no record, and a version without bonds binds nothing.
+        for candidate in (expected, JOB_NOTE, None):
             try:
-                opened: dict[str, Any] = json.loads(self._sealer.open(item, each).decode("utf-8", "surrogatepass"))
+                entry: dict[str, Any] = json.loads(self._sealer.open(item, candidate).decode("utf-8", "surrogatepass"))
             except (Unsealable, ValueError) as error:
                 problem = problem or str(error)
                 if not isinstance(error, Foreign):
                     break
             else:
-                if each == bound or "requeued_by" in opened:
-                    return opened
+                if candidate == expected or "requeued_by" in entry:
+                    return entry
         return {"unreadable": problem}
 
 
@@ -216,7 +216,7 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogatepass")
 
 
-def _letter(id: str, values: dict[str, str]) -> InvocationRecord:
+def _record(id: str, values: dict[str, str]) -> InvocationRecord:
     return InvocationRecord(
         id=id,
         run=values["run"],

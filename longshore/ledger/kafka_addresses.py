@@ -1,4 +1,4 @@
-"""Where Kafka is, told by ingest, which asks Port, to workers, which must not let a webhook go there.
+"""The addresses of Kafka's brokers: ingest learns them and stores them for workers, which must not send webhooks there.
 
 Addresses only: user and password stay with ingest.
 """
@@ -14,13 +14,13 @@ class KafkaAddresses:
         self._redis = ledger.redis
         self._key = ledger.keys.brokers
 
-    def remember(self, addresses: str) -> None:
+    def write(self, addresses: str) -> None:
         """Store a comma list of `host:port`, in place of the one before."""
         with reaching_store():
             self._redis.set(self._key, addresses)
 
-    def known(self) -> tuple[str, ...]:
-        """The addresses stored last; empty if none were."""
+    def read(self) -> tuple[str, ...]:
+        """The stored addresses; empty without any."""
         with reaching_store():
             stored = self._redis.get(self._key)
         return tuple(stored.decode().split(",")) if isinstance(stored, bytes) else ()

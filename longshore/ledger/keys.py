@@ -1,6 +1,7 @@
 """The names of everything in Redis, and what each holds, under one namespace: organization and consumer group.
 
-The scripts build the same names from the prefix; `tests/unit/ledger/test_scripts.py` compares the two.
+The scripts build the same names from the prefix; `tests/unit/ledger/test_scripts.py` compares the two. Names in Redis
+belong to the layout (schema_version.py), so they stay as they are even where a property here has a better name.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class Keys:
         return f"{self.prefix}inv:{id}"
 
     def payload(self, id: str) -> str:
-        """String: the sealed message; gone once delivered."""
+        """String: the sealed message. Expires some time after the delivery (`Limits.keep_payload`)."""
         return f"{self.prefix}pay:{id}"
 
     def attempts(self, id: str) -> str:
@@ -30,11 +31,11 @@ class Keys:
         return f"{self.prefix}att:{id}"
 
     def reports(self, id: str) -> str:
-        """List: what Port is still to hear of this invocation, in order (type character, then sealed)."""
+        """List: reports on this invocation that Port has not received yet, in order (kind character, then sealed)."""
         return f"{self.prefix}out:{id}"
 
     def waiting(self, lane: str) -> str:
-        """Sorted set: invocations waiting in a lane, scored with when they are due (ms)."""
+        """Sorted set: invocations waiting in a lane, scored with when they are due (ms), see `due_scores`."""
         return f"{self.prefix}wait:{lane}"
 
     def lanes(self, target: str) -> str:
@@ -47,8 +48,8 @@ class Keys:
         return f"{self.prefix}targets"
 
     @property
-    def leased(self) -> str:
-        """Sorted set: claimed and begun invocations, scored with when the lease lapses (lease clock, ms)."""
+    def leases(self) -> str:
+        """Sorted set: claimed and begun invocations, scored with when their lease lapses (lease clock, ms)."""
         return f"{self.prefix}leased"
 
     @property
@@ -63,7 +64,7 @@ class Keys:
 
     @property
     def starts(self) -> str:
-        """Hash: target → next free start time (ms) of its rate."""
+        """Hash: target → when its rate allows the next start (ms)."""
         return f"{self.prefix}starts"
 
     @property
@@ -82,7 +83,7 @@ class Keys:
 
     @property
     def fleet(self) -> str:
-        """Sorted set: worker processes, scored with when they count as gone (lease clock, ms)."""
+        """Sorted set: worker processes, scored with when they count as dead (lease clock, ms)."""
         return f"{self.prefix}fleet"
 
     @property
@@ -97,7 +98,7 @@ class Keys:
 
     @property
     def unreadable(self) -> str:
-        """Sorted set: invocations that wait for a worker which reads their format, scored with when that was found."""
+        """Sorted set: invocations for which no worker reads their format, scored with when that was seen (ms)."""
         return f"{self.prefix}unreadable"
 
     @property
@@ -116,45 +117,45 @@ class Keys:
         return f"{self.prefix}outbox"
 
     @property
-    def outbox_leased(self) -> str:
-        """Sorted set: invocations whose reports somebody is sending, scored with the lease's end (lease clock, ms)."""
+    def outbox_leases(self) -> str:
+        """Sorted set: invocations whose reports are leased, scored with when the lease lapses (lease clock, ms)."""
         return f"{self.prefix}outbox:leased"
 
     @property
     def outbox_tries(self) -> str:
-        """Hash: invocation → failed tries to report it."""
+        """Hash: invocation → failed attempts to send its reports in a row."""
         return f"{self.prefix}outbox:tries"
 
     @property
     def outbox_since(self) -> str:
-        """Sorted set: invocations with reports that Port has not heard, scored with since when (ms)."""
+        """Sorted set: invocations with unsent reports, scored with since when there are any (ms)."""
         return f"{self.prefix}outbox:since"
 
     @property
-    def audited(self) -> str:
-        """String: what the last audit in the background found, as JSON (`fleet_audit.py`)."""
+    def audit_result(self) -> str:
+        """String: the result of the last background audit, as JSON (`fleet_audit.py`)."""
         return f"{self.prefix}audited"
 
     @property
     def audit_turn(self) -> str:
-        """String, there while it is nobody's turn to audit in the background."""
+        """String: the lease of the background audit; exists while no process is to start another."""
         return f"{self.prefix}audit:turn"
 
     @property
     def forecast(self) -> str:
-        """Sorted set: lanes and targets at which something waits long, scored with when to look what to tell of it."""
+        """Sorted set: lanes and targets with long waits, scored with when to look at them (ms): report_waits.lua."""
         return f"{self.prefix}forecast"
 
     @property
-    def foretold(self) -> str:
-        """Hash: lane → up to which score its runs were told what is ahead, and its pace (see report_waits.lua)."""
+    def reported_waits(self) -> str:
+        """Hash: lane → up to which score its waits were reported, and a sample of its pace (see report_waits.lua)."""
         return f"{self.prefix}foretold"
 
     @property
     def room(self) -> str:
-        """Never exists: deleting it opens the way for a script while Redis is full (`scripts/allow_when_full.lua`).
+        """Never exists: deleting it lets a script write while Redis is full (`scripts/allow_when_full.lua`).
 
-        Writing nothing to it tells whether Redis takes writes.
+        Writing an empty range to it shows whether Redis accepts writes.
         """
         return f"{self.prefix}room"
 
@@ -164,42 +165,42 @@ class Keys:
         return f"{self.prefix}gates"
 
     @property
-    def said(self) -> str:
-        """Sorted set: targets and lanes that an operator said something of; all of them scored with 0."""
+    def operator_controlled(self) -> str:
+        """Sorted set: targets and lanes with an operator's control; all of them scored with 0."""
         return f"{self.prefix}said"
 
     @property
-    def used(self) -> str:
-        """Sorted set: targets and lanes with a mapping's word or a breaker, scored with when it was used (ms)."""
+    def last_used(self) -> str:
+        """Sorted set: targets and lanes with a mapping's control or a breaker, scored with their last use (ms)."""
         return f"{self.prefix}used"
 
     def job(self, id: str) -> str:
-        """Hash: a requeue job; with `:ids` behind it the list still to do, with `:canary` those sent first."""
+        """Hash: a requeue job. Beside it two lists: `:ids`, those still to requeue, and `:canary`, the first ones."""
         return f"{self.prefix}job:{id}"
 
     @property
     def jobs(self) -> str:
-        """Sorted set: jobs with something to do."""
+        """Sorted set: jobs that workers carry on with; all of them scored with 1."""
         return f"{self.prefix}jobs"
 
     @property
-    def jobs_made(self) -> str:
-        """Sorted set: all jobs that are kept, scored with when they were made (seconds)."""
+    def jobs_created(self) -> str:
+        """Sorted set: all jobs that are kept, scored with when they were created (s)."""
         return f"{self.prefix}jobs:made"
 
     @property
     def counts(self) -> str:
-        """Hash: how many invocations made each move, and how many wait now."""
+        """Hash: how many invocations made each move, and how many wait now (`backlog`)."""
         return f"{self.prefix}counts"
 
     @property
-    def warned(self) -> str:
-        """String, there for an hour after a warning that dead letters are about to go."""
+    def expiry_warning(self) -> str:
+        """String: exists for an hour after a warning that dead letters expire soon."""
         return f"{self.prefix}warned"
 
     @property
     def port_budget(self) -> str:
-        """Number: until when (ms) the fleet has drawn its calls to the Port API."""
+        """Number: the theoretical arrival time (ms) of the rate limit on calls to the Port API (GCRA)."""
         return f"{self.prefix}port_budget"
 
     @property
@@ -212,12 +213,12 @@ class Keys:
         return f"{self.prefix}part:{topic}/{partition}"
 
     def open(self, topic: str, partition: int | str) -> str:
-        """Sorted set: unfinished invocations of a partition, scored with their offset; only where commits name them."""
+        """Sorted set: unfinished invocations of a partition, scored with their offset; only with `Limits.open`."""
         return f"{self.prefix}open:{topic}/{partition}"
 
     @property
-    def ended(self) -> str:
-        """Hash: invocation that ended of late → its origin; only where commits name what is unfinished."""
+    def recent_ends(self) -> str:
+        """Hash: invocation that ended recently → its origin; only with `Limits.open`, see unfinished.lua."""
         return f"{self.prefix}ended"
 
     @property
@@ -226,11 +227,11 @@ class Keys:
         return f"{self.prefix}newest"
 
     @property
-    def touched(self) -> str:
-        """String, empty: written before replicas are asked what they have."""
+    def write_marker(self) -> str:
+        """String, empty: written before replicas are asked how far they have come (WAIT)."""
         return f"{self.prefix}touched"
 
     @property
     def name(self) -> str:
-        """String: the ledger's own name, a random one. A copy of it has the same, an emptied Redis another."""
+        """String: the ledger's random name. A replica has the same, a Redis that was emptied gets another."""
         return f"{self.prefix}name"

@@ -1,4 +1,4 @@
-"""The ledger: every transition of an invocation, one script each. What it promises stands in the scripts' headers."""
+"""The ledger: every transition of an invocation, one script each. The scripts' headers say what they guarantee."""
 
 import json
 import uuid
@@ -18,6 +18,7 @@ from longshore.ledger.entry import (
     Claim,
     Entry,
     ExpiredLease,
+    FinishResult,
     LeasedReports,
     OffsetRange,
     PartitionOffsets,
@@ -29,19 +30,19 @@ from longshore.ledger.limits import Limits
 from longshore.ledger.script_connections import connections_of
 from longshore.ledger.states import State
 
-MOST_CLAIMS = 500
-"""Most invocations one call hands out: bounds how long a script holds Redis (about 10 ms)."""
+MAX_CLAIMS = 500
+"""Claims that one call returns at most: bounds how long a script holds Redis (about 10 ms)."""
 
-IN_PLACE = 20
-"""Most invocations that the end of an attempt hands out: with a high rate several are due by then, and looking for them
-together costs little more than looking for one."""
+FINISH_CLAIMS = 20
+"""Claims that the end of an attempt returns at most: with a high rate several invocations are due by then, and finding
+them together costs little more than finding one."""
 
 UNREADABLE_S = 30
-"""How long ago one may have been found unreadable: each is looked at again several times in that (dispatch.lua)."""
+"""For so long an invocation counts as unreadable; dispatch.lua looks at each again several times in it."""
 
 REPORT_PATIENCE_MS = 2_000
-"""How long what has ended does not count as finished because Port has not heard of it: usually enough, and short, as
-what does not count as finished is delivered again when the ledger is lost."""
+"""For so long an ended invocation counts as unfinished while its reports are unsent. Usually enough to send them; and
+short, as an unfinished invocation is delivered again if the ledger is lost."""
 
 
 def _text(value: bytes) -> str:
@@ -50,14 +51,6 @@ def _text(value: bytes) -> str:
 
 def _bytes(value: str) -> bytes:
     return value.encode("utf-8", "surrogatepass")
-
-
-def _claims(flat: Sequence[Any]) -> tuple[Claim, ...]:
-    rows = zip(*[iter(flat)] * 7, strict=True)
-    return tuple(
-        Claim(_text(id), int(token), int(start), _text(target), int(attempts), int(generation), int(format))
-        for id, token, start, target, attempts, generation, format in rows
-    )
 
 
 class Ledger:
@@ -71,7 +64,7 @@ class Ledger:
         self.keys = keys
         self.limits = limits
         self.format = record.format_for(0)
-        """For entries to come; it follows the workers that are there, with each call of `accept`."""
+        """For new entries: the highest that all workers read, as of the last call of `accept`."""
         self._limits = limits.packed()
         self._calls = connections_of(client)
         self._scripts = {name: scripts.Script.named(name) for name in scripts.NAMES}
@@ -85,42 +78,44 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Closes its connections; used again, it makes others."""
+        """Closes its connections; a later call opens new ones."""
         self.redis.close()
 
     def _run(self, name: str, *args: Any) -> Any:
         with reaching_store():
             return self._scripts[name].run(self._calls.run, self.keys.prefix, self._limits, *args)
 
-    def accept(self, spans: Sequence[OffsetRange], entries: Sequence[Entry], want: int = MOST_CLAIMS) -> Accepted:
+    def accept(self, ranges: Sequence[OffsetRange], entries: Sequence[Entry], max_claims: int = MAX_CLAIMS) -> Accepted:
         """Stores a batch from Kafka, once, and claims what may start at once."""
-        read = [
+        rows = [
             [
-                f"{span.topic}/{span.partition}",
-                span.first,
-                span.next,
-                -1 if span.expected is None else span.expected,
-                dict(span.skipped),
-                span.mode,
-                span.newest_ms,
+                f"{read.topic}/{read.partition}",
+                read.first,
+                read.next,
+                -1 if read.expected is None else read.expected,
+                dict(read.skipped),
+                read.mode,
+                read.newest_ms,
             ]
-            for span in spans
+            for read in ranges
         ]
-        # Another name each time: a Redis that was emptied since the last call is another ledger.
+        # A new random name each time; accept.lua takes it where there is none: an emptied Redis is another ledger.
         format = entries[0].format if entries else self.format
-        args: list[Any] = [want, json.dumps(read), uuid.uuid4().hex[:12], format, len(entries)]
+        args: list[Any] = [max_claims, json.dumps(rows), uuid.uuid4().hex[:12], format, len(entries)]
         for entry in entries:
-            args += record.written(entry, format)
+            args += record.entry_values(entry, format)
         behind, results, claims, backlog, ledger, lowest = self._run("accept", *args)
         self.format = record.format_for(int(lowest))
         rewinds = []
         for name, offset in behind:
             topic, _, partition = _text(name).rpartition("/")
             rewinds.append(Rewind(topic, int(partition), None if int(offset) < 0 else int(offset)))
-        return Accepted(tuple(map(_text, results)), tuple(rewinds), _claims(claims), int(backlog), _text(ledger))
+        return Accepted(
+            tuple(map(_text, results)), tuple(rewinds), record.parse_claims(claims), int(backlog), _text(ledger)
+        )
 
-    def places(self, partitions: Collection[tuple[str, int]]) -> PartitionOffsets:
-        """What is known of `partitions`."""
+    def partition_offsets(self, partitions: Collection[tuple[str, int]]) -> PartitionOffsets:
+        """Where the ledger stands with `partitions`, each of them topic and number."""
         fields = [f"{topic}/{partition}" for topic, partition in partitions]
         with reaching_store(), self.redis.pipeline(transaction=False) as pipe:
             pipe.get(self.keys.name)
@@ -132,11 +127,15 @@ class Ledger:
         times = {_text(field): int(value) for field, value in newest.items()}
         return PartitionOffsets(
             ledger=_text(name or b""),
-            next={place: int(value) for place, value in zip(partitions, following, strict=True) if value is not None},
+            next={
+                partition: int(value)
+                for partition, value in zip(partitions, following, strict=True)
+                if value is not None
+            },
             newest_ms={
-                place: times[field]
-                for place, field in zip(partitions, fields, strict=True)
-                # One from the future says nothing: an older version kept it as the publisher's clock told it.
+                partition: times[field]
+                for partition, field in zip(partitions, fields, strict=True)
+                # A time in the future means nothing: an older version stored what the publisher's clock said.
                 if 0 < times.get(field, 0) <= 1000 * (now_s + 1)
             },
             topics=frozenset(field.rpartition("/")[0] for field in times),
@@ -146,10 +145,10 @@ class Ledger:
         """The ledger's name, and the offsets of `partitions` that are not finished, in order (`Limits.open`)."""
         fields = [f"{topic}/{partition}" for topic, partition in partitions]
         (name,), *offsets = self._run("unfinished", REPORT_PATIENCE_MS, *fields)
-        return _text(name), {place: list(map(int, row)) for place, row in zip(partitions, offsets, strict=True)}
+        return _text(name), {partition: list(map(int, row)) for partition, row in zip(partitions, offsets, strict=True)}
 
-    def known(self, ids: Sequence[str]) -> list[bool]:
-        """Which of `ids` the ledger has a record of."""
+    def exist(self, ids: Sequence[str]) -> list[bool]:
+        """Of each of `ids`, whether the ledger has its record."""
         with reaching_store(), self.redis.pipeline(transaction=False) as pipe:
             for id in ids:
                 pipe.exists(self.keys.invocation(id))
@@ -158,45 +157,45 @@ class Ledger:
     def backlog(self) -> int:
         """How many invocations wait."""
         with reaching_store():
-            found: Any = self.redis.hget(self.keys.counts, "backlog")
-        return int(found or 0)
+            count: Any = self.redis.hget(self.keys.counts, "backlog")
+        return int(count or 0)
 
-    def replicated(self, replicas: int, timeout_ms: int) -> bool:
-        """Whether so many replicas of Redis have everything that was stored before this call."""
+    def is_replicated(self, replicas: int, timeout_ms: int) -> bool:
+        """Whether at least `replicas` replicas of Redis have everything that was stored before this call."""
         with reaching_store(), self.redis.pipeline(transaction=False) as pipe:
-            # WAIT is about all that was written before the last write of its own connection, whoever wrote it. Up to
-            # Redis 7 any command did for that.
+            # WAIT covers what anybody wrote before the last write of its own connection, so that needs a write. Up to
+            # Redis 7 any command would do.
             scripts.Script.named("touch").put(pipe, self.keys.prefix)
             pipe.wait(replicas, timeout_ms)
             return int(pipe.execute()[1]) >= replicas
 
     def generation(self, id: str) -> int:
-        """How often the invocation `id` was started over by a requeue or a replay, from 1; 1 for one that is gone."""
+        """The generation of the invocation `id`: 1, and one more with each requeue or replay; 1 without a record."""
         with reaching_store():
             generation: Any = self.redis.hget(self.keys.invocation(id), "generation")
         return int(generation or 1)
 
     def list_lengths(self, names: Sequence[str]) -> list[int]:
-        """The lengths of other lists in the same Redis: those that carry the wake-up calls."""
+        """The lengths of other lists in the same Redis: Celery's, which carry the messages of claims."""
         with reaching_store():
             lengths: list[Any] = [self.redis.llen(name) for name in names]
         return lengths
 
     def primary(self) -> tuple[str, int] | None:
-        """Host and port of the Redis that sentinels named last; None where the address names no sentinels."""
+        """Host and port of the primary according to the sentinels; None without sentinels."""
         return primary_of(self.redis)
 
     def memory_share(self) -> float:
-        """Redis's used memory as a share of its `maxmemory`; 0 where none is set."""
+        """Redis's used memory as a share of its `maxmemory`; 0 without a maximum."""
         with reaching_store():
             info: Any = self.redis.info("memory")
-        most = int(info.get("maxmemory", 0))
-        return int(info["used_memory"]) / most if most else 0.0
+        maximum = int(info.get("maxmemory", 0))
+        return int(info["used_memory"]) / maximum if maximum else 0.0
 
-    def pump(self, want: int = MOST_CLAIMS) -> tuple[tuple[Claim, ...], tuple[ExpiredLease, ...]]:
+    def pump(self, max_claims: int = MAX_CLAIMS) -> tuple[tuple[Claim, ...], tuple[ExpiredLease, ...]]:
         """What may start now, and whose leases have lapsed."""
-        claims, lapsed = self._run("pump", want)
-        return _claims(claims), tuple(
+        claims, lapsed = self._run("pump", max_claims)
+        return record.parse_claims(claims), tuple(
             ExpiredLease(_text(id), State(_text(state)), _text(reason), _text(target))
             for id, state, reason, target in lapsed
         )
@@ -212,26 +211,26 @@ class Ledger:
         format, *values = row
         if not values:
             raise record.UnknownFormat(id, int(format))
-        return record.begun(id, token, int(format), values)
+        return record.parse_started(id, token, int(format), values)
 
-    def finish(self, id: str, token: int, finish: AttemptEnd, want: int = IN_PLACE) -> tuple[str, tuple[Claim, ...]]:
-        """Stores what came of an attempt. Returns the state it is in now (or `stale`, `gone`) and new claims."""
-        applied, claims = self._run(
+    def finish(self, id: str, token: int, end: AttemptEnd, max_claims: int = FINISH_CLAIMS) -> FinishResult:
+        """Stores how an attempt has ended, with its reports, and claims what may start in its place."""
+        outcome, claims = self._run(
             "finish",
-            want,
+            max_claims,
             _bytes(id),
             token,
-            finish.result,
-            finish.delay_ms,
-            finish.reason,
-            "" if finish.status is None else finish.status,
-            finish.attempt,
-            finish.about_target,
-            finish.about_lane,
-            "1" if finish.clears else "",
-            *finish.reports,
+            end.result,
+            end.delay_ms,
+            end.reason,
+            "" if end.status is None else end.status,
+            end.attempt,
+            end.about_target,
+            end.about_lane,
+            "1" if end.clears else "",
+            *end.reports,
         )
-        return _text(applied), _claims(claims)
+        return FinishResult(_text(outcome), record.parse_claims(claims))
 
     def release(self, id: str, token: int, delay_ms: int = 0) -> bool:
         """Returns a claimed or begun invocation to its lane, unsent and without using an attempt. False: stale.
@@ -241,32 +240,35 @@ class Ledger:
         return bool(self._run("release", _bytes(id), token, delay_ms))
 
     def unreadable(self) -> int:
-        """How many were due of late for which no worker was there that reads their format."""
+        """How many invocations were due recently for which no worker reads their format."""
         since_ms = self.clock_ms() - UNREADABLE_S * 1000
         with reaching_store():
             return int(self.redis.zcount(self.keys.unreadable, since_ms, "+inf"))
 
     def heartbeat(self, worker: str, slots: int, working_on: Iterable[tuple[str, int]] = ()) -> int:
-        """Says that `worker` lives and what it still works on; 0 slots withdraws it. Returns the fleet's slots."""
-        flat: list[Any] = []
+        """Keeps `worker` and the leases of its attempts alive; 0 slots withdraws it. Returns the fleet's slots.
+
+        `working_on`: id and token of each attempt.
+        """
+        pairs: list[Any] = []
         for id, token in working_on:
-            flat += [_bytes(id), token]
-        return int(self._run("heartbeat", worker, slots, *flat))
+            pairs += [_bytes(id), token]
+        return int(self._run("heartbeat", worker, slots, *pairs))
 
     def prune(self) -> int:
         """Drops some dead letters older than they are kept; returns how many."""
         return int(self._run("prune"))
 
-    def sweep(self, kept: str, cursor: int) -> int:
-        """Drops some of what is kept in `gates` or `starts` of targets that are used no longer.
+    def sweep(self, hash: str, cursor: int) -> int:
+        """Drops some fields of `hash` (`gates` or `starts`) whose targets are no longer in use.
 
         Returns the cursor to go on with, 0 at the end.
         """
-        return int(self._run("sweep", kept, cursor))
+        return int(self._run("sweep", hash, cursor))
 
-    def lease_reports(self, most: int, lease_ms: int) -> list[LeasedReports]:
-        """Leases the due reports of up to `most` invocations to the caller."""
-        rows = self._run("lease_reports", most, lease_ms)
+    def lease_reports(self, max_invocations: int, lease_ms: int) -> list[LeasedReports]:
+        """Leases the due reports of up to `max_invocations` invocations to the caller."""
+        rows = self._run("lease_reports", max_invocations, lease_ms)
         return [
             LeasedReports(
                 id=_text(id),
@@ -283,26 +285,32 @@ class Ledger:
             for id, token, kind, run, sync, tries, trace, format, generation, *items in rows
         ]
 
-    def report_waits(self, most: int, span_ms: int) -> int:
-        """Has up to `most` runs that wait long told what is ahead of them; each lane at most every `span_ms`."""
-        return int(self._run("report_waits", most, span_ms))
+    def report_waits(self, max_reports: int, interval_ms: int) -> int:
+        """Reports to Port on up to `max_reports` runs that wait long; looks at each lane at most every `interval_ms`.
 
-    def renew_reports(self, taken: LeasedReports, lease_ms: int) -> LeasedReports | None:
-        """Holds `taken` for `lease_ms` more; what it returns takes its place. None if somebody else may have them."""
-        token = self._run("renew_reports", _bytes(taken.id), taken.token, lease_ms)
-        return replace(taken, token=token) if token else None
+        Returns how many reports it wrote.
+        """
+        return int(self._run("report_waits", max_reports, interval_ms))
 
-    def ack_reports(self, taken: LeasedReports, unsent: Sequence[bytes] = (), delay_ms: int = 0) -> bool:
-        """Drops the taken reports but `unsent`, due again after `delay_ms`. False if somebody else has them by now."""
+    def renew_reports(self, reports: LeasedReports, lease_ms: int) -> LeasedReports | None:
+        """Renews the lease of `reports`, to `lease_ms` from now. None if it had lapsed: somebody else may have them."""
+        token = self._run("renew_reports", _bytes(reports.id), reports.token, lease_ms)
+        return replace(reports, token=token) if token else None
+
+    def ack_reports(self, reports: LeasedReports, unsent: Sequence[bytes] = (), delay_ms: int = 0) -> bool:
+        """Drops `reports` except those `unsent`, which are due again after `delay_ms`.
+
+        False if the lease had lapsed: nothing has changed, somebody else may have them.
+        """
         failed = "1" if unsent else ""
         return bool(
-            self._run("ack_reports", _bytes(taken.id), taken.token, len(taken.items), delay_ms, failed, *unsent)
+            self._run("ack_reports", _bytes(reports.id), reports.token, len(reports.items), delay_ms, failed, *unsent)
         )
 
-    def defer(self, begun: StartedAttempt, target: str, lane: str) -> bool:
+    def defer(self, attempt: StartedAttempt, target: str, lane: str) -> bool:
         """Moves an attempt that has begun, but sent nothing, to another lane. Uses no attempt."""
-        return bool(self._run("defer", _bytes(begun.id), begun.token, _bytes(target), _bytes(lane)))
+        return bool(self._run("defer", _bytes(attempt.id), attempt.token, _bytes(target), _bytes(lane)))
 
     def clock_ms(self) -> int:
-        """The ledger's time, which claims' start times are told in."""
+        """The ledger's time, in which the start times of claims are given."""
         return clock.now_ms(self.redis, self.keys)

@@ -1,6 +1,6 @@
-"""The numbers the scripts work with, handed to each of them as one row of doubles.
+"""The numbers the scripts work with, passed to each of them as one row of doubles.
 
-Not as JSON: reading that cost a third of what a script takes.
+Not as JSON: parsing it took a third of a script's time.
 """
 
 import struct
@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass
 from longshore.ledger.record import READS
 
 SCHEMA_VERSION = 1
-"""Of the ledger, see layout.py."""
+"""Of the ledger, see schema_version.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Limits:
     `port_rate`: calls to the Port API per second, of the whole fleet, 0 for no limit.
     `lease`: how long a claim or a begun attempt is somebody's without being renewed.
     `ahead`: how far ahead of its start a rate-limited invocation may be handed out.
-    `rate`: starts per second and target, 0 for no limit. `target`, `lane`: most in flight at once.
+    `rate`: starts per second and target, 0 for no limit. `target`, `lane`: maximum in flight at once.
     `late`: by how much younger first attempts may overtake a retry.
     `breaker_failures`: faults in a row that open a breaker; `breaker_open`, `breaker_longest`: for how long, at first
     and at most.

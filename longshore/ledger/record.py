@@ -1,8 +1,8 @@
-"""The format of what is kept of one invocation: which ones this version reads and writes, and how it does.
+"""The format of an invocation's record: which ones this version reads and writes, and how.
 
 A record's `format` covers all that a worker or a sender of reports makes of it: what its fields and its payload mean,
 its history, its reports. What the scripts themselves work with (state, token, lane, ...) belongs to the layout instead
-(layout.py). docs/explanation/record-formats.md says what may change in which release.
+(schema_version.py). docs/explanation/record-formats.md says what may change in which release.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from typing import Any
 
 from longshore.errors import LongshoreError
 from longshore.invocation.kinds import Kind
-from longshore.ledger.entry import Entry, StartedAttempt
+from longshore.ledger.entry import Claim, Entry, StartedAttempt
 from longshore.ledger.seal import Bond
 
 READS = range(1, 3)
-"""Formats that this version reads. A worker announces them with each beat."""
+"""Formats that this version reads. A worker announces them with each heartbeat."""
 
 WRITES = range(1, 3)
 """Formats that this version can write. It writes the highest that all workers read, see `format_for`."""
@@ -23,14 +23,17 @@ BOUND_FROM = 2
 """The first format in which everything sealed is bound to its record (seal.py)."""
 
 JOB_NOTE = Bond("requeue job", "")
-"""Of who sent many again, and why: scripts copy it to each of them, so it is bound to the agent and to being that."""
+"""Of a requeue job's note (who and why): scripts copy it into each history, so it is bound to its purpose alone."""
 
 
 ENTRY_FIELDS = (
     "id", "kind", "run", "target", "lane", "synchronized", "origin", "published", "mapping", "payload", "unknown",
     "max_attempts", "dead", "trace", "reports",
 )  # fmt: skip
-"""What accept.lua gets of an entry, in this order; the last says how many reports follow."""
+"""Values of an entry that accept.lua gets, in this order; the last is the number of reports that follow."""
+
+CLAIM_VALUES = ("id", "token", "start", "target", "attempts", "generation", "format")
+"""Values of a claim that dispatch.lua returns, in this order, see `parse_claims`."""
 
 STARTED_FIELDS = (
     "kind", "run", "synchronized", "target", "lane", "generation", "published", "accepted", "origin", "mapping",
@@ -48,8 +51,8 @@ class UnknownFormat(LongshoreError):
         self.format = format
 
     def __str__(self) -> str:
-        known = f"{READS.start} to {READS[-1]}" if len(READS) > 1 else f"{READS.start}"
-        return f"it was written by another version (format {self.format}, this one reads {known})"
+        readable = f"{READS.start} to {READS[-1]}" if len(READS) > 1 else f"{READS.start}"
+        return f"it was written by another version (format {self.format}, this one reads {readable})"
 
 
 def format_for(lowest: int) -> int:
@@ -66,8 +69,8 @@ def bond(format: int, purpose: str, id: str, generation: int = 0, run: str = "")
     return Bond(purpose, id, generation, run) if format >= BOUND_FROM else None
 
 
-def written(entry: Entry, format: int) -> list[Any]:
-    """The values of `entry` for accept.lua, in `format`: `ENTRY_FIELDS`, then the reports."""
+def entry_values(entry: Entry, format: int) -> list[Any]:
+    """The values of `entry` for accept.lua, in `format`: those of `ENTRY_FIELDS`, then the reports."""
     _check(entry.id, format, WRITES)
     return [
         *map(_bytes, (entry.id, entry.kind.value, entry.run, entry.target, entry.lane)),
@@ -85,8 +88,17 @@ def written(entry: Entry, format: int) -> list[Any]:
     ]
 
 
-def begun(id: str, token: int, format: int, row: Sequence[Any]) -> StartedAttempt:
-    """What begin.lua answered for a record of `format`. Raises `UnknownFormat`."""
+def parse_claims(values: Sequence[Any]) -> tuple[Claim, ...]:
+    """The claims in an answer of accept, pump or finish: `CLAIM_VALUES` of each, one after the other."""
+    rows = zip(*[iter(values)] * len(CLAIM_VALUES), strict=True)
+    return tuple(
+        Claim(_text(id), int(token), int(start), _text(target), int(attempts), int(generation), int(format))
+        for id, token, start, target, attempts, generation, format in rows
+    )
+
+
+def parse_started(id: str, token: int, format: int, row: Sequence[Any]) -> StartedAttempt:
+    """The attempt that begin.lua has started, from its answer for a record of `format`. Raises `UnknownFormat`."""
     payload, attempt, first, *values = row
     fields = dict(zip(STARTED_FIELDS, values, strict=True))
     return StartedAttempt(
@@ -115,7 +127,7 @@ def begun(id: str, token: int, format: int, row: Sequence[Any]) -> StartedAttemp
 
 
 def lua_fields() -> str:
-    """`STARTED_FIELDS` as a Lua function that gives them: only begin.lua calls it, so it costs the others nothing."""
+    """`STARTED_FIELDS` as a Lua function that returns them: only begin.lua calls it, so the others pay nothing."""
     return f"local function started_fields() return {', '.join(map(repr, STARTED_FIELDS))} end\n"
 
 
@@ -125,8 +137,8 @@ def sealed_payload(id: str, format: int, stored: bytes) -> bytes:
     return stored
 
 
-def _check(id: str, format: int, known: range) -> None:
-    if format not in known:
+def _check(id: str, format: int, formats: range) -> None:
+    if format not in formats:
         raise UnknownFormat(id, format)
 
 

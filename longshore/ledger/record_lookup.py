@@ -1,4 +1,4 @@
-"""Looks up what has become of single records of Kafka: by id, or by the place that they were read from."""
+"""Looks up single invocations: by id, or by the Kafka offset that they were read from."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from longshore.ledger.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class RecordSummary:
-    """An invocation in a few words; its fields are those of the record (`scripts/accept.lua`)."""
+    """A summary of an invocation; its fields are those of the record (`scripts/accept.lua`)."""
 
     origin: str
     """`topic/partition/offset` that it was read from."""
@@ -53,7 +53,7 @@ class RecordLookup:
             keys = list(self._client.scan_iter(match=_literal(start) + "*", count=1000))
         ids = [_text(key).removeprefix(start) for key in keys]
         self._origins = {id: self._origins.get(id) or self._origin(id) for id in ids}
-        return next((id for id, found in self._origins.items() if found == origin), "")
+        return next((id for id, other in self._origins.items() if other == origin), "")
 
     def _origin(self, id: str) -> str:
         summary = self.summary(id)
@@ -62,7 +62,7 @@ class RecordLookup:
     def _hash(self, key: str) -> dict[str, str]:
         with reaching_store():
             fields: Any = self._client.hgetall(key)
-        # Some fields are sealed, thus no text; nobody asks for those here.
+        # Sealed fields are no text; nobody reads those here.
         return {_text(name): value.decode("utf-8", "replace") for name, value in fields.items()}
 
 
@@ -71,5 +71,5 @@ def _text(value: bytes) -> str:
 
 
 def _literal(pattern: str) -> str:
-    # The braces of the hash tag mean themselves; an organization's name could hold any of these.
-    return "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in pattern)
+    # The braces of the hash tag need no escape; an organization's name may contain any of these.
+    return "".join(f"\\{char}" if char in "*?[]\\" else char for char in pattern)

@@ -1,4 +1,4 @@
-"""Asks a Redis the questions of health checks and of `longshore doctor`."""
+"""The checks of a Redis that health checks and `longshore doctor` make."""
 
 import time
 from collections.abc import Iterator

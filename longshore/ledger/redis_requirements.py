@@ -1,6 +1,6 @@
 """Whether a Redis may be trusted with the ledger: its version, what it evicts, what it keeps on disk.
 
-Looked at once, at the start of every program. What would lose invocations is refused; what only might is told.
+Checked once, at the start of every program. What would lose invocations is refused; what only might is logged.
 """
 
 import re
@@ -37,7 +37,7 @@ class RedisFacts:
     fsync: str
     saves: str | None
     used_bytes: int | None
-    most_bytes: int
+    max_bytes: int
     """`maxmemory`; 0 for no limit."""
     valkey: str = ""
     """Its version as a Valkey; `version` is then that of a Redis it can stand in for."""
@@ -63,7 +63,7 @@ def read_facts(client: "redis.Redis", *, closely: bool = False) -> RedisFacts:
             fsync=(_configured(client, "appendfsync") or "") if closely else "",
             saves=_configured(client, "save") if aof == 0 else None,
             used_bytes=None if used is None else int(used),
-            most_bytes=int(info.get("maxmemory") or 0),
+            max_bytes=int(info.get("maxmemory") or 0),
             valkey=str(info.get("valkey_version", "")),
         )
 
@@ -78,9 +78,9 @@ def check_requirements(client: "redis.Redis") -> list[str]:
     if facts.role == "slave":
         client.connection_pool.disconnect()  # the address may lead to another one by now
         raise StoreUnavailable("ReadOnlyError", "it is a replica and takes no writes")
-    for unfit in (too_old(facts), clustered(facts), evicts(facts)):
-        if unfit is not None:
-            raise unfit
+    for error in (too_old(facts), clustered(facts), evicts(facts)):
+        if error is not None:
+            raise error
     return [*_policy_unseen(facts.policy), *persistence(facts)]
 
 
@@ -97,16 +97,16 @@ def too_old(facts: RedisFacts) -> ConfigError | None:
 
 def unpatched(facts: RedisFacts) -> str:
     """The version that this one should be updated to for the sake of `FLAWS`; empty if there is nothing to be done."""
-    patched = _PATCHED_VALKEY if facts.valkey else _PATCHED
-    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", facts.valkey or facts.version)
-    if found is None:
+    patches = _PATCHED_VALKEY if facts.valkey else _PATCHED
+    version = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", facts.valkey or facts.version)
+    if version is None:
         return ""
-    major, minor, patch = (int(part or 0) for part in found.groups())
+    major, minor, patch = (int(part or 0) for part in version.groups())
     series = (major, minor)
-    if series > max(patched) or patch >= patched.get(series, patch + 1):
+    if series > max(patches) or patch >= patches.get(series, patch + 1):
         return ""
-    best = series if series in patched else min(each for each in patched if each > series)
-    return f"{best[0]}.{best[1]}.{patched[best]}"
+    best = series if series in patches else min(each for each in patches if each > series)
+    return f"{best[0]}.{best[1]}.{patches[best]}"
 
 
 def clustered(facts: RedisFacts) -> ConfigError | None:

@@ -1,22 +1,22 @@
-"""Since when reports wait that Port has not heard, where their sender left that behind."""
+"""Removes the ages of reports that were sent, where a sender of an older version has left them behind."""
 
 from typing import Any
 
 from longshore.ledger.connection import reaching_store
 from longshore.ledger.ledger import Ledger
 
-LOOKED_AT = 20
-"""The oldest ones, a few at a time: the age that is shown is that of the very oldest."""
+MAX_CHECKED = 20
+"""Of the oldest ones, at each call: metrics show the age of the very oldest."""
 
 
-def forget_settled_reports(ledger: Ledger) -> None:
-    """Forgets since when reports waited that were sent: a sender of an older version leaves that.
+def remove_sent_report_ages(ledger: Ledger) -> None:
+    """Removes entries of `outbox:since` without reports, among the oldest: senders of older versions leave them.
 
     Raises StoreUnavailable.
     """
     client, keys = ledger.redis, ledger.keys
     with reaching_store():
-        oldest: Any = client.zrange(keys.outbox_since, 0, LOOKED_AT - 1)
+        oldest: Any = client.zrange(keys.outbox_since, 0, MAX_CHECKED - 1)
         for id in oldest:
             if not client.exists(keys.reports(id.decode("utf-8", "surrogatepass"))):
                 client.zrem(keys.outbox_since, id)

@@ -1,4 +1,4 @@
-"""Reports as the outbox keeps them: their kind in clear, so that scripts can order and drop; the rest sealed."""
+"""Reports as the outbox stores them: the kind in clear, so that scripts can merge and drop; the body sealed."""
 
 from longshore.invocation.report_kinds import ReportKind
 from longshore.ledger.record import bond

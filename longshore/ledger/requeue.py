@@ -1,7 +1,7 @@
-"""Sending ended invocations again: one at once, or many as a job that workers carry out at a rate.
+"""Requeues ended invocations: one at once, or many as a job that workers carry out at a rate.
 
-A job's list of ids is fixed when it is made, with the generation each had. Taking one off the list and requeueing it is
-one script, so that a job survives any crash and sends nothing twice; what somebody else has requeued meanwhile is left.
+A job's list of ids is fixed when it is created, with the generation of each. Taking one off the list and requeueing it
+is one script, so a job survives any crash and requeues nothing twice. It skips what was requeued by others meanwhile.
 """
 
 import json
@@ -24,7 +24,7 @@ from longshore.ledger.seal import Bond, Sealer
 from longshore.ledger.states import JobState
 
 STEP = 200
-"""Most invocations one step of a job requeues: about 5 ms of Redis's time."""
+"""Invocations that one step of a job requeues at most: about 5 ms of Redis's time."""
 
 _BATCH = 1000
 
@@ -39,24 +39,24 @@ OUTCOME_TEXT = {
     "delivered": "delivered already; only a replay sends it again",
     "no_payload": "kept without its message, so it cannot be sent",
 }
-"""What becomes of an invocation that is to be sent again, in words. The names are those of restart_invocation.lua."""
+"""Outcome of a requeue, as restart_invocation.lua returns it → the same in words."""
 
 FINISHED = frozenset({JobState.DONE, JobState.STOPPED})
-"""States in which a job does nothing any more. Of the others, `paused` waits for an operator."""
+"""States in which a job has come to its end. Of the others, `paused` waits for an operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequeueRequest:
-    """Who sends again, why, and how."""
+    """Who requeues, why, and how."""
 
     actor: str
     why: str
     rate: float = 50
-    """Invocations per second; 0 for as fast as it goes."""
+    """Invocations per second; 0 for no limit."""
     canary: int = 0
-    """So many first; the rest only when all of these were delivered."""
+    """So many first; the rest only after all of these were delivered."""
     replay: bool = False
-    """Also what was delivered already."""
+    """Also delivered invocations."""
 
     def __post_init__(self) -> None:
         if not self.actor.strip() or not self.why.strip():
@@ -65,7 +65,7 @@ class RequeueRequest:
 
 @dataclass(frozen=True, slots=True)
 class RequeueJob:
-    """How far a job is."""
+    """A job and its progress."""
 
     id: str
     state: JobState
@@ -74,7 +74,7 @@ class RequeueJob:
     total: int
     started: int
     counts: dict[str, int]
-    """What became of those started, see restart_invocation.lua."""
+    """Outcome → how many of those started, see `OUTCOME_TEXT`."""
     created_ms: int
     canary_failed: int
 
@@ -91,47 +91,49 @@ class Requeuer:
         self._run_job = Script.named("run_job")
         self._save_job = Script.named("save_job")
 
-    def one(self, letter: InvocationRecord, order: RequeueRequest, *, dry_run: bool = False) -> str:
-        """Sends `letter` again unless it has changed since it was read. Returns the outcome, a key of `OUTCOME_TEXT`.
+    def requeue_one(self, invocation: InvocationRecord, request: RequeueRequest, *, dry_run: bool = False) -> str:
+        """Requeues `invocation` unless it has changed since it was read. Returns the outcome, a key of `OUTCOME_TEXT`.
 
-        With `dry_run` it returns what would become of it, and nothing changes.
+        With `dry_run` it returns what the outcome would be, and changes nothing.
         """
         with reaching_store():
-            became: bytes = self._requeue.run(
+            outcome: bytes = self._requeue.run(
                 self._redis.execute_command,
                 self._keys.prefix,
                 self._limits,
-                letter.id.encode("utf-8", "surrogatepass"),
-                letter.generation,
-                "1" if order.replay else "",
-                self._note(order, bond(letter.format, "history", letter.id, letter.generation)),
+                invocation.id.encode("utf-8", "surrogatepass"),
+                invocation.generation,
+                "1" if request.replay else "",
+                self._note(request, bond(invocation.format, "history", invocation.id, invocation.generation)),
                 "1" if dry_run else "",
             )
-        return became.decode()
+        return outcome.decode()
 
-    def start(self, letters: Iterable[InvocationRecord], order: RequeueRequest) -> RequeueJob:
-        """Makes a job of `letters`, stored whole before the workers begin with it."""
+    def start_job(self, invocations: Iterable[InvocationRecord], request: RequeueRequest) -> RequeueJob:
+        """Creates a job for `invocations`, stored whole before workers start on it.
+
+        A crash before the end leaves a list that no worker sees, and that expires.
+        """
         id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{uuid.uuid4().hex[:4]}"
-        total, left, bound = 0, iter(letters), True
-        while batch := list(islice(left, _BATCH)):
-            places = (f"{letter.generation}:{letter.id}" for letter in batch)
-            self._keep(id, "list", *(each.encode("utf-8", "surrogatepass") for each in places))
+        total, rest, all_bound = 0, iter(invocations), True
+        while batch := list(islice(rest, _BATCH)):
+            entries = (f"{invocation.generation}:{invocation.id}" for invocation in batch)
+            self._save(id, "ids", *(entry.encode("utf-8", "surrogatepass") for entry in entries))
             total += len(batch)
-            bound = bound and all(letter.format >= BOUND_FROM for letter in batch)
-        note = self._note(order, JOB_NOTE if bound else None)
-        self._keep(id, "runs", *(part for pair in self._record(order, total, note).items() for part in pair))
-        found = self.job(id)
-        assert found is not None
-        return found
+            all_bound = all_bound and all(invocation.format >= BOUND_FROM for invocation in batch)
+        note = self._note(request, JOB_NOTE if all_bound else None)
+        self._save(id, "active", *(part for pair in self._fields(request, total, note).items() for part in pair))
+        job = self.job(id)
+        assert job is not None
+        return job
 
     def job(self, id: str) -> RequeueJob | None:
         """The job `id`, or None."""
         with reaching_store():
-            raw: Any = self._redis.hgetall(self._keys.job(id))
-        if not raw:
+            fields: Any = self._redis.hgetall(self._keys.job(id))
+        if not fields:
             return None
-        values = {name.decode(): value for name, value in raw.items()}
-        outcomes = ("requeued", "requeued_closed", "gone", "changed", "busy", "delivered", "no_payload")
+        values = {name.decode(): value for name, value in fields.items()}
         return RequeueJob(
             id=id,
             state=JobState(values["state"].decode()),
@@ -139,7 +141,7 @@ class Requeuer:
             why=values["why"].decode(),
             total=int(values["total"]),
             started=int(values.get("started", 0)),
-            counts={name: int(values[name]) for name in outcomes if name in values},
+            counts={name: int(values[name]) for name in OUTCOME_TEXT if name in values},
             created_ms=int(values["created"]),
             canary_failed=int(values.get("canary_failed", 0)),
         )
@@ -147,7 +149,7 @@ class Requeuer:
     def jobs(self) -> list[RequeueJob]:
         """All jobs that are kept, newest first."""
         with reaching_store():
-            ids: Any = self._redis.zrevrange(self._keys.jobs_made, 0, 99)
+            ids: Any = self._redis.zrevrange(self._keys.jobs_created, 0, 99)
         return [job for id in ids if (job := self.job(id.decode())) is not None]
 
     def run_due(self) -> bool:
@@ -159,10 +161,10 @@ class Requeuer:
         return bool(ids)
 
     def pause(self, id: str) -> None:
-        """Holds a job where it is; `resume` goes on with it."""
+        """Pauses a job; `resume` goes on with it."""
         job = self.job(id)
         if job is not None and job.state not in FINISHED and job.state != JobState.PAUSED:
-            self._keep(id, "rests", "state", JobState.PAUSED, "paused_from", job.state)
+            self._save(id, "inactive", "state", JobState.PAUSED, "paused_from", job.state)
 
     def resume(self, id: str) -> None:
         """Goes on with a paused job where it was, or with the rest of one that its canary stopped."""
@@ -170,27 +172,29 @@ class Requeuer:
         if job is None or job.state not in (JobState.PAUSED, JobState.STOPPED):
             return
         with reaching_store():
-            before: Any = self._redis.hget(self._keys.job(id), "paused_from")
-        self._keep(id, "runs", "state", before if job.state == JobState.PAUSED and before else JobState.RUNNING)
+            state_before: Any = self._redis.hget(self._keys.job(id), "paused_from")
+        self._save(
+            id, "active", "state", state_before if job.state == JobState.PAUSED and state_before else JobState.RUNNING
+        )
 
-    def _keep(self, id: str, what: str, *values: Any) -> None:
+    def _save(self, id: str, change: str, *values: Any) -> None:
         with reaching_store():
-            self._save_job.run(self._redis.execute_command, self._keys.prefix, "", id, what, *values)
+            self._save_job.run(self._redis.execute_command, self._keys.prefix, "", id, change, *values)
 
-    def _record(self, order: RequeueRequest, total: int, note: bytes) -> Any:
+    def _fields(self, request: RequeueRequest, total: int, note: bytes) -> Any:
         return {
-            "state": JobState.CANARY if 0 < order.canary < total else JobState.RUNNING,
-            "actor": order.actor,
-            "why": order.why,
-            "rate": order.rate,
-            "canary": order.canary,
-            "replay": "1" if order.replay else "",
+            "state": JobState.CANARY if 0 < request.canary < total else JobState.RUNNING,
+            "actor": request.actor,
+            "why": request.why,
+            "rate": request.rate,
+            "canary": request.canary,
+            "replay": "1" if request.replay else "",
             "note": note,
             "total": total,
             "started": 0,
             "created": round(time.time() * 1000),
         }
 
-    def _note(self, order: RequeueRequest, bound: Bond | None) -> bytes:
-        note = {"requeued_by": order.actor, "why": order.why, "at": time.time(), "replay": order.replay}
-        return self._sealer.seal(json.dumps(note).encode(), bound)
+    def _note(self, request: RequeueRequest, binding: Bond | None) -> bytes:
+        note = {"requeued_by": request.actor, "why": request.why, "at": time.time(), "replay": request.replay}
+        return self._sealer.seal(json.dumps(note).encode(), binding)

@@ -1,4 +1,4 @@
-"""How long dead letters and unknown outcomes stay: which of them go soon, and dropping those whose time has come."""
+"""Retention of dead letters and unknown outcomes: which ones expire soon, and pruning those that have expired."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,19 +10,20 @@ from longshore.ledger.states import State
 DAY_MS = 86_400_000
 WARN_EVERY_S = 3600
 NEARLY_FULL = 0.9
-"""Share of the most that are kept from which on there is a warning."""
+"""Share of the maximum number from which on there is a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiringSoon:
-    """What will be dropped before long, of dead letters or of unknown outcomes."""
+    """Dead letters, or unknown outcomes, that will be pruned soon."""
 
     state: str
-    kept: int
+    count: int
+    """All there are."""
     by_age: int
-    """So many within a day, or within half the time they are kept if that is shorter."""
-    beyond: int
-    """More than are kept at most: they go now."""
+    """Of these, how many expire within a day, or within half the retention time if that is shorter."""
+    excess: int
+    """How many there are beyond the maximum: they go now."""
     nearly_full: bool
 
 
@@ -32,23 +33,23 @@ class Retention:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def leaving(self) -> list[ExpiringSoon]:
-        """What there is to warn of; once an hour for the whole fleet, else nothing."""
-        found = self._look()
-        if not found:
+    def expiring_soon(self) -> list[ExpiringSoon]:
+        """What there is to warn of; once an hour for the whole fleet, and otherwise nothing."""
+        expiring = self._read()
+        if not expiring:
             return []
         with reaching_store():
-            first = self._ledger.redis.set(self._ledger.keys.warned, b"1", nx=True, ex=WARN_EVERY_S)
-        return found if first else []
+            first = self._ledger.redis.set(self._ledger.keys.expiry_warning, b"1", nx=True, ex=WARN_EVERY_S)
+        return expiring if first else []
 
     def prune(self) -> int:
-        """Drops what is too old or too much; returns how many."""
+        """Deletes what is too old or beyond the maximum number; returns how many."""
         dropped = 0
-        while now := self._ledger.prune():
-            dropped += now
+        while count := self._ledger.prune():
+            dropped += count
         return dropped
 
-    def _look(self) -> list[ExpiringSoon]:
+    def _read(self) -> list[ExpiringSoon]:
         keys, limits = self._ledger.keys, self._ledger.limits
         soon_ms = self._ledger.clock_ms() - limits.keep_dead + min(DAY_MS, limits.keep_dead // 2)
         sets = {State.DEAD: keys.dead, State.UNKNOWN: keys.unknown}
@@ -58,9 +59,9 @@ class Retention:
                 pipe.zcard(key)
                 pipe.zcount(key, "-inf", soon_ms)
             counts: Any = pipe.execute()
-        most = limits.keep_dead_count
-        found = [
-            ExpiringSoon(state, kept, by_age, max(0, kept - most), kept >= NEARLY_FULL * most)
-            for state, kept, by_age in zip(sets, counts[::2], counts[1::2], strict=True)
+        maximum = limits.keep_dead_count
+        expiring = [
+            ExpiringSoon(state, count, by_age, max(0, count - maximum), count >= NEARLY_FULL * maximum)
+            for state, count, by_age in zip(sets, counts[::2], counts[1::2], strict=True)
         ]
-        return [one for one in found if one.by_age or one.nearly_full]
+        return [each for each in expiring if each.by_age or each.nearly_full]

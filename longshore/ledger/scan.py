@@ -1,4 +1,4 @@
-"""Going through what has ended, newest first, in steps that hold Redis for a few ms each and skip nothing."""
+"""Scans failed invocations, newest first, in pages that hold Redis for a few ms each, and skips none."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -14,15 +14,15 @@ from longshore.ledger.scripts import Script
 from longshore.ledger.states import FAILED_STATES, State
 
 SCAN_COUNT = 1_000
-"""Records one step looks at."""
+"""Records that one page looks at."""
 
 Cursor = tuple[int, bytes]
-"""Where a letter stands among all: when it ended (ms), then its id."""
+"""Position of a failed invocation among all: when it ended (ms), then its id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which letters are meant; an empty value means any."""
+    """Which failed invocations are meant; an empty value means any."""
 
     states: tuple[State, ...] = FAILED_STATES
     reason: str = ""
@@ -33,91 +33,90 @@ class Filter:
     since_ms: int = 0
     until_ms: int = 0
     text: str = field(default="", repr=False)
-    """Part of the run id, or of what the attempts say. Looked for in what is sealed, so not by `FailedScan`."""
+    """Part of the run id or the history, which is sealed: so not matched by `FailedScan` but `InvocationReader`."""
     run: str = ""
     """Port's run id."""
 
-    def json(self) -> bytes:
+    def to_json(self) -> bytes:
         """For the script: field of the record → the value it must have."""
-        named = {
+        values = {
             "reason": self.reason, "target": self.target, "action": self.lane, "kind": self.kind, "run": self.run,
         }  # fmt: skip
-        fields = {name: value for name, value in named.items() if value}
-        # Lua's JSON knows no half characters; as bytes they pass.
+        fields = {name: value for name, value in values.items() if value}
+        # Lua's JSON takes no escaped lone surrogates; as bytes they pass.
         return json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
 class ScanPage:
-    """What one look has found."""
+    """One page of a scan."""
 
-    places: list[Cursor]
-    """Of those that fit, as many as were wanted."""
+    cursors: list[Cursor]
+    """Of the matches, at most as many as the page may have."""
     reasons: dict[str, int]
-    """Reason → how many fit."""
+    """Reason → how many match."""
     records: list[list[str]]
-    """The fields that were asked for, of each of `places`; empty for what a record does not have."""
+    """The requested fields of each match; empty for a field that a record does not have."""
 
     def behind(self, after: Cursor) -> "ScanPage":
-        """Without what does not lie behind `after`: it comes again when the one the last step ended with has left."""
-        if not self.places or self.places[0] < after:
+        """Without what is not behind `after`: that comes a second time when the last id of the page before has left."""
+        if not self.cursors or self.cursors[0] < after:
             return self
-        stay = [place < after for place in self.places]
-        return replace(self, places=list(compress(self.places, stay)), records=list(compress(self.records, stay)))
+        is_behind = [cursor < after for cursor in self.cursors]
+        cursors, records = compress(self.cursors, is_behind), compress(self.records, is_behind)
+        return replace(self, cursors=list(cursors), records=list(records))
 
 
 class FailedScan:
-    """Reads steps. Thread safe; raises `StoreUnavailable` when Redis is away."""
+    """Reads pages. Thread safe; raises `StoreUnavailable` when Redis is away."""
 
     def __init__(self, client: "redis.Redis", keys: Keys) -> None:
         self._redis = client
         self._prefix = keys.prefix
         self._script = Script.named("scan")
 
-    def steps(
-        self, state: State, wanted: Filter, want: int = 0, after: Cursor | None = None, fields: tuple[str, ...] = ()
+    def pages(
+        self, state: State, filter: Filter, size: int = 0, after: Cursor | None = None, fields: tuple[str, ...] = ()
     ) -> Iterator[ScanPage]:
-        """Of `state`, what `wanted` takes behind `after`, at most `want` a step; 0 only counts.
+        """Of `state`, what matches `filter` behind `after`, with its `fields`; at most `size` a page, 0 only counts.
 
-        What leaves meanwhile makes it skip nothing.
+        Invocations that leave the state meanwhile make it skip none.
         """
-        filter = wanted.json()
-        since: int | str = wanted.since_ms or "-inf"
-        start: _Start = after or (wanted.until_ms or "+inf", b"")
-        # The last place that was looked at, of all steps. A step goes on behind the id that the step before ended with.
-        # If that has left by then, the script begins at its ms again, and what else ended in that ms comes a second
-        # time: it is newer than this place, or the place itself, so `behind` drops it, and nothing is skipped.
-        looked_at = after
+        start: _Start = after or (filter.until_ms or "+inf", b"")
+        # The last position of all pages so far. A page goes on behind the id that the page before ended with. If that
+        # id has left by then, the script starts again at its ms, and what else ended in that ms comes a second time:
+        # it is newer than this position, or the position itself, so `behind` drops it, and nothing is skipped.
+        position = after
         while True:
-            step, last = self._step(state, since, start, want, filter, fields)
-            yield step if looked_at is None else step.behind(looked_at)
+            page, last = self._page(state, filter, start, size, fields)
+            yield page if position is None else page.behind(position)
             if last is None:
                 return
             start = last
-            # Not simply `last`: a step that began at a ms again may have ended before it came to where it was to begin.
-            looked_at = last if looked_at is None else min(looked_at, last)
+            # Not simply `last`: a page that started at a ms again may end before it reaches where it was to start.
+            position = last if position is None else min(position, last)
 
-    def _step(
-        self, state: State, since: int | str, start: "_Start", want: int, filter: bytes, fields: tuple[str, ...]
+    def _page(
+        self, state: State, filter: Filter, start: "_Start", size: int, fields: tuple[str, ...]
     ) -> tuple[ScanPage, Cursor | None]:
-        """One call of the script, from `start` on; also the last place it looked at, None once there are no more."""
+        """One call of the script, from `start` on; also the last position it looked at, None at the end."""
         with reaching_store():
-            places, reasons, last, records = self._script.run(
+            matches, reasons, last, records = self._script.run(
                 self._redis.execute_command,
                 self._prefix,
-                *("{}", state, since, *start, SCAN_COUNT, want, filter),
+                *("", state, filter.since_ms or "-inf", *start, SCAN_COUNT, size, filter.to_json()),
                 *fields,
             )
-        step = ScanPage(
-            [(int(score), id) for id, score in _pairs(places)],
+        page = ScanPage(
+            [(int(score), id) for id, score in _pairs(matches)],
             {reason.decode(): count for reason, count in _pairs(reasons)},
             [[value or "" for value in record] for record in json.loads(records.decode("utf-8", "surrogatepass"))],
         )
-        return step, (int(last[0]), last[1]) if last else None
+        return page, (int(last[0]), last[1]) if last else None
 
 
 _Start = tuple[int | str, bytes]
-"""Where a step begins: a time (ms, or `+inf`), and behind which id of it; an empty one begins with that time."""
+"""Where a page starts: a time (ms, or `+inf`), and the id behind which to go on; empty: from that time on."""
 
 
 def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:

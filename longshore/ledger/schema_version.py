@@ -17,8 +17,8 @@ from longshore.ledger.limits import SCHEMA_VERSION
 def check_schema_version(client: "redis.Redis", keys: Keys) -> None:
     """Raises ConfigError if the ledger is of another layout than this version's, StoreUnavailable without an answer."""
     with reaching_store():
-        found: Any = client.hget(keys.clock, "layout")
-    theirs = (found or b"").decode()
+        version: Any = client.hget(keys.clock, "layout")
+    theirs = (version or b"").decode()
     if theirs in ("", str(SCHEMA_VERSION)):
         return
     newer = not theirs.isdigit() or int(theirs) > SCHEMA_VERSION

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 import redis
 
-_TRUSTED_S = 1.0
+_TRUST_S = 1.0
 """How long an idle connection is taken to be alive. If it is not, the call fails as one under way at that moment would,
 and every caller of a script can take that."""
 
@@ -27,7 +27,7 @@ class ScriptConnections:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._pool: Any = client.connection_pool
-        self._most_idle = max(1, self._pool.max_connections // 2)
+        self._max_idle = max(1, self._pool.max_connections // 2)
         self._idle: deque[tuple[Any, float]] = deque()  # redis-py's connections, which have no types
 
     def run(self, *command: Any) -> Any:
@@ -49,7 +49,7 @@ class ScriptConnections:
             raise
         finally:
             # Threads that look at the same moment may make it a few more, never more than there are threads.
-            if len(self._idle) < self._most_idle:
+            if len(self._idle) < self._max_idle:
                 self._idle.append((connection, used_at))
             else:
                 self._pool.release(connection)
@@ -62,9 +62,9 @@ class ScriptConnections:
         except IndexError:
             return self._pool.get_connection()
         if (
-            time.monotonic() - used_at <= _TRUSTED_S
-            and connection.pid == os.getpid()  # else a fork's parent has it too
-            and self._pool.owns_connection(connection)  # else Sentinel has found another master
+            time.monotonic() - used_at <= _TRUST_S
+            and connection.pid == os.getpid()  # otherwise a fork's parent has it too
+            and self._pool.owns_connection(connection)  # otherwise Sentinel has found another primary
         ):
             return connection
         self._pool.release(connection)
@@ -78,7 +78,7 @@ _OF_CLIENTS_LOCK = threading.Lock()
 def connections_of(client: "redis.Redis") -> ScriptConnections:
     """The one `ScriptConnections` of `client`; it goes when the client goes."""
     with _OF_CLIENTS_LOCK:
-        found = _OF_CLIENTS.get(client)
-        if found is None:
-            found = _OF_CLIENTS[client] = ScriptConnections(client)
-        return found
+        connections = _OF_CLIENTS.get(client)
+        if connections is None:
+            connections = _OF_CLIENTS[client] = ScriptConnections(client)
+        return connections

@@ -26,7 +26,7 @@ class State(StrEnum):
     """The target accepted it. Only an operator's replay moves it on; the record expires."""
 
     DEAD = "dead"
-    """Given up, with the reason. Only an operator's requeue moves it on."""
+    """Given up, with a reason. Only an operator's requeue moves it on."""
 
     UNKNOWN = "unknown"
     """Sent and never answered: the target may have acted on it. A late answer or an operator's requeue moves it on."""
@@ -43,7 +43,7 @@ MOVES: frozenset[tuple[State, State]] = frozenset(
         (State.BEGUN, State.DONE),
         (State.BEGUN, State.DEAD),
         (State.BEGUN, State.UNKNOWN),
-        # A worker presumed dead answers after all, and nobody has begun anew.
+        # A worker presumed dead answers after all, and nobody has begun it again.
         (State.WAITING, State.DONE),
         (State.WAITING, State.DEAD),
         (State.CLAIMED, State.DONE),
@@ -89,6 +89,6 @@ class JobState(StrEnum):
 
 
 def lua_table() -> str:
-    """`MOVES` as the Lua text that the scripts look in: a table would be made anew by each call."""
+    """`MOVES` as a Lua string that the scripts search: a Lua table would be rebuilt by each call."""
     pairs = " ".join(f"{a.value}>{b.value}" for a, b in sorted(MOVES))
     return f"local MOVES = ' {pairs} '\n"

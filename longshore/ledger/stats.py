@@ -13,17 +13,17 @@ def read_stats(ledger: Ledger) -> dict[str, int]:
     keys = ledger.keys
     with reaching_store():
         pipe = ledger.redis.pipeline(transaction=False)
-        for key in (keys.leased, keys.fleet, keys.dead, keys.unknown, keys.outbox):
+        for key in (keys.leases, keys.fleet, keys.dead, keys.unknown, keys.outbox):
             pipe.zcard(key)
         pipe.hgetall(keys.counts)
         pipe.hvals(keys.slots)
-        in_flight, workers, dead, unknown, outbox, raw, slots = pipe.execute()
-    counts = Counter({name.decode(): int(value) for name, value in raw.items()})
+        in_flight, workers, dead, unknown, outbox, fields, slots = pipe.execute()
+    counts = Counter({name.decode(): int(value) for name, value in fields.items()})
     return {
         "waiting": counts["backlog"],
         "in_flight": in_flight,
         "worker_processes": workers,
-        "slots": sum(int(one) for one in slots),
+        "slots": sum(map(int, slots)),
         "dead_letters": dead,
         "unknown_outcomes": unknown,
         "runs_with_reports_to_send": outbox,

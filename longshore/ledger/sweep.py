@@ -1,13 +1,13 @@
-"""Sweeps out what is kept of targets that are used no longer; `scripts/sweep.lua` says what that is."""
+"""Deletes what Redis has of targets that are no longer in use; `scripts/sweep.lua` says what that is."""
 
 from longshore.ledger.ledger import Ledger
 
-AT_ONCE = 10
+MAX_CALLS = 10
 """Calls of one step, each of which holds Redis for less than a millisecond."""
 
 
 class Sweep:
-    """Goes round through all that is kept of targets, a few thousand entries a step. For one thread."""
+    """Goes through everything there is of targets in rounds, a few thousand entries a step. For one thread."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -15,8 +15,8 @@ class Sweep:
 
     def step(self) -> None:
         """Goes on where the step before ended, until its round is complete. Raises StoreUnavailable."""
-        for kept in self._cursors:
-            for _ in range(AT_ONCE):
-                self._cursors[kept] = self._ledger.sweep(kept, self._cursors[kept])
-                if not self._cursors[kept]:
+        for hash in self._cursors:
+            for _ in range(MAX_CALLS):
+                self._cursors[hash] = self._ledger.sweep(hash, self._cursors[hash])
+                if not self._cursors[hash]:
                     break

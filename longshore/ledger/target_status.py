@@ -1,4 +1,4 @@
-"""Targets and lanes as they stand: what waits, what is in flight, what holds them back."""
+"""The status of targets and lanes: what waits, what is in flight, what holds them back."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,8 +26,9 @@ class TargetStatus:
     waiting: int
     in_flight: int
     oldest_due_ms: int
-    """When the one that waits longest was due."""
-    gate: TargetControl
+    """When the one that has waited longest was due."""
+    control: TargetControl
+    """The operator's."""
     mapping: TargetControl
     breaker: BreakerStatus
     failures: int
@@ -43,7 +44,7 @@ class _Queue:
 
 
 class StatusReader:
-    """Reads how targets and lanes stand. Raises `StoreUnavailable` when Redis is away."""
+    """Reads the status of targets and lanes. Raises `StoreUnavailable` when Redis is away."""
 
     def __init__(self, client: "redis.Redis", keys: Keys, late_ms: int) -> None:
         """`late_ms` is `Limits.late`."""
@@ -51,30 +52,30 @@ class StatusReader:
         self._keys = keys
         self._late_ms = late_ms
 
-    def lines(self, only: Collection[str] = ()) -> Iterator[TargetStatus]:
+    def statuses(self, only: Collection[str] = ()) -> Iterator[TargetStatus]:
         """Every known target, each followed by its lanes, in order of their names; or the targets `only`.
 
         A target is read when the iterator comes to it: one that changes meanwhile is shown as it is then, though what
         is in flight is what was so at the first one.
         """
-        known, now_ms = self._known()
-        held_lanes = known.lanes()
-        for target in sorted(name.encode() for name in only) or sorted(known.targets()):
+        names, now_ms = self._names()
+        controlled_lanes = names.lanes()
+        for target in sorted(name.encode() for name in only) or sorted(names.targets()):
             with reaching_store():
                 waiting_lanes = self._client.zrange(self._keys.lanes(target.decode()), 0, MAX_LANES - 1)
-            lanes: list[bytes] = sorted({*waiting_lanes, *held_lanes.get(target, ())})
+            lanes: list[bytes] = sorted({*waiting_lanes, *controlled_lanes.get(target, ())})
             queues, controls = self._read(target, lanes)
-            yield _line(target, b"", _sum(queues), known, controls, now_ms)
+            yield _status(target, b"", _sum(queues), names, controls, now_ms)
             for lane, queue in zip(lanes, queues, strict=True):
-                yield _line(target, lane, queue, known, controls, now_ms)
+                yield _status(target, lane, queue, names, controls, now_ms)
 
-    def _known(self) -> tuple[KnownNames, int]:
-        """What there is, and the ledger's time."""
+    def _names(self) -> tuple[KnownNames, int]:
+        """The targets and lanes there are, and the ledger's time."""
         with reaching_store(), self._client.pipeline(transaction=False) as pipe:
             clock.ask(pipe, self._keys)
             KnownNames.ask(pipe, self._keys)
-            time, last, *names = pipe.execute()
-        return KnownNames(*names), clock.read((time, last))
+            time, clock_fields, *answers = pipe.execute()
+        return KnownNames(*answers), clock.read((time, clock_fields))
 
     def _read(self, target: bytes, lanes: Sequence[bytes]) -> tuple[list[_Queue], Controls]:
         """What waits in each of `lanes`, and what holds them and their target back; one round trip."""
@@ -98,8 +99,8 @@ def _sum(queues: Sequence[_Queue]) -> _Queue:
     return _Queue(sum(queue.waiting for queue in queues), min(due, default=0))
 
 
-def _line(
-    target: bytes, lane: bytes, queue: _Queue, known: KnownNames, controls: Controls, now_ms: int
+def _status(
+    target: bytes, lane: bytes, queue: _Queue, names: KnownNames, controls: Controls, now_ms: int
 ) -> TargetStatus:
     name = lane or target
     breaker = controls.breaker(name)
@@ -107,9 +108,9 @@ def _line(
         target=target.decode(),
         lane=lane.decode(),
         waiting=queue.waiting,
-        in_flight=known.in_flight(name),
+        in_flight=names.in_flight(name),
         oldest_due_ms=queue.oldest_due_ms,
-        gate=controls.operator(name),
+        control=controls.operator(name),
         mapping=controls.mapping(name),
         breaker=breaker.status(now_ms),
         failures=breaker.failures,

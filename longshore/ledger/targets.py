@@ -1,4 +1,4 @@
-"""An operator's and a mapping's words on targets and lanes, set and read; and how these stand."""
+"""The controls of operators and mappings on targets and lanes, set and read; and the status of these."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
@@ -15,11 +15,11 @@ from longshore.ledger.target_control import ControlSource, TargetControl
 from longshore.ledger.target_status import StatusReader, TargetStatus
 
 PAGE = 1000
-"""Of a long list, read at once."""
+"""Fields of a hash read at once."""
 
 
 class TargetControls:
-    """Reads and sets gates. Thread safe; raises `StoreUnavailable` when Redis is away."""
+    """Reads and sets controls. Thread safe; raises `StoreUnavailable` when Redis is away."""
 
     def __init__(self, client: "redis.Redis", keys: Keys, limits: Limits) -> None:
         self._redis = client
@@ -32,64 +32,63 @@ class TargetControls:
         self,
         target: str,
         lane: str,
-        gate: TargetControl,
+        control: TargetControl,
         close_breaker: bool = False,
-        whose: ControlSource = "operator",
+        source: ControlSource = "operator",
     ) -> None:
-        """A word on `target`, or on `lane` of it, from now on; an empty gate takes it back."""
+        """Controls `target`, or `lane` of it, from now on; an empty control removes the one there is."""
         with reaching_store():
-            closes = "1" if close_breaker else ""
             self._set_control.run(
                 self._redis.execute_command,
                 self._keys.prefix,
-                *(self._limits, target, lane, gate.json(), closes, whose[0]),
+                *(self._limits, target, lane, control.to_json(), "1" if close_breaker else "", source[0]),
             )
 
-    def gate(self, name: str) -> TargetControl:
-        """The operator's word on the target or lane `name`."""
+    def operator_control(self, name: str) -> TargetControl:
+        """The operator's control of the target or lane `name`."""
         with reaching_store():
-            said: Any = self._redis.hget(self._keys.gates, f"o:{name}")
-        return TargetControl.read(said)
+            text: Any = self._redis.hget(self._keys.gates, f"o:{name}")
+        return TargetControl.parse(text)
 
-    def of_mapping(self, names: Iterable[str]) -> dict[str, TargetControl]:
-        """The mapping's word on each of `names` that it has one on; used now, it stays for a while."""
-        asked = list(names)
-        if not asked:
+    def mapping_controls(self, targets: Iterable[str]) -> dict[str, TargetControl]:
+        """The mapping's control of each of `targets` that has one; reading it counts as use, so it stays."""
+        names = list(targets)
+        if not names:
             return {}
         now_ms = clock.now_ms(self._redis, self._keys)
         with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
-            pipe.zadd(self._keys.used, dict.fromkeys(asked, now_ms), xx=True)
-            pipe.hmget(self._keys.gates, [f"m:{name}" for name in asked])
-            _, found = pipe.execute()
-        return {name: TargetControl.read(said) for name, said in zip(asked, found, strict=True) if said}
+            pipe.zadd(self._keys.last_used, dict.fromkeys(names, now_ms), xx=True)
+            pipe.hmget(self._keys.gates, [f"m:{name}" for name in names])
+            _, texts = pipe.execute()
+        return {name: TargetControl.parse(text) for name, text in zip(names, texts, strict=True) if text}
 
-    def all_of_mapping(self) -> dict[str, TargetControl]:
-        """The mapping's word on every target that it has one on; read a page at a time."""
+    def all_mapping_controls(self) -> dict[str, TargetControl]:
+        """The mapping's control of every target that has one; read a page at a time."""
         with reaching_store():
-            found = list(self._redis.hscan_iter(self._keys.gates, match="m:*", count=PAGE))
-        return {name[2:].decode(): TargetControl.read(said) for name, said in found}
+            fields = list(self._redis.hscan_iter(self._keys.gates, match="m:*", count=PAGE))
+        return {name[2:].decode(): TargetControl.parse(text) for name, text in fields}
 
     def names(self) -> list[str]:
         """Every target that something waits for or is in flight to; read a page at a time."""
         with reaching_store():
-            visited = [name for name, _ in self._redis.zscan_iter(self._keys.targets, count=PAGE)]
+            queued = [name for name, _ in self._redis.zscan_iter(self._keys.targets, count=PAGE)]
             busy: Any = self._redis.hkeys(self._keys.target_busy)
-        return sorted(name.decode() for name in {*visited, *busy})
+        return sorted(name.decode() for name in {*queued, *busy})
 
     def controlled_names(self) -> list[str]:
-        """Targets and lanes that an operator said something of, and those with a mapping's word or a breaker.
+        """Targets and lanes with an operator's control, and those with a mapping's control or a breaker.
 
-        Of the second kind at most `MAX_NAMES`, used last first. A name may come twice.
+        Of the second kind at most `MAX_NAMES`, the most recently used first. A name may come twice.
         """
         with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
-            pipe.zrange(self._keys.said, 0, -1)
-            pipe.zrevrange(self._keys.used, 0, MAX_NAMES - 1)
-            controlled, used = pipe.execute()
-        return [name.decode("utf-8", "replace") for name in (*controlled, *used)]
+            pipe.zrange(self._keys.operator_controlled, 0, -1)
+            pipe.zrevrange(self._keys.last_used, 0, MAX_NAMES - 1)
+            operator_names, recent_names = pipe.execute()
+        return [name.decode("utf-8", "replace") for name in (*operator_names, *recent_names)]
 
-    def lines(self, only: Collection[str] = ()) -> Iterator[TargetStatus]:
-        """How targets and lanes stand: see `StatusReader.lines`."""
-        return self._statuses.lines(only)
+    def statuses(self, only: Collection[str] = ()) -> Iterator[TargetStatus]:
+        """The status of targets and lanes: see `StatusReader.statuses`."""
+        return self._statuses.statuses(only)
 
     def waiting_reasons(self, lanes: Sequence[str]) -> dict[str, str]:
         """Lane → reason code of the last invocation that waits there, for those of `lanes` where that is a retry.

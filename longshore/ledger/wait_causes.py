@@ -1,4 +1,4 @@
-"""What the waiting invocations of one target wait for, by the rules of `scripts/claim.lua`; claims none of them."""
+"""What the waiting invocations of one target wait for, by the rules of `scripts/dispatch.lua`; claims none of them."""
 
 import math
 from collections import Counter
@@ -15,8 +15,8 @@ class Throttle:
 
     in_flight: int
     concurrency: int
-    """Most in flight at once."""
-    gate: TargetControl
+    """Maximum in flight at once."""
+    control: TargetControl
     breaker: Breaker
 
 
@@ -33,7 +33,7 @@ class LaneQueue:
 def count_causes(target: Throttle, lanes: Sequence[LaneQueue], startable: float, now_ms: int) -> Counter[str]:
     """Cause → how many of a target's waiting invocations wait for it. `startable`: starts its rate allows now.
 
-    Each is put down to the first thing in its way: its lane's, then its target's, then the rate, then free slots.
+    Each counts for the first limit that holds it back: of its lane, then of its target, then the rate, then free slots.
     """
     causes: Counter[str] = Counter()
     free = 0
@@ -60,7 +60,7 @@ def startable_by_rate(rate: float, next_start_ms: float, now_ms: int, ahead_ms: 
 
 def _pass(throttle: Throttle, count: int, now_ms: int, causes: Counter[str]) -> int:
     """How many of `count` get through `throttle`; counts the others in `causes`."""
-    if throttle.gate.paused:
+    if throttle.control.paused:
         causes["paused"] += count
         return 0
     by_breaker = throttle.breaker.room_beside(throttle.in_flight, now_ms)

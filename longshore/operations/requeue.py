@@ -87,7 +87,7 @@ def start_job(
     """Creates a job of `selection`, which the workers run. `track` gets each invocation as it is listed."""
     filter = selection.filter
     records = (record for record in access.invocations.find(filter) if _is_requeued(record.reason, filter))
-    job = access.requeue.start(track(records), request)
+    job = access.requeue.start_job(track(records), request)
     log.event(
         events.OPERATOR_JOB_STARTED,
         actor=request.actor,
@@ -112,7 +112,7 @@ def _requeue(access: LedgerAccess, id: str, generation: int | None, request: Req
         return "gone"
     if generation is not None and generation != record.generation:
         return "changed"
-    return access.requeue.one(record, request, dry_run=dry_run)
+    return access.requeue.requeue_one(record, request, dry_run=dry_run)
 
 
 def _is_requeued(reason: str, filter: Filter) -> bool:

@@ -39,7 +39,7 @@ def steer_target(
     if action and limits.get("rate") is not None:
         raise Invalid("a rate is a target's; an action has a concurrency only")
     lane = f"{target} {action}" if action else ""
-    control = access.targets.gate(lane or target)
+    control = access.targets.operator_control(lane or target)
     if act == "pause":
         control = replace(control, paused=True)
     elif act == "resume":

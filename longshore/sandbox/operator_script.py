@@ -115,7 +115,7 @@ class OperatorScript:
 
     def _breaker(self) -> Watched:
         opened = move_counts(self._access.ledger)["breaker_opened"]
-        lines = self._access.targets.lines([self._targets.origin("flapping")])
+        lines = self._access.targets.statuses([self._targets.origin("flapping")])
         still = [line.breaker for line in lines if line.breaker in (BreakerStatus.OPEN, BreakerStatus.HALF_OPEN)]
         seen = f"opened {opened} times, {'still open' if still else 'let go after a probe that was answered'}"
         return Watched("the breaker of `flapping` opens, and lets go when it is well", seen, opened > 0 and not still)

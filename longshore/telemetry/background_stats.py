@@ -72,11 +72,11 @@ class BackgroundStats:
         balance = self._audit.audit()
         took_s = time.monotonic() - began
         self._audit.publish(balance, max(self._audit_s, SHARE * took_s))
-        if not balance.adds_up:
+        if not balance.is_balanced:
             log.event(
                 events.AUDIT_MISMATCH,
                 unaccounted=balance.unaccounted,
-                problems=len(balance.problems) + balance.unnamed,
+                problems=len(balance.problems) + balance.unlisted,
                 remedy="see `longshore audit`",
             )
 

@@ -24,7 +24,7 @@ def park_revoked(ledger: Ledger, results: ResultBuilder, args: Any) -> None:
         id, token = str(args[0]), int(args[1])
         if attempt := ledger.begin(id, token):
             ledger.finish(
-                id, token, results.build_abandoned(attempt, State.DEAD, REVOKED, "revoked by an operator"), want=0
+                id, token, results.build_abandoned(attempt, State.DEAD, REVOKED, "revoked by an operator"), max_claims=0
             )
             log.event(events.DELIVERY_REVOKED, run_id=id)
     except (LongshoreError, LookupError, TypeError, ValueError) as error:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from longshore.errors import StoreUnavailable
 from longshore.ledger.entry import AttemptEnd, Claim, StartedAttempt
-from longshore.ledger.ledger import IN_PLACE, Ledger
+from longshore.ledger.ledger import FINISH_CLAIMS, Ledger
 from longshore.ledger.record import UnknownFormat
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -126,7 +126,9 @@ class AttemptRunner:
 
     def _finish(self, attempt: StartedAttempt, end: AttemptEnd) -> tuple[str, tuple[Claim, ...]]:
         """Stores `end`; a worker that drains leaves it to others to hand out what may start in its place."""
-        return self.ledger.finish(attempt.id, attempt.token, end, 0 if self.shutdown.draining.is_set() else IN_PLACE)
+        return self.ledger.finish(
+            attempt.id, attempt.token, end, 0 if self.shutdown.draining.is_set() else FINISH_CLAIMS
+        )
 
     def _finish_early(self, attempt: StartedAttempt, answer: Answer) -> tuple[str, tuple[Claim, ...]]:
         return self._finish(attempt, self.results.build_outcome_only(attempt, answer, "the worker had to stop"))

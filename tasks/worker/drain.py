@@ -82,7 +82,7 @@ class Drain:
             log.event(events.WORKER_RESULT_STORED, run_id=attempt.id)
             return
         end = self._results.build_interrupted(attempt, DRAINED, "the worker had to stop before the target answered")
-        state, _ = self._ledger.finish(attempt.id, attempt.token, end, want=0)
+        state, _ = self._ledger.finish(attempt.id, attempt.token, end, max_claims=0)
         log.event(events.WORKER_PARKED, run_id=attempt.id, state=state, reason=DRAINED)
 
 

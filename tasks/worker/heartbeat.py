@@ -91,13 +91,13 @@ class Heartbeat:
             self._shutdown.restart("too many threads hang", self._hung_limit)
 
     def _prune(self) -> None:
-        for one in self._retention.leaving():
+        for one in self._retention.expiring_soon():
             log.event(
                 events.DEAD_LETTERS_EXPIRING,
                 state=one.state,
-                kept=one.kept,
+                kept=one.count,
                 within_a_day=one.by_age,
-                now=one.beyond,
+                now=one.excess,
                 remedy="requeue or export them (longshore dlq), or raise KEEP_DEAD_S and KEEP_DEAD_COUNT",
             )
         if waiting := self._ledger.unreadable():

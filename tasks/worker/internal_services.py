@@ -24,7 +24,7 @@ class InternalServices:
     def _step(self) -> float | None:
         settled = self._settings.kafka_consumer_bootstrap_servers.split(",")
         self._egress_policy.internal_services = (
-            *collect_internal_services(self._settings, [*settled, *self._brokers.known()]),
+            *collect_internal_services(self._settings, [*settled, *self._brokers.read()]),
             *self._primary(),
         )
         return None

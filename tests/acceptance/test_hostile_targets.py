@@ -239,7 +239,7 @@ def test_brokers_that_port_named_are_denied(bench: Bench) -> None:
     ledger = open_ledger(bench.settings).ledger
     bench.worker()
     with HostileTarget(reset) as broker:  # a broker takes an HTTP request for garbage
-        KafkaAddresses(ledger).remember(f"other:9196,localhost:{broker.port}")
+        KafkaAddresses(ledger).write(f"other:9196,localhost:{broker.port}")
         turns = iter(range(1_000))
 
         def denied() -> bool:

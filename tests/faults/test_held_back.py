@@ -54,7 +54,9 @@ def test_a_job_that_is_killed_half_way_sends_each_exactly_once(make_crowd: MakeC
         crowd.put(others, server.url(), dead="http_404")
         first = crowd.worker()
         found = crowd.access.invocations.find(Filter(reason="http_503", until_ms=crowd.ledger.clock_ms()))
-        job = crowd.access.requeue.start(found, RequeueRequest("ann", "it is back", rate=0 if SIZE <= 1000 else 500))
+        job = crowd.access.requeue.start_job(
+            found, RequeueRequest("ann", "it is back", rate=0 if SIZE <= 1000 else 500)
+        )
         assert SIZE == job.total
         for n, id in enumerate(live):
             crowd.put([id], server.url(1), start=True)

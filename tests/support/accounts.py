@@ -151,7 +151,7 @@ class Accounts:
 
     def leased(self) -> dict[str, tuple[str, int]]:
         """What is claimed or begun now: id → state and token."""
-        ids: Any = self.redis.zrange(self.keys.leased, 0, -1)
+        ids: Any = self.redis.zrange(self.keys.leases, 0, -1)
         rows = self._fields(ids, "state", "token")
         return {id: (state or "", int(token)) for id, (state, token) in zip(ids, rows, strict=True) if token}
 
@@ -167,7 +167,7 @@ class Accounts:
     def reports_left(self) -> int:
         """Invocations of which Port is still to hear something."""
         waiting: Any = self.redis.zcard(self.keys.outbox)
-        leased: Any = self.redis.zcard(self.keys.outbox_leased)
+        leased: Any = self.redis.zcard(self.keys.outbox_leases)
         return int(waiting) + int(leased)
 
     def counts(self) -> dict[str, int]:
@@ -177,7 +177,7 @@ class Accounts:
 
     def imbalances(self) -> list[str]:
         """What does not add up in the ledger although everything has ended: places still taken, offsets unaccounted."""
-        leased: Any = self.redis.zrange(self.keys.leased, 0, -1)
+        leased: Any = self.redis.zrange(self.keys.leases, 0, -1)
         busy: list[Any] = [self.redis.hkeys(self.keys.target_busy), self.redis.hkeys(self.keys.lane_busy)]
         found = [f"still taken: {name}" for name in [*leased, *busy[0], *busy[1]]]
         if backlog := self.counts().get("backlog", 0):

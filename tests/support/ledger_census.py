@@ -109,7 +109,7 @@ def census(client: "redis.Redis", keys: Keys) -> Census:
         elif kind == "lanes" and what in on_the_round:
             found.visited[what] = set(_texts(client.zrange(name, 0, -1)))
         elif kind == "out":
-            sets = (keys.outbox, keys.outbox_leased)
+            sets = (keys.outbox, keys.outbox_leases)
             found.reports[what] = sum(client.zscore(one, what) is not None for one in sets)
     found.target_busy, found.lane_busy = _numbers(client, keys.target_busy), _numbers(client, keys.lane_busy)
     found.counts = _numbers(client, keys.counts)

@@ -76,7 +76,7 @@ class Stage:
             "unknown": "park",
             "format": format,
         }
-        self.ledger.accept([OffsetRange("stage.runs", 0, number, number + 1)], [Entry(**(values | more))], want=0)
+        self.ledger.accept([OffsetRange("stage.runs", 0, number, number + 1)], [Entry(**(values | more))], max_claims=0)
         return f"r_{number}"
 
     def sealed(self, told: list[Report]) -> tuple[bytes, ...]:

@@ -71,7 +71,7 @@ def known_brokers(settings: Settings) -> tuple[str, ...]:
         return ()
     try:
         with open_ledger(settings, 2).ledger as ledger:
-            return KafkaAddresses(ledger).known()
+            return KafkaAddresses(ledger).read()
     except (StoreUnavailable, UnicodeDecodeError):
         return ()
 

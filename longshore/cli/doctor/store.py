@@ -154,13 +154,13 @@ def _memory(facts: RedisFacts, case: CheckContext) -> Iterator[Finding]:
         yield warning("how full it is cannot be seen (INFO is forbidden)", "Watch its memory")
         return
     used = f"{facts.used_bytes / 2**20:.0f} MiB used"
-    if not facts.most_bytes:
+    if not facts.max_bytes:
         yield warning(
             f"{used}, and no maxmemory: ingest cannot pause before the machine's memory is full",
             "Set maxmemory to what the machine can spare",
         )
         return
-    share = facts.used_bytes / facts.most_bytes
+    share = facts.used_bytes / facts.max_bytes
     text = f"{used}, {share:.0%} of maxmemory"
     limit = case.settings.redis_memory_limit_ratio
     if share >= max(FULL, limit):

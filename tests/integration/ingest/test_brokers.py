@@ -16,6 +16,6 @@ def test_the_brokers_that_port_names_are_known_to_the_workers(
         more = {"USING_LOCAL_PORT_INSTANCE": "false", "PORT_API_BASE_URL": port.url}
         ledger = make_ingest("", redis_server, **more).start().ledger
         brokers = KafkaAddresses(ledger)
-        eventually(lambda: brokers.known(), "the brokers are stored")
+        eventually(lambda: brokers.read(), "the brokers are stored")
 
-    assert (kafka.bootstrap, "other:9196") == brokers.known()
+    assert (kafka.bootstrap, "other:9196") == brokers.read()

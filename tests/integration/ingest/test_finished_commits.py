@@ -34,7 +34,7 @@ def finish(ingest: Ingest, numbers: set[int]) -> None:
         for claim in claims:
             if claim.id in wanted:
                 assert ledger.begin(claim.id, claim.token) is not None
-                ledger.finish(claim.id, claim.token, AttemptEnd(State.DONE, "delivered", 200), want=0)
+                ledger.finish(claim.id, claim.token, AttemptEnd(State.DONE, "delivered", 200), max_claims=0)
                 wanted.discard(claim.id)
     assert not wanted
     # Port hears at most so many a second, so it is not asked here.

@@ -48,10 +48,10 @@ def test_a_name_is_limited_from_the_start_and_an_origin_once_it_is_sent_to(
 ) -> None:
     """A mapping without a name says it of whatever its URLs lead to."""
     limits = start(DeliveryOptions("deployer", rate=2), DeliveryOptions(concurrency=3))
-    assert {"deployer": TargetControl(rate=2)} == targets.all_of_mapping()
+    assert {"deployer": TargetControl(rate=2)} == targets.all_mapping_controls()
     limits.note(A, 1)
     limits.sync()
-    assert {"deployer": TargetControl(rate=2), A: TargetControl(concurrency=3)} == targets.all_of_mapping()
+    assert {"deployer": TargetControl(rate=2), A: TargetControl(concurrency=3)} == targets.all_mapping_controls()
 
 
 def test_the_strictest_of_several_mappings_holds(targets: TargetControls, start: Start) -> None:
@@ -62,13 +62,13 @@ def test_the_strictest_of_several_mappings_holds(targets: TargetControls, start:
         DeliveryOptions(rate=7, concurrency=2),
         hears=f"{A} {A} {A}",
     )
-    assert {A: TargetControl(rate=5, concurrency=2)} == targets.all_of_mapping()
+    assert {A: TargetControl(rate=5, concurrency=2)} == targets.all_mapping_controls()
 
 
 def test_the_file_speaks_where_the_mapping_does_not(targets: TargetControls, start: Start) -> None:
     """Key by key; and only of hosts it names."""
     start(DeliveryOptions(rate=1), DeliveryOptions(), file=FILE, hears=f"{B} {A}")
-    assert {B: TargetControl(rate=1, concurrency=10)} == targets.all_of_mapping()
+    assert {B: TargetControl(rate=1, concurrency=10)} == targets.all_mapping_controls()
 
 
 def test_what_is_said_no_longer_is_taken_back_at_the_next_start(targets: TargetControls, start: Start) -> None:
@@ -76,7 +76,7 @@ def test_what_is_said_no_longer_is_taken_back_at_the_next_start(targets: TargetC
     start(DeliveryOptions("deployer", rate=2), DeliveryOptions(rate=1), file=FILE, hears=f"deployer {A}")
     targets.set(A, "", TargetControl(paused=True))
     start(DeliveryOptions("deployer"), DeliveryOptions())
-    assert ({}, TargetControl(paused=True)) == (targets.all_of_mapping(), targets.gate(A))
+    assert ({}, TargetControl(paused=True)) == (targets.all_mapping_controls(), targets.operator_control(A))
 
 
 def test_a_restart_keeps_what_the_mapping_still_says_of_an_origin(targets: TargetControls, start: Start) -> None:
@@ -85,19 +85,19 @@ def test_a_restart_keeps_what_the_mapping_still_says_of_an_origin(targets: Targe
     start(*said, hears=f"{A} {A}")
     start(*said)
     start(*said, hears=A)
-    assert {A: TargetControl(rate=2)} == targets.all_of_mapping()
+    assert {A: TargetControl(rate=2)} == targets.all_mapping_controls()
     start(DeliveryOptions(rate=5), hears=A)
-    assert {A: TargetControl(rate=5)} == targets.all_of_mapping()
+    assert {A: TargetControl(rate=5)} == targets.all_mapping_controls()
 
 
 def test_a_word_that_was_dropped_is_said_again_before_the_next_message(targets: TargetControls, start: Start) -> None:
     """Nobody used the target for a while, so the ledger forgot it; or it is another ledger."""
     limits = start(DeliveryOptions(rate=2), hears=A)
-    targets.set(A, "", TargetControl(), whose="mapping")
+    targets.set(A, "", TargetControl(), source="mapping")
     limits._told_at[A] -= REFRESH_S
     limits.note(A, 0)
     limits.sync()
-    assert {A: TargetControl(rate=2)} == targets.all_of_mapping()
+    assert {A: TargetControl(rate=2)} == targets.all_mapping_controls()
 
 
 def test_where_nothing_is_said_nothing_is_remembered(start: Start) -> None:
@@ -133,7 +133,7 @@ def test_what_ingest_reads_goes_on_the_terms_of_its_mapping(
     first, second = (ledger.redis.hmget(ledger.keys.invocation(id), fields) for id in ("r_1", "r_2"))
     assert [b"deployer", b"retry", b"2"] == first
     assert [b"http://127.0.0.1:9", b"park", b"8"] == second
-    said = open_ledger(ingest.settings).targets.all_of_mapping
+    said = open_ledger(ingest.settings).targets.all_mapping_controls
     eventually(
         lambda: said() == {"deployer": TargetControl(concurrency=3), "http://127.0.0.1:9": TargetControl(rate=7)},
         "both limits",

@@ -71,8 +71,8 @@ def span(first: int, next: int, expected: int | None = None, **skipped: int) -> 
     return OffsetRange("org_1.runs", 0, first, next, expected, skipped)
 
 
-def store(ledger: Ledger, *entries: Entry, want: int = 0) -> None:
-    ledger.accept([span(0, len(entries))], entries, want)
+def store(ledger: Ledger, *entries: Entry, max_claims: int = 0) -> None:
+    ledger.accept([span(0, len(entries))], entries, max_claims)
 
 
 def state(ledger: Ledger, id: str) -> str:
@@ -82,4 +82,4 @@ def state(ledger: Ledger, id: str) -> str:
 
 def lapse(ledger: Ledger, id: str) -> None:
     """The lease of `id` ended long ago."""
-    ledger.redis.zadd(ledger.keys.leased, {id: -1})
+    ledger.redis.zadd(ledger.keys.leases, {id: -1})

@@ -24,7 +24,7 @@ def busy(ledger: Ledger) -> Ledger:
     done, unknown, begun, *_ = ledger.pump(4)[0]
     for claim in (done, unknown, begun):
         ledger.begin(claim.id, claim.token)
-    ledger.finish(done.id, done.token, AttemptEnd(State.DONE, "delivered"), want=0)
+    ledger.finish(done.id, done.token, AttemptEnd(State.DONE, "delivered"), max_claims=0)
     lapse(ledger, unknown.id)
     ledger.pump(0)
     return ledger
@@ -34,7 +34,7 @@ def test_a_ledger_adds_up(busy: Ledger) -> None:
     """By partition and by state, also what is gone for a reason."""
     balance = audit(busy)
 
-    assert balance.adds_up, balance.problems
+    assert balance.is_balanced, balance.problems
     assert (PAGE + 22, 1, 0, 0) == (balance.accepted, balance.removed, balance.expired, balance.unaccounted)
     present = {"waiting": PAGE + 16, "claimed": 1, "begun": 1, "done": 1, "unknown": 1, "dead": 1}
     assert present == dict(balance.present) == dict(balance.states["org_1.runs/0"])
@@ -51,7 +51,7 @@ def test_a_delivered_one_may_expire_and_anything_else_may_not(busy: Ledger, clie
 
     client.delete(busy.keys.invocation("dead"))
     balance = audit(busy)
-    assert (1, False) == (balance.unaccounted, balance.adds_up)
+    assert (1, False) == (balance.unaccounted, balance.is_balanced)
     assert [("dead", "stands in dead but has no record")] == balance.problems
 
 
@@ -61,11 +61,11 @@ def test_a_replay_hides_no_loss(ledger: Ledger, client: "redis.Redis") -> None:
     for again in (True, False):
         ((claim,), _) = ledger.pump()
         ledger.begin("r_1", claim.token)
-        ledger.finish("r_1", claim.token, AttemptEnd(State.DONE, "delivered"), want=0)
+        ledger.finish("r_1", claim.token, AttemptEnd(State.DONE, "delivered"), max_claims=0)
         if again:
             assert b"requeued" == ledger._run("requeue", b"r_1", "", "1", b"note")
     store(ledger, entry("r_2"))
-    assert audit(ledger).adds_up
+    assert audit(ledger).is_balanced
 
     client.delete(ledger.keys.invocation("r_2"), ledger.keys.waiting("http://a:80 deploy"))
     assert (1, 0) == (audit(ledger).unaccounted, audit(ledger).expired)
@@ -74,9 +74,9 @@ def test_a_replay_hides_no_loss(ledger: Ledger, client: "redis.Redis") -> None:
 def test_an_id_in_no_place_or_in_two_is_named(busy: Ledger, client: "redis.Redis") -> None:
     """The first would never be looked at again, the second perhaps sent twice."""
     last = f"r_{PAGE + 1}"
-    client.zadd(busy.keys.leased, {last: 1e15})
+    client.zadd(busy.keys.leases, {last: 1e15})
     assert [(last, "is waiting but stands in leased")] == audit(busy).problems
-    client.zrem(busy.keys.leased, last)
+    client.zrem(busy.keys.leases, last)
     client.zrem(busy.keys.waiting(f"http://t{PAGE + 1}:80 deploy"), last)
     ((id, problem),) = audit(busy).problems
     assert (last, True) == (id, problem.startswith("is waiting but does not stand in wait:"))
@@ -100,4 +100,4 @@ def test_looking_changes_nothing(busy: Ledger, client: "redis.Redis") -> None:
 def test_an_empty_ledger_adds_up(ledger: Ledger) -> None:
     """Nothing is nothing."""
     store(ledger)
-    assert audit(ledger).adds_up
+    assert audit(ledger).is_balanced

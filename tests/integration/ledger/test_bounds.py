@@ -24,7 +24,7 @@ def give_up_on_all(ledger: Ledger) -> None:
     claims, _ = ledger.pump()
     for claim in claims:
         assert ledger.begin(claim.id, claim.token) is not None
-        ledger.finish(claim.id, claim.token, DEAD, want=0)
+        ledger.finish(claim.id, claim.token, DEAD, max_claims=0)
 
 
 def test_the_history_stays_bounded_however_often_an_invocation_is_requeued(make_ledger: MakeLedger) -> None:
@@ -37,7 +37,7 @@ def test_the_history_stays_bounded_however_often_an_invocation_is_requeued(make_
     give_up_on_all(ledger)
     for _ in range(5):
         (letter,) = letters.read(["r_1"])
-        assert "requeued" == requeue.one(letter, RequeueRequest("ann", "again"))
+        assert "requeued" == requeue.requeue_one(letter, RequeueRequest("ann", "again"))
         give_up_on_all(ledger)
 
     kept: Any = ledger.redis.llen(ledger.keys.attempts("r_1"))
@@ -51,7 +51,7 @@ def test_a_job_lasts_while_it_works_and_no_longer(ledger: Ledger, client: "redis
     requeue, letters = access.requeue, access.invocations
     store(ledger, entry("r_1"), entry("r_2", offset=1), entry("r_3", offset=2))
     give_up_on_all(ledger)
-    job = requeue.start(letters.read(["r_1", "r_2", "r_3"]), RequeueRequest("ann", "again", rate=1, canary=canary))
+    job = requeue.start_job(letters.read(["r_1", "r_2", "r_3"]), RequeueRequest("ann", "again", rate=1, canary=canary))
     for key in client.keys(f"{ledger.keys.job(job.id)}*"):
         client.expire(key, 60)
 

@@ -54,7 +54,9 @@ def ids(ledger: Ledger) -> set[str]:
 def one_fault(ledger: Ledger, delay_ms: int, about: str = "") -> None:
     ((claim,), _) = ledger.pump()
     ledger.begin(claim.id, claim.token)
-    ledger.finish(claim.id, claim.token, AttemptEnd(State.WAITING, "http_503", 503, delay_ms, about_lane=about), want=0)
+    ledger.finish(
+        claim.id, claim.token, AttemptEnd(State.WAITING, "http_503", 503, delay_ms, about_lane=about), max_claims=0
+    )
 
 
 def test_what_waits_is_handed_out(make_ledger: MakeLedger, clock: Clock) -> None:
@@ -113,7 +115,7 @@ def test_a_requeue_job_goes_on(make_ledger: MakeLedger, clock: Clock) -> None:
     store(ledger, *(entry(f"r_{n}", dead="malformed") for n in range(4)))
     access = LedgerAccess.build(ledger, SEALER)
     requeue, letters = access.requeue, access.invocations
-    job = requeue.start(letters.read([f"r_{n}" for n in range(4)]), RequeueRequest("ann", "it is back", rate=1))
+    job = requeue.start_job(letters.read([f"r_{n}" for n in range(4)]), RequeueRequest("ann", "it is back", rate=1))
     requeue.run_due()
     clock.passes(-HOUR_S)
     for _ in range(6):
@@ -146,7 +148,7 @@ def test_what_stands_far_ahead_of_any_time_it_may_have_is_of_another_time(
     assert {"r_1"} == ids(ledger)
     access = LedgerAccess.build(ledger, SEALER)
     requeue = access.requeue
-    job = requeue.start(access.invocations.read(["r_2"]), RequeueRequest("ann", "it is back", rate=1))
+    job = requeue.start_job(access.invocations.read(["r_2"]), RequeueRequest("ann", "it is back", rate=1))
     client.hset(ledger.keys.job(job.id), "next", hour_ahead)
     requeue.run_due()
     after = requeue.job(job.id)

@@ -46,7 +46,7 @@ def test_a_ledger_goes_to_the_new_primary(pair: Pair, client: "redis.Redis") -> 
         ledger.pump()
 
     ledger.accept([span(1, 2)], [entry("r_2", offset=1)], 0)
-    assert [True, True] == ledger.known(["r_1", "r_2"])
+    assert [True, True] == ledger.exist(["r_1", "r_2"])
     assert pair.primary.exists(ledger.keys.invocation("r_2"))
 
 
@@ -130,18 +130,18 @@ def test_a_program_that_starts_meanwhile_does_not_wait_at_the_old_primary(pair: 
 def test_asking_a_demoted_primary_about_its_replicas_is_an_outage(pair: Pair, client: "redis.Redis") -> None:
     """WAIT is refused there with an error of its own, also where nothing was written since."""
     ledger = Ledger(client, Keys.of("org/agent"), Limits())
-    assert ledger.replicated(0, 10)
+    assert ledger.is_replicated(0, 10)
     pair.fail_over()
     with pytest.raises(StoreUnavailable):
-        ledger.replicated(1, 10)
+        ledger.is_replicated(1, 10)
 
-    assert ledger.replicated(0, 10)
+    assert ledger.is_replicated(0, 10)
 
 
 def test_commits_go_on_after_a_failover(pair: Pair, client: "redis.Redis") -> None:
     """Whoever watches the replicas outlives what a demoted primary answers to WAIT."""
     ledger = Ledger(client, Keys.of("org/agent"), Limits())
-    assert ledger.replicated(0, 10)
+    assert ledger.is_replicated(0, 10)
     pair.fail_over()
     offsets = TrailingOffsets(0, replicated=True)
     offsets.stored(("org.runs", 0), 1, 7, "ledger")
@@ -187,7 +187,7 @@ def test_a_user_without_the_rights_is_an_outage(redis_server: EmbeddedRedis, rul
         with connect(redis_server.url.replace("//", "//agent:any@")) as client:
             ledger = Ledger(client, Keys.of("org/agent"), Limits())
             with pytest.raises(StoreUnavailable, match=f"{HOST}|permission|can't run this"):
-                ledger.replicated(0, 1) if "-wait" in rule else ledger.accept([span(0, 1)], [entry("r_1")], 0)
+                ledger.is_replicated(0, 1) if "-wait" in rule else ledger.accept([span(0, 1)], [entry("r_1")], 0)
             admin.acl_setuser("agent", commands=["+@all"])
 
             ledger.accept([span(0, 1)], [entry("r_1")], 0)

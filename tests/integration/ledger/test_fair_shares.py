@@ -49,12 +49,12 @@ def test_the_call_that_accepts_a_healthy_run_hands_it_out_whatever_waits_for_a_h
 ) -> None:
     """And nothing else: the hanging lane has its share, and ends of others' attempts give it no more."""
     fill(ledger, 1000)
-    in_flight = ledger.redis.zcard(ledger.keys.leased)
+    in_flight = ledger.redis.zcard(ledger.keys.leases)
 
     handed_out = [healthy_run(ledger, number, target) for number in range(30)]
 
     assert [[f"r_{number}"] for number in range(30)] == [[claim.id for claim in claims] for claims in handed_out]
-    assert ledger.limits.lane == in_flight == ledger.redis.zcard(ledger.keys.leased)
+    assert ledger.limits.lane == in_flight == ledger.redis.zcard(ledger.keys.leases)
 
 
 @pytest.mark.parametrize("target", HEALTHY)

@@ -90,7 +90,9 @@ def test_those_that_come_later_are_told_later(make: Make) -> None:
     assert 0 == look(ledger)
     hour_passes(ledger)
     # The clock of the first two went on as well, which by itself is no new wait.
-    ledger.redis.hset(ledger.keys.foretold, LANE, b"|".join([b"%d" % score_of(ledger, "deploy-1"), b"0", b"0", b"1"]))
+    ledger.redis.hset(
+        ledger.keys.reported_waits, LANE, b"|".join([b"%d" % score_of(ledger, "deploy-1"), b"0", b"0", b"1"])
+    )
 
     assert 1 == look(ledger)
     assert ["paused 2 0"] == lines(ledger, "later")
@@ -132,9 +134,9 @@ def test_a_full_target_is_told_at_the_pace_that_was_seen(make: Make) -> None:
     assert 0 == look(ledger)
     # One starts before the second look, ten seconds later.
     gone: Any = ledger.redis.zpopmin(ledger.keys.waiting(LANE), 1)
-    text: Any = ledger.redis.hget(ledger.keys.foretold, LANE)
+    text: Any = ledger.redis.hget(ledger.keys.reported_waits, LANE)
     begun = text.rpartition(b"|")[0] + b"|%d" % (ledger.clock_ms() - 10_000)
-    ledger.redis.hset(ledger.keys.foretold, LANE, begun)
+    ledger.redis.hset(ledger.keys.reported_waits, LANE, begun)
     assert 2 == look(ledger)
 
     assert [b"deploy-1"] == [id for id, _ in gone]
@@ -176,7 +178,7 @@ def test_what_does_not_wait_for_its_target_leaves_no_trace(make: Make) -> None:
     ledger = make()
     put(ledger, 50)
     assert 50 == len(ledger.pump()[0])
-    assert 0 == ledger.redis.exists(ledger.keys.forecast, ledger.keys.foretold)
+    assert 0 == ledger.redis.exists(ledger.keys.forecast, ledger.keys.reported_waits)
 
     silent = make(forecast=0, target=1)
     put(silent, 3, "other", offset=100)
@@ -207,7 +209,7 @@ def test_nothing_is_left_once_the_lane_is_empty(make: Make) -> None:
     ledger.redis.delete(ledger.keys.waiting(LANE))
     look(ledger)
 
-    assert 0 == ledger.redis.exists(ledger.keys.forecast, ledger.keys.foretold)
+    assert 0 == ledger.redis.exists(ledger.keys.forecast, ledger.keys.reported_waits)
 
 
 def test_run_logs_are_taken_with_the_forecast_among_them(make: Make) -> None:

@@ -55,7 +55,7 @@ def test_letters_are_listed_and_one_is_sent_again(full: Ledger, requeue: Requeue
     letters = found(full)
     assert set(IDS) == {letter.id for letter in letters}
 
-    assert "requeued" == requeue.one(letters[0], ORDER)
+    assert "requeued" == requeue.requeue_one(letters[0], ORDER)
 
     (claim,) = full.pump()[0]
     assert full.begin(claim.id, claim.token)
@@ -64,7 +64,7 @@ def test_letters_are_listed_and_one_is_sent_again(full: Ledger, requeue: Requeue
 
 def test_a_job_is_made_held_and_carried_on(full: Ledger, requeue: Requeuer) -> None:
     """From its list to its last step."""
-    job = requeue.start(found(full), ORDER)
+    job = requeue.start_job(found(full), ORDER)
 
     requeue.pause(job.id)
     assert not requeue.run_due()
@@ -81,7 +81,7 @@ def test_targets_are_paused_limited_and_resumed(full: Ledger, requeue: Requeuer)
     """An operator's word counts at once."""
     targets = TargetControls(full.redis, full.keys, full.limits)
     for letter in found(full):
-        requeue.one(letter, ORDER)
+        requeue.requeue_one(letter, ORDER)
 
     targets.set(TARGET, "", TargetControl(paused=True))
     assert not full.pump()[0]

@@ -32,22 +32,22 @@ def put(ledger: Ledger, count: int, start: int = 0, action: str = "deploy") -> N
 
 
 def fault(
-    ledger: Ledger, claim: Claim, about: str = "lane", delay_ms: int = 3_600_000, want: int = 0
+    ledger: Ledger, claim: Claim, about: str = "lane", delay_ms: int = 3_600_000, max_claims: int = 0
 ) -> tuple[Claim, ...]:
     """The attempt of `claim` fails and will be tried again; returns who starts in its place."""
     ledger.begin(claim.id, claim.token)
     said = {"about_target": "fault"} if about == "target" else {"about_target": "well", "about_lane": "fault"}
-    return ledger.finish(claim.id, claim.token, AttemptEnd("waiting", "http_503", 503, delay_ms, **said), want)[1]  # type: ignore[arg-type]
+    return ledger.finish(claim.id, claim.token, AttemptEnd("waiting", "http_503", 503, delay_ms, **said), max_claims)[1]  # type: ignore[arg-type]
 
 
 def well(ledger: Ledger, claim: Claim) -> tuple[Claim, ...]:
     ledger.begin(claim.id, claim.token)
     finish = AttemptEnd(State.DONE, "delivered", 200, about_target="well", about_lane="well")
-    return ledger.finish(claim.id, claim.token, finish, want=100)[1]
+    return ledger.finish(claim.id, claim.token, finish, max_claims=100)[1]
 
 
 def line_of(ledger: Ledger, name: str) -> TargetStatus:
-    lines = TargetControls(ledger.redis, ledger.keys, ledger.limits).lines()
+    lines = TargetControls(ledger.redis, ledger.keys, ledger.limits).statuses()
     return next(line for line in lines if name == (line.lane or line.target))
 
 
@@ -115,7 +115,7 @@ def test_a_failed_probe_opens_it_again_for_longer(busy: Ledger) -> None:
     put(busy, 2, 10)
     time_passes(busy, LANE)
     ((probe,), _) = busy.pump()
-    assert () == fault(busy, probe, want=10)
+    assert () == fault(busy, probe, max_claims=10)
     assert line_of(busy, LANE).open_until_ms - first > 55_000
 
 
@@ -192,7 +192,7 @@ def test_what_is_paused_waits_and_resumes(busy: Ledger) -> None:
     targets.set(TARGET, LANE, TargetControl())
     targets.set(TARGET, "", TargetControl(paused=True))
     assert ((), ()) == busy.pump()
-    assert (2, True) == (line_of(busy, TARGET).waiting, line_of(busy, TARGET).gate.paused)
+    assert (2, True) == (line_of(busy, TARGET).waiting, line_of(busy, TARGET).control.paused)
     targets.set(TARGET, "", TargetControl())
     assert 2 == len(busy.pump()[0])
 
@@ -212,13 +212,13 @@ def test_limits_of_an_operator_hold_at_once(busy: Ledger) -> None:
 def test_the_word_of_an_operator_is_stronger_than_the_mappings(busy: Ledger) -> None:
     """Each key by itself; taken back, the mapping's holds again."""
     targets = TargetControls(busy.redis, busy.keys, busy.limits)
-    targets.set(TARGET, "", TargetControl(concurrency=2), whose="mapping")
+    targets.set(TARGET, "", TargetControl(concurrency=2), source="mapping")
     put(busy, 10)
     assert 2 == len(busy.pump()[0])
     targets.set(TARGET, "", TargetControl(concurrency=5))
     assert 3 == len(busy.pump()[0])
     targets.set(TARGET, "", TargetControl())
-    assert (2, TargetControl()) == (line_of(busy, TARGET).mapping.concurrency, targets.gate(TARGET))
+    assert (2, TargetControl()) == (line_of(busy, TARGET).mapping.concurrency, targets.operator_control(TARGET))
     assert 0 == len(busy.pump()[0])
 
 

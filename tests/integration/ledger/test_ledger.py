@@ -52,7 +52,7 @@ def test_a_delivered_invocation_leaves_nothing_but_its_expiring_record(ledger: L
     assert "done" == state(ledger, "r_1")
     assert 0 < client.ttl(ledger.keys.payload("r_1")) <= 3600
     assert 0 < client.ttl(ledger.keys.invocation("r_1")) <= 86_400
-    for empty in (ledger.keys.leased, ledger.keys.target_busy, ledger.keys.lane_busy, ledger.keys.targets):
+    for empty in (ledger.keys.leases, ledger.keys.target_busy, ledger.keys.lane_busy, ledger.keys.targets):
         assert not client.exists(empty), empty
 
 
@@ -180,7 +180,7 @@ def test_a_bad_route_takes_no_more_than_its_share_of_its_target(make_ledger: Cal
     assert (3, 2) == (max(map(held.count, held)), min(map(held.count, held)))
     assert ((), ()) == ledger.pump()
     ledger.begin(claims[0].id, claims[0].token)
-    _, (next_one,) = ledger.finish(claims[0].id, claims[0].token, DONE, want=10)
+    _, (next_one,) = ledger.finish(claims[0].id, claims[0].token, DONE, max_claims=10)
     assert next_one.id not in {claim.id for claim in claims}
 
 
@@ -214,7 +214,7 @@ def test_a_ledger_that_has_rolled_back_says_so_and_stores_nothing(ledger: Ledger
 
     assert [5] == [rewind.next for rewind in behind.rewinds]
     assert "" == state(ledger, "r_1")
-    assert {("org_1.runs", 0): 5} == ledger.places([("org_1.runs", 0), ("org_1.runs", 1)]).next
+    assert {("org_1.runs", 0): 5} == ledger.partition_offsets([("org_1.runs", 0), ("org_1.runs", 1)]).next
 
 
 def test_every_offset_read_is_accounted_for(ledger: Ledger, client: "redis.Redis") -> None:
@@ -235,7 +235,7 @@ def test_every_offset_read_is_accounted_for(ledger: Ledger, client: "redis.Redis
 
 def test_what_was_refused_on_arrival_is_a_dead_letter_with_its_reason(ledger: Ledger, client: "redis.Redis") -> None:
     """A rotated secret must not cost the runs."""
-    store(ledger, entry("r_1", dead="bad_signature"), want=10)
+    store(ledger, entry("r_1", dead="bad_signature"), max_claims=10)
 
     assert "dead" == state(ledger, "r_1")
     assert client.zscore(ledger.keys.dead, "r_1")
@@ -287,7 +287,7 @@ def test_a_beating_worker_keeps_its_leases_and_a_silent_one_loses_them(ledger: L
     ledger.begin("r_1", claim.token)
     lapse(ledger, "r_1")
     ledger.heartbeat("worker-1", 100, [("r_1", claim.token + 1)])
-    assert client.zscore(ledger.keys.leased, "r_1") == -1
+    assert client.zscore(ledger.keys.leases, "r_1") == -1
     ledger.heartbeat("worker-1", 100, [("r_1", claim.token)])
     assert ((), ()) == ledger.pump()
 
@@ -328,7 +328,7 @@ def test_reports_are_sent_by_one_at_a_time_and_in_order(ledger: Ledger, client: 
     assert (b"Lreceived", b"Lretrying") == taken.items
     assert [] == ledger.lease_reports(10, 60_000)
 
-    client.zadd(ledger.keys.outbox_leased, {"r_1": -1})
+    client.zadd(ledger.keys.outbox_leases, {"r_1": -1})
     (again,) = ledger.lease_reports(10, 70_000)
     assert not ledger.ack_reports(taken)
     assert ledger.ack_reports(again, unsent=[b"Lretrying"])
@@ -347,7 +347,7 @@ def test_a_sender_keeps_reports_by_renewing_its_lease(ledger: Ledger, client: "r
 
     assert renewed is not None
     assert not ledger.ack_reports(taken), "the token of the first lease is worth nothing any more"
-    client.zadd(ledger.keys.outbox_leased, {"r_1": -1})
+    client.zadd(ledger.keys.outbox_leases, {"r_1": -1})
     assert ledger.renew_reports(renewed, 60_000) is None
     (again,) = ledger.lease_reports(10, 60_000)
     assert ledger.ack_reports(again)
@@ -423,7 +423,7 @@ def test_suspects_are_tried_one_per_worker_process_and_hold_up_nobody(ledger: Le
         assert begun is not None
         assert 3 == begun.deaths
         cleared.add(claim.id)
-        ledger.finish(claim.id, claim.token, AttemptEnd(State.WAITING, "http_503", 503, 60_000), want=0)
+        ledger.finish(claim.id, claim.token, AttemptEnd(State.WAITING, "http_503", 503, 60_000), max_claims=0)
         for target in ("http://t0:80", "http://t1:80"):  # the second is over in which a full lane is not looked at
             client.zadd(ledger.keys.lanes(target), {f"{target}!suspects": 1}, xx=True)
             client.zadd(ledger.keys.targets, {target: 1})
@@ -451,7 +451,7 @@ def test_the_age_of_an_invocation_counts_from_its_first_attempt(ledger: Ledger, 
     ledger.release("r_1", 1)
     first = began()
     assert 1 < unsent <= first
-    ledger.finish("r_1", 2, AttemptEnd(State.WAITING, "http_503", 503), want=0)
+    ledger.finish("r_1", 2, AttemptEnd(State.WAITING, "http_503", 503), max_claims=0)
     assert first - 60_000 == began()
     ledger.finish("r_1", 3, AttemptEnd(State.DEAD, "http_503", 503))
     ledger._run("requeue", b"r_1", "", "", b"note")

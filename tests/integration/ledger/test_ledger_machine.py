@@ -87,10 +87,10 @@ class LedgerMachine(RuleBasedStateMachine):
         dead=st.sampled_from(["", "", "", "malformed"]),
         count=st.integers(1, 3),
         gap=st.integers(0, 2),
-        want=st.integers(0, 3),
+        max_claims=st.integers(0, 3),
     )
     def accept(
-        self, to: str, action: str, unknown: str, attempts: int, dead: str, count: int, gap: int, want: int
+        self, to: str, action: str, unknown: str, attempts: int, dead: str, count: int, gap: int, max_claims: int
     ) -> None:
         """New invocations arrive, between records that were not for us or are gone."""
         first = self.offset
@@ -99,7 +99,7 @@ class LedgerMachine(RuleBasedStateMachine):
             for n in range(first, first + count)
         ]
         self.offset = first + count + gap
-        accepted = self.ledger.accept([span(first, self.offset, None, not_for_agent=gap // 2)], entries, want)
+        accepted = self.ledger.accept([span(first, self.offset, None, not_for_agent=gap // 2)], entries, max_claims)
         assert ("accepted",) * count == accepted.results
         self.messages += accepted.claims
 
@@ -115,11 +115,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # The fleet
 
-    @rule(want=st.integers(0, 6))
-    def pump(self, want: int) -> None:
+    @rule(max_claims=st.integers(0, 6))
+    def pump(self, max_claims: int) -> None:
         """Leases that are over lapse, and work is handed out."""
-        claims, _ = self.ledger.pump(want)
-        assert len(claims) <= want
+        claims, _ = self.ledger.pump(max_claims)
+        assert len(claims) <= max_claims
         self.messages += claims
 
     @rule(worker=st.sampled_from(WORKERS), slots=st.sampled_from([0, 2, 4, 4]), renew=st.booleans())
@@ -145,15 +145,15 @@ class LedgerMachine(RuleBasedStateMachine):
         result=st.sampled_from(["done", "waiting", "dead", "unknown"]),
         delay_ms=st.sampled_from([0, 60_000]),
         keep=st.booleans(),
-        want=st.integers(0, 2),
+        max_claims=st.integers(0, 2),
         clears=st.booleans(),
     )
-    def finish(self, which: int, result: str, delay_ms: int, keep: bool, want: int, clears: bool) -> None:
+    def finish(self, which: int, result: str, delay_ms: int, keep: bool, max_claims: int, clears: bool) -> None:
         """An attempt ends, perhaps long after its lease, perhaps told twice, perhaps cut off."""
-        self._finish(one_of(self.attempts, which), result, delay_ms, keep, want, clears)
+        self._finish(one_of(self.attempts, which), result, delay_ms, keep, max_claims, clears)
 
     def _finish(
-        self, begun: StartedAttempt | None, result: str, delay_ms: int, keep: bool, want: int, clears: bool = True
+        self, begun: StartedAttempt | None, result: str, delay_ms: int, keep: bool, max_claims: int, clears: bool = True
     ) -> None:
         if begun is None:
             return
@@ -161,7 +161,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.attempts.remove(begun)
         self.finishing.add(begun.id)
         finish = AttemptEnd(State(result), "because", 500, delay_ms, b"attempt", (b"Lended", b"Sstatus"), clears=clears)
-        _, claims = self.ledger.finish(begun.id, begun.token, finish, want)
+        _, claims = self.ledger.finish(begun.id, begun.token, finish, max_claims)
         self.messages += claims
 
     @rule(results=st.lists(RESULTS, min_size=2, max_size=6))
@@ -169,21 +169,21 @@ class LedgerMachine(RuleBasedStateMachine):
         """As it goes where nothing is wrong: workers with slots, messages that arrive, attempts that end."""
         self._begin_all()
         for result in results:
-            self._finish(one_of(self.attempts, 0), result, 0, keep=False, want=1)
+            self._finish(one_of(self.attempts, 0), result, 0, keep=False, max_claims=1)
 
-    @rule(deaths=st.integers(1, 3), want=st.sampled_from([0, 0, 2]), late=st.lists(RESULTS, max_size=3))
-    def workers_die(self, deaths: int, want: int, late: list[str]) -> None:
+    @rule(deaths=st.integers(1, 3), max_claims=st.sampled_from([0, 0, 2]), late=st.lists(RESULTS, max_size=3))
+    def workers_die(self, deaths: int, max_claims: int, late: list[str]) -> None:
         """One after the other, with all that they had begun; some only seemed dead and answer late."""
         for _ in range(deaths):
             self._begin_all()
             self._leases_end()
             self.ledger.heartbeat(WORKERS[0], 4)
-            claims, _ = self.ledger.pump(want)
+            claims, _ = self.ledger.pump(max_claims)
             for claim in claims:
                 assert self.ledger.begin(claim.id, claim.token - 1) is None
             self.messages += claims
         for which, result in enumerate(late):
-            self._finish(one_of(self.attempts, which), result, 0, keep=True, want=0)
+            self._finish(one_of(self.attempts, which), result, 0, keep=True, max_claims=0)
 
     def _begin_all(self) -> None:
         for worker in WORKERS:
@@ -217,7 +217,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         if stale:
             letter = dataclasses.replace(letter, generation=letter.generation + 1)
-        became = self.operator.one(letter, RequeueRequest("ann", "it is back", replay=replay))
+        became = self.operator.requeue_one(letter, RequeueRequest("ann", "it is back", replay=replay))
         if stale or (letter.state == "done" and not replay):
             assert became == ("changed" if stale else "delivered")
         else:
@@ -230,7 +230,7 @@ class LedgerMachine(RuleBasedStateMachine):
         ended = [id for id, state in sorted(self.before.items()) if state in ("dead", "unknown")][:count]
         letters = [letter for id in ended if (letter := self.letters.get(id))]
         if letters:
-            job = self.operator.start(letters, RequeueRequest("ann", "it is back", rate=0))
+            job = self.operator.start_job(letters, RequeueRequest("ann", "it is back", rate=0))
             for _ in range(steps):
                 self.operator.run_due()
             after = self.operator.job(job.id)
@@ -294,7 +294,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """The audit says the same."""
         found = audit(self.ledger)
-        assert found.adds_up, (found.unaccounted, found.problems)
+        assert found.is_balanced, (found.unaccounted, found.problems)
 
     @invariant()
     def all_is_well(self) -> None:

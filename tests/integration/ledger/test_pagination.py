@@ -62,8 +62,8 @@ def walk(pages: PageReader, wanted: Filter, size: int) -> list[str]:
     after = ""
     while True:
         page = pages.page(wanted, after, size)
-        assert len(page.letters) <= size
-        found += [letter.id for letter in page.letters]
+        assert len(page.records) <= size
+        found += [letter.id for letter in page.records]
         if not page.after:
             return found
         after = page.after
@@ -96,7 +96,7 @@ def test_a_page_costs_the_same_however_many_letters_there_are(ledger: Ledger, pa
     page = pages.page(Filter(), after, 50)
 
     looked: Any = ledger.redis.info("commandstats")["cmdstat_hmget"]
-    assert 50 == len(page.letters)
+    assert 50 == len(page.records)
     assert looked["calls"] <= 200
 
 
@@ -156,25 +156,25 @@ def test_letters_come_with_their_histories(ledger: Ledger, letters: InvocationRe
         entry = json.dumps({"cause": f"number {number}"}).encode()
         ledger.redis.rpush(ledger.keys.attempts(f"r_{number:05}"), SEALER.seal(entry))
 
-    told = {letter.id: history for letter, history in letters.told(Filter())}
+    told = {letter.id: history for letter, history in letters.find_with_history(Filter())}
     assert (1_200, [{"cause": "number 600"}], []) == (len(told), told["r_00600"], told["r_00001"])
-    assert ["r_01199"] == [letter.id for letter, _ in letters.told(Filter(text="number 1199"))]
+    assert ["r_01199"] == [letter.id for letter, _ in letters.find_with_history(Filter(text="number 1199"))]
 
 
 def test_a_page_goes_on_although_its_last_letter_has_left(ledger: Ledger, pages: PageReader) -> None:
     """Somebody has requeued it: none is left out."""
     ids = fill(ledger, 200)
     first = pages.page(Filter(), "", 50)
-    ledger.redis.zrem(ledger.keys.dead, first.letters[-1].id)
+    ledger.redis.zrem(ledger.keys.dead, first.records[-1].id)
 
     rest = []
     after = first.after
     while after:
         page = pages.page(Filter(), after, 50)
-        rest += [letter.id for letter in page.letters]
+        rest += [letter.id for letter in page.records]
         after = page.after
 
-    assert set(ids) - {letter.id for letter in first.letters} <= set(rest)
+    assert set(ids) - {letter.id for letter in first.records} <= set(rest)
 
 
 @pytest.mark.parametrize("after", ["x", "1-", "-", "9" * 30 + "-a", "1-\ud800"])
@@ -182,7 +182,7 @@ def test_a_place_that_makes_no_sense_is_the_beginning_or_nothing(ledger: Ledger,
     """It comes from a URL."""
     fill(ledger, 3)
 
-    assert len(pages.page(Filter(), after).letters) in (0, 3)
+    assert len(pages.page(Filter(), after).records) in (0, 3)
 
 
 def test_what_was_refused_under_a_run_id_is_found_by_it(ledger: Ledger, letters: InvocationReader) -> None:
@@ -212,6 +212,6 @@ def test_looking_changes_nothing(
     before = {key: client.dump(key) for key in client.scan_iter()}
     pages.page(Filter(), "", 5)
     letters.count(Filter())
-    list(letters.told(Filter()))
+    list(letters.find_with_history(Filter()))
 
     assert before == {key: client.dump(key) for key in client.scan_iter()}

@@ -60,7 +60,7 @@ def test_a_requeued_invocation_begins_anew_as_the_next_generation(
 ) -> None:
     """All its attempts are before it again; who, when and why stay in its history."""
     dead(ledger, "r_1")
-    assert "requeued" == requeue.one(the(letters, "r_1"), ORDER)
+    assert "requeued" == requeue.requeue_one(the(letters, "r_1"), ORDER)
 
     ((claim,), _) = ledger.pump()
     assert (2, 0) == (claim.generation, claim.attempts)
@@ -73,7 +73,7 @@ def test_two_people_requeue_one_letter_once(ledger: Ledger, letters: InvocationR
     """Both looked at the same generation."""
     dead(ledger, "r_1")
     seen = the(letters, "r_1")
-    assert ["requeued", "changed"] == [requeue.one(seen, ORDER), requeue.one(seen, ORDER)]
+    assert ["requeued", "changed"] == [requeue.requeue_one(seen, ORDER), requeue.requeue_one(seen, ORDER)]
 
 
 def test_what_has_not_ended_or_was_delivered_is_left_alone(
@@ -81,15 +81,15 @@ def test_what_has_not_ended_or_was_delivered_is_left_alone(
 ) -> None:
     """A replay has to be meant; what is kept no longer cannot be sent."""
     store(ledger, entry("r_1"))
-    assert "busy" == requeue.one(the(letters, "r_1"), ORDER)
+    assert "busy" == requeue.requeue_one(the(letters, "r_1"), ORDER)
     end(ledger, "done", "delivered")
-    assert "delivered" == requeue.one(the(letters, "r_1"), ORDER)
+    assert "delivered" == requeue.requeue_one(the(letters, "r_1"), ORDER)
     replay = RequeueRequest("ann", "once more", replay=True)
-    assert "requeued" == requeue.one(the(letters, "r_1"), replay)
+    assert "requeued" == requeue.requeue_one(the(letters, "r_1"), replay)
     assert -1 == client.ttl(ledger.keys.invocation("r_1"))
     end(ledger, "done", "delivered")
     client.delete(ledger.keys.payload("r_1"))
-    assert "no_payload" == requeue.one(the(letters, "r_1"), replay)
+    assert "no_payload" == requeue.requeue_one(the(letters, "r_1"), replay)
 
 
 def test_a_run_that_port_has_closed_says_so(ledger: Ledger, letters: InvocationReader, requeue: Requeuer) -> None:
@@ -98,7 +98,7 @@ def test_a_run_that_port_has_closed_says_so(ledger: Ledger, letters: InvocationR
     (claim,), _ = ledger.pump()
     ledger.begin("r_1", claim.token)
     ledger.finish("r_1", claim.token, AttemptEnd(State.DEAD, "http_404", reports=(b"SFAILURE",)))
-    assert "requeued_closed" == requeue.one(the(letters, "r_1"), ORDER)
+    assert "requeued_closed" == requeue.requeue_one(the(letters, "r_1"), ORDER)
 
 
 def test_a_late_answer_of_an_earlier_generation_is_stale(
@@ -109,9 +109,9 @@ def test_a_late_answer_of_an_earlier_generation_is_stale(
     (claim,), _ = ledger.pump()
     ledger.begin("r_1", claim.token)
     ledger.finish("r_1", claim.token, AttemptEnd(State.UNKNOWN, "read_timeout"))
-    requeue.one(the(letters, "r_1"), ORDER)
+    requeue.requeue_one(the(letters, "r_1"), ORDER)
 
-    assert "stale" == ledger.finish("r_1", claim.token, AttemptEnd(State.DONE, "delivered", 200), want=0)[0]
+    assert "stale" == ledger.finish("r_1", claim.token, AttemptEnd(State.DONE, "delivered", 200), max_claims=0)[0]
     assert "waiting" == state(ledger, "r_1")
 
 
@@ -133,9 +133,9 @@ def test_a_job_sends_each_once_and_survives_being_interrupted(
 ) -> None:
     """Any worker carries it on; what somebody requeued meanwhile is left."""
     dead(ledger, *(f"r_{n}" for n in range(30)))
-    requeue.one(the(letters, "r_7"), ORDER)
+    requeue.requeue_one(the(letters, "r_7"), ORDER)
     end(ledger, "done", "delivered")
-    job = requeue.start([*letters.find(Filter()), the(letters, "r_7")], ORDER)
+    job = requeue.start_job([*letters.find(Filter()), the(letters, "r_7")], ORDER)
     while requeue.run_due():
         pass
     ended = requeue.job(job.id)
@@ -149,7 +149,7 @@ def test_a_job_sends_each_once_and_survives_being_interrupted(
 def test_a_job_keeps_its_rate(ledger: Ledger, letters: InvocationReader, requeue: Requeuer) -> None:
     """At one a second, two steps in a row send one."""
     dead(ledger, *(f"r_{n}" for n in range(5)))
-    job = requeue.start(letters.find(Filter()), RequeueRequest("ann", "slowly", rate=1))
+    job = requeue.start_job(letters.find(Filter()), RequeueRequest("ann", "slowly", rate=1))
     assert requeue.run_due()
     assert requeue.run_due()
     now = requeue.job(job.id)
@@ -163,7 +163,7 @@ def test_a_canary_decides_over_the_rest(
 ) -> None:
     """Two first; the others only if both are delivered."""
     dead(ledger, *(f"r_{n}" for n in range(10)))
-    job = requeue.start(letters.find(Filter()), RequeueRequest("ann", "carefully", rate=0, canary=2))
+    job = requeue.start_job(letters.find(Filter()), RequeueRequest("ann", "carefully", rate=0, canary=2))
     for _ in range(3):
         requeue.run_due()
     assert 2 == len(end(ledger, result, "http_404"))
@@ -181,7 +181,7 @@ def test_a_canary_decides_over_the_rest(
 def test_a_paused_job_goes_on_where_it_was(ledger: Ledger, letters: InvocationReader, requeue: Requeuer) -> None:
     """Also in the middle of watching its canary."""
     dead(ledger, *(f"r_{n}" for n in range(4)))
-    job = requeue.start(letters.find(Filter()), RequeueRequest("ann", "carefully", rate=0, canary=1))
+    job = requeue.start_job(letters.find(Filter()), RequeueRequest("ann", "carefully", rate=0, canary=1))
     requeue.run_due()
     requeue.pause(job.id)
     assert not requeue.run_due()
@@ -205,7 +205,7 @@ def test_jobs_of_thousands_are_stored_in_pieces(make_ledger: Callable[..., Ledge
     access = LedgerAccess.build(ledger, SEALER)
     letters, requeue = access.invocations, access.requeue
     store(ledger, *(entry(f"r_{n}", dead="malformed") for n in range(2500)))
-    job = requeue.start(letters.find(Filter()), ORDER)
+    job = requeue.start_job(letters.find(Filter()), ORDER)
     assert 2500 == job.total == ledger.redis.llen(f"{ledger.keys.job(job.id)}:ids")
 
 
@@ -225,8 +225,8 @@ def test_letters_beyond_the_most_that_are_kept_go_after_a_warning(
     ledger.heartbeat("worker-1", 100)
     dead(ledger, *(f"r_{n}" for n in range(9)))
     retention = Retention(ledger)
-    assert [("dead", 9, 0, 0, True)] == [astuple(one) for one in retention.leaving()]
-    assert ([], 0) == (retention.leaving(), retention.prune())
+    assert [("dead", 9, 0, 0, True)] == [astuple(one) for one in retention.expiring_soon()]
+    assert ([], 0) == (retention.expiring_soon(), retention.prune())
     ledger.accept([span(9, 13)], [entry(f"r_{n}", offset=n, payload=b"p") for n in range(9, 13)], 0)
     end(ledger)
     assert (3, 10) == (retention.prune(), client.zcard(ledger.keys.dead))
@@ -240,9 +240,9 @@ def test_letters_that_go_within_a_day_are_warned_of(make_ledger: Callable[..., L
     ledger.heartbeat("worker-1", 100)
     dead(ledger, "r_1", "r_2")
     retention = Retention(ledger)
-    assert [] == retention.leaving()
+    assert [] == retention.expiring_soon()
     ledger.redis.zincrby(ledger.keys.dead, -2.5 * 86_400_000, "r_1")
-    assert [("dead", 2, 1, 0, False)] == [astuple(one) for one in retention.leaving()]
+    assert [("dead", 2, 1, 0, False)] == [astuple(one) for one in retention.expiring_soon()]
     assert 0 == retention.prune()
 
 
@@ -263,7 +263,7 @@ def test_a_requeued_poison_is_tried_alone_again(
     letter = the(letters, "r_1")
     assert ("dead", "poison", "http://a:80 deploy") == (letter.state, letter.reason, letter.lane)
 
-    requeue.one(letter, ORDER)
+    requeue.requeue_one(letter, ORDER)
     assert "http://a:80!suspects" == the(letters, "r_1").lane
     ((claim,), _) = ledger.pump()
     begun = ledger.begin("r_1", claim.token)
@@ -279,5 +279,5 @@ def test_a_trial_that_was_cut_off_clears_nobody(ledger: Ledger, client: "redis.R
     client.hset(ledger.keys.invocation("r_1"), "deaths", 3)
     ((claim,), _) = ledger.pump()
     ledger.begin("r_1", claim.token)
-    ledger.finish("r_1", claim.token, AttemptEnd(State.WAITING, "drained", clears=False), want=0)
+    ledger.finish("r_1", claim.token, AttemptEnd(State.WAITING, "drained", clears=False), max_claims=0)
     assert b"3" == client.hget(ledger.keys.invocation("r_1"), "deaths")

@@ -29,8 +29,8 @@ def targets(ledger: Ledger) -> TargetControls:
 def sweep_after_hours(ledger: Ledger) -> None:
     """Nothing is used for hours, then a worker sweeps once round."""
     client, keys = ledger.redis, ledger.keys
-    for name, _ in list(client.zscan_iter(keys.used)):
-        client.zadd(keys.used, {name: 1})
+    for name, _ in list(client.zscan_iter(keys.last_used)):
+        client.zadd(keys.last_used, {name: 1})
     sweep = Sweep(ledger)
     for _ in range(10):
         sweep.step()
@@ -43,13 +43,13 @@ def test_what_is_used_no_longer_is_dropped(make_ledger: MakeLedger, client: "red
     targets = TargetControls(client, ledger.keys, ledger.limits)
     for n in range(50):
         name = f"http://t{n}:80"
-        targets.set(name, "", LIMITED, whose="mapping")
+        targets.set(name, "", LIMITED, source="mapping")
         store(ledger, entry(f"r_{n}", name, offset=n))
         ((claim,), _) = ledger.pump()
         ledger.begin(claim.id, claim.token)
         finish = AttemptEnd(State.DEAD, "http_500", 500, about_target="fault", about_lane="fault")
         ledger.finish(claim.id, claim.token, finish)
-    client.hset(ledger.keys.gates, "m:http://old:80", LIMITED.json())
+    client.hset(ledger.keys.gates, "m:http://old:80", LIMITED.to_json())
     client.hset(ledger.keys.starts, "http://old:80", 1)
     assert 151 == client.hlen(ledger.keys.gates)
 
@@ -61,14 +61,14 @@ def test_what_is_used_no_longer_is_dropped(make_ledger: MakeLedger, client: "red
     assert [0, 0, 0] == [
         client.hlen(ledger.keys.gates),
         client.hlen(ledger.keys.starts),
-        client.zcard(ledger.keys.used),
+        client.zcard(ledger.keys.last_used),
     ]
 
 
 @pytest.mark.parametrize("why", ["it waits", "it is in flight", "an operator holds its lane back", "an operator spoke"])
 def test_what_is_still_needed_stays(ledger: Ledger, targets: TargetControls, why: str) -> None:
     """Else what waits would start without its limit."""
-    targets.set(TARGET, "", LIMITED, whose="mapping")
+    targets.set(TARGET, "", LIMITED, source="mapping")
     match why:
         case "it waits":
             store(ledger, entry("r_1", lane=LANE))
@@ -82,9 +82,9 @@ def test_what_is_still_needed_stays(ledger: Ledger, targets: TargetControls, why
         case _:
             targets.set(TARGET, "", TargetControl(concurrency=1))
     sweep_after_hours(ledger)
-    assert {TARGET: LIMITED} == targets.of_mapping([TARGET])
+    assert {TARGET: LIMITED} == targets.mapping_controls([TARGET])
     if why == "an operator spoke":
-        assert TargetControl(concurrency=1) == targets.gate(TARGET)
+        assert TargetControl(concurrency=1) == targets.operator_control(TARGET)
 
 
 def test_an_open_breaker_stays_as_long_as_it_is_open(make_ledger: MakeLedger) -> None:
@@ -104,14 +104,14 @@ def test_no_look_and_no_script_goes_through_all_targets(
 ) -> None:
     """However many there are, what one command hands over is bounded."""
     names = [f"http://t{n}:80" for n in range(MANY)]
-    client.hset(ledger.keys.gates, mapping=dict.fromkeys([f"m:{name}" for name in names], LIMITED.json()))
+    client.hset(ledger.keys.gates, mapping=dict.fromkeys([f"m:{name}" for name in names], LIMITED.to_json()))
     client.hset(ledger.keys.starts, mapping=dict.fromkeys(names, "1"))
-    client.zadd(ledger.keys.used, dict.fromkeys(names, 1.0))
+    client.zadd(ledger.keys.last_used, dict.fromkeys(names, 1.0))
     client.zadd(ledger.keys.targets, {name: n + 1 for n, name in enumerate(names)})
     client.config_resetstat()
 
     assert 0 < len(take_snapshot(ledger).targets) < 2000
-    assert 0 < len(list(targets.lines())) < 3000
+    assert 0 < len(list(targets.statuses())) < 3000
     ledger.pump()
     Sweep(ledger).step()
     sent = client.info("stats")["total_net_output_bytes"]

@@ -24,8 +24,8 @@ def test_a_pause_and_limits_stand_beside_each_other(access: LedgerAccess) -> Non
     assert TargetControl(False, None, 2) == steer_target(access, TARGET, "", "limit", "ann", {"rate": None})
     steer_target(access, TARGET, "deploy", "pause", "ann")
 
-    assert TargetControl(False, None, 2) == access.targets.gate(TARGET)
-    assert TargetControl(paused=True) == access.targets.gate(f"{TARGET} deploy")
+    assert TargetControl(False, None, 2) == access.targets.operator_control(TARGET)
+    assert TargetControl(paused=True) == access.targets.operator_control(f"{TARGET} deploy")
 
 
 def test_what_makes_no_sense_changes_nothing(access: LedgerAccess) -> None:
@@ -39,7 +39,7 @@ def test_what_makes_no_sense_changes_nothing(access: LedgerAccess) -> None:
             steer_target(access, TARGET, "deploy", "limit", "ann", {"rate": 5})
 
     assert not lines
-    assert not list(access.targets.lines())
+    assert not list(access.targets.statuses())
 
 
 def test_a_job_is_held_and_goes_on(access: LedgerAccess) -> None:

@@ -56,7 +56,7 @@ def entry(id: str, offset: int, dead: str = "") -> Entry:
 
 
 def read(ledger: Ledger, next_offset: int, *entries: Entry) -> None:
-    ledger.accept([OffsetRange(TOPIC, 0, 0, next_offset)], entries, want=0)
+    ledger.accept([OffsetRange(TOPIC, 0, 0, next_offset)], entries, max_claims=0)
 
 
 def test_a_message_nobody_has_read_is_still_in_kafka(follower: Tracker) -> None:

@@ -126,10 +126,10 @@ def test_what_is_sent_again_belongs_to_its_record_as_before(
         letter = letters.get(id)
         assert letter is not None
         if together:
-            requeue.start([letter], ORDER)
+            requeue.start_job([letter], ORDER)
             requeue.run_due()
         else:
-            requeue.one(letter, ORDER)
+            requeue.requeue_one(letter, ORDER)
         run_all(stage)
 
     assert ("dead", "http_422") == (stage.record(id, "state"), stage.record(id, "reason"))

@@ -17,7 +17,7 @@ from longshore.ledger.fleet_snapshot import FleetSnapshot, take_snapshot
 from longshore.ledger.keys import Keys
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.limits import Limits
-from longshore.ledger.report_ages import forget_settled_reports
+from longshore.ledger.report_ages import remove_sent_report_ages
 from longshore.ledger.states import State
 from longshore.ledger.target_control import TargetControl
 from longshore.ledger.targets import TargetControls
@@ -36,8 +36,8 @@ def ledger(redis_client: "redis.Redis") -> Ledger:
     return Ledger(redis_client, KEYS, Limits(port_rate=10, report_delay=0))
 
 
-def fill(ledger: Ledger, count: int, target: str = TARGET, want: int = 0, **more: object) -> None:
-    """Invocations of their own for a target; `want` of them are handed out."""
+def fill(ledger: Ledger, count: int, target: str = TARGET, max_claims: int = 0, **more: object) -> None:
+    """Invocations of their own for a target; `max_claims` of them are handed out."""
     accepted: Any = ledger.redis.hget(KEYS.counts, "accepted")
     first = int(accepted or 0)
     entries = [
@@ -58,7 +58,7 @@ def fill(ledger: Ledger, count: int, target: str = TARGET, want: int = 0, **more
         )
         for n in range(count)
     ]
-    ledger.accept([OffsetRange("t", 0, first, first + count)], entries, want)
+    ledger.accept([OffsetRange("t", 0, first, first + count)], entries, max_claims)
 
 
 def seen(ledger: Ledger) -> FleetSnapshot:
@@ -88,7 +88,7 @@ def collector(look_at: Callable[[], FleetSnapshot], letters: Counter[tuple[str, 
 
 def background(ledger: Ledger, count: Callable[[], Counter[tuple[str, str]]], audit_s: float) -> BackgroundStats:
     def tidy() -> None:
-        forget_settled_reports(ledger)
+        remove_sent_report_ages(ledger)
 
     return BackgroundStats(FleetAudit(ledger), count, tidy, audit_s)
 
@@ -120,10 +120,10 @@ def test_what_the_claim_script_would_hand_out_is_what_waits_for_slots(ledger: Le
 def test_a_retry_waits_for_its_time_and_is_not_due_before(ledger: Ledger) -> None:
     """So it makes nothing old."""
     ledger.heartbeat("w", 1)
-    fill(ledger, 1, want=1)
+    fill(ledger, 1, max_claims=1)
     (claims, _), again = ledger.pump(), AttemptEnd(State.WAITING, "http_500", delay_ms=60_000)
     assert not claims
-    id = head(ledger, KEYS.leased)[0]
+    id = head(ledger, KEYS.leases)[0]
     ledger.begin(id, 1)
     ledger.finish(id, 1, again)
 
@@ -153,7 +153,7 @@ def test_every_metric_of_the_table_is_served_and_no_other(ledger: Ledger) -> Non
     letters = Counter({("dead", "http_404"): 1, ("unknown", "read_timeout"): 1})
     slow = background(ledger, lambda: letters, audit_s=60)
     slow.start()
-    eventually(lambda: ledger.redis.exists(KEYS.audited), "an audit")
+    eventually(lambda: ledger.redis.exists(KEYS.audit_result), "an audit")
     slow.stop()
     found = values(collector(lambda: seen(ledger), letters))
 
@@ -180,7 +180,7 @@ def test_a_lost_invocation_is_found_by_the_audit(ledger: Ledger) -> None:
     ledger.redis.delete(KEYS.invocation(id))
     slow = background(ledger, Counter, audit_s=60)
     slow.start()
-    eventually(lambda: ledger.redis.exists(KEYS.audited), "an audit")
+    eventually(lambda: ledger.redis.exists(KEYS.audit_result), "an audit")
     slow.stop()
 
     found = values(collector(lambda: seen(ledger)))
@@ -192,14 +192,14 @@ def test_one_process_audits_for_the_whole_fleet(ledger: Ledger) -> None:
     """The others show what it found."""
     first, second = (background(ledger, Counter, audit_s=600) for _ in range(2))
     first.start()
-    eventually(lambda: ledger.redis.exists(KEYS.audited), "an audit")
-    found = ledger.redis.get(KEYS.audited)
+    eventually(lambda: ledger.redis.exists(KEYS.audit_result), "an audit")
+    found = ledger.redis.get(KEYS.audit_result)
     second.start()
     eventually(lambda: second.letters() is not None, "its first count")
     first.stop()
     second.stop()
 
-    assert found == ledger.redis.get(KEYS.audited)
+    assert found == ledger.redis.get(KEYS.audit_result)
 
 
 def test_without_redis_the_page_says_so_and_nothing_else(redis_server: EmbeddedRedis) -> None:

@@ -26,7 +26,7 @@ NOW = 1_767_225_600_000
 )
 def test_a_breaker_is_read_as_the_scripts_wrote_it(text: bytes | None, status: BreakerStatus) -> None:
     """Failures, until when it is open, for how long, room while it ramps up, the probe's id."""
-    assert status is Breaker.read(text).status(NOW)
+    assert status is Breaker.parse(text).status(NOW)
 
 
 def test_a_retry_is_due_before_its_score_says_so() -> None:

@@ -137,7 +137,9 @@ def test_accept_reads_an_entry_in_the_order_in_which_it_is_written() -> None:
 
     values: dict[str, Any] = {name: f"{name}!" for name in record.ENTRY_FIELDS}
     values |= {"kind": Kind.NODE_RUN, "synchronized": True, "published_ms": 1, "reports": (b"Lone", b"Stwo")}
-    row = record.written(Entry(**{name: values[name] for name in (f.name for f in fields(Entry)) if name in values}), 1)
+    row = record.entry_values(
+        Entry(**{name: values[name] for name in (f.name for f in fields(Entry)) if name in values}), 1
+    )
     said = dict(zip(record.ENTRY_FIELDS, row, strict=False))
 
     others = {"kind": b"node_run", "synchronized": "1", "published": 1, "reports": 2}

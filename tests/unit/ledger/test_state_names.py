@@ -28,7 +28,7 @@ OTHER_MEANINGS = {
     "longshore/invocation/delivery_options.py": {"unknown"},  # the same in a mapping
     "config/settings.py": {"unknown"},  # the same in a setting
     "longshore/port/__init__.py": {"unknown"},  # a name that the package exports
-    "longshore/port/reports.py": {"paused"},  # why a run waits
+    "longshore/port/report_wording.py": {"paused"},  # why a run waits
     "longshore/sandbox/fake_port.py": {"unknown"},  # a request of none of the kinds
     "longshore/sandbox/operator_script.py": {"paused"},  # a sample target
     "longshore/sandbox/sandbox.py": {"dead", "unknown", "waiting"},  # what a line for people says

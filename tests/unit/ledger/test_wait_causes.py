@@ -11,7 +11,7 @@ NOW = 1_000_000
 
 
 def throttle(busy: int = 0, most: int = 100, gate: TargetControl | None = None, breaker: str = "") -> Throttle:
-    return Throttle(busy, most, gate or TargetControl(), Breaker.read(breaker.encode()))
+    return Throttle(busy, most, gate or TargetControl(), Breaker.parse(breaker.encode()))
 
 
 def waits(target: Throttle, *lanes: LaneQueue, rate: float = math.inf) -> Counter[str]:
