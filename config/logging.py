@@ -14,7 +14,8 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from longshore.invocation.masking import MASK, Mask, current
+from longshore.invocation.mask_spans import MASK
+from longshore.invocation.masking import Mask, current_mask
 from longshore.invocation.sensitive_names import is_sensitive, is_sensitive_parameter
 from longshore.printable import printable
 
@@ -95,7 +96,7 @@ class SecretMask:
 
     def __call__(self, _logger: WrappedLogger, _method: str, line: str) -> str:
         """Return the line without secrets."""
-        line = current().text(self._mask.text(line))
+        line = current_mask().text(self._mask.text(line))
         # Folded as the patterns ignore case: they take a long s for an s, too.
         return _HEADER_VALUE.sub(rf"\1{MASK}", _unnamed(line)) if _TELLING.search(line.casefold()) else line
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from longshore.invocation.mapping.variables import looks_pasted
+from longshore.invocation.mapping.variables import find_paste_problem
 from longshore.network import proxy_settings
 
 _YES = frozenset({"true", "1", "yes", "on", "t", "y"})
@@ -11,7 +11,7 @@ _YES = frozenset({"true", "1", "yes", "on", "t", "y"})
 def pasted(environ: Mapping[str, str], ours: Collection[str]) -> Iterator[str]:
     """What looks wrong about the values of `ours` and of the proxies, by name and never with a secret."""
     for name in sorted(ours):
-        if (problem := looks_pasted(environ.get(name, ""))) is not None:
+        if (problem := find_paste_problem(environ.get(name, ""))) is not None:
             yield f"{name} {problem}"
     yield from _places(environ)
     yield from (f"{problem}. {remedy}" for problem, remedy in proxy_settings.find_problems(environ))

@@ -14,8 +14,9 @@ from longshore.delivery.send_errors import BadHostPattern, BadUrl
 from longshore.delivery.target import origin_of, target_of
 from longshore.errors import LongshoreError
 from longshore.invocation import json_text
-from longshore.invocation.delivery_options import DeliveryOptions, read_limits
-from longshore.invocation.urls import without_login
+from longshore.invocation.delivery_options import DeliveryOptions
+from longshore.invocation.delivery_section import read_limits
+from longshore.invocation.urls import mask_login
 
 
 class BadLimits(LongshoreError):
@@ -61,21 +62,23 @@ class HostLimits:
             entries = json_text.loads(content)
         except json_text.Malformed as problem:
             words = {"not_utf8": "is not UTF-8", "too_deep": "is nested too deeply"}
-            raise BadLimits([words.get(problem.reason) or f"is not JSON ({json_text.fault_in(content)})"]) from None
+            raise BadLimits(
+                [words.get(problem.reason) or f"is not JSON ({json_text.describe_fault(content)})"]
+            ) from None
         if not isinstance(entries, dict):
             raise BadLimits(["is not an object of host patterns"])
         problems: list[str] = []
         targets: dict[str, DeliveryOptions] = {}
         patterns: list[_PatternLimits] = []
         for name, value in entries.items():
-            limits = read_limits(value, problems, repr(without_login(name)))
+            limits = read_limits(value, problems, repr(mask_login(name)))
             try:
                 if "://" in name:
                     targets[target_of(name)] = limits
                 else:
                     patterns += [_PatternLimits(pattern, limits) for pattern in _parse_single_pattern(name)]
             except (BadHostPattern, BadUrl) as problem:
-                problems.append(f"{without_login(name)!r}: {problem}")
+                problems.append(f"{mask_login(name)!r}: {problem}")
         if problems:
             raise BadLimits(problems)
         return cls(targets, tuple(patterns))

@@ -12,11 +12,12 @@ from typing import Any
 
 from longshore.delivery.send_errors import BadUrl, Unsendable
 from longshore.delivery.target import target_of
-from longshore.invocation.decrypted import DecryptedMessage, decrypt_message, mask_of
+from longshore.invocation.decrypted import DecryptedMessage, decrypt_message
 from longshore.invocation.gitlab import missing_token
 from longshore.invocation.mapping import MappedRequest, Mapping
 from longshore.invocation.masking import Mask
-from longshore.invocation.report_context import AnyResponse, report_context
+from longshore.invocation.report_context import AnyResponse, build_report_context
+from longshore.invocation.request_mask import build_mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class RequestBuilder:
         """
         request = self._mapping.request(entry, message.text)
         variables = self._mapping.variables(entry, request, message.text)
-        return BuiltRequest(entry, message, request, mask_of(message, request, self._always, variables))
+        return BuiltRequest(entry, message, request, build_mask(message, request, self._always, variables))
 
     def resolve_target(self, built: BuiltRequest) -> str:
         """The target of a request: as the mapping names it, or else the origin of its URL. Raises `BadUrl`."""
@@ -89,5 +90,5 @@ class RequestBuilder:
         """
         if not self._mapping.has_report(built.entry):
             return None
-        context = report_context(built.message.text, built.request, headers, response)
+        context = build_report_context(built.message.text, built.request, headers, response)
         return self._mapping.report(built.entry, context)

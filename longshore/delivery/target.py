@@ -15,7 +15,7 @@ from urllib3.util import parse_url
 
 from longshore.delivery.addresses import parse_any_spelling
 from longshore.delivery.send_errors import BadUrl
-from longshore.invocation.urls import parts_of
+from longshore.invocation.urls import split_url
 
 __all__ = ["DEFAULT_PORTS", "BadUrl", "lane_of", "origin_of", "prepare_url", "target_of"]
 
@@ -57,7 +57,7 @@ def _prepare_uncached(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
     if any(character < " " or character == "\x7f" for character in url):
         # `requests` would percent-encode them; nobody means that, and a log or proxy may decode it again.
         raise BadUrl("the URL holds a line break or another control character", "bad_request")
-    parts = parts_of(url)
+    parts = split_url(url)
     if parts.login is not None and parts.scheme.lower() in DEFAULT_PORTS:
         # Before anybody reads the URL, as errors quote it. It also makes a URL look as if it went elsewhere:
         # http://good.example@evil.example/.

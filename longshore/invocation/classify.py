@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from longshore.invocation import json_text, signature
+from longshore.invocation import json_limits, json_text, signature
 from longshore.invocation.kinds import Kind
 from longshore.invocation.stream import Stream, get_object, invocation_method
 
-ACTION_LENGTH = 256
+MAX_ACTION_CHARS = 256
 """Longest action name kept, in characters: it becomes part of a lane's name, and real ones are far shorter."""
 
 MAX_VALUES = 131_072
@@ -71,71 +71,71 @@ class Invocation:
 Classified = Skipped | Refused | Invocation
 
 
-def classify_message(raw: bytes | None, source: Stream, secrets: Sequence[str]) -> Classified:
+def classify_message(raw: bytes | None, stream: Stream, secrets: Sequence[str]) -> Classified:
     """Decide what one Kafka value is; `secrets` are the client secret and, during a rotation, the one before it."""
     if not raw:
         return Skipped("tombstone")
-    if json_text.holds_more_values_than(MAX_VALUES, raw) and not (
-        source is Stream.RUNS and signature.covers(raw, secrets)
+    if json_limits.has_more_values_than(MAX_VALUES, raw) and not (
+        stream is Stream.RUNS and signature.is_signed_as_text(raw, secrets)
     ):
         return Refused("too_complex", Kind.CHANGE_LOG, None, "", "-", False, "-")
     try:
         message = json_text.loads(raw)
-    except json_text.Malformed as problem:
-        return Skipped(problem.reason)
+    except json_text.Malformed as error:
+        return Skipped(error.reason)
     except MemoryError:
         return Skipped("too_large")
     if not isinstance(message, dict):
         return Skipped("not_object")
-    method = invocation_method(message, source)
+    method = invocation_method(message, stream)
     if not method.get("agent"):
         return Skipped("not_for_agent")
     try:
-        return _for_us(message, method, source, secrets)
+        return _classify_for_agent(message, method, stream, secrets)
     except Exception:  # whatever it is, it is in the message: ingest goes on, and an operator gets to see it
         return Refused("malformed", Kind.CHANGE_LOG, None, raw.decode("utf-8", "replace"), "-", False, "-")
 
 
-def _for_us(
-    message: dict[str, Any], method: dict[str, Any], source: Stream, secrets: Sequence[str]
+def _classify_for_agent(
+    message: dict[str, Any], method: dict[str, Any], stream: Stream, secrets: Sequence[str]
 ) -> Skipped | Refused | Invocation:
     run_id = get_object(message, "context").get("runId") or None
-    action, kind = _action(message), _kind(run_id)
-    synchronized, method_type = bool(method.get("synchronized")), _name(method.get("type"))
-    stripped = message
-    if source is Stream.RUNS:
-        stripped = signature.strip(message)
-    text = json_text.dumps(stripped, ascii=False)
-    if source is Stream.RUNS and not signature.signed(message.get("headers"), text, secrets):
-        return Refused("bad_signature", kind, _usable(run_id), text, action, synchronized, method_type)
+    action, kind = _action_name(message), _kind_of(run_id)
+    synchronized, method_type = bool(method.get("synchronized")), _clean_name(method.get("type"))
+    unsigned_message = message
+    if stream is Stream.RUNS:
+        unsigned_message = signature.strip(message)
+    text = json_text.dumps(unsigned_message, ascii=False)
+    if stream is Stream.RUNS and not signature.has_signature(message.get("headers"), text, secrets):
+        return Refused("bad_signature", kind, _valid_run_id(run_id), text, action, synchronized, method_type)
     if run_id is None and not method.get("url"):
         return Skipped("no_target")
-    if source is Stream.CHANGE_LOG:
-        return Invocation(Kind.CHANGE_LOG, None, stripped, text, synchronized, "change_log", method_type)
-    if run_id is not None and _usable(run_id) is None:
+    if stream is Stream.CHANGE_LOG:
+        return Invocation(Kind.CHANGE_LOG, None, unsigned_message, text, synchronized, "change_log", method_type)
+    if run_id is not None and _valid_run_id(run_id) is None:
         return Refused("malformed", kind, None, text, action, synchronized, method_type)
-    return Invocation(kind, run_id, stripped, text, synchronized, action, method_type)
+    return Invocation(kind, run_id, unsigned_message, text, synchronized, action, method_type)
 
 
-def _kind(run_id: Any) -> Kind:
-    usable = _usable(run_id)
-    if usable is None:
+def _kind_of(run_id: Any) -> Kind:
+    valid_id = _valid_run_id(run_id)
+    if valid_id is None:
         return Kind.CHANGE_LOG
-    return Kind.NODE_RUN if usable.startswith("wfnr_") else Kind.ACTION_RUN
+    return Kind.NODE_RUN if valid_id.startswith("wfnr_") else Kind.ACTION_RUN
 
 
-def _usable(run_id: Any) -> str | None:
+def _valid_run_id(run_id: Any) -> str | None:
     """The run id if it is a text that can be sent anywhere: one with a lone surrogate cannot be encoded."""
-    return run_id if isinstance(run_id, str) and run_id == _encodable(run_id) else None
+    return run_id if isinstance(run_id, str) and run_id == _escape_surrogates(run_id) else None
 
 
-def _action(message: dict[str, Any]) -> str:
-    return _name(get_object(message, "payload", "action").get("identifier"))
+def _action_name(message: dict[str, Any]) -> str:
+    return _clean_name(get_object(message, "payload", "action").get("identifier"))
 
 
-def _name(value: Any) -> str:
-    return _encodable(value[:ACTION_LENGTH]) if isinstance(value, str) and value else "-"
+def _clean_name(value: Any) -> str:
+    return _escape_surrogates(value[:MAX_ACTION_CHARS]) if isinstance(value, str) and value else "-"
 
 
-def _encodable(text: str) -> str:
+def _escape_surrogates(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()

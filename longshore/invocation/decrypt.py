@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-_IV, _TAG, _KEY = 16, 16, 32
+_IV_BYTES, _TAG_BYTES, _KEY_BYTES = 16, 16, 32
 _INDEX = re.compile("-?[0-9]+")
 
 
@@ -23,36 +23,36 @@ def decrypt(message: dict[str, Any], paths: Iterable[str], secrets: Sequence[str
     The given message is not changed, so that it may be stored or logged as it came. A path that leads nowhere or to
     null is passed over without a warning. Every secret is tried, for values encrypted before a rotation.
     """
-    failed = []
+    failed_paths = []
     for path in paths:
         steps = path.split(".")
-        value = _find(message, steps)
+        value = _get_value(message, steps)
         if value is None:
             continue
-        plain = _plaintext(value, secrets)
-        if plain is None:
-            failed.append(path)
+        plaintext = _decrypt_value(value, secrets)
+        if plaintext is None:
+            failed_paths.append(path)
         else:
-            message = _replaced(message, steps, plain)
-    return message, failed
+            message = _replace_value(message, steps, plaintext)
+    return message, failed_paths
 
 
 def values_at(message: dict[str, Any], paths: Iterable[str]) -> list[Any]:
     """What stands at these paths; those that lead nowhere are left out."""
-    found = (_find(message, path.split(".")) for path in paths)
-    return [value for value in found if value is not None]
+    values = (_get_value(message, path.split(".")) for path in paths)
+    return [value for value in values if value is not None]
 
 
-def _find(value: Any, steps: list[str]) -> Any:
+def _get_value(value: Any, steps: list[str]) -> Any:
     for step in steps:
-        key = _key(value, step)
+        key = _resolve_key(value, step)
         if key is None:
             return None
         value = value[key]
     return value
 
 
-def _key(value: Any, step: str) -> Any:
+def _resolve_key(value: Any, step: str) -> Any:
     """What indexes this container for this step of a path; None where the step leads nowhere."""
     if isinstance(value, dict):
         return step if step in value else None
@@ -63,30 +63,30 @@ def _key(value: Any, step: str) -> Any:
     return None
 
 
-def _replaced(value: Any, steps: list[str], plain: str) -> Any:
+def _replace_value(value: Any, steps: list[str], plaintext: str) -> Any:
     """A copy of the containers along the path, sharing everything beside it."""
     if not steps:
-        return plain
-    copy, key = value.copy(), _key(value, steps[0])
-    copy[key] = _replaced(value[key], steps[1:], plain)
+        return plaintext
+    copy, key = value.copy(), _resolve_key(value, steps[0])
+    copy[key] = _replace_value(value[key], steps[1:], plaintext)
     return copy
 
 
-def _plaintext(value: Any, secrets: Sequence[str]) -> str | None:
+def _decrypt_value(value: Any, secrets: Sequence[str]) -> str | None:
     if not isinstance(value, str):
         return None
     try:
-        sealed = base64.b64decode(value.encode("ascii", "ignore"))
+        ciphertext = base64.b64decode(value.encode("ascii", "ignore"))
     except binascii.Error:
         return None
-    if len(sealed) < _IV + _TAG:
+    if len(ciphertext) < _IV_BYTES + _TAG_BYTES:
         return None
     for secret in secrets:
-        key = secret.encode("utf-8", "surrogateescape")[:_KEY]
-        if len(key) < _KEY:
+        key = secret.encode("utf-8", "surrogateescape")[:_KEY_BYTES]
+        if len(key) < _KEY_BYTES:
             continue
         try:
-            return AESGCM(key).decrypt(sealed[:_IV], sealed[_IV:], None).decode()
+            return AESGCM(key).decrypt(ciphertext[:_IV_BYTES], ciphertext[_IV_BYTES:], None).decode()
         except (InvalidTag, UnicodeDecodeError):
             continue
     return None

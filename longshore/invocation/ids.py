@@ -3,13 +3,13 @@
 import hashlib
 import re
 
-_PLAIN = re.compile(r"[\x21-\x7e]{1,200}")
+_SAFE = re.compile(r"[\x21-\x7e]{1,200}")
 """Run ids that Redis keys, Celery task ids and log lines take as they are. Port's own all are."""
 
 
 def run_id(run: str) -> str:
-    """The id of a run: Port's own where it is plain, else a hash of it."""
-    if _PLAIN.fullmatch(run):
+    """The id of a run: Port's own where it is plain, otherwise a hash of it."""
+    if _SAFE.fullmatch(run):
         return run
     return "x-" + hashlib.sha256(run.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

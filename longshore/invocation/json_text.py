@@ -1,8 +1,8 @@
 """JSON text that survives a round trip to the byte, as signatures over it must.
 
-Owns reading and printing of messages. Python's own `json` changes numbers on the way (`1e-7` becomes `1e-07`, `1.10`
-becomes `1.1`) and leaves lone surrogates that cannot be encoded; both break a valid signature. Everything else is left
-to the standard library's C code, which is why this is fast.
+Owns parsing and printing of messages. Python's own `json` changes numbers on the way (`1e-7` becomes `1e-07`, `1.10`
+becomes `1.1`) and leaves lone surrogates that cannot be encoded; both break a valid signature. Everything else is done
+by the standard library's C code, which is why this is fast.
 """
 
 import json
@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from longshore.errors import LongshoreError
-
-MAX_DEPTH = 512
-"""Deepest nesting that is read. Python's own limit depends on version and caller; this one is always the same."""
+from longshore.invocation.json_limits import MAX_DEPTH, is_deep
 
 _MARK = f"number-{secrets.token_hex(16)}:"
 """Stands on both sides of a number's source text while the C encoder prints it as a text; nobody can forge it."""
@@ -45,7 +43,7 @@ class Literal:
         if self.text == "-0":
             return 0
         number = float(self.text)
-        return number if math.isfinite(number) and not _is_whole(self.text) else None
+        return number if math.isfinite(number) and not _is_integer(self.text) else None
 
 
 def loads(text: str | bytes, max_depth: int = MAX_DEPTH) -> Any:
@@ -65,18 +63,13 @@ def loads(text: str | bytes, max_depth: int = MAX_DEPTH) -> Any:
         value = _decoder_for(text).decode(text)
     except RecursionError:
         raise Malformed("too_deep") from None
-    except ValueError as problem:
-        if isinstance(problem, json.JSONDecodeError):
+    except ValueError as error:
+        if isinstance(error, json.JSONDecodeError):
             raise Malformed("not_json") from None
         value = _decode_exactly(text)
     if is_deep(value, text, max_depth):
         raise Malformed("too_deep")
     return value
-
-
-def is_deep(value: Any, text: str, max_depth: int = MAX_DEPTH) -> bool:
-    """Whether `value`, which was read from `text`, is nested deeper than `max_depth`."""
-    return text.count("{") + text.count("[") > max_depth and _deeper_than(max_depth, value)
 
 
 def dumps(value: Any, *, ascii: bool) -> str:
@@ -100,32 +93,17 @@ def dumps(value: Any, *, ascii: bool) -> str:
     return text
 
 
-def fault_in(content: bytes) -> str:
-    """Where and why a text that a person wrote is no strict JSON, such as `line 3, column 5: Expecting value`."""
+def describe_fault(content: bytes) -> str:
+    """Where and why a text that a person wrote is not strict JSON, such as `line 3, column 5: Expecting value`."""
     text = content.decode("utf-8-sig", "replace")
     try:
         json.loads(text, parse_int=len, parse_constant=lambda word: _refuse_at(text.find(word), word, text))
-    except json.JSONDecodeError as problem:
-        return f"line {problem.lineno}, column {problem.colno}: {problem.msg}"
+    except json.JSONDecodeError as error:
+        return f"line {error.lineno}, column {error.colno}: {error.msg}"
     return "unreadable"
 
 
-def holds_more_values_than(most: int, raw: bytes) -> bool:
-    """Whether this JSON text has more than so many values; costs far less than to read it.
-
-    Keys do not count, empty lists and objects count twice. Of a text that is no JSON, counts at least what stands
-    before its fault: so it bounds what reading costs in any case.
-    """
-    if len(raw) <= most:
-        return False
-    quotes = raw.replace(rb"\\", b"").replace(rb"\"", b"")
-    if quotes.count(b'"') > 4 * most:  # two for a value, two for its key
-        return True
-    outside = b"".join(quotes.split(b'"')[::2])
-    return sum(map(outside.count, (b",", b"[", b"{"))) >= most
-
-
-def _is_whole(text: str) -> bool:
+def _is_integer(text: str) -> bool:
     return text.lstrip("-").isdigit()
 
 
@@ -143,11 +121,11 @@ def _refuse(text: str) -> Any:
     return _refuse_at(0, text, text)
 
 
-def _refuse_at(place: int, word: str, text: str) -> Any:
-    raise json.JSONDecodeError(f"{word} is not JSON", text, place)
+def _refuse_at(position: int, word: str, text: str) -> Any:
+    raise json.JSONDecodeError(f"{word} is not JSON", text, position)
 
 
-_LONG = 1 << 20
+_LONG_CHARS = 1 << 20
 
 _FAST = json.JSONDecoder(parse_float=_float, parse_constant=_refuse)
 _EXACT = json.JSONDecoder(parse_float=_float, parse_int=_integer, parse_constant=_refuse)
@@ -156,7 +134,7 @@ _EXACT = json.JSONDecoder(parse_float=_float, parse_int=_integer, parse_constant
 def _decoder_for(text: str) -> json.JSONDecoder:
     # `-0` is the one whole number that prints differently; looking for it is cheaper than a Python call per number.
     # Thousands of digits take Python long to read and to print, and where they pay, the text is long.
-    return _EXACT if len(text) > _LONG or "-0" in text else _FAST
+    return _EXACT if len(text) > _LONG_CHARS or "-0" in text else _FAST
 
 
 def _decode_exactly(text: str) -> Any:
@@ -188,18 +166,3 @@ _CANONICAL = json.JSONEncoder(
 _OUTGOING = json.JSONEncoder(
     ensure_ascii=True, check_circular=False, allow_nan=False, separators=(",", ":"), default=_python_number
 )
-
-
-def _deeper_than(limit: int, value: Any) -> bool:
-    # Level by level and not by recursion: what is to be found out is whether recursion would be safe.
-    level = _containers_in([value])
-    for _ in range(limit):
-        level = [child for parent in level for child in _containers_in(parent)]
-        if not level:
-            return False
-    return True
-
-
-def _containers_in(parent: Any) -> list[Any]:
-    members = parent.values() if isinstance(parent, dict) else parent
-    return [member for member in members if isinstance(member, dict | list)]

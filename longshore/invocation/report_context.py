@@ -23,36 +23,43 @@ class AnyResponse(Protocol):
         """The body as text."""
 
 
-def report_context(message: str, request: MappedRequest, headers: Mapping[str, str], response: AnyResponse) -> str:
+def build_report_context(
+    message: str, request: MappedRequest, headers: Mapping[str, str], response: AnyResponse
+) -> str:
     """The JSON text that report expressions are evaluated over.
 
     `message` is the JSON text of the message after decryption, `headers` are those of the request as it was sent, the
     signature among them.
     """
-    shown = {"method": request.method, "url": request.url, "headers": dict(headers), "query": _query(request)}
-    answer = {
+    request_fields = {
+        "method": request.method,
+        "url": request.url,
+        "headers": dict(headers),
+        "query": _group_query(request),
+    }
+    response_fields = {
         "statusCode": response.status,
         "headers": dict(response.headers),
         "text": response.text,
     }
     return (
-        f'{{"body":{message},"request":{{"body":{request.body or "null"},{json.dumps(shown)[1:]},'
-        f'"response":{{"json":{_json(response.text)},{json.dumps(answer)[1:]}}}'
+        f'{{"body":{message},"request":{{"body":{request.body or "null"},{json.dumps(request_fields)[1:]},'
+        f'"response":{{"json":{_json_or_null(response.text)},{json.dumps(response_fields)[1:]}}}'
     )
 
 
 def is_too_deep(text: str) -> bool:
     """Whether `text` is JSON that expressions do not get as `.response.json`, as it is nested too deeply to be read."""
-    if text.count("[") + text.count("{") < _DEEP:
+    if text.count("[") + text.count("{") < _READABLE_DEPTH:
         return False
     try:
         _READER.decode(text)
-    except (ValueError, RecursionError) as problem:
-        return isinstance(problem, RecursionError)
+    except (ValueError, RecursionError) as error:
+        return isinstance(error, RecursionError)
     return False
 
 
-def _query(request: MappedRequest) -> dict[str, Any]:
+def _group_query(request: MappedRequest) -> dict[str, Any]:
     query: dict[str, Any] = {}
     for name, value in request.query:
         if name in query:
@@ -62,7 +69,7 @@ def _query(request: MappedRequest) -> dict[str, Any]:
     return query
 
 
-def _json(text: str) -> str:
+def _json_or_null(text: str) -> str:
     """`text` where it is JSON, as it is: printing it again would change its numbers, and fail where it is deep."""
     try:
         _READER.decode(text)
@@ -71,7 +78,7 @@ def _json(text: str) -> str:
     return text
 
 
-_DEEP = 500
+_READABLE_DEPTH = 500
 """Levels that can be read wherever the reading begins: what has fewer need not be read once more."""
 
 _READER = json.JSONDecoder(parse_int=str, parse_float=str)

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 from longshore.invocation import json_text
 from longshore.invocation.sensitive_names import (
-    SHORTEST,
-    SHORTEST_CREDENTIAL,
+    MIN_CHARS,
+    MIN_CREDENTIAL_CHARS,
     is_sensitive_parameter,
     sensitive_values,
 )
@@ -23,32 +23,36 @@ _RANDOM = re.compile("(?<![A-Za-z0-9])(?:[A-Za-z]+[0-9]+[A-Za-z]|[0-9]+[A-Za-z]+
 _RANDOM_LENGTH = 6
 
 
-def secrets_of(variables: Mapping[str, str], named: Collection[str], origin: str) -> tuple[list[str], list[str]]:
-    """The values that are secrets for sure, and those that may be.
+def classify_variables(
+    variables: Mapping[str, str], sensitive_texts: Collection[str], origin: str
+) -> tuple[list[str], list[str]]:
+    """The values that are certainly secrets, and those that may be.
 
-    `named` are the values that stand under sensitive names in the request, `origin` is that of its URL (lower case):
-    what is a part of it is shown everywhere, as the target's name.
+    `sensitive_texts` are the values under sensitive names in the request, `origin` is that of its URL (lower case): a
+    part of it is no secret, as it is shown everywhere as the target's name.
     """
     certain: list[str] = []
     guessed: list[str] = []
     for name, value in variables.items():
         if value.lower().rstrip("/") in origin:
             continue
-        password, path = _parts_of_url(value)
-        if len(password) >= SHORTEST_CREDENTIAL:
+        password, path = _split_url(value)
+        if len(password) >= MIN_CREDENTIAL_CHARS:
             certain.append(password)
-        certain += sensitive_values(_parsed(value))
-        sure = is_sensitive_parameter(name)
+        certain += sensitive_values(_parse_json(value))
+        is_certain = is_sensitive_parameter(name)
         # A mapping may take a newline off that was pasted along.
-        for text in {value, value.strip(), path}:
-            if len(text) >= SHORTEST:
-                (certain if sure or text in named or _is_random(text) else guessed).append(text)
-            elif sure and len(text) >= SHORTEST_CREDENTIAL and not text.isalpha():
-                certain.append(text)
+        for candidate in {value, value.strip(), path}:
+            if len(candidate) >= MIN_CHARS:
+                (certain if is_certain or candidate in sensitive_texts or _is_random(candidate) else guessed).append(
+                    candidate
+                )
+            elif is_certain and len(candidate) >= MIN_CREDENTIAL_CHARS and not candidate.isalpha():
+                certain.append(candidate)
     return certain, guessed
 
 
-def _parsed(value: str) -> Any:
+def _parse_json(value: str) -> Any:
     try:
         return json_text.loads(value) if value.lstrip()[:1] in ("{", "[") else None
     except json_text.Malformed:
@@ -59,7 +63,7 @@ def _is_random(value: str) -> bool:
     return any(len(piece) >= _RANDOM_LENGTH for piece in _RANDOM.findall(value))
 
 
-def _parts_of_url(value: str) -> tuple[str, str]:
+def _split_url(value: str) -> tuple[str, str]:
     """Password, and path with query: the address of a webhook is often its secret, and comes back without its host."""
     if "://" not in value:
         return "", ""

@@ -13,109 +13,111 @@ from typing import Any
 
 from longshore.invocation import json_text
 
-SHORTEST = 8
+MIN_CHARS = 8
 """Shorter values are flags and words, such as `"secret": "none"`."""
 
-SHORTEST_CREDENTIAL = 4
+MIN_CREDENTIAL_CHARS = 4
 """What follows a scheme is a credential for sure."""
 
-_ALONE = re.compile(
+_FINAL_WORD = re.compile(
     "authorization|authentication|bearer|cookies?|credentials?|creds|crumb|hmac|jwt|otp|pass|passcode|passphrase|passwd|"
     "passwords?|pwd|sas|secrets?|sig|signatures?|tokens?"
 )
 """Words that announce a secret as the last one of a name."""
 
-_BEFORE_KEY = (
+_KEY_PREFIX = (
     "access|account|admin|api|app|application|auth|client|consumer|deploy|encryption|functions?|host|integration|"
     "license|master|private|secret|service|session|shared|signing|ssh|storage|subscription|webhook"
 )
 """Words that do so before `key`: a `key` alone, of a table or of a cache, is none."""
 
-_JOINED = re.compile(f".*(token|secret|password|passwd|passphrase|pwd|({_BEFORE_KEY})key)")
+_COMPOUND_WORD = re.compile(f".*(token|secret|password|passwd|passphrase|pwd|({_KEY_PREFIX})key)")
 """How names end that are written in one word: `clientsecret`, `apikey`."""
 
-_PARAMETERS = frozenset({"auth", "code", "key", "sid", "sig"})
+_PARAMETER_NAMES = frozenset({"auth", "code", "key", "sid", "sig"})
 """Whole names of query parameters and headers; as keys of a body they mean anything."""
 
-_TAILS = frozenset({"sha", "hash", "value", "text", "plain"})
+_NEUTRAL_SUFFIXES = frozenset({"sha", "hash", "value", "text", "plain"})
 """Words that change nothing: `secretValue`, `X-Hub-Signature-256`."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SCHEME = re.compile(r"(?i)(bearer|basic|token|digest|apikey|key|geniekey|ssws|splunk|negotiate)\s+")
-_CREDENTIALS = frozenset({"authorization", "proxy-authorization", "x-port-signature"})
+_CREDENTIAL_HEADERS = frozenset({"authorization", "proxy-authorization", "x-port-signature"})
 
 
 def is_sensitive(name: str) -> bool:
     """Whether a key of this name, anywhere, holds a secret: `Authorization`, `X-Api-Key`, `dbPassword`, `secretKey`."""
-    return _announces(name[-100:])
+    return _is_sensitive_name(name[-100:])
 
 
 @lru_cache(4096)
-def _announces(name: str) -> bool:
+def _is_sensitive_name(name: str) -> bool:
     words = [word.lower() for word in _WORD.findall(name)]
-    while len(words) > 1 and (words[-1] in _TAILS or words[-1].isdigit()):
+    while len(words) > 1 and (words[-1] in _NEUTRAL_SUFFIXES or words[-1].isdigit()):
         words.pop()
     if not words:
         return False
     before, last = "".join(words[-2:-1]), words[-1]
-    return bool(_ALONE.fullmatch(last) or _JOINED.fullmatch(last) or _JOINED.fullmatch(before + last))
+    return bool(
+        _FINAL_WORD.fullmatch(last) or _COMPOUND_WORD.fullmatch(last) or _COMPOUND_WORD.fullmatch(before + last)
+    )
 
 
 def is_sensitive_parameter(name: str) -> bool:
     """The same for query parameters and headers, where `code`, `sig` and `key` do so too."""
-    return is_sensitive(name) or name.lower().removeprefix("x-") in _PARAMETERS
+    return is_sensitive(name) or name.lower().removeprefix("x-") in _PARAMETER_NAMES
 
 
-def sensitive_values(named: Any) -> Iterator[str]:
+def sensitive_values(items: Any) -> Iterator[str]:
     """The texts and numbers that stand under a sensitive name, anywhere in a JSON value."""
-    waiting = [(named, False)]
-    while waiting:
-        value, sensitive = waiting.pop()
+    pending = [(items, False)]
+    while pending:
+        value, sensitive = pending.pop()
         if isinstance(value, Mapping):
             # `{"name": "PASSWORD", "value": "..."}`, as lists of variables have it.
             title = value.get("name", value.get("key"))
             sensitive = sensitive or (isinstance(title, str) and is_sensitive(title))
-            waiting += ((item, is_sensitive(name) or (sensitive and name == "value")) for name, item in value.items())
+            pending += ((item, is_sensitive(name) or (sensitive and name == "value")) for name, item in value.items())
         elif isinstance(value, list):
-            waiting += ((item, sensitive) for item in value)
+            pending += ((item, sensitive) for item in value)
         elif sensitive and isinstance(value, str):
-            yield from _credentials(value)
-        elif sensitive and isinstance(value, int | float | json_text.Literal) and len(str(value)) >= SHORTEST:
+            yield from _credential_forms(value)
+        elif sensitive and isinstance(value, int | float | json_text.Literal) and len(str(value)) >= MIN_CHARS:
             yield str(value)
 
 
-def sensitive_parameters(named: Iterable[tuple[str, str]]) -> Iterator[str]:
+def sensitive_parameters(items: Iterable[tuple[str, str]]) -> Iterator[str]:
     """The values under sensitive names of headers or query parameters, and those of cookies."""
-    for name, value in named:
+    for name, value in items:
         if is_sensitive_parameter(name):
-            yield from _credentials(value)
+            yield from _credential_forms(value)
         if name.lower() == "cookie":
-            for crumb in value.split(";"):
-                yield from _credentials(crumb.partition("=")[2].strip())
+            for cookie in value.split(";"):
+                yield from _credential_forms(cookie.partition("=")[2].strip())
 
 
 def credentials(headers: Mapping[str, str]) -> Iterator[str]:
     """What headers hold that are there for credentials, by their standard or by ours: secrets for sure."""
     for name, value in headers.items():
-        if name.lower() in _CREDENTIALS:
-            yield from _credentials(value)
+        if name.lower() in _CREDENTIAL_HEADERS:
+            yield from _credential_forms(value)
 
 
-def _credentials(value: str) -> Iterator[str]:
+def _credential_forms(value: str) -> Iterator[str]:
     """A sensitive value, and what follows its scheme: `Bearer abc` comes back as `abc` too, `Basic` as what it says."""
-    if len(value) >= SHORTEST:
+    if len(value) >= MIN_CHARS:
         yield value
-    rest = _SCHEME.sub("", value, count=1)
-    if rest == value or len(rest) < SHORTEST_CREDENTIAL:
+    credential = _SCHEME.sub("", value, count=1)
+    if credential == value or len(credential) < MIN_CREDENTIAL_CHARS:
         return
-    yield rest
+    yield credential
     if value[:5].lower() == "basic":
-        user, colon, password = _decoded(rest).partition(":")
-        if colon and len(password) >= SHORTEST_CREDENTIAL:
+        user, colon, password = _decode_base64(credential).partition(":")
+        if colon and len(password) >= MIN_CREDENTIAL_CHARS:
             yield from (f"{user}:{password}", password)
 
 
-def _decoded(text: str) -> str:
+def _decode_base64(text: str) -> str:
     try:
         return base64.b64decode(text, validate=True).decode()
     except (binascii.Error, ValueError):

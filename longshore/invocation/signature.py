@@ -25,7 +25,7 @@ def verify(message: dict[str, Any], secrets: Sequence[str]) -> bool:
     Raises:
         Malformed: the message is nested too deeply to be printed.
     """
-    return signed(message.get("headers"), json_text.dumps(strip(message), ascii=False), secrets)
+    return has_signature(message.get("headers"), json_text.dumps(strip(message), ascii=False), secrets)
 
 
 def strip(message: dict[str, Any]) -> dict[str, Any]:
@@ -39,11 +39,11 @@ def strip(message: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in message.items() if key != "headers"}
     if not isinstance(headers, dict):
         return message
-    kept = {name: value for name, value in headers.items() if name not in (SIGNATURE, TIMESTAMP)}
-    return {key: (kept if key == "headers" else value) for key, value in message.items()}
+    unsigned_headers = {name: value for name, value in headers.items() if name not in (SIGNATURE, TIMESTAMP)}
+    return {key: (unsigned_headers if key == "headers" else value) for key, value in message.items()}
 
 
-def signed(headers: Any, text: str, secrets: Sequence[str]) -> bool:
+def has_signature(headers: Any, text: str, secrets: Sequence[str]) -> bool:
     """Whether these headers carry a signature that one of the secrets gives for this canonical text."""
     if not isinstance(headers, dict):
         return False
@@ -51,27 +51,27 @@ def signed(headers: Any, text: str, secrets: Sequence[str]) -> bool:
     if not isinstance(signature, str) or not _is_timestamp(timestamp):
         return False
     content = f"{timestamp}.{text}".encode("utf-8", "surrogatepass")
-    given = signature.encode("utf-8", "surrogatepass")
+    signature_bytes = signature.encode("utf-8", "surrogatepass")
     # Every secret is tried, so that the time taken does not tell which one matched.
-    matches = [hmac.compare_digest(_sign(content, secret), given) for secret in secrets]
+    matches = [hmac.compare_digest(_sign(content, secret), signature_bytes) for secret in secrets]
     return any(matches)
 
 
-def covers(raw: bytes, secrets: Sequence[str]) -> bool:
+def is_signed_as_text(raw: bytes, secrets: Sequence[str]) -> bool:
     """Whether one of the secrets signed this Kafka value, as can be told without reading it, at the cost of its hash.
 
     True is never wrong: all but the signature itself was signed as it stands. False may be: that the text is not
     printed as Port prints it, so that only reading it could tell.
     """
-    signature, without = _take_out(raw, SIGNATURE)
-    timestamp, text = _take_out(without, TIMESTAMP)
+    signature, rest = _take_out(raw, SIGNATURE)
+    timestamp, text = _take_out(rest, TIMESTAMP)
     if not signature or not timestamp:
         return False
     # Of a GITLAB invocation the whole key is not signed.
     texts = (text, text.replace(b'"headers":{},', b"", 1), b"".join(text.rpartition(b',"headers":{}')[::2]))
     return any(
-        hmac.compare_digest(_sign(timestamp + b"." + each, secret), signature)
-        for each in dict.fromkeys(texts)
+        hmac.compare_digest(_sign(timestamp + b"." + signed_text, secret), signature)
+        for signed_text in dict.fromkeys(texts)
         for secret in secrets
     )
 

@@ -11,13 +11,13 @@ import re
 from functools import cached_property
 from urllib.parse import quote, quote_plus
 
-SHORTEST = 4
+MIN_CHARS = 4
 """Shorter secrets are not looked for inside texts: that would mask half of every text."""
 
-_SHORTEST_INNER = 8
+_MIN_INNER_CHARS = 8
 """Characters of base64 that are no accident, where a secret stands inside of something longer."""
 
-_PLAIN = re.compile("[A-Za-z0-9]+")
+_ALPHANUMERIC = re.compile("[A-Za-z0-9]+")
 
 
 def fold(text: str) -> str:
@@ -26,7 +26,7 @@ def fold(text: str) -> str:
     return (text if text.isascii() else text.replace("İ", "i").replace("ς", "σ").replace("Σ", "σ")).lower()
 
 
-class Spelled:
+class Spellings:
     """One secret and its spellings, all folded."""
 
     def __init__(self, secret: str) -> None:
@@ -34,9 +34,9 @@ class Spelled:
         data = secret.encode("utf-8", "surrogatepass")
         self._inner = _inner_base64(data)
         # No escaping touches letters and digits. What begins at another place in base64 looks different there.
-        pieces = [_longest(form) for form in (secret, *(self._inner or [base64.b64encode(data).decode()]))]
+        candidates = [_longest_run(form) for form in (secret, *(self._inner or [base64.b64encode(data).decode()]))]
         # Empty stands in every text: without a piece worth the name each text has to be looked at closely.
-        self.probes = tuple(map(fold, pieces)) if all(len(piece) >= SHORTEST for piece in pieces) else ("",)
+        self.probes = tuple(map(fold, candidates)) if all(len(piece) >= MIN_CHARS for piece in candidates) else ("",)
 
     @cached_property
     def forms(self) -> tuple[str, ...]:
@@ -52,9 +52,9 @@ class Spelled:
         forms = {fold(form) for form in (secret, html.escape(secret), *quoted, *escaped, *encoded)}
         return tuple(sorted(forms, key=len, reverse=True))
 
-    def may_be_in(self, folded: str) -> bool:
+    def may_be_in(self, folded_text: str) -> bool:
         """Whether it is worth looking for the forms in a folded text."""
-        return any(probe in folded for probe in self.probes)
+        return any(probe in folded_text for probe in self.probes)
 
 
 def _inner_base64(data: bytes) -> list[str]:
@@ -63,11 +63,11 @@ def _inner_base64(data: bytes) -> list[str]:
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + data).decode()
         form = encoded[(8 * shift + 5) // 6 : 8 * (shift + len(data)) // 6]
-        if len(form) >= _SHORTEST_INNER:
+        if len(form) >= _MIN_INNER_CHARS:
             forms.append(form)
     return forms
 
 
-def _longest(text: str) -> str:
+def _longest_run(text: str) -> str:
     """Its longest run of letters and digits."""
-    return max(_PLAIN.findall(text), key=len, default="")
+    return max(_ALPHANUMERIC.findall(text), key=len, default="")

@@ -17,11 +17,11 @@ class Stream(StrEnum):
     """Any other topic: nothing on it is for the agent."""
 
 
-def invocation_method(message: dict[str, Any], source: Stream) -> dict[str, Any]:
+def invocation_method(message: dict[str, Any], stream: Stream) -> dict[str, Any]:
     """The object that says type, url and agent of an invocation; empty where it or a parent is absent or no object."""
-    if source is Stream.RUNS:
+    if stream is Stream.RUNS:
         return get_object(message, "payload", "action", "invocationMethod")
-    if source is Stream.CHANGE_LOG:
+    if stream is Stream.CHANGE_LOG:
         return get_object(message, "changelogDestination")
     return {}
 

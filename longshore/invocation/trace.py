@@ -12,7 +12,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 PARENT, STATE = "traceparent", "tracestate"
 
-_STATE_MAX = 512
+_MAX_STATE_CHARS = 512
 """Characters of `tracestate` that are passed on, as many as the specification asks for: Redis keeps them."""
 
 _W3C = TraceContextTextMapPropagator()
@@ -30,9 +30,9 @@ def from_kafka(headers: Iterable[tuple[str, object]] | None) -> SpanContext | No
     return _extract(values) if len(values[PARENT]) == 1 else None
 
 
-def loads(stored: bytes) -> SpanContext | None:
+def loads(data: bytes) -> SpanContext | None:
     """What `dumps` wrote; None for anything else."""
-    parent, _, state = stored.decode("latin-1").partition("\n")
+    parent, _, state = data.decode("latin-1").partition("\n")
     return _extract({PARENT: [parent], STATE: [state]})
 
 
@@ -55,7 +55,7 @@ def as_parent(context: SpanContext | None) -> Context:
 
 
 def _extract(values: Mapping[str, list[str]]) -> SpanContext | None:
-    if len(",".join(values[STATE])) > _STATE_MAX:
+    if len(",".join(values[STATE])) > _MAX_STATE_CHARS:
         values = {PARENT: values[PARENT]}
     context = get_current_span(_W3C.extract(values, Context())).get_span_context()
     return context if context.is_valid else None

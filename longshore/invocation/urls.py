@@ -7,7 +7,7 @@ to be kept secret, or refused, must be found in all of them.
 import re
 from typing import NamedTuple
 
-from longshore.invocation.masking import MASK
+from longshore.invocation.mask_spans import MASK
 
 _AUTHORITY = re.compile(r"\s*(?:([A-Za-z][A-Za-z0-9+.-]*):[/\\]*|[/\\]{2,})([^/\\?#]*)")
 """Scheme, and what stands between the slashes (RFC 3986, 3.2); slashes as leniently as browsers take them."""
@@ -16,7 +16,7 @@ _PLACE = re.compile(r"(?:\[[^\]]*\]|[^:]*)(?::[0-9]*)?")
 """Host and port."""
 
 
-class Parts(NamedTuple):
+class UrlParts(NamedTuple):
     """What a URL says, as it says it: all may be empty, none need make sense."""
 
     scheme: str
@@ -27,22 +27,22 @@ class Parts(NamedTuple):
     query: str
 
 
-def parts_of(url: str) -> Parts:
+def split_url(url: str) -> UrlParts:
     """The parts of `url`. Raises nothing."""
-    found = _AUTHORITY.match(url)
-    scheme, authority = (found[1] or "", found[2]) if found is not None else ("", "")
+    match = _AUTHORITY.match(url)
+    scheme, authority = (match[1] or "", match[2]) if match is not None else ("", "")
     login, at, place = authority.rpartition("@")
-    return Parts(scheme, login if at else None, place, url.partition("#")[0].partition("?")[2])
+    return UrlParts(scheme, login if at else None, place, url.partition("#")[0].partition("?")[2])
 
 
-def without_login(url: str) -> str:
+def mask_login(url: str) -> str:
     """`url` as it may be shown: user name and password are masked, and what may be a password with a slash in it."""
-    found = _AUTHORITY.match(url)
-    if found is None or "@" not in url:
+    match = _AUTHORITY.match(url)
+    if match is None or "@" not in url:
         return url
-    end = found.start(2) + found[2].rfind("@")
-    if "@" not in found[2]:
-        if _PLACE.fullmatch(found[2]):
+    end = match.start(2) + match[2].rfind("@")
+    if "@" not in match[2]:
+        if _PLACE.fullmatch(match[2]):
             return url  # the @ belongs to path or query
         end = url.rindex("@")
-    return url[: found.start(2)] + MASK + url[end:]
+    return url[: match.start(2)] + MASK + url[end:]

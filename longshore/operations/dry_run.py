@@ -119,7 +119,7 @@ class _DryRun:
         if self._mapping.decrypt_paths(entry) and not self._settings.secrets:
             self._add_notes("PORT_CLIENT_SECRET is not set: nothing is decrypted")
         else:
-            self._add_notes(*(f"{path}: cannot be decrypted, is sent as it came" for path in message.failed))
+            self._add_notes(*(f"{path}: cannot be decrypted, is sent as it came" for path in message.failed_paths))
         built_request = self._builder.build(message, entry)
         self._result.request = as_mapped(built_request)
         return built_request

@@ -5,9 +5,10 @@ from typing import Any
 from requests.models import PreparedRequest
 
 from longshore.delivery.request_builder import BuiltRequest
-from longshore.invocation.masking import MASK, Mask
+from longshore.invocation.mask_spans import MASK
+from longshore.invocation.masking import Mask
 from longshore.invocation.sensitive_names import is_sensitive_parameter
-from longshore.invocation.urls import without_login
+from longshore.invocation.urls import mask_login
 
 _FRAMING = frozenset({"accept", "accept-encoding", "connection", "content-length", "user-agent"})
 """Headers of every request, which say nothing about the mapping."""
@@ -18,7 +19,7 @@ def as_preview(built_request: BuiltRequest) -> dict[str, Any]:
     request, mask = built_request.request, built_request.mask
     return {
         "method": request.method.upper(),
-        "url": mask.text(without_login(request.url or "")),
+        "url": mask.text(mask_login(request.url or "")),
         "headers": {name: _mask_parameter(name, value, mask) for name, value in request.headers.items()},
         "query": [[name, _mask_parameter(name, value, mask)] for name, value in request.query],
         "body": _format_body(built_request),
@@ -30,7 +31,7 @@ def as_mapped(built_request: BuiltRequest) -> dict[str, Any]:
     request, mask = built_request.request, built_request.mask
     return {
         "method": request.method,
-        "url": mask.text(without_login(request.url or "")) or None,
+        "url": mask.text(mask_login(request.url or "")) or None,
         "headers": {name: mask.text(value) for name, value in request.headers.items()},
         "query": _format_query(built_request),
         "body": _format_body(built_request),

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from longshore.invocation import json_text
+from longshore.invocation import json_limits
 
 
 def parse_body(text: str) -> Any:
@@ -19,7 +19,7 @@ def parse_body(text: str) -> Any:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_parse_finite)
     except (ValueError, RecursionError):
         return text
-    return text if json_text.is_deep(value, text) else value
+    return text if json_limits.is_deep(value, text) else value
 
 
 def _refuse_constant(name: str) -> float:

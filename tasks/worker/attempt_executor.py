@@ -15,7 +15,7 @@ from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.delivery.send import Sender
 from longshore.errors import place_of
 from longshore.invocation.mapping import JqUnavailable
-from longshore.invocation.masking import masking
+from longshore.invocation.masking import use_mask
 from longshore.ledger.entry import StartedAttempt
 from longshore.ledger.record import bond
 from longshore.ledger.seal import Sealer
@@ -79,7 +79,7 @@ class AttemptExecutor:
                 return built
             settings = self.delivery_settings.of(attempt.kind, built.entry)
             # Log lines of this thread are masked from here on, whoever writes them.
-            with masking(built.mask):
+            with use_mask(built.mask):
                 answer = self.send(attempt, built, settings, progress, on_answer)
                 return self.complete(attempt, built, settings, answer)
         except Exception as error:

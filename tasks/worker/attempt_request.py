@@ -49,7 +49,7 @@ def build_request(attempt: StartedAttempt, sealer: Sealer, builder: RequestBuild
         if entry is None:
             raise RequestNotBuildable("no_mapping", "no mapping of this worker's file is enabled for it")
         message = builder.decrypt(text, entry)
-        for path in message.failed:
+        for path in message.failed_paths:
             log.event(
                 events.INVOCATION_DECRYPTION_FAILED,
                 run_id=attempt.run or attempt.id,

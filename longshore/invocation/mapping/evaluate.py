@@ -14,25 +14,14 @@ from typing import Any
 
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.mapping import lint, request, schema
+from longshore.invocation.mapping.entry_plan import EntryPlan, evaluate_group, null_if_failed
 from longshore.invocation.mapping.jq import JqEngine, JqJob, JqLimits
 from longshore.invocation.mapping.jq_process import Answer, Status
-from longshore.invocation.mapping.programs import (
-    DEFAULT_METHOD,
-    DEFAULT_URL,
-    FAILED,
-    Compiler,
-    Group,
-    parsed,
-    unguarded,
-)
+from longshore.invocation.mapping.programs import DEFAULT_METHOD, DEFAULT_URL, Compiler, parse_result, unwrap_result
 from longshore.invocation.mapping.results import MappedRequest, MappingFault, MappingFileError, Route, Unmatched
-from longshore.invocation.mapping.schema import Findings, MappingEntry
-from longshore.invocation.mapping.template import Expression, Expressions, fill
-from longshore.invocation.mapping.variables import looks_pasted, variables_of
-from longshore.log import events
-from longshore.log.event_log import EventLog
-
-log = EventLog(__name__)
+from longshore.invocation.mapping.schema import Findings
+from longshore.invocation.mapping.template import Expression, fill
+from longshore.invocation.mapping.variables import find_paste_problem
 
 BUILT_IN = Path(__file__).with_name("default.json")
 _NOT_SET = "is not set, or is a secret of ours, and gives null. Where that is meant, write // and a default behind it"
@@ -85,28 +74,28 @@ class Mapping:
         """
         try:
             content = (path or BUILT_IN).read_bytes()
-        except OSError as problem:
+        except OSError as fault:
             remedy = "Give the path of a readable JSON file, or unset the variable for the built-in mappings."
-            raise MappingFileError(_VARIABLE, f"{path} cannot be read: {problem.strerror}", remedy) from problem
+            raise MappingFileError(_VARIABLE, f"{path} cannot be read: {fault.strerror}", remedy) from fault
         return cls(content, env, processes=processes)
 
     def _prepare(self, findings: Findings) -> None:
-        every: list[Expression] = [Expression("default", DEFAULT_URL), Expression("default", DEFAULT_METHOD)]
+        expressions: list[Expression] = [Expression("default", DEFAULT_URL), Expression("default", DEFAULT_METHOD)]
         for index, entry in enumerate(self._entries):
             findings.warnings.extend(lint.warnings_of(entry, index))
-            for expressions in lint.expressions_of(entry, index):
-                every.extend(expressions)
-        compiler = Compiler(self._engine, every)
-        for expression in every:
-            if problem := compiler.errors.get(expression.source):
-                findings.warnings.append(f"{expression.place}: gives null always: {problem}")
+            for entry_expressions in lint.expressions_of(entry, index):
+                expressions.extend(entry_expressions)
+        compiler = Compiler(self._engine, expressions)
+        for expression in expressions:
+            if fault := compiler.errors.get(expression.source):
+                findings.warnings.append(f"{expression.place}: gives null always: {fault}")
         self._router = compiler.router(self._entries)
-        self._plans = [_Plan(compiler, self._reports, entry, index) for index, entry in enumerate(self._entries)]
+        self._plans = [EntryPlan(compiler, self._reports, entry, index) for index, entry in enumerate(self._entries)]
         for name in sorted({name for plan in self._plans for name in plan.reads.names}):
             # A key or a certificate has line breaks of its own.
-            if (value := self._env.get(name, "")).strip().isprintable() and (problem := looks_pasted(value)):
-                findings.warnings.append(f"the variable {name}, which the mapping reads, {problem}")
-        for name in sorted({name for plan in self._plans for name in plan.reads.needed} - self._env.keys()):
+            if (value := self._env.get(name, "")).strip().isprintable() and (fault := find_paste_problem(value)):
+                findings.warnings.append(f"the variable {name}, which the mapping reads, {fault}")
+        for name in sorted({name for plan in self._plans for name in plan.reads.required} - self._env.keys()):
             findings.warnings.append(f"the variable {name}, which the mapping reads, {_NOT_SET}")
 
     def routes(self, texts: Sequence[str]) -> list[Route | Unmatched | MappingFault]:
@@ -151,14 +140,14 @@ class Mapping:
             JqUnavailable: says nothing of the message; come back later.
         """
         plan = self._plans[entry]
-        parts = fill(plan.request, _values(plan.request_group, text))
+        parts = fill(plan.request, evaluate_group(plan.request_group, text))
         place = f"mapping {entry}"
         return MappedRequest(
             method=request.method(parts["method"], f"{place}, method"),
             url=request.url(parts["url"], f"{place}, url"),
             headers=request.headers(parts["headers"], f"{place}, headers"),
             query=request.query(parts["query"], f"{place}, query"),
-            body=request.body(parts["body"] if plan.maps_body else parsed(text, place), f"{place}, body"),
+            body=request.body(parts["body"] if plan.maps_body else parse_result(text, place), f"{place}, body"),
         )
 
     def decrypt_paths(self, entry: int) -> tuple[str, ...]:
@@ -172,15 +161,15 @@ class Mapping:
         in the message `text`, as the organization's id does.
         """
         reads = self._plans[entry].reads
-        named = {name: self._env[name] for name in reads.names if name in self._env}
+        variables_by_name = {name: self._env[name] for name in reads.names if name in self._env}
         if not reads.computed:
-            return named
+            return variables_by_name
         parts = [request.url, request.body, *request.headers.values(), *(value for _, value in request.query)]
-        sent = "\n".join(filter(None, parts))
-        return named | {
+        request_text = "\n".join(filter(None, parts))
+        return variables_by_name | {
             name: value
             for name, value in self._env.items()
-            if value and (value in sent or json.dumps(value)[1:-1] in sent) and value not in text
+            if value and (value in request_text or json.dumps(value)[1:-1] in request_text) and value not in text
         }
 
     @property
@@ -211,7 +200,7 @@ class Mapping:
             JqUnavailable: come back later.
         """
         plan = self._plans[entry]
-        report: dict[str, Any] = fill(plan.report, _values(plan.report_group, context_text))
+        report: dict[str, Any] = fill(plan.report, evaluate_group(plan.report_group, context_text))
         return report
 
     def close(self) -> None:
@@ -223,17 +212,17 @@ class Mapping:
         try:
             if answer.status is not Status.VALUE:
                 return self._route_slowly(text)
-            found = parsed(answer.text, "mapping")
-            return self._pointed(*found) if found is not None else Unmatched()
-        except MappingFault as problem:
-            return problem
+            selection = parse_result(answer.text, "mapping")
+            return self._build_route(*selection) if selection is not None else Unmatched()
+        except MappingFault as fault:
+            return fault
 
-    def _pointed(self, index: int, url: Any, method: Any) -> Route:
+    def _build_route(self, index: int, url: Any, method: Any) -> Route:
         place = f"mapping {index}"
         return Route(
             index,
-            request.method(_or_null(unguarded(method)), f"{place}, method"),
-            request.url(_or_null(unguarded(url)), f"{place}, url"),
+            request.method(null_if_failed(unwrap_result(method)), f"{place}, method"),
+            request.url(null_if_failed(unwrap_result(url)), f"{place}, url"),
         )
 
     def _route_slowly(self, text: str) -> Route | Unmatched:
@@ -243,8 +232,8 @@ class Mapping:
             if not isinstance(enabled, bool):
                 enabled = plan.enabled_group.evaluate(text)[0]
             if enabled is True:  # not 1, which Python takes for equal
-                url, method = (_or_null(result) for result in plan.target_group.evaluate(text))
-                return self._pointed(index, [url], [method])
+                url, method = (null_if_failed(result) for result in plan.target_group.evaluate(text))
+                return self._build_route(index, [url], [method])
         return Unmatched()
 
 
@@ -253,41 +242,3 @@ def _gitlab_token() -> str:
     """The built-in mapping's expression, also in files that were made from it."""
     token: str = json.loads(BUILT_IN.read_bytes())[0]["body"]["token"]
     return token
-
-
-class _Plan:
-    """The programs of one entry."""
-
-    def __init__(self, compiler: Compiler, reports: JqEngine, entry: MappingEntry, index: int) -> None:
-        place = f"mapping {index}"
-        self.maps_body = entry.body is not None
-        target, parts, report = Expressions(), Expressions(), Expressions()
-        pointers = {
-            "url": DEFAULT_URL if entry.url is None else entry.url,
-            "method": DEFAULT_METHOD if entry.method is None else entry.method,
-        }
-        for key, source in pointers.items():
-            target.take(source, f"{place}, {key}")
-        self.request = {key: parts.take(source, f"{place}, {key}") for key, source in pointers.items()}
-        for key, part in (("headers", entry.headers), ("query", entry.query), ("body", entry.body)):
-            self.request[key] = parts.take(part, f"{place}, {key}")
-        self.report = report.take(entry.report, f"{place}, report")
-        self.reads = variables_of(*(expression.source for expression in (*parts.all, *report.all)))
-        enabled = entry.enabled if isinstance(entry.enabled, str) else "true"
-        self.enabled_group = compiler.group([Expression(f"{place}, enabled", enabled)])
-        self.target_group = compiler.group(target.all)
-        self.request_group = compiler.group(parts.all)
-        self.report_group = compiler.group(report.all, reports)
-
-
-def _values(group: Group, text: str) -> list[Any]:
-    """The results with null for what failed, which is logged without what jq says of it: that quotes the message."""
-    results = group.evaluate(text)
-    for expression, result in zip(group.expressions, results, strict=True):
-        if result is FAILED:
-            log.event(events.MAPPING_EXPRESSION_FAILED, place=expression.place)
-    return [_or_null(result) for result in results]
-
-
-def _or_null(result: Any) -> Any:
-    return None if result is FAILED else result

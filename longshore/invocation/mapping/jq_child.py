@@ -36,17 +36,17 @@ class Limits:
         self.cpu_s, self.cpu_s_per_byte = float(cpu_s), float(cpu_s_per_byte)
         self.memory, self.memory_per_byte = int(memory), int(memory_per_byte)
         self.output = int(output)
-        self._allowed = 0
+        self._memory_limit = 0
 
     def start(self, size: int) -> None:
         """Begin an evaluation over `size` bytes."""
-        needed = self.memory + self.memory_per_byte * size
+        memory_bytes = self.memory + self.memory_per_byte * size
         # Never lowered again: what a large message made the allocator keep would fail the next small one.
-        if needed > self._allowed:
-            _, most = resource.getrlimit(resource.RLIMIT_AS)
-            within = needed if most == resource.RLIM_INFINITY else min(needed, most)
-            resource.setrlimit(resource.RLIMIT_AS, (within, most))
-            self._allowed = needed
+        if memory_bytes > self._memory_limit:
+            _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
+            soft_limit = memory_bytes if hard_limit == resource.RLIM_INFINITY else min(memory_bytes, hard_limit)
+            resource.setrlimit(resource.RLIMIT_AS, (soft_limit, hard_limit))
+            self._memory_limit = memory_bytes
         # Counts this process's own CPU time, so a busy machine kills nothing. The signal's default action does.
         signal.setitimer(signal.ITIMER_VIRTUAL, self.cpu_s + self.cpu_s_per_byte * size)
 
@@ -70,11 +70,11 @@ class Programs:
         """The first output, which every program makes a text; None if there is none."""
         program = self._compiled.get(number)
         if program is None:
-            program = self._compiled[number] = compiled(self._sources[number])
+            program = self._compiled[number] = compile_program(self._sources[number])
         return next(iter(program.input_text(text)), None)
 
 
-def compiled(source: str) -> Any:
+def compile_program(source: str) -> Any:
     """The program `source`, compiled without the file `.jq` of the home folder: its functions would replace jq's own.
 
     jq looks for that file by `HOME`, and gives `$ENV` the environment as it is while it compiles.
@@ -87,28 +87,28 @@ def compiled(source: str) -> Any:
             os.environ["HOME"] = home
 
 
-def answer_to(kind: bytes, number: int, data: bytes, programs: Programs, limits: Limits) -> bytes:
+def evaluate_request(kind: bytes, number: int, data: bytes, programs: Programs, limits: Limits) -> bytes:
     """One answer frame."""
     limits.start(len(data))
     try:
         if kind == b"C":
-            compiled(data.decode())
-            return frame(b"N")
+            compile_program(data.decode())
+            return answer_frame(b"N")
         output = programs.first(number, data.decode())
     except MemoryError:
-        return frame(b"L")
+        return answer_frame(b"L")
     except (
         Exception
     ) as problem:  # jq tells all its errors as ValueError, and some conversions fail in ways of their own
-        return frame(b"E", str(problem) if kind == b"C" else "")
+        return answer_frame(b"E", str(problem) if kind == b"C" else "")
     finally:
         limits.stop()
     if output is None:
-        return frame(b"N")
-    return frame(b"V", output) if len(output) <= limits.output else frame(b"L")
+        return answer_frame(b"N")
+    return answer_frame(b"V", output) if len(output) <= limits.output else answer_frame(b"L")
 
 
-def frame(kind: bytes, text: str = "") -> bytes:
+def answer_frame(kind: bytes, text: str = "") -> bytes:
     """An answer on the wire."""
     data = text.encode("utf-8", "replace")
     return ANSWER.pack(kind, len(data)) + data
@@ -118,26 +118,26 @@ def main() -> None:
     """Answer until the parent closes the pipe."""
     limits, programs = Limits(*sys.argv[1:]), Programs()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    received, answers = bytearray(), bytearray()
+    buffer, answers = bytearray(), bytearray()
     while True:
-        if len(received) >= REQUEST.size:
-            kind, number, length = REQUEST.unpack_from(received)
+        if len(buffer) >= REQUEST.size:
+            kind, number, length = REQUEST.unpack_from(buffer)
             end = REQUEST.size + length
-            if len(received) >= end:
-                data = bytes(received[REQUEST.size : end])
-                del received[:end]
+            if len(buffer) >= end:
+                data = bytes(buffer[REQUEST.size : end])
+                del buffer[:end]
                 if kind == b"D":
                     programs.add(data.decode())
                 else:
-                    answers += answer_to(kind, number, data, programs, limits)
+                    answers += evaluate_request(kind, number, data, programs, limits)
                 if len(answers) >= FLUSH_BYTES:
                     send(answers)
                 continue
         send(answers)
-        more = os.read(0, READ_BYTES)
-        if not more:
+        chunk = os.read(0, READ_BYTES)
+        if not chunk:
             return
-        received += more
+        buffer += chunk
 
 
 def send(answers: bytearray) -> None:

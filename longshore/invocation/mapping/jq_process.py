@@ -62,7 +62,7 @@ class JqProcess:
         self.programs = 0
         self.hung = False
 
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether it still runs."""
         return self._process.poll() is None
 
@@ -81,38 +81,38 @@ class JqProcess:
         self._output.close()
         return code
 
-    def exchange(self, data: bytes, expected: int, patience_s: float) -> list[Answer]:
+    def exchange(self, data: bytes, answer_count: int, timeout_s: float) -> list[Answer]:
         """Write while reading, since both pipes are small; fewer answers than expected mean that it died or hung."""
         answers: list[Answer] = []
-        received, waiting = bytearray(), memoryview(data)
+        buffer, pending = bytearray(), memoryview(data)
         poll = select.poll()
         poll.register(self._output, select.POLLIN)
         poll.register(self._input, select.POLLOUT)
-        while len(answers) < expected:
-            ready = {fd for fd, _ in poll.poll(patience_s * 1000)}
+        while len(answers) < answer_count:
+            ready = {fd for fd, _ in poll.poll(timeout_s * 1000)}
             if not ready:
                 self.hung = True
                 break
             if self._input.fileno() in ready:
-                waiting = self._write(waiting)
-                if not waiting:
+                pending = self._write(pending)
+                if not pending:
                     poll.unregister(self._input)
             if self._output.fileno() in ready:
-                more = os.read(self._output.fileno(), _READ_BYTES)
-                if not more:
+                chunk = os.read(self._output.fileno(), _READ_BYTES)
+                if not chunk:
                     break
-                received += more
-                answers += _answers(received)
+                buffer += chunk
+                answers += _take_answers(buffer)
         return answers
 
-    def _write(self, waiting: memoryview) -> memoryview:
+    def _write(self, pending: memoryview) -> memoryview:
         try:
-            return waiting[os.write(self._input.fileno(), waiting[:_WRITE_BYTES]) :]
+            return pending[os.write(self._input.fileno(), pending[:_WRITE_BYTES]) :]
         except BlockingIOError:
-            return waiting
+            return pending
         except BrokenPipeError:
             # It is dead; what it answered before is still to be read.
-            return waiting[len(waiting) :]
+            return pending[len(pending) :]
 
 
 def request_frame(kind: bytes, program: int, text: str) -> bytes:
@@ -121,22 +121,22 @@ def request_frame(kind: bytes, program: int, text: str) -> bytes:
     return _REQUEST.pack(kind, program, len(data)) + data
 
 
-def _answers(received: bytearray) -> list[Answer]:
+def _take_answers(buffer: bytearray) -> list[Answer]:
     """Take the whole frames off the front of what was received."""
     answers = []
-    at = 0
-    while len(received) - at >= _ANSWER.size:
-        kind, length = _ANSWER.unpack_from(received, at)
-        end = at + _ANSWER.size + length
-        if len(received) < end:
+    offset = 0
+    while len(buffer) - offset >= _ANSWER.size:
+        kind, length = _ANSWER.unpack_from(buffer, offset)
+        end = offset + _ANSWER.size + length
+        if len(buffer) < end:
             break
-        answers.append(_answer(kind, received[at + _ANSWER.size : end].decode()))
-        at = end
-    del received[:at]
+        answers.append(_parse_answer(kind, buffer[offset + _ANSWER.size : end].decode()))
+        offset = end
+    del buffer[:offset]
     return answers
 
 
-def _answer(kind: bytes, text: str) -> Answer:
+def _parse_answer(kind: bytes, text: str) -> Answer:
     if kind == b"L":
         return Answer(Status.KILLED, "gives a result that is too large")
     return Answer({b"V": Status.VALUE, b"N": Status.NOTHING}.get(kind, Status.ERROR), text)

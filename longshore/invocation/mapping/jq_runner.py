@@ -39,9 +39,9 @@ class JqLimits:
     memory_bytes: int = 256 * _MIB
     memory_bytes_per_byte: int = 64
     output_bytes: int = 32 * _MIB
-    patience_s: float = 5.0
+    timeout_s: float = 5.0
     """Wall time without any answer; only a safeguard, since a busy machine must not kill what is innocent."""
-    patience_s_per_mib: float = 5.0
+    timeout_s_per_mib: float = 5.0
 
     def arguments(self) -> list[str]:
         """The child's command line."""
@@ -67,22 +67,22 @@ class JqRunner:
             JqUnavailable: see the class.
         """
         answers: list[Answer] = []
-        alone, deaths = False, 0
+        is_alone, deaths = False, 0
         while len(answers) < len(requests):
-            batch = _batch(requests, len(answers), alone)
-            fresh, death = self._exchange(batch)
-            answers += fresh
-            deaths = 0 if fresh else deaths
+            batch = _batch(requests, len(answers), is_alone)
+            new_answers, death = self._exchange(batch)
+            answers += new_answers
+            deaths = 0 if new_answers else deaths
             if death is None:
                 continue
             if len(batch) > 1:
                 # One request of the batch is to blame, or none. One by one until it is found.
-                alone = True
+                is_alone = True
                 continue
             deaths += 1
-            if death.by_evaluation or (deaths >= _DEATHS and self._works(death)):
+            if death.by_evaluation or (deaths >= _DEATHS and self._survives(death)):
                 answers.append(Answer(Status.KILLED, death.reason))
-                alone, deaths = False, 0
+                is_alone, deaths = False, 0
         return answers
 
     def stop(self) -> int:
@@ -90,7 +90,7 @@ class JqRunner:
         process, self._process = self._process, None
         return 0 if process is None else process.stop()
 
-    def _works(self, death: "_Death") -> bool:
+    def _survives(self, death: "_Death") -> bool:
         """Whether the child lives without the request it keeps dying of, say by the kernel's out-of-memory killer."""
         if self._exchange([request_frame(b"C", 0, ".")])[1] is None:
             return True
@@ -99,11 +99,11 @@ class JqRunner:
     def _exchange(self, batch: Sequence[bytes]) -> "tuple[list[Answer], _Death | None]":
         child = self._child()
         size = sum(map(len, batch))
-        patience_s = self._limits.patience_s + self._limits.patience_s_per_mib * size / _MIB
-        news = self._programs[child.programs :]
-        child.programs += len(news)
+        timeout_s = self._limits.timeout_s + self._limits.timeout_s_per_mib * size / _MIB
+        new_programs = self._programs[child.programs :]
+        child.programs += len(new_programs)
         try:
-            answers = child.exchange(b"".join([*news, *batch]), len(batch), patience_s)
+            answers = child.exchange(b"".join([*new_programs, *batch]), len(batch), timeout_s)
         except BaseException:  # an interrupt in the middle leaves answers in the pipe that nobody would match
             self.stop()
             raise
@@ -112,10 +112,10 @@ class JqRunner:
                 # What a large text made it take it never gives back: 20 bytes for each one.
                 self.stop()
             return answers, None
-        return answers, self._death(child, patience_s)
+        return answers, self._death(child, timeout_s)
 
     def _child(self) -> JqProcess:
-        if self._process is not None and not self._process.alive():
+        if self._process is not None and not self._process.is_alive():
             self.stop()
         if self._process is None:
             try:
@@ -124,11 +124,11 @@ class JqRunner:
                 raise JqUnavailable(f"the jq process cannot be started: {problem.strerror}") from problem
         return self._process
 
-    def _death(self, child: JqProcess, patience_s: float) -> "_Death":
+    def _death(self, child: JqProcess, timeout_s: float) -> "_Death":
         hung = child.hung
         code = self.stop()
         if hung:
-            return _Death(True, f"gave no answer within {patience_s:.0f} s")
+            return _Death(True, f"gave no answer within {timeout_s:.0f} s")
         if code == -signal.SIGVTALRM:
             return _Death(True, f"did not end within its limit of CPU time ({self._limits.cpu_s} s)")
         if -code in _OWN_FAULT:
@@ -143,9 +143,9 @@ class _Death(NamedTuple):
     reason: str
 
 
-def _batch(requests: Sequence[bytes], start: int, alone: bool) -> Sequence[bytes]:
+def _batch(requests: Sequence[bytes], start: int, is_alone: bool) -> Sequence[bytes]:
     end, size = start + 1, len(requests[start])
-    while not alone and end < len(requests) and size + len(requests[end]) <= _BATCH_BYTES:
+    while not is_alone and end < len(requests) and size + len(requests[end]) <= _BATCH_BYTES:
         size += len(requests[end])
         end += 1
     return requests[start:end]

@@ -16,7 +16,7 @@ def readable_by_jq(text: str) -> str:
     return _ESCAPE.sub(lambda match: "\\ufffd" if match["lone"] else match[0], text)
 
 
-def guarded(expression: str | None) -> str:
+def guard_expression(expression: str | None) -> str:
     """A program that gives what an expression gives, without disturbing the expressions around it.
 
     Its one output is the first output in a list, `false` if the expression failed, `null` if it gave nothing. None

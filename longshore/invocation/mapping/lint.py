@@ -24,8 +24,8 @@ def expressions_of(entry: MappingEntry, index: int) -> tuple[list[Expression], l
         "query": entry.query,
     }
     for key, part in parts.items():
-        message.take(part, f"mapping {index}, {key}")
-    report.take(entry.report, f"mapping {index}, report")
+        message.add(part, f"mapping {index}, {key}")
+    report.add(entry.report, f"mapping {index}, report")
     return message.all, report.all
 
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from longshore.invocation import json_text
+from longshore.invocation import json_limits, json_text
 from longshore.invocation.mapping.jq import JqEngine, JqJob
 from longshore.invocation.mapping.jq_process import Answer, Status
-from longshore.invocation.mapping.jq_text import guarded
+from longshore.invocation.mapping.jq_text import guard_expression
 from longshore.invocation.mapping.results import MappingFault
 from longshore.invocation.mapping.schema import MappingEntry
 from longshore.invocation.mapping.template import Expression
@@ -22,16 +22,16 @@ _METHOD_OBJECT = "((.payload?|.action?|.invocationMethod?|objects) // (.changelo
 DEFAULT_URL = f'{_METHOD_OBJECT} | .url // ""'
 DEFAULT_METHOD = f'{_METHOD_OBJECT} | .method // "POST"'
 
-RESULT_DEPTH = json_text.MAX_DEPTH + 8
+RESULT_DEPTH = json_limits.MAX_DEPTH + 8
 """A result is a part of a message, inside the lists that the programs put around it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedResult:
     """Stands for the result of an expression that failed over this message; it counts as null."""
 
 
-FAILED = Failed()
+FAILED = FailedResult()
 
 
 class Compiler:
@@ -46,15 +46,15 @@ class Compiler:
         self._engine = engine
         self.errors: dict[str, str] = {}
         sources = list(dict.fromkeys(expression.source for expression in expressions))
-        alone = engine.check(sources)
-        inside = engine.check([guarded(source) for source in sources])
-        for source, *problems in zip(sources, alone, inside, strict=True):
-            if found := next((problem for problem in problems if problem is not None), None):
-                self.errors[source] = found
+        problems_alone = engine.check(sources)
+        problems_guarded = engine.check([guard_expression(source) for source in sources])
+        for source, *problems in zip(sources, problems_alone, problems_guarded, strict=True):
+            if problem := next((problem for problem in problems if problem is not None), None):
+                self.errors[source] = problem
 
-    def guarded(self, source: str) -> str:
+    def guard_expression(self, source: str) -> str:
         """The expression as a part of a larger program."""
-        return guarded(None if source in self.errors else source)
+        return guard_expression(None if source in self.errors else source)
 
     def group(self, expressions: Sequence[Expression], engine: JqEngine | None = None) -> "Group":
         """Expressions that are evaluated together, in `engine` if another one than that of the compiler."""
@@ -66,12 +66,12 @@ class Compiler:
         return self._engine.program(f"first({','.join(branch for branch in [*branches, 'null'] if branch)})|tojson")
 
     def _branch(self, index: int, entry: MappingEntry) -> str:
-        url = self.guarded(DEFAULT_URL if entry.url is None else entry.url)
-        method = self.guarded(DEFAULT_METHOD if entry.method is None else entry.method)
+        url = self.guard_expression(DEFAULT_URL if entry.url is None else entry.url)
+        method = self.guard_expression(DEFAULT_METHOD if entry.method is None else entry.method)
         result = f"[{index},{url},{method}]"
         if isinstance(entry.enabled, bool):
             return result if entry.enabled else ""
-        return f"(if {self.guarded(entry.enabled)}==[true] then {result} else empty end)"
+        return f"(if {self.guard_expression(entry.enabled)}==[true] then {result} else empty end)"
 
 
 class Group:
@@ -80,7 +80,7 @@ class Group:
     def __init__(self, engine: JqEngine, compiler: Compiler, expressions: tuple[Expression, ...]) -> None:
         self.expressions = expressions
         self._engine = engine
-        parts = [compiler.guarded(expression.source) for expression in expressions]
+        parts = [compiler.guard_expression(expression.source) for expression in expressions]
         self._together = engine.program(f"[{','.join(parts)}]|tojson")
         self._alone = [engine.program(f"{part}|tojson") for part in parts]
 
@@ -96,27 +96,27 @@ class Group:
         answer = self._engine.evaluate([JqJob(self._together, text)])[0]
         if answer.status is Status.VALUE:
             place = self.expressions[0].place.split(",")[0]
-            return [unguarded(part) for part in parsed(answer.text, place)]
+            return [unwrap_result(part) for part in parse_result(answer.text, place)]
         return [self._single(index, text) for index in range(len(self.expressions))]
 
     def _single(self, index: int, text: str) -> Any:
         answer = self._engine.evaluate([JqJob(self._alone[index], text)])[0]
         place = self.expressions[index].place
         if answer.status is Status.VALUE:
-            return unguarded(parsed(answer.text, place))
+            return unwrap_result(parse_result(answer.text, place))
         if answer.status is Status.NOTHING:  # it halts jq
             return None
         raise fault(answer, place)
 
 
-def unguarded(part: Any) -> Any:
+def unwrap_result(part: Any) -> Any:
     """The result that a guarded expression gave."""
     if isinstance(part, list):
         return part[0]
     return FAILED if part is False else None
 
 
-def parsed(text: str, place: str) -> Any:
+def parse_result(text: str, place: str) -> Any:
     """A JSON text that jq gave or is about to be given, as a value.
 
     Raises:
@@ -125,8 +125,10 @@ def parsed(text: str, place: str) -> Any:
     try:
         return json_text.loads(text, RESULT_DEPTH)
     except json_text.Malformed as problem:
-        words = "is nested too deeply" if problem.reason == "too_deep" else "has to do with a text that is not JSON"
-        raise MappingFault(place, words) from None
+        description = (
+            "is nested too deeply" if problem.reason == "too_deep" else "has to do with a text that is not JSON"
+        )
+        raise MappingFault(place, description) from None
 
 
 def fault(answer: Answer, place: str) -> MappingFault:

@@ -15,14 +15,14 @@ def method(value: Any, place: str) -> str:
     if value is None or value == "":
         return "POST"
     if not isinstance(value, str):
-        raise MappingFault(place, f"gives {_kind(value)}, not a text")
+        raise MappingFault(place, f"gives {_type_name(value)}, not a text")
     return value.upper()
 
 
 def url(value: Any, place: str) -> str | None:
     """The url; None where there is none."""
     if value is not None and not isinstance(value, str):
-        raise MappingFault(place, f"gives {_kind(value)}, not a text")
+        raise MappingFault(place, f"gives {_type_name(value)}, not a text")
     return value or None
 
 
@@ -31,7 +31,7 @@ def headers(value: Any, place: str) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise MappingFault(place, f"gives {_kind(value)}, not an object")
+        raise MappingFault(place, f"gives {_type_name(value)}, not an object")
     return {
         name: item if isinstance(item, str) else json_text.dumps(item, ascii=True)
         for name, item in value.items()
@@ -49,9 +49,9 @@ def query(value: Any, place: str) -> list[tuple[str, str]]:
     if isinstance(value, str):
         return parse_qsl(value, keep_blank_values=True)
     if not isinstance(value, dict):
-        raise MappingFault(place, f"gives {_kind(value)}, not an object")
+        raise MappingFault(place, f"gives {_type_name(value)}, not an object")
     return [
-        (name, _scalar(item))
+        (name, _format_scalar(item))
         for name, items in value.items()
         for item in (items if isinstance(items, list | dict) else [items])
         if item is not None
@@ -68,13 +68,13 @@ def body(value: Any, place: str) -> str | None:
         raise MappingFault(place, "is nested too deeply") from None
 
 
-def _scalar(value: Any) -> str:
+def _format_scalar(value: Any) -> str:
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, bool) else json_text.dumps(value, ascii=True)
 
 
-def _kind(value: Any) -> str:
+def _type_name(value: Any) -> str:
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

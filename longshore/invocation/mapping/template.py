@@ -23,7 +23,7 @@ class Expressions:
     def __init__(self) -> None:
         self.all: list[Expression] = []
 
-    def take(self, tree: Any, place: str) -> Any:
+    def add(self, tree: Any, place: str) -> Any:
         """The tree with each text replaced by a slot for its result.
 
         Keys, numbers, booleans and null are literal. Nested empty objects disappear, empty lists stay.
@@ -32,15 +32,15 @@ class Expressions:
             self.all.append(Expression(place, tree))
             return _Slot(len(self.all) - 1)
         if isinstance(tree, dict):
-            taken = ((key, self.take(value, f"{place}.{key}")) for key, value in tree.items())
-            return {key: value for key, value in taken if value != {}}
+            items = ((key, self.add(value, f"{place}.{key}")) for key, value in tree.items())
+            return {key: value for key, value in items if value != {}}
         if isinstance(tree, list):
-            return [self.take(value, f"{place}.{index}") for index, value in enumerate(tree)]
+            return [self.add(value, f"{place}.{index}") for index, value in enumerate(tree)]
         return tree
 
 
 def fill(template: Any, results: list[Any]) -> Any:
-    """What `take` gave, with the results in the slots."""
+    """What `add` gave, with the results in the slots."""
     if isinstance(template, _Slot):
         return results[template.index]
     if isinstance(template, dict):

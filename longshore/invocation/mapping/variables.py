@@ -6,12 +6,12 @@ And whether their values look as if something was pasted along, which a target w
 import re
 from dataclasses import dataclass
 
-_READ = re.compile(
+_VARIABLE_READ = re.compile(
     r"""(?<![\w.$"])(?:env|\$ENV)\b(?!\s*:)"""
     r"""(?:\s*(?:\|\s*)?(?:\.\s*(?P<bare>[A-Za-z_]\w*)|\.\s*"(?P<quoted>[^"\\]*)"|\.?\s*\[\s*"(?P<key>[^"\\]*)"\s*\]))?"""
 )
 
-_ELSE = re.compile(r"[\s)?]*//")
+_ALTERNATIVE = re.compile(r"[\s)?]*//")
 
 _QUOTES = "\"'"
 
@@ -20,27 +20,27 @@ _QUOTES = "\"'"
 class Variables:
     """The names that expressions read, and whether they compute others, as in `env[.name]`.
 
-    `needed` are those that no `//` gives another value for.
+    `required` are those that no `//` gives another value for.
     """
 
     names: frozenset[str] = frozenset()
     computed: bool = False
-    needed: frozenset[str] = frozenset()
+    required: frozenset[str] = frozenset()
 
 
 def variables_of(*expressions: str) -> Variables:
     """What these expressions read of the environment."""
-    found = [match for source in expressions for match in _READ.finditer(source)]
-    names = [_name(match) for match in found]
-    needed = (_name(match) for match in found if not _ELSE.match(match.string, match.end()))
-    return Variables(frozenset(filter(None, names)), None in names or "" in names, frozenset(filter(None, needed)))
+    matches = [match for source in expressions for match in _VARIABLE_READ.finditer(source)]
+    names = [_variable_name(match) for match in matches]
+    required = (_variable_name(match) for match in matches if not _ALTERNATIVE.match(match.string, match.end()))
+    return Variables(frozenset(filter(None, names)), None in names or "" in names, frozenset(filter(None, required)))
 
 
-def _name(match: re.Match[str]) -> str | None:
+def _variable_name(match: re.Match[str]) -> str | None:
     return match["bare"] or match["quoted"] or match["key"]
 
 
-def looks_pasted(value: str) -> str | None:
+def find_paste_problem(value: str) -> str | None:
     """What came along with a value, in words that follow its name."""
     if value != value.strip():
         return "begins or ends with white space, such as a newline. It is taken as it is"

@@ -188,7 +188,7 @@ def stuck() -> Iterator[Stuck]:
         thread.join(60)
 
 
-PATIENT = JqLimits(patience_s=600)
+PATIENT = JqLimits(timeout_s=600)
 LARGE = json.dumps("x" * 100_000)
 
 
@@ -321,9 +321,9 @@ def test_a_forgotten_engine_ends_its_child() -> None:
 
 PARENT = """
 import sys, time
-from longshore.invocation.mapping.jq import Job, JqEngine
+from longshore.invocation.mapping.jq import JqEngine, JqJob
 engine = JqEngine({})
-engine.evaluate([Job(engine.program("tojson"), "1")])
+engine.evaluate([JqJob(engine.program("tojson"), "1")])
 print("ready", flush=True)
 time.sleep(600)
 """

@@ -63,9 +63,9 @@ def expected_request(request: dict[str, Any], partial: dict[str, Any]) -> Mapped
 def report_context(response: dict[str, Any], sent: MappedRequest, message: str) -> str:
     """What report expressions see."""
     try:
-        parsed = json.loads(response["body"])
+        parse_result = json.loads(response["body"])
     except ValueError:
-        parsed = None
+        parse_result = None
     context = {
         "body": json.loads(message),
         "request": {
@@ -79,7 +79,7 @@ def report_context(response: dict[str, Any], sent: MappedRequest, message: str) 
             "statusCode": response["status"],
             "headers": {"Content-Type": response.get("content_type", "application/json")},
             "text": response["body"],
-            "json": parsed,
+            "json": parse_result,
         },
     }
     return json_text.dumps(context, ascii=False)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from longshore.invocation import json_text
 from longshore.invocation.classify import (
-    ACTION_LENGTH,
+    MAX_ACTION_CHARS,
     MAX_VALUES,
     Classified,
     Invocation,
@@ -258,7 +258,7 @@ def test_names_are_bounded_and_can_be_encoded() -> None:
     assert isinstance(result, Invocation)
     assert "\\ud800" == result.type
     assert result.action.startswith("é\\udfffxxx")
-    assert ACTION_LENGTH + 10 > len(result.action)
+    assert MAX_ACTION_CHARS + 10 > len(result.action)
 
 
 def test_payloads_do_not_show_in_a_repr() -> None:

@@ -20,23 +20,23 @@ SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
 HUNTER2 = "AAECAwQFBgcICQoLDA0ODyJUv1VXShP86elaqC562siMhRDbl7ja"
 
 
-def named(cases: list[dict[str, Any]]) -> pytest.MarkDecorator:
+def parametrize_by_name(cases: list[dict[str, Any]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=[case["name"] for case in cases])
 
 
-@named(VECTORS["decrypt"])
+@parametrize_by_name(VECTORS["decrypt"])
 def test_vector_values_are_decrypted(case: dict[str, Any]) -> None:
     """Each published ciphertext gives its plaintext."""
     assert ({"v": case["plaintext"]}, []) == decrypt({"v": case["encrypted"]}, ["v"], [case["key"]])
 
 
-@named(VECTORS["decrypt_failures"])
+@parametrize_by_name(VECTORS["decrypt_failures"])
 def test_vector_failures_leave_the_field_unchanged(case: dict[str, Any]) -> None:
     """What cannot be decrypted stays, and its path (never its value) is returned for a warning."""
     assert ({"v": case["encrypted"]}, ["v"]) == decrypt({"v": case["encrypted"]}, ["v"], [case["key"]])
 
 
-@named(VECTORS["payloads"])
+@parametrize_by_name(VECTORS["payloads"])
 def test_vector_payloads(case: dict[str, Any]) -> None:
     """Paths reach nested fields and list elements, and wildcards and leading dots reach nothing."""
     before = copy.deepcopy(case["before"])
@@ -69,9 +69,11 @@ def test_line_breaks_in_base64_are_accepted() -> None:
 
 def test_plaintext_that_is_not_utf8_is_a_failure() -> None:
     """Secret inputs are text; bytes are left as they came."""
-    sealed = base64.b64encode(bytes(16) + AESGCM(SECRET.encode()[:32]).encrypt(bytes(16), b"\xff\xfe", None)).decode()
+    ciphertext = base64.b64encode(
+        bytes(16) + AESGCM(SECRET.encode()[:32]).encrypt(bytes(16), b"\xff\xfe", None)
+    ).decode()
 
-    assert ({"v": sealed}, ["v"]) == decrypt({"v": sealed}, ["v"], [SECRET])
+    assert ({"v": ciphertext}, ["v"]) == decrypt({"v": ciphertext}, ["v"], [SECRET])
 
 
 json_values = st.recursive(

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from longshore.invocation.json_text import MAX_DEPTH, Literal, Malformed, dumps, loads
+from longshore.invocation.json_limits import MAX_DEPTH
+from longshore.invocation.json_text import Literal, Malformed, dumps, loads
 
 texts = st.text(st.characters(codec=None), max_size=20)
 """Any text, lone surrogates included."""

@@ -4,7 +4,7 @@ import pytest
 
 from longshore.invocation.json_text import Literal
 from longshore.invocation.mapping import MappingFault, request
-from longshore.invocation.mapping.jq_text import guarded, readable_by_jq
+from longshore.invocation.mapping.jq_text import guard_expression, readable_by_jq
 from longshore.invocation.mapping.lint import warnings_of
 from longshore.invocation.mapping.schema import MappingEntry
 from longshore.invocation.mapping.template import Expressions, fill
@@ -13,7 +13,7 @@ from longshore.invocation.mapping.template import Expressions, fill
 def test_every_text_of_a_template_is_an_expression_with_its_place() -> None:
     """Keys and all that is no text are literal; the structure comes back with the results in it."""
     expressions = Expressions()
-    template = expressions.take({"a": ".x", "n": 1, "l": [".y", {"z.z": ".z"}, None, True]}, "mapping 0, body")
+    template = expressions.add({"a": ".x", "n": 1, "l": [".y", {"z.z": ".z"}, None, True]}, "mapping 0, body")
 
     assert [("mapping 0, body.a", ".x"), ("mapping 0, body.l.0", ".y"), ("mapping 0, body.l.1.z.z", ".z")] == [
         (expression.place, expression.source) for expression in expressions.all
@@ -25,18 +25,18 @@ def test_nested_empty_objects_disappear() -> None:
     """Also those that are empty only then; empty lists and the whole empty object stay."""
     expressions = Expressions()
 
-    assert {"l": [], "k": [{}]} == expressions.take({"a": {}, "b": {"c": {"d": {}}}, "l": [], "k": [{}]}, "body")
-    assert {} == expressions.take({}, "body")
+    assert {"l": [], "k": [{}]} == expressions.add({"a": {}, "b": {"c": {"d": {}}}, "l": [], "k": [{}]}, "body")
+    assert {} == expressions.add({}, "body")
 
 
 def test_a_result_is_not_taken_for_a_template() -> None:
     """Empty objects that an expression gives stay."""
-    assert {"a": {}} == fill(Expressions().take({"a": ".x"}, "body"), [{}])
+    assert {"a": {}} == fill(Expressions().add({"a": ".x"}, "body"), [{}])
 
 
 def test_a_syntax_error_gives_null() -> None:
     """Without being evaluated."""
-    assert "[null]" == guarded(None)
+    assert "[null]" == guard_expression(None)
 
 
 def test_text_without_surrogate_escapes_is_left_alone() -> None:

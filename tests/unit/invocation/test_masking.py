@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from longshore.invocation.masking import Mask, current, masking
+from longshore.invocation.masking import Mask, current_mask, use_mask
 from longshore.invocation.sensitive_names import is_sensitive, is_sensitive_parameter, sensitive_values
 
 SECRET = 'pä"ss wörd/1'
@@ -115,8 +115,8 @@ def test_names_of_secrets_in_queries_and_headers(name: str) -> None:
 
 def test_values_under_such_names_are_found_wherever_they_stand() -> None:
     """With and without the scheme; flags are no secrets."""
-    named = {"headers": [{"Authorization": "Bearer abcdefgh"}], "token": "glptt-TEST", "secret": "none", "x": 1}
-    assert {"Bearer abcdefgh", "abcdefgh", "glptt-TEST"} == set(sensitive_values(named))
+    items = {"headers": [{"Authorization": "Bearer abcdefgh"}], "token": "glptt-TEST", "secret": "none", "x": 1}
+    assert {"Bearer abcdefgh", "abcdefgh", "glptt-TEST"} == set(sensitive_values(items))
 
 
 def test_a_cut_secret_that_begins_with_another_one_goes_whole() -> None:
@@ -158,9 +158,9 @@ def test_what_is_only_guessed_is_left_out_of_the_certain_mask() -> None:
 
 def test_the_current_mask_is_that_of_the_delivery_at_hand() -> None:
     """And gone after it."""
-    with masking(Mask(["hunter2"])):
-        assert "***" == current().text("hunter2")
-    assert "hunter2" == current().text("hunter2")
+    with use_mask(Mask(["hunter2"])):
+        assert "***" == current_mask().text("hunter2")
+    assert "hunter2" == current_mask().text("hunter2")
 
 
 @example("İstanbul", "", "")

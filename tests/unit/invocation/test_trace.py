@@ -28,18 +28,18 @@ def test_a_malformed_parent_is_dropped(value: str) -> None:
 
 def test_a_later_version_may_say_more() -> None:
     """It is read, and goes on, in the version that we know, as the specification wants it."""
-    found = trace.from_kafka([("traceparent", f"cc{PARENT[2:]}-more")])
+    context = trace.from_kafka([("traceparent", f"cc{PARENT[2:]}-more")])
 
-    assert found is not None
-    assert {"traceparent": PARENT} == trace.to_headers(found)
+    assert context is not None
+    assert {"traceparent": PARENT} == trace.to_headers(context)
 
 
 def test_state_goes_with_its_parent_and_never_without() -> None:
     """Several headers of state are one list."""
-    found = trace.from_kafka([("Traceparent", PARENT.encode()), ("tracestate", b"a=1"), ("tracestate", b" b@v=2 ")])
+    context = trace.from_kafka([("Traceparent", PARENT.encode()), ("tracestate", b"a=1"), ("tracestate", b" b@v=2 ")])
 
-    assert found is not None
-    assert {"traceparent": PARENT, "tracestate": "a=1,b@v=2"} == trace.to_headers(found)
+    assert context is not None
+    assert {"traceparent": PARENT, "tracestate": "a=1,b@v=2"} == trace.to_headers(context)
     assert trace.from_kafka([("tracestate", b"a=1")]) is None
 
 
@@ -58,10 +58,10 @@ def test_state_goes_with_its_parent_and_never_without() -> None:
 )
 def test_a_malformed_state_alone_is_left_out(state: str) -> None:
     """The trace goes on."""
-    found = trace.from_kafka([("traceparent", PARENT), ("tracestate", state.encode())])
+    context = trace.from_kafka([("traceparent", PARENT), ("tracestate", state.encode())])
 
-    assert found is not None
-    assert {"traceparent": PARENT} == trace.to_headers(found)
+    assert context is not None
+    assert {"traceparent": PARENT} == trace.to_headers(context)
 
 
 def test_two_parents_are_none() -> None:

@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.invocation.decrypted import DecryptedMessage, mask_of
+from longshore.invocation.decrypted import DecryptedMessage
 from longshore.invocation.mapping import MappedRequest
-from longshore.invocation.urls import parts_of, without_login
+from longshore.invocation.request_mask import build_mask
+from longshore.invocation.urls import mask_login, split_url
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "masked_url"),
     [
         ("http://user:hun[ter2@h/x", "http://***@h/x"),
         ("http://user:hun\u2100ter2@h/x", "http://***@h/x"),
@@ -23,16 +24,16 @@ from longshore.invocation.urls import parts_of, without_login
         ("", ""),
     ],
 )
-def test_a_login_is_not_shown(url: str, shown: str) -> None:
+def test_a_login_is_not_shown(url: str, masked_url: str) -> None:
     """Nor what may be one: a password with a slash in it ends the host for everybody else."""
-    assert shown == without_login(url)
+    assert masked_url == mask_login(url)
 
 
 @given(st.text(max_size=60), st.sampled_from(["", "http://", "http://u:p@h/"]))
 def test_any_text_has_parts(text: str, start: str) -> None:
     """None of them is an error."""
-    parts_of(start + text)
-    without_login(start + text)
+    split_url(start + text)
+    mask_login(start + text)
 
 
 @pytest.mark.parametrize("login", ["user:hun[ter2", "user:hun\u2100ter2", "user:hunter2@["])
@@ -40,4 +41,4 @@ def test_what_must_not_be_told_is_known_for_every_url(login: str) -> None:
     """Previews build requests that are never sent."""
     request = MappedRequest("POST", f"http://{login}@h/x", {}, [], None)
 
-    assert "ter2" not in mask_of(DecryptedMessage("{}"), request).text(f"I got {login.partition(':')[2]}")
+    assert "ter2" not in build_mask(DecryptedMessage("{}"), request).text(f"I got {login.partition(':')[2]}")

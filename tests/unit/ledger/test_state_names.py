@@ -25,7 +25,7 @@ OTHER_MEANINGS = {
     "longshore/cli/version.py": {"unknown"},
     "longshore/delivery/outcome.py": {"unknown"},  # a verdict on an attempt
     "longshore/delivery/policy.py": {"unknown"},  # the policy for unknown outcomes
-    "longshore/invocation/delivery_options.py": {"unknown"},  # the same in a mapping
+    "longshore/invocation/delivery_section.py": {"unknown"},  # the same in a mapping
     "config/settings.py": {"unknown"},  # the same in a setting
     "longshore/port/__init__.py": {"unknown"},  # a name that the package exports
     "longshore/port/report_wording.py": {"paused"},  # why a run waits
