@@ -10,7 +10,7 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from typing import Generic
 
-from ingest.entry_builder import EntryBuilder, Routed
+from ingest.entry_builder import EntryBuilder, RouteResult
 from ingest.source import R, Record
 from longshore.invocation.classify import Invocation, Refused, Skipped, classify_message
 from longshore.invocation.mapping import Mapping
@@ -23,8 +23,8 @@ log = EventLog(__name__)
 
 FINISHED_BEFORE = "finished_before"
 
-EXPECTED = frozenset({"not_for_agent", "no_mapping", "tombstone", FINISHED_BEFORE})
-"""The normal fate of what is meant for other agents of the stream, or read again by a new one: no line in the log."""
+QUIET_REASONS = frozenset({"not_for_agent", "no_mapping", "tombstone", FINISHED_BEFORE})
+"""Normal for messages to other agents of the stream, or read again by a new one: logged at debug level only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class PreparedBatch(Generic[R]):
 
 
 class BatchPreparer:
-    """Prepares batches: recognises, verifies, routes and seals."""
+    """Prepares batches: classifies, verifies, routes and seals."""
 
     def __init__(
         self,
@@ -51,9 +51,9 @@ class BatchPreparer:
         message_max_bytes: int,
         sync_limits: Callable[[], None] | None = None,
     ) -> None:
-        """`streams` says by name what the messages of a stream are; all others are none of our business.
+        """`streams` says by name what the messages of a stream are; those of all others are skipped.
 
-        `sync_limits` has the ledger know what the mapping says of the targets, before anything goes to them.
+        `sync_limits` writes what the mapping says of targets to the ledger, before anything goes to them.
         """
         self._streams = streams
         self._secrets = secrets
@@ -63,7 +63,7 @@ class BatchPreparer:
         self._sync_limits = sync_limits
 
     def prepare(self, records: Sequence[R], is_finished: Callable[[R], bool] = lambda _: False) -> PreparedBatch[R]:
-        """The entries of `records`; `is_finished` says which were dealt with before, by another ledger.
+        """The entries of `records`; `is_finished` says which were finished before, in another ledger.
 
         Raises `JqUnavailable`, which says nothing of the messages, and `StoreUnavailable`.
         """
@@ -74,56 +74,56 @@ class BatchPreparer:
             if is_finished(record):
                 skipped.append((record, FINISHED_BEFORE))
                 continue
-            recognised = self._recognise(record)
-            if isinstance(recognised, Invocation):
-                to_route.append((record, recognised))
-            elif isinstance(recognised, Skipped):
-                skipped.append((record, recognised.reason))
+            result = self._classify(record)
+            if isinstance(result, Invocation):
+                to_route.append((record, result))
+            elif isinstance(result, Skipped):
+                skipped.append((record, result.reason))
             else:
-                entries.append(recognised)
+                entries.append(result)
         routes = self._mapping.routes([invocation.text for _, invocation in to_route]) if to_route else []
-        for (record, invocation), routed in zip(to_route, routes, strict=True):
-            entry = self._entry(record, invocation, routed)
+        for (record, invocation), route in zip(to_route, routes, strict=True):
+            entry = self._build(record, invocation, route)
             if entry is None:
                 skipped.append((record, "no_mapping"))
             else:
                 entries.append(entry)
-        _log(skipped)
+        _log_skipped(skipped)
         if self._sync_limits is not None:
             self._sync_limits()
         return PreparedBatch(records, skipped, entries)
 
-    def unstorable(self, record: R) -> PreparedBatch[R]:
+    def make_unstorable(self, record: R) -> PreparedBatch[R]:
         """In place of a message that the ledger cannot take: its dead letter, without what it holds."""
-        return PreparedBatch([record], (), [self._builder.unreadable(record, "unstorable")])
+        return PreparedBatch([record], (), [self._builder.build_unreadable(record, "unstorable")])
 
-    def _recognise(self, record: Record) -> Invocation | Skipped | Entry:
+    def _classify(self, record: Record) -> Invocation | Skipped | Entry:
         if record.value is not None and len(record.value) > self._message_max_bytes:
-            return self._builder.unreadable(record, "too_large")
+            return self._builder.build_unreadable(record, "too_large")
         try:
-            recognised = classify_message(record.value, self._streams.get(record.stream, Stream.OTHER), self._secrets)
-            return self._builder.refused(record, recognised) if isinstance(recognised, Refused) else recognised
-        except Exception as error:  # ingest never dies of a message, nor of our own mistake in reading it
-            return self._unexpected(record, error)
+            result = classify_message(record.value, self._streams.get(record.stream, Stream.OTHER), self._secrets)
+            return self._builder.build_refused(record, result) if isinstance(result, Refused) else result
+        except Exception as error:  # no message ends ingest, nor does a mistake of ours in reading it
+            return self._make_unexpected(record, error)
 
-    def _entry(self, record: Record, invocation: Invocation, routed: Routed) -> Entry | None:
+    def _build(self, record: Record, invocation: Invocation, route: RouteResult) -> Entry | None:
         try:
-            return self._builder.entry(record, invocation, routed)
+            return self._builder.build(record, invocation, route)
         except Exception as error:
-            return self._unexpected(record, error)
+            return self._make_unexpected(record, error)
 
-    def _unexpected(self, record: Record, error: Exception) -> Entry:
+    def _make_unexpected(self, record: Record, error: Exception) -> Entry:
         # No traceback and no text of the error: both may quote the payload.
         log.event(events.INGEST_PREPARATION_FAILED, origin=record.origin, error=type(error).__name__)
-        return self._builder.unreadable(record, "unexpected")
+        return self._builder.build_unreadable(record, "unexpected")
 
 
-def _log(skipped: Sequence[tuple[R, str]]) -> None:
-    """One line per reason and batch, not per message: a flood of garbage must not become one of lines."""
+def _log_skipped(skipped: Sequence[tuple[R, str]]) -> None:
+    """One line per reason and batch, not per message: a flood of garbage must not flood the log."""
     first: dict[str, str] = {}
     for record, reason in skipped:
         first.setdefault(reason, record.origin)
     counts = Counter(reason for _, reason in skipped)
     for reason, origin in first.items():
-        event = events.INGEST_OTHERS_SKIPPED if reason in EXPECTED else events.INGEST_SKIPPED
+        event = events.INGEST_OTHERS_SKIPPED if reason in QUIET_REASONS else events.INGEST_SKIPPED
         log.event(event, reason=reason, count=counts[reason], first=origin)

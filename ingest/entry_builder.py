@@ -1,7 +1,7 @@
 """From one invocation to its entry in the ledger, or to its dead letter: id, target, lane, payload, reports.
 
-Nothing that was meant for us vanishes: what can never be delivered is kept as a dead letter with its reason, and Port
-is told where it may be.
+No message for us vanishes: what can never be delivered is kept as a dead letter with its reason, and reported to Port
+where that is allowed.
 """
 
 from collections.abc import Callable
@@ -27,13 +27,13 @@ from longshore.telemetry.tracing import Traces
 
 log = EventLog(__name__)
 
-NOWHERE = "-"
+NO_TARGET = "-"
 """Target and lane of what never had one."""
 
-SHOWN_LENGTH = 200
+MAX_LOGGED_LENGTH = 200
 """Most characters of a run id in a log line: a run id is text from outside."""
 
-Routed = Route | Unmatched | MappingFault
+RouteResult = Route | Unmatched | MappingFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class _Call:
 
 
 class EntryBuilder:
-    """Makes entries."""
+    """Builds entries."""
 
     def __init__(
         self,
@@ -57,13 +57,13 @@ class EntryBuilder:
         policies: Table[Kind, RetryPolicy],
         *,
         fail_unmatched_nodes: bool,
-        format: Callable[[], int] = lambda: 1,
+        record_format: Callable[[], int] = lambda: 1,
         note_target: Callable[[str, int], None] | None = None,
         traces: Traces | None = None,
     ) -> None:
-        """`format` is that of the records to be written now.
+        """`record_format` is that of the records to be written now.
 
-        `note_target` hears of each target that is sent to, with the number of the mapping's entry.
+        `note_target` is called with each target that is sent to, and the number of the mapping's entry.
         """
         self._mapping = mapping
         self._sealer = sealer
@@ -75,43 +75,45 @@ class EntryBuilder:
         }
         self._note_target = note_target
         self._traces = traces or Traces(sealer)
-        self._format = format
+        self._record_format = record_format
         self._fail_unmatched_nodes = fail_unmatched_nodes
-        self._received = {kind: reports.received(kind) for kind in Kind}
+        self._received_reports = {kind: reports.received(kind) for kind in Kind}
 
-    def entry(self, record: Record, invocation: Invocation, routed: Routed) -> Entry | None:
+    def build(self, record: Record, invocation: Invocation, route: RouteResult) -> Entry | None:
         """The entry of `invocation`, which the mapping routed so; None where it is left to other agents."""
         run = invocation.run_id or ""
         id = ids.run_id(run) if run else ids.event_id(record.key)
         call = _Call(id, invocation.kind, run, invocation.synchronized, invocation.text)
-        if isinstance(routed, Unmatched):
+        if isinstance(route, Unmatched):
             if not (self._fail_unmatched_nodes and invocation.kind is Kind.NODE_RUN):
                 return None
-            return self._dead(record, call, "no_mapping", "no mapping is enabled for it")
-        if isinstance(routed, MappingFault):
-            return self._dead(record, call, "mapping", str(routed))
+            return self._build_dead_letter(record, call, "no_mapping", "no mapping is enabled for it")
+        if isinstance(route, MappingFault):
+            return self._build_dead_letter(record, call, "mapping", str(route))
         try:
-            target = self._target(routed)
+            target = self._resolve_target(route)
         except BadUrl as problem:
-            return self._dead(record, call, problem.reason, str(problem))
-        mapping = self._mapping.reference(routed.entry)
+            return self._build_dead_letter(record, call, problem.reason, str(problem))
+        mapping = self._mapping.reference(route.entry)
         lane = lane_of(target, invocation.action)
         if self._note_target is not None:
-            self._note_target(target, routed.entry)
-        policy = self._refined[call.kind, routed.entry]
-        return self._entry(record, call, policy, target, lane, mapping, "", self._received[call.kind])
+            self._note_target(target, route.entry)
+        policy = self._refined[call.kind, route.entry]
+        return self._make_entry(record, call, policy, target, lane, mapping, "", self._received_reports[call.kind])
 
-    def refused(self, record: Record, refused: Refused) -> Entry:
-        """The dead letter of what was meant for us and is not to be delivered."""
+    def build_refused(self, record: Record, message: Refused) -> Entry:
+        """The dead letter of a message for us that is not to be delivered."""
         id = ids.refused_id(record.key)
-        call = _Call(id, refused.kind, refused.run_id or "", refused.synchronized, refused.text)
-        return self._dead(record, call, refused.reason, "")
+        call = _Call(id, message.kind, message.run_id or "", message.synchronized, message.text)
+        return self._build_dead_letter(record, call, message.reason, "")
 
-    def unreadable(self, record: Record, reason: str) -> Entry:
-        """The dead letter of what could not be looked into; it has no payload, the source still does."""
-        return self._dead(record, _Call(ids.refused_id(record.key), Kind.CHANGE_LOG, "", False, ""), reason, "")
+    def build_unreadable(self, record: Record, reason: str) -> Entry:
+        """The dead letter of a message that could not be read; it has no payload, the source still does."""
+        return self._build_dead_letter(
+            record, _Call(ids.refused_id(record.key), Kind.CHANGE_LOG, "", False, ""), reason, ""
+        )
 
-    def _target(self, route: Route) -> str:
+    def _resolve_target(self, route: Route) -> str:
         """Where the invocation will go, as far as can be known before secret inputs are decrypted."""
         name = self._mapping.delivery(route.entry).target
         try:
@@ -119,23 +121,25 @@ class EntryBuilder:
         except BadUrl:
             if self._mapping.decrypt_paths(route.entry):
                 # The URL may be among what is still encrypted: the worker finds the real target and defers into it.
-                return NOWHERE
+                return NO_TARGET
             raise
 
-    def _dead(self, record: Record, call: _Call, reason: str, cause: str) -> Entry:
+    def _build_dead_letter(self, record: Record, call: _Call, reason: str, cause: str) -> Entry:
         log.event(
             events.INGEST_DEAD_LETTERED,
             id=call.id,
-            run_id=call.run[:SHOWN_LENGTH],
+            run_id=call.run[:MAX_LOGGED_LENGTH],
             kind=call.kind.value,
             reason=reason,
             cause=cause,
             origin=record.origin,
         )
-        told = reports.refused(call.kind, reason, cause)
-        return self._entry(record, call, self._policies[call.kind], NOWHERE, NOWHERE, "", reason, told)
+        initial_reports = reports.refused(call.kind, reason, cause)
+        return self._make_entry(
+            record, call, self._policies[call.kind], NO_TARGET, NO_TARGET, "", reason, initial_reports
+        )
 
-    def _entry(
+    def _make_entry(
         self,
         record: Record,
         call: _Call,
@@ -144,9 +148,9 @@ class EntryBuilder:
         lane: str,
         mapping: str,
         dead: str,
-        told: list[Report],
+        initial_reports: list[Report],
     ) -> Entry:
-        format = self._format()
+        record_format = self._record_format()
         payload = call.text.encode("utf-8", "surrogatepass")
         return Entry(
             id=call.id,
@@ -158,26 +162,26 @@ class EntryBuilder:
             origin=record.origin,
             published_ms=max(0, record.timestamp_ms),
             mapping=mapping,
-            payload=self._sealer.seal(payload, bond(format, "payload", call.id, run=call.run)),
+            payload=self._sealer.seal(payload, bond(record_format, "payload", call.id, run=call.run)),
             unknown=policy.unknown,
             max_attempts=policy.max_attempts,
             dead=dead,
             trace=self._traces.accepted(
                 record.trace,
                 {"longshore.id": call.id, "longshore.kind": call.kind.value, "longshore.target": target},
-                bond(format, "trace", call.id),
+                bond(record_format, "trace", call.id),
             ),
             reports=tuple(
                 seal_item(
                     self._sealer,
                     report.kind,
                     encode_report(report),
-                    format=format,
+                    format=record_format,
                     id=call.id,
                     generation=1,
                     run=call.run,
                 )
-                for report in told
+                for report in initial_reports
             ),
-            format=format,
+            format=record_format,
         )

@@ -1,4 +1,4 @@
-"""What ingest shows of itself, whatever its source: signs of life, why it pauses, and what it stored."""
+"""The health and the counters of ingest, whatever its source: its heartbeat, why it pauses, and what it stored."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,25 +8,28 @@ from longshore.telemetry import metrics
 from longshore.telemetry.health import PROCESS_HEALTH, LoopHeartbeat
 
 WAIT_S = 30.0
-"""On top of LIVENESS_S: what one turn may wait for a Redis or a Kafka that does not answer."""
-CAUSES = ("backlog", "memory", "redis", "stall")
-"""Of pauses."""
+"""On top of LIVENESS_S: what one turn may wait for a Redis or a source that does not answer."""
+PAUSE_CAUSES = ("backlog", "memory", "redis", "stall")
+"""Values of the metrics' label."""
 
 
 class IngestHealth:
     """Of one ingest process. For the thread that reads."""
 
-    def __init__(self, liveness_s: float) -> None:
-        """Adds the check to the program's health. A reader that pauses goes on turning, so it is alive."""
-        self._cause = ""
-        for cause in CAUSES:
-            metrics.PAUSED.labels(cause).set(0)
-        pulse = LoopHeartbeat("the loop that reads Kafka", liveness_s + WAIT_S)
-        self.turn = pulse.turn
-        """To be called with each turn of the loop that reads, and while it waits for what it needs."""
-        PROCESS_HEALTH.alive_if("reading", pulse.check)
+    def __init__(self, liveness_s: float, source: str) -> None:
+        """Adds the check to the program's health. A loop that pauses goes on turning, so it is alive.
 
-    def paused(self, cause: str) -> None:
+        `source` is the name of what is read, for people.
+        """
+        self._cause = ""
+        for cause in PAUSE_CAUSES:
+            metrics.PAUSED.labels(cause).set(0)
+        heartbeat = LoopHeartbeat(f"the loop that reads {source}", liveness_s + WAIT_S)
+        self.turn = heartbeat.turn
+        """To be called with each turn of the loop that reads, and while it waits for what it needs."""
+        PROCESS_HEALTH.alive_if("reading", heartbeat.check)
+
+    def set_pause_cause(self, cause: str) -> None:
         """Reading is paused for this cause; empty: it is not."""
         if cause == self._cause:
             return

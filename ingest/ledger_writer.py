@@ -1,7 +1,8 @@
 """The thread that fills the ledger: takes what was read, prepares it, has it stored, publishes what may start at once.
 
-It stands beside the thread that reads the source, so that neither a slow Redis nor a long batch keeps that one from its
-next read. While Redis is away it tries again, for ever, with the same batch: nothing is skipped and nothing confirmed.
+It runs beside the thread that reads the source, so that neither a slow Redis nor a long batch keeps that one from its
+next read. The order is the promise: stored first, confirmed then, published last. While Redis is away it tries again,
+without end, with the same batch: nothing is skipped and nothing is confirmed.
 """
 
 import threading
@@ -25,7 +26,7 @@ from longshore.periodic import LIMIT_S, Periodic
 log = EventLog(__name__)
 
 CHECK_S = 1.0
-"""How often Redis's memory is asked for, and the backlog while intake is paused."""
+"""How often Redis's memory is asked for, and the backlog while no batch comes."""
 
 PERIODIC_S = 0.3
 """How often the source may look at what was finished, and the limits of targets are kept in the ledger."""
@@ -57,6 +58,7 @@ class LedgerWriter(Generic[R]):
         self._periodic = periodic
         self._checked_at = self._periodic_at = 0.0
         self._at_hand: list[R] = []
+        """Taken, and neither stored and published nor the source's again."""
         self._loop = Periodic("accept", 0, self._step, limit_s=limit_s)
         self._on_turn = self._loop.turn
         self._stopping = self._loop.stopping
@@ -84,7 +86,10 @@ class LedgerWriter(Generic[R]):
         return self._backpressure.cause or ("redis" if self._outage.is_on else "")
 
     def _step(self) -> None:
-        """One batch. Whatever goes wrong with it, it is kept and tried again: nothing behind it is stored before."""
+        """One batch, from `take` to `publish`. Whatever it raises, the batch stays at hand for the next step.
+
+        So no later record is stored, and confirmed, ahead of one that was not.
+        """
         if not self.ready.is_set():
             self._try_ledger()
             return
@@ -104,30 +109,35 @@ class LedgerWriter(Generic[R]):
         except StoreUnavailable as error:
             self._outage.wait(error)
         else:
-            self._outage.over()
+            self._outage.end()
             self.ready.set()
 
     def _store(self, records: Sequence[R]) -> None:
         """Store `records`, however long it takes; returns early only on `stop`.
 
-        Each round is one try with the whole batch, and one of four things comes of it:
+        Each round of the loop is one try with all of them, and ends in one of four ways:
 
-        - the ledger has it, and the source may confirm it;
-        - Redis (or jq) is away, which says nothing of the records: the same again, later;
-        - the ledger has lost what was read before. It has taken nothing; the source takes back what it must hand over
-          again, and the next round finds the rest still admitted;
-        - the ledger's own scripts fail. One record may be to blame: the halves tell which, down to the single one, and
-          that is kept as a dead letter after some more tries.
+        - The ledger has them: the source confirms them, and what may start is published. Done.
+        - Redis (or jq) is away, which says nothing of the records: the same again, later.
+        - The ledger has lost what was read before (`confirm` returns False). It has taken nothing of the batch. The
+          source takes back what it must hand over again, and the next round stores the rest.
+        - The ledger's scripts fail. One record may be the cause, so each half is tried by itself, down to the single
+          record, which is stored as a dead letter after some more tries (`_refused`).
 
-        A crash in any of them leaves records that were stored and not confirmed, or neither: the source hands them over
-        again, and the ledger knows its own by their ids.
+        The invariant: a record leaves `_at_hand` only by itself, when the source has it back (`_admit`), and otherwise
+        with the whole batch, when that is published (`_step`). Halves do not shrink it: if the second half raises, or
+        publishing the first does, the next step begins with the whole batch again, and the ledger knows by their ids
+        the records that it has.
+
+        A crash leaves records that are stored and not confirmed, or neither: the source hands both out again. It leaves
+        none confirmed that are not stored.
         """
         batch: PreparedBatch[R] | None = None
         refusals = 0
         while not self._stopping.is_set():
             admitted = self._admit(records)
             if len(admitted) != len(records):
-                # What was prepared covers records that must not be stored now, or not by us.
+                # The prepared batch covers records that must not be stored now, or not by us.
                 records, batch = admitted, None
             self._on_turn()
             if not records:
@@ -147,31 +157,34 @@ class LedgerWriter(Generic[R]):
                 refusals += 1
                 batch = self._refused(records[0], error, refusals)
             else:
-                self._outage.over()
+                self._outage.end()
                 if self._source.confirm(batch.records, accepted):
                     self._stored(batch, accepted)
                     return
 
     def _admit(self, records: Sequence[R]) -> Sequence[R]:
-        """Those the source still wants stored now. The others leave the batch at hand too: they are the source's."""
+        """Those that the source wants stored now. The others leave the batch at hand: they are the source's again.
+
+        By identity and one by one: `records` may be a half, and what the source withholds of the other half is not the
+        source's before that half is asked about.
+        """
         admitted = self._source.admit(records)
         if len(admitted) != len(records):
-            kept = set(map(id, admitted))
-            returned = {id(record) for record in records if id(record) not in kept}
-            self._at_hand = [record for record in self._at_hand if id(record) not in returned]
+            withheld = set(map(id, records)).difference(map(id, admitted))
+            self._at_hand = [record for record in self._at_hand if id(record) not in withheld]
         return admitted
 
-    def _refused(self, record: R, error: Exception, times: int) -> PreparedBatch[R] | None:
-        """The ledger answered, but with an error of its own. Returns what to try in place of the message."""
-        if times == 1:
+    def _refused(self, record: R, error: Exception, refusals: int) -> PreparedBatch[R] | None:
+        """The ledger's scripts failed for this one record. Returns the batch to try next; None: prepare it again."""
+        if refusals == 1:
             log.event(events.INGEST_WRITE_REFUSED, origin=record.origin, error=type(error).__name__, at=place_of(error))
         self._outage.wait(type(error).__name__)
-        return self._preparer.unstorable(record) if times >= REFUSALS else None
+        return self._preparer.make_unstorable(record) if refusals >= REFUSALS else None
 
     def _stored(self, batch: PreparedBatch[R], accepted: Accepted) -> None:
-        # Should publishing fail, these claims are lost and lapse after seconds: any pump hands them out again.
+        # If publishing fails, or we crash before, these claims lapse after seconds and a pump dispatches them again.
         self._publish(accepted.claims)
-        self._backpressure.backlog(accepted.backlog)
+        self._backpressure.note_backlog(accepted.backlog)
         count_stored([reason for _, reason in batch.skipped], batch.entries, accepted)
         for entry, result in zip(batch.entries, accepted.results, strict=True):
             if result == "repeated_elsewhere":
@@ -180,21 +193,21 @@ class LedgerWriter(Generic[R]):
         log.event(events.INGEST_BATCH_STORED, messages=messages, entries=entries, claims=len(accepted.claims))
 
     def _check_ledger(self) -> None:
-        """What no batch would tell while none comes: how full Redis is, how much waits, and whether it fell behind."""
+        """What no batch shows while none comes: how full Redis is, how much waits, whether the ledger fell behind."""
         if time.monotonic() - self._checked_at < CHECK_S:
             return
         self._checked_at = time.monotonic()
         try:
             self._source.sync()
-            self._backpressure.memory(self._ledger.memory_share())
-            # While batches come, or nothing does, claims are the workers' own business.
-            claims = MAX_CLAIMS if self._backpressure.closed else 0
+            self._backpressure.note_memory(self._ledger.memory_share())
+            # While ingest is paused it sends no batch that would claim; otherwise the workers' pumps do.
+            claims = MAX_CLAIMS if self._backpressure.is_closed else 0
             accepted = self._ledger.accept(self._source.position(), (), claims)
             self._publish(accepted.claims)
             if self._source.confirm((), accepted):
-                self._backpressure.backlog(accepted.backlog)
+                self._backpressure.note_backlog(accepted.backlog)
         except StoreUnavailable:
-            return  # the next batch finds out, and says so
+            return  # the next batch meets it too, and logs it
 
     def _run_periodic(self) -> None:
         if time.monotonic() - self._periodic_at < PERIODIC_S:

@@ -1,7 +1,7 @@
-"""The intake process: starts in the order of the wire contract, reads until it is told to stop, and ends quickly.
+"""The ingest process: starts in the order of the wire contract, reads until it is asked to stop, and ends quickly.
 
 Waits for whatever is away (Redis, Port, Kafka) and says so, once. Ends within a second of SIGTERM or SIGINT in every
-phase: what it has in hand is not committed, so nothing needs to be saved.
+phase: what it has in hand is not confirmed, so the source hands it out again, and nothing needs to be saved.
 """
 
 import signal
@@ -12,7 +12,7 @@ from config.settings import Settings
 from ingest.backpressure import Backpressure
 from ingest.ingest_health import WAIT_S, IngestHealth
 from ingest.ledger_writer import LedgerWriter
-from ingest.wiring import make_limits, make_preparer, make_source
+from ingest.wiring import SOURCE, make_limits, make_preparer, make_source
 from longshore.errors import ConfigError, place_of
 from longshore.invocation.mapping import Mapping
 from longshore.log import events
@@ -25,19 +25,19 @@ from tasks.celery.publish import Publisher
 log = EventLog(__name__)
 
 STORE_GRACE_S = 0.5
-"""How long a batch that is being stored gets at the end; what is not stored stays uncommitted."""
+"""How long a batch that is being stored gets at the end; what is not stored stays unconfirmed."""
 TURN_S = 0.1
-"""Between two signs of life while the ledger is waited for."""
-BATCH_TIMES = 5
-"""So many times LIVENESS_S may a batch take whose messages all keep the mapping engine busy until it is cut off."""
+"""Between two heartbeats while the ledger is waited for."""
+BATCH_LIVENESS_FACTOR = 5
+"""How many times LIVENESS_S a batch may take, where each message keeps the mapping engine busy up to its time limit."""
 
 REDIS_CONNECTIONS = 4
 
 
 def run(settings: Settings) -> int:
-    """Run the intake in the foreground until SIGTERM or SIGINT; returns the exit code.
+    """Run ingest in the foreground until SIGTERM or SIGINT; returns the exit code.
 
-    Raises ConfigError for what no restart mends: a mapping file that is none, an option that librdkafka refuses.
+    Raises `ConfigError` for what no restart mends: an invalid mapping file, an option that librdkafka refuses.
     """
     stop = threading.Event()
 
@@ -58,7 +58,7 @@ class IngestService:
         self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
         self._publisher = Publisher(make_app(settings))
         access = open_ledger(settings, REDIS_CONNECTIONS)
-        self._health = IngestHealth(settings.liveness_s)
+        self._health = IngestHealth(settings.liveness_s, SOURCE)
         port = CountedPortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
         self._source = make_source(settings, access.ledger, port, self._health, stop)
         limits = make_limits(settings, self._mapping, access)
@@ -69,11 +69,11 @@ class IngestService:
             self._publisher.publish,
             Backpressure(settings.backlog_limit, settings.redis_memory_limit_ratio),
             periodic=limits.sync,
-            limit_s=BATCH_TIMES * settings.liveness_s + WAIT_S,
+            limit_s=BATCH_LIVENESS_FACTOR * settings.liveness_s + WAIT_S,
         )
 
     def run(self) -> int:
-        """Start, read, end; returns the exit code: 0 if told to stop, 1 if something broke that a restart may mend."""
+        """Start, read, end; returns the exit code: 0 if asked to stop, 1 if something broke that a restart may mend."""
         self._source.start()
         for warning in self._mapping.warnings:
             log.event(events.MAPPING_LINT_WARNED, problem=warning)

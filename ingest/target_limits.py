@@ -1,4 +1,4 @@
-"""What the mapping and the limits file say of targets, told to the ledger when it changes and never per invocation.
+"""What the mapping and the limits file say of targets, written to the ledger when it changes and never per invocation.
 
 A name that mappings give to a target is limited as they say; a URL's origin as those mappings say that have sent to it.
 Where several speak of one target the strictest holds, and where none does, the limits file. Operators overrule all of
@@ -20,99 +20,108 @@ from longshore.log.event_log import EventLog
 log = EventLog(__name__)
 
 REFRESH_S = 30.0
-"""How often the ledger is asked for its word on a target that is sent to: it may be another one, or hold the words of
-another mapping. Well below the time after which sweep.lua drops the word on what is not used."""
-REMEMBERED = 10_000
-"""Pairs of target and mapping that are remembered; targets come from payloads, so their number has no natural end."""
+"""How often the limits of a target that is sent to are compared with the ledger's: it may be another ledger by now, or
+have those of another mapping. Well below the time after which sweep.lua drops the limits of what is not used."""
+MAX_PAIRS = 10_000
+"""Pairs of target and mapping that are kept; targets come from payloads, so their number has no natural end."""
+
+NO_LIMITS = TargetControl()
 
 
 class TargetLimits:
-    """Keeps the mapping's word on targets in the ledger. For the thread that fills it."""
+    """Keeps the mapping's limits of targets in the ledger. For the thread that fills it.
 
-    def __init__(self, deliveries: Sequence[DeliveryOptions], limits: HostLimits, targets: TargetControls) -> None:
-        self._gates = [TargetControl(rate=said.rate, concurrency=said.concurrency) for said in deliveries]
+    A crash loses nothing: the next process compares all that the ledger has with the mapping first.
+    """
+
+    def __init__(self, deliveries: Sequence[DeliveryOptions], file: HostLimits, targets: TargetControls) -> None:
+        """`deliveries` are the mapping's entries, `file` the limits file, `targets` the ledger's side."""
+        self._by_entry = [TargetControl(rate=options.rate, concurrency=options.concurrency) for options in deliveries]
         self._by_name: dict[str, TargetControl] = {}
-        for said, gate in zip(deliveries, self._gates, strict=True):
-            if said.target is not None:
-                self._by_name[said.target] = strictest(self._by_name.get(said.target, TargetControl()), gate)
-        self._of_origins = [
-            gate
-            for said, gate in zip(deliveries, self._gates, strict=True)
-            if said.target is None and gate != TargetControl()
-        ]
-        self._limits = limits
+        self._for_origins: list[TargetControl] = []
+        """The limits in entries that name no target: those of whatever origins they send to."""
+        for options, limits in zip(deliveries, self._by_entry, strict=True):
+            if options.target is not None:
+                self._by_name[options.target] = strictest(self._by_name.get(options.target, NO_LIMITS), limits)
+            elif limits != NO_LIMITS:
+                self._for_origins.append(limits)
+        self._file = file
         self._targets = targets
-        self._says_nothing = (
-            not self._of_origins and not limits and all(gate == TargetControl() for gate in self._gates)
-        )
-        self._heard: set[tuple[str, int]] = set()
+        self._is_without_limits = not file and all(limits == NO_LIMITS for limits in self._by_entry)
+        self._pairs: set[tuple[str, int]] = set()
         self._by_origin: dict[str, TargetControl] = {}
-        self._told_at: dict[str, float] = {}
-        self._news: set[str] = set()
+        self._synced_at: dict[str, float] = {}
+        self._pending: set[str] = set()
+        """Targets whose limits are to be compared with the ledger's."""
         self._refreshed_at = -math.inf
 
     def note(self, target: str, entry: int) -> None:
         """The mapping `entry` sends to `target`."""
-        if self._says_nothing:
+        if self._is_without_limits:
             return
-        if (target, entry) not in self._heard:
-            if len(self._heard) >= REMEMBERED:
-                self._heard.clear()
+        if (target, entry) not in self._pairs:
+            if len(self._pairs) >= MAX_PAIRS:
+                self._pairs.clear()
                 self._by_origin.clear()
-                self._told_at.clear()
-            self._heard.add((target, entry))
-            if target not in self._by_name and self._gates[entry] != TargetControl():
-                self._by_origin[target] = strictest(self._by_origin.get(target, TargetControl()), self._gates[entry])
-            self._news.add(target)
-        elif time.monotonic() - self._told_at.get(target, -math.inf) >= REFRESH_S:
-            self._news.add(target)
+                self._synced_at.clear()
+            self._pairs.add((target, entry))
+            if target not in self._by_name and self._by_entry[entry] != NO_LIMITS:
+                self._by_origin[target] = strictest(self._by_origin.get(target, NO_LIMITS), self._by_entry[entry])
+            self._pending.add(target)
+        elif time.monotonic() - self._synced_at.get(target, -math.inf) >= REFRESH_S:
+            self._pending.add(target)
 
     def sync(self) -> None:
-        """Tell the ledger what is new, and now and then look at what it has. Raises StoreUnavailable."""
+        """Write what is new to the ledger, and now and then compare all with what it has. Raises `StoreUnavailable`.
+
+        Where that happens, the rest stays pending for the next call.
+        """
         if self._refreshed_at == -math.inf:
-            self._news |= self._targets.all_mapping_controls().keys()
-            if self._limits:
-                self._news.update(self._targets.names())
+            self._pending |= self._targets.all_mapping_controls().keys()
+            if self._file:
+                self._pending.update(self._targets.names())
         if time.monotonic() - self._refreshed_at >= REFRESH_S:
-            self._news |= self._by_name.keys()
+            self._pending |= self._by_name.keys()
             self._refreshed_at = time.monotonic()
-        while self._news:
-            self._tell(list(islice(self._news, PAGE)))
+        while self._pending:
+            self._write(list(islice(self._pending, PAGE)))
 
-    def _tell(self, news: Sequence[str]) -> None:
-        stored = self._targets.mapping_controls(news)
-        for target in news:
-            before = stored.get(target, TargetControl())
-            said = self._said(target, before)
-            if said != before:
-                self._targets.set(target, "", said, source="mapping")
-                log.event(events.TARGET_LIMITS_APPLIED, target=target, rate=said.rate, concurrency=said.concurrency)
-            self._told_at[target] = time.monotonic()
-            self._news.discard(target)
+    def _write(self, names: Sequence[str]) -> None:
+        stored = self._targets.mapping_controls(names)
+        for target in names:
+            before = stored.get(target, NO_LIMITS)
+            limits = self._choose(target, before)
+            if limits != before:
+                self._targets.set(target, "", limits, source="mapping")
+                log.event(events.TARGET_LIMITS_APPLIED, target=target, rate=limits.rate, concurrency=limits.concurrency)
+            self._synced_at[target] = time.monotonic()
+            self._pending.discard(target)
 
-    def _said(self, target: str, stored: TargetControl) -> TargetControl:
-        said = self._by_name.get(target) or self._by_origin.get(target, TargetControl())
-        if target not in self._by_name and self._may_have_said(stored):
-            # Another process, or this one before its restart, has heard more of this origin.
-            said = strictest(said, stored)
-        file = self._limits.for_target(target)
+    def _choose(self, target: str, stored: TargetControl) -> TargetControl:
+        """The limits of `target`, where the ledger has `stored`."""
+        limits = self._by_name.get(target) or self._by_origin.get(target, NO_LIMITS)
+        if target not in self._by_name and self._may_be_ours(stored):
+            # Another process, or this one before its restart, has seen more mappings send to this origin.
+            limits = strictest(limits, stored)
+        file = self._file.for_target(target)
         return TargetControl(
-            rate=file.rate if said.rate is None else said.rate,
-            concurrency=file.concurrency if said.concurrency is None else said.concurrency,
+            rate=file.rate if limits.rate is None else limits.rate,
+            concurrency=file.concurrency if limits.concurrency is None else limits.concurrency,
         )
 
-    def _may_have_said(self, stored: TargetControl) -> bool:
-        rates = {gate.rate for gate in self._of_origins}
-        numbers = {gate.concurrency for gate in self._of_origins}
-        return stored != TargetControl() and stored.rate in {None, *rates} and stored.concurrency in {None, *numbers}
+    def _may_be_ours(self, stored: TargetControl) -> bool:
+        """Whether this mapping may have set the limits `stored` for an origin; otherwise an older mapping did."""
+        rates = {limits.rate for limits in self._for_origins}
+        numbers = {limits.concurrency for limits in self._for_origins}
+        return stored != NO_LIMITS and stored.rate in {None, *rates} and stored.concurrency in {None, *numbers}
 
 
 def strictest(one: TargetControl, other: TargetControl) -> TargetControl:
     """The lower of both limits, each by itself; a rate of 0 is no limit, but stronger than saying nothing."""
-    rates = sorted(_given(one.rate, other.rate), key=lambda rate: rate or math.inf)
-    numbers = sorted(_given(one.concurrency, other.concurrency))
+    rates = sorted(_not_none(one.rate, other.rate), key=lambda rate: rate or math.inf)
+    numbers = sorted(_not_none(one.concurrency, other.concurrency))
     return TargetControl(rate=rates[0] if rates else None, concurrency=int(numbers[0]) if numbers else None)
 
 
-def _given(*values: float | None) -> Iterable[float]:
+def _not_none(*values: float | None) -> Iterable[float]:
     return (value for value in values if value is not None)

@@ -25,6 +25,9 @@ from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.port import PortClient
 from longshore.telemetry.tracing import Traces
 
+SOURCE = "Kafka"
+"""The name of what `make_source` makes, for people."""
+
 
 def make_source(
     settings: Settings, ledger: Ledger, port: PortClient, health: IngestHealth, stop: threading.Event
@@ -36,12 +39,12 @@ def make_source(
 def make_preparer(
     settings: Settings, mapping: Mapping, access: LedgerAccess, limits: TargetLimits | None = None
 ) -> BatchPreparer:
-    """What makes entries of messages for the ledger, with `mapping`; `limits` is told which targets they go to."""
+    """What makes entries of messages for the ledger, with `mapping`; `limits` notes which targets they go to."""
     builder = EntryBuilder(
         mapping,
         access.sealer,
         {kind: settings.retry_policy(kind) for kind in Kind},
-        format=lambda: access.ledger.format,
+        record_format=lambda: access.ledger.format,
         fail_unmatched_nodes=settings.unmatched_node_runs == "fail",
         note_target=limits.note if limits else None,
         traces=Traces(access.sealer, tracer()),
@@ -53,7 +56,7 @@ def make_preparer(
 
 
 def make_limits(settings: Settings, mapping: Mapping, access: LedgerAccess) -> TargetLimits:
-    """What tells the ledger of the limits of targets."""
+    """What keeps the limits of targets in the ledger."""
     return TargetLimits(mapping.deliveries, host_limits(settings.limits_file), access.targets)
 
 
@@ -72,11 +75,11 @@ def make_rebuild(settings: Settings, *, dry: bool) -> Rebuild:
 
     def has_room() -> bool:
         try:
-            backpressure.backlog(ledger.backlog())
-            backpressure.memory(ledger.memory_share())
+            backpressure.note_backlog(ledger.backlog())
+            backpressure.note_memory(ledger.memory_share())
         except StoreUnavailable:
             return False
-        return not backpressure.closed
+        return not backpressure.is_closed
 
     return Rebuild(
         consumer_options(settings, kafka_access, lambda _: None, lambda *_: None),

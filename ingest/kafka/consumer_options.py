@@ -69,8 +69,8 @@ def open_consumer(options: dict[str, Any]) -> Consumer:
         return Consumer(options)
     except KafkaException as error:
         problem = error.args[0].str().strip()
-        said = problem.lower()
-        name = next((name for word, name in VARIABLES.items() if word in said), "The settings of Kafka")
+        text = problem.lower()
+        name = next((name for word, name in VARIABLES.items() if word in text), "The settings of Kafka")
         remedy = "Correct it; what may be given is in librdkafka's CONFIGURATION.md"
         raise ConfigError(name, f"is refused by librdkafka: {problem}", remedy) from None
 

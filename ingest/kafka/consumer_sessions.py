@@ -60,10 +60,10 @@ class ConsumerSessions:
             [settings.runs_topic, settings.change_log_topic],
             self._state.positions.assignment_ids,
             on_lost=self._state.on_lost,
-            committed=self._state.offsets.committed,
+            on_committed=self._state.offsets.on_committed,
             outage=self._outage,
         )
-        self._group_health.reads_with(reader)
+        self._group_health.use(reader)
         loop = PollLoop(
             reader,
             self._state,

@@ -18,7 +18,7 @@ from longshore.runtime.ca_trust import kafka_bundle_version
 log = EventLog(__name__)
 
 FIRST_WAIT_S = 1.0
-LONGEST_WAIT_S = 60.0
+MAX_WAIT_S = 60.0
 """Port's limit for credentials is counted in hundreds of calls per hour; one a minute is far below."""
 
 
@@ -33,47 +33,47 @@ class CredentialRefresher:
         access: KafkaAccess,
         fetch: Callable[[], KafkaAccess | None] | None,
         clock: Callable[[], float] = time.monotonic,
-        bundle: Callable[[], object] = lambda: kafka_bundle_version(os.environ),
+        read_bundle_version: Callable[[], object] = lambda: kafka_bundle_version(os.environ),
     ) -> None:
         self._access = access
         self._fetch = fetch
         self._clock = clock
-        self._bundle = bundle
-        self._trusted = bundle()
-        self._asked: Future[KafkaAccess | None] | None = None
+        self._read_bundle_version = read_bundle_version
+        self._bundle_version = read_bundle_version()
+        self._request: Future[KafkaAccess | None] | None = None
         self._not_before = 0.0
         self._wait_s = FIRST_WAIT_S
 
-    def look(self, reader: KafkaReader) -> KafkaAccess | None:
-        """To be called every now and then. Returns an access for which a new consumer must be made, if there is one."""
-        if reader.broken or self._trusts_others():
+    def refresh(self, reader: KafkaReader) -> KafkaAccess | None:
+        """To be called every now and then. Returns the access for a new consumer, where this one will not do."""
+        if reader.is_broken or self._have_certificates_changed():
             return self._access
         if self._fetch is None:
             return None
-        if self._asked is None:
-            if reader.login_refused and self._clock() >= self._not_before:
+        if self._request is None:
+            if reader.errors.is_login_refused and self._clock() >= self._not_before:
                 log.event(events.KAFKA_LOGIN_REFUSED, remedy="asking Port for the credentials again")
-                self._asked = in_background("kafka-credentials", self._fetch)
+                self._request = in_background("kafka-credentials", self._fetch)
             return None
-        if not self._asked.done():
+        if not self._request.done():
             return None
-        found, self._asked = self._asked.result(), None
-        return None if found is None else self._use(found, reader)
+        access, self._request = self._request.result(), None
+        return None if access is None else self._use(access, reader)
 
-    def _trusts_others(self) -> bool:
+    def _have_certificates_changed(self) -> bool:
         # librdkafka reads the certificates once, when a consumer is made.
-        now = self._bundle()
-        if now is None or now == self._trusted:
+        version = self._read_bundle_version()
+        if version is None or version == self._bundle_version:
             return False
-        self._trusted = now
+        self._bundle_version = version
         log.event(events.KAFKA_CERTIFICATES_CHANGED, remedy="making a new consumer")
         return True
 
-    def _use(self, found: KafkaAccess, reader: KafkaReader) -> KafkaAccess | None:
-        self._wait_s = FIRST_WAIT_S if found != self._access else min(self._wait_s * 2, LONGEST_WAIT_S)
+    def _use(self, access: KafkaAccess, reader: KafkaReader) -> KafkaAccess | None:
+        self._wait_s = FIRST_WAIT_S if access != self._access else min(self._wait_s * 2, MAX_WAIT_S)
         self._not_before = self._clock() + self._wait_s
-        if found.brokers != self._access.brokers or found.username is None or found.password is None:
-            return found
-        self._access = found
-        reader.set_credentials(found.username, found.password)
+        if access.brokers != self._access.brokers or access.username is None or access.password is None:
+            return access
+        self._access = access
+        reader.set_credentials(access.username, access.password)
         return None

@@ -13,7 +13,7 @@ from longshore.port import KafkaCredentials, PortClient
 log = EventLog(__name__)
 
 FIRST_WAIT_S = 1.0
-LONGEST_WAIT_S = 32.0
+MAX_WAIT_S = 32.0
 """Port's own advice for retries: 1 s, doubling, at most 32 s."""
 
 STREAMER = "KAFKA"
@@ -35,21 +35,21 @@ def from_settings(settings: Settings) -> KafkaAccess | None:
 
 def from_port(port: PortClient, stop: threading.Event) -> KafkaAccess | None:
     """Ask Port until it answers; None only when `stop` is set. To be called off the main thread: a call takes 20 s."""
-    outage = Outage(events.PORT_OUTAGE, stop, first_wait_s=FIRST_WAIT_S, longest_wait_s=LONGEST_WAIT_S)
+    outage = Outage(events.PORT_OUTAGE, stop, first_wait_s=FIRST_WAIT_S, max_wait_s=MAX_WAIT_S)
     while not stop.is_set():
         try:
-            found: KafkaCredentials = port.kafka_credentials()
+            answer: KafkaCredentials = port.kafka_credentials()
         except PortUnavailable as error:
-            outage.wait(error, min(error.retry_after_s or 0, LONGEST_WAIT_S))
+            outage.wait(error, min(error.retry_after_s or 0, MAX_WAIT_S))
         except LongshoreError as error:
             outage.wait(error)
         else:
-            outage.over()
-            return KafkaAccess(",".join(found.brokers), found.username, found.password)
+            outage.end()
+            return KafkaAccess(",".join(answer.brokers), answer.username, answer.password)
     return None
 
 
-def announce(port: PortClient) -> bool:
+def announce_streamer(port: PortClient) -> bool:
     """Tell Port that runs are taken from Kafka. Whatever it says, the start goes on (wire contract, startup): True."""
     try:
         port.set_streamer(STREAMER)

@@ -1,4 +1,4 @@
-"""What the consumer shows of itself: whether it has joined its group, and how far behind it is."""
+"""The health of the consumer: whether it has joined its group, and how far behind it is."""
 
 from ingest.kafka.consumer import KafkaReader
 from ingest.kafka.record import Partition
@@ -17,15 +17,15 @@ class GroupHealth:
         self._lagging: set[Partition] = set()
         PROCESS_HEALTH.ready_if("kafka", self._check)
 
-    def reads_with(self, reader: KafkaReader) -> None:
-        """The consumer from now on."""
+    def use(self, reader: KafkaReader) -> None:
+        """It is the consumer at work from now on."""
         self._reader = reader
 
-    def measure_lag(self) -> None:
+    def measure_lags(self) -> None:
         """Measures how far behind each partition is; those that went to others are forgotten."""
         if self._reader is None or self._outage.is_on:
             return
-        lags = self._reader.lags()
+        lags = self._reader.measure_lags()
         for partition in self._lagging - lags.keys():
             metrics.LAG.remove(partition[0], str(partition[1]))
         for partition, lag in lags.items():
@@ -36,7 +36,7 @@ class GroupHealth:
     def _check(self) -> CheckResult:
         if self._outage.is_on:
             return CheckResult(False, "no broker of Kafka can be reached")
-        if self._reader is None or not self._reader.joined:
+        if self._reader is None or not self._reader.has_joined:
             return CheckResult(False, "it has not joined its consumer group yet")
         count = len(self._reader.assignment_ids)
         return CheckResult(True, f"it has joined its consumer group, with {count} partitions")

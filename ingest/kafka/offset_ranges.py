@@ -8,7 +8,7 @@ from ingest.kafka.record import KafkaRecord, Partition
 from longshore.ledger.entry import OffsetRange
 
 
-def ranges_of(
+def build_ranges(
     records: Sequence[KafkaRecord],
     expected: Mapping[Partition, int],
     skipped: Sequence[tuple[KafkaRecord, str]],

@@ -1,4 +1,4 @@
-"""The thread that polls Kafka: reads while there is room, and between reads commits, pauses, seeks and logs in anew.
+"""The thread that polls Kafka: reads while there is room; between reads it commits, pauses, seeks, renews its login.
 
 Nothing in it waits for Redis, Port or a long batch, so it always polls again within a second or so and the group never
 misses this member (`max.poll.interval.ms` is 5 minutes).
@@ -65,30 +65,30 @@ class PollLoop:
         self._tidied_at = 0.0
 
     def run(self, stop: threading.Event) -> KafkaAccess | None:
-        """Poll until `stop`. Returns None then; else the access for a new consumer, where this one will not do."""
+        """Poll until `stop`; returns None then, and earlier the access for a new consumer where one is needed."""
         while not stop.is_set():
             self._turn()
             if self._clock() - self._tidied_at >= TIDY_S:
                 self._tidied_at = self._clock()
                 self._tidy()
-                if (access := self._refresher.look(self._reader)) is not None:
+                if (access := self._refresher.refresh(self._reader)) is not None:
                     return access
         return None
 
     def _turn(self) -> None:
         if self._reader.unpositioned:
             self._start()
-        has_room = self._queue.has_room(0 if self._reader.paused else ROOM_S)
+        has_room = self._queue.has_room(0 if self._reader.is_paused else ROOM_S)
         if has_room:
             self._full_since = None
         elif self._full_since is None:
             self._full_since = self._clock()
         cause = self._pause_cause() or ("stall" if self._is_stalled() else "")
         self._reader.pause(bool(cause))
-        self._reader.hold(self._queue.held)
-        self._health.paused(cause)
+        self._reader.hold(self._queue.on_hold)
+        self._health.set_pause_cause(cause)
         self._health.turn()
-        if has_room or self._reader.paused:
+        if has_room or self._reader.is_paused:
             records = self._reader.read(self._batch, self._poll_s())
             if records:
                 self._queue.put(records)
@@ -100,16 +100,16 @@ class PollLoop:
         return self._full_since is not None and self._clock() - self._full_since > STALL_S
 
     def _tidy(self) -> None:
-        self._read_again()
+        self._reread()
         commits = self._state.offsets.committable(self._reader.assignment_ids)
         if commits:
             self._reader.commit(commits)
         self._reader.probe_brokers()
         self._reader.detect_stall()
-        self._group_health.measure_lag()
+        self._group_health.measure_lags()
 
-    def _read_again(self) -> None:
-        """Go back to what the ledger has lost. What cannot be sought to now, as in a rebalance, is tried again."""
+    def _reread(self) -> None:
+        """Go back to what the ledger has lost. A seek that is not possible now, as in a rebalance, is tried again."""
         rereads = self._state.positions.rereads
         failed: list[RereadRequest] = []
         while True:
@@ -141,7 +141,7 @@ class PollLoop:
 
     def _start(self) -> None:
         """Begin to read what was assigned, once it is known from where."""
-        starts = self._resolver.look(self._reader) or {}
+        starts = self._resolver.resolve(self._reader) or {}
         for partition, start in starts.items():
             self._state.on_assigned(partition, self._reader.assignment_ids[partition], start)
         if starts:

@@ -29,7 +29,7 @@ class RereadRequest:
 
     partition: Partition
     assignment_id: int
-    """Under which it was read. Under another one, the matter has settled itself."""
+    """Under which it was read. If it has another one by now, there is nothing left to do."""
     start: StartPosition
     """From where it was begun to be read."""
     ledger: str
@@ -51,20 +51,20 @@ class _Position:
 
 
 class ReadPositions:
-    """The positions of all partitions that are ours. For the writer's thread, where nothing else is said."""
+    """The positions of all partitions that are ours. For the writer's thread, unless a method says otherwise."""
 
     def __init__(self) -> None:
         self.assignment_ids: dict[Partition, int] = {}
         """The present one of each partition that is ours. Kept by the thread that polls, read by the writer's."""
         self.rereads: SimpleQueue[RereadRequest] = SimpleQueue()
         """What must be read again; for the thread that polls."""
-        self._begun: SimpleQueue[tuple[Partition, int, StartPosition]] = SimpleQueue()
-        self._unannounced: dict[Partition, tuple[int, StartPosition]] = {}
+        self._new_starts: SimpleQueue[tuple[Partition, int, StartPosition]] = SimpleQueue()
+        self._pending: dict[Partition, tuple[int, StartPosition]] = {}
         self._positions: dict[Partition, _Position] = {}
 
     def begin(self, partition: Partition, assignment_id: int, start: StartPosition) -> None:
         """It is read under this new assignment, from there. From the thread that polls, before any of it is queued."""
-        self._begun.put((partition, assignment_id, start))
+        self._new_starts.put((partition, assignment_id, start))
 
     def is_ours(self, record: KafkaRecord) -> bool:
         """Whether it is still this consumer's to store: not revoked since, and not about to be read again."""
@@ -78,32 +78,32 @@ class ReadPositions:
         position = self._positions.get(record.topic_partition)
         return position is not None and contains(position.start.finished, record.offset)
 
-    def expected(self) -> Mapping[Partition, int]:
+    def expected_offsets(self) -> Mapping[Partition, int]:
         """The next offset of each partition that is ours, as far as the ledger is known to be."""
         return {partition: position.expected for partition, position in self._present().items()}
 
     def sync(self, ledger: Ledger) -> None:
         """Tell the ledger where partitions were begun since the last call; raises `StoreUnavailable`.
 
-        Where that happens they stay to be told, and nothing of them is stored before: the next try comes here first.
+        Then they stay pending, and nothing of them is stored before the ledger knows: the next try comes here first.
         """
         while True:
             try:
-                partition, assignment_id, start = self._begun.get_nowait()
+                partition, assignment_id, start = self._new_starts.get_nowait()
             except Empty:
                 break
-            self._unannounced[partition] = (assignment_id, start)
-        self._unannounced = {p: begun for p, begun in self._unannounced.items() if self._is_present(p, begun[0])}
-        if not self._unannounced:
+            self._pending[partition] = (assignment_id, start)
+        self._pending = {p: pending for p, pending in self._pending.items() if self._is_present(p, pending[0])}
+        if not self._pending:
             return
-        ledger.accept([_opening(partition, start) for partition, (_, start) in self._unannounced.items()], (), 0)
-        for partition, (assignment_id, start) in self._unannounced.items():
+        ledger.accept([_make_opening_range(partition, start) for partition, (_, start) in self._pending.items()], (), 0)
+        for partition, (assignment_id, start) in self._pending.items():
             self._positions[partition] = _Position(assignment_id, start, max(start.offset, start.expected or 0))
-        self._unannounced = {}
+        self._pending = {}
 
     def ranges(self) -> Progress:
         """What the ledger should have by now, with nothing new."""
-        expected = self.expected().items()
+        expected = self.expected_offsets().items()
         return [OffsetRange(*partition, first=next, next=next, expected=next) for partition, next in expected]
 
     def advance(self, partition: Partition, assignment_id: int, next_offset: int) -> None:
@@ -132,8 +132,9 @@ class ReadPositions:
                 same_ledger=accepted.ledger == position.start.ledger,
             )
             position.is_lost = True
-            lost = (position.assignment_id, position.start, accepted.ledger, rewind.next)
-            self.rereads.put(RereadRequest(partition, *lost))
+            self.rereads.put(
+                RereadRequest(partition, position.assignment_id, position.start, accepted.ledger, rewind.next)
+            )
 
     def _present(self) -> dict[Partition, _Position]:
         return {
@@ -146,7 +147,7 @@ class ReadPositions:
         return self.assignment_ids.get(partition) == assignment_id
 
 
-def _opening(partition: Partition, start: StartPosition) -> OffsetRange:
+def _make_opening_range(partition: Partition, start: StartPosition) -> OffsetRange:
     """Moves the ledger's next offset to the start, with the reasons for what lies between and is not read."""
     mode: Literal["group", "reset"] = "reset" if start.recreated else "group"
     first = start.offset - sum(start.skipped.values())

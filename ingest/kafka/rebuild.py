@@ -13,9 +13,10 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from ingest.batch_preparer import BatchPreparer, PreparedBatch
-from ingest.kafka.consumer import trace_of
 from ingest.kafka.consumer_options import open_consumer
-from ingest.kafka.offset_ranges import ranges_of
+from ingest.kafka.message import to_record
+from ingest.kafka.offset_ranges import build_ranges
+from ingest.kafka.partition_queries import EARLIEST, LATEST, PartitionQueries
 from ingest.kafka.record import KafkaRecord, Partition
 from longshore.errors import LongshoreError, StoreUnavailable
 from longshore.invocation.mapping import JqUnavailable
@@ -25,15 +26,12 @@ from longshore.log.event_log import EventLog
 
 log = EventLog(__name__)
 
-ASK_S = 15.0
+QUERY_S = 15.0
 POLL_S = 1.0
-WAIT_S = 1.0
-"""Between two looks for a dependency that is away, or for room in the ledger."""
+RETRY_S = 1.0
+"""Between two tries where a dependency is away or the ledger has no room."""
 STUCK_S = 60.0
 """No message for so long although some must come: Kafka is away, or refuses us."""
-
-EARLIEST, LATEST = -2, -1
-"""Kafka protocol, ListOffsets."""
 
 
 class KafkaRefused(LongshoreError):
@@ -42,12 +40,13 @@ class KafkaRefused(LongshoreError):
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The offsets of one partition to read: `[first, next)`. `cut`: Kafka has nothing older than the first."""
+    """The offsets of one partition to read: `[first, next)`."""
 
-    place: Partition
+    partition: Partition
     first: int
     next: int
-    cut: bool
+    is_truncated: bool
+    """Kafka has nothing before the first any more, so what is older may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +72,8 @@ class Rebuild:
         batch: int,
     ) -> None:
         """`options` are the intake's own for its consumer. `has_room` says whether the ledger may take more now."""
-        own = {"auto.offset.reset": "earliest", "enable.partition.eof": True}
-        self._consumer = open_consumer(options | own)
+        required = {"auto.offset.reset": "earliest", "enable.partition.eof": True}
+        self._consumer = open_consumer(options | required)
         self._topics = topics
         self._preparer = preparer
         self._ledger = ledger
@@ -83,114 +82,103 @@ class Rebuild:
 
     def ranges(self, since_ms: int) -> list[Range]:
         """What was published since then, of all partitions. Raises `KafkaRefused`."""
+        queries = PartitionQueries(self._consumer, QUERY_S)
         try:
-            places = []
-            for topic in self._topics:
-                found = self._consumer.list_topics(topic, timeout=ASK_S).topics[topic]
-                if found.error is not None:
-                    raise KafkaException(found.error)
-                places += [(topic, number) for number in found.partitions]
-            low, high = self._offsets(places, EARLIEST), self._offsets(places, LATEST)
-            since = self._offsets(places, since_ms)
+            partitions = [(topic, n) for topic in self._topics for n in range(queries.count_partitions(topic))]
+            low = queries.find_offsets(dict.fromkeys(partitions, EARLIEST))
+            high = queries.find_offsets(dict.fromkeys(partitions, LATEST))
+            first = queries.find_offsets(dict.fromkeys(partitions, since_ms))
         except KafkaException as error:
             raise KafkaRefused(error.args[0].str()) from error
-        # Without a record so young there is nothing to read: -1.
-        firsts = {place: high[place] if since[place] < 0 else since[place] for place in places}
-        return [Range(p, firsts[p], high[p], 0 < low[p] == firsts[p] < high[p]) for p in sorted(places)]
+        first = high | first  # without a record so young there is nothing to read
+        return [Range(p, first[p], high[p], 0 < low[p] == first[p] < high[p]) for p in sorted(partitions)]
 
-    def run(self, ranges: Sequence[Range], tell: Callable[[Progress], None], *, dry: bool) -> Counter[str]:
-        """Reads `ranges`, and stores what is new unless `dry`. Returns what became of the messages, by word.
+    def run(self, ranges: Sequence[Range], on_progress: Callable[[Progress], None], *, dry: bool) -> Counter[str]:
+        """Reads `ranges`, and stores what is new unless `dry`. Returns how many messages had which result.
 
-        `accepted` (with `dry`: `new`), `repeated` and `repeated_elsewhere` (known by id), `skipped:<reason>`. May be
-        broken off and begun anew at any time. Raises `KafkaRefused`.
+        `accepted` (with `dry`: `new`), `repeated` and `repeated_elsewhere` (the ledger has the id), `skipped:<reason>`.
+        May be interrupted and run again at any time: what it has stored by then is repeated. Raises `KafkaRefused`.
         """
-        left = {each.place: each.next for each in ranges if each.first < each.next}
+        ends = {each.partition: each.next for each in ranges if each.first < each.next}
+        positions = {each.partition: each.first for each in ranges}
         total = sum(each.next - each.first for each in ranges)
-        self._consumer.assign([TopicPartition(*r.place, r.first) for r in ranges if r.place in left])
+        self._consumer.assign([TopicPartition(*r.partition, r.first) for r in ranges if r.partition in ends])
         counts: Counter[str] = Counter()
-        at = {each.place: each.first for each in ranges}
-        heard = time.monotonic()
+        last_message_at = time.monotonic()
 
-        def say(waits_for: str = "") -> None:
-            read = sum(at[each.place] - each.first for each in ranges)
-            tell(Progress(read, total, counts, waits_for))
+        def report(waits_for: str = "") -> None:
+            read = sum(positions[each.partition] - each.first for each in ranges)
+            on_progress(Progress(read, total, counts, waits_for))
 
-        while left:
+        while ends:
             while not dry and not self._has_room():
-                say("room in Redis")
-                time.sleep(WAIT_S)
-                heard = time.monotonic()
+                report("room in Redis")
+                time.sleep(RETRY_S)
+                last_message_at = time.monotonic()
             messages = self._consumer.consume(self._batch, POLL_S)
             if messages:
-                heard = time.monotonic()
-            elif time.monotonic() - heard > STUCK_S:
+                last_message_at = time.monotonic()
+            elif time.monotonic() - last_message_at > STUCK_S:
                 raise KafkaRefused(f"nothing came for {STUCK_S:.0f} s although more must come")
-            records = [record for message in messages if (record := self._record(message, left, at)) is not None]
+            records = [each for message in messages if (each := self._receive(message, ends, positions)) is not None]
             if records:
-                counts.update(self._deal_with(records, dry, say))
-            say()
+                counts.update(self._process(records, dry, report))
+            report()
         return counts
 
     def close(self) -> None:
         """Let go of Kafka."""
         self._consumer.close()
 
-    def _offsets(self, places: Sequence[Partition], time_ms: int) -> dict[Partition, int]:
-        asked = [TopicPartition(*place, time_ms) for place in places]
-        found = self._consumer.offsets_for_times(asked, timeout=ASK_S)
-        for each in found:
-            if each.error is not None:
-                raise KafkaException(each.error)
-        return {(each.topic, each.partition): each.offset for each in found}
-
-    def _record(self, message: Message, left: dict[Partition, int], at: dict[Partition, int]) -> KafkaRecord | None:
-        """The record of `message`, if it is to be read. Notes how far its partition is."""
-        topic, partition, offset = message.topic(), message.partition(), message.offset()
+    def _receive(
+        self, message: Message, ends: dict[Partition, int], positions: dict[Partition, int]
+    ) -> KafkaRecord | None:
+        """The record of `message`, if it is to be read. Advances its partition, and drops it from `ends` at its end."""
+        topic, number, offset = message.topic(), message.partition(), message.offset()
         error = message.error()
-        if topic is None or partition is None or offset is None:
+        if topic is None or number is None or offset is None:
             log.event(events.KAFKA_ERROR_IGNORED, problem=str(error))
             return None
-        place = (topic, partition)
+        partition = (topic, number)
         if error is not None and error.code() != KafkaError._PARTITION_EOF:
             raise KafkaRefused(error.str())
-        if place not in left:
+        if partition not in ends:
             return None
-        wanted = error is None and offset < left[place]
-        at[place] = min(offset + 1 if error is None else offset, left[place])
-        if error is not None or offset + 1 >= left[place]:
-            at[place] = left.pop(place)  # up to there nothing is left but markers, if anything
-            self._consumer.pause([TopicPartition(*place)])
-        if not wanted:
-            return None
-        trace = trace_of(message)
-        return KafkaRecord(topic, partition, offset, message.timestamp()[1], message.value(), trace=trace)
+        is_in_range = error is None and offset < ends[partition]
+        positions[partition] = min(offset + 1 if error is None else offset, ends[partition])
+        if error is not None or offset + 1 >= ends[partition]:
+            # Up to the end there is nothing more but transaction markers, if anything.
+            positions[partition] = ends.pop(partition)
+            self._consumer.pause([TopicPartition(*partition)])
+        return to_record(message) if is_in_range else None
 
-    def _deal_with(self, records: Sequence[KafkaRecord], dry: bool, waits: Callable[[str], None]) -> Counter[str]:
+    def _process(self, records: Sequence[KafkaRecord], dry: bool, on_wait: Callable[[str], None]) -> Counter[str]:
+        """Store `records`, or only look them up. A record that the ledger's scripts refuse is found by halving."""
         while True:
             try:
-                prepared = self._preparer.prepare(records)
-                return self._look_up(prepared) if dry else self._store(prepared)
+                batch = self._preparer.prepare(records)
+                return self._look_up(batch) if dry else self._store(batch)
             except (StoreUnavailable, JqUnavailable) as error:
-                waits(str(error))
-                time.sleep(WAIT_S)
+                on_wait(str(error))
+                time.sleep(RETRY_S)
             except Exception as error:
                 if dry:
                     raise
                 if len(records) > 1:
                     half = len(records) // 2
-                    return self._deal_with(records[:half], dry, waits) + self._deal_with(records[half:], dry, waits)
+                    return self._process(records[:half], dry, on_wait) + self._process(records[half:], dry, on_wait)
                 log.event(events.INGEST_WRITE_REFUSED, origin=records[0].origin, error=type(error).__name__)
-                return self._store(self._preparer.unstorable(records[0]))
+                return self._store(self._preparer.make_unstorable(records[0]))
 
-    def _store(self, prepared: PreparedBatch[KafkaRecord]) -> Counter[str]:
-        ranges = ranges_of(prepared.records, {}, prepared.skipped, mode="replay")
-        accepted = self._ledger.accept(ranges, prepared.entries, 0)
-        return Counter(accepted.results) + _skipped(prepared)
+    def _store(self, batch: PreparedBatch[KafkaRecord]) -> Counter[str]:
+        ranges = build_ranges(batch.records, {}, batch.skipped, mode="replay")
+        accepted = self._ledger.accept(ranges, batch.entries, 0)
+        return Counter(accepted.results) + _skipped(batch)
 
-    def _look_up(self, prepared: PreparedBatch[KafkaRecord]) -> Counter[str]:
-        known = self._ledger.exist([entry.id for entry in prepared.entries])
-        return Counter("repeated" if each else "new" for each in known) + _skipped(prepared)
+    def _look_up(self, batch: PreparedBatch[KafkaRecord]) -> Counter[str]:
+        do_exist = self._ledger.exist([entry.id for entry in batch.entries])
+        return Counter("repeated" if each else "new" for each in do_exist) + _skipped(batch)
 
 
-def _skipped(prepared: PreparedBatch[KafkaRecord]) -> Counter[str]:
-    return Counter(f"skipped:{reason}" for _, reason in prepared.skipped)
+def _skipped(batch: PreparedBatch[KafkaRecord]) -> Counter[str]:
+    return Counter(f"skipped:{reason}" for _, reason in batch.skipped)

@@ -16,25 +16,25 @@ TIMEOUT_MS = 1_000
 
 
 class Replicas:
-    """Tells `offsets` again and again up to when all is replicated."""
+    """Tells `offsets`, several times a second, up to when all is replicated."""
 
-    def __init__(self, ledger: Ledger, wanted: int, offsets: TrailingOffsets) -> None:
+    def __init__(self, ledger: Ledger, count: int, offsets: TrailingOffsets) -> None:
         self._ledger = ledger
-        self._wanted = wanted
+        self._count = count
         self._offsets = offsets
-        self._missing = False
+        self._are_missing = False
         self._loop = Periodic("wait-for-replicas", EVERY_S, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def _step(self) -> None:
-        asked_at = time.monotonic()
-        there = self._ledger.is_replicated(self._wanted, TIMEOUT_MS)
-        if there:
-            self._offsets.replicated_until(asked_at)
-        if there == self._missing:
-            self._missing = not there
-            if self._missing:
+        before_s = time.monotonic()
+        are_present = self._ledger.is_replicated(self._count, TIMEOUT_MS)
+        if are_present:
+            self._offsets.set_replicated_until(before_s)
+        if are_present == self._are_missing:
+            self._are_missing = not are_present
+            if self._are_missing:
                 means = "nothing is committed until they are back"
-                log.event(events.REDIS_REPLICAS_LOST, wanted=self._wanted, means=means)
+                log.event(events.REDIS_REPLICAS_LOST, required=self._count, means=means)
             else:
-                log.event(events.REDIS_REPLICAS_RESTORED, wanted=self._wanted)
+                log.event(events.REDIS_REPLICAS_RESTORED, required=self._count)

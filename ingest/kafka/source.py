@@ -18,7 +18,7 @@ from ingest.kafka.background import in_background
 from ingest.kafka.consumer_sessions import ConsumerSessions
 from ingest.kafka.credentials import KafkaAccess
 from ingest.kafka.finished_offsets import FinishedOffsets
-from ingest.kafka.offset_ranges import ranges_of
+from ingest.kafka.offset_ranges import build_ranges
 from ingest.kafka.offsets import Offsets, TrailingOffsets
 from ingest.kafka.read_positions import ReadPositions
 from ingest.kafka.record import KafkaRecord
@@ -34,17 +34,17 @@ from longshore.port import PortClient
 
 log = EventLog(__name__)
 
-HELD_TAKE_S = 0.3
-"""How long `take` waits while a partition is held back: it may go on as soon as something of it is finished."""
+ON_HOLD_TAKE_S = 0.3
+"""How long `take` waits while a partition is on hold: it may go on as soon as something of it is finished."""
 
 TURN_S = 0.1
-"""Between two signs of life while Port is asked for the access to Kafka."""
+"""Between two heartbeats while Port is asked for the access to Kafka."""
 
 T = TypeVar("T")
 
 
 class KafkaSource(Source[KafkaRecord]):
-    """Kafka as `ingest.source.Source` says it."""
+    """Invocations from Kafka's topics. See `Source`."""
 
     def __init__(
         self, settings: Settings, ledger: Ledger, port: PortClient, health: IngestHealth, stop: threading.Event
@@ -62,7 +62,7 @@ class KafkaSource(Source[KafkaRecord]):
         self._offsets = self._make_offsets()
         state = SharedState(self._queue, self._positions, self._offsets)
         self._sessions = ConsumerSessions(settings, ledger, state, health, stop)
-        self._announced: Future[bool] | None = None
+        self._announcement: Future[bool] | None = None
 
     def _make_offsets(self) -> Offsets:
         if self._settings.commits_finished:
@@ -91,14 +91,14 @@ class KafkaSource(Source[KafkaRecord]):
                 means="a group without commits ignores what was published before its first assignment",
                 remedy="set KAFKA_CONSUMER_AUTO_OFFSET_RESET=earliest to read it",
             )
-        self._announced = in_background("announce", lambda: credentials.announce(self._port))
+        self._announcement = in_background("announce", lambda: credentials.announce_streamer(self._port))
         if self._replicas is not None:
             self._replicas.start()
 
     def run(self, pause_cause: Callable[[], str]) -> None:
         """See `Source`. A consumer that can read no more, or logs in with old credentials, is followed by another."""
         access = credentials.from_settings(self._settings)
-        if access is None and (self._announced is None or self._result(self._announced)):
+        if access is None and (self._announcement is None or self._result(self._announcement)):
             access = self._result(in_background("kafka-credentials", self._ask_port))
         fetch = None if self._settings.using_local_port_instance else self._ask_port
         while access is not None:
@@ -123,7 +123,7 @@ class KafkaSource(Source[KafkaRecord]):
 
     def take(self, timeout_s: float) -> Sequence[KafkaRecord]:
         """See `Source`."""
-        return self._queue.take(min(timeout_s, HELD_TAKE_S) if self._queue.held else timeout_s) or ()
+        return self._queue.take(min(timeout_s, ON_HOLD_TAKE_S) if self._queue.on_hold else timeout_s) or ()
 
     def admit(self, records: Sequence[KafkaRecord]) -> Sequence[KafkaRecord]:
         """See `Source`. What was revoked is another consumer's; a partition whose commit is full waits, and no other.
@@ -131,8 +131,8 @@ class KafkaSource(Source[KafkaRecord]):
         What waits is in the queue again, in its order: not even a later record of that partition is stored before.
         """
         ours = [record for record in records if self._positions.is_ours(record)]
-        touched = {record.topic_partition for record in ours}
-        full = touched & {*self._offsets.full(ours), *self._queue.held}
+        partitions = {record.topic_partition for record in ours}
+        full = partitions & {*self._offsets.find_full(ours), *self._queue.on_hold}
         for topic, partition in full:
             self._queue.hold(
                 (topic, partition), [record for record in ours if record.topic_partition == (topic, partition)]
@@ -150,7 +150,7 @@ class KafkaSource(Source[KafkaRecord]):
 
     def progress(self, records: Sequence[KafkaRecord], skipped: Sequence[tuple[KafkaRecord, str]]) -> Progress:
         """See `Source`."""
-        return ranges_of(records, self._positions.expected(), skipped)
+        return build_ranges(records, self._positions.expected_offsets(), skipped)
 
     def position(self) -> Progress:
         """See `Source`."""
@@ -162,15 +162,14 @@ class KafkaSource(Source[KafkaRecord]):
             self._positions.rewind(accepted)
             return False
         for last in {record.topic_partition: record for record in records}.values():
-            stored = (last.topic_partition, last.assignment_id, last.offset + 1)
-            self._positions.advance(*stored)
-            self._offsets.stored(*stored, accepted.ledger)
+            self._positions.advance(last.topic_partition, last.assignment_id, last.offset + 1)
+            self._offsets.on_stored(last.topic_partition, last.assignment_id, last.offset + 1, accepted.ledger)
         return True
 
     def refresh(self) -> None:
-        """See `Source`. What is finished makes room in the commits, so partitions that were held back may go on."""
+        """See `Source`. What is finished makes room in the commits, so partitions on hold may go on."""
         self._offsets.refresh(self._ledger.unfinished)
-        for partition, waiting in self._queue.held.items():
-            if not self._offsets.full([record for record in waiting if self._positions.is_ours(record)]):
+        for partition, waiting in self._queue.on_hold.items():
+            if not self._offsets.find_full([record for record in waiting if self._positions.is_ours(record)]):
                 self._queue.release(partition)
                 log.event(events.INGEST_PARTITION_RELEASED, topic=partition[0], partition=partition[1])

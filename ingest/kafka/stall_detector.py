@@ -1,4 +1,4 @@
-"""Whether librdkafka still fetches: from each partition that it was told to read there must come a message, or its end.
+"""Whether librdkafka still fetches: from each partition that it is to read there must come a message, or its end.
 
 After a rebalance that a member slept through, librdkafka was seen to fetch nothing for ever, though it was in the
 group, had its partitions and answered questions. Telling it again where to read changed nothing; a new consumer does.
@@ -9,29 +9,29 @@ from collections.abc import Callable, Iterable
 
 from ingest.kafka.record import Partition
 
-LONGEST_STEP_S = 2.0
-"""So much may pass between two looks; more means that this process stood still, not that Kafka was silent."""
+MAX_STEP_S = 2.0
+"""The most that counts between two calls; more means that this process stood still, not that Kafka was silent."""
 
 
 class FetchStallDetector:
-    """What was not heard of since it was to be read, and for how long."""
+    """Which partitions sent nothing since they were to be read, and for how long."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._checked_at = clock()
         self._silent: dict[Partition, float] = {}
 
-    def expect(self, places: Iterable[Partition]) -> None:
-        """These are read from now on, or anew."""
-        self._silent |= dict.fromkeys(places, 0.0)
+    def expect(self, partitions: Iterable[Partition]) -> None:
+        """These are read from now on, or from somewhere else."""
+        self._silent |= dict.fromkeys(partitions, 0.0)
 
-    def heard(self, place: Partition) -> None:
-        """A message of it has come, or its end; or it is not ours any more."""
-        self._silent.pop(place, None)
+    def note(self, partition: Partition) -> None:
+        """A message of it has come, or its end; or it is no longer to be read."""
+        self._silent.pop(partition, None)
 
-    def look(self, listening: bool) -> dict[Partition, float]:
-        """How long (s) each has been silent; not `listening`, as while fetching is paused, begins anew."""
+    def measure(self, is_fetching: bool) -> dict[Partition, float]:
+        """How long (s) each has been silent. While nothing `is_fetching`, as in a pause, the count is set back to 0."""
         now = self._clock()
-        step, self._checked_at = min(now - self._checked_at, LONGEST_STEP_S), now
-        self._silent = {place: silent + step if listening else 0.0 for place, silent in self._silent.items()}
+        step, self._checked_at = min(now - self._checked_at, MAX_STEP_S), now
+        self._silent = {partition: silent + step if is_fetching else 0.0 for partition, silent in self._silent.items()}
         return self._silent

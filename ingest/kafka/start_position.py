@@ -1,7 +1,10 @@
 """Where to begin to read a partition that was assigned, or whose offset Kafka no longer has: the rules, all of them.
 
 A usable commit decides, unless the ledger has fallen behind it. Without one, the ledger's own next offset does; without
-that too, the reset rule. A partition that was made anew begins at its beginning.
+that too, the reset rule. A partition that was recreated begins at its beginning.
+
+Pure functions: nothing is asked or stored here. A crash after a rule was applied leaves nothing behind except where the
+start is committed at once (`StartPosition.commit`), so that the next consumer begins there too.
 """
 
 from collections.abc import Mapping
@@ -9,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ingest.kafka.commit_metadata import CommitMetadata
-from ingest.kafka.offset_set import OffsetSet, above
+from ingest.kafka.offset_set import OffsetSet, drop_below
 
 BEGINNING = frozenset({"earliest", "smallest", "beginning"})
 END = frozenset({"largest", "latest", "end"})
@@ -33,7 +36,7 @@ Reason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """What is known of one partition."""
+    """What Kafka and the ledger say of one partition."""
 
     low: int
     """The first offset Kafka still has."""
@@ -45,8 +48,8 @@ class PartitionState:
     """What came with the commit, if it is one of ours."""
     ledger: str
     """Name of the ledger; empty if it is new."""
-    known: int | None
-    """The offset the ledger expects next; None if it has never read the partition."""
+    ledger_next: int | None
+    """The offset the ledger expects next; None if it has nothing of the partition."""
     by_time: int | None
     """The first offset that is about as young as what the ledger had last, or younger; the first of all where none is.
     None if the ledger knows no such time."""
@@ -82,20 +85,22 @@ class StartPosition:
 def choose_start(state: PartitionState, reset: str) -> StartPosition | None:
     """Where to begin; None where the reset rule `reset` is `error` and nothing else decides.
 
-    Two numbers may say it: the group's commit and the ledger's next offset (`known`). Each may be missing, lie in what
-    Kafka has (`low` to `high`), below it (expired) or above it (of a partition that is no more). The first rule that
-    fits counts, and the order is what matters: who knows most is asked first, and whatever is chosen may repeat records
-    (the ledger knows them by their ids) but never leaves one out without counting and logging it.
+    Two numbers may say it: the group's commit and the ledger's next offset. Each may be missing, lie in what Kafka has
+    (`low` to `high`), below it (the records have expired) or above it (it is of a partition that was recreated since).
+    The first rule that applies counts, so the order matters: whoever knows most comes first.
+
+    The invariant: a start may be too early, as the ledger knows by their ids the records it gets again; it is never too
+    late without the offsets in between being counted in `skipped`, and logged.
     """
-    committed, known = state.committed, state.known
-    if known is not None and known > state.high:
+    committed, ledger_next = state.committed, state.ledger_next
+    if ledger_next is not None and ledger_next > state.high:
         # Before the commit: one in a recreated partition may fit by chance, and would leave out what stands below it.
         return _recreated(state)
     if committed is not None and state.low <= committed <= state.high:
         return _at_commit(state, committed)
-    # From here on no commit can be used: there is none, or Kafka does not have what comes next.
-    if known is not None:
-        return _by_ledger(state, known, reset)
+    # From here on no commit can be used: there is none, or Kafka does not have the offset any more.
+    if ledger_next is not None:
+        return _by_ledger(state, ledger_next, reset)
     # Nor has this ledger ever read the partition.
     if committed is not None and committed > state.high:
         return _fresh(state.low, "recreated")
@@ -108,11 +113,13 @@ def choose_start(state: PartitionState, reset: str) -> StartPosition | None:
     if committed is None:
         return _fresh(offset, "first_time")
     finished = (state.metadata.finished if state.metadata is not None else None) or ()
-    return StartPosition(offset, "out_of_range", first_offset=offset, finished=above(finished, offset), commit=True)
+    return StartPosition(
+        offset, "out_of_range", first_offset=offset, finished=drop_below(finished, offset), commit=True
+    )
 
 
 def _recreated(state: PartitionState) -> StartPosition:
-    """Offsets have gone back. What is younger than the last record we had is new to us, so usually all of it.
+    """The offsets began again at 0. What is younger than the last record we had is new to us, so usually all of it.
 
     A partition that only lost its end comes to nearly where it was, or to its beginning if little is published: what is
     read again then is known by its ids.
@@ -123,45 +130,48 @@ def _recreated(state: PartitionState) -> StartPosition:
 
 def _at_commit(state: PartitionState, committed: int) -> StartPosition:
     """The commit lies in what Kafka has. What it is worth depends on who made it, which its metadata tells."""
-    metadata, known = state.metadata, state.known
+    metadata, ledger_next = state.metadata, state.ledger_next
     if metadata is None:
         # Others made it, on purpose: the agent before us, or an operator. They answer for what lies below.
-        skipped = _skipped(known, committed, "committed_by_others")
-        return StartPosition(committed, "moved_ahead" if skipped else "committed", known, committed, skipped=skipped)
+        skipped = _skipped(ledger_next, committed, "committed_by_others")
+        return StartPosition(
+            committed, "moved_ahead" if skipped else "committed", ledger_next, committed, skipped=skipped
+        )
     if metadata.finished is not None:
         # All below is finished, whichever ledger did it, and even if that has lost its end.
         reason: Reason = "committed" if metadata.ledger == state.ledger else "finished_elsewhere"
-        skipped = _skipped(known, committed, "finished_before")
-        return StartPosition(committed, reason, known, metadata.first_offset, metadata.finished, skipped=skipped)
+        skipped = _skipped(ledger_next, committed, "finished_before")
+        return StartPosition(committed, reason, ledger_next, metadata.first_offset, metadata.finished, skipped=skipped)
     if metadata.ledger != state.ledger:
         # A ledger that is no more answered for what lies below. To read all of that again would repeat what it had
         # delivered, so an operator decides (`longshore rebuild`).
-        skipped = _skipped(known, committed, "committed_by_others")
-        return StartPosition(committed, "ledger_replaced", known, committed, skipped=skipped)
-    if known is not None and known >= committed:
+        skipped = _skipped(ledger_next, committed, "committed_by_others")
+        return StartPosition(committed, "ledger_replaced", ledger_next, committed, skipped=skipped)
+    if ledger_next is not None and ledger_next >= committed:
         # The usual case. The ledger is ahead by what it had and nobody committed when the last consumer ended.
-        return StartPosition(committed, "committed", known, metadata.first_offset)
-    # This ledger had all below the commit, and has not any more: it has lost its end, or is an older copy of itself.
-    # The commit goes back too: a crash before the first batch would otherwise find it ahead again, as now.
-    next_offset = metadata.first_offset if known is None else known
+        return StartPosition(committed, "committed", ledger_next, metadata.first_offset)
+    # This ledger had all below the commit, and does not any more: it has lost its end, or is an older copy of itself.
+    # The commit is set back too. Otherwise what the ledger lacks would lie below the commit until it is read again, and
+    # a ledger that is lost altogether meanwhile would never get it.
+    next_offset = metadata.first_offset if ledger_next is None else ledger_next
     offset = max(next_offset, state.low)
-    skipped = {"expired": offset - next_offset} if known is not None and offset > next_offset else {}
-    return StartPosition(offset, "ledger_behind", known, metadata.first_offset, skipped=skipped, commit=True)
+    skipped = {"expired": offset - next_offset} if ledger_next is not None and offset > next_offset else {}
+    return StartPosition(offset, "ledger_behind", ledger_next, metadata.first_offset, skipped=skipped, commit=True)
 
 
-def _by_ledger(state: PartitionState, known: int, reset: str) -> StartPosition | None:
-    """There is no commit that can be used: too old to be kept, or of a partition that is no more."""
+def _by_ledger(state: PartitionState, ledger_next: int, reset: str) -> StartPosition | None:
+    """There is no commit that can be used: Kafka has dropped it, or it is of a partition that was recreated since."""
     # Some records again cost nothing, as their ids are known. In a partition that was recreated and has got as far as
     # the old one, this is the beginning.
-    next_offset = known if state.by_time is None else min(known, state.by_time)
-    if known >= state.low:
-        return StartPosition(max(next_offset, state.low), "commit_gone", known, next_offset, commit=True)
+    next_offset = ledger_next if state.by_time is None else min(ledger_next, state.by_time)
+    if ledger_next >= state.low:
+        return StartPosition(max(next_offset, state.low), "commit_gone", ledger_next, next_offset, commit=True)
     offset = _reset(state, reset)
     if offset is None:
         return None
-    lost = {"expired": state.low - known, "passed_by_reset": offset - state.low}
+    lost = {"expired": state.low - ledger_next, "passed_by_reset": offset - state.low}
     skipped = {reason: number for reason, number in lost.items() if number > 0}
-    return StartPosition(offset, "out_of_range", known, offset, skipped=skipped, commit=True)
+    return StartPosition(offset, "out_of_range", ledger_next, offset, skipped=skipped, commit=True)
 
 
 def _reset(state: PartitionState, reset: str) -> int | None:
@@ -173,5 +183,5 @@ def _fresh(offset: int, reason: Reason) -> StartPosition:
     return StartPosition(offset, reason, first_offset=offset, commit=True)
 
 
-def _skipped(known: int | None, start: int, reason: str) -> dict[str, int]:
-    return {reason: start - known} if known is not None and known < start else {}
+def _skipped(ledger_next: int | None, start: int, reason: str) -> dict[str, int]:
+    return {reason: start - ledger_next} if ledger_next is not None and ledger_next < start else {}

@@ -1,18 +1,20 @@
 """Finds out where to begin to read the partitions that were assigned: asks the ledger, then Kafka, then the rules.
 
 The ledger is asked in the background, because Redis may be away; Kafka from the thread that polls, one short question
-between two polls, so that the group never misses this member.
+between two polls, so that the group never misses this member. Nothing is stored, committed or fetched before all is
+known: a crash here leaves nothing behind, and the next consumer asks again.
 """
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from confluent_kafka import KafkaException
 
 from ingest.kafka.background import in_background
 from ingest.kafka.commit_metadata import CommitMetadata
 from ingest.kafka.consumer import KafkaReader
+from ingest.kafka.partition_queries import EARLIEST, LATEST
 from ingest.kafka.record import Partition
 from ingest.kafka.start_position import BEGINNING, PartitionState, Reason, StartPosition, choose_start
 from longshore.errors import StoreUnavailable
@@ -23,11 +25,11 @@ from longshore.log.event_log import Event, EventLog
 
 log = EventLog(__name__)
 
-AGAIN_S = 1.0
+RETRY_S = 1.0
 """When to ask again where there was no answer."""
 
-SLACK_MS = 600_000
-"""How far clocks of those who publish may be apart: what is read again because of it is known by its ids."""
+CLOCK_SKEW_MS = 600_000
+"""How far the clocks of publishers may differ. What is read again because of it, the ledger knows by its ids."""
 
 EVENTS: Mapping[Reason, Event] = {
     "ledger_behind": events.LEDGER_BEHIND_COMMIT,
@@ -38,14 +40,26 @@ EVENTS: Mapping[Reason, Event] = {
     "commit_gone": events.KAFKA_COMMIT_EXPIRED,
     "out_of_range": events.KAFKA_POSITION_RESET,
 }
-"""What an operator must know of; other reasons to begin somewhere are the usual ones."""
+"""Of starts that an operator must know of; all others are the usual ones."""
 
 Starts = dict[Partition, StartPosition]
-Commits = dict[Partition, tuple[int, CommitMetadata | None]]
+Commits = Mapping[Partition, tuple[int, CommitMetadata | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What the ledger and Kafka say, by partition, by topic or in all."""
+
+    ledger: PartitionOffsets
+    commits: Commits
+    counts: Mapping[str, int]
+    low: Mapping[Partition, int]
+    high: Mapping[Partition, int]
+    by_time: Mapping[Partition, int]
 
 
 class StartOffsetResolver:
-    """Places the partitions of one reader. To be used from the thread that polls."""
+    """Finds the starts of the partitions of one reader. To be used from the thread that polls."""
 
     def __init__(self, ledger: Ledger, reset: str, clock: Callable[[], float] = time.monotonic) -> None:
         """`reset` is the rule for partitions about which nothing is known (`auto.offset.reset`)."""
@@ -54,126 +68,145 @@ class StartOffsetResolver:
         self._clock = clock
         self._not_before = 0.0
         self._assignment_ids: dict[Partition, int] = {}
-        self._answer: Iterator[Starts | None] = iter(())
-        self._told: set[Partition] = set()
+        """What the questions under way are about; empty if there are none."""
+        self._steps: Iterator[Starts | None] = iter(())
+        self._without_start: set[Partition] = set()
+        """Partitions that are not read, which was logged."""
 
     @property
     def is_asking(self) -> bool:
-        """Whether `look` has begun and will soon have found out."""
+        """Whether `resolve` is in the middle of its questions, and will soon have the answers."""
         return bool(self._assignment_ids)
 
-    def look(self, reader: KafkaReader) -> Starts | None:
-        """Goes on finding out for `reader.unpositioned`; returns the starts once all are known, else None.
+    def resolve(self, reader: KafkaReader) -> Starts | None:
+        """Asks the next question about `reader.unpositioned`. Returns the starts after the last one, otherwise None.
 
-        To be called between polls. A partition may be missing in the answer: nothing says where to begin.
+        To be called between polls. A partition may be missing in the answer: nothing says where to begin, or an answer
+        did not come. It stays unpositioned, and after `RETRY_S` it is asked about again.
         """
         if self._clock() < self._not_before:
             return None
         if reader.unpositioned != self._assignment_ids:
-            # Assigned anew in the middle of the questions: others may have read on meanwhile.
+            # Another assignment since the first question: other members may have read on meanwhile, so all over again.
             self._assignment_ids = dict(reader.unpositioned)
-            self._answer = self._find_out(reader, self._assignment_ids)
+            self._steps = self._ask(reader, self._assignment_ids)
         try:
-            found = next(self._answer, None)
+            starts = next(self._steps, None)
         except (KafkaException, StoreUnavailable) as error:
             log.event(events.KAFKA_POSITIONING_DELAYED, problem=str(error)[:300])
-            found = {}
-        if found is not None:
-            if len(found) < len(self._assignment_ids):
-                self._not_before = self._clock() + AGAIN_S
+            starts = {}
+        if starts is not None:
+            if len(starts) < len(self._assignment_ids):
+                self._not_before = self._clock() + RETRY_S
             self._assignment_ids = {}
-        return found
+        return starts
 
-    def _find_out(self, reader: KafkaReader, partitions: Collection[Partition]) -> Iterator[Starts | None]:
+    def _ask(self, reader: KafkaReader, partitions: Collection[Partition]) -> Iterator[Starts | None]:
         """Asks one short question with each step and yields None, at last the starts.
 
-        The order of the questions keeps the answers true to each other while other members go on: the ledger first, as
-        Kafka's end would otherwise seem to lie behind what another member has just stored; then commits, all of a topic
-        in one answer, so that one which another member makes meanwhile is in it whole or not at all; the ends last.
-        Nothing is changed before all is known, so a crash here leaves nothing behind.
+        Other members go on reading, storing and committing between two questions. The order keeps the answers true to
+        each other all the same:
+
+        - The ledger first, Kafka's ends last. The other way round, a record that another member stores in between would
+          put the ledger ahead of Kafka's end, which is how a recreated partition looks.
+        - All commits of a topic in one answer: a commit that another member makes meanwhile is in it whole, offset and
+          metadata, or not at all.
         """
         ordered = sorted(partitions)
-        asked = in_background("ask-ledger", lambda: self._ledger.partition_offsets(ordered))
-        while not asked.done():
+        queries = reader.queries
+        question = in_background("ask-ledger", lambda: self._ledger.partition_offsets(ordered))
+        while not question.done():
             yield None
-        ledger = asked.result()
-        commits: Commits = {}
+        ledger = question.result()
+        commits: dict[Partition, tuple[int, CommitMetadata | None]] = {}
         counts = {}
         for topic in sorted({topic for topic, _ in ordered}):
-            counts[topic] = reader.count_partitions(topic)
+            counts[topic] = queries.count_partitions(topic)
             yield None
-            commits |= reader.commits([(topic, number) for number in range(counts[topic])])
+            commits |= queries.read_commits([(topic, number) for number in range(counts[topic])])
             yield None
-        low = reader.offsets_at(dict.fromkeys(ordered, reader.EARLIEST))
+        low = queries.find_offsets(dict.fromkeys(ordered, EARLIEST))
         yield None
-        high = reader.offsets_at(dict.fromkeys(ordered, reader.LATEST))
+        high = queries.find_offsets(dict.fromkeys(ordered, LATEST))
         yield None
-        by_time = reader.offsets_at({each: max(0, at - SLACK_MS) for each, at in ledger.newest_ms.items()})
+        times_ms = {each: max(0, newest_ms - CLOCK_SKEW_MS) for each, newest_ms in ledger.newest_ms.items()}
+        by_time = queries.find_offsets(times_ms)
+        yield self._choose(ordered, _Answers(ledger, commits, counts, low, high, by_time))
+
+    def _choose(self, partitions: Collection[Partition], answers: _Answers) -> Starts:
+        """The start of each partition for which a rule gives one."""
+        ledger = answers.ledger
         starts = {}
-        for partition in ordered:
+        for partition in partitions:
             topic, number = partition
-            committed, metadata = commits.get(partition, (None, None))
-            initial_partitions = self._initial_partitions(topic, commits, counts[topic], ledger)
+            committed, metadata = answers.commits.get(partition, (None, None))
+            count = answers.counts[topic]
+            initial_partitions = _initial_partitions(topic, answers.commits, count, ledger)
+            low = answers.low[partition]
             state = PartitionState(
-                low=low[partition],
-                high=high[partition],
+                low=low,
+                high=answers.high[partition],
                 committed=committed,
                 metadata=metadata,
                 ledger=ledger.ledger,
-                known=ledger.next.get(partition),
-                # Without a record so young, all are of another log than the one that was read; otherwise ids tell.
-                by_time=by_time.get(partition, low[partition] if partition in ledger.newest_ms else None),
+                ledger_next=ledger.next.get(partition),
+                # Kafka has no record as young as the newest that the ledger had: all of them are of another log.
+                by_time=answers.by_time.get(partition, low if partition in ledger.newest_ms else None),
                 added=number >= initial_partitions,
             )
             start = choose_start(state, self._reset)
-            self._tell(partition, state, start)
+            self._log(partition, state, start)
             if start is not None:
-                known_count = initial_partitions or counts[topic]
-                starts[partition] = replace(start, initial_partitions=known_count, ledger=ledger.ledger)
-        yield starts
+                starts[partition] = replace(start, initial_partitions=initial_partitions or count, ledger=ledger.ledger)
+        return starts
 
-    def _initial_partitions(self, topic: str, commits: Commits, count: int, ledger: PartitionOffsets) -> int:
-        """How many partitions the topic had when the group began to read it; 0 if it was recreated since."""
-        of_topic = [(place[1], metadata) for place, (_, metadata) in commits.items() if place[0] == topic]
-        counts = [metadata.initial_partitions for _, metadata in of_topic if metadata is not None]
-        if counts:
-            return min(counts)
-        if of_topic:
-            # Others commit only where they have read something: the highest of those is the best that can be known.
-            return 1 + max(number for number, _ in of_topic)
-        return 0 if topic in ledger.topics else count
-
-    def _tell(self, place: Partition, facts: PartitionState, start: StartPosition | None) -> None:
+    def _log(self, partition: Partition, state: PartitionState, start: StartPosition | None) -> None:
+        topic, number = partition
         if start is None:
-            if place not in self._told:
-                self._told.add(place)
+            if partition not in self._without_start:
+                self._without_start.add(partition)
                 log.event(
-                    events.KAFKA_PARTITION_SKIPPED, topic=place[0], partition=place[1],
+                    events.KAFKA_PARTITION_SKIPPED, topic=topic, partition=number,
                     means="no commit, and KAFKA_CONSUMER_AUTO_OFFSET_RESET=error: the partition is not read",
                     remedy="set an offset with kafka-consumer-groups --reset-offsets, or another reset rule",
                 )  # fmt: skip
             return
-        self._told.discard(place)
+        self._without_start.discard(partition)
         event = EVENTS.get(start.reason)
         if event is None:
             log.event(
                 events.KAFKA_PARTITION_POSITIONED,
-                topic=place[0],
-                partition=place[1],
+                topic=topic,
+                partition=number,
                 offset=start.offset,
                 reason=start.reason,
             )
             return
         log.event(
             event,
-            topic=place[0],
-            partition=place[1],
+            topic=topic,
+            partition=number,
             begins_at=start.offset,
-            committed=facts.committed,
-            committed_by="nobody" if facts.committed is None else "others" if facts.metadata is None else "longshore",
-            ledger_next=facts.known,
-            kafka_has=f"{facts.low} to {facts.high}",
+            committed=state.committed,
+            committed_by="nobody" if state.committed is None else "others" if state.metadata is None else "longshore",
+            ledger_next=state.ledger_next,
+            kafka_has=f"{state.low} to {state.high}",
             reset_rule=f"{self._reset}: {'the beginning' if self._reset in BEGINNING else 'the end'}",
             not_read=dict(start.skipped) or 0,
             remedy=event.remedy,
         )
+
+
+def _initial_partitions(topic: str, commits: Commits, count: int, ledger: PartitionOffsets) -> int:
+    """How many partitions the topic had when the group began to read it; 0 if it was recreated since.
+
+    Those with a higher number were added later, and are read from their beginning whatever the reset rule says.
+    """
+    of_topic = [(number, metadata) for (name, number), (_, metadata) in commits.items() if name == topic]
+    counts = [metadata.initial_partitions for _, metadata in of_topic if metadata is not None]
+    if counts:
+        return min(counts)
+    if of_topic:
+        # Others commit only where they have read something: the highest of those is the best that can be known.
+        return 1 + max(number for number, _ in of_topic)
+    return 0 if topic in ledger.topics else count

@@ -41,8 +41,9 @@ def rebuild(
             f"{settings.runs_topic} and {settings.change_log_topic}."
         )
         for each in ranges:
-            if each.cut:
-                terminal.say(f"{each.place[0]}/{each.place[1]}: Kafka has nothing before offset {each.first} any more.")
+            if each.is_truncated:
+                topic, number = each.partition
+                terminal.say(f"{topic}/{number}: Kafka has nothing before offset {each.first} any more.")
         terminal.say(
             "What this ledger knows stays as it is. All else is stored and delivered, also what was delivered before "
             f"and is forgotten: at most {total} invocations, each at most once more. What was published before that "

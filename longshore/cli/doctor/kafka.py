@@ -7,7 +7,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from ingest.kafka.consumer import AUTH_ERRORS
+from ingest.kafka.consumer_errors import AUTH_ERRORS
 from ingest.kafka.consumer_options import consumer_options
 from ingest.kafka.credentials import KafkaAccess, from_settings
 from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning

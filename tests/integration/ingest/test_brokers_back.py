@@ -17,14 +17,14 @@ def test_a_look_for_brokers_waits_for_the_fetch_before_it(kafka: EmbeddedKafka) 
         return {"bootstrap.servers": kafka.bootstrap, "group.id": "g", "error_cb": on_error, "on_commit": on_commit}
 
     outage = Outage(events.KAFKA_OUTAGE, threading.Event())
-    reader = KafkaReader(options, ["org.runs"], {}, on_lost=lambda _: None, committed=lambda *_: None, outage=outage)
+    reader = KafkaReader(options, ["org.runs"], {}, on_lost=lambda _: None, on_committed=lambda *_: None, outage=outage)
     try:
-        eventually(lambda: reader.read(1, 0.1) == [] and reader.joined, "joined")
+        eventually(lambda: reader.read(1, 0.1) == [] and reader.has_joined, "joined")
         reader.start_at(dict.fromkeys(reader.unpositioned, 0))
         looks = 0
         for _ in range(10):
             reader.read(1, 0.1)
-            outage.begins("made up")
+            outage.begin("made up")
             reader.probe_brokers()
             looks += not outage.is_on
         assert looks > 5

@@ -109,7 +109,7 @@ def test_intake_waits_for_room_in_the_mark(
     make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kafka is the buffer; as soon as something is finished, it goes on. Here 20 bytes stand for nearly 3,000."""
-    monkeypatch.setattr("ingest.kafka.offset_set.MOST_BYTES", 20)
+    monkeypatch.setattr("ingest.kafka.offset_set.MAX_BYTES", 20)
     topics.publish(range(300))
     more = {"KAFKA_BATCH_SIZE": "10"}
     ingest = make(make_ingest, topics, redis_server, **more, **FINISHED).start()
@@ -128,7 +128,7 @@ def test_a_partition_without_room_stops_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its own target may be dead for hours; it goes on, in order, as soon as something of it is finished."""
-    monkeypatch.setattr("ingest.kafka.offset_set.MOST_BYTES", 20)
+    monkeypatch.setattr("ingest.kafka.offset_set.MAX_BYTES", 20)
     topics = Topics(real_kafka, partitions=3)
     topics.publish(range(300))
     topics.publish(range(300, 600), 1)

@@ -33,7 +33,7 @@ def reader(kafka: EmbeddedKafka) -> Iterator[KafkaReader]:
     ignore: Callable[..., None] = lambda *_: None  # noqa: E731
     outage = Outage(events.KAFKA_OUTAGE, threading.Event())
     reader = KafkaReader(
-        options, [TOPIC], assignment_ids, on_lost=ignore, committed=ignore, outage=outage, silent_s=SILENT_S
+        options, [TOPIC], assignment_ids, on_lost=ignore, on_committed=ignore, outage=outage, silent_s=SILENT_S
     )
     eventually(lambda: reader.read(1, 0.1) or reader.unpositioned, "it has partitions")
     yield reader
@@ -58,7 +58,7 @@ def test_partitions_without_new_messages_are_not_silent(reader: KafkaReader) -> 
     reader.pause(False)
     listen(reader, 2 * SILENT_S)
 
-    assert not reader.broken
+    assert not reader.is_broken
 
 
 def test_a_consumer_that_fetches_nothing_is_broken(reader: KafkaReader) -> None:
@@ -68,5 +68,5 @@ def test_a_consumer_that_fetches_nothing_is_broken(reader: KafkaReader) -> None:
     # What happens inside librdkafka cannot be brought about at will; a pause that the reader does not know of can.
     reader._consumer.pause([TopicPartition(*place) for place in places])
 
-    eventually(lambda: listen(reader, 0.2) or reader.broken, "it is found out")
-    assert reader.broken
+    eventually(lambda: listen(reader, 0.2) or reader.is_broken, "it is found out")
+    assert reader.is_broken

@@ -94,7 +94,7 @@ def test_a_word_that_was_dropped_is_said_again_before_the_next_message(targets: 
     """Nobody used the target for a while, so the ledger forgot it; or it is another ledger."""
     limits = start(DeliveryOptions(rate=2), hears=A)
     targets.set(A, "", TargetControl(), source="mapping")
-    limits._told_at[A] -= REFRESH_S
+    limits._synced_at[A] -= REFRESH_S
     limits.note(A, 0)
     limits.sync()
     assert {A: TargetControl(rate=2)} == targets.all_mapping_controls()
@@ -103,7 +103,7 @@ def test_a_word_that_was_dropped_is_said_again_before_the_next_message(targets: 
 def test_where_nothing_is_said_nothing_is_remembered(start: Start) -> None:
     """The normal case costs nothing."""
     limits = start(DeliveryOptions(), hears=A)
-    assert not limits._heard
+    assert not limits._pairs
 
 
 def test_strictest_takes_no_limit_for_the_weakest() -> None:

@@ -144,7 +144,7 @@ def test_commits_go_on_after_a_failover(pair: Pair, client: "redis.Redis") -> No
     assert ledger.is_replicated(0, 10)
     pair.fail_over()
     offsets = TrailingOffsets(0, replicated=True)
-    offsets.stored(("org.runs", 0), 1, 7, "ledger")
+    offsets.on_stored(("org.runs", 0), 1, 7, "ledger")
 
     replicas = Replicas(ledger, 0, offsets)
     replicas.start()

@@ -3,58 +3,61 @@
 import threading
 from collections.abc import Callable
 
-from ingest.kafka.credential_refresher import LONGEST_WAIT_S, CredentialRefresher
+from ingest.kafka.consumer_errors import ConsumerErrors
+from ingest.kafka.credential_refresher import MAX_WAIT_S, CredentialRefresher
 from ingest.kafka.credentials import KafkaAccess
+from ingest.outage import Outage
+from longshore.log import events
 
 OLD = KafkaAccess("a:9196", "user", "old")
 NEW = KafkaAccess("a:9196", "user", "new")
 
 
 class KafkaReader:
-    """As much of a reader as the login looks at; the brokers refuse all but `accepted`."""
+    """As much of a reader as the refresher uses."""
 
     def __init__(self) -> None:
-        self.login_refused = False
-        self.broken = False
+        self.errors = ConsumerErrors(Outage(events.KAFKA_OUTAGE, threading.Event()))
+        self.is_broken = False
         self.used: list[tuple[str, str]] = []
 
     def set_credentials(self, username: str, password: str) -> None:
-        self.login_refused = False
+        self.errors.is_login_refused = False
         self.used.append((username, password))
 
 
 class Port:
-    """Answers with `access`; `asked` counts."""
+    """Answers with `access`; `calls` counts."""
 
     def __init__(self, access: KafkaAccess | None) -> None:
         self.access = access
-        self.asked = 0
-        self.done = threading.Event()
+        self.calls = 0
+        self.answered = threading.Event()
 
     def __call__(self) -> KafkaAccess | None:
-        self.asked += 1
-        self.done.set()
+        self.calls += 1
+        self.answered.set()
         return self.access
 
 
-def look_until(refresher: CredentialRefresher, reader: KafkaReader, what: Callable[[], bool]) -> None:
-    """Look until the background question is answered."""
-    while not what():
-        refresher.look(reader)  # type: ignore[arg-type]
+def refresh_until(refresher: CredentialRefresher, reader: KafkaReader, is_done: Callable[[], bool]) -> None:
+    """Call it until the background question is answered."""
+    while not is_done():
+        refresher.refresh(reader)  # type: ignore[arg-type]
 
 
 def test_a_refused_login_brings_new_credentials() -> None:
     """They go to the consumer at hand: no restart, no rebalance."""
     reader, port = KafkaReader(), Port(NEW)
     refresher = CredentialRefresher(OLD, port)
-    assert refresher.look(reader) is None  # type: ignore[arg-type]
-    assert port.asked == 0
+    assert refresher.refresh(reader) is None  # type: ignore[arg-type]
+    assert port.calls == 0
 
-    reader.login_refused = True
-    look_until(refresher, reader, lambda: bool(reader.used))
+    reader.errors.is_login_refused = True
+    refresh_until(refresher, reader, lambda: bool(reader.used))
 
     assert reader.used == [("user", "new")]
-    assert port.asked == 1
+    assert port.calls == 1
 
 
 def test_other_brokers_need_another_consumer() -> None:
@@ -62,15 +65,15 @@ def test_other_brokers_need_another_consumer() -> None:
     elsewhere = KafkaAccess("b:9196", "user", "new")
     reader, port = KafkaReader(), Port(elsewhere)
     refresher = CredentialRefresher(OLD, port)
-    reader.login_refused = True
-    refresher.look(reader)  # type: ignore[arg-type]
-    port.done.wait(10)
+    reader.errors.is_login_refused = True
+    refresher.refresh(reader)  # type: ignore[arg-type]
+    port.answered.wait(10)
 
-    found = None
-    while found is None:
-        found = refresher.look(reader)  # type: ignore[arg-type]
+    access = None
+    while access is None:
+        access = refresher.refresh(reader)  # type: ignore[arg-type]
 
-    assert found == elsewhere
+    assert access == elsewhere
 
 
 def test_credentials_that_stay_refused_are_asked_for_ever_more_seldom() -> None:
@@ -80,36 +83,36 @@ def test_credentials_that_stay_refused_are_asked_for_ever_more_seldom() -> None:
     refresher = CredentialRefresher(OLD, port, clock=lambda: now[0])
     waits = []
     for round in range(1, 9):
-        reader.login_refused = True
+        reader.errors.is_login_refused = True
         before = now[0]
-        while port.asked < round:
-            refresher.look(reader)  # type: ignore[arg-type]
+        while port.calls < round:
+            refresher.refresh(reader)  # type: ignore[arg-type]
             now[0] += 0.5
-        look_until(refresher, reader, lambda: not reader.login_refused)
+        refresh_until(refresher, reader, lambda: not reader.errors.is_login_refused)
         waits.append(now[0] - before)
 
-    assert waits[-1] >= LONGEST_WAIT_S
+    assert waits[-1] >= MAX_WAIT_S
 
 
 def test_a_broken_consumer_is_replaced() -> None:
     """After a fatal error of librdkafka only a new one reads on."""
     reader = KafkaReader()
-    reader.broken = True
+    reader.is_broken = True
 
-    assert CredentialRefresher(OLD, None).look(reader) == OLD  # type: ignore[arg-type]
+    assert CredentialRefresher(OLD, None).refresh(reader) == OLD  # type: ignore[arg-type]
 
 
 def test_a_local_kafka_has_nobody_to_ask() -> None:
     """The refusal is in the log; the settings are all there is."""
     reader = KafkaReader()
-    reader.login_refused = True
+    reader.errors.is_login_refused = True
 
-    assert CredentialRefresher(OLD, None).look(reader) is None  # type: ignore[arg-type]
+    assert CredentialRefresher(OLD, None).refresh(reader) is None  # type: ignore[arg-type]
 
 
 def test_changed_certificates_need_another_consumer() -> None:
     """The client reads them once; while the file is away for a moment, the old ones do."""
     versions = iter(["old", "old", None, "old", "new", "new"])
-    refresher, reader = CredentialRefresher(OLD, None, bundle=lambda: next(versions)), KafkaReader()
+    refresher, reader = CredentialRefresher(OLD, None, read_bundle_version=lambda: next(versions)), KafkaReader()
 
-    assert [None, None, None, OLD, None] == [refresher.look(reader) for _ in range(5)]  # type: ignore[arg-type]
+    assert [None, None, None, OLD, None] == [refresher.refresh(reader) for _ in range(5)]  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.kafka.offset_set import above, complement, contains, decode, encode, fits, joined
+from ingest.kafka.offset_set import complement, contains, decode, drop_below, encode, fits, join
 
 BROKER_LIMIT = 4096
 """Bytes of a commit's metadata (offset.metadata.max.bytes)."""
@@ -50,5 +50,5 @@ def test_other_text_is_refused(text: str) -> None:
 
 def test_sets_are_joined_and_cut() -> None:
     """Neighbours become one; what is below an offset goes."""
-    assert joined([(1, 3), (3, 5), (7, 9), (8, 10)]) == ((1, 5), (7, 10))
-    assert above(((1, 5), (7, 10)), 4) == ((4, 5), (7, 10))
+    assert join([(1, 3), (3, 5), (7, 9), (8, 10)]) == ((1, 5), (7, 10))
+    assert drop_below(((1, 5), (7, 10)), 4) == ((4, 5), (7, 10))

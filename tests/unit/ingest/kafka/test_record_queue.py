@@ -81,35 +81,35 @@ def test_an_empty_wait_ends() -> None:
 def test_closing_ends_every_wait() -> None:
     """The thread that stores is told at once, whatever it waits for."""
     queue = RecordQueue(500)
-    taken: list[object] = []
-    thread = threading.Thread(target=lambda: taken.append(queue.take()))
+    batch: list[object] = []
+    thread = threading.Thread(target=lambda: batch.append(queue.take()))
     thread.start()
     queue.close()
     thread.join(10)
 
-    assert taken == [None]
+    assert batch == [None]
 
 
 def test_a_partition_that_is_held_back_keeps_up_no_other() -> None:
     """It waits with what was taken of it, gets no more than it has been sent, and goes on in order."""
     queue = RecordQueue(2)
     queue.put(records(4, partition=0))
-    taken = queue.take() or []
-    queue.hold(("org.runs", 0), taken)
+    batch = queue.take() or []
+    queue.hold(("org.runs", 0), batch)
     assert queue.has_room()
 
     queue.put(records(2, partition=1))
     assert queue.take() == records(2, partition=1)
     queue.put(records(5, partition=0)[4:])
     assert queue.take(0) == []
-    assert list(queue.held) == [("org.runs", 0)]
-    assert queue.held["org.runs", 0] == records(2)
+    assert list(queue.on_hold) == [("org.runs", 0)]
+    assert queue.on_hold["org.runs", 0] == records(2)
 
     queue.put(records(1, partition=1))
     queue.release(("org.runs", 0))
-    assert not queue.held
-    taken = [record for _ in range(3) for record in queue.take() or ()]
-    assert taken == [*records(5), *records(1, partition=1)]
+    assert not queue.on_hold
+    batch = [record for _ in range(3) for record in queue.take() or ()]
+    assert batch == [*records(5), *records(1, partition=1)]
 
 
 def test_what_is_held_back_is_bounded_too() -> None:
@@ -121,7 +121,7 @@ def test_what_is_held_back_is_bounded_too() -> None:
     assert not queue.has_room()
     queue.drop([("org.runs", 1)])
     assert queue.has_room()
-    assert list(queue.held) == [("org.runs", 0)]
+    assert list(queue.on_hold) == [("org.runs", 0)]
 
 
 def test_what_is_held_back_in_parts_stays_in_order() -> None:
@@ -131,4 +131,4 @@ def test_what_is_held_back_in_parts_stays_in_order() -> None:
     queue.hold(("org.runs", 0), records(2))
     queue.hold(("org.runs", 0), records(4)[2:])
 
-    assert queue.held["org.runs", 0] == records(6)
+    assert queue.on_hold["org.runs", 0] == records(6)

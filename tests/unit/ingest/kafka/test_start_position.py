@@ -12,7 +12,7 @@ from ingest.kafka.start_resolver import EVENTS
 OURS = CommitMetadata("ledger", first_offset=20, initial_partitions=4)
 
 USUAL = PartitionState(
-    low=0, high=100, committed=50, metadata=OURS, ledger="ledger", known=60, by_time=55, added=False
+    low=0, high=100, committed=50, metadata=OURS, ledger="ledger", ledger_next=60, by_time=55, added=False
 )  # fmt: skip
 """A restart: commits trail the ledger."""
 
@@ -30,26 +30,26 @@ def test_a_restart_begins_at_the_commit() -> None:
 
 def test_a_ledger_behind_its_own_commit_has_rolled_back() -> None:
     """A lost end, a failover, a restored copy: read on from where it stands."""
-    found = start(known=30)
+    found = start(ledger_next=30)
 
     assert (found.reason, found.offset, found.commit) == ("ledger_behind", 30, True)
 
 
 def test_a_ledger_older_than_its_first_record_of_a_partition_begins_there() -> None:
     """It knows nothing of the partition, but its name is in the commit, and the offset at which it began."""
-    assert start(known=None).offset == OURS.first_offset
+    assert start(ledger_next=None).offset == OURS.first_offset
 
 
 def test_what_a_rolled_back_ledger_needs_and_kafka_no_longer_has_is_counted() -> None:
     """As expired, so that the audit adds up."""
-    found = start(known=30, low=40)
+    found = start(ledger_next=30, low=40)
 
     assert (found.offset, dict(found.skipped)) == (40, {"expired": 10})
 
 
 def test_an_operators_reset_is_obeyed() -> None:
     """A commit without our metadata is somebody's deliberate choice, ahead or back."""
-    ahead = start(metadata=None, known=30)
+    ahead = start(metadata=None, ledger_next=30)
     back = start(metadata=None, committed=10)
 
     assert (ahead.reason, ahead.offset, dict(ahead.skipped)) == ("moved_ahead", 50, {"committed_by_others": 20})
@@ -58,19 +58,22 @@ def test_an_operators_reset_is_obeyed() -> None:
 
 def test_another_ledger_goes_on_at_the_commit() -> None:
     """What the old one had not delivered only a rebuild brings back, and the log says so."""
-    assert (start(ledger="new", known=None).reason, start(ledger="new", known=None).offset) == ("ledger_replaced", 50)
+    assert (start(ledger="new", ledger_next=None).reason, start(ledger="new", ledger_next=None).offset) == (
+        "ledger_replaced",
+        50,
+    )
 
 
 def test_a_new_ledger_leaves_out_what_the_mark_names_as_finished() -> None:
     """All below the commit is finished too, so it is nothing to worry about."""
-    found = start(ledger="new", known=None, metadata=replace(OURS, finished=((52, 54),)))
+    found = start(ledger="new", ledger_next=None, metadata=replace(OURS, finished=((52, 54),)))
 
     assert (found.reason, found.offset, found.finished) == ("finished_elsewhere", 50, ((52, 54),))
 
 
 def test_a_lost_end_is_not_read_again_where_commits_name_what_is_finished() -> None:
     """Below such a commit nothing is left to do."""
-    assert start(known=30, metadata=replace(OURS, finished=())).offset == 50
+    assert start(ledger_next=30, metadata=replace(OURS, finished=())).offset == 50
 
 
 @pytest.mark.parametrize("reset", ["earliest", "largest"])
@@ -99,14 +102,14 @@ def test_where_kafka_has_neither_the_reset_rule_decides(reset: str, offset: int,
 @pytest.mark.parametrize("committed", [None, 3, 50])
 def test_a_topic_made_anew_begins_at_its_beginning(reset: str, committed: int | None) -> None:
     """Its offsets have gone back; that is neither a repeat nor a ledger ahead of itself."""
-    found = start(reset, high=5, known=60, by_time=0, committed=committed)
+    found = start(reset, high=5, ledger_next=60, by_time=0, committed=committed)
 
     assert (found.reason, found.offset, found.expected, found.recreated) == ("recreated", 0, None, True)
 
 
 def test_a_log_that_lost_its_end_is_not_read_from_the_beginning() -> None:
     """Its records are older than what the ledger had last; only the youngest are read again."""
-    assert start(high=58, known=60, by_time=54).offset == 54
+    assert start(high=58, ledger_next=60, by_time=54).offset == 54
 
 
 def test_a_topic_made_anew_that_has_got_as_far_as_the_old_one_is_found_out_by_its_times() -> None:
@@ -117,21 +120,21 @@ def test_a_topic_made_anew_that_has_got_as_far_as_the_old_one_is_found_out_by_it
 @pytest.mark.parametrize(("reset", "offset"), [("earliest", 0), ("largest", 100)])
 def test_a_new_group_begins_where_the_reset_rule_says(reset: str, offset: int) -> None:
     """And commits that at once: a restart before the first message begins at the same place."""
-    found = start(reset, committed=None, metadata=None, known=None, by_time=None)
+    found = start(reset, committed=None, metadata=None, ledger_next=None, by_time=None)
 
     assert (found.reason, found.offset, found.commit) == ("first_time", offset, True)
 
 
 def test_an_added_partition_begins_at_its_beginning() -> None:
     """Whatever the reset rule: all of it came after the group had begun."""
-    found = start("largest", committed=None, metadata=None, known=None, by_time=None, added=True)
+    found = start("largest", committed=None, metadata=None, ledger_next=None, by_time=None, added=True)
 
     assert (found.reason, found.offset) == ("new_partition", 0)
 
 
 def test_the_reset_rule_error_leaves_it_to_a_person() -> None:
     """Nothing is read until somebody sets an offset."""
-    assert choose_start(replace(USUAL, committed=None, metadata=None, known=None, by_time=None), "error") is None
+    assert choose_start(replace(USUAL, committed=None, metadata=None, ledger_next=None, by_time=None), "error") is None
 
 
 @pytest.mark.parametrize(
