@@ -11,7 +11,7 @@ from typing import Any
 from requests.models import PreparedRequest
 from urllib3.response import BaseHTTPResponse
 
-from longshore.delivery.adapter import DeadlineAdapter, ProxyRoute
+from longshore.delivery.deadline_adapter import DeadlineAdapter, ProxyRoute
 from longshore.delivery.egress_policy import EgressPolicy
 from longshore.delivery.failure_reasons import wants_client_certificate
 from longshore.delivery.redirect import RedirectSession

@@ -57,7 +57,7 @@ def test_plain_calls_to_targets_and_port_go_through_the_proxy_and_redis_does_not
         assert proxy.saw(f"POST {bench.targets.url('good')} ")
         assert proxy.saw(f"{bench.port.url}/v1/actions/runs/r_1")
         assert not proxy.saw(bench.redis.url.rpartition(":")[2].partition("/")[0] + " ")
-        assert 0 == proxy.refused
+        assert 0 == proxy.refusals
     (received,) = bench.targets.received("r_1")
     assert "proxy-authorization" not in received.headers
 

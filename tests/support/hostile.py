@@ -12,7 +12,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\no
 
 
 @dataclass(frozen=True)
-class Received:
+class WireRequest:
     """A request as it came over the wire."""
 
     line: str
@@ -37,7 +37,7 @@ class Talk:
         """Write `data`."""
         self.sock.sendall(data)
 
-    def receive(self) -> Received | None:
+    def receive(self) -> WireRequest | None:
         """The next whole request, recorded; None when the client closed instead."""
         while b"\r\n\r\n" not in self._buffer:
             chunk = self.sock.recv(65_536)
@@ -53,7 +53,7 @@ class Talk:
             if not chunk:
                 return None
             self._buffer += chunk
-        received = Received(line, headers, self._buffer[:length])
+        received = WireRequest(line, headers, self._buffer[:length])
         self._buffer = self._buffer[length:]
         self.target.received.append(received)
         return received
@@ -108,7 +108,7 @@ class HostileTarget:
     script: Script
     context: ssl.SSLContext | None = None
     backlog: int = 128
-    received: list[Received] = field(default_factory=list)
+    received: list[WireRequest] = field(default_factory=list)
     connections: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
 

@@ -27,7 +27,7 @@ class Relay:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        serving = asyncio.start_server(self._safely, "127.0.0.1", 0, ssl=self.context)
+        serving = asyncio.start_server(self._guard, "127.0.0.1", 0, ssl=self.context)
         self._server = asyncio.run_coroutine_threadsafe(serving, self._loop).result()
         self.port: int = self._server.sockets[0].getsockname()[1]
         return self
@@ -62,7 +62,7 @@ class Relay:
             if len(self._loop._selector.get_map()) <= 1:  # type: ignore[attr-defined]
                 break
 
-    async def _safely(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _guard(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
         try:
             await self.serve(reader, writer)
@@ -158,7 +158,7 @@ class ForwardProxy(Relay):
     """An HTTP proxy as companies run them: CONNECT, and plain requests with a whole URL.
 
     With `user` it wants that name and password. `hosts` says where some names (host:port) really are. `lines` are the
-    first lines of the requests that it let through, `refused` counts the others.
+    first lines of the requests that it let through, `refusals` counts the others.
     """
 
     def __init__(self, user: str = "", password: str = "", hosts: Mapping[str, int] | None = None) -> None:
@@ -166,7 +166,7 @@ class ForwardProxy(Relay):
         self._hosts = hosts or {}
         self.lines: list[str] = []
         self.heads: list[str] = []
-        self.refused = 0
+        self.refusals = 0
 
     @property
     def address(self) -> str:
@@ -187,7 +187,7 @@ class ForwardProxy(Relay):
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         line, *fields = head.rstrip().split("\r\n")
         if self._login and f"proxy-authorization: basic {self._login}" not in (_lower_name(each) for each in fields):
-            self.refused += 1
+            self.refusals += 1
             writer.write(REFUSED + b"Connection: close\r\n\r\n")
             await writer.drain()
             return
@@ -195,33 +195,33 @@ class ForwardProxy(Relay):
         self.heads.append(head)
         method, url, _ = line.split(" ")
         if method == "CONNECT":
-            await _join(reader, writer, *self._place(url), before=b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await _join(reader, writer, *self._resolve(url), greeting=b"HTTP/1.1 200 Connection established\r\n\r\n")
             return
         _, _, rest = url.partition("://")
         authority, slash, path = rest.partition("/")
-        kept = [each for each in fields if not each.lower().startswith(("proxy-", "connection:"))]
-        request = "\r\n".join([f"{method} {slash or '/'}{path} HTTP/1.1", *kept, "Connection: close", "", ""])
+        headers = [each for each in fields if not each.lower().startswith(("proxy-", "connection:"))]
+        request = "\r\n".join([f"{method} {slash or '/'}{path} HTTP/1.1", *headers, "Connection: close", "", ""])
         await self._pass_on(reader, writer, authority, request.encode("latin-1"))
 
     async def _pass_on(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, authority: str, request: bytes
     ) -> None:
-        there_reader, there = await asyncio.open_connection(*self._place(authority))
+        upstream_reader, upstream = await asyncio.open_connection(*self._resolve(authority))
         try:
-            there.write(request)
-            sending = asyncio.create_task(_pour(reader, there))
-            answer = await there_reader.readuntil(b"\r\n\r\n")
+            upstream.write(request)
+            sending = asyncio.create_task(_copy(reader, upstream))
+            answer = await upstream_reader.readuntil(b"\r\n\r\n")
             writer.write(answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
-            await _pour(there_reader, writer)
+            await _copy(upstream_reader, writer)
             sending.cancel()
         finally:
-            there.close()
+            upstream.close()
 
-    def _place(self, authority: str) -> tuple[str, int]:
+    def _resolve(self, authority: str) -> tuple[str, int]:
         host, _, port = authority.partition(":")
         port = port or "80"
-        known = self._hosts.get(f"{host}:{port}")
-        return ("127.0.0.1", known) if known else (host, int(port))
+        port_of_host = self._hosts.get(f"{host}:{port}")
+        return ("127.0.0.1", port_of_host) if port_of_host else (host, int(port))
 
 
 async def _join(
@@ -230,22 +230,25 @@ async def _join(
     host: str,
     port: int,
     first: bytes = b"",
-    before: bytes = b"",
+    greeting: bytes = b"",
     rename: Mapping[bytes, bytes] | None = None,
 ) -> None:
-    there_reader, there = await asyncio.open_connection(host, port)
+    upstream_reader, upstream = await asyncio.open_connection(host, port)
     try:
-        writer.write(before)
-        there.write(first)
-        ways = [asyncio.create_task(_pour(reader, there)), asyncio.create_task(_pour(there_reader, writer, rename))]
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for way in ways:
-            way.cancel()
+        writer.write(greeting)
+        upstream.write(first)
+        directions = [
+            asyncio.create_task(_copy(reader, upstream)),
+            asyncio.create_task(_copy(upstream_reader, writer, rename)),
+        ]
+        await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+        for direction in directions:
+            direction.cancel()
     finally:
-        there.close()
+        upstream.close()
 
 
-async def _pour(
+async def _copy(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rename: Mapping[bytes, bytes] | None = None
 ) -> None:
     try:

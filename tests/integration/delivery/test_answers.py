@@ -41,27 +41,27 @@ def test_an_interim_answer_is_no_result(sender: Sender, interim: bytes) -> None:
 
     interrupted = threading.Event()
     with HostileTarget(script) as target:
-        found = [status_of(sender, target), status_of(sender, target)]
+        outcomes = [status_of(sender, target), status_of(sender, target)]
 
-    assert [(422, "no"), (200, "ok")] == found
+    assert [(422, "no"), (200, "ok")] == outcomes
     assert 1 == target.connections
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "205 Reset Content", "304 Not Modified"])
-@pytest.mark.parametrize("announced", ["Content-Length: 2", "Transfer-Encoding: chunked", "Content-Length: 0, 2"])
-def test_a_body_that_should_not_be_there_reaches_no_other_request(sender: Sender, status: str, announced: str) -> None:
+@pytest.mark.parametrize("framing", ["Content-Length: 2", "Transfer-Encoding: chunked", "Content-Length: 0, 2"])
+def test_a_body_that_should_not_be_there_reaches_no_other_request(sender: Sender, status: str, framing: str) -> None:
     """It comes late, when a kept connection would already carry the next request."""
 
     def script(talk: Talk) -> None:
         if talk.receive() is not None:
-            talk.send(f"HTTP/1.1 {status}\r\n{announced}\r\n\r\n".encode())
+            talk.send(f"HTTP/1.1 {status}\r\n{framing}\r\n\r\n".encode())
             if talk.receive() is not None:
                 talk.send(b"{}" + OK)
 
     with HostileTarget(script) as target:
-        found = [sender.send(Post(target.url())) for _ in range(2)]
+        outcomes = [sender.send(Post(target.url())) for _ in range(2)]
 
-    assert [(Verdict.DELIVERED, int(status[:3]))] * 2 == [(each.verdict, each.status) for each in found]
+    assert [(Verdict.DELIVERED, int(status[:3]))] * 2 == [(each.verdict, each.status) for each in outcomes]
     assert 2 == target.connections
 
 
@@ -101,10 +101,10 @@ def test_what_comes_behind_an_answer_is_no_answer(first: bytes, tls: bool, autho
     sender = make_sender(verify=False)
     context: ssl.SSLContext | None = authority.context() if tls else None
     with HostileTarget(script, context) as target:
-        found = [status_of(sender, target), status_of(sender, target)]
+        outcomes = [status_of(sender, target), status_of(sender, target)]
     sender.close()
 
-    assert [(200, "ok")] * 2 == found
+    assert [(200, "ok")] * 2 == outcomes
     assert 2 == target.connections
 
 
@@ -131,9 +131,9 @@ def test_an_answer_with_an_odd_head_is_read_to_its_end(sender: Sender, head: byt
     """Body included."""
     answer = b"HTTP/1.1 201 Created\r\n" + head + b"Content-Length: 2\r\n\r\nok"
     with HostileTarget(answering(answer)) as target:
-        found = [status_of(sender, target) for _ in range(2)]
+        outcomes = [status_of(sender, target) for _ in range(2)]
 
-    assert [(201, "ok")] * 2 == found
+    assert [(201, "ok")] * 2 == outcomes
     assert 1 == target.connections
 
 

@@ -130,19 +130,19 @@ def test_a_port_that_swallows_connections_is_cut_and_retried() -> None:
 
 def test_a_name_server_that_hangs_is_not_waited_for() -> None:
     """`getaddrinfo` cannot be cut, so the attempt stops waiting for it; asking again costs no further thread."""
-    answer, asked = threading.Event(), []
+    release, lookups = threading.Event(), []
 
     def hang(host: str, *_: int) -> list[AddrInfo]:
-        asked.append(host)
-        answer.wait(30)
+        lookups.append(host)
+        release.wait(30)
         return []
 
     sender = make_sender(timeout_s=0.3, resolver=Resolver(hang))
     outcomes = [sender.send(Post("http://slow.invalid/")) for _ in range(2)]
-    answer.set()
+    release.set()
 
     assert [(Verdict.RETRY, False, "dns")] * 2 == [(each.verdict, each.sent, each.reason) for each in outcomes]
-    assert ["slow.invalid"] == asked
+    assert ["slow.invalid"] == lookups
     assert "slow.invalid" in outcomes[0].cause
 
 

@@ -143,15 +143,15 @@ def test_a_connection_that_closed_while_idle_is_not_used(sender: Sender) -> None
         talk.receive()
         talk.send(OK)
         talk.sock.close()
-        closed.set()
+        close_event.set()
 
-    closed = threading.Event()
+    close_event = threading.Event()
     with HostileTarget(once) as target:
         outcomes = []
         for _ in range(3):
             outcomes.append(sender.send(Post(target.url())).verdict)
-            assert closed.wait(10)
-            closed.clear()
+            assert close_event.wait(10)
+            close_event.clear()
 
     assert [Verdict.DELIVERED] * 3 == outcomes
 
@@ -163,16 +163,16 @@ def test_a_connection_that_the_target_half_closed_is_not_used(sender: Sender) ->
         talk.receive()
         talk.send(OK)
         talk.sock.shutdown(socket.SHUT_WR)
-        closed.set()
+        close_event.set()
         talk.receive()
 
-    closed = threading.Event()
+    close_event = threading.Event()
     with HostileTarget(half_close) as target:
         outcomes = []
         for _ in range(3):
             outcomes.append(sender.send(Post(target.url())).verdict)
-            assert closed.wait(10)
-            closed.clear()
+            assert close_event.wait(10)
+            close_event.clear()
 
     assert ([Verdict.DELIVERED] * 3, 3, 3) == (outcomes, target.connections, len(target.received))
 
@@ -181,7 +181,7 @@ INTERIM = b"HTTP/1.1 103 Early Hints\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("start", "flood_of", "ended"),
+    ("start", "flood_of", "expected"),
     [
         (b"HTTP/1.1 201 Created\r\nX-A: ", b"O", (Verdict.DELIVERED, "delivered")),
         (b"HTTP/1.1 201 Created\r\n", b"X-A: b\r\n", (Verdict.DELIVERED, "delivered")),
@@ -191,7 +191,7 @@ INTERIM = b"HTTP/1.1 103 Early Hints\r\n\r\n"
     ],
 )
 def test_a_flood_before_the_body_is_cut_by_its_size(
-    sender: Sender, start: bytes, flood_of: bytes, ended: tuple[Verdict, str]
+    sender: Sender, start: bytes, flood_of: bytes, expected: tuple[Verdict, str]
 ) -> None:
     """A line or a list of headers without end; the deadline would be too late for the memory."""
 
@@ -204,7 +204,7 @@ def test_a_flood_before_the_body_is_cut_by_its_size(
     with HostileTarget(flood) as target:
         outcome = sender.send(Post(target.url()))
 
-    assert (*ended, True) == (outcome.verdict, outcome.reason, outcome.sent)
+    assert (*expected, True) == (outcome.verdict, outcome.reason, outcome.sent)
 
 
 def test_a_connection_that_has_been_idle_for_long_is_not_used(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,8 +289,8 @@ def test_no_fault_tells_a_secret(
 
     assert outcome.sent
 
-    told = repr(outcome) + caplog.text + "".join(capsys.readouterr())
-    assert [] == [secret for secret in SECRETS if secret in told]
+    output = repr(outcome) + caplog.text + "".join(capsys.readouterr())
+    assert [] == [secret for secret in SECRETS if secret in output]
 
 
 def test_malformed_headers_tell_no_secret(sender: Sender, caplog: pytest.LogCaptureFixture) -> None:

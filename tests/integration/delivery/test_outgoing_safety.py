@@ -24,7 +24,7 @@ def send(url: str, *, allow: str = "", deny: str = "", internal_services: Sequen
         sender.close()
 
 
-def refused(outcome: Outcome, *, sent: bool = False) -> bool:
+def is_denied(outcome: Outcome, *, sent: bool = False) -> bool:
     """Is this the outcome of what may not be called?"""
     return (Verdict.GIVE_UP, sent, "denied", Fault.REQUEST) == (
         outcome.verdict,
@@ -38,7 +38,7 @@ def test_a_metadata_service_is_denied_with_the_setting_that_allows_it() -> None:
     """By default, for good, and with nothing secret in the cause."""
     outcome = send(METADATA)
 
-    assert refused(outcome)
+    assert is_denied(outcome)
     assert "set WEBHOOK_ALLOW=*,169.254.169.254 to allow it" in outcome.cause
     assert "hush" not in outcome.cause
 
@@ -50,7 +50,7 @@ def test_a_denied_address_gets_no_connection_in_any_spelling(scheme: str, host: 
     with HostileTarget(answering(OK)) as target:
         outcome = send(f"{scheme}://{host}:{target.port}/", deny="127.0.0.0/8,::1")
 
-    assert refused(outcome)
+    assert is_denied(outcome)
     assert 0 == target.connections
 
 
@@ -58,15 +58,15 @@ def test_our_own_service_is_denied_and_its_neighbour_is_not() -> None:
     """By address and port: everything may live on one machine."""
     with HostileTarget(answering(OK)) as redis, HostileTarget(answering(OK)) as target:
         internal_services = [InternalService("Redis", "localhost", redis.port)]
-        denied, called = (
+        denial, neighbour = (
             send(redis.url(), internal_services=internal_services),
             send(target.url(), internal_services=internal_services),
         )
-        allowed = send(redis.url(), internal_services=internal_services, allow=f"*,{redis.address}")
+        exception = send(redis.url(), internal_services=internal_services, allow=f"*,{redis.address}")
 
-    assert refused(denied)
-    assert f"{redis.address} is our own Redis" in denied.cause
-    assert [Verdict.DELIVERED] * 2 == [called.verdict, allowed.verdict]
+    assert is_denied(denial)
+    assert f"{redis.address} is our own Redis" in denial.cause
+    assert [Verdict.DELIVERED] * 2 == [neighbour.verdict, exception.verdict]
     assert 1 == redis.connections
 
 
@@ -79,16 +79,16 @@ def test_a_service_is_found_at_every_address_of_this_machine() -> None:
             pytest.skip("this machine has no network")
         here = probe.getsockname()[0]
 
-    assert refused(send(f"http://{here}:6379/", internal_services=[InternalService("Redis", "127.0.0.1", 6379)]))
+    assert is_denied(send(f"http://{here}:6379/", internal_services=[InternalService("Redis", "127.0.0.1", 6379)]))
 
 
 def test_the_address_that_is_judged_is_the_one_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that changes its mind between a check and the connection would find nothing in between."""
-    asked: list[str] = []
+    lookups: list[str] = []
 
     def changing(host: str, port: int, *_: int) -> Sequence[AddrInfo]:
-        asked.append(host)
-        address = "127.0.0.1" if len(asked) == 1 else "127.0.0.2"
+        lookups.append(host)
+        address = "127.0.0.1" if len(lookups) == 1 else "127.0.0.2"
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
     monkeypatch.setattr(connection, "MAX_IDLE_S", 0.0)
@@ -98,8 +98,8 @@ def test_the_address_that_is_judged_is_the_one_connected_to(monkeypatch: pytest.
     sender.close()
 
     assert Verdict.DELIVERED is outcomes[0].verdict
-    assert refused(outcomes[1])
-    assert ["rebinding.example"] * 2 == asked, "one look-up for each connection"
+    assert is_denied(outcomes[1])
+    assert ["rebinding.example"] * 2 == lookups, "one look-up for each connection"
 
 
 def test_a_good_address_is_called_although_another_of_the_name_is_denied() -> None:
@@ -125,7 +125,7 @@ def test_a_redirect_does_not_lead_past_the_egress_policy(status: int) -> None:
     with HostileTarget(answering(answer)) as target:
         outcome = send(target.url())
 
-    assert refused(outcome, sent=True)
+    assert is_denied(outcome, sent=True)
     assert outcome.cause.startswith("redirected to a place that may not be called: 169.254.169.254:80")
 
 
@@ -136,7 +136,7 @@ def test_a_redirect_to_a_host_that_is_not_allowed_gets_no_connection() -> None:
         with HostileTarget(answering(place)) as target:
             outcome = send(target.url(), allow=target.address)
 
-    assert refused(outcome, sent=True)
+    assert is_denied(outcome, sent=True)
     assert f"{other.address} is not in WEBHOOK_ALLOW" in outcome.cause
     assert 0 == other.connections
 
@@ -155,7 +155,7 @@ def test_a_proxy_is_not_asked_for_what_may_not_be_called(
         sender.close()
 
     assert Verdict.DELIVERED is good.verdict
-    assert refused(outcome)
+    assert is_denied(outcome)
     assert ["POST http://target.example/ HTTP/1.1"] == [received.line for received in proxy.received]
 
 
@@ -175,16 +175,16 @@ def test_hosts_of_no_proxy_are_judged_by_address(monkeypatch: pytest.MonkeyPatch
     with HostileTarget(answering(OK)) as target:
         outcome = send(target.url(host="localhost"), deny="127.0.0.1,::1")
 
-    assert refused(outcome)
+    assert is_denied(outcome)
     assert 0 == target.connections
 
 
 def test_a_kept_connection_is_not_judged_again() -> None:
     """What costs anything happens once per connection, never per request."""
-    asked: list[str] = []
+    lookups: list[str] = []
 
     def lookup(host: str, port: int, *_: int) -> Sequence[AddrInfo]:
-        asked.append(host)
+        lookups.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
     def script(talk: Talk) -> None:
@@ -196,4 +196,4 @@ def test_a_kept_connection_is_not_judged_again() -> None:
         outcomes = [sender.send(Post(target.url(host="kept.example"))).verdict for _ in range(5)]
     sender.close()
 
-    assert ([Verdict.DELIVERED] * 5, ["kept.example"]) == (outcomes, asked)
+    assert ([Verdict.DELIVERED] * 5, ["kept.example"]) == (outcomes, lookups)

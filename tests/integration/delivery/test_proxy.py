@@ -14,10 +14,10 @@ from tests.support.posting import Post, make_sender
 
 def tunnel(talk: Talk) -> None:
     """A proxy that connects whom it is asked to, whatever the name, to the same port on loopback."""
-    asked = talk.receive()
-    if asked is None:
+    request = talk.receive()
+    if request is None:
         return
-    port = int(asked.line.split()[1].rpartition(":")[2])
+    port = int(request.line.split()[1].rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as other:
         talk.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
         back = threading.Thread(target=_pour, args=(other, talk.sock))
@@ -131,14 +131,14 @@ NTLM = "Proxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate\r\n"
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize(
-    ("offered", "helper"),
+    ("challenges", "helper"),
     [(NTLM, True), ('Proxy-Authenticate: Negotiate, Basic realm="NTLM, only"\r\n', False)],
 )
 def test_a_proxy_whose_logins_cannot_be_given_needs_a_helper(
-    sender: Sender, monkeypatch: pytest.MonkeyPatch, scheme: str, offered: str, helper: bool
+    sender: Sender, monkeypatch: pytest.MonkeyPatch, scheme: str, challenges: str, helper: bool
 ) -> None:
     """No user name in the proxy's URL would help."""
-    refusal = f"HTTP/1.1 407 Proxy Authentication Required\r\n{offered}Content-Length: 0\r\n\r\n"
+    refusal = f"HTTP/1.1 407 Proxy Authentication Required\r\n{challenges}Content-Length: 0\r\n\r\n"
     with HostileTarget(answering(refusal.encode())) as proxy:
         monkeypatch.setenv("ALL_PROXY", proxy.url(""))
         outcome = sender.send(Post(f"{scheme}://target.invalid/"))

@@ -46,9 +46,9 @@ def test_another_host_sees_neither_signature_nor_mapped_headers(sender: Sender, 
     with HostileTarget(answering(OK)) as other, HostileTarget(answering(moved(status, other.url()))) as target:
         outcome = sender.send(Post(target.url(), headers=MAPPED), {"Idempotency-Key": "r_1"})
 
-    seen = {name: other.received[0].header(name) for name in SECRET_HEADERS}
+    headers = {name: other.received[0].header(name) for name in SECRET_HEADERS}
     assert Verdict.DELIVERED is outcome.verdict
-    assert {**dict.fromkeys(SECRET_HEADERS), "User-Agent": "longshore"} == seen
+    assert {**dict.fromkeys(SECRET_HEADERS), "User-Agent": "longshore"} == headers
     assert ("text/plain" if status == 307 else None) == other.received[0].header("Content-Type")
 
 

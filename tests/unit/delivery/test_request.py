@@ -46,10 +46,10 @@ def test_the_wire_of_every_mapping_vector_is_met(case: dict[str, Any]) -> None:
 
 def test_mapped_headers_win_over_ours_in_any_case_of_letters() -> None:
     """The mapping is the operator's word."""
-    mapped = {"content-type": "text/x", "USER-AGENT": "curl", "idempotency-KEY": "mine", "accept": "text/html"}
-    headers = headers_of(Post("http://a/", headers=mapped), {"Idempotency-Key": "r_1"})
+    mapping_headers = {"content-type": "text/x", "USER-AGENT": "curl", "idempotency-KEY": "mine", "accept": "text/html"}
+    headers = headers_of(Post("http://a/", headers=mapping_headers), {"Idempotency-Key": "r_1"})
 
-    assert mapped == {name: headers[name.lower()] for name in mapped}
+    assert mapping_headers == {name: headers[name.lower()] for name in mapping_headers}
 
 
 def test_the_idempotency_key_goes_out_unless_mapped() -> None:
@@ -59,8 +59,8 @@ def test_the_idempotency_key_goes_out_unless_mapped() -> None:
 
 def test_nothing_wins_over_the_signature() -> None:
     """A mapped one would be somebody else's."""
-    mapped = {"x-port-signature": "v1,forged", "X-PORT-TIMESTAMP": "0"}
-    headers = headers_of(Post("http://a/", headers=mapped), {"X-Port-Signature": "v1,forged"})
+    mapping_headers = {"x-port-signature": "v1,forged", "X-PORT-TIMESTAMP": "0"}
+    headers = headers_of(Post("http://a/", headers=mapping_headers), {"X-Port-Signature": "v1,forged"})
 
     assert "1767225600" == headers["x-port-timestamp"]
     assert "v1,forged" != headers["x-port-signature"]
@@ -78,7 +78,7 @@ def test_a_mapped_host_that_is_the_urls_own_is_left_to_us(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "sent"),
+    ("value", "wire_value"),
     [
         ("  spaced\t", "spaced"),
         ("", ""),
@@ -86,9 +86,9 @@ def test_a_mapped_host_that_is_the_urls_own_is_left_to_us(host: str) -> None:
         ("Łódź 🚀", "Łódź 🚀".encode()),
     ],
 )
-def test_header_values_of_all_alphabets_can_be_sent(value: str, sent: str | bytes) -> None:
+def test_header_values_of_all_alphabets_can_be_sent(value: str, wire_value: str | bytes) -> None:
     """Latin-1 as the original did, anything else as UTF-8, which the original refused."""
-    assert sent == headers_of(Post("http://a/", headers={"X-A": value}))["x-a"]
+    assert wire_value == headers_of(Post("http://a/", headers={"X-A": value}))["x-a"]
 
 
 INJECTED = [

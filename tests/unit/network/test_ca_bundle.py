@@ -21,9 +21,9 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Where certificates are mounted."""
-    made = tmp_path / "mounted"
-    made.mkdir()
-    return made
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    return folder
 
 
 def certificates(text: str) -> list[str]:
@@ -151,7 +151,7 @@ def test_many_may_write_at_once_and_a_reader_sees_a_whole_bundle(tmp_path: Path)
     path = tmp_path / "ca" / "bundle.crt"
     texts = [letter * 50_000 for letter in "abcd"]
     write(path, texts[0])
-    seen: set[str] = set()
+    texts_read: set[str] = set()
 
     def write_often(text: str) -> None:
         for _ in range(30):
@@ -161,11 +161,11 @@ def test_many_may_write_at_once_and_a_reader_sees_a_whole_bundle(tmp_path: Path)
     for writer in writers:
         writer.start()
     while any(writer.is_alive() for writer in writers):
-        seen.add(path.read_text())
+        texts_read.add(path.read_text())
     for writer in writers:
         writer.join()
 
-    assert seen <= set(texts)
+    assert texts_read <= set(texts)
     assert ["bundle.crt"] == os.listdir(path.parent)
 
 

@@ -52,7 +52,7 @@ def test_a_url_in_the_list_goes_past_the_proxy_itself(url: str, entries: list[st
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("value", "expected"),
     [
         ("http://127.0.0.1,google.com", "127.0.0.1,google.com"),
         ("google.com, https://ann:s3cret@H:8443/path?q#f", "google.com,h:8443"),
@@ -64,9 +64,9 @@ def test_a_url_in_the_list_goes_past_the_proxy_itself(url: str, entries: list[st
         ("*", "*"),
     ],
 )
-def test_urls_become_hosts(given: str, expected: str) -> None:
+def test_urls_become_hosts(value: str, expected: str) -> None:
     """User, path and query go; what is no URL stays, and stops nothing."""
-    assert expected == normalize_no_proxy(given)
+    assert expected == normalize_no_proxy(value)
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_a_port_counts(no_proxy: str, url: str, expected: bool) -> None:
 
 def test_the_proxy_is_that_of_the_scheme_else_the_one_for_all() -> None:
     """As in `requests`; no proxy at all is no proxy."""
-    found = {"https": "http://a.invalid", "all": "http://b.invalid", "no": "x"}
+    environment = {"https": "http://a.invalid", "all": "http://b.invalid", "no": "x"}
 
-    assert {"https": "http://a.invalid"} == select_proxies("https://h/", found)
-    assert {"http": "http://b.invalid"} == select_proxies("http://h/", found)
+    assert {"https": "http://a.invalid"} == select_proxies("https://h/", environment)
+    assert {"http": "http://b.invalid"} == select_proxies("http://h/", environment)
     assert {} == select_proxies("http://h/", {"no": "x"})
-    assert "http://b.invalid" == select_proxy("http://h/", found)
+    assert "http://b.invalid" == select_proxy("http://h/", environment)
 
 
 @pytest.mark.parametrize(

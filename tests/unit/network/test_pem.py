@@ -54,11 +54,11 @@ def test_a_private_key_is_never_copied(authorities: list[Authority], pem: list[b
     """Its neighbours are taken."""
     authorities[0].context()
     both = (authorities[0].folder / "localhost1.pem").read_bytes()
-    found = extract(both + pem[0])
+    result = extract(both + pem[0])
 
-    assert 2 == len(found.certificates)
-    assert der[0] == found.certificates[1]
-    assert ("a private key, which does not belong here: it was not copied",) == found.skip_reasons
+    assert 2 == len(result.certificates)
+    assert der[0] == result.certificates[1]
+    assert ("a private key, which does not belong here: it was not copied",) == result.skip_reasons
 
 
 @pytest.mark.parametrize(
@@ -81,28 +81,28 @@ def test_a_private_key_is_never_copied(authorities: list[Authority], pem: list[b
 )
 def test_what_is_broken_is_left_out_with_a_reason(pem: list[bytes], der: tuple[bytes, ...], damage, reason) -> None:  # type: ignore[no-untyped-def]
     """And what follows it in the same file is still taken, if it is PEM."""
-    broken = damage(pem[0], der[0])
-    found = extract(broken)
-    assert () == found.certificates
-    assert len(found.skip_reasons) == 1
-    assert found.skip_reasons[0].startswith(reason)
-    if b"-----" in broken:
-        assert der[1:] == extract(broken + b"\n" + pem[1]).certificates
+    data = damage(pem[0], der[0])
+    result = extract(data)
+    assert () == result.certificates
+    assert len(result.skip_reasons) == 1
+    assert result.skip_reasons[0].startswith(reason)
+    if b"-----" in data:
+        assert der[1:] == extract(data + b"\n" + pem[1]).certificates
 
 
-@given(data=st.binary(max_size=300), cut=st.integers(0, 2_000), place=st.integers(0, 2_000))
+@given(data=st.binary(max_size=300), cut_at=st.integers(0, 2_000), insert_at=st.integers(0, 2_000))
 def test_no_content_breaks_it(
-    authorities: list[Authority], pem: list[bytes], data: bytes, cut: int, place: int
+    authorities: list[Authority], pem: list[bytes], data: bytes, cut_at: int, insert_at: int
 ) -> None:
     """Whatever comes out can be loaded; nothing is raised."""
     whole = pem[0] + pem[1]
-    for content in (data, whole[:cut], whole[:place] + data + whole[place:], b"\xff\xfe" + data):
-        found = extract(content)
-        if found.certificates:
-            text = "".join(ssl.DER_cert_to_PEM_cert(each) for each in found.certificates)
+    for content in (data, whole[:cut_at], whole[:insert_at] + data + whole[insert_at:], b"\xff\xfe" + data):
+        result = extract(content)
+        if result.certificates:
+            text = "".join(ssl.DER_cert_to_PEM_cert(each) for each in result.certificates)
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
         else:
-            assert found.skip_reasons
+            assert result.skip_reasons
 
 
 def test_the_pem_that_is_written_is_what_openssl_writes(pem: list[bytes], der: tuple[bytes, ...]) -> None:
@@ -116,5 +116,5 @@ def test_files_of_the_system_lose_nothing() -> None:
     from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
     data = Path(str(DEFAULT_CA_BUNDLE_PATH)).read_bytes()
-    found = extract(data)
-    assert (data.count(b"-----BEGIN CERTIFICATE"), ()) == (len(found.certificates), found.skip_reasons)
+    result = extract(data)
+    assert (data.count(b"-----BEGIN CERTIFICATE"), ()) == (len(result.certificates), result.skip_reasons)

@@ -19,10 +19,10 @@ from longshore.network.proxy_settings import find_problems
 )
 def test_what_matches_nothing_is_said_with_what_would_match(entry: str, remedy: str, url: str) -> None:
     """What is to be written in its place covers what was meant."""
-    [(problem, told)] = find_problems({"NO_PROXY": f"a.io,{entry}"})
+    [(problem, advice)] = find_problems({"NO_PROXY": f"a.io,{entry}"})
 
     assert f"the entry {entry} of NO_PROXY matches nothing" in problem
-    assert told == f"Write {remedy}"
+    assert advice == f"Write {remedy}"
     assert not select_proxies(url, {"all": "http://proxy:3128", "no": remedy})
 
 
