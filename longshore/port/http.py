@@ -91,9 +91,9 @@ class PortHttp:
         if isinstance(error, BundleUnreadable):
             return str(error)
         if isinstance(error, requests.exceptions.ProxyError):
-            refused = cause_of(error, TunnelRefused)
-            if refused is not None and refused.status == 407:
-                return f"the proxy {describe_login(refused.schemes)}"
+            refusal = cause_of(error, TunnelRefused)
+            if refusal is not None and refusal.status == 407:
+                return f"the proxy {describe_login(refusal.schemes)}"
             return "the proxy does not answer, or opens no tunnel; check HTTPS_PROXY and NO_PROXY"
         if isinstance(error, requests.exceptions.InvalidProxyURL):
             return "the address of the proxy cannot be used; check HTTPS_PROXY (`longshore doctor`)"

@@ -24,17 +24,17 @@ class LapsedTaskEvents:
         """Celery's consumer, whose events go through; set again after each reconnect."""
         self._consumer = consumer
 
-    def send(self, lapsed: ExpiredLease) -> None:
+    def send(self, expired_lease: ExpiredLease) -> None:
         """One event, where somebody listens. One that cannot be sent is only missing from Flower."""
         dispatcher = getattr(self._consumer, "event_dispatcher", None)
         if dispatcher is None or not dispatcher.enabled:
             return
-        event = "task-retried" if lapsed.state == State.WAITING else "task-failed"
-        cause = f"{lapsed.state}: {lapsed.reason or 'its lease lapsed'}"
+        event = "task-retried" if expired_lease.state == State.WAITING else "task-failed"
+        cause = f"{expired_lease.state}: {expired_lease.reason or 'its lease lapsed'}"
         try:
-            dispatcher.send(event, uuid=self._task_id(lapsed.id), exception=cause, traceback=None)
+            dispatcher.send(event, uuid=self._task_id(expired_lease.id), exception=cause, traceback=None)
         except (StoreUnavailable, OSError) as error:
-            log.event(events.CELERY_EVENT_FAILED, id=lapsed.id, error=type(error).__name__)
+            log.event(events.CELERY_EVENT_FAILED, id=expired_lease.id, error=type(error).__name__)
 
     def _task_id(self, id: str) -> str:
         return task_id(id, self._ledger.generation(id))

@@ -71,8 +71,8 @@ class Heartbeat:
         self._count_hung()
         with self._sending:
             # At least one: with none this process would be withdrawn, and with all threads hung it is about to restart.
-            offered = max(1, self._slots - self._hung) if self._slots else 0
-            self._ledger.heartbeat(self.worker, offered, self._in_flight.renewable())
+            free_slots = max(1, self._slots - self._hung) if self._slots else 0
+            self._ledger.heartbeat(self.worker, free_slots, self._in_flight.renewable())
         self._clock.measure(self._ledger)
         self._sweep.step()
         self._count += 1
@@ -91,13 +91,13 @@ class Heartbeat:
             self._shutdown.restart("too many threads hang", self._hung_limit)
 
     def _prune(self) -> None:
-        for one in self._retention.expiring_soon():
+        for expiring in self._retention.expiring_soon():
             log.event(
                 events.DEAD_LETTERS_EXPIRING,
-                state=one.state,
-                kept=one.count,
-                within_a_day=one.by_age,
-                now=one.excess,
+                state=expiring.state,
+                kept=expiring.count,
+                within_a_day=expiring.by_age,
+                now=expiring.excess,
                 remedy="requeue or export them (longshore dlq), or raise KEEP_DEAD_S and KEEP_DEAD_COUNT",
             )
         if waiting := self._ledger.unreadable():

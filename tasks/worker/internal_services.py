@@ -22,9 +22,9 @@ class InternalServices:
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def _step(self) -> float | None:
-        settled = self._settings.kafka_consumer_bootstrap_servers.split(",")
+        bootstrap_servers = self._settings.kafka_consumer_bootstrap_servers.split(",")
         self._egress_policy.internal_services = (
-            *collect_internal_services(self._settings, [*settled, *self._brokers.read()]),
+            *collect_internal_services(self._settings, [*bootstrap_servers, *self._brokers.read()]),
             *self._primary(),
         )
         return None

@@ -127,7 +127,7 @@ class WorkerProcess:
         self._requeue_runner = RequeueRunner(access.requeue)
         app.tasks[REQUEUE].access = access
 
-        self._started = False
+        self._is_started = False
 
     def run(self) -> int:
         """Runs until SIGTERM; returns the exit code."""
@@ -156,8 +156,8 @@ class WorkerProcess:
         # Sent again after each reconnect to the broker, with another consumer.
         self._health.use(sender)
         self._lapsed_events.use(sender)
-        if not self._started:
-            self._started = True
+        if not self._is_started:
+            self._is_started = True
             for part in (
                 self._health,
                 self._heartbeat,

@@ -11,7 +11,7 @@ from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
-from tasks.worker.worker_metrics import count_lapsed
+from tasks.worker.worker_metrics import count_expired_lease
 
 log = EventLog(__name__)
 
@@ -35,10 +35,10 @@ class Pump:
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def _step(self) -> float | None:
-        claims, lapsed = self._ledger.pump()
+        claims, expired_leases = self._ledger.pump()
         self._publish(claims)
-        for lease in lapsed:
-            count_lapsed(lease)
+        for lease in expired_leases:
+            count_expired_lease(lease)
             log.event(events.LEASE_EXPIRED, run_id=lease.id, target=lease.target, now=lease.state, reason=lease.reason)
             self._on_lapsed(lease)
         return None

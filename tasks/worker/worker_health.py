@@ -39,7 +39,7 @@ class WorkerHealth:
         prefix = app.conf.broker_transport_options["global_keyprefix"]
         self._lists = [prefix + name for name in queues()]
         self._consumer: Any = None
-        self._started = -1
+        self._start_count = -1
         self._idle_since: float | None = None
         self._waiting = 0
         self._loop = Periodic("worker-health", CHECK_INTERVAL_S, self._step)
@@ -60,13 +60,13 @@ class WorkerHealth:
             self._idle_since = None  # nothing can be taken now, and what was before says nothing of what comes after
             raise
         lease = len(celery_state.reserved_requests) - len(celery_state.active_requests)
-        started = celery_state.all_total_count[0]
+        start_count = celery_state.all_total_count[0]
         self._waiting = sum(lengths) + max(0, lease)
-        if not self._waiting or started != self._started or len(self._in_flight.all()) >= self._slots:
+        if not self._waiting or start_count != self._start_count or len(self._in_flight.all()) >= self._slots:
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = time.monotonic()
-        self._started = started
+        self._start_count = start_count
         return None
 
     def _check_taking(self) -> CheckResult:

@@ -40,10 +40,10 @@ class WorkerMetrics:
         metrics.REQUEST_SECONDS.observe(outcome.duration_ms / 1000)
 
 
-def count_lapsed(lapsed: ExpiredLease) -> None:
+def count_expired_lease(lease: ExpiredLease) -> None:
     """A lease lapsed, and this process found it."""
-    metrics.LAPSED.labels(lapsed.state, lapsed.reason).inc()
-    _count_bad_end(lapsed.state, lapsed.reason)
+    metrics.LAPSED.labels(lease.state, lease.reason).inc()
+    _count_bad_end(lease.state, lease.reason)
 
 
 def _count_bad_end(state: str, reason: str) -> None:

@@ -53,7 +53,7 @@ def test_a_program_that_crashes_at_a_named_step_loses_nothing(make_scene: MakeSc
     scene.start_fleet(1, 1)
     choice = random.Random(scene.seed)
 
-    for passage in [1, *(choice.randint(2, point.most) for _ in range(CRASHES - 1))]:
+    for passage in [1, *(choice.randint(2, point.max_passages) for _ in range(CRASHES - 1))]:
         crash(scene, point, passage, SIZE // (CRASHES + 1))
     scene.fleet.start(point.role)
     scene.load.publish(max(MORE, SIZE - len(scene.load.sent)), LOAD)

@@ -49,9 +49,9 @@ def test_a_job_that_is_killed_half_way_sends_each_exactly_once(make_crowd: MakeC
     server = Server(2)
     try:
         letters, live = [f"r_{n}" for n in range(SIZE)], [f"live_{n}" for n in range(SIZE // 5)]
-        others = [f"other_{n}" for n in range(SIZE // 10)]
+        other_ids = [f"other_{n}" for n in range(SIZE // 10)]
         crowd.put(letters, server.url(), dead="http_503")
-        crowd.put(others, server.url(), dead="http_404")
+        crowd.put(other_ids, server.url(), dead="http_404")
         first = crowd.worker()
         found = crowd.access.invocations.find(Filter(reason="http_503", until_ms=crowd.ledger.clock_ms()))
         job = crowd.access.requeue.start_job(
@@ -77,7 +77,7 @@ def test_a_job_that_is_killed_half_way_sends_each_exactly_once(make_crowd: MakeC
     assert not [id for id in everything if id not in arrivals and id not in parked], "never sent"
     assert {"done", "unknown"} >= set(states.values())
     assert len(parked) <= 40
-    assert {"dead"} == set(crowd.states(others).values()), "what the filter does not take stays"
+    assert {"dead"} == set(crowd.states(other_ids).values()), "what the filter does not take stays"
 
 
 def test_a_target_that_comes_back_gets_everything_within_its_limit(make_crowd: MakeCrowd) -> None:

@@ -100,8 +100,8 @@ until = partial(eventually, patience_s=PATIENCE_S, every_s=POLL_S)
 
 @pytest.fixture
 def targets() -> Iterator[FakeTargets]:
-    with FakeTargets(manners=Manners(slow_s=0.3)) as started:
-        yield started
+    with FakeTargets(manners=Manners(slow_s=0.3)) as fake_targets:
+        yield fake_targets
 
 
 def finished(broker: KafkaBroker, load: Load) -> set[str]:
@@ -142,23 +142,23 @@ def test_a_container_that_is_killed_with_its_redis_loses_nothing_and_repeats_not
         }
         committed: list[set[str]] = []
         sent: list[Counter[str]] = []
-        untold: set[str] = set()
+        unreported: set[str] = set()
         for number in range(KILLS):
             with Container(tmp_path / f"container-{number}", environ) as container:
                 load.publish(PORTION)
-                wanted = len(committed[-1] if committed else ()) + PORTION // 3
-                until(partial(_are_finished, real_kafka, load, wanted), "a third of it is finished")
+                min_finished = len(committed[-1] if committed else ()) + PORTION // 3
+                until(partial(_are_finished, real_kafka, load, min_finished), "a third of it is finished")
                 container.kill()
             committed.append(finished(real_kafka, load))
             sent.append(Counter(targets.attempts()))
             # What Port has not heard of 2 s after its end is called finished all the same: then its run stays open.
-            untold |= committed[-1] - closed(port)
+            unreported |= committed[-1] - closed(port)
         with Container(tmp_path / "container-last", environ):
             load.publish(PORTION // 4)
             runs = set(load.places.values())
             until(lambda: finished(real_kafka, load) == runs, "all is finished")
             synchronized = {run for run in runs if int(run[2:]) % 5 == 0}
-            until(lambda: synchronized - untold <= closed(port), "Port has heard of all")
+            until(lambda: synchronized - unreported <= closed(port), "Port has heard of all")
         last = Counter(targets.attempts())
 
     assert set(last) == runs

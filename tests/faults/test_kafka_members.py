@@ -67,5 +67,5 @@ def test_a_redis_restored_from_an_older_copy_under_load_loses_nothing(make_scene
     accounts = scene.accounts.of(scene.load.sent)
     assert not [account for account in accounts if account.lost]
     assert not scene.accounts.imbalances()
-    known = {each.id for each in before}
-    assert Counter(account.repeats for account in accounts if account.sent.id in known) == {0: len(before)}
+    ids_before = {each.id for each in before}
+    assert Counter(account.repeats for account in accounts if account.sent.id in ids_before) == {0: len(before)}

@@ -21,25 +21,25 @@ VICTIMS: Sequence[Role] = ("worker", "worker", "ingest", "worker", "worker", "in
 
 def kill_under_load(scene: Scene, size: int, victims: Sequence[Role], choice: random.Random) -> set[str]:
     """Publish `size` invocations in portions and kill one of `victims` in each. Returns ids that had begun then."""
-    begun: set[str] = set()
+    in_flight: set[str] = set()
     portion = size // (len(victims) + 1)
     for victim in victims:
         members = scene.fleet.living(victim)
         for member in members:
             member.wait_ready()
-        struck = choice.choice(members)
+        victim_member = choice.choice(members)
         scene.load.publish(portion)
-        scene.until_busy(struck)
+        scene.until_busy(victim_member)
         if victim == "worker":
-            begun |= scene.kill_worker(struck)
+            in_flight |= scene.kill_worker(victim_member)
         else:
-            scene.kill_ingest(struck)
+            scene.kill_ingest(victim_member)
     scene.load.publish(size - len(scene.load.sent))
     scene.until_settled()
-    return begun
+    return in_flight
 
 
-def unnatural(accounts: Sequence[Account]) -> list[Account]:
+def find_unnatural(accounts: Sequence[Account]) -> list[Account]:
     """Those that did not end as their target makes them end."""
     return [each for each in accounts if (each.state, each.reason) != each.natural_end()]
 
@@ -49,17 +49,17 @@ def test_killed_workers_and_ingests_lose_nothing(make_scene: MakeScene) -> None:
     scene = make_scene("kill -9: 5 workers, 3 ingests")
     scene.start_fleet()
 
-    begun = kill_under_load(scene, SIZE, VICTIMS, random.Random(1))
+    in_flight = kill_under_load(scene, SIZE, VICTIMS, random.Random(1))
 
     accounts = scene.balance()
     cut_off = [account for account in accounts if account.cut_off]
     assert cut_off, "no kill hit anything: the test proves nothing"
-    assert {account.sent.id for account in cut_off} <= begun
-    assert not unnatural([account for account in accounts if not account.cut_off])
+    assert {account.sent.id for account in cut_off} <= in_flight
+    assert not find_unnatural([account for account in accounts if not account.cut_off])
     # Runs are parked, and so never repeated; change log events are sent again.
     runs = [account for account in cut_off if account.sent.run]
     assert {(account.state, account.reason) for account in runs} <= {(State.UNKNOWN, WORKER_LOST)}
-    assert not unnatural([account for account in cut_off if not account.sent.run])
+    assert not find_unnatural([account for account in cut_off if not account.sent.run])
     assert {account.sent.id for account in accounts if account.repeats} <= {
         account.sent.id for account in cut_off if not account.sent.run
     }
@@ -70,14 +70,14 @@ def test_what_a_killed_worker_had_begun_is_sent_again_where_that_is_wanted(make_
     scene = make_scene("kill -9: 3 workers, retry", UNKNOWN_OUTCOME="retry")
     scene.start_fleet()
 
-    begun = kill_under_load(scene, SIZE, ["worker"] * 3, random.Random(2))
+    in_flight = kill_under_load(scene, SIZE, ["worker"] * 3, random.Random(2))
 
     accounts = scene.balance()
     cut_off = {account.sent.id for account in accounts if account.cut_off}
     assert cut_off, "no kill hit anything: the test proves nothing"
-    assert cut_off <= begun
+    assert cut_off <= in_flight
     assert {account.sent.id for account in accounts if account.repeats} <= cut_off
-    assert not unnatural([account for account in accounts if not account.cut_off or account.needed])
+    assert not find_unnatural([account for account in accounts if not account.cut_off or account.needed])
     # What its target never takes may also end with the worker that had its last attempt, or for having seen three die.
-    ends = {(account.state, account.reason) for account in unnatural(accounts)}
+    ends = {(account.state, account.reason) for account in find_unnatural(accounts)}
     assert ends <= {(State.UNKNOWN, WORKER_LOST), (State.DEAD, POISON)}

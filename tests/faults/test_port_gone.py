@@ -29,12 +29,12 @@ def test_deliveries_go_on_without_port_and_reports_arrive_when_it_is_back(make_s
     scene.until_busy()
 
     scene.port.down()
-    closed = sum(run.ended for run in scene.port.runs.values())
+    ended_runs = sum(run.ended for run in scene.port.runs.values())
     scene.load.publish(size - size // 2, WELL_BEHAVED)
-    left = scene.load.sent
-    scene.until(lambda: not scene.accounts.unfinished(left), "everything is delivered without Port")
-    assert sum(run.ended for run in scene.port.runs.values()) == closed
-    runs = {sent.run for sent in left if sent.synchronized and sent.kind is not Kind.CHANGE_LOG}
+    published = scene.load.sent
+    scene.until(lambda: not scene.accounts.unfinished(published), "everything is delivered without Port")
+    assert sum(run.ended for run in scene.port.runs.values()) == ended_runs
+    runs = {sent.run for sent in published if sent.synchronized and sent.kind is not Kind.CHANGE_LOG}
     scene.port.fail_next(SICK_CALLS, 503)
     scene.port.up()
     scene.recoveries.append(

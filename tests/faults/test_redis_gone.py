@@ -33,9 +33,9 @@ def break_redis(scene: Scene, meanwhile: int) -> float:
     scene.load.publish(meanwhile, WELL_BEHAVED)
     time.sleep(DOWN_S)  # the fault itself: nothing is waited for
     scene.redis.start()
-    held, published = scene.accounts.leased(), list(scene.load.sent)
+    leases, published = scene.accounts.leased(), list(scene.load.sent)
     scene.recoveries.append(
-        Recovery("Redis", lambda: not scene.accounts.still_leased(held) and not scene.accounts.missing(published))
+        Recovery("Redis", lambda: not scene.accounts.still_leased(leases) and not scene.accounts.missing(published))
     )
     return killed_at
 

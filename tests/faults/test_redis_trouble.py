@@ -115,16 +115,16 @@ def test_redis_in_trouble_costs_nothing_but_time(make_scene: MakeScene, trouble:
     scene.load.publish(SIZE // 2, WELL_BEHAVED)
     scene.until_busy()
 
-    began = time.time() - trouble.forgets_s
+    start = time.time() - trouble.forgets_s
     trouble.happens(scene)
-    over = time.time()
+    end = time.time()
     scene.recovers("Redis")
     nobody_is_deaf(scene)
     scene.load.publish(max(0, SIZE - len(scene.load.sent)), WELL_BEHAVED)
     scene.until_settled()
 
     assert scene.fleet.pids() == pids
-    at_risk = scene.arrived_since(began) - scene.arrived_since(over) if trouble.forgets_s else set()
+    at_risk = scene.arrived_since(start) - scene.arrived_since(end) if trouble.forgets_s else set()
     for account in scene.balance(at_risk):
         if account.sent.id not in at_risk:
             assert (account.state, account.reason, account.repeats) == (*account.natural_end(), 0), account
@@ -155,11 +155,11 @@ def test_at_maxmemory_only_intake_stops_and_goes_on_when_there_is_room(make_scen
             lambda: all(events.INGEST_PAUSED.name in member.log() for member in scene.fleet.living("ingest")),
             "intake pauses",
         )
-        kept_out = [*scene.accounts.missing(scene.load.sent), *scene.load.publish(SIZE - SIZE // 2, WELL_BEHAVED)]
-        accepted = [sent for sent in scene.load.sent if sent not in kept_out]
+        waiting = [*scene.accounts.missing(scene.load.sent), *scene.load.publish(SIZE - SIZE // 2, WELL_BEHAVED)]
+        accepted = [sent for sent in scene.load.sent if sent not in waiting]
         scene.until(lambda: not scene.accounts.unfinished(accepted), "all that was accepted has ended")
         scene.until(lambda: scene.accounts.reports_left() == 0, "and Port has heard of it")
-        assert scene.accounts.missing(kept_out) == kept_out
+        assert scene.accounts.missing(waiting) == waiting
         client.config_set("maxmemory", 0)
     scene.recovers("intake")
     scene.until_settled()

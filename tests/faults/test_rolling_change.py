@@ -47,7 +47,7 @@ def publish(scene: Scene) -> list[Sent]:
     return sent
 
 
-def started(*members: Member) -> None:
+def wait_ready(*members: Member) -> None:
     """Wait until all of them work."""
     for member in members:
         member.wait_ready()
@@ -62,7 +62,7 @@ def end(*members: Member) -> None:
         assert code == 0, f"{member.name} ended with code {code}"
 
 
-def settled(scene: Scene) -> list[Account]:
+def settle(scene: Scene) -> list[Account]:
     """The accounts once everything has ended, each as its target leads to, and reached once."""
     scene.until_settled()
     accounts = scene.balance()
@@ -76,14 +76,14 @@ def test_either_program_may_be_the_newer_one(make_scene: MakeScene, tmp_path: Pa
     """What the older one cannot read is not written."""
     scene = make_scene(f"next version of {newer} only", LEASE_S=LEASE_S)
     this, following = this_version(), next_version(tmp_path / "next")
-    started(
+    wait_ready(
         (following if newer == "worker" else this).start(scene.fleet, "worker"),
         (following if newer == "ingest" else this).start(scene.fleet, "ingest"),
     )
 
     publish(scene)
 
-    settled(scene)
+    settle(scene)
     assert NEW not in formats(scene, scene.load.sent)
 
 
@@ -93,12 +93,12 @@ def test_a_fleet_changes_its_version_and_changes_back(make_scene: MakeScene, tmp
     this, following = this_version(), next_version(tmp_path / "next")
     old = [this.start(scene.fleet, "worker"), this.start(scene.fleet, "worker")]
     old_ingest = this.start(scene.fleet, "ingest")
-    started(*old, old_ingest)
+    wait_ready(*old, old_ingest)
     publish(scene)
 
     new_ingest = following.start(scene.fleet, "ingest")
     new = [following.start(scene.fleet, "worker"), following.start(scene.fleet, "worker")]
-    started(*new, new_ingest)
+    wait_ready(*new, new_ingest)
     end(old_ingest)
     mixed = publish(scene)
     end(*old)
@@ -111,11 +111,11 @@ def test_a_fleet_changes_its_version_and_changes_back(make_scene: MakeScene, tmp
     end(new_ingest, new[0])
     publish(scene)
     # The last that reads the newer format stays until none of it is left.
-    settled(scene)
+    settle(scene)
     end(new[1])
     publish(scene)
 
-    settled(scene)
+    settle(scene)
     assert returned.attempts()
     assert not scene.fleet.log_lines(events.DELIVERY_DECLINED.name)
 
@@ -125,7 +125,7 @@ def test_what_no_worker_reads_waits_and_holds_nothing_up(make_scene: MakeScene, 
     scene = make_scene("older version too early", LEASE_S=LEASE_S)
     this, following = this_version(), next_version(tmp_path / "next")
     worker, ingest = following.start(scene.fleet, "worker"), following.start(scene.fleet, "ingest")
-    started(worker, ingest)
+    wait_ready(worker, ingest)
     first = publish(scene)
     scene.until(lambda: NEW in formats(scene, first + publish(scene)), "the next format is written")
     scene.load.publish(SHARE, {"slow": 1})
@@ -140,11 +140,11 @@ def test_what_no_worker_reads_waits_and_holds_nothing_up(make_scene: MakeScene, 
     scene.until(lambda: not scene.accounts.unfinished(own), "what this version reads is delivered")
     scene.until(lambda: scene.accounts.redis.zcard(scene.keys.unreadable), "the others are known to wait")
     scene.until(lambda: formats(scene, scene.accounts.unfinished(stuck)).keys() == {NEW}, "only the others are left")
-    left = scene.accounts.unfinished(stuck)
-    assert all(each.attempts == before[each.sent.id] for each in scene.accounts.of(left))
+    remaining = scene.accounts.unfinished(stuck)
+    assert all(each.attempts == before[each.sent.id] for each in scene.accounts.of(remaining))
 
     following.start(scene.fleet, "worker")
-    settled(scene)
+    settle(scene)
     end(ingest)
 
 
@@ -156,10 +156,10 @@ def test_a_version_that_announces_no_formats_takes_part(make_scene: MakeScene, t
         pytest.skip(f"commit {BEFORE_FORMATS} is not in this clone")
     following = next_version(tmp_path / "next")
     old = [before.start(scene.fleet, "worker"), before.start(scene.fleet, "ingest")]
-    started(*old)
+    wait_ready(*old)
     publish(scene)
     new = [following.start(scene.fleet, "worker"), following.start(scene.fleet, "ingest")]
-    started(*new)
+    wait_ready(*new)
     publish(scene)
     end(old[1])
     publish(scene)
@@ -168,4 +168,4 @@ def test_a_version_that_announces_no_formats_takes_part(make_scene: MakeScene, t
     end(new[1])
     before.start(scene.fleet, "ingest").wait_ready()
     publish(scene)
-    settled(scene)
+    settle(scene)

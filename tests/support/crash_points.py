@@ -69,9 +69,9 @@ class CrashPoint:
     module: str
     function: str
     when: Literal["before", "after"]
-    counts: Callable[[Sequence[Any], Any], bool] = always
+    is_passage: Callable[[Sequence[Any], Any], bool] = always
     """Which calls are passages, by their arguments and result (None before the call)."""
-    most: int = 20
+    max_passages: int = 20
     """Passages that come soon at any load: batches are fewer than invocations."""
 
     def owner(self) -> tuple[Any, str]:
@@ -84,18 +84,22 @@ _LEDGER = "longshore.ledger.ledger"
 _PUBLISH = "tasks.celery.publish"
 
 POINTS = (
-    CrashPoint("before accept", "ingest", _LEDGER, "Ledger.accept", "before", has_entries, most=3),
-    CrashPoint("after accept", "ingest", _LEDGER, "Ledger.accept", "after", has_entries, most=3),
-    CrashPoint("after accept and publish", "ingest", _PUBLISH, "Publisher.publish", "after", has_claims, most=3),
-    CrashPoint("during commit", "ingest", "ingest.kafka.consumer", "KafkaReader.commit", "after", most=2),
-    CrashPoint("after pump, before publish", "worker", _LEDGER, "Ledger.pump", "after", claims_something, most=3),
-    CrashPoint("after publish", "worker", _PUBLISH, "Publisher.publish", "after", has_claims, most=5),
+    CrashPoint("before accept", "ingest", _LEDGER, "Ledger.accept", "before", has_entries, max_passages=3),
+    CrashPoint("after accept", "ingest", _LEDGER, "Ledger.accept", "after", has_entries, max_passages=3),
+    CrashPoint(
+        "after accept and publish", "ingest", _PUBLISH, "Publisher.publish", "after", has_claims, max_passages=3
+    ),
+    CrashPoint("during commit", "ingest", "ingest.kafka.consumer", "KafkaReader.commit", "after", max_passages=2),
+    CrashPoint(
+        "after pump, before publish", "worker", _LEDGER, "Ledger.pump", "after", claims_something, max_passages=3
+    ),
+    CrashPoint("after publish", "worker", _PUBLISH, "Publisher.publish", "after", has_claims, max_passages=5),
     CrashPoint("at receipt", "worker", "tasks.worker.attempt_runner", "AttemptRunner.run", "before"),
     CrashPoint("after begin", "worker", _LEDGER, "Ledger.begin", "after", something),
     CrashPoint("after bytes sent", "worker", "longshore.delivery.connection", "_DeadlineConnection._transmit", "after"),
     CrashPoint("after reply, before finish", "worker", "longshore.delivery.send", "Sender.send", "after", was_answered),
     CrashPoint("after finish, before report", "worker", _LEDGER, "Ledger.finish", "after", has_ended),
-    CrashPoint("during report", "worker", "longshore.port.client", "PortClient.call", "after", most=10),
+    CrashPoint("during report", "worker", "longshore.port.client", "PortClient.call", "after", max_passages=10),
 )
 """In the order of an invocation's life, ingest's and then the workers'."""
 
@@ -107,28 +111,28 @@ def install(point: CrashPoint, passage: int, mark: Path) -> None:
     owner, name = point.owner()
     function = getattr(owner, name)
     lock = threading.Lock()
-    passed = 0
+    passages = 0
 
-    def pass_by(args: Sequence[Any], result: Any) -> None:
-        nonlocal passed
-        if not point.counts(args, result):
+    def count_passage(args: Sequence[Any], result: Any) -> None:
+        nonlocal passages
+        if not point.is_passage(args, result):
             return
         with lock:
-            passed += 1
-            if passed == passage:
+            passages += 1
+            if passages == passage:
                 mark.write_text(point.name)
                 os.kill(os.getpid(), signal.SIGKILL)
 
     @functools.wraps(function)
-    def wrapped(*args: Any, **options: Any) -> Any:
+    def wrapper(*args: Any, **options: Any) -> Any:
         if point.when == "before":
-            pass_by(args, None)
+            count_passage(args, None)
         result = function(*args, **options)
         if point.when == "after":
-            pass_by(args, result)
+            count_passage(args, result)
         return result
 
-    setattr(owner, name, wrapped)
+    setattr(owner, name, wrapper)
 
 
 def main() -> None:

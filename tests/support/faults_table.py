@@ -41,7 +41,7 @@ class Row:
     recovery_s: float
 
 
-def chosen(names: Sequence[str]) -> set[str]:
+def choose(names: Sequence[str]) -> set[str]:
     """Those of `names` that run: `SELECTION` of them, or all. In whatever order they come, a seed chooses the same."""
     if not 0 < SELECTION < len(names):
         return set(names)
@@ -52,11 +52,11 @@ def chosen(names: Sequence[str]) -> set[str]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the chosen faults."""
     faults = [item for item in items if HERE in item.path.parents]
-    kept = chosen([item.nodeid for item in faults])
-    left_out = {item for item in faults if item.nodeid not in kept}
-    if left_out:
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=[item for item in faults if item in left_out])
+    selection = choose([item.nodeid for item in faults])
+    deselected = {item for item in faults if item.nodeid not in selection}
+    if deselected:
+        items[:] = [item for item in items if item not in deselected]
+        config.hook.pytest_deselected(items=[item for item in faults if item in deselected])
 
 
 def pytest_report_header() -> str:
@@ -78,17 +78,17 @@ class _Progress:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A phase of a test has ended, here or in another process."""
-        found = [value for name, value in report.user_properties if name == ROW]
-        if report.when != "teardown" or not found:
+        values = [value for name, value in report.user_properties if name == ROW]
+        if report.when != "teardown" or not values:
             return
         rows = self._config.stash.setdefault(ROWS, [])
-        rows += [Row(*value) for value in found]  # type: ignore[misc]
+        rows += [Row(*value) for value in values]  # type: ignore[misc]
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None:
-            for row in rows[-len(found) :]:
-                told = (f"{row.published} published", f"{row.lost} lost", f"recovered in {row.recovery_s:.1f} s")
+            for row in rows[-len(values) :]:
+                parts = (f"{row.published} published", f"{row.lost} lost", f"recovered in {row.recovery_s:.1f} s")
                 terminal.ensure_newline()
-                terminal.write_line(f"{row.fault}: {', '.join(told)}")
+                terminal.write_line(f"{row.fault}: {', '.join(parts)}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

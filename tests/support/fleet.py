@@ -91,9 +91,9 @@ class Member:
 
     def wait_end(self, within_s: float) -> tuple[int, float]:
         """Wait until it has ended; returns its exit code and the seconds since this call."""
-        began = time.monotonic()
+        start = time.monotonic()
         code = self.process.wait(within_s)
-        return code, time.monotonic() - began
+        return code, time.monotonic() - start
 
     def close(self) -> None:
         """Make sure that nothing is left of it."""
@@ -122,9 +122,9 @@ class Fleet:
 
     def start(self, role: Role, count: int = 1) -> list[Member]:
         """Start `count` programs of a role; they are ready a second or so later."""
-        begun = [Member(role, f"{role}-{next(self._numbers)}", self.folder, self.environ) for _ in range(count)]
-        self.started += begun
-        return begun
+        members = [Member(role, f"{role}-{next(self._numbers)}", self.folder, self.environ) for _ in range(count)]
+        self.started += members
+        return members
 
     def start_crashing(self, point: CrashPoint, passage: int) -> tuple[Member, Path]:
         """Start a program that kills itself at the `passage`-th passage of `point`. Returns the file it marks then."""

@@ -66,17 +66,17 @@ class Load:
 
     def publish(self, count: int, targets: Mapping[str, int] = MIXED) -> list[Sent]:
         """Publish `count` more, drawn from `targets` by weight; returns when the broker has them."""
-        fresh: list[Sent] = []
+        records: list[Sent] = []
         names, weights = list(targets), list(targets.values())
         for _ in range(count):
             target = self._random.choices(names, weights)[0]
             kinds = [each for each in KINDS if target not in UNANSWERED or each[0] is not Kind.CHANGE_LOG]
             kind, synchronized, _ = self._random.choices(kinds, [weight for *_, weight in kinds])[0]
-            self._publish_one(kind, target, synchronized, fresh)
+            self._publish_one(kind, target, synchronized, records)
         self._flush()
-        assert len(fresh) == count
-        self.sent += fresh
-        return fresh
+        assert len(records) == count
+        self.sent += records
+        return records
 
     def publish_again(self, sent: Sequence[Sent]) -> None:
         """Publish copies of these runs, which stand at other offsets."""
@@ -85,7 +85,7 @@ class Load:
             self._producer.produce(self.runs_topic, each.value, each.run.encode())
         self._flush()
 
-    def _publish_one(self, kind: Kind, target: str, synchronized: bool, fresh: list[Sent]) -> None:
+    def _publish_one(self, kind: Kind, target: str, synchronized: bool, records: list[Sent]) -> None:
         self._number += 1
         url, action, at = self._urls[target], f"call_{target}", time.monotonic()
         if kind is Kind.CHANGE_LOG:
@@ -93,7 +93,7 @@ class Load:
 
             def stored(error: KafkaError | None, message: Message) -> None:
                 assert error is None, error
-                fresh.append(Sent(_event_id(message), "", kind, target, synchronized, at, value))
+                records.append(Sent(_event_id(message), "", kind, target, synchronized, at, value))
 
             self._producer.produce(self.change_log_topic, value, on_delivery=stored)
         else:
@@ -104,7 +104,7 @@ class Load:
                 else action_run(run, url, synchronized=synchronized, action=action)
             )
             value = as_text(message, self._secret)
-            fresh.append(Sent(run, run, kind, target, synchronized, at, value))
+            records.append(Sent(run, run, kind, target, synchronized, at, value))
             self._producer.produce(self.runs_topic, value, run.encode())
         self._producer.poll(0)
 

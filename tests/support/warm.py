@@ -66,13 +66,13 @@ class Warm:
         """As `longshore` of `programs`: in `folder` and with these variables alone."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        asked = {
+        request = {
             "arguments": arguments,
             "folder": str(folder),
             "environ": at_home(folder, environ),
             "outputs": [str(path) for path in self._outputs],
         }
-        print(json.dumps(asked), file=self._process.stdin, flush=True)
+        print(json.dumps(request), file=self._process.stdin, flush=True)
         code = int(self._process.stdout.readline())
         stdout, stderr = (path.read_text() for path in self._outputs)
         return subprocess.CompletedProcess(arguments, code, stdout, stderr)

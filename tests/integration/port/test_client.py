@@ -77,10 +77,10 @@ def test_a_revoked_token_is_renewed_within_the_call(port: FakePort, client: Port
 @pytest.mark.parametrize("life", ["NaN", "1e999", "-1", "1" * 400, "null", '"long"', "true"])
 def test_a_life_that_is_none_costs_no_token_for_each_call(server: HttpServer, life: str) -> None:
     """A token then lives as long as Port says that they do."""
-    seen: list[str] = []
+    received_requests: list[str] = []
 
     def answer(request: Request) -> Answer:
-        seen.append(request.path)
+        received_requests.append(request.path)
         return Answer(200, f'{{"accessToken":"t","expiresIn":{life}}}'.encode())
 
     client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}", ID, SECRET)
@@ -88,15 +88,15 @@ def test_a_life_that_is_none_costs_no_token_for_each_call(server: HttpServer, li
         client.call(*LOG)
     client.close()
 
-    assert 1 == seen.count("/v1/auth/access_token")
+    assert 1 == received_requests.count("/v1/auth/access_token")
 
 
 def test_a_port_that_refuses_fresh_tokens_is_left_alone(server: HttpServer) -> None:
     """One renewal, then a wait: token calls are the scarce ones."""
-    seen: list[str] = []
+    received_requests: list[str] = []
 
     def answer(request: Request) -> Answer:
-        seen.append(request.path)
+        received_requests.append(request.path)
         return Answer(200, b'{"accessToken":"t"}') if request.path == "/v1/auth/access_token" else Answer(401)
 
     client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}", ID, SECRET, clock=Clock())
@@ -105,7 +105,7 @@ def test_a_port_that_refuses_fresh_tokens_is_left_alone(server: HttpServer) -> N
             client.call(*LOG)
         assert 1 == caught.value.retry_after_s
 
-    assert ["/v1/auth/access_token", LOG[1]] * 2 == seen
+    assert ["/v1/auth/access_token", LOG[1]] * 2 == received_requests
     client.close()
 
 
@@ -194,26 +194,26 @@ def test_a_reply_that_drips_is_given_up(server: HttpServer) -> None:
 @pytest.mark.parametrize("place", ["/elsewhere", "http://ann:hun[ter2@a/", "http://[", "//a:port/"])
 def test_a_redirect_is_not_followed(server: HttpServer, place: str) -> None:
     """It would turn a report into a GET, and carry the token to another host."""
-    seen: list[Request] = []
+    received_requests: list[Request] = []
 
     def answer(request: Request) -> Answer:
-        seen.append(request)
+        received_requests.append(request)
         return Answer(302, headers=(("Location", place),))
 
     client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}", ID, SECRET)
     with pytest.raises(PortUnavailable, match="PORT_API_BASE_URL"):
         client.call(*LOG)
 
-    assert ["/v1/auth/access_token"] == [request.path for request in seen]
+    assert ["/v1/auth/access_token"] == [request.path for request in received_requests]
     client.close()
 
 
 def test_requests_are_ports_agents(server: HttpServer) -> None:
     """Header names and bodies as the original sends them; no cookies, nothing of a netrc file."""
-    seen: list[Request] = []
+    received_requests: list[Request] = []
 
     def answer(request: Request) -> Answer:
-        seen.append(request)
+        received_requests.append(request)
         token = b'{"ok":true,"accessToken":"t0ken","expiresIn":60,"tokenType":"Bearer"}'
         return Answer(200, token, headers=(("Set-Cookie", "a=b; Path=/"),))
 
@@ -222,13 +222,15 @@ def test_requests_are_ports_agents(server: HttpServer) -> None:
     client.call("GET", "/v1/x")
     client.close()
 
-    token, change, get = seen
-    assert ["/base/v1/auth/access_token", "/base/v1/organization", "/base/v1/x"] == [each.path for each in seen]
+    token, change, get = received_requests
+    assert ["/base/v1/auth/access_token", "/base/v1/organization", "/base/v1/x"] == [
+        each.path for each in received_requests
+    ]
     assert b'{"settings":{"portAgentStreamerName":"KAFKA"}}' == change.body
     assert "authorization" not in token.headers
     assert all("Bearer t0ken" == each.headers["authorization"] for each in (change, get))
-    assert all("port-agent" == each.headers["user-agent"] for each in seen)
-    assert all("cookie" not in each.headers for each in seen)
+    assert all("port-agent" == each.headers["user-agent"] for each in received_requests)
+    assert all("cookie" not in each.headers for each in received_requests)
     assert "application/json" == change.headers["content-type"]
     assert "content-type" not in get.headers
 
@@ -329,8 +331,8 @@ def test_a_reply_whose_trailer_never_ends_is_given_up() -> None:
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_that_takes_no_password_is_told(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it offers, and what can log in to it."""
-    offered = b"Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n"
-    with HostileTarget(answering(b"HTTP/1.1 407 No\r\n" + offered + b"Content-Length: 0\r\n\r\n")) as proxy:
+    schemes = b"Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n"
+    with HostileTarget(answering(b"HTTP/1.1 407 No\r\n" + schemes + b"Content-Length: 0\r\n\r\n")) as proxy:
         monkeypatch.setenv("ALL_PROXY", proxy.url(""))
         with (
             closing(PortClient(f"{scheme}://port.invalid", ID, SECRET)) as client,
@@ -354,10 +356,14 @@ def test_a_proxy_with_an_odd_password_is_told_without_it(login: str, monkeypatch
 
 def test_kafka_credentials_are_values_without_a_password_in_their_repr(client: PortClient) -> None:
     """Brokers, user and password; the last stays out of logs."""
-    found = client.kafka_credentials()
+    credentials = client.kafka_credentials()
 
-    assert (("localhost:9092",), "fake-user", "kafka-secret") == (found.brokers, found.username, found.password)
-    assert "kafka-secret" not in repr(found)
+    assert (("localhost:9092",), "fake-user", "kafka-secret") == (
+        credentials.brokers,
+        credentials.username,
+        credentials.password,
+    )
+    assert "kafka-secret" not in repr(credentials)
 
 
 @pytest.mark.parametrize(
@@ -388,9 +394,9 @@ def test_no_secret_and_no_payload_reaches_a_log_or_an_error(
                 client.call("POST", LOG[1], {"message": "the payload"})
             texts.append(f"{caught.value} {caught.value!r} {caught.value.__cause__!r}")
         port.down()
-        with pytest.raises(PortUnavailable) as lost:
+        with pytest.raises(PortUnavailable) as error:
             client.call("POST", LOG[1], {"message": "the payload"})
-        texts.append(f"{lost.value!r}")
+        texts.append(f"{error.value!r}")
         port.up()
 
     everything = "\n".join([caplog.text, *texts, repr(client)])

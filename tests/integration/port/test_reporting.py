@@ -22,20 +22,20 @@ def port() -> Iterator[FakePort]:
         assert [] == fake.violations
 
 
-def tell(port: FakePort, kind: Kind, run_id: str, reports: list[Report]) -> int:
+def send(port: FakePort, kind: Kind, run_id: str, reports: list[Report]) -> int:
     """Make the calls for `reports` and return how many they were."""
     client = PortClient(port.url, "id", "secret")
-    made = build_calls(kind, run_id, reports)
-    for call in made:
+    port_calls = build_calls(kind, run_id, reports)
+    for call in port_calls:
         client.call(call.method, call.path, call.json)
     client.close()
-    return len(made)
+    return len(port_calls)
 
 
 def test_a_synchronous_run_ends_with_its_response(port: FakePort) -> None:
     """State, response and log lines, in three calls."""
     outcome = Facts.of(200, '{"ok":true}')
-    count = tell(
+    count = send(
         port, Kind.ACTION_RUN, RUN, received(Kind.ACTION_RUN) + delivered(Kind.ACTION_RUN, True, outcome, {}, True)
     )
 
@@ -46,9 +46,9 @@ def test_a_synchronous_run_ends_with_its_response(port: FakePort) -> None:
 def test_a_run_that_was_retried_fails_once_at_the_end(port: FakePort) -> None:
     """Two reports along the way, one FAILURE with the status code."""
     outcome = Facts.of(503, "busy")
-    tell(port, Kind.ACTION_RUN, RUN, received(Kind.ACTION_RUN) + retrying(Kind.ACTION_RUN, outcome, 1, 5))
+    send(port, Kind.ACTION_RUN, RUN, received(Kind.ACTION_RUN) + retrying(Kind.ACTION_RUN, outcome, 1, 5))
     assert "IN_PROGRESS" == port.runs[RUN].state
-    tell(port, Kind.ACTION_RUN, RUN, failed(Kind.ACTION_RUN, False, outcome, None, True, attempts=2))
+    send(port, Kind.ACTION_RUN, RUN, failed(Kind.ACTION_RUN, False, outcome, None, True, attempts=2))
 
     run = port.runs[RUN]
     assert "FAILURE" == run.state
@@ -59,7 +59,7 @@ def test_a_run_that_was_retried_fails_once_at_the_end(port: FakePort) -> None:
 def test_a_node_run_ends_with_its_output(port: FakePort) -> None:
     """Two calls: lines, and the completion with status and data."""
     outcome = Facts.of(200, "[1]")
-    count = tell(
+    count = send(
         port, Kind.NODE_RUN, NODE, received(Kind.NODE_RUN) + delivered(Kind.NODE_RUN, True, outcome, None, True)
     )
 
@@ -72,7 +72,7 @@ def test_a_node_run_ends_with_its_output(port: FakePort) -> None:
 def test_json_of_1_000_000_bytes_stays_json(port: FakePort, run_id: str, kind: Kind, letter: str) -> None:
     """Port takes 1 MiB for the whole body of a call, as bytes and not as escapes."""
     text = json.dumps({"a": [1, letter * ((1_000_000 - 20) // len(letter.encode()))]}, ensure_ascii=False)
-    tell(port, kind, run_id, delivered(kind, True, Facts.of(200, text), None, False))
+    send(port, kind, run_id, delivered(kind, True, Facts.of(200, text), None, False))
 
     response = port.runs[run_id].response
     assert json.loads(text) == (response["response"]["data"] if kind is Kind.NODE_RUN else response)
@@ -86,22 +86,22 @@ def test_json_of_1_000_000_bytes_stays_json(port: FakePort, run_id: str, kind: K
 def test_port_takes_whatever_a_target_answers(port: FakePort, kind: Kind, synchronized: bool, text: str) -> None:
     """No response, however odd or large, makes a call that Port refuses."""
     outcome = Facts.of(500, text)
-    mapped: dict[str, Any] = {"summary": text, "externalRunId": {"deep": [1]}, "link": text}
+    values: dict[str, Any] = {"summary": text, "externalRunId": {"deep": [1]}, "link": text}
     endings = [
-        failed(kind, synchronized, outcome, mapped, True),
+        failed(kind, synchronized, outcome, values, True),
         unknown(kind, synchronized, outcome, "http_502"),
         refused(kind, "no_url", text or "nothing"),
         delivered(kind, synchronized, outcome, None, True),
     ]
     for number, reports in enumerate(endings):
         prefix = "wfnr_" if kind is Kind.NODE_RUN else "r_"
-        tell(port, kind, f"{prefix}{number}", received(kind) + reports)
+        send(port, kind, f"{prefix}{number}", received(kind) + reports)
 
 
 @pytest.mark.parametrize("run_id", ["r/../../organization", "r?x#y", "r%2e", "r \r\n", "r\ud800", "r\U0001f680"])
 def test_hostile_run_ids_name_themselves(port: FakePort, run_id: str) -> None:
     """The call that arrives is about that very id."""
-    tell(port, Kind.ACTION_RUN, run_id, received(Kind.ACTION_RUN))
+    send(port, Kind.ACTION_RUN, run_id, received(Kind.ACTION_RUN))
 
     name = run_id.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
     assert [name] == list(port.runs)

@@ -53,10 +53,10 @@ def test_an_answer_is_the_end_of_its_run(stage: Stage, headers: str, body: bytes
     """However odd its headers and its body, the run ends as the status says."""
     head = f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode("latin-1")
     with HostileTarget(answering(head + body)) as target:
-        id, ended = stage.run(target.url())
+        id, result = stage.run(target.url())
 
-    assert ended is not None
-    assert (state, status[:3]) == (ended.state, stage.record(id, "status"))
+    assert result is not None
+    assert (state, status[:3]) == (result.state, stage.record(id, "status"))
     assert {"done": "SUCCESS", "dead": "FAILURE"}[state] == stage.told(id)[-1].body["status"]
 
 
@@ -150,10 +150,10 @@ def test_a_report_section_without_jq_costs_the_report_alone(stage: Stage, monkey
 
     monkeypatch.setattr(stage.mapping, "report", unavailable)
     with HostileTarget(answering(whole(b'{"url":"https://ci/1"}', JSON))) as target:
-        id, ended = stage.run(target.url())
+        id, result = stage.run(target.url())
 
-    assert ended is not None
-    assert "done" == ended.state
+    assert result is not None
+    assert "done" == result.state
     assert {"status": "SUCCESS"} == stage.told(id)[-1].body
     assert {"response": {"url": "https://ci/1"}} == stage.told(id)[-2].body
     assert "jq process cannot be started" in stage.log(id)
@@ -173,15 +173,15 @@ def test_whatever_else_fails_after_the_answer_the_answer_counts(
 
     monkeypatch.setattr("tasks.worker.attempt_executor.mask_outcome", broken)
     with HostileTarget(answering(whole(b"{}"))) as target:
-        id, ended = stage.run(target.url())
+        id, result = stage.run(target.url())
     with HostileTarget(answering(whole(b"{}", status="503 Busy"))) as target:
-        again, ended_again = stage.run(target.url())
+        second_id, second_result = stage.run(target.url())
 
-    assert ended is not None
-    assert ended_again is not None
+    assert result is not None
+    assert second_result is not None
     assert (("done", "delivered"), ("waiting", "http_503")) == (
-        (ended.state, stage.record(id, "reason")),
-        (ended_again.state, stage.record(again, "reason")),
+        (result.state, stage.record(id, "reason")),
+        (second_result.state, stage.record(second_id, "reason")),
     )
     assert {"status": "SUCCESS"} == stage.told(id)[-1].body
     assert "Broken" in stage.log(id)
@@ -205,9 +205,9 @@ def test_a_fault_of_ours_before_the_answer_is_told_as_what_it_is(
         owner = getattr(owner, part)
     monkeypatch.setattr(type(owner), name, broken)
     with HostileTarget(answering(whole(b"{}"))) as target:
-        id, ended = stage.run(target.url())
+        id, result = stage.run(target.url())
 
-    assert ended is not None
-    assert (state, "unexpected") == (ended.state, stage.record(id, "reason"))
+    assert result is not None
+    assert (state, "unexpected") == (result.state, stage.record(id, "reason"))
     assert "FAILURE" == stage.told(id)[-1].body["status"]
-    assert "hunter2" not in json.dumps([one.body for one in stage.told(id)])
+    assert "hunter2" not in json.dumps([report.body for report in stage.told(id)])

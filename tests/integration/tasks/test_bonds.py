@@ -33,9 +33,9 @@ def letters(stage: Stage) -> InvocationReader:
     return LedgerAccess.build(stage.ledger, stage.sealer).invocations
 
 
-def swap(stage: Stage, one: str, other: str) -> None:
+def swap(stage: Stage, first: str, second: str) -> None:
     client = stage.ledger.redis
-    for old, new in ((one, "tmp"), (other, one), ("tmp", other)):
+    for old, new in ((first, "tmp"), (second, first), ("tmp", second)):
         client.rename(old, new)
 
 
@@ -92,12 +92,12 @@ def test_reports_that_belong_elsewhere_are_never_sent(stage: Stage, how: str) ->
         sender = PortClient(port.url, "id", "secret")
         outbox = Outbox(stage.ledger, stage.sealer, sender)
         outbox.start()
-        told = [f"{id}_other" if how == "other run" else id for id in ids]
-        eventually(lambda: all(id in port.runs and port.runs[id].logs for id in told), "what Port is told")
+        run_ids = [f"{id}_other" if how == "other run" else id for id in ids]
+        eventually(lambda: all(id in port.runs and port.runs[id].logs for id in run_ids), "what Port is told")
         eventually(lambda: not client.exists(*map(keys.reports, ids)), "all is dealt with")
         outbox.stop()
         sender.close()
-        for id in told:
+        for id in run_ids:
             assert not port.runs[id].ended
             assert {True} == {"does not belong to this record" in line.text for line in port.runs[id].logs}
 

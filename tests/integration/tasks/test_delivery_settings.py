@@ -28,14 +28,14 @@ def test_a_run_whose_url_leads_elsewhere_each_time_ends(redis_server: EmbeddedRe
     """It is tried with growing pauses, as ingest and worker may differ for a while; then it says what to do."""
     entries = [{"enabled": True, "url": r'"http://host-\(now).invalid/hook"'}]
     with redis.Redis.from_url(redis_server.url) as client, staged(client, entries=entries) as stage:
-        id, ended = stage.run("http://a:80")
+        id, result = stage.run("http://a:80")
         runs = 1
-        while ended is not None and ended.state == "deferred":
+        while result is not None and result.state == "deferred":
             keys, target, lane = stage.ledger.keys, stage.record(id, "target"), stage.record(id, "lane")
             for place, name in ((keys.waiting(lane), id), (keys.lanes(target), lane), (keys.targets, target)):
                 client.zadd(place, {name: 1})  # its time comes
             ((claim,), _) = stage.ledger.pump()
-            ended = stage.runner.run(id, claim.token, claim.start_ms)
+            result = stage.runner.run(id, claim.token, claim.start_ms)
             runs += 1
             assert runs < 20
         assert ("dead", "unsteady_url", 11) == (stage.record(id, "state"), stage.record(id, "reason"), runs)

@@ -24,8 +24,8 @@ def test_a_drain_stores_the_answer_that_waits_for_redis(
 ) -> None:
     """Known is known: the run is done, not unknown, whoever of the two comes first when Redis is back."""
     monkeypatch.setattr("tasks.worker.store_retry._PAUSES_S", (3600,))  # so that it is the drain
-    ended = threading.Event()
-    monkeypatch.setattr("tasks.worker.drain.os._exit", lambda code: ended.set())
+    exit_called = threading.Event()
+    monkeypatch.setattr("tasks.worker.drain.os._exit", lambda code: exit_called.set())
 
     def script(talk: Talk) -> None:
         talk.receive()
@@ -42,7 +42,7 @@ def test_a_drain_stores_the_answer_that_waits_for_redis(
         redis_server.start()
         drain_of(stage).start()
 
-        assert ended.wait(30)
+        assert exit_called.wait(30)
         assert ("done", "200") == (stage.record(id, "state"), stage.record(id, "status"))
 
 
@@ -50,14 +50,14 @@ def test_a_drain_stores_an_answer_of_which_the_report_is_still_being_made(
     redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The status is known; the rest is told in the run's log as missing."""
-    ended, reporting = threading.Event(), threading.Event()
-    monkeypatch.setattr("tasks.worker.drain.os._exit", lambda code: ended.set())
+    exit_called, reporting = threading.Event(), threading.Event()
+    monkeypatch.setattr("tasks.worker.drain.os._exit", lambda code: exit_called.set())
 
     with staged(redis_client) as stage, HostileTarget(answering(OK)) as target:
 
         def slow(*_: object) -> None:
             reporting.set()
-            ended.wait(30)
+            exit_called.wait(30)
 
         monkeypatch.setattr(stage.mapping, "report", slow)
         id = stage.accept(target.url())
@@ -68,7 +68,7 @@ def test_a_drain_stores_an_answer_of_which_the_report_is_still_being_made(
         assert reporting.wait(30)
         drain_of(stage).start()
 
-        assert ended.wait(30)
+        assert exit_called.wait(30)
         attempt.join()
         assert ("done", "200") == (stage.record(id, "state"), stage.record(id, "status"))
         assert {"status": "SUCCESS"} == stage.told(id)[-1].body

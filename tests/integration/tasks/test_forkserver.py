@@ -33,18 +33,18 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ForkServer]:
     server.close()
 
 
-def gone(pid: int) -> bool:
+def is_gone(pid: int) -> bool:
     """Whether nothing of the process runs any more."""
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_each_child_is_a_new_process_whose_end_is_told(server: ForkServer) -> None:
     """One ends by itself, the next is killed, and neither means anything to the one after it."""
-    made = []
+    pids = []
     for end in ("ends", "killed", "ends"):
         with server.fork() as connection:
             child, parent = map(int, connection.recv(100).split())
-            made.append((child, parent))
+            pids.append((child, parent))
             if end == "killed":
                 os.kill(child, signal.SIGKILL)
             else:
@@ -52,8 +52,8 @@ def test_each_child_is_a_new_process_whose_end_is_told(server: ForkServer) -> No
             assert b"" == connection.recv(1)
         assert (-signal.SIGKILL if end == "killed" else 7) == server.wait()
 
-    assert 3 == len({child for child, _ in made})
-    assert 1 == len({parent for _, parent in made})
+    assert 3 == len({child for child, _ in pids})
+    assert 1 == len({parent for _, parent in pids})
 
 
 def test_a_killed_process_takes_its_child_with_it(server: ForkServer) -> None:
@@ -65,22 +65,22 @@ def test_a_killed_process_takes_its_child_with_it(server: ForkServer) -> None:
 
         assert b"" == connection.recv(1)
         assert server.wait() is None
-    eventually(lambda: gone(child), "the child has ended")
+    eventually(lambda: is_gone(child), "the child has ended")
 
 
 def test_both_end_with_whoever_made_them(tmp_path: Path) -> None:
     """Even where that was killed and could say nothing."""
-    told = tmp_path / "told"
+    pid_file = tmp_path / "told"
     maker = f"""
 import os, pathlib, signal, sys
 from tasks.worker.isolation.forkserver import ForkServer
 connection = ForkServer([sys.executable, "-P", "-c", {CHILD!r}]).fork()
-pathlib.Path({str(told)!r}).write_bytes(connection.recv(100))
+pathlib.Path({str(pid_file)!r}).write_bytes(connection.recv(100))
 os.kill(os.getpid(), signal.SIGKILL)
 """
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
 
     os.waitpid(os.posix_spawn(sys.executable, [sys.executable, "-P", "-c", maker], environ), 0)
 
-    for pid in map(int, told.read_text().split()):
-        eventually(lambda pid=pid: gone(pid), "both have ended")  # type: ignore[misc]
+    for pid in map(int, pid_file.read_text().split()):
+        eventually(lambda pid=pid: is_gone(pid), "both have ended")  # type: ignore[misc]

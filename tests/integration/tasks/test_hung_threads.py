@@ -91,6 +91,6 @@ with in_flight.track(attempt("r_1"), 0):
 
 def test_a_drain_does_not_wait_for_what_hangs_and_ends_with_the_code_that_asks_for_another() -> None:
     """The grace is an hour; the end comes at once."""
-    ended = subprocess.run([sys.executable, "-c", DRAINING], capture_output=True, text=True, timeout=60)
+    process = subprocess.run([sys.executable, "-c", DRAINING], capture_output=True, text=True, timeout=60)
 
-    assert (1, "last words\n") == (ended.returncode, ended.stdout[-11:])
+    assert (1, "last words\n") == (process.returncode, process.stdout[-11:])

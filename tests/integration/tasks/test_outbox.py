@@ -40,8 +40,8 @@ def stage(redis_client: "redis.Redis", port: FakePort, monkeypatch: pytest.Monke
 
 def succeed(stage: Stage, kind: Kind = Kind.ACTION_RUN) -> str:
     """A run that Port is to hear four things about: received and delivered, its response, its end."""
-    told = [*reports.received(kind), *delivered(kind, True, Facts.of(200, '{"a":1}'), MAPPED, False)]
-    return stage.accept("http://127.0.0.1:9/x", kind=kind, reports=stage.sealed(told))
+    messages = [*reports.received(kind), *delivered(kind, True, Facts.of(200, '{"a":1}'), MAPPED, False)]
+    return stage.accept("http://127.0.0.1:9/x", kind=kind, reports=stage.sealed(messages))
 
 
 def ends(port: FakePort, id: str) -> None:
@@ -164,15 +164,15 @@ def test_a_run_that_port_never_takes_holds_up_no_other(
         port.fail(name, status, "", lambda id, body: id == "r_0", headers)
     succeed(stage)
     eventually(lambda: port.counts.get("run_log", 0) > 0, "a call for the bad one")
-    others = [succeed(stage) for _ in range(40)]
-    began = time.monotonic()
-    for id in others:
+    other_ids = [succeed(stage) for _ in range(40)]
+    start = time.monotonic()
+    for id in other_ids:
         ends(port, id)
 
-    assert "r_0" not in [id for id, reported in port.runs.items() if reported.ended]
+    assert "r_0" not in [id for id, run in port.runs.items() if run.ended]
     assert port.counts["token"] < 6
     # Each hold-off would cost a second or more, and there would be one for each of its tries.
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - start < 30
 
 
 def test_a_run_at_which_port_hangs_holds_up_no_other(stage: Stage, port: FakePort) -> None:
@@ -180,7 +180,7 @@ def test_a_run_at_which_port_hangs_holds_up_no_other(stage: Stage, port: FakePor
     port.fail("run_log", 0, "", lambda id, body: id == "r_0")
     succeed(stage)
     eventually(lambda: port.counts.get("run_log", 0) > 0, "a call for the bad one")
-    others = [succeed(stage) for _ in range(40)]
-    for id in others:
+    other_ids = [succeed(stage) for _ in range(40)]
+    for id in other_ids:
         ends(port, id)
     port.down()

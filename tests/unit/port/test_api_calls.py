@@ -57,10 +57,12 @@ def test_every_call_says_which_reports_it_carries() -> None:
         patch(link="l"),
         status(status="FAILURE"),
     ]
-    made = build_calls(ACTION, "r_1", reports)
+    port_calls = build_calls(ACTION, "r_1", reports)
 
-    assert [("L", (0, 2)), ("R", (1,)), ("PS", (3, 4))] == [("".join(call.kinds), call.report_indexes) for call in made]
-    assert {"status": "FAILURE", "link": "l"} == made[-1].json
+    assert [("L", (0, 2)), ("R", (1,)), ("PS", (3, 4))] == [
+        ("".join(call.kinds), call.report_indexes) for call in port_calls
+    ]
+    assert {"status": "FAILURE", "link": "l"} == port_calls[-1].json
 
 
 def test_a_success_after_a_requeue_drops_the_failures_summary() -> None:
@@ -105,7 +107,7 @@ def test_nothing_is_ever_called_for_change_log_events() -> None:
 @given(lengths=st.lists(st.integers(0, 600_000), max_size=5))
 def test_no_call_is_too_large_and_no_log_is_lost(lengths: list[int]) -> None:
     """More logs than fit into one call take several."""
-    made = build_calls(ACTION, "r_1", [log("x" * length) for length in lengths])
+    port_calls = build_calls(ACTION, "r_1", [log("x" * length) for length in lengths])
 
-    assert all(len(json.dumps(call.json)) < 1_048_576 for call in made)
-    assert list(range(len(lengths))) == [at for call in made for at in call.report_indexes]
+    assert all(len(json.dumps(call.json)) < 1_048_576 for call in port_calls)
+    assert list(range(len(lengths))) == [at for call in port_calls for at in call.report_indexes]

@@ -217,8 +217,8 @@ def test_the_log_says_that_another_request_was_answered() -> None:
     outcome = Facts(200, "", Answered("<html>"), redirected="redirected to a:80, asked with GET")
 
     for kind in (ACTION, NODE):
-        for told in (delivered(kind, False, outcome, None, False), failed(kind, False, outcome, None, True)):
-            assert "redirected to a:80, asked with GET" in text_of(told[0])
+        for messages in (delivered(kind, False, outcome, None, False), failed(kind, False, outcome, None, True)):
+            assert "redirected to a:80, asked with GET" in text_of(messages[0])
 
 
 @given(text=JSON, synchronized=st.booleans(), kind=st.sampled_from(Kind))

@@ -18,33 +18,33 @@ GITLAB_REPORT = {"link": "https://gitlab.acme.io/platform/tools/billing/-/pipeli
 @pytest.fixture(params=SCENARIOS, ids=lambda scenario: scenario["name"])
 def scenario(request: pytest.FixtureRequest) -> dict[str, Any]:
     """One recorded scenario."""
-    found = request.param
-    assert isinstance(found, dict)
-    return found
+    parameter = request.param
+    assert isinstance(parameter, dict)
+    return parameter
 
 
 def test_port_hears_what_the_original_told_it(scenario: dict[str, Any]) -> None:
     """The same responses and statuses to the same paths in the same order, nothing else but logs of the same run."""
-    made = _made(scenario)
+    port_calls = _build_calls(scenario)
     expected = _changes(scenario)
 
-    changes = [(call.method, call.path, call.json) for call in made if not call.path.endswith("/logs")]
+    changes = [(call.method, call.path, call.json) for call in port_calls if not call.path.endswith("/logs")]
     assert len(expected) == len(changes)
-    for (method, path, body), (made_method, made_path, made_body) in zip(expected, changes, strict=True):
-        assert (method, path) == (made_method, made_path)
-        _match(body, made_body)
+    for (method, path, body), (method_here, path_here, body_here) in zip(expected, changes, strict=True):
+        assert (method, path) == (method_here, path_here)
+        _match(body, body_here)
 
 
 def test_logs_name_what_the_original_named(scenario: dict[str, Any]) -> None:
     """The status code of the webhook is in the run log; runs that had no logs have none."""
-    made = _made(scenario)
+    port_calls = _build_calls(scenario)
     if scenario["name"] == "change_log_of_a_run_carries_run_id":
-        assert made == []
+        assert port_calls == []
         return
     originals = [call for call in scenario["original_calls"] if call[1].endswith("/logs")]
-    texts = json.dumps([call.json for call in made if call.path.endswith("/logs")])
+    texts = json.dumps([call.json for call in port_calls if call.path.endswith("/logs")])
 
-    assert {call[1] for call in originals} == {call.path for call in made if call.path.endswith("/logs")}
+    assert {call[1] for call in originals} == {call.path for call in port_calls if call.path.endswith("/logs")}
     for call in originals:
         log = call[2]["message"] if "message" in call[2] else call[2]["logs"][0]["message"]
         assert all(part in texts for part in log.get("$contains", ()))
@@ -52,7 +52,7 @@ def test_logs_name_what_the_original_named(scenario: dict[str, Any]) -> None:
 
 def test_logs_come_first_and_take_one_call(scenario: dict[str, Any]) -> None:
     """Nothing comes after a terminal status, and the logs of a run that ends at once are merged."""
-    paths = [call.path for call in _made(scenario)]
+    paths = [call.path for call in _build_calls(scenario)]
 
     assert not any(path.endswith("/logs") for path in paths[1:])
 
@@ -67,10 +67,10 @@ def _run_id(scenario: dict[str, Any]) -> str:
     return str(scenario["message"]["context"].get("runId", ""))
 
 
-def _made(scenario: dict[str, Any]) -> list[Call]:
+def _build_calls(scenario: dict[str, Any]) -> list[Call]:
     """The calls, by way of the outbox's bytes."""
-    kept = [encode_report(report) for report in _reports(scenario)]
-    return build_calls(_kind(scenario), _run_id(scenario), [decode_report(data) for data in kept])
+    items = [encode_report(report) for report in _reports(scenario)]
+    return build_calls(_kind(scenario), _run_id(scenario), [decode_report(data) for data in items])
 
 
 def _reports(scenario: dict[str, Any]) -> list[Report]:
@@ -98,18 +98,18 @@ def _changes(scenario: dict[str, Any]) -> list[tuple[str, str, Any]]:
     if scenario["name"] == "connection_refused":
         path = f"/v1/actions/runs/{_run_id(scenario)}"
         return [("PATCH", path, {"status": "FAILURE", "summary": {"$contains": ["refused"]}})]
-    made = [call for call in scenario["original_calls"] if isinstance(call, list)]
-    return [(method, path, body) for method, path, body in made if not path.endswith("/logs")]
+    port_calls = [call for call in scenario["original_calls"] if isinstance(call, list)]
+    return [(method, path, body) for method, path, body in port_calls if not path.endswith("/logs")]
 
 
-def _match(expected: Any, made: Any) -> None:
+def _match(expected: Any, port_calls: Any) -> None:
     """Equal, but for texts of which only parts are given."""
     if isinstance(expected, dict) and "$contains" in expected:
-        assert all(part in made for part in expected["$contains"])
+        assert all(part in port_calls for part in expected["$contains"])
     elif isinstance(expected, dict):
-        assert isinstance(made, dict)
-        assert list(expected) == list(made)
+        assert isinstance(port_calls, dict)
+        assert list(expected) == list(port_calls)
         for key, value in expected.items():
-            _match(value, made[key])
+            _match(value, port_calls[key])
     else:
-        assert expected == made
+        assert expected == port_calls
