@@ -37,14 +37,14 @@ REPORTING = {"link": ".response.json.url", "externalRunId": ".response.json.id"}
 
 
 @dataclass
-class Stage:
+class AttemptHarness:
     """A worker's attempts; `run` takes one run through all of it."""
 
     ledger: Ledger
     runner: AttemptRunner
     mapping: Mapping
     sealer: Sealer
-    lease: int = field(default=0)
+    run_count: int = field(default=0)
 
     def accept(
         self,
@@ -55,8 +55,8 @@ class Stage:
         properties: dict[str, str] | None = None,
         **more: Any,
     ) -> str:
-        """Puts a run for `url` into the ledger, as a record of `format`; returns its id."""
-        number, self.lease = self.lease, self.lease + 1
+        """Put a run for `url` into the ledger, as a record of `format`; returns its id."""
+        number, self.run_count = self.run_count, self.run_count + 1
         method = {"synchronized": synchronized, "method": "POST", "url": url}
         payload = {"action": {"invocationMethod": method}, "properties": properties or {}}
         message = {"context": {"runId": f"r_{number}"}, "payload": payload}
@@ -79,9 +79,9 @@ class Stage:
         self.ledger.accept([OffsetRange("stage.runs", 0, number, number + 1)], [Entry(**(values | more))], max_claims=0)
         return f"r_{number}"
 
-    def sealed(self, told: list[Report]) -> tuple[bytes, ...]:
+    def seal_reports(self, reports: list[Report]) -> tuple[bytes, ...]:
         """Reports for a record of format 1."""
-        return tuple(one.kind.encode() + self.sealer.seal(encode_report(one)) for one in told)
+        return tuple(one.kind.encode() + self.sealer.seal(encode_report(one)) for one in reports)
 
     def run(self, url: str, **more: Any) -> tuple[str, StoredResult | None]:
         """One attempt of a new run for `url`. Returns its id and how the attempt ended."""
@@ -94,21 +94,21 @@ class Stage:
         value: Any = self.ledger.redis.hget(self.ledger.keys.invocation(id), name)
         return value.decode() if value else ""
 
-    def told(self, id: str) -> list[Report]:
+    def pending_reports(self, id: str) -> list[Report]:
         """What Port is to hear of `id`, in order."""
         items: Any = self.ledger.redis.lrange(f"{self.ledger.keys.prefix}out:{id}", 0, -1)
         return [decode_report(self.sealer.open(item[1:])) for item in items]
 
     def log(self, id: str) -> str:
         """The lines of the run's log."""
-        return "\n".join(str(one.body["message"]) for one in self.told(id) if one.kind == "L")
+        return "\n".join(str(one.body["message"]) for one in self.pending_reports(id) if one.kind == "L")
 
 
 @contextmanager
-def staged(
+def attempt_harness(
     client: "redis.Redis", report: dict[str, str] | None = None, entries: list[Any] | None = None, **environ: str
-) -> Iterator[Stage]:
-    """A stage whose mapping has this `report` section, or these entries."""
+) -> Iterator[AttemptHarness]:
+    """A harness whose mapping has this `report` section, or these entries."""
     settings: Settings = load({**SETTINGS, "WEBHOOK_INVOKER_TIMEOUT": "10", **environ})
     content = entries or [{"enabled": True, "report": REPORTING if report is None else report}]
     mapping = Mapping(json.dumps(content).encode(), {})
@@ -132,5 +132,5 @@ def staged(
         shutdown=shutdown,
         metrics=metrics,
     )
-    yield Stage(ledger, runner, mapping, build_sealer(settings))
+    yield AttemptHarness(ledger, runner, mapping, build_sealer(settings))
     mapping.close()

@@ -10,17 +10,17 @@ import redis
 from longshore.invocation.mapping import JqUnavailable
 from tests.integration.delivery.test_wire import whole
 from tests.support.hostile import HostileTarget, answering
-from tests.support.one_attempt import Stage, staged
+from tests.support.one_attempt import AttemptHarness, attempt_harness
 
 JSON = "Content-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
-def stage(shared_redis: object) -> Iterator[Stage]:
+def stage(shared_redis: object) -> Iterator[AttemptHarness]:
     """One for all tests of this file: each has a run of its own."""
     with redis.Redis.from_url(shared_redis.url) as client:  # type: ignore[attr-defined]
         client.flushall()
-        with staged(client) as stage:
+        with attempt_harness(client) as stage:
             yield stage
 
 
@@ -49,7 +49,9 @@ def nested(depth: int) -> str:
     ],
 )
 @pytest.mark.parametrize(("status", "state"), [("201 Created", "done"), ("422 No \xe9\xff", "dead")])
-def test_an_answer_is_the_end_of_its_run(stage: Stage, headers: str, body: bytes, status: str, state: str) -> None:
+def test_an_answer_is_the_end_of_its_run(
+    stage: AttemptHarness, headers: str, body: bytes, status: str, state: str
+) -> None:
     """However odd its headers and its body, the run ends as the status says."""
     head = f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode("latin-1")
     with HostileTarget(answering(head + body)) as target:
@@ -57,31 +59,31 @@ def test_an_answer_is_the_end_of_its_run(stage: Stage, headers: str, body: bytes
 
     assert result is not None
     assert (state, status[:3]) == (result.state, stage.record(id, "status"))
-    assert {"done": "SUCCESS", "dead": "FAILURE"}[state] == stage.told(id)[-1].body["status"]
+    assert {"done": "SUCCESS", "dead": "FAILURE"}[state] == stage.pending_reports(id)[-1].body["status"]
 
 
 @pytest.mark.parametrize("depth", [500, 900])
-def test_what_the_report_takes_from_deep_json_arrives(stage: Stage, depth: int) -> None:
+def test_what_the_report_takes_from_deep_json_arrives(stage: AttemptHarness, depth: int) -> None:
     """Link and id stand at its top."""
     with HostileTarget(answering(whole(nested(depth).encode(), JSON))) as target:
         id, _ = stage.run(target.url())
 
-    status = stage.told(id)[-1].body
+    status = stage.pending_reports(id)[-1].body
     assert {"status": "SUCCESS", "link": "https://ci/1", "externalRunId": "a"} == status
 
 
-def test_json_that_is_too_deep_for_the_report_says_so_in_the_log(stage: Stage) -> None:
+def test_json_that_is_too_deep_for_the_report_says_so_in_the_log(stage: AttemptHarness) -> None:
     """Link and id stay empty then, and somebody will ask why."""
     with HostileTarget(answering(whole(nested(990).encode(), JSON), whole(nested(600).encode(), JSON))) as target:
         id, _ = stage.run(target.url())
         other, _ = stage.run(target.url())
 
-    assert {"status": "SUCCESS"} == stage.told(id)[-1].body
+    assert {"status": "SUCCESS"} == stage.pending_reports(id)[-1].body
     assert "nested too deeply" in stage.log(id)
     assert "nested too deeply" not in stage.log(other)
 
 
-def test_an_answer_that_is_too_long_says_so_in_the_log(stage: Stage) -> None:
+def test_an_answer_that_is_too_long_says_so_in_the_log(stage: AttemptHarness) -> None:
     """What was cut is no JSON any more; one of 1,000,000 bytes is not cut."""
     short = b'{"url":"https://ci/1","x":"' + b"x" * 999_971 + b'"}'
     with HostileTarget(answering(whole(short, JSON))) as target:
@@ -89,15 +91,15 @@ def test_an_answer_that_is_too_long_says_so_in_the_log(stage: Stage) -> None:
     with HostileTarget(answering(whole(short[:-2] + b"x" * 100_000 + b'"}', JSON))) as target:
         cut_id, _ = stage.run(target.url())
 
-    assert (1_000_000, "https://ci/1") == (len(short), stage.told(whole_id)[-1].body["link"])
-    assert isinstance(stage.told(whole_id)[-2].body["response"], dict)
+    assert (1_000_000, "https://ci/1") == (len(short), stage.pending_reports(whole_id)[-1].body["link"])
+    assert isinstance(stage.pending_reports(whole_id)[-2].body["response"], dict)
     assert "RESPONSE_MAX_BYTES" not in stage.log(whole_id)
     assert "RESPONSE_MAX_BYTES" in stage.log(cut_id)
     assert "report section" in stage.log(cut_id)
-    assert {"status": "SUCCESS"} == stage.told(cut_id)[-1].body
+    assert {"status": "SUCCESS"} == stage.pending_reports(cut_id)[-1].body
 
 
-def test_a_redirect_to_a_sign_in_page_is_told(stage: Stage) -> None:
+def test_a_redirect_to_a_sign_in_page_is_told(stage: AttemptHarness) -> None:
     """It is a success by the contract, and most likely none."""
     moved = b"HTTP/1.1 302 Found\r\nLocation: /signin\r\nContent-Length: 0\r\n\r\n"
     with HostileTarget(answering(moved, whole(b"<html>"))) as target:
@@ -111,7 +113,7 @@ def test_a_redirect_to_a_sign_in_page_is_told(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("place", "says"), [("ftp://a/", "redirects to no place that is a URL"), ("/hook", "redirects more than 30 times")]
 )
-def test_a_redirect_that_leads_nowhere_says_so_in_the_log(stage: Stage, place: str, says: str) -> None:
+def test_a_redirect_that_leads_nowhere_says_so_in_the_log(stage: AttemptHarness, place: str, says: str) -> None:
     """A bare 307 would explain nothing."""
     moved = f"HTTP/1.1 307 Moved\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n".encode()
     with HostileTarget(answering(moved)) as target:
@@ -121,7 +123,7 @@ def test_a_redirect_that_leads_nowhere_says_so_in_the_log(stage: Stage, place: s
 
 
 def test_what_a_proxy_answered_by_itself_is_not_told_as_the_answer(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: AttemptHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither its status nor its page is the target's."""
     with HostileTarget(answering(whole(b"<html>log in", status="407 Log In"))) as proxy:
@@ -133,16 +135,18 @@ def test_what_a_proxy_answered_by_itself_is_not_told_as_the_answer(
     assert "the target answered" not in stage.log(id)
 
 
-def test_numbers_of_any_length_cost_no_link(stage: Stage) -> None:
+def test_numbers_of_any_length_cost_no_link(stage: AttemptHarness) -> None:
     """Python refuses whole numbers of more than 4,300 digits, jq does not."""
     body = b'{"url":"https://ci/1","n":' + b"7" * 5_000 + b"}"
     with HostileTarget(answering(whole(body, JSON))) as target:
         id, _ = stage.run(target.url())
 
-    assert "https://ci/1" == stage.told(id)[-1].body["link"]
+    assert "https://ci/1" == stage.pending_reports(id)[-1].body["link"]
 
 
-def test_a_report_section_without_jq_costs_the_report_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_section_without_jq_costs_the_report_alone(
+    stage: AttemptHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The run ends as it was answered, and its log says what is missing and why."""
 
     def unavailable(*_: object) -> None:
@@ -154,8 +158,8 @@ def test_a_report_section_without_jq_costs_the_report_alone(stage: Stage, monkey
 
     assert result is not None
     assert "done" == result.state
-    assert {"status": "SUCCESS"} == stage.told(id)[-1].body
-    assert {"response": {"url": "https://ci/1"}} == stage.told(id)[-2].body
+    assert {"status": "SUCCESS"} == stage.pending_reports(id)[-1].body
+    assert {"response": {"url": "https://ci/1"}} == stage.pending_reports(id)[-2].body
     assert "jq process cannot be started" in stage.log(id)
 
 
@@ -164,7 +168,7 @@ class Broken(Exception):
 
 
 def test_whatever_else_fails_after_the_answer_the_answer_counts(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    stage: AttemptHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Here the masking; the log names type and place, and no text."""
 
@@ -183,16 +187,16 @@ def test_whatever_else_fails_after_the_answer_the_answer_counts(
         (result.state, stage.record(id, "reason")),
         (second_result.state, stage.record(second_id, "reason")),
     )
-    assert {"status": "SUCCESS"} == stage.told(id)[-1].body
+    assert {"status": "SUCCESS"} == stage.pending_reports(id)[-1].body
     assert "Broken" in stage.log(id)
-    assert "hunter2" not in str(stage.told(id)) + caplog.text
+    assert "hunter2" not in str(stage.pending_reports(id)) + caplog.text
 
 
 @pytest.mark.parametrize(
     ("broken_part", "state"), [("executor.builder.build", "dead"), ("executor.sender.send", "unknown")]
 )
 def test_a_fault_of_ours_before_the_answer_is_told_as_what_it_is(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, broken_part: str, state: str
+    stage: AttemptHarness, monkeypatch: pytest.MonkeyPatch, broken_part: str, state: str
 ) -> None:
     """Unsent: a dead letter. Perhaps sent: unknown. And at once, not when a lease lapses."""
 
@@ -209,5 +213,5 @@ def test_a_fault_of_ours_before_the_answer_is_told_as_what_it_is(
 
     assert result is not None
     assert (state, "unexpected") == (result.state, stage.record(id, "reason"))
-    assert "FAILURE" == stage.told(id)[-1].body["status"]
-    assert "hunter2" not in json.dumps([report.body for report in stage.told(id)])
+    assert "FAILURE" == stage.pending_reports(id)[-1].body["status"]
+    assert "hunter2" not in json.dumps([report.body for report in stage.pending_reports(id)])

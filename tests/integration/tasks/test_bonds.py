@@ -14,7 +14,7 @@ from longshore.port.client import PortClient
 from longshore.sandbox.fake_port import FakePort
 from tasks.worker.outbox import Outbox
 from tests.support.hostile import HostileTarget, answering
-from tests.support.one_attempt import Stage, staged
+from tests.support.one_attempt import AttemptHarness, attempt_harness
 from tests.support.programs import eventually
 
 OK = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -23,29 +23,31 @@ ORDER = RequeueRequest("ann", "the target is back", rate=0)
 
 
 @pytest.fixture
-def stage(redis_client: "redis.Redis") -> Iterator[Stage]:
-    with staged(redis_client, REPORT_DELAY_S="0", PORT_API_RATE="0") as stage:
+def stage(redis_client: "redis.Redis") -> Iterator[AttemptHarness]:
+    with attempt_harness(redis_client, REPORT_DELAY_S="0", PORT_API_RATE="0") as stage:
         yield stage
 
 
 @pytest.fixture
-def letters(stage: Stage) -> InvocationReader:
+def letters(stage: AttemptHarness) -> InvocationReader:
     return LedgerAccess.build(stage.ledger, stage.sealer).invocations
 
 
-def swap(stage: Stage, first: str, second: str) -> None:
+def swap(stage: AttemptHarness, first: str, second: str) -> None:
     client = stage.ledger.redis
     for old, new in ((first, "tmp"), (second, first), ("tmp", second)):
         client.rename(old, new)
 
 
-def run_all(stage: Stage) -> None:
+def run_all(stage: AttemptHarness) -> None:
     claims, _ = stage.ledger.pump()
     for claim in claims:
         stage.runner.run(claim.id, claim.token, claim.start_ms)
 
 
-def test_swapped_messages_are_dead_letters_and_nothing_is_sent(stage: Stage, letters: InvocationReader) -> None:
+def test_swapped_messages_are_dead_letters_and_nothing_is_sent(
+    stage: AttemptHarness, letters: InvocationReader
+) -> None:
     """Neither run is told another one's result."""
     with HostileTarget(OK) as target:
         ids = [stage.accept(target.url(), format=2) for _ in range(2)]
@@ -60,7 +62,7 @@ def test_swapped_messages_are_dead_letters_and_nothing_is_sent(stage: Stage, let
             letters.payload(id)
 
 
-def test_a_message_under_the_name_of_another_run_is_not_sent(stage: Stage) -> None:
+def test_a_message_under_the_name_of_another_run_is_not_sent(stage: AttemptHarness) -> None:
     """The record says in clear which run of Port's it is; its message knows better."""
     with HostileTarget(OK) as target:
         id = stage.accept(target.url(), format=2)
@@ -72,7 +74,7 @@ def test_a_message_under_the_name_of_another_run_is_not_sent(stage: Stage) -> No
 
 
 @pytest.mark.parametrize("how", ["swapped", "other type", "other run"])
-def test_reports_that_belong_elsewhere_are_never_sent(stage: Stage, how: str) -> None:
+def test_reports_that_belong_elsewhere_are_never_sent(stage: AttemptHarness, how: str) -> None:
     """The run's log says that one is missing."""
     keys, client = stage.ledger.keys, stage.ledger.redis
     with HostileTarget(OK) as well, HostileTarget(REFUSED) as ill:
@@ -102,7 +104,7 @@ def test_reports_that_belong_elsewhere_are_never_sent(stage: Stage, how: str) ->
             assert {True} == {"does not belong to this record" in line.text for line in port.runs[id].logs}
 
 
-def test_a_history_that_was_swapped_says_so(stage: Stage, letters: InvocationReader) -> None:
+def test_a_history_that_was_swapped_says_so(stage: AttemptHarness, letters: InvocationReader) -> None:
     """To people, in place of another one's answers; also one that is of no generation yet."""
     with HostileTarget(REFUSED) as target:
         ids = [stage.accept(target.url(), format=2) for _ in range(2)]
@@ -116,7 +118,7 @@ def test_a_history_that_was_swapped_says_so(stage: Stage, letters: InvocationRea
 @pytest.mark.parametrize("format", [1, 2])
 @pytest.mark.parametrize("together", [False, True])
 def test_what_is_sent_again_belongs_to_its_record_as_before(
-    stage: Stage, letters: InvocationReader, format: int, together: bool
+    stage: AttemptHarness, letters: InvocationReader, format: int, together: bool
 ) -> None:
     """Message, history and reports of a new generation, and who asked for it, one by one or as a job."""
     requeue = LedgerAccess.build(stage.ledger, stage.sealer).requeue
@@ -137,11 +139,13 @@ def test_what_is_sent_again_belongs_to_its_record_as_before(
     assert (1, "ann", 2) == (first["generation"], note["requeued_by"], second["generation"])
 
 
-def test_a_record_from_before_bonds_is_delivered_and_told_as_before(stage: Stage, letters: InvocationReader) -> None:
+def test_a_record_from_before_bonds_is_delivered_and_told_as_before(
+    stage: AttemptHarness, letters: InvocationReader
+) -> None:
     """All of it is written as its format says, so that workers of both versions read it."""
     with HostileTarget(OK) as target:
         id = stage.accept(target.url(), format=1)
         run_all(stage)
 
-    assert ("done", "SUCCESS") == (stage.record(id, "state"), stage.told(id)[-1].body["status"])
+    assert ("done", "SUCCESS") == (stage.record(id, "state"), stage.pending_reports(id)[-1].body["status"])
     assert "unreadable" not in letters.history(id)[0]

@@ -5,13 +5,13 @@ from dataclasses import replace
 import redis
 
 from longshore.runtime.embedded_redis import EmbeddedRedis
-from tests.support.one_attempt import staged
+from tests.support.one_attempt import attempt_harness
 
 
 def test_an_attempt_is_held_as_long_as_its_own_mapping_allows(redis_server: EmbeddedRedis) -> None:
     """Not as long as the slowest of them does, unless the file is another one and nobody knows which it is."""
     entries = [{"enabled": True, "delivery": {"timeout": 5}}, {"delivery": {"timeout": 900}}]
-    with redis.Redis.from_url(redis_server.url) as client, staged(client, entries=entries) as stage:
+    with redis.Redis.from_url(redis_server.url) as client, attempt_harness(client, entries=entries) as stage:
         id = stage.accept("http://a:80")
         ((claim,), _) = stage.ledger.pump()
         attempt = stage.ledger.begin(id, claim.token)
@@ -27,7 +27,7 @@ def test_an_attempt_is_held_as_long_as_its_own_mapping_allows(redis_server: Embe
 def test_a_run_whose_url_leads_elsewhere_each_time_ends(redis_server: EmbeddedRedis) -> None:
     """It is tried with growing pauses, as ingest and worker may differ for a while; then it says what to do."""
     entries = [{"enabled": True, "url": r'"http://host-\(now).invalid/hook"'}]
-    with redis.Redis.from_url(redis_server.url) as client, staged(client, entries=entries) as stage:
+    with redis.Redis.from_url(redis_server.url) as client, attempt_harness(client, entries=entries) as stage:
         id, result = stage.run("http://a:80")
         runs = 1
         while result is not None and result.state == "deferred":

@@ -9,11 +9,11 @@ from longshore.ledger.connection import connect
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from tasks.worker.drain import Drain
 from tests.support.hostile import OK, HostileTarget, Talk, answering
-from tests.support.one_attempt import Stage, staged
+from tests.support.one_attempt import AttemptHarness, attempt_harness
 from tests.support.programs import eventually
 
 
-def drain_of(stage: Stage) -> Drain:
+def drain_of(stage: AttemptHarness) -> Drain:
     """One without any grace."""
     runner = stage.runner
     return Drain(runner.shutdown, stage.ledger, runner.results, runner.in_flight, 0, lambda: None, lambda: None)
@@ -32,7 +32,7 @@ def test_a_drain_stores_the_answer_that_waits_for_redis(
         redis_server.kill()
         talk.send(OK)
 
-    with connect(redis_server.url) as client, staged(client) as stage, HostileTarget(script) as target:
+    with connect(redis_server.url) as client, attempt_harness(client) as stage, HostileTarget(script) as target:
         id = stage.accept(target.url())
         (claim,), _ = stage.ledger.pump()
         args = (claim.id, claim.token, claim.start_ms)
@@ -53,7 +53,7 @@ def test_a_drain_stores_an_answer_of_which_the_report_is_still_being_made(
     exit_called, reporting = threading.Event(), threading.Event()
     monkeypatch.setattr("tasks.worker.drain.os._exit", lambda code: exit_called.set())
 
-    with staged(redis_client) as stage, HostileTarget(answering(OK)) as target:
+    with attempt_harness(redis_client) as stage, HostileTarget(answering(OK)) as target:
 
         def slow(*_: object) -> None:
             reporting.set()
@@ -71,5 +71,5 @@ def test_a_drain_stores_an_answer_of_which_the_report_is_still_being_made(
         assert exit_called.wait(30)
         attempt.join()
         assert ("done", "200") == (stage.record(id, "state"), stage.record(id, "status"))
-        assert {"status": "SUCCESS"} == stage.told(id)[-1].body
+        assert {"status": "SUCCESS"} == stage.pending_reports(id)[-1].body
         assert "the worker had to stop" in stage.log(id)

@@ -8,7 +8,7 @@ import redis
 from tests.integration.delivery.test_wire import whole
 from tests.support.encrypted_input import encrypted
 from tests.support.hostile import HostileTarget, answering
-from tests.support.one_attempt import staged
+from tests.support.one_attempt import attempt_harness
 
 SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
 JSON = "Content-Type: application/json\r\n"
@@ -32,11 +32,11 @@ def status_after(redis_client: "redis.Redis", answer: dict[str, str]) -> dict[st
     """The body of the status that Port gets of a run which was sent secrets and answered so."""
     properties = {"password": encrypted("canary-input-1234", SECRET)}
     with (
-        staged(redis_client, entries=SECRETIVE, PORT_CLIENT_SECRET=SECRET) as stage,
+        attempt_harness(redis_client, entries=SECRETIVE, PORT_CLIENT_SECRET=SECRET) as stage,
         HostileTarget(answering(whole(json.dumps(answer).encode(), JSON))) as target,
     ):
         id, _ = stage.run(target.url(), properties=properties)
-        return stage.told(id)[-1].body
+        return stage.pending_reports(id)[-1].body
 
 
 def test_what_only_a_name_announces_leaves_a_link_whole(redis_client: "redis.Redis") -> None:

@@ -12,7 +12,7 @@ from longshore.port import PortClient, delivered, reports
 from longshore.sandbox.fake_port import FakePort
 from tasks.worker.outbox import Outbox
 from tasks.worker.report_sender import ORDERED_TRIES
-from tests.support.one_attempt import Stage, staged
+from tests.support.one_attempt import AttemptHarness, attempt_harness
 from tests.support.port_facts import Facts
 from tests.support.programs import eventually
 
@@ -26,11 +26,11 @@ def port() -> Iterator[FakePort]:
 
 
 @pytest.fixture
-def stage(redis_client: "redis.Redis", port: FakePort, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(redis_client: "redis.Redis", port: FakePort, monkeypatch: pytest.MonkeyPatch) -> Iterator[AttemptHarness]:
     """With an outbox that repeats at once what it would repeat after seconds."""
     monkeypatch.setattr("tasks.worker.report_sender._delay_s", lambda tries, retry_after_s: 0.02)
     client = PortClient(port.url, "id", "secret", read_timeout_s=600)
-    with staged(redis_client, REPORT_DELAY_S="0", PORT_API_RATE="0") as stage:
+    with attempt_harness(redis_client, REPORT_DELAY_S="0", PORT_API_RATE="0") as stage:
         outbox = Outbox(stage.ledger, stage.sealer, client)
         outbox.start()
         yield stage
@@ -38,10 +38,10 @@ def stage(redis_client: "redis.Redis", port: FakePort, monkeypatch: pytest.Monke
     client.close()
 
 
-def succeed(stage: Stage, kind: Kind = Kind.ACTION_RUN) -> str:
+def succeed(stage: AttemptHarness, kind: Kind = Kind.ACTION_RUN) -> str:
     """A run that Port is to hear four things about: received and delivered, its response, its end."""
     messages = [*reports.received(kind), *delivered(kind, True, Facts.of(200, '{"a":1}'), MAPPED, False)]
-    return stage.accept("http://127.0.0.1:9/x", kind=kind, reports=stage.sealed(messages))
+    return stage.accept("http://127.0.0.1:9/x", kind=kind, reports=stage.seal_reports(messages))
 
 
 def ends(port: FakePort, id: str) -> None:
@@ -53,7 +53,7 @@ def says(port: FakePort, id: str, words: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["run_response", "run_log"])
-def test_what_port_fails_at_for_ever_does_not_hold_up_the_end(stage: Stage, port: FakePort, name: str) -> None:
+def test_what_port_fails_at_for_ever_does_not_hold_up_the_end(stage: AttemptHarness, port: FakePort, name: str) -> None:
     """After a few tries the status goes out without it, and Port is told no change after the end."""
     port.fail(name, 500)
     id = succeed(stage)
@@ -69,7 +69,7 @@ def test_what_port_fails_at_for_ever_does_not_hold_up_the_end(stage: Stage, port
         says(port, id, "Delivered")
 
 
-def test_many_runs_whose_responses_port_fails_at_all_end(stage: Stage, port: FakePort) -> None:
+def test_many_runs_whose_responses_port_fails_at_all_end(stage: AttemptHarness, port: FakePort) -> None:
     """Port takes everything else, so that it is not taken for one that is away."""
     port.fail("run_response", 500)
     ids = [succeed(stage) for _ in range(60)]
@@ -79,7 +79,7 @@ def test_many_runs_whose_responses_port_fails_at_all_end(stage: Stage, port: Fak
     assert [] == port.violations
 
 
-def test_what_port_only_fails_at_for_a_while_comes_whole(stage: Stage, port: FakePort) -> None:
+def test_what_port_only_fails_at_for_a_while_comes_whole(stage: AttemptHarness, port: FakePort) -> None:
     """All of it, in order."""
     failing = itertools.count(1)
     # Well again from the second try of the status on: not within a try, where the status alone would be taken.
@@ -94,7 +94,9 @@ def test_what_port_only_fails_at_for_a_while_comes_whole(stage: Stage, port: Fak
     assert [] == port.violations
 
 
-def test_a_status_that_port_refuses_goes_out_alone_with_its_reason_in_the_log(stage: Stage, port: FakePort) -> None:
+def test_a_status_that_port_refuses_goes_out_alone_with_its_reason_in_the_log(
+    stage: AttemptHarness, port: FakePort
+) -> None:
     """A link that Port does not like must not leave the run in progress."""
     port.fail("run_status", 422, "link must be a valid URL", lambda id, body: "link" in body)
     id = succeed(stage)
@@ -104,7 +106,7 @@ def test_a_status_that_port_refuses_goes_out_alone_with_its_reason_in_the_log(st
     says(port, id, "link must be a valid URL")
 
 
-def test_a_status_that_port_fails_at_for_ever_goes_out_alone(stage: Stage, port: FakePort) -> None:
+def test_a_status_that_port_fails_at_for_ever_goes_out_alone(stage: AttemptHarness, port: FakePort) -> None:
     """A link may be what it fails at. The run's log says what is missing."""
     port.fail("run_status", 500, when=lambda id, body: "link" in body)
     id = succeed(stage)
@@ -116,7 +118,7 @@ def test_a_status_that_port_fails_at_for_ever_goes_out_alone(stage: Stage, port:
     assert [] == port.violations
 
 
-def test_a_status_waits_whole_for_a_port_that_is_away(stage: Stage, port: FakePort) -> None:
+def test_a_status_waits_whole_for_a_port_that_is_away(stage: AttemptHarness, port: FakePort) -> None:
     """However long, it loses no link."""
     port.fail("run_status", 503)
     id = succeed(stage)
@@ -127,7 +129,7 @@ def test_a_status_waits_whole_for_a_port_that_is_away(stage: Stage, port: FakePo
     assert "https://ci/1" == port.runs[id].link
 
 
-def test_a_node_run_ends_without_the_output_that_port_refuses(stage: Stage, port: FakePort) -> None:
+def test_a_node_run_ends_without_the_output_that_port_refuses(stage: AttemptHarness, port: FakePort) -> None:
     """Its end is what the workflow waits for."""
     port.fail("node_status", 422, "output is not what I like", lambda id, body: "output" in body)
     id = stage.accept(
@@ -135,7 +137,7 @@ def test_a_node_run_ends_without_the_output_that_port_refuses(stage: Stage, port
         id="wfnr_1",
         run="wfnr_1",
         kind=Kind.NODE_RUN,
-        reports=stage.sealed(delivered(Kind.NODE_RUN, True, Facts.of(200, "[1]"), None, False)),
+        reports=stage.seal_reports(delivered(Kind.NODE_RUN, True, Facts.of(200, "[1]"), None, False)),
     )
     ends(port, "wfnr_1")
 
@@ -143,7 +145,7 @@ def test_a_node_run_ends_without_the_output_that_port_refuses(stage: Stage, port
     says(port, "wfnr_1", "output is not what I like")
 
 
-def test_a_run_that_port_does_not_know_yet_is_told_later(stage: Stage, port: FakePort) -> None:
+def test_a_run_that_port_does_not_know_yet_is_told_later(stage: AttemptHarness, port: FakePort) -> None:
     """Kafka may be quicker than Port's own tables."""
     young = time.monotonic() + 0.05
     for name in ("run_log", "run_response", "run_status"):
@@ -157,7 +159,7 @@ def test_a_run_that_port_does_not_know_yet_is_told_later(stage: Stage, port: Fak
 
 @pytest.mark.parametrize(("status", "headers"), [(401, ()), (500, (("x-ratelimit-reset", "240"),))])
 def test_a_run_that_port_never_takes_holds_up_no_other(
-    stage: Stage, port: FakePort, status: int, headers: tuple[tuple[str, str], ...]
+    stage: AttemptHarness, port: FakePort, status: int, headers: tuple[tuple[str, str], ...]
 ) -> None:
     """Nor does it use up the allowance of token calls."""
     for name in ("run_log", "run_response", "run_status"):
@@ -175,7 +177,7 @@ def test_a_run_that_port_never_takes_holds_up_no_other(
     assert time.monotonic() - start < 30
 
 
-def test_a_run_at_which_port_hangs_holds_up_no_other(stage: Stage, port: FakePort) -> None:
+def test_a_run_at_which_port_hangs_holds_up_no_other(stage: AttemptHarness, port: FakePort) -> None:
     """Senders do not wait for each other."""
     port.fail("run_log", 0, "", lambda id, body: id == "r_0")
     succeed(stage)
