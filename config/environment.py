@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from config.pasted import pasted
+from config.pasted import find_pasting_mistakes
 from config.secret_files import FILE_NAMES
 from longshore.errors import ConfigError, ConfigProblems
 from longshore.network.no_proxy import normalize_no_proxy
@@ -25,11 +25,11 @@ REMOVED = {
 }
 """Names of older agents that guides still show, and what took their place. Accepted and ignored."""
 
-LIKENESS = 0.88
-"""How alike two names must be (difflib's ratio) for a "did you mean": one letter in nine may differ."""
+MIN_SIMILARITY = 0.88
+"""How similar two names must be (difflib's ratio) for a "did you mean": one letter in nine may differ."""
 
-FOREIGN_ENDS = ("_SERVICE_HOST", "_SERVICE_PORT", "_TCP", "_TCP_ADDR", "_TCP_PORT", "_TCP_PROTO")
-"""How the variables end that Kubernetes adds for each Service, whatever its name."""
+KUBERNETES_SUFFIXES = ("_SERVICE_HOST", "_SERVICE_PORT", "_TCP", "_TCP_ADDR", "_TCP_PORT", "_TCP_PROTO")
+"""Suffixes of the variables that Kubernetes adds for each Service, whatever its name."""
 
 
 def read_environment() -> dict[str, str]:
@@ -46,28 +46,28 @@ def read_environment() -> dict[str, str]:
 
 
 def find_env_file() -> Path | None:
-    """The nearest `.env` file at or above the working directory, else at or above the program's own folder.
+    """The nearest `.env` file at or above the working directory, otherwise at or above the program's own folder.
 
-    Only one that nobody else could have put there, see `_foreign`.
+    Only one that nobody else could have written, see `_distrust_reason`.
     """
-    return next((path for path in _env_files() if not _foreign(path)), None)
+    return next((path for path in _env_files() if not _distrust_reason(path)), None)
 
 
-def advice(environ: Mapping[str, str], ours: Collection[str]) -> Iterator[str]:
-    """What an operator should look at: unread `.env` files, odd names of variables, values that look badly pasted."""
+def find_advice(environ: Mapping[str, str], setting_names: Collection[str]) -> Iterator[str]:
+    """What an operator should check: unread `.env` files, odd names of variables, pasting mistakes."""
     for path in _env_files():
-        if (why := _foreign(path)) is None:
+        if (reason := _distrust_reason(path)) is None:
             break
-        yield f"{path} is not read: {why}"
+        yield f"{path} is not read: {reason}"
     for name in sorted(environ):
         if name in REMOVED:
             yield f"{name} is no longer read. Its place was taken by {REMOVED[name]}"
-        elif name not in ours and name not in FILE_NAMES and (meant := _meant(name, ours)) is not None:
-            yield f"{name} is not read. Did you mean {meant}?"
-    yield from pasted(environ, {*ours, *FILE_NAMES})
+        elif name not in setting_names and name not in FILE_NAMES and (similar := _similar_name(name, setting_names)):
+            yield f"{name} is not read. Did you mean {similar}?"
+    yield from find_pasting_mistakes(environ, {*setting_names, *FILE_NAMES})
 
 
-def plain_no_proxy(environ: MutableMapping[str, str]) -> None:
+def rewrite_no_proxy(environ: MutableMapping[str, str]) -> None:
     """Rewrite entries of NO_PROXY that are URLs to their host and port: libraries match hosts only."""
     for name in ("NO_PROXY", "no_proxy"):
         if name in environ:
@@ -81,26 +81,27 @@ def _env_files() -> Iterator[Path]:
                 yield folder / ".env"
 
 
-def _foreign(path: Path) -> str | None:
+def _distrust_reason(path: Path) -> str | None:
     """Why somebody else may have written `path` or put it there, in words: it decides where secrets are sent."""
-    for each, found in ((path.parent, path.parent.stat()), (path, path.lstat()), (path, path.stat())):
-        if found.st_uid not in (0, os.geteuid()):
-            return f"{each} belongs to another user ({found.st_uid})"
-        if found.st_mode & stat.S_IWOTH and not (found.st_mode & stat.S_ISVTX or stat.S_ISLNK(found.st_mode)):
+    for each, status in ((path.parent, path.parent.stat()), (path, path.lstat()), (path, path.stat())):
+        if status.st_uid not in (0, os.geteuid()):
+            return f"{each} belongs to another user ({status.st_uid})"
+        if status.st_mode & stat.S_IWOTH and not (status.st_mode & stat.S_ISVTX or stat.S_ISLNK(status.st_mode)):
             return f"{each} may be written by others"
     return None
 
 
-def _meant(name: str, ours: Collection[str]) -> str | None:
-    """Our name that `name` looks like: another case, a slip of the keyboard, or one word too many or too few."""
-    if name.endswith(FOREIGN_ENDS):
+def _similar_name(name: str, setting_names: Collection[str]) -> str | None:
+    """The setting that `name` resembles: another case, a typing mistake, or one word too many or too few."""
+    if name.endswith(KUBERNETES_SUFFIXES):
         return None
     upper = name.upper()
-    if upper in ours:
+    if upper in setting_names:
         return upper
-    if alike := difflib.get_close_matches(upper, ours, n=1, cutoff=LIKENESS):
-        return alike[0]
-    return next((our for our in sorted(ours) if _one_word_apart(set(upper.split("_")), set(our.split("_")))), None)
+    if matches := difflib.get_close_matches(upper, setting_names, n=1, cutoff=MIN_SIMILARITY):
+        return matches[0]
+    words = set(upper.split("_"))
+    return next((other for other in sorted(setting_names) if _one_word_apart(words, set(other.split("_")))), None)
 
 
 def _one_word_apart(words: set[str], others: set[str]) -> bool:

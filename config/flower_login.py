@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
-from config.secret_files import FLOWER_LOGIN, secret
+from config.secret_files import FLOWER_LOGIN, read_secret
 from longshore.errors import ConfigError
 
 OAUTH = "FLOWER_AUTH"
@@ -15,10 +15,10 @@ CONFIG_FILE = "FLOWER_CONF"
 _REMEDY = "Give name:password, several divided by commas; a password has no comma, and neither part is empty"
 
 
-def problems(given: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[ConfigError]:
-    """What is wrong as far as variables tell. `given` are the settings as texts by field name."""
+def find_problems(texts: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[ConfigError]:
+    """What is wrong as far as variables show. `texts` are the settings as texts by field name."""
     try:
-        login = secret(environ, FLOWER_LOGIN)
+        login = read_secret(environ, FLOWER_LOGIN)
     except ConfigError as error:
         yield error
         return
@@ -27,21 +27,21 @@ def problems(given: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[C
         yield ConfigError(file, "is empty", "Name a file with the login, or take the variable out")
         return
     login = environ.get(FLOWER_LOGIN) if login is None else login
-    yield from wrong_access(
+    yield from find_access_problems(
         logins=None if login is None else login.split(","),
         oauth=environ.get(OAUTH),
-        address=given.get("flower_address", "127.0.0.1"),
+        address=texts.get("flower_address", "127.0.0.1"),
         # A file with options may bring a login; Flower looks again when it has read it.
-        open_to_all=CONFIG_FILE in environ or _is_true(given.get("flower_insecure", "")),
+        open_to_all=CONFIG_FILE in environ or _is_true(texts.get("flower_insecure", "")),
         unix_socket=environ.get("FLOWER_UNIX_SOCKET", ""),
     )
 
 
-def wrong_access(
+def find_access_problems(
     *, logins: Sequence[str] | None, oauth: str | None, address: str, open_to_all: bool, unix_socket: str = ""
 ) -> Iterator[ConfigError]:
     """What is wrong with the logins in effect, and an address that others reach without one. None is not set."""
-    if logins is not None and (problem := _wrong_logins(logins)):
+    if logins is not None and (problem := _find_login_problem(logins)):
         yield ConfigError(FLOWER_LOGIN, problem, _REMEDY)
     if oauth is not None and not all(part.strip() for part in oauth.split("|")):
         yield ConfigError(
@@ -68,8 +68,8 @@ def is_loopback(address: str) -> bool:
         return False
 
 
-def _wrong_logins(logins: Sequence[str]) -> str:
-    """What is wrong with a list of `name:password`, empty if nothing is; never says what stands there."""
+def _find_login_problem(logins: Sequence[str]) -> str:
+    """What is wrong with a list of `name:password`, empty if nothing is; never quotes one."""
     if not any(login.strip() for login in logins):
         return "is empty"
     for login in logins:

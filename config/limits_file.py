@@ -9,7 +9,7 @@ from longshore.errors import ConfigError
 _VARIABLE = "LIMITS_FILE"
 
 
-def host_limits(path: Path | None) -> HostLimits:
+def read_host_limits(path: Path | None) -> HostLimits:
     """The limits in the file at `path`; none where it is None. Raises ConfigError with everything that is wrong."""
     if path is None:
         return HostLimits()
@@ -23,9 +23,9 @@ def host_limits(path: Path | None) -> HostLimits:
         raise ConfigError(_VARIABLE, f"the file of limits is wrong: {problem}", remedy) from None
 
 
-def problems(path: str) -> Iterator[ConfigError]:
-    """What is wrong with the file at `path`, if one is given."""
+def find_problems(path: str) -> Iterator[ConfigError]:
+    """What is wrong with the file at `path`, if there is one."""
     try:
-        host_limits(Path(path) if path else None)
+        read_host_limits(Path(path) if path else None)
     except ConfigError as problem:
         yield problem

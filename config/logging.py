@@ -26,10 +26,10 @@ _VALUE = re.compile(
 _HEADER_VALUE = re.compile(r"(?i)(header value:? b?[\\\"']+)(?:bearer|basic)\s[^\"'\\]+")
 """How libraries quote a header that they refuse."""
 
-_TELLING = re.compile("auth|sig|cookie|key|pass|pwd|secret|token|cred|jwt|code=|otp|hmac|sas|crumb|bearer|sid=|header")
-"""What the names of secrets have in them; searching a line for these first is quicker than for each of its names."""
+_HINTS = re.compile("auth|sig|cookie|key|pass|pwd|secret|token|cred|jwt|code=|otp|hmac|sas|crumb|bearer|sid=|header")
+"""Parts of the names of secrets; searching a line for these first is quicker than for each of its names."""
 
-QUIET = {
+MIN_LEVELS = {
     # One line per attempt is ours to write; Celery's two more say less.
     "celery.app.trace": logging.WARNING,
     "celery.worker.strategy": logging.WARNING,
@@ -39,7 +39,7 @@ QUIET = {
     "asyncio": logging.INFO,
     # Quotes the trace headers that it drops, whatever stands in them.
     "opentelemetry.trace": logging.ERROR,
-    # Says so once per method and look while no worker is there.
+    # Warns once per method and page while no worker runs.
     "flower.inspector": logging.ERROR,
 }
 
@@ -50,7 +50,7 @@ def configure(level: str, secrets: Collection[str] = (), stream: TextIO | None =
     `program` tells the lines of several processes apart that share a stream. May be called again; the last call holds.
     """
     out = sys.stderr if stream is None else stream
-    before: list[Processor] = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -58,23 +58,23 @@ def configure(level: str, secrets: Collection[str] = (), stream: TextIO | None =
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
     if program:
-        before.append(_of_program(program))
+        shared.append(_add_program(program))
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=before, processors=_renderers(on_terminal=out.isatty(), secrets=secrets)
+            foreign_pre_chain=shared, processors=_renderers(on_terminal=out.isatty(), secrets=secrets)
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name, least in QUIET.items():
-        logging.getLogger(name).setLevel(max(least, root.level))
+    for name, min_level in MIN_LEVELS.items():
+        logging.getLogger(name).setLevel(max(min_level, root.level))
     logging.captureWarnings(True)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *before,
+            *shared,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -87,8 +87,8 @@ def configure(level: str, secrets: Collection[str] = (), stream: TextIO | None =
 class SecretMask:
     """Puts `***` in place of each secret in a finished line, in whatever spelling it stands there.
 
-    Secret are the given values, those of the delivery that the thread is at, and whatever follows a name such as
-    `Authorization`, `token` or `password`, or one of a query such as `?code=`.
+    Secret are the values in `secrets`, those of the delivery that the thread works on, and whatever follows a name
+    such as `Authorization`, `token` or `password`, or one of a query such as `?code=`.
     """
 
     def __init__(self, secrets: Collection[str]) -> None:
@@ -98,18 +98,18 @@ class SecretMask:
         """Return the line without secrets."""
         line = current_mask().text(self._mask.text(line))
         # Folded as the patterns ignore case: they take a long s for an s, too.
-        return _HEADER_VALUE.sub(rf"\1{MASK}", _unnamed(line)) if _TELLING.search(line.casefold()) else line
+        return _HEADER_VALUE.sub(rf"\1{MASK}", _mask_named_values(line)) if _HINTS.search(line.casefold()) else line
 
 
-def _unnamed(line: str) -> str:
-    """`line` without what follows the names of secrets."""
-    parts, done = [], 0
-    for found in _NAME.finditer(line):
-        named = is_sensitive_parameter if found[1] else is_sensitive
-        if found.start() >= done and named(found[2]) and (value := _VALUE.match(line, found.end())):
-            parts += [line[done : found.end()], MASK]
-            done = value.end()
-    return "".join((*parts, line[done:]))
+def _mask_named_values(line: str) -> str:
+    """`line` with `***` for what follows the names of secrets."""
+    parts, end = [], 0
+    for match in _NAME.finditer(line):
+        is_secret = is_sensitive_parameter if match[1] else is_sensitive
+        if match.start() >= end and is_secret(match[2]) and (value := _VALUE.match(line, match.end())):
+            parts += [line[end : match.end()], MASK]
+            end = value.end()
+    return "".join((*parts, line[end:]))
 
 
 def _renderers(*, on_terminal: bool, secrets: Collection[str]) -> list[Processor]:
@@ -136,17 +136,17 @@ def _printable_values(mask: SecretMask) -> Processor:
         text = value if isinstance(value, str) else repr(value)
         return printable(mask(None, "", text), "\n\t" if key in ("exception", "stack") else "")
 
-    def made(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    def to_printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         return {printable(key): value_of(key, value) for key, value in event.items()}
 
-    return made
+    return to_printable
 
 
 def _printable_line(_logger: WrappedLogger, _method: str, line: str) -> str:
     return printable(line)
 
 
-def _of_program(name: str) -> Processor:
+def _add_program(name: str) -> Processor:
     def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         return {**event, "program": name}
 

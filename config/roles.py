@@ -1,4 +1,4 @@
-"""The programs one agent is made of; which one reads the settings decides which of them it cannot do without."""
+"""The programs one agent is made of; the program that reads the settings decides which of them are required."""
 
 from enum import StrEnum
 
@@ -16,11 +16,11 @@ class Role(StrEnum):
     """Delivers, and reports to Port."""
 
     FLOWER = "flower"
-    """Shows the fleet; needs Redis and the names in it, no credentials of Port."""
+    """Shows the fleet; needs Redis and the names in it, but no credentials of Port."""
 
     @property
     def reads_invocations(self) -> bool:
-        """Whether the variables of the intake matter to it."""
+        """Whether the settings of ingest matter to it."""
         return self in (Role.RUN, Role.INGEST)
 
     @property

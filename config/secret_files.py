@@ -26,26 +26,27 @@ FLOWER_LOGIN = "FLOWER_BASIC_AUTH"
 FILE_NAMES = frozenset(f"{name}_FILE" for name in (*BY_FILE, FLOWER_LOGIN))
 """The variables that name such files."""
 
-LARGEST = 65_536
-"""Bytes of a file that may be a secret; more is a mistake in the name."""
+MAX_BYTES = 65_536
+"""A larger file is no secret but a mistake in the name."""
 
 
-def from_files(environ: Mapping[str, str]) -> tuple[dict[str, str], list[ConfigError]]:
+def read_secret_files(environ: Mapping[str, str]) -> tuple[dict[str, str], list[ConfigError]]:
     """`environ` with the secrets whose files it names, and what is wrong with the others. Changes nothing."""
     values, problems = dict(environ), []
     for name in sorted(BY_FILE):
         try:
-            if (value := secret(environ, name)) is not None:
+            if (value := read_secret(environ, name)) is not None:
                 values[name] = value
         except ConfigError as error:
             problems.append(error)
     return values, problems
 
 
-def secret(environ: Mapping[str, str], name: str) -> str | None:
+def read_secret(environ: Mapping[str, str], name: str) -> str | None:
     """What the file that `name`_FILE names holds, without newlines at its end; None where there is no such variable.
 
-    Raises `ConfigError` where the file cannot be read or is empty, and where `name` is set as well. Empty is not set.
+    Raises `ConfigError` where the file cannot be read or is empty, and where `name` is set as well. Empty counts as not
+    set.
     """
     variable = f"{name}_FILE"
     path = environ.get(variable)
@@ -55,12 +56,12 @@ def secret(environ: Mapping[str, str], name: str) -> str | None:
         raise ConfigError(variable, f"is set, and so is {name}", "Give one of them")
     try:
         with Path(path).open("rb") as file:
-            held = file.read(LARGEST + 1)
-        text = held.decode("utf-8").rstrip("\r\n")
+            content = file.read(MAX_BYTES + 1)
+        text = content.decode("utf-8").rstrip("\r\n")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(variable, f'"{path}" cannot be read ({reason})', f"Name the file with {name}") from None
-    if not text or len(held) > LARGEST:
+    if not text or len(content) > MAX_BYTES:
         problem = f'"{path}" is {"too large for a secret" if text else "empty"}'
         raise ConfigError(variable, problem, f"Name the file with {name}")
     return text

@@ -24,12 +24,12 @@ from pydantic import (
 )
 
 from config import small_profile, validators
-from config.environment import advice, read_environment
+from config.environment import find_advice, read_environment
 from config.roles import Role
-from config.secret_files import from_files
+from config.secret_files import read_secret_files
 from config.url_credentials import PROXIES, credentials_of
 from config.user_ca_bundle import CA_BUNDLE, CA_FOLDER, bundle_path
-from config.validation_messages import problems_of
+from config.validation_messages import describe_errors
 from longshore.delivery.policy import DEFAULTS, RetryPolicy
 from longshore.errors import ConfigProblems
 from longshore.invocation.kinds import Kind
@@ -162,12 +162,12 @@ class Settings(BaseModel):
     webhook_verify_ssl: bool = Field(
         True, description="Check the certificates of webhooks; that of the Port API is always checked"
     )
-    webhook_allow: Annotated[str, AfterValidator(validators.places)] = Field(
+    webhook_allow: Annotated[str, AfterValidator(validators.host_patterns)] = Field(
         "",
         description="The only hosts, *.domains, addresses and networks that are called, with :port or without; "
         "empty: all",
     )
-    webhook_deny: Annotated[str, AfterValidator(validators.places)] = Field(
+    webhook_deny: Annotated[str, AfterValidator(validators.host_patterns)] = Field(
         "", description="The same, never called; metadata services, our Redis and Kafka are denied unless allowed"
     )
     idempotency_header: Annotated[str, AfterValidator(validators.header_name)] = Field(
@@ -296,12 +296,12 @@ class Settings(BaseModel):
 
     @property
     def namespace(self) -> str:
-        """Under which everything of this agent stands in Redis and Celery: two agents may share one Redis."""
+        """The prefix of everything of this agent in Redis and Celery: two agents may share one Redis."""
         return f"{self.port_org_id}/{self.kafka_consumer_group_id}"
 
     @property
     def redis(self) -> Address:
-        """Where REDIS_URL, which is set, leads, with the settings that belong to it."""
+        """The address in REDIS_URL, which is set, with the settings that belong to it."""
         return parse(
             self.redis_url,
             self.redis_master_name,
@@ -334,7 +334,7 @@ class Settings(BaseModel):
 
     @property
     def commits_finished(self) -> bool:
-        """Whether commits wait for what is finished, because the ledger does not last."""
+        """Whether commits wait for what is finished, because the ledger is not persistent."""
         return self.commit_mode == "finished"
 
     @property
@@ -348,12 +348,12 @@ class Settings(BaseModel):
         return tuple(secret for secret in (self.port_client_secret, self.port_client_secret_previous) if secret)
 
     @property
-    def masked(self) -> tuple[str, ...]:
-        """What may appear nowhere: the client secrets, and the passwords of Redis, its sentinels and of proxies."""
+    def secrets_to_mask(self) -> tuple[str, ...]:
+        """What every output must mask: the client secrets, and the passwords of Redis, its sentinels and of proxies."""
         proxies = (self._environ.get(name, "") for name in PROXIES)
         parts = (part for url in (*self.redis_url.split(";"), *proxies) for part in credentials_of(url))
-        known = (*self.secrets, self.redis_password, self.redis_sentinel_password, *parts)
-        return tuple(dict.fromkeys(filter(None, known)))
+        secrets = (*self.secrets, self.redis_password, self.redis_sentinel_password, *parts)
+        return tuple(dict.fromkeys(filter(None, secrets)))
 
     @property
     def mapping_path(self) -> Path | None:
@@ -376,26 +376,28 @@ class Settings(BaseModel):
             "max_age_s": self.retry_max_age_s,
             "unknown": self.unknown_outcome,
         }
-        given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
-        return dataclasses.replace(DEFAULTS[kind], **given)
+        overrides: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+        return dataclasses.replace(DEFAULTS[kind], **overrides)
 
 
 def load(environ: Mapping[str, str] | None = None, role: Role | None = Role.RUN) -> Settings:
     """Read and check the settings that `role` needs; raises `ConfigProblems` with everything that is wrong.
 
-    None is a command that starts nothing and does without any of them.
-
-    `environ` None means the process environment, and below it a `.env` file. A given `environ` is taken as it is.
+    `role` None is a command that starts nothing and requires none of them. `environ` None means the process
+    environment, and below it a `.env` file; otherwise it is taken as it is.
     """
-    values, unread = from_files(read_environment() if environ is None else environ)
-    given = small_profile.with_defaults(
+    values, file_problems = read_secret_files(read_environment() if environ is None else environ)
+    texts = small_profile.with_defaults(
         {name: values[name.upper()] for name in Settings.model_fields if name.upper() in values}
     )
-    problems = [*unread, *(validators.cross_field_problems(given, values, role) if role is not None else ())]
+    problems = [
+        *file_problems,
+        *(validators.find_cross_field_problems(texts, values, role) if role is not None else ()),
+    ]
     try:
-        settings = Settings.model_validate(given)
+        settings = Settings.model_validate(texts)
     except ValidationError as error:
-        raise ConfigProblems([*problems_of(error, secret=SECRETS), *problems], _notes(values)) from None
+        raise ConfigProblems([*describe_errors(error, secret=SECRETS), *problems], _notes(values)) from None
     if problems:
         raise ConfigProblems(problems, _notes(values))
     settings._environ.update(os.environ if environ is None else environ)
@@ -404,4 +406,4 @@ def load(environ: Mapping[str, str] | None = None, role: Role | None = Role.RUN)
 
 def _notes(values: Mapping[str, str]) -> list[str]:
     """What may be behind a problem, such as a name with a slip in it."""
-    return list(advice(values, {name.upper() for name in Settings.model_fields}))
+    return list(find_advice(values, {name.upper() for name in Settings.model_fields}))

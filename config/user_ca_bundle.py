@@ -11,10 +11,11 @@ from longshore.errors import ConfigError
 CA_FOLDER = Path("/usr/local/share/ca-certificates")
 CA_BUNDLE = Path("~/.cache/longshore/ca-certificates.crt")
 """Where certificates are mounted, and where the bundle that holds them is written. The image writes it below
-/tmp/port-agent, as users know it; outside of it, anybody could be there first."""
+/tmp/port-agent, as users know it; outside the image, another user could create
+that folder first."""
 
 SSL_CERT_FILE, REQUESTS, CURL = "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"
-"""The variables; `requests` reads the third only without the second, OpenSSL and librdkafka are given the first."""
+"""The variables; `requests` reads the third only without the second, OpenSSL and librdkafka read the first."""
 
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
 
@@ -27,31 +28,31 @@ def bundle_path(value: str | Path | None) -> Path:
         return Path(f"/tmp/longshore-{os.geteuid()}/ca-certificates.crt")
 
 
-def given(environ: Mapping[str, str], name: str, assembled: Path) -> str | None:
+def user_value(environ: Mapping[str, str], name: str, assembled: Path) -> str | None:
     """What the user set `name` to; None when it is empty, or names the bundle that Longshore assembles itself."""
     value = environ.get(name)
     return None if not value or value == str(assembled) else value
 
 
-def of_requests(environ: Mapping[str, str], assembled: Path) -> tuple[str, str] | None:
+def find_requests_bundle(environ: Mapping[str, str], assembled: Path) -> tuple[str, str] | None:
     """The variable and the path of the user's bundle for webhooks and Port, as `requests` chooses; None without one."""
     for name in (REQUESTS, CURL):
-        if (path := given(environ, name, assembled)) is not None:
+        if (path := user_value(environ, name, assembled)) is not None:
             return name, path
         if environ.get(name):
             return None  # the assembled one
     return None
 
 
-def problems(environ: Mapping[str, str], assembled: Path) -> Iterator[ConfigError]:
+def find_problems(environ: Mapping[str, str], assembled: Path) -> Iterator[ConfigError]:
     """What is wrong with the bundle of webhooks and Port: `requests` would fail each call, long after the start."""
-    chosen = of_requests(environ, assembled)
-    if chosen is not None and (problem := unusable(chosen[1])) is not None:
+    chosen = find_requests_bundle(environ, assembled)
+    if chosen is not None and (problem := find_defect(chosen[1])) is not None:
         remedy = "Give the path of a PEM bundle, or take it out: certificates below LONGSHORE_CA_DIR are trusted anyway"
         yield ConfigError(chosen[0], f'"{chosen[1]}" {problem}', remedy)
 
 
-def unusable(path: str) -> str | None:
+def find_defect(path: str) -> str | None:
     """Why `path` cannot serve as a bundle, None when it can: a PEM file, or a folder as `c_rehash` makes it."""
     if not os.path.exists(path):
         return "is no readable file: it does not exist"

@@ -1,17 +1,17 @@
-"""What pydantic found wrong, in the words of a person who sets environment variables."""
+"""Pydantic's errors, in the words of a person who sets environment variables."""
 
 from collections.abc import Collection
 from typing import Any
 
 from pydantic import ValidationError
 
-from config.validators import WRONG
+from config.validators import INVALID
 from longshore.errors import ConfigError
 
-SHOWN = 60
-"""Characters of a wrong value that are shown: enough to recognise it."""
+MAX_QUOTED = 60
+"""Characters of a wrong value that are quoted: enough to recognise it."""
 
-_WORDS = {
+_MESSAGES = {
     "bool_parsing": ("is not a boolean", "Give true or false"),
     "int_parsing": ("is not a whole number", "Give a whole number"),
     "int_from_float": ("is not a whole number", "Give a whole number"),
@@ -28,28 +28,28 @@ _LIMITS = {
 }
 
 
-def problems_of(error: ValidationError, *, secret: Collection[str]) -> list[ConfigError]:
-    """One problem for each variable; the values of the fields in `secret` are not shown."""
-    found: dict[str, ConfigError] = {}
+def describe_errors(error: ValidationError, *, secret: Collection[str]) -> list[ConfigError]:
+    """One problem for each variable; the values of the fields in `secret` are not quoted."""
+    problems: dict[str, ConfigError] = {}
     for detail in error.errors(include_url=False):
         name = str(detail["loc"][0])
-        problem, remedy = _words(detail["type"], detail.get("ctx", {}), detail["msg"])
-        shown = "the value" if name in secret else _quoted(detail["input"])
-        found.setdefault(name, ConfigError(name.upper(), f"{shown} {problem}", remedy))
-    return list(found.values())
+        problem, remedy = _describe(detail["type"], detail.get("ctx", {}), detail["msg"])
+        value = "the value" if name in secret else _quoted(detail["input"])
+        problems.setdefault(name, ConfigError(name.upper(), f"{value} {problem}", remedy))
+    return list(problems.values())
 
 
-def _words(kind: str, context: dict[str, Any], message: str) -> tuple[str, str]:
-    if kind == WRONG:
+def _describe(kind: str, context: dict[str, Any], message: str) -> tuple[str, str]:
+    if kind == INVALID:
         return context["problem"], context["remedy"]
     if kind == "literal_error":
         return "is none of the known values", f"Give {context['expected']}"
     if kind in _LIMITS:
         limit, problem, remedy = _LIMITS[kind]
         return problem, remedy.format(context[limit])
-    return _WORDS.get(kind, ("is unusable", message))
+    return _MESSAGES.get(kind, ("is unusable", message))
 
 
 def _quoted(value: Any) -> str:
     text = str(value)
-    return f'"{text}"' if len(text) <= SHOWN else f'"{text[:SHOWN]}…"'
+    return f'"{text}"' if len(text) <= MAX_QUOTED else f'"{text[:MAX_QUOTED]}…"'

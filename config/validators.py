@@ -1,6 +1,6 @@
 """What a setting may be beyond its type: the checks of single values, and those across several variables.
 
-A check of a single value takes and returns it, or raises through `wrong`. The checks across variables look at the raw
+A check of a single value takes and returns it, or raises through `invalid`. The checks across variables look at the raw
 texts, so that they report even when another variable is unusable.
 """
 
@@ -20,30 +20,30 @@ from longshore.delivery.send_errors import BadHostPattern
 from longshore.errors import ConfigError
 from longshore.ledger import address
 
-WRONG = "wrong_setting"
+INVALID = "invalid_setting"
 """The error type of the checks here; the context holds `problem` and `remedy`."""
 
 OFFSET_RESETS = ("earliest", "largest", "latest", "smallest", "beginning", "end", "error")
 SASL_PROTOCOLS = ("sasl_plaintext", "sasl_ssl")
 PROTOCOLS = ("plaintext", "ssl", *SASL_PROTOCOLS)
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-"""librdkafka's sasl.mechanism, in its spelling: those with a user and a password, which is what Port gives out."""
+"""librdkafka's sasl.mechanism, in its spelling: those with a user and a password, as Port issues them."""
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_TAKEN_HEADERS = frozenset(
+_RESERVED_HEADERS = frozenset(
     {"host", "content-length", "content-type", "transfer-encoding", "x-port-signature", "x-port-timestamp"}
 )
 
 
-def wrong(problem: str, remedy: str) -> PydanticCustomError:
-    """The error for a value that is no good; `problem` goes without the value, which may be a secret."""
-    return PydanticCustomError(WRONG, "{problem}. {remedy}", {"problem": problem, "remedy": remedy})
+def invalid(problem: str, remedy: str) -> PydanticCustomError:
+    """The error for an unusable value; `problem` does not quote the value, which may be a secret."""
+    return PydanticCustomError(INVALID, "{problem}. {remedy}", {"problem": problem, "remedy": remedy})
 
 
 def base_url(value: str) -> str:
     """Check an http(s) address and take its trailing slashes off: paths are appended to it."""
     host = _host_of(value)
     if not value.lower().startswith(("http://", "https://")) or not host:
-        raise wrong("is not an http or https address", "Give one, e.g. https://api.getport.io")
+        raise invalid("is not an http or https address", "Give one, e.g. https://api.getport.io")
     return value.rstrip("/")
 
 
@@ -53,15 +53,15 @@ def redis_url(value: str) -> str:
         if value:
             address.parse(value)
     except address.BadAddress as error:
-        raise wrong(error.problem, error.remedy) from None
+        raise invalid(error.problem, error.remedy) from None
     return value
 
 
 def log_level(value: str) -> str:
     """Take a Python log level in any case; return it in upper case."""
-    known = logging.getLevelNamesMapping()
-    if value.upper() not in known:
-        raise wrong("is not a log level", "Give DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    levels = logging.getLevelNamesMapping()
+    if value.upper() not in levels:
+        raise invalid("is not a log level", "Give DEBUG, INFO, WARNING, ERROR or CRITICAL")
     return value.upper()
 
 
@@ -75,17 +75,17 @@ def offset_reset(value: str) -> str:
     return _one_of(value, value, OFFSET_RESETS, "Kafka offset reset")
 
 
-LEASE_LEAST_S = 8.0
+MIN_LEASE_S = 8.0
 """A lease is renewed when a third of it has passed. Its clock goes on for up to 2 s of an outage of Redis, and workers
 need up to 2 s to come back: work that is under way has to outlive that, and a second outage right behind the first."""
 
 
 def lease(value: float) -> float:
     """Check how long a lease lasts (s)."""
-    if value < LEASE_LEAST_S:
-        raise wrong(
-            "is too short: live work would be handed out twice when Redis restarts",
-            f"Give {LEASE_LEAST_S:g} or more; 15 suits most",
+    if value < MIN_LEASE_S:
+        raise invalid(
+            "is too short: live work would be dispatched twice when Redis restarts",
+            f"Give {MIN_LEASE_S:g} or more; 15 suits most",
         )
     return value
 
@@ -93,18 +93,18 @@ def lease(value: float) -> float:
 def header_name(value: str) -> str:
     """Check the name of an HTTP header that may be added to every request; empty passes."""
     if value and not _HEADER_NAME.fullmatch(value):
-        raise wrong("is not the name of an HTTP header", "Give one, e.g. Idempotency-Key, or nothing for no header")
-    if value.lower() in _TAKEN_HEADERS:
-        raise wrong("is a header with a meaning of its own", "Give another, e.g. Idempotency-Key")
+        raise invalid("is not the name of an HTTP header", "Give one, e.g. Idempotency-Key, or nothing for no header")
+    if value.lower() in _RESERVED_HEADERS:
+        raise invalid("is a header with a meaning of its own", "Give another, e.g. Idempotency-Key")
     return value
 
 
-def places(value: str) -> str:
+def host_patterns(value: str) -> str:
     """Check a comma list of hosts, domains, addresses and networks."""
     try:
         HostPatterns.parse(value)
     except BadHostPattern as error:
-        raise wrong(f"has an entry that makes no sense: {error}", "See docs/how-to/outgoing-safety.md") from None
+        raise invalid(f"has an entry that makes no sense: {error}", "See docs/how-to/outgoing-safety.md") from None
     return value
 
 
@@ -112,47 +112,47 @@ def host_names(value: str) -> str:
     """Check a comma list of host names without ports."""
     for name in filter(None, map(str.strip, value.split(","))):
         if not re.fullmatch(r"[\w.-]+", name):
-            raise wrong(f'has an entry that is no host name: "{name}"', "Give names without scheme, port and path")
+            raise invalid(f'has an entry that is no host name: "{name}"', "Give names without scheme, port and path")
     return value
 
 
-def cross_field_problems(given: Mapping[str, str], environ: Mapping[str, str], role: Role) -> list[ConfigError]:
-    """What is wrong across variables for `role`. `given` are the settings as texts by field name."""
-    assembled = user_ca_bundle.bundle_path(given.get("longshore_ca_bundle"))
-    problems = [*_missing(given, role), *user_ca_bundle.problems(environ, assembled)]
+def find_cross_field_problems(texts: Mapping[str, str], environ: Mapping[str, str], role: Role) -> list[ConfigError]:
+    """What is wrong across variables for `role`. `texts` are the settings as texts by field name."""
+    assembled = user_ca_bundle.bundle_path(texts.get("longshore_ca_bundle"))
+    problems = [*_missing_settings(texts, role), *user_ca_bundle.find_problems(environ, assembled)]
     if role.reads_invocations:
-        problems.extend((*_streamer(given), *_brokers(given), *_kafka_login(given)))
+        problems.extend((*_streamer_problems(texts), *_broker_problems(texts), *_kafka_login_problems(texts)))
     if role is not Role.FLOWER:
-        problems.extend(_mapping_file(given))
-        problems.extend(limits_file.problems(given.get("limits_file", "")))
+        problems.extend(_mapping_file_problems(texts))
+        problems.extend(limits_file.find_problems(texts.get("limits_file", "")))
     else:
-        problems.extend(flower_login.problems(given, environ))
+        problems.extend(flower_login.find_problems(texts, environ))
     return problems
 
 
-def _missing(given: Mapping[str, str], role: Role) -> Iterator[ConfigError]:
-    needed = {"port_org_id": "Give your Port organization id: it names the topics and all that is kept"}
+def _missing_settings(texts: Mapping[str, str], role: Role) -> Iterator[ConfigError]:
+    required = {"port_org_id": "Give your Port organization id: it names the topics and all that is kept"}
     if role.talks_to_port:
         credentials = "Port shows it under Credentials"
-        needed |= {"port_client_id": credentials, "port_client_secret": credentials}
-    if given.get("streamer_name", "KAFKA") == "KAFKA":
-        needed["kafka_consumer_group_id"] = "Give <PORT_ORG_ID>.<a name of your own>, e.g. org_AbC123.agent"
+        required |= {"port_client_id": credentials, "port_client_secret": credentials}
+    if texts.get("streamer_name", "KAFKA") == "KAFKA":
+        required["kafka_consumer_group_id"] = "Give <PORT_ORG_ID>.<a name of your own>, e.g. org_AbC123.agent"
     if not role.brings_redis:
-        needed["redis_url"] = "Give the address of your Redis, e.g. redis://localhost:6379/0"
-    for name, remedy in needed.items():
-        if not given.get(name):
-            yield ConfigError(name.upper(), "is empty" if name in given else "is missing", remedy)
+        required["redis_url"] = "Give the address of your Redis, e.g. redis://localhost:6379/0"
+    for name, remedy in required.items():
+        if not texts.get(name):
+            yield ConfigError(name.upper(), "is empty" if name in texts else "is missing", remedy)
 
 
-def _streamer(given: Mapping[str, str]) -> Iterator[ConfigError]:
-    if given.get("streamer_name") == "POLLING":
+def _streamer_problems(texts: Mapping[str, str]) -> Iterator[ConfigError]:
+    if texts.get("streamer_name") == "POLLING":
         yield ConfigError("STREAMER_NAME", "POLLING is not supported yet", "Give KAFKA, or take it out")
 
 
-def _kafka_login(given: Mapping[str, str]) -> Iterator[ConfigError]:
+def _kafka_login_problems(texts: Mapping[str, str]) -> Iterator[ConfigError]:
     """How to log in matters to librdkafka only where the protocol asks for a login."""
-    protocol = given.get("kafka_consumer_security_protocol", "")
-    mechanism = given.get("kafka_consumer_authentication_mechanism", "none")
+    protocol = texts.get("kafka_consumer_security_protocol", "")
+    mechanism = texts.get("kafka_consumer_authentication_mechanism", "none")
     if protocol.lower() not in SASL_PROTOCOLS:
         return
     if mechanism not in MECHANISMS:
@@ -161,7 +161,7 @@ def _kafka_login(given: Mapping[str, str]) -> Iterator[ConfigError]:
             f'"{mechanism}" is no way to log in, which {protocol} of KAFKA_CONSUMER_SECURITY_PROTOCOL asks for',
             f"Give one of {', '.join(MECHANISMS)}; Port's cluster takes SCRAM-SHA-512",
         )
-    if _is_local(given):
+    if _is_local(texts):
         yield ConfigError(
             "KAFKA_CONSUMER_SECURITY_PROTOCOL",
             f"{protocol} needs a login, and with USING_LOCAL_PORT_INSTANCE there is none",
@@ -169,16 +169,16 @@ def _kafka_login(given: Mapping[str, str]) -> Iterator[ConfigError]:
         )
 
 
-def _is_local(given: Mapping[str, str]) -> bool | None:
+def _is_local(texts: Mapping[str, str]) -> bool | None:
     try:
-        return TypeAdapter(bool).validate_python(given.get("using_local_port_instance", "false"))
+        return TypeAdapter(bool).validate_python(texts.get("using_local_port_instance", "false"))
     except ValidationError:
         return None  # reported where the values are checked
 
 
-def _brokers(given: Mapping[str, str]) -> Iterator[ConfigError]:
-    local = _is_local(given)
-    brokers = bool(given.get("kafka_consumer_bootstrap_servers"))
+def _broker_problems(texts: Mapping[str, str]) -> Iterator[ConfigError]:
+    local = _is_local(texts)
+    brokers = bool(texts.get("kafka_consumer_bootstrap_servers"))
     name = "KAFKA_CONSUMER_BOOTSTRAP_SERVERS"
     if local and not brokers:
         yield ConfigError(
@@ -192,8 +192,8 @@ def _brokers(given: Mapping[str, str]) -> Iterator[ConfigError]:
         )
 
 
-def _mapping_file(given: Mapping[str, str]) -> Iterator[ConfigError]:
-    path = given.get("control_the_payload_config_path")
+def _mapping_file_problems(texts: Mapping[str, str]) -> Iterator[ConfigError]:
+    path = texts.get("control_the_payload_config_path")
     if path and not Path(path).is_file():
         yield ConfigError(
             "CONTROL_THE_PAYLOAD_CONFIG_PATH",
@@ -202,9 +202,9 @@ def _mapping_file(given: Mapping[str, str]) -> Iterator[ConfigError]:
         )
 
 
-def _one_of(value: str, normal: str, known: tuple[str, ...], what: str) -> str:
-    if normal not in known:
-        raise wrong(f"is no {what}", f"Give one of {', '.join(known)}")
+def _one_of(value: str, normalized: str, choices: tuple[str, ...], what: str) -> str:
+    if normalized not in choices:
+        raise invalid(f"is no {what}", f"Give one of {', '.join(choices)}")
     return value
 
 

@@ -25,7 +25,7 @@ class IngestHealth:
         for cause in PAUSE_CAUSES:
             metrics.PAUSED.labels(cause).set(0)
         heartbeat = LoopHeartbeat(f"the loop that reads {source}", liveness_s + WAIT_S)
-        self.turn = heartbeat.turn
+        self.turn = heartbeat.beat
         """To be called with each turn of the loop that reads, and while it waits for what it needs."""
         PROCESS_HEALTH.alive_if("reading", heartbeat.check)
 

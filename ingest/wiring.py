@@ -2,7 +2,7 @@
 
 import threading
 
-from config.limits_file import host_limits
+from config.limits_file import read_host_limits
 from config.settings import Settings
 from config.tracing import tracer
 from ingest.backpressure import Backpressure
@@ -57,7 +57,7 @@ def make_preparer(
 
 def make_limits(settings: Settings, mapping: Mapping, access: LedgerAccess) -> TargetLimits:
     """What keeps the limits of targets in the ledger."""
-    return TargetLimits(mapping.deliveries, host_limits(settings.limits_file), access.targets)
+    return TargetLimits(mapping.deliveries, read_host_limits(settings.limits_file), access.targets)
 
 
 def make_rebuild(settings: Settings, *, dry: bool) -> Rebuild:

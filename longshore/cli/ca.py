@@ -17,8 +17,8 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from config.environment import read_environment
 from config.settings import Settings
-from config.user_ca_bundle import SSL_CERT_FILE, given, of_requests, problems, unusable
-from config.validation_messages import problems_of
+from config.user_ca_bundle import SSL_CERT_FILE, find_defect, find_problems, find_requests_bundle, user_value
+from config.validation_messages import describe_errors
 from longshore.cli import terminal
 from longshore.errors import EX_CONFIG, ConfigProblems
 from longshore.network import private_path
@@ -78,8 +78,8 @@ class Found:
         bundle = ca_trust.assemble(settings)
         path = settings.longshore_ca_bundle
         environ = dict(os.environ)
-        wrong = [str(problem) for problem in problems(environ, path)]
-        if (own := given(environ, SSL_CERT_FILE, path)) is not None and (problem := unusable(own)) is not None:
+        wrong = [str(problem) for problem in find_problems(environ, path)]
+        if (own := user_value(environ, SSL_CERT_FILE, path)) is not None and (problem := find_defect(own)) is not None:
             wrong.append(f'SSL_CERT_FILE: "{own}" {problem}. Kafka cannot use it.')
         if bundle.text:
             ca_trust.export(environ, path)
@@ -128,12 +128,12 @@ def _settings() -> Settings:
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        raise ConfigProblems(problems_of(error, secret=())) from None
+        raise ConfigProblems(describe_errors(error, secret=())) from None
 
 
 def _uses(settings: Settings, environ: dict[str, str]) -> dict[str, dict[str, str | None]]:
     """For each use the bundle in effect (None: none) and why it is this one."""
-    chosen = of_requests(environ, settings.longshore_ca_bundle)
+    chosen = find_requests_bundle(environ, settings.longshore_ca_bundle)
     if chosen is not None:
         requests = {"bundle": chosen[1], "reason": f"{chosen[0]} is set"}
     elif environ.get("REQUESTS_CA_BUNDLE"):
@@ -151,7 +151,7 @@ def _uses(settings: Settings, environ: dict[str, str]) -> dict[str, dict[str, st
         }
     else:
         path = environ.get(SSL_CERT_FILE)
-        own = given(environ, SSL_CERT_FILE, settings.longshore_ca_bundle) is not None
+        own = user_value(environ, SSL_CERT_FILE, settings.longshore_ca_bundle) is not None
         because = "SSL_CERT_FILE is set" if own else "assembled" if path else "librdkafka's own choice"
         kafka = {"bundle": path, "reason": because}
     return {"webhooks": webhooks, "port": {**requests}, "kafka": kafka}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from config import flower_login
-from config.environment import advice, find_env_file, read_environment
+from config.environment import find_advice, find_env_file, read_environment
 from config.roles import Role
 from config.secret_files import BY_FILE
 from config.settings import SECRETS, Settings, load
@@ -38,7 +38,7 @@ def check(
     settings = load(role=role)
     environ = read_environment()
     # Whatever the role: one environment is often given to all programs.
-    if problems := list(flower_login.problems({"flower_insecure": "true"}, environ)):
+    if problems := list(flower_login.find_problems({"flower_insecure": "true"}, environ)):
         raise ConfigProblems(problems)
     mappings = mapping.Mapping.load(settings.mapping_path, settings.mapping_env())
     mappings.close()
@@ -49,7 +49,7 @@ def check(
     else:
         for name, value, given in _in_effect(settings, environ):
             terminal.lines(f"{name}={'' if value is None else value}{'' if given else '  (default)'}")
-    notes = [*advice(environ, {name.upper() for name in Settings.model_fields}), *mappings.warnings]
+    notes = [*find_advice(environ, {name.upper() for name in Settings.model_fields}), *mappings.warnings]
     if (env_file := find_env_file()) is not None:
         notes.append(f"{env_file} was read too; the process environment is stronger")
     for note in notes:

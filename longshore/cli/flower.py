@@ -10,8 +10,8 @@ from tornado.ioloop import PeriodicCallback
 from tornado.options import options
 
 from config.environment import read_environment
-from config.flower_login import CONFIG_FILE, wrong_access
-from config.secret_files import FLOWER_LOGIN, secret
+from config.flower_login import CONFIG_FILE, find_access_problems
+from config.secret_files import FLOWER_LOGIN, read_secret
 from config.settings import Settings
 from longshore.dashboard.app import Dashboard
 from longshore.dashboard.context import DashboardContext
@@ -54,7 +54,7 @@ def _show_turns(app: Dashboard, liveness_s: float) -> None:
     """Flower's own loop is what must not stand still."""
     pulse = health.LoopHeartbeat("Flower's loop", liveness_s)
     health.PROCESS_HEALTH.alive_if("flower", pulse.check)
-    turns = PeriodicCallback(pulse.turn, 1000)
+    turns = PeriodicCallback(pulse.beat, 1000)
     app.io_loop.add_callback(turns.start)
 
 
@@ -64,7 +64,7 @@ def _read_options(settings: Settings) -> None:
     Flower by itself would also run the Python of a `flowerconfig.py` in the working directory, whoever put it there.
     """
     environ = read_environment()
-    if (login := secret(environ, FLOWER_LOGIN)) is not None:
+    if (login := read_secret(environ, FLOWER_LOGIN)) is not None:
         environ[FLOWER_LOGIN] = login
     # It reads its options there alone.
     os.environ.update({name: value for name, value in environ.items() if name.startswith(command.ENV_VAR_PREFIX)})
@@ -85,7 +85,7 @@ def _read_options(settings: Settings) -> None:
 def _check_access(settings: Settings) -> None:
     """The file of options may have brought other logins than the environment."""
     problems = list(
-        wrong_access(
+        find_access_problems(
             logins=options.basic_auth or None,
             oauth=options.auth or None,
             address=options.address,

@@ -28,7 +28,7 @@ def health(
         raise typer.BadParameter("give --live or --ready, not both")
     asked = _asked(load(role=None))
     try:
-        verdict = asked.verdict("/livez" if live else "/readyz", timeout)
+        verdict = asked.fetch_verdict("/livez" if live else "/readyz", timeout)
     except Unreachable as error:
         terminal.say(f"port {asked.port} at {asked.host}: {error}")
         raise typer.Exit(1) from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from config.environment import read_environment
-from config.pasted import pasted
+from config.pasted import find_pasting_mistakes
 from config.settings import Settings, load
 from longshore.cli import terminal
 from longshore.cli.exit_codes import FAILED, SKIPPED
@@ -86,7 +86,7 @@ def try_out(
         result = dry_run(raw, topic or derive_stream(parsed), mapping, settings, answer)
     finally:
         mapping.close()
-    values = pasted(read_environment(), {name.upper() for name in Settings.model_fields})
+    values = find_pasting_mistakes(read_environment(), {name.upper() for name in Settings.model_fields})
     for note in (*values, *mapping.warnings, *result.notes, *([result.problem] if result.problem else ())):
         terminal.say(note)
     if as_json:

@@ -22,7 +22,8 @@ from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.runtime import redis_address_file
 from longshore.runtime.embedded_redis import EmbeddedRedis
-from longshore.runtime.supervisor import Child, Supervisor
+from longshore.runtime.managed_process import Child
+from longshore.runtime.supervisor import Supervisor
 
 log = EventLog(__name__)
 
@@ -113,7 +114,7 @@ def children(
         env=environ,
         stop_grace_s=INGEST_GRACE_S,
         order=0,
-        hold_s=INGEST_HEAD_START_S,
+        max_block_s=INGEST_HEAD_START_S,
     )
     workers = [
         Child(

@@ -4,7 +4,7 @@ import atexit
 import os
 
 from config import logging
-from config.environment import advice, plain_no_proxy, read_environment
+from config.environment import find_advice, read_environment, rewrite_no_proxy
 from config.roles import Role
 from config.settings import Settings, load
 from longshore.cli import telemetry
@@ -23,12 +23,12 @@ def begin_command() -> Settings:
 
     What is trusted goes to a file of its own that ends with the process. Raises `ConfigProblems`.
     """
-    plain_no_proxy(os.environ)
+    rewrite_no_proxy(os.environ)
     settings = settings_beside_an_agent()
-    logging.configure("ERROR", settings.masked)
-    lent = ca_trust.lent(settings, os.environ)
-    lent.__enter__()
-    atexit.register(lent.__exit__, None, None, None)
+    logging.configure("ERROR", settings.secrets_to_mask)
+    bundle = ca_trust.temporary_bundle(settings, os.environ)
+    bundle.__enter__()
+    atexit.register(bundle.__exit__, None, None, None)
     return settings
 
 
@@ -40,16 +40,16 @@ def begin(role: Role, supervised_as: str = "", metrics_socket: str = "") -> Sett
     `supervised_as` is the name a supervisor gave this program. It stands in each log line, and what the supervisor has
     said already is not said again. It gathers metrics and health at the local socket `metrics_socket`.
     """
-    plain_no_proxy(os.environ)
+    rewrite_no_proxy(os.environ)
     settings = load(role=role)
-    logging.configure(settings.log_level, settings.masked, program=supervised_as)
+    logging.configure(settings.log_level, settings.secrets_to_mask, program=supervised_as)
     if not supervised_as:
         log.event(events.LONGSHORE_STARTED, role=role.value, version=version(), namespace=settings.namespace)
-        for text in advice(read_environment(), {name.upper() for name in Settings.model_fields}):
+        for text in find_advice(read_environment(), {name.upper() for name in Settings.model_fields}):
             log.event(events.CONFIG_ADVICE_GIVEN, text=text)
         # Once per process tree: children get the exported variables.
-        watch = ca_trust.Watch(settings)
-        ca_trust.establish(settings, os.environ)
+        watch = ca_trust.BundleWatch(settings)
+        ca_trust.install(settings, os.environ)
         watch.start()
     # The children of `run` ask, as it may bring the Redis itself; Flower does not wait, but shows that it is away.
     if role is not Role.RUN:

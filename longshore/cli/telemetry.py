@@ -101,13 +101,13 @@ def _fleet(settings: Settings) -> FleetCollector:
         tidy=lambda: remove_sent_report_ages(patient.ledger),
     )
     slow.start()
-    return FleetCollector(lambda: take_snapshot(ledger), slow.letters, settings.metrics_targets)
+    return FleetCollector(lambda: take_snapshot(ledger), slow.failed_by_reason, settings.metrics_targets)
 
 
 def _serve(settings: Settings, page: Collector) -> None:
     address, port = settings.metrics_address, settings.metrics_port
     try:
-        pages = TelemetryServer.at(address, port, page, health.PROCESS_HEALTH)
+        pages = TelemetryServer.at_port(address, port, page, health.PROCESS_HEALTH)
     except OSError as error:
         problem = f"{port} at {address or 'every address'} cannot be had ({error.strerror or error})"
         remedy = "Give each program on a machine a port of its own, or 0 for no page"

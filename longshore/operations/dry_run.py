@@ -85,7 +85,7 @@ class _DryRun:
         self._message = message
         self._mapping = mapping
         self._settings = settings
-        self._builder = RequestBuilder(mapping, settings.secrets, settings.masked)
+        self._builder = RequestBuilder(mapping, settings.secrets, settings.secrets_to_mask)
         self._result = result
 
     def run(self, response: Response | None) -> None:

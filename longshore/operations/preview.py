@@ -49,7 +49,7 @@ class RequestPreviews:
                 self._mapping = None
 
     def _build(self, mapping: Mapping, text: str, entry_key: str) -> dict[str, Any]:
-        builder = RequestBuilder(mapping, self._settings.secrets, self._settings.masked)
+        builder = RequestBuilder(mapping, self._settings.secrets, self._settings.secrets_to_mask)
         entry = builder.select_entry(text, entry_key)
         if entry is None:
             return {"problem": "no entry of the mapping file that Flower was started with is enabled for it"}

@@ -1,4 +1,4 @@
-"""Whom this agent trusts: the bundle of certificates it assembles at start, and the user's own, which win.
+"""The CAs that this agent trusts: the bundle it assembles at start, and the user's own bundles, which win.
 
 The bundle holds the system's certificates and those of the files below `LONGSHORE_CA_DIR`. It is exported for all that
 read certificates from the environment: `requests` for webhooks and Port, Kafka and Redis through `SSL_CERT_FILE`. What
@@ -13,7 +13,7 @@ from pathlib import Path
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from config.settings import Settings
-from config.user_ca_bundle import CURL, REQUESTS, SSL_CERT_FILE, given, of_requests, unusable
+from config.user_ca_bundle import CURL, REQUESTS, SSL_CERT_FILE, find_defect, find_requests_bundle, user_value
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.network import ca_files
@@ -22,35 +22,36 @@ from longshore.periodic import LIMIT_S, Periodic
 
 log = EventLog(__name__)
 
-SYSTEMS = ("/etc/ssl/certs/ca-certificates.crt", str(DEFAULT_CA_BUNDLE_PATH))
-"""Where public CAs are found: as the image, or its owner, has them; else those that come with `requests`."""
+SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", str(DEFAULT_CA_BUNDLE_PATH))
+"""Where public CAs are found: as the image or the machine has them; otherwise those that come with `requests`."""
 
 
 def assemble(settings: Settings) -> Bundle:
     """The bundle as it should be now; nothing is written."""
-    return gather(str(settings.longshore_ca_dir), SYSTEMS)
+    return gather(str(settings.longshore_ca_dir), SYSTEM_BUNDLES)
 
 
-def establish(settings: Settings, environ: MutableMapping[str, str]) -> bool:
-    """Write the bundle, and export it in `environ` unless the user named another; says what happened.
+def install(settings: Settings, environ: MutableMapping[str, str]) -> bool:
+    """Write the bundle, and export it in `environ` unless the user named another; logs the result.
 
-    Never raises: without the bundle, public CAs are trusted as ever. Returns whether the bundle was written.
+    Never raises: without the bundle, the public CAs are still trusted. Returns whether the bundle was written.
     """
-    done = _write(settings, assemble(settings))
-    if done:
+    is_written = _write(settings, assemble(settings))
+    if is_written:
         export(environ, settings.longshore_ca_bundle)
     else:
         _withdraw(environ, settings.longshore_ca_bundle)
-    if (path := given(environ, SSL_CERT_FILE, settings.longshore_ca_bundle)) and (problem := unusable(path)):
+    if (path := user_value(environ, SSL_CERT_FILE, settings.longshore_ca_bundle)) and (problem := find_defect(path)):
         log.event(events.CA_BUNDLE_SSL_CERT_FILE_REJECTED, path=path, problem=problem)
-    return done
+    return is_written
 
 
 @contextmanager
-def lent(settings: Settings, environ: MutableMapping[str, str]) -> Iterator[None]:
-    """Export in `environ` what an agent that started now would trust, without touching the bundle of one that runs.
+def temporary_bundle(settings: Settings, environ: MutableMapping[str, str]) -> Iterator[None]:
+    """Export in `environ` what an agent that started now would trust, without touching the bundle of a running one.
 
-    For commands: they may run as another user beside an agent, or where none has run. The file goes with the context.
+    For commands: they may run as another user beside an agent, or where none has run. The file is deleted at the end of
+    the context.
     """
     _withdraw(environ, settings.longshore_ca_bundle)
     with ExitStack() as stack:
@@ -60,7 +61,7 @@ def lent(settings: Settings, environ: MutableMapping[str, str]) -> Iterator[None
                 path = Path(folder) / "trusted.crt"
                 write(path, text)
                 export(environ, path)
-        except (OSError, BundleUnwritable):  # nothing can be written to: what an agent wrote before, if one did
+        except (OSError, BundleUnwritable):  # no writable folder: use what an agent wrote before, if one did
             if settings.longshore_ca_bundle.is_file():
                 export(environ, settings.longshore_ca_bundle)
         yield
@@ -68,12 +69,12 @@ def lent(settings: Settings, environ: MutableMapping[str, str]) -> Iterator[None
 
 def export(environ: MutableMapping[str, str], bundle: Path) -> None:
     """Name `bundle` in the variables that libraries read, where the user named none."""
-    if given(environ, SSL_CERT_FILE, bundle) is None:
+    if user_value(environ, SSL_CERT_FILE, bundle) is None:
         environ[SSL_CERT_FILE] = str(bundle)
     # Both are for the same readers, and the first one wins: beside a user's CURL_CA_BUNDLE it must stay unset.
-    if of_requests(environ, bundle) is None:
+    if find_requests_bundle(environ, bundle) is None:
         environ[REQUESTS] = environ[CURL] = str(bundle)
-    elif given(environ, CURL, bundle) is None:
+    elif user_value(environ, CURL, bundle) is None:
         environ[CURL] = str(bundle)
 
 
@@ -84,40 +85,40 @@ def kafka_bundle(environ: Mapping[str, str]) -> str | None:
 
 
 def kafka_bundle_version(environ: Mapping[str, str]) -> object:
-    """Something that is another when that bundle was changed or replaced; None while there is none."""
+    """A value that differs once that bundle was changed or replaced; None while there is none."""
     path = kafka_bundle(environ)
     return ca_files.version(path) if path else None
 
 
-class Watch:
-    """Assembles the bundle again when a file it is made of came, went or changed, or when the bundle itself is gone.
+class BundleWatch:
+    """Assembles the bundle again when one of its sources was added, removed or changed, or when it was deleted itself.
 
-    Make it before the bundle is written for the first time. Whoever sends notices the new file by itself (see
+    Create it before the bundle is written for the first time. HTTP clients notice the new file by themselves (see
     `longshore.network.tls`).
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # Seen before the files are read: a change in between is found at the first look.
-        self._known = self._state()
-        every_s = settings.longshore_ca_check_s
-        self._loop = Periodic("ca-watch", every_s, self._step, first_s=every_s, limit_s=every_s + LIMIT_S)
+        # Taken before the sources are read: a change in between is noticed at the first check.
+        self._state = self._read_state()
+        interval_s = settings.longshore_ca_check_s
+        self._loop = Periodic("ca-watch", interval_s, self._step, first_s=interval_s, limit_s=interval_s + LIMIT_S)
         self.start, self.stop = self._loop.start, self._loop.stop
 
-    def look(self) -> bool:
+    def refresh(self) -> bool:
         """Write the bundle if it must be; returns whether it was."""
-        now = self._state()
-        if now == self._known and self._settings.longshore_ca_bundle.exists():
+        state = self._read_state()
+        if state == self._state and self._settings.longshore_ca_bundle.exists():
             return False
-        self._known = now
+        self._state = state
         return _write(self._settings, assemble(self._settings))
 
     def _step(self) -> None:
-        self.look()
+        self.refresh()
 
-    def _state(self) -> object:
+    def _read_state(self) -> object:
         folder = ca_files.folder_version(str(self._settings.longshore_ca_dir))
-        return folder, [ca_files.version(path) for path in SYSTEMS]
+        return folder, [ca_files.version(path) for path in SYSTEM_BUNDLES]
 
 
 def _write(settings: Settings, bundle: Bundle) -> bool:
@@ -131,8 +132,7 @@ def _write(settings: Settings, bundle: Bundle) -> bool:
     try:
         write(settings.longshore_ca_bundle, bundle.text)
     except BundleUnwritable as error:
-        remedy = "name a file with LONGSHORE_CA_BUNDLE that only you can write"
-        log.event(events.CA_BUNDLE_WRITE_FAILED, problem=str(error), remedy=remedy, lost=mounted)
+        log.event(events.CA_BUNDLE_WRITE_FAILED, problem=str(error), lost=mounted)
         return False
     path, folder = str(settings.longshore_ca_bundle), str(settings.longshore_ca_dir)
     log.event(events.CA_BUNDLE_ASSEMBLED, path=path, public=public, mounted=mounted, folder=folder)
@@ -140,7 +140,7 @@ def _write(settings: Settings, bundle: Bundle) -> bool:
 
 
 def _withdraw(environ: MutableMapping[str, str], bundle: Path) -> None:
-    """Take back what a parent, or an image, exported: a path without a file would fail every call."""
+    """Unset what a parent process, or an image, exported: a path without a file would fail every call."""
     for name in (SSL_CERT_FILE, REQUESTS, CURL):
         if environ.get(name) == str(bundle):
             del environ[name]

@@ -18,7 +18,8 @@ from config.settings import load
 from longshore.errors import LongshoreError
 from longshore.operations.ledger_access import open_ledger
 from longshore.runtime.embedded_redis import HOST, EmbeddedRedis, free_port
-from longshore.runtime.supervisor import Child, Supervisor
+from longshore.runtime.managed_process import Child
+from longshore.runtime.supervisor import Supervisor
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets, Manners

@@ -1,7 +1,7 @@
 """Whether this program is alive and whether it is ready, and why not, in plain words.
 
 Alive is progress: a program that is not should be replaced. Ready is having what it depends on: a program that is not
-should be left to wait. The parts of a program add their checks here; the page asks them all.
+should be left to wait. The parts of a program add their checks here; the page runs them all.
 """
 
 import threading
@@ -15,10 +15,10 @@ from longshore import periodic
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one check found, and one sentence about it."""
+    """The result of one check, and one sentence about it."""
 
     ok: bool
-    says: str
+    text: str
 
 
 Check = Callable[[], CheckResult]
@@ -26,28 +26,28 @@ Check = Callable[[], CheckResult]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What all checks of one kind found."""
+    """The results of all checks of one kind, by name."""
 
-    findings: Mapping[str, CheckResult]
+    results: Mapping[str, CheckResult]
 
     @property
     def ok(self) -> bool:
-        """Whether every check is content."""
-        return all(finding.ok for finding in self.findings.values())
+        """Whether every check passed."""
+        return all(result.ok for result in self.results.values())
 
     def json(self) -> dict[str, Any]:
-        """For the page: `ok`, the sentences of those that are not content, and all of them."""
+        """For the page: `ok`, the sentences of the checks that failed (`why`), and all checks."""
         return {
             "ok": self.ok,
-            "why": [f"{name}: {finding.says}" for name, finding in self.findings.items() if not finding.ok],
-            "checks": {name: {"ok": finding.ok, "says": finding.says} for name, finding in self.findings.items()},
+            "why": [f"{name}: {result.text}" for name, result in self.results.items() if not result.ok],
+            "checks": {name: {"ok": result.ok, "says": result.text} for name, result in self.results.items()},
         }
 
     @classmethod
-    def read(cls, told: Any) -> "Verdict":
-        """What `json` made. Raises ValueError for anything else."""
+    def parse(cls, answer: Any) -> "Verdict":
+        """The verdict in an answer that `json` made. Raises ValueError for anything else."""
         try:
-            checks = told["checks"].items()
+            checks = answer["checks"].items()
             return cls({name: CheckResult(bool(check["ok"]), str(check["says"])) for name, check in checks})
         except (AttributeError, KeyError, TypeError):
             raise ValueError("not an answer about health") from None
@@ -73,50 +73,50 @@ class Health:
 
     def live(self) -> Verdict:
         """Whether it makes progress."""
-        return self._asked(self._live)
+        return self._run(self._live)
 
     def ready(self) -> Verdict:
         """Whether it makes progress and has what it depends on."""
         alive = self.live()
-        return Verdict({**alive.findings, **self._asked(self._ready).findings})
+        return Verdict({**alive.results, **self._run(self._ready).results})
 
-    def _asked(self, checks: Mapping[str, Check]) -> Verdict:
+    def _run(self, checks: Mapping[str, Check]) -> Verdict:
         with self._lock:
-            present = dict(checks)
-        return Verdict({name: check() for name, check in present.items()})
+            copy = dict(checks)  # so that a slow check holds up nobody who adds one
+        return Verdict({name: check() for name, check in copy.items()})
 
 
 class LoopHeartbeat:
-    """A loop's sign of life: it turns, and is not alive when it has not for `limit_s` seconds. Thread safe."""
+    """A loop beats at each turn, and is not alive when it has not for `limit_s` seconds. Thread safe."""
 
     def __init__(self, what: str, limit_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         """`what` names the loop in a sentence, e.g. "the loop that reads Kafka"."""
         self._what = what
         self._limit_s = limit_s
         self._clock = clock
-        self._turned_at = clock()
+        self._beat_at = clock()
 
-    def turn(self) -> None:
-        """The loop has come round. Cheap enough for every turn."""
-        self._turned_at = self._clock()
+    def beat(self) -> None:
+        """Called at each turn of the loop; costs nothing."""
+        self._beat_at = self._clock()
 
     def check(self) -> CheckResult:
-        """Whether it turns."""
-        still_s = self._clock() - self._turned_at
-        if still_s > self._limit_s:
-            return CheckResult(False, f"{self._what} has not turned for {still_s:.0f} s")
+        """Whether the loop turns."""
+        silence_s = self._clock() - self._beat_at
+        if silence_s > self._limit_s:
+            return CheckResult(False, f"{self._what} has not turned for {silence_s:.0f} s")
         return CheckResult(True, f"{self._what} turns")
 
 
-def _threads() -> CheckResult:
-    still = periodic.stalled()
-    if not still:
-        return CheckResult(True, "every thread that works again and again does")
+def _check_threads() -> CheckResult:
+    stalled = periodic.stalled()
+    if not stalled:
+        return CheckResult(True, "every periodic thread works")
     return CheckResult(
-        False, "; ".join(f"the thread {name} has done nothing for {s:.0f} s" for name, s in still.items())
+        False, "; ".join(f"the thread {name} has done nothing for {s:.0f} s" for name, s in stalled.items())
     )
 
 
 PROCESS_HEALTH = Health()
 """The checks of this process."""
-PROCESS_HEALTH.alive_if("threads", _threads)
+PROCESS_HEALTH.alive_if("threads", _check_threads)

@@ -27,10 +27,11 @@ log = EventLog(__name__)
 
 DEADLINE_S = 10.0
 """For a whole request, from the connection to the last byte of the answer."""
-MOST_REQUESTS = 32
-"""Requests answered at once, so that nobody can fill the process with threads; one more ends the oldest."""
-MAKE_ROOM_S = 0.05
-"""How long to wait for a request that was hung up on. One that calculates does not notice, and the next must go."""
+MAX_REQUESTS = 32
+"""Requests served at once, so that nobody can fill the process with threads; one more ends the oldest."""
+EVICTION_WAIT_S = 0.05
+"""How long to wait for the end of a request whose connection was shut down. One that is calculating does not notice it;
+then the next oldest is ended."""
 
 
 class CombinedCollector(Collector):
@@ -40,7 +41,7 @@ class CombinedCollector(Collector):
         self._parts = parts
 
     def collect(self) -> Iterable[Metric]:
-        """Everything, one after the other."""
+        """The metrics of all parts, one after the other."""
         for part in self._parts:
             yield from part.collect()
 
@@ -54,14 +55,14 @@ class TelemetryServer:
         self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
 
     @classmethod
-    def at(cls, address: str, port: int, metrics: Collector, health: Health) -> "TelemetryServer":
-        """At a TCP port; address "" is every one of the machine. Raises OSError when it cannot be had."""
-        return cls(metrics, health, _At(address, port))
+    def at_port(cls, address: str, port: int, metrics: Collector, health: Health) -> "TelemetryServer":
+        """At a TCP port; address "" is all of the machine. Raises OSError when it is taken."""
+        return cls(metrics, health, _TcpServer(address, port))
 
     @classmethod
     def at_socket(cls, name: str, metrics: Collector, health: Health) -> "TelemetryServer":
-        """At a socket in Linux's abstract namespace: it has no file, and goes with the process."""
-        return cls(metrics, health, _AtSocket(f"\0{name}", _Answer))
+        """At a socket in Linux's abstract namespace: it has no file, and ends with the process."""
+        return cls(metrics, health, _UnixSocketServer(f"\0{name}", _Handler))
 
     def start(self) -> None:
         """Begins to serve."""
@@ -80,60 +81,60 @@ class _Server(ThreadingMixIn, BaseServer):
     health: Health
 
     def __init__(self) -> None:
-        self._room = threading.BoundedSemaphore(MOST_REQUESTS)
-        self._since: dict[socket.socket, float] = {}  # the oldest first
+        self._free_slots = threading.BoundedSemaphore(MAX_REQUESTS)
+        self._started_at: dict[socket.socket, float] = {}  # the oldest first
 
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        if not self._room.acquire(blocking=False) and not self._made_room():
+        if not self._free_slots.acquire(blocking=False) and not self._evict_oldest():
             self.shutdown_request(request)
             return
-        self._since[request] = time.monotonic()
+        self._started_at[request] = time.monotonic()
         try:
             super().process_request(request, client_address)
-        except BaseException:  # no thread could be had
-            self._left(request)
+        except BaseException:  # no thread could be started
+            self._release(request)
             raise
 
     def process_request_thread(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._left(request)
+            self._release(request)
 
     def service_actions(self) -> None:
-        """Ends what is beyond its deadline; called at each turn of `serve_forever`."""
+        """Ends requests beyond their deadline; called at each turn of `serve_forever`."""
         now = time.monotonic()
-        for request, since in list(self._since.items()):
-            if now - since > DEADLINE_S:
-                _hang_up(request)
+        for request, started_at in list(self._started_at.items()):
+            if now - started_at > DEADLINE_S:
+                _shut_down(request)
 
-    def _made_room(self) -> bool:
-        for request in list(self._since):
-            _hang_up(request)
-            if self._room.acquire(timeout=MAKE_ROOM_S):
+    def _evict_oldest(self) -> bool:
+        for request in list(self._started_at):
+            _shut_down(request)
+            if self._free_slots.acquire(timeout=EVICTION_WAIT_S):
                 return True
         return False
 
-    def _left(self, request: socket.socket) -> None:
-        del self._since[request]
-        self._room.release()
+    def _release(self, request: socket.socket) -> None:
+        del self._started_at[request]
+        self._free_slots.release()
 
     def handle_error(self, request: object, client_address: object) -> None:
         # A probe that hung up is no fault; anything else is, and only costs this one answer.
         log.event(events.METRICS_REQUEST_FAILED, exc_info=True)
 
 
-class _At(_Server, TCPServer):
+class _TcpServer(_Server, TCPServer):
     allow_reuse_address = True
     request_queue_size = 64
 
     def __init__(self, address: str, port: int) -> None:
         _Server.__init__(self)
-        everywhere = not address and socket.has_dualstack_ipv6()
-        self.address_family = socket.AF_INET6 if everywhere or ":" in address else socket.AF_INET
-        TCPServer.__init__(self, (address, port), _Answer, bind_and_activate=False)
+        all_addresses = not address and socket.has_dualstack_ipv6()
+        self.address_family = socket.AF_INET6 if all_addresses or ":" in address else socket.AF_INET
+        TCPServer.__init__(self, (address, port), _Handler, bind_and_activate=False)
         try:
-            if everywhere:
+            if all_addresses:
                 self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             self.server_bind()
             self.server_activate()
@@ -142,7 +143,7 @@ class _At(_Server, TCPServer):
             raise
 
 
-class _AtSocket(_Server, UnixStreamServer):
+class _UnixSocketServer(_Server, UnixStreamServer):
     request_queue_size = 64
 
     def __init__(self, name: str, handler: type[BaseHTTPRequestHandler]) -> None:
@@ -150,38 +151,38 @@ class _AtSocket(_Server, UnixStreamServer):
         UnixStreamServer.__init__(self, name, handler)
 
 
-def _hang_up(request: socket.socket) -> None:
+def _shut_down(request: socket.socket) -> None:
     """Wakes the thread that reads from or writes to it, which then closes it."""
     with contextlib.suppress(OSError):
         request.shutdown(socket.SHUT_RDWR)
 
 
-class _Answer(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/metrics":
-            self._metrics()
+            self._send_metrics()
         elif path in ("/livez", "/readyz"):
-            self._health(self.server.health.live() if path == "/livez" else self.server.health.ready())
+            self._send_verdict(self.server.health.live() if path == "/livez" else self.server.health.ready())
         else:
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"There are /metrics, /livez and /readyz.\n")
+            self._respond(HTTPStatus.NOT_FOUND, "text/plain", b"There are /metrics, /livez and /readyz.\n")
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
-    def _metrics(self) -> None:
+    def _send_metrics(self) -> None:
         ALIVE.set(self.server.health.live().ok)
         READY.set(self.server.health.ready().ok)
         encoder, content_type = choose_encoder(self.headers.get("Accept", ""))
-        self._answer(HTTPStatus.OK, content_type, encoder(self.server.metrics))
+        self._respond(HTTPStatus.OK, content_type, encoder(self.server.metrics))
 
-    def _health(self, verdict: Verdict) -> None:
+    def _send_verdict(self, verdict: Verdict) -> None:
         status = HTTPStatus.OK if verdict.ok else HTTPStatus.SERVICE_UNAVAILABLE
-        self._answer(status, "application/json", json.dumps(verdict.json(), indent=1).encode() + b"\n")
+        self._respond(status, "application/json", json.dumps(verdict.json(), indent=1).encode() + b"\n")
 
-    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+    def _respond(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))

@@ -10,11 +10,11 @@ from longshore.telemetry.metrics import PORT_CALLS, PORT_SECONDS
 
 
 class CountedPortClient(PortClient):
-    """As `PortClient`; every call is counted by how it ended, and timed."""
+    """As `PortClient`; every call is counted by its outcome, and timed."""
 
     def call(self, method: str, path: str, json: Any = None) -> Reply:
         """As PortClient's."""
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         outcome = "error"
         try:
             reply = super().call(method, path, json)
@@ -28,4 +28,4 @@ class CountedPortClient(PortClient):
             raise
         finally:
             PORT_CALLS.labels(outcome).inc()
-            PORT_SECONDS.observe(time.perf_counter() - began)
+            PORT_SECONDS.observe(time.perf_counter() - started_at)

@@ -1,9 +1,9 @@
 """The pages of a process tree: those of its programs as one.
 
 Each program serves its own pages at a local socket. Its metrics go onto the tree's page with its name as the label
-`program`, so a program that was restarted is a counter that began anew, as Prometheus expects; and one that is gone
-leaves no numbers behind. Its health is asked for every second, each program in a thread of its own, so a probe of the
-tree is answered at once, whoever hangs.
+`program`, so the counters of a program that was restarted begin at 0, as Prometheus expects; and one that has
+ended leaves no numbers behind. Health is fetched every second, each program in a thread of its own, so a probe of the
+tree is answered at once even while a program hangs.
 """
 
 import time
@@ -20,15 +20,15 @@ from longshore.telemetry.client import Endpoint, Unreachable
 from longshore.telemetry.health import CheckResult, Health, Verdict
 from longshore.telemetry.metrics import PROGRAM_UP
 
-LOOK_S = 1.0
-PATIENCE_S = 5.0
-"""How long one question about health may take; and after how long without an answer a program is not ready."""
-SCRAPE_S = 3.0
+CHECK_INTERVAL_S = 1.0
+CHECK_TIMEOUT_S = 5.0
+"""Timeout of one request for health; and after how long without an answer a program is not ready."""
+SCRAPE_TIMEOUT_S = 3.0
 """How long the page of metrics waits for those of the programs."""
-START_S = 60.0
+START_GRACE_S = 60.0
 """How long a program may take until its first answer."""
-SURE_S = 5.0
-"""For so long it has to be found not alive before it is replaced: when the whole machine had stopped, all seem so."""
+NOT_ALIVE_S = 5.0
+"""How long a program has to be not alive before it is replaced: after a halt of the whole machine, all seem so."""
 
 
 class ProcessTree(Collector):
@@ -39,110 +39,110 @@ class ProcessTree(Collector):
         self._programs = programs
         self._own = own
         self._own_name = own_name
-        self._watches = {name: _Watch(name, asked, liveness_s) for name, asked in programs.items()}
+        self._watches = {name: _Watch(name, endpoint, liveness_s) for name, endpoint in programs.items()}
         self._pool = ThreadPoolExecutor(max(1, len(programs)), thread_name_prefix="scrape")
 
     def start(self, health: Health) -> None:
-        """Begins to ask, and adds what is found to `health`."""
+        """Begins to check, and adds the programs' checks to `health`."""
         for name, watch in self._watches.items():
             health.alive_if(name, watch.alive)
             health.ready_if(f"{name} is ready", watch.ready)
             watch.start()
 
     def stop(self) -> None:
-        """Asks no more."""
+        """Ends the checks."""
         for watch in self._watches.values():
             watch.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def started(self, name: str) -> None:
-        """A process of this program was started: what was heard before was another's."""
+    def on_start(self, name: str) -> None:
+        """A process of this program was started: earlier answers came from another one."""
         if name in self._watches:
-            self._watches[name].begin()
+            self._watches[name].reset()
 
-    def trouble(self, name: str) -> str:
+    def find_problem(self, name: str) -> str:
         """Why the process of this program has to be replaced; empty: it need not be."""
-        return self._watches[name].trouble() if name in self._watches else ""
+        return self._watches[name].find_problem() if name in self._watches else ""
 
     def collect(self) -> Iterable[Metric]:
         """The metrics of all, each family once."""
         families: dict[str, Metric] = {}
-        _add(families, self._own_name, self._own.collect())
-        for name, text in zip(self._programs, self._pool.map(_page, self._programs.values()), strict=True):
-            _add(families, name, text_string_to_metric_families(text))
+        _add_samples(families, self._own_name, self._own.collect())
+        for name, text in zip(self._programs, self._pool.map(_fetch_metrics, self._programs.values()), strict=True):
+            _add_samples(families, name, text_string_to_metric_families(text))
         return families.values()
 
 
 class _Watch:
-    """What one program said last of its health."""
+    """The last answers of one program about its health."""
 
-    def __init__(self, name: str, asked: Endpoint, liveness_s: float) -> None:
+    def __init__(self, name: str, endpoint: Endpoint, liveness_s: float) -> None:
         self._name = name
-        self._asked = asked
+        self._endpoint = endpoint
         self._liveness_s = liveness_s
-        self.begin()
-        self._loop = Periodic(f"watch-{name}", LOOK_S, self._step)
+        self.reset()
+        self._loop = Periodic(f"watch-{name}", CHECK_INTERVAL_S, self._step)
         self.start = self._loop.start
 
-    def begin(self) -> None:
-        self._heard_at = time.monotonic() + max(0.0, START_S - self._liveness_s)
-        self._dead_since: float | None = None
+    def reset(self) -> None:
+        self._answered_at = time.monotonic() + max(0.0, START_GRACE_S - self._liveness_s)
+        self._not_alive_since: float | None = None
         self._live: Verdict | None = None
         self._ready: Verdict | None = None
 
     def stop(self) -> None:
         self._loop.stop(0)
 
-    def trouble(self) -> str:
-        found = self.alive()
-        if found.ok:
-            self._dead_since = None
+    def find_problem(self) -> str:
+        result = self.alive()
+        if result.ok:
+            self._not_alive_since = None
             return ""
-        if self._dead_since is None:
-            self._dead_since = time.monotonic()
-        return found.says if time.monotonic() - self._dead_since >= SURE_S else ""
+        if self._not_alive_since is None:
+            self._not_alive_since = time.monotonic()
+        return result.text if time.monotonic() - self._not_alive_since >= NOT_ALIVE_S else ""
 
     def alive(self) -> CheckResult:
-        silent_s = time.monotonic() - self._heard_at
-        if silent_s > self._liveness_s:
-            return CheckResult(False, f"{self._name} has not answered for {silent_s:.0f} s")
-        return _of(self._live, f"{self._name} is alive", CheckResult(True, f"{self._name} is starting"))
+        silence_s = time.monotonic() - self._answered_at
+        if silence_s > self._liveness_s:
+            return CheckResult(False, f"{self._name} has not answered for {silence_s:.0f} s")
+        return _to_result(self._live, f"{self._name} is alive", CheckResult(True, f"{self._name} is starting"))
 
     def ready(self) -> CheckResult:
-        silent_s = time.monotonic() - self._heard_at
-        if silent_s > PATIENCE_S + LOOK_S:
-            return CheckResult(False, f"{self._name} has not answered for {silent_s:.0f} s")
-        return _of(self._ready, f"{self._name} is ready", CheckResult(False, f"{self._name} is starting"))
+        silence_s = time.monotonic() - self._answered_at
+        if silence_s > CHECK_TIMEOUT_S + CHECK_INTERVAL_S:
+            return CheckResult(False, f"{self._name} has not answered for {silence_s:.0f} s")
+        return _to_result(self._ready, f"{self._name} is ready", CheckResult(False, f"{self._name} is starting"))
 
     def _step(self) -> None:
         try:
-            live = self._asked.verdict("/livez", PATIENCE_S)
-            self._ready = self._asked.verdict("/readyz", PATIENCE_S)
+            live = self._endpoint.fetch_verdict("/livez", CHECK_TIMEOUT_S)
+            self._ready = self._endpoint.fetch_verdict("/readyz", CHECK_TIMEOUT_S)
         except Unreachable:
-            # What it said last no longer holds; and nothing says how long it will not.
+            # Its last answers no longer hold, and nothing tells when it will answer again.
             self._live, self._ready = None, None
             PROGRAM_UP.labels(self._name).set(0)
         else:
-            self._live, self._heard_at = live, time.monotonic()
+            self._live, self._answered_at = live, time.monotonic()
             PROGRAM_UP.labels(self._name).set(1)
 
 
-def _of(verdict: Verdict | None, content: str, unheard: CheckResult) -> CheckResult:
+def _to_result(verdict: Verdict | None, ok_text: str, without_answer: CheckResult) -> CheckResult:
     if verdict is None:
-        return unheard
-    return CheckResult(True, content) if verdict.ok else CheckResult(False, "; ".join(verdict.json()["why"]))
+        return without_answer
+    return CheckResult(True, ok_text) if verdict.ok else CheckResult(False, "; ".join(verdict.json()["why"]))
 
 
-def _page(asked: Endpoint) -> str:
+def _fetch_metrics(endpoint: Endpoint) -> str:
     """The metrics of a program; nothing of one that does not answer."""
     try:
-        return asked.text("/metrics", SCRAPE_S).decode()
+        return endpoint.fetch("/metrics", SCRAPE_TIMEOUT_S).decode()
     except (Unreachable, UnicodeDecodeError):
         return ""
 
 
-def _add(families: dict[str, Metric], program: str, found: Iterable[Metric]) -> None:
-    for metric in found:
+def _add_samples(families: dict[str, Metric], program: str, metrics: Iterable[Metric]) -> None:
+    for metric in metrics:
         family = families.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
         family.samples += [
             Sample(sample.name, {"program": program, **sample.labels}, sample.value) for sample in metric.samples

@@ -98,9 +98,7 @@ def exporting_tracer(service_name: str | None, *, own_session: bool) -> Tracer |
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        log.event(
-            events.TRACING_NOT_INSTALLED, remedy="pip install longshore[otel], or unset OTEL_EXPORTER_OTLP_ENDPOINT"
-        )
+        log.event(events.TRACING_NOT_INSTALLED)
         return None
     resource = Resource.create({"service.name": service_name} if service_name else {})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)

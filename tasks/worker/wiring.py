@@ -33,7 +33,7 @@ def build_executor(
     sealer = build_sealer(settings)
     return AttemptExecutor(
         sealer=sealer,
-        builder=RequestBuilder(mapping, settings.secrets, settings.masked),
+        builder=RequestBuilder(mapping, settings.secrets, settings.secrets_to_mask),
         sender=Sender(
             secret=settings.port_client_secret,
             timeout_s=settings.webhook_invoker_timeout,

@@ -12,7 +12,7 @@ from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.publisher import Publisher, action_run, as_text
-from longshore.telemetry.process_tree import START_S
+from longshore.telemetry.process_tree import START_GRACE_S
 from tests.support.monitored import Monitored
 from tests.support.programs import PATIENCE_S, SETTINGS, Program, eventually
 from tests.support.whole_agent import start_agent
@@ -89,7 +89,9 @@ def test_a_program_that_hangs_is_replaced_without_pages_too(
     agent = start_agent(tmp_path / "agent", kafka, port, WEBHOOK_INVOKER_TIMEOUT="3", LIVENESS_S="5")
     try:
         child(agent, "worker-1").send_signal(signal.SIGSTOP)
-        eventually(lambda: agent.log().count(events.WORKER_READY.name) == 2, "another worker", START_S + PATIENCE_S)
+        eventually(
+            lambda: agent.log().count(events.WORKER_READY.name) == 2, "another worker", START_GRACE_S + PATIENCE_S
+        )
     finally:
         agent.close()
 

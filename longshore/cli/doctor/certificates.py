@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from config.user_ca_bundle import SSL_CERT_FILE, given, of_requests, problems, unusable
+from config.user_ca_bundle import SSL_CERT_FILE, find_defect, find_problems, find_requests_bundle, user_value
 from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
 from longshore.network import ca_files
 from longshore.network.pem import extract
@@ -46,15 +46,15 @@ def check(case: CheckContext) -> Iterator[Finding]:
 def _own_bundles(case: CheckContext) -> Iterator[Finding]:
     """Bundles that the user named win over the assembled one."""
     assembled = case.settings.longshore_ca_bundle
-    named = dict([found] if (found := of_requests(case.environ, assembled)) is not None else [])
-    if (own := given(case.environ, SSL_CERT_FILE, assembled)) is not None:
+    named = dict([found] if (found := find_requests_bundle(case.environ, assembled)) is not None else [])
+    if (own := user_value(case.environ, SSL_CERT_FILE, assembled)) is not None:
         named[SSL_CERT_FILE] = own
-        if (problem := unusable(own)) is not None:
+        if (problem := find_defect(own)) is not None:
             yield broken(f'SSL_CERT_FILE: "{own}" {problem}, so Kafka cannot use it', "Name a PEM file, or take it out")
-    for error in problems(case.environ, assembled):
+    for error in find_problems(case.environ, assembled):
         yield broken(f"{error.variable}: {error.problem}", error.remedy)
     for name, path in named.items():
-        if unusable(path) is None:
+        if find_defect(path) is None:
             yield from _named(name, path)
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from config import logging
-from config.environment import plain_no_proxy, read_environment
+from config.environment import read_environment, rewrite_no_proxy
 from config.roles import Role
 from longshore.cli import terminal
 from longshore.cli.doctor.finding import AREAS, CheckContext, Finding, Level
@@ -47,14 +47,14 @@ def doctor(
 
     if unknown := sorted(set(only or ()) - set(AREAS)):
         raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(AREAS)}", param_hint="--only")
-    plain_no_proxy(os.environ)
+    rewrite_no_proxy(os.environ)
     # Libraries would write to standard error what the findings say in plain words.
     logging.configure("CRITICAL")
     case = _case(role, url or [], min(5.0, timeout))
     wanted = {name: check for name, check in CHECKS.items() if not only or name in only}
-    mask = Mask(case.settings.masked)
+    mask = Mask(case.settings.secrets_to_mask)
     told: list[dict[str, Any]] = []
-    with ca_trust.lent(case.settings, os.environ), _progress(list(wanted)) as progress:
+    with ca_trust.temporary_bundle(case.settings, os.environ), _progress(list(wanted)) as progress:
         for area, finding in CheckRunner(wanted, case, timeout, progress).findings():
             told.append(mask.value(_as_json(area, finding)))
             if not as_json:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from config.environment import advice, find_env_file
+from config.environment import find_advice, find_env_file
 from config.roles import Role
 from config.settings import Settings, load
 from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
@@ -20,7 +20,7 @@ def check(case: CheckContext) -> Iterator[Finding]:
         wrong = True
         for problem in found.problems:
             yield broken(f"{problem.variable}: {problem.problem}", problem.remedy)
-    for text in advice(case.environ, {name.upper() for name in Settings.model_fields}):
+    for text in find_advice(case.environ, {name.upper() for name in Settings.model_fields}):
         yield warning(text, "Correct it, or remove the variable if nothing reads it")
     if not wrong:
         yield ok(f"what `longshore {case.role.value}` needs is set")

@@ -25,7 +25,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # the worker decides; it takes this process with it
     os.dup2(2, 1)  # the log goes where the worker's goes
     settings = load(role=Role.WORKER)
-    logging.configure(settings.log_level, settings.masked, program="suspect")
+    logging.configure(settings.log_level, settings.secrets_to_mask, program="suspect")
     connection = serve_forks()
     mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
     egress_policy = build_egress_policy(settings)

@@ -43,7 +43,7 @@ class Builders:
             published_ms=0, accepted_ms=0, first_ms=0, origin="org.runs/0/0", mapping=accepted, unknown="park",
             max_attempts=8, deaths=0, moves=0, trace=b"",
         )  # fmt: skip
-        builder = RequestBuilder(self.mapping, self.settings.secrets, self.settings.masked)
+        builder = RequestBuilder(self.mapping, self.settings.secrets, self.settings.secrets_to_mask)
         request = build_request(record, sealer, builder).built.request
         return {"method": request.method, "url": request.url, "headers": request.headers, "body": request.body}
 

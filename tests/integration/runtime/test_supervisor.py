@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from longshore.log import events
-from longshore.runtime.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, SETTLED_S, Child, Supervisor, restart_wait_s
+from longshore.runtime.managed_process import FIRST_WAIT_S, MAX_WAIT_S, SETTLED_S, Child, restart_wait_s
+from longshore.runtime.supervisor import Supervisor
 from tests.support.programs import eventually
 
 # A child that writes what happens to it: "<name> up <pid>", and "<name> down" on SIGTERM.
@@ -23,7 +24,7 @@ def say(text):
     with open(diary, "a") as file:
         file.write(f"{name} {text}\\n")
 def down(*_):
-    say("told")
+    say("term")
     if manner == "stubborn":
         return
     time.sleep(0.2)
@@ -62,7 +63,8 @@ class Tree:
         program = f"""
         import sys, ctypes
         from pathlib import PosixPath
-        from longshore.runtime.supervisor import Child, Supervisor
+        from longshore.runtime.managed_process import Child
+        from longshore.runtime.supervisor import Supervisor
         {before}
         sys.exit(Supervisor({listed}, {options}).run())
         """
@@ -93,9 +95,9 @@ class Tree:
 @pytest.fixture
 def tree(tmp_path: Path) -> Iterator[Tree]:
     """A tree to be filled by the test; nothing of it outlives the test."""
-    made = Tree(tmp_path)
-    yield made
-    made.close()
+    tree = Tree(tmp_path)
+    yield tree
+    tree.close()
 
 
 def all_up(tree: Tree, *names: str) -> Callable[[], bool]:
@@ -103,7 +105,7 @@ def all_up(tree: Tree, *names: str) -> Callable[[], bool]:
     return lambda: all(tree.up(name) for name in names)
 
 
-def test_a_child_that_dies_comes_back_and_it_is_said(tree: Tree) -> None:
+def test_a_child_that_dies_is_restarted_and_logged(tree: Tree) -> None:
     """However it died; the others do not notice."""
     tree.run(Child("a", tree.argv("a")), Child("b", tree.argv("b")))
     eventually(all_up(tree, "a", "b"))
@@ -120,18 +122,18 @@ def test_a_child_that_hangs_is_replaced(tree: Tree) -> None:
         from pathlib import Path
         class Observer:
             starts = 0
-            def started(self, name):
+            def on_start(self, name):
                 self.starts += 1
-            def trouble(self, name):
+            def find_problem(self, name):
                 return "it is deaf" if self.starts == 1 and Path({str(tree.diary)!r}).read_text() else ""
         """
     tree.run(Child("a", tree.argv("a", "stubborn"), stop_grace_s=1), before=before, options="Observer()")
     eventually(lambda: len(tree.up("a")) == 2)
 
-    assert ["a told"] == [line for line in tree.lines() if " up " not in line]
+    assert ["a term"] == [line for line in tree.lines() if " up " not in line]
     assert not psutil.pid_exists(tree.up("a")[0])
-    said = tree.log.read_text()
-    assert ("it is deaf" in said, events.CHILD_KILLED.name in said, "killed by SIGKILL" in said) == (True, True, True)
+    log = tree.log.read_text()
+    assert ("it is deaf" in log, events.CHILD_KILLED.name in log, "killed by SIGKILL" in log) == (True, True, True)
 
 
 def test_children_start_and_stop_in_opposite_order(tree: Tree) -> None:
@@ -145,14 +147,14 @@ def test_children_start_and_stop_in_opposite_order(tree: Tree) -> None:
     tree.signal(signal.SIGTERM)
 
     assert 0 == tree.exit_code()
-    stops = ["ingest told", "ingest down", "worker told", "worker down", "redis told", "redis down"]
+    stops = ["ingest term", "ingest down", "worker term", "worker down", "redis term", "redis down"]
     assert stops == [line for line in tree.lines() if " up " not in line]
 
 
 def test_a_slow_child_holds_the_next_ones_up_no_longer_than_it_may(tree: Tree) -> None:
     """So that the graces of several children do not add up."""
     tree.run(
-        Child("ingest", tree.argv("ingest", "stubborn"), order=0, hold_s=0, stop_grace_s=3),
+        Child("ingest", tree.argv("ingest", "stubborn"), order=0, max_block_s=0, stop_grace_s=3),
         Child("redis", tree.argv("redis"), order=1),
     )
     eventually(all_up(tree, "ingest", "redis"))
@@ -178,7 +180,7 @@ def test_a_second_signal_hurries(tree: Tree) -> None:
     tree.run(Child("a", tree.argv("a", "stubborn"), stop_grace_s=9_999))
     eventually(all_up(tree, "a"))
     tree.signal(signal.SIGINT)
-    eventually(lambda: "a told" in tree.lines())
+    eventually(lambda: "a term" in tree.lines())
     tree.signal(signal.SIGINT)
 
     assert 0 == tree.exit_code()
@@ -249,7 +251,7 @@ def test_it_works_beside_other_work(tree: Tree) -> None:
         eventually(all_up(tree, "a"))
         assert {"a": tree.up("a")[0]} == supervisor.pids()
 
-    assert ["a told", "a down"] == tree.lines()[-2:]
+    assert ["a term", "a down"] == tree.lines()[-2:]
 
 
 def test_waits_before_a_restart_double_up_to_a_limit() -> None:
@@ -258,5 +260,5 @@ def test_waits_before_a_restart_double_up_to_a_limit() -> None:
     for _ in range(8):
         waits.append(restart_wait_s(waits[-1], alive_s=0.1))
 
-    assert [0.5, 1, 2, 4, 8, LONGEST_WAIT_S, LONGEST_WAIT_S, LONGEST_WAIT_S] == waits[1:]
-    assert FIRST_WAIT_S == restart_wait_s(LONGEST_WAIT_S, alive_s=SETTLED_S)
+    assert [0.5, 1, 2, 4, 8, MAX_WAIT_S, MAX_WAIT_S, MAX_WAIT_S] == waits[1:]
+    assert FIRST_WAIT_S == restart_wait_s(MAX_WAIT_S, alive_s=SETTLED_S)

@@ -195,7 +195,7 @@ def test_one_process_audits_for_the_whole_fleet(ledger: Ledger) -> None:
     eventually(lambda: ledger.redis.exists(KEYS.audit_result), "an audit")
     found = ledger.redis.get(KEYS.audit_result)
     second.start()
-    eventually(lambda: second.letters() is not None, "its first count")
+    eventually(lambda: second.failed_by_reason() is not None, "its first count")
     first.stop()
     second.stop()
 

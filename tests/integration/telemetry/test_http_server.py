@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from longshore.telemetry import http_server
 from longshore.telemetry.health import CheckResult, Health
-from longshore.telemetry.http_server import MOST_REQUESTS, TelemetryServer
+from longshore.telemetry.http_server import MAX_REQUESTS, TelemetryServer
 
 PATIENCE_S = 60
 
@@ -44,7 +44,7 @@ def address(large: Large) -> Iterator[tuple[str, int]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    pages = TelemetryServer.at("127.0.0.1", port, large, health)
+    pages = TelemetryServer.at_port("127.0.0.1", port, large, health)
     pages.start()
     yield "127.0.0.1", port
     large.may_go.set()
@@ -63,7 +63,7 @@ def probe(address: tuple[str, int]) -> int:
 @pytest.mark.parametrize("sent", [b"", b"GET /liv", b"GET /metrics HTTP/1.1\r\n\r\n"])
 def test_a_probe_gets_through_many_slow_clients(address: tuple[str, int], sent: bytes) -> None:
     """Silent ones, ones that stop in a header, and ones that read no answer."""
-    held = [socket.create_connection(address, timeout=PATIENCE_S) for _ in range(2 * MOST_REQUESTS)]
+    held = [socket.create_connection(address, timeout=PATIENCE_S) for _ in range(2 * MAX_REQUESTS)]
     try:
         for each in held:
             each.sendall(sent)
@@ -76,9 +76,9 @@ def test_a_probe_gets_through_many_slow_clients(address: tuple[str, int], sent: 
 def test_a_probe_gets_through_when_only_some_notice_that_they_were_left(address: tuple[str, int], large: Large) -> None:
     """A page that is still made does not end early; others do."""
     large.may_go.clear()
-    held = [socket.create_connection(address, timeout=PATIENCE_S) for _ in range(MOST_REQUESTS)]
+    held = [socket.create_connection(address, timeout=PATIENCE_S) for _ in range(MAX_REQUESTS)]
     try:
-        for each in held[: MOST_REQUESTS // 2]:
+        for each in held[: MAX_REQUESTS // 2]:
             each.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
         assert 200 == probe(address)
     finally:

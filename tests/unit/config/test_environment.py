@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.environment import REMOVED, advice, find_env_file, plain_no_proxy, read_environment
+from config.environment import REMOVED, find_advice, find_env_file, read_environment, rewrite_no_proxy
 from config.settings import Settings, load
 from longshore.errors import ConfigProblems
 
@@ -14,7 +14,7 @@ OURS = {name.upper() for name in Settings.model_fields}
 
 def told(**environ: str) -> list[str]:
     """The advice for an environment."""
-    return list(advice(environ, OURS))
+    return list(find_advice(environ, OURS))
 
 
 def test_a_dotenv_file_above_the_working_directory_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,9 +148,9 @@ def test_a_consumer_group_of_another_organization_is_pointed_out() -> None:
 def test_urls_in_no_proxy_become_hosts() -> None:
     """In both spellings of the variable; one that is not set stays unset."""
     environ = {"NO_PROXY": "http://127.0.0.1,google.com, https://u@h:8443/path", "no_proxy": "plain"}
-    plain_no_proxy(environ)
+    rewrite_no_proxy(environ)
     assert {"NO_PROXY": "127.0.0.1,google.com,h:8443", "no_proxy": "plain"} == environ
 
     environ = {"no_proxy": "http://10.0.0.1"}
-    plain_no_proxy(environ)
+    rewrite_no_proxy(environ)
     assert {"no_proxy": "10.0.0.1"} == environ

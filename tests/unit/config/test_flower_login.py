@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config.flower_login import problems
+from config.flower_login import find_problems
 from config.roles import Role
 from config.settings import load
 from longshore.errors import ConfigProblems
@@ -15,7 +15,7 @@ NAMES = {"PORT_ORG_ID": "org", "KAFKA_CONSUMER_GROUP_ID": "org.agent", "REDIS_UR
 def wrong(address: str = "127.0.0.1", insecure: str = "false", **environ: str) -> str:
     """The problems, as text."""
     given = {"flower_address": address, "flower_insecure": insecure}
-    return "\n".join(map(str, problems(given, environ)))
+    return "\n".join(map(str, find_problems(given, environ)))
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from config.environment import advice
+from config.environment import find_advice
 from config.roles import Role
-from config.secret_files import BY_FILE, FILE_NAMES, FLOWER_LOGIN, LARGEST, from_files, secret
+from config.secret_files import BY_FILE, FILE_NAMES, FLOWER_LOGIN, MAX_BYTES, read_secret, read_secret_files
 from config.settings import SECRETS, Settings, load
 from longshore.errors import ConfigError, ConfigProblems
 
@@ -32,12 +32,12 @@ def test_the_newline_that_editors_add_is_no_part_of_it(tmp_path: Path, content: 
     loaded = load(NEEDED | {"PORT_CLIENT_SECRET_FILE": held(tmp_path, content)})
 
     assert "s3cret" == loaded.port_client_secret
-    assert ("s3cret",) == loaded.masked
+    assert ("s3cret",) == loaded.secrets_to_mask
 
 
 def test_white_space_inside_and_around_counts(tmp_path: Path) -> None:
     """Somebody's password may begin with it."""
-    assert " a b\tc " == secret({"REDIS_URL_FILE": held(tmp_path, b" a b\tc \n")}, "REDIS_URL")
+    assert " a b\tc " == read_secret({"REDIS_URL_FILE": held(tmp_path, b" a b\tc \n")}, "REDIS_URL")
 
 
 def test_the_value_stays_out_of_the_environment(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_empty_is_not_set(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"\n", "is empty"),
         (b"\xff\xfe", "not UTF-8"),
-        (b"x" * (LARGEST + 1), "too large"),
+        (b"x" * (MAX_BYTES + 1), "too large"),
     ],
 )
 def test_a_file_that_cannot_be_it_is_named(tmp_path: Path, content: bytes | None, problem: str) -> None:
@@ -89,18 +89,18 @@ def test_a_file_that_cannot_be_it_is_named(tmp_path: Path, content: bytes | None
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     """Docker makes one where a mounted file is missing."""
-    _, problems = from_files({"PORT_CLIENT_ID_FILE": str(tmp_path)})
+    _, problems = read_secret_files({"PORT_CLIENT_ID_FILE": str(tmp_path)})
 
     assert ["PORT_CLIENT_ID_FILE"] == [problem.variable for problem in problems]
 
 
 def test_a_login_of_flower_may_come_by_file(tmp_path: Path) -> None:
     """Its only secret option that everybody needs."""
-    assert "ann:pw" == secret({"FLOWER_BASIC_AUTH_FILE": held(tmp_path, b"ann:pw\n")}, FLOWER_LOGIN)
+    assert "ann:pw" == read_secret({"FLOWER_BASIC_AUTH_FILE": held(tmp_path, b"ann:pw\n")}, FLOWER_LOGIN)
     with pytest.raises(ConfigError, match="FLOWER_BASIC_AUTH_FILE"):
-        secret({"FLOWER_BASIC_AUTH_FILE": str(tmp_path)}, FLOWER_LOGIN)
+        read_secret({"FLOWER_BASIC_AUTH_FILE": str(tmp_path)}, FLOWER_LOGIN)
 
 
 def test_their_names_are_not_taken_for_slips() -> None:
     """`PORT_CLIENT_SECRET_FILE is not read. Did you mean PORT_CLIENT_SECRET?` would be wrong."""
-    assert [] == list(advice(dict.fromkeys(FILE_NAMES, "x"), {name.upper() for name in Settings.model_fields}))
+    assert [] == list(find_advice(dict.fromkeys(FILE_NAMES, "x"), {name.upper() for name in Settings.model_fields}))

@@ -297,7 +297,7 @@ def test_both_secrets_and_the_password_of_redis_are_masked() -> None:
     loaded = settings(**REDIS, PORT_CLIENT_SECRET_PREVIOUS="older-value")
 
     assert ("s3cret-value", "older-value") == loaded.secrets
-    assert {"s3cret-value", "older-value", "hush-hush"} == set(loaded.masked)
+    assert {"s3cret-value", "older-value", "hush-hush"} == set(loaded.secrets_to_mask)
 
 
 def test_credentials_of_proxies_are_masked() -> None:
@@ -305,7 +305,7 @@ def test_credentials_of_proxies_are_masked() -> None:
     loaded = settings(HTTP_PROXY="http://ann:p%40ss%2F1@proxy:3128", all_proxy="http://bob:p@ss/2@proxy:3128")
     passwords = {"p%40ss%2F1", "p@ss/1", "ann:p%40ss%2F1", "ann:p@ss/1", "p@ss/2", "bob:p@ss/2"}
 
-    assert {"s3cret-value", *passwords} == set(loaded.masked)
+    assert {"s3cret-value", *passwords} == set(loaded.secrets_to_mask)
 
 
 def test_problems_survive_pickling() -> None:

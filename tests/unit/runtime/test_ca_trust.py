@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from config.settings import Settings, load
 from longshore.errors import ConfigProblems
 from longshore.log import events
-from longshore.runtime.ca_trust import SYSTEMS, Watch, establish, kafka_bundle, lent
+from longshore.runtime.ca_trust import SYSTEM_BUNDLES, BundleWatch, install, kafka_bundle, temporary_bundle
 from tests.support.certificates import Authority
 
 LEAST = {
@@ -48,7 +48,7 @@ def test_the_bundle_is_exported_where_nothing_is_set(settings: Settings, authori
     """For requests, OpenSSL and Kafka; public CAs are in it too."""
     text = mount(settings, authority)
     environ = {"REQUESTS_CA_BUNDLE": ""}
-    assert establish(settings, environ)
+    assert install(settings, environ)
 
     bundle = settings.longshore_ca_bundle
     assert dict.fromkeys(NAMES, str(bundle)) == environ
@@ -70,7 +70,7 @@ def test_what_the_user_set_stays_and_stays_in_effect(
 ) -> None:
     """An exported REQUESTS_CA_BUNDLE would win over a user's CURL_CA_BUNDLE."""
     environ = {name: str(authority.bundle)}
-    establish(settings, environ)
+    install(settings, environ)
 
     assert str(authority.bundle) == environ.pop(name)
     assert dict.fromkeys(ours, str(settings.longshore_ca_bundle)) == environ
@@ -81,7 +81,7 @@ def test_a_place_that_cannot_be_written_stops_nothing(settings: Settings, tmp_pa
     (tmp_path / "out").write_text("a file")
     environ = {"REQUESTS_CA_BUNDLE": str(settings.longshore_ca_bundle), "HOME": "/"}
     with capture_logs() as logs:
-        assert not establish(settings, environ)
+        assert not install(settings, environ)
 
     assert {"HOME": "/"} == environ
     assert [events.CA_BUNDLE_WRITE_FAILED.name] == [line["event"] for line in logs]
@@ -89,10 +89,10 @@ def test_a_place_that_cannot_be_written_stops_nothing(settings: Settings, tmp_pa
 
 def test_nothing_found_is_not_exported(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty bundle would trust nobody."""
-    monkeypatch.setattr("longshore.runtime.ca_trust.SYSTEMS", ())
+    monkeypatch.setattr("longshore.runtime.ca_trust.SYSTEM_BUNDLES", ())
     environ: dict[str, str] = {}
 
-    assert not establish(settings, environ)
+    assert not install(settings, environ)
     assert {} == environ
     assert not settings.longshore_ca_bundle.exists()
 
@@ -101,7 +101,7 @@ def test_broken_files_are_named_in_the_log(settings: Settings) -> None:
     """A warning each, with path and reason."""
     (settings.longshore_ca_dir / "bad.crt").write_text("x")
     with capture_logs() as logs:
-        establish(settings, {})
+        install(settings, {})
 
     (line,) = [line for line in logs if line["event"] == events.CA_BUNDLE_SKIPPED.name]
     assert ("warning", "bad.crt") == (line["log_level"], Path(line["path"]).name)
@@ -109,19 +109,19 @@ def test_broken_files_are_named_in_the_log(settings: Settings) -> None:
 
 def test_the_bundle_follows_its_files(settings: Settings, authority: Authority) -> None:
     """A certificate that comes or goes, and a bundle that was deleted; else nothing is written."""
-    watch = Watch(settings)
-    establish(settings, {})
-    assert not watch.look()
+    watch = BundleWatch(settings)
+    install(settings, {})
+    assert not watch.refresh()
 
     text = mount(settings, authority)
-    assert watch.look()
+    assert watch.refresh()
     assert text in settings.longshore_ca_bundle.read_text()
     (settings.longshore_ca_dir / "cert.crt").unlink()
-    assert watch.look()
+    assert watch.refresh()
     assert text not in settings.longshore_ca_bundle.read_text()
     settings.longshore_ca_bundle.unlink()
-    assert watch.look()
-    assert not watch.look()
+    assert watch.refresh()
+    assert not watch.refresh()
 
 
 def test_a_swapped_secret_of_kubernetes_is_noticed(settings: Settings, authority: Authority) -> None:
@@ -132,12 +132,12 @@ def test_a_swapped_secret_of_kubernetes_is_noticed(settings: Settings, authority
         (team / name / "ca.crt").write_text(text)
     (team / "..data").symlink_to("..old")
     (team / "ca.crt").symlink_to("..data/ca.crt")
-    watch = Watch(settings)
-    establish(settings, {})
+    watch = BundleWatch(settings)
+    install(settings, {})
     (team / "..tmp").symlink_to("..new")
     os.rename(team / "..tmp", team / "..data")
 
-    assert watch.look()
+    assert watch.refresh()
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
@@ -184,7 +184,7 @@ def test_an_unusable_ssl_cert_file_is_said(settings: Settings, tmp_path: Path) -
     """It stops nothing, as only Kafka needs it."""
     environ = {"SSL_CERT_FILE": str(tmp_path / "gone.pem")}
     with capture_logs() as logs:
-        establish(settings, environ)
+        install(settings, environ)
 
     assert events.CA_BUNDLE_SSL_CERT_FILE_REJECTED.name in [line["event"] for line in logs]
     assert kafka_bundle(environ) is None
@@ -192,7 +192,7 @@ def test_an_unusable_ssl_cert_file_is_said(settings: Settings, tmp_path: Path) -
 
 def test_public_cas_are_found_on_this_machine() -> None:
     """In the image's bundle or in that of `requests`."""
-    assert any(Path(path).is_file() for path in SYSTEMS)
+    assert any(Path(path).is_file() for path in SYSTEM_BUNDLES)
 
 
 @pytest.mark.parametrize("value", [None, ""])
@@ -213,7 +213,7 @@ def test_a_command_trusts_what_is_mounted_and_leaves_the_agent_s_bundle_alone(
     """It may run as another user; its own file is gone afterwards."""
     text = mount(settings, authority)
     environ: dict[str, str] = {}
-    with lent(settings, environ):
+    with temporary_bundle(settings, environ):
         path = Path(environ["SSL_CERT_FILE"])
         assert text in path.read_text()
 
@@ -226,12 +226,12 @@ def test_a_command_that_can_write_nothing_trusts_what_the_agent_wrote(
 ) -> None:
     """Nothing, where none has."""
     mount(settings, authority)
-    establish(settings, {})
+    install(settings, {})
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     environ: dict[str, str] = {}
-    with lent(settings, environ):
+    with temporary_bundle(settings, environ):
         assert str(settings.longshore_ca_bundle) == environ["SSL_CERT_FILE"]
     settings.longshore_ca_bundle.unlink()
     other: dict[str, str] = {}
-    with lent(settings, other):
+    with temporary_bundle(settings, other):
         assert {} == other

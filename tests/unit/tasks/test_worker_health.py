@@ -43,7 +43,7 @@ def test_what_was_idle_before_an_outage_is_forgotten_by_it(monkeypatch: pytest.M
             worker._step()
         except StoreUnavailable:
             assert broker.away
-        return health.live().findings["taking work"].ok
+        return health.live().results["taking work"].ok
 
     look()
     assert look()

@@ -28,25 +28,25 @@ def test_a_missing_dependency_does_not_kill() -> None:
 def test_a_loop_is_alive_as_long_as_it_turns() -> None:
     """A turn within its limit is enough."""
     now = 0.0
-    pulse = LoopHeartbeat("the loop", 10, clock=lambda: now)
+    heartbeat = LoopHeartbeat("the loop", 10, clock=lambda: now)
     now = 10.0
-    assert pulse.check().ok
+    assert heartbeat.check().ok
     now = 10.1
-    assert not pulse.check().ok
-    assert "the loop has not turned for 10 s" == pulse.check().says
-    pulse.turn()
-    assert pulse.check().ok
+    assert not heartbeat.check().ok
+    assert "the loop has not turned for 10 s" == heartbeat.check().text
+    heartbeat.beat()
+    assert heartbeat.check().ok
 
 
 def test_what_is_told_is_what_is_read() -> None:
     """A supervisor hears the same as a probe."""
     verdict = Verdict({"a": CheckResult(True, "well"), "b": CheckResult(False, "not well")})
 
-    assert verdict == Verdict.read(verdict.json())
+    assert verdict == Verdict.parse(verdict.json())
 
 
 @pytest.mark.parametrize("told", [None, [], {}, {"checks": 1}, {"checks": {"a": 1}}])
 def test_a_foreign_answer_is_none_of_health(told: object) -> None:
     """Somebody else may listen at that port."""
     with pytest.raises(ValueError, match="health"):
-        Verdict.read(told)
+        Verdict.parse(told)
