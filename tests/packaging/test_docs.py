@@ -33,7 +33,7 @@ WORDS = {5: "five"}
 """Numbers that a page spells out."""
 
 OURS = ("longshore", "ingest", "tasks", "config")
-REASON_AT = {"Outcome": 2, "Unsendable": 0, "_dead": 2, "abandoned": 2, "interrupted": 1}
+REASON_AT = {"Outcome": 2, "Unsendable": 0, "_dead": 2, "build_abandoned": 2, "build_interrupted": 1}
 """What is called with a reason code, and as which of its arguments."""
 FOLLOWS = {
     "again": Verdict.RETRY,
@@ -204,8 +204,8 @@ def test_the_contract_on_the_page_is_the_one_that_is_checked() -> None:
     assert [[name.split(".")[-1] for name in layer.split(" | ")] for layer in layers] == documented
 
 
-@pytest.mark.parametrize(("heading", "count"), [("One invocation", 24), ("One requeue", 5)])
-def test_walks_through_the_code_name_files_and_count_them(heading: str, count: int) -> None:
+@pytest.mark.parametrize("heading", ["One invocation", "One requeue"])
+def test_walks_through_the_code_name_files_and_count_them(heading: str) -> None:
     """Each file is there, named once; the faces from which a requeue may start count as one."""
     (section,) = re.findall(
         rf"^## {heading}, file by file\n(.*?)(?=^## |\Z)", ARCHITECTURE.read_text(), re.MULTILINE | re.DOTALL
@@ -214,8 +214,8 @@ def test_walks_through_the_code_name_files_and_count_them(heading: str, count: i
 
     assert [] == [path for _, path in rows if not (ROOT / path).is_file()]
     assert len({path for _, path in rows}) == len(rows)
-    assert count == len([path for step, path in rows if not step.startswith("…")])
-    assert re.search(rf"\b({count}|{WORDS.get(count, count)}) files\b", section)
+    count = len([path for step, path in rows if not step.startswith("…")])
+    assert re.search(rf"\b({count}|{WORDS.get(count, count)}) files\b", section), count
 
 
 def test_settings_that_pages_name_are_there() -> None:
