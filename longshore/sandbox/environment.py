@@ -22,18 +22,18 @@ from longshore.runtime.managed_process import Child
 from longshore.runtime.supervisor import Supervisor
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.fake_targets import FakeTargets, Manners
+from longshore.sandbox.fake_targets import Behavior, FakeTargets
 from longshore.sandbox.programs import CLIENT_ID, ORGANIZATION, PROGRAMS, Parts, command, environment
 from longshore.sandbox.publisher import Publisher, topics
 from longshore.sandbox.scenario import Case
-from longshore.sandbox.tracker import Followed, Tracker
+from longshore.sandbox.tracker import TrackedMessage, Tracker
 
 PARTITIONS = 2
 FLOWER_PORT = 5555
 PORT_PAGE_PORT = 8787
 SLOW_S = 1.0
 """Well below the timeout."""
-LOOK_TIMEOUT_S = 2.0
+LEDGER_TIMEOUT_S = 2.0
 """Whoever looks into the ledger comes again in a moment, and must not be held up when all of it is ending."""
 STOP_GRACE_S = 4.0
 """Between SIGTERM and SIGKILL of a child; the worker drains for one second."""
@@ -48,7 +48,7 @@ class ProgramFailed(LongshoreError):
         self.log = log
 
     def __str__(self) -> str:
-        return f"{self.program} does not start; the end of {self.log}:\n{end_of(self.log)}"
+        return f"{self.program} does not start; the end of {self.log}:\n{read_tail(self.log)}"
 
 
 class Environment:
@@ -59,7 +59,7 @@ class Environment:
         self.say = say
         self.secret = secrets.token_urlsafe(32)
         self.flower = ""
-        self._deaths: deque[tuple[str, bool]] = deque(maxlen=1000)
+        self._child_deaths: deque[tuple[str, bool]] = deque(maxlen=1000)
         self._stops: list[Callable[[], object]] = []
         self._supervisor: Supervisor | None = None
 
@@ -70,7 +70,7 @@ class Environment:
         self.kafka = EmbeddedKafka(dict.fromkeys(topics(ORGANIZATION), PARTITIONS))
         self._stops.append(self.kafka.stop)
         self.publisher = Publisher(self.kafka, ORGANIZATION)
-        self.targets = FakeTargets(HOST, Manners(slow_s=SLOW_S))
+        self.targets = FakeTargets(HOST, Behavior(slow_s=SLOW_S))
         self._stops.append(self.targets.stop)
         self.targets.start()
         self.port = self._start_port()
@@ -89,27 +89,27 @@ class Environment:
         self.settings = load(environ)
         self._supervisor = Supervisor(self._children(environ))
         self._supervisor.start()
-        began = time.monotonic()
+        started_at = time.monotonic()
         self.redis.wait_ready()
-        self.say(f"Redis is ready after {time.monotonic() - began:.1f} s; {', '.join(PROGRAMS)} are starting.")
-        ledger = open_ledger(self.settings, 2, LOOK_TIMEOUT_S).ledger
+        self.say(f"Redis is ready after {time.monotonic() - started_at:.1f} s; {', '.join(PROGRAMS)} are starting.")
+        ledger = open_ledger(self.settings, 2, LEDGER_TIMEOUT_S).ledger
         self._stops.append(ledger.close)
-        self.follower = Tracker(ledger, self.port, self.targets)
+        self.tracker = Tracker(ledger, self.port, self.targets)
 
-    def publish(self, case: Case) -> Followed:
+    def publish(self, case: Case) -> TrackedMessage:
         """Publish one case, from now on to be followed."""
-        run = self.publisher.change(case.value) if case.change_log else self.publisher.run(case.value, case.run_id)
-        return Followed(case, run)
+        position = self.publisher.change(case.value) if case.change_log else self.publisher.run(case.value, case.run_id)
+        return TrackedMessage(case, position)
 
     def check(self) -> None:
         """Tell of children that died since the last call; raises `ProgramFailed` for one that will not come back."""
-        while self._deaths:
-            name, final = self._deaths.popleft()
+        while self._child_deaths:
+            name, final = self._child_deaths.popleft()
             if final:
-                raise ProgramFailed(name, self.log_of(name))
-            self.say(f"{name} died and is being restarted; see {self.log_of(name)}")
+                raise ProgramFailed(name, self.log_path(name))
+            self.say(f"{name} died and is being restarted; see {self.log_path(name)}")
 
-    def log_of(self, program: str) -> Path:
+    def log_path(self, program: str) -> Path:
         """Where a child's output goes."""
         return self.folder / f"{program}.log"
 
@@ -135,42 +135,42 @@ class Environment:
         self.stop()
 
     def _children(self, environ: Mapping[str, str]) -> list[Child]:
-        storage = Child("redis", self.redis.argv(), environ, STOP_GRACE_S, order=1, output=self.log_of("redis"))
+        storage = Child("redis", self.redis.argv(), environ, STOP_GRACE_S, order=1, output=self.log_path("redis"))
         return [
-            *(Child(name, command(name), environ, STOP_GRACE_S, output=self.log_of(name)) for name in PROGRAMS),
+            *(Child(name, command(name), environ, STOP_GRACE_S, output=self.log_path(name)) for name in PROGRAMS),
             storage,
         ]
 
     def _start_port(self) -> FakePort:
-        def attempt(number: int) -> FakePort:
+        def start_on(number: int) -> FakePort:
             port = FakePort(
                 HOST, number, client_id=CLIENT_ID, client_secret=self.secret, brokers=[self.kafka.bootstrap]
             )
             self._stops.append(port.stop)
             return port.start()
 
-        return attempt(self._free_port(PORT_PAGE_PORT, "the fake Port"))
+        return start_on(self._free_port(PORT_PAGE_PORT, "the fake Port"))
 
-    def _free_port(self, wanted: int, owner: str) -> int:
-        if is_free(wanted):
-            return wanted
-        other = free_port()
-        self.say(f"Port {wanted} is busy: {owner} listens on {other} instead.")
-        return other
+    def _free_port(self, preferred: int, owner: str) -> int:
+        if is_free(preferred):
+            return preferred
+        fallback = free_port()
+        self.say(f"Port {preferred} is busy: {owner} listens on {fallback} instead.")
+        return fallback
 
     def _log_to_file(self) -> None:
         # The supervisor's lines would tear the live table; what the user must know of them is told by `check`.
         log = (self.folder / "sandbox.log").open("a", buffering=1, encoding="utf-8")
         self._stops.append(log.close)
 
-        def deaths(_logger: Any, _level: str, event: Any) -> Any:
+        def record_deaths(_logger: Any, _level: str, event: Any) -> Any:
             if event.get("event") == "child.died":
-                self._deaths.append((event["child"], "restart_in_s" not in event))
+                self._child_deaths.append((event["child"], "restart_in_s" not in event))
             return event
 
         structlog.configure(
             processors=[
-                deaths,
+                record_deaths,
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso"),
                 structlog.processors.JSONRenderer(),
@@ -192,7 +192,7 @@ def is_free(port: int) -> bool:
     return True
 
 
-def end_of(path: Path, size: int = 2000) -> str:
+def read_tail(path: Path, size: int = 2000) -> str:
     """The last characters of a log."""
     try:
         return path.read_bytes()[-size:].decode("utf-8", "replace").strip()

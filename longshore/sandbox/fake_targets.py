@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from longshore.sandbox.http_server import Answer, HttpServer, Request, closed_port
-from longshore.sandbox.received import Received, Record, run_of
+from longshore.sandbox.http_server import Answer, HttpServer, Request, reserve_closed_port
+from longshore.sandbox.received import ReceivedRequest, RequestLog, run_id_of
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class Behavior:
     """How badly the bad ones behave."""
 
     slow_s: float = 2.0
@@ -49,15 +49,15 @@ class FakeTargets:
         "flapping", "limited", "paused", "drip",
     )  # fmt: skip
 
-    def __init__(self, host: str = "127.0.0.1", manners: Manners | None = None) -> None:
+    def __init__(self, host: str = "127.0.0.1", behavior: Behavior | None = None) -> None:
         self._host = host
-        self._manners = manners or Manners()
-        self._record = Record()
+        self._behavior = behavior or Behavior()
+        self._log = RequestLog()
         self._pipelines = itertools.count(1)
-        self._mended = False
+        self._is_repaired = False
         self._server = HttpServer("sample-targets")
         self._ports: dict[str, int] = {}
-        self._dead = closed_port(host)
+        self._dead = reserve_closed_port(host)
 
     def start(self) -> Self:
         """Listen, each target on a free port."""
@@ -89,28 +89,28 @@ class FakeTargets:
 
     def mend(self) -> None:
         """From now on `broken` is good."""
-        self._mended = True
+        self._is_repaired = True
 
-    def received(self, run_id: str | None = None) -> list[Received]:
+    def received(self, run_id: str | None = None) -> list[ReceivedRequest]:
         """The requests of one run (its idempotency key, else the message's run id), or all of them; oldest first."""
-        return self._record.of(run_id)
+        return self._log.find(run_id)
 
     def attempts(self) -> dict[str, int]:
         """How often each run arrived."""
-        return self._record.attempts()
+        return self._log.attempts()
 
     def totals(self) -> dict[str, int]:
         """How many requests each target had."""
-        return self._record.totals()
+        return self._log.totals()
 
     def wait_until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Wait until `condition` holds, asking after every request. False when it does not in time."""
-        return self._record.wait(condition, timeout_s)
+        return self._log.wait(condition, timeout_s)
 
     def _serve(self, name: str) -> Callable[[Request], Answer | None]:
         def serve(request: Request) -> Answer | None:
-            run_id = run_of(request.headers, request.body)
-            attempt = self._record.add(
+            run_id = run_id_of(request.headers, request.body)
+            attempt = self._log.add(
                 name, run_id, time.time(), request.method, request.path, request.headers, request.body
             )
             return self._answer(name, request, attempt)
@@ -118,17 +118,17 @@ class FakeTargets:
         return serve
 
     def _answer(self, name: str, request: Request, attempt: int) -> Answer | None:
-        manners = self._manners
+        behavior = self._behavior
         match name:
             case "slow":
-                return _json(200, {"ok": True, "after_s": manners.slow_s}, delay_s=manners.slow_s)
-            case "flaky" if attempt <= manners.failures:
+                return _json(200, {"ok": True, "after_s": behavior.slow_s}, delay_s=behavior.slow_s)
+            case "flaky" if attempt <= behavior.failures:
                 return _json(503, {"error": "not now"})
-            case "throttling" if attempt <= manners.refusals:
-                return _json(429, {"error": "slow down"}, headers=(("Retry-After", str(manners.retry_after_s)),))
-            case "flapping" if self.totals()[name] <= manners.outage:
+            case "throttling" if attempt <= behavior.refusals:
+                return _json(429, {"error": "slow down"}, headers=(("Retry-After", str(behavior.retry_after_s)),))
+            case "flapping" if self.totals()[name] <= behavior.outage:
                 return _json(503, {"error": "starting up"})
-            case "broken" if not self._mended:
+            case "broken" if not self._is_repaired:
                 return _json(422, {"error": "no such environment: staging"})
             case "hanging":
                 return None
@@ -141,7 +141,7 @@ class FakeTargets:
             case "gateway":
                 return Answer(502, b"<h1>Bad Gateway</h1>", "text/html")
             case "drip":
-                return _json(200, {"ok": True, "pad": "." * 1000}, drip_s=manners.drip_s)
+                return _json(200, {"ok": True, "pad": "." * 1000}, drip_s=behavior.drip_s)
         if request.path.startswith("/api/v4/projects/"):
             number = next(self._pipelines)
             return _json(201, {"id": number, "web_url": f"{self.origin('good')}/pipelines/{number}"})

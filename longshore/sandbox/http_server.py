@@ -25,7 +25,7 @@ from tornado.httputil import (
 )
 from tornado.netutil import bind_sockets
 
-_T = TypeVar("_T")
+_Result = TypeVar("_Result")
 
 BODY_MAX = 33_554_432
 """Most bytes of a request: twice the largest message Longshore takes."""
@@ -92,7 +92,7 @@ class HttpServer:
             self._thread.join()
         self._loop.close()
 
-    def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
+    def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _listen(self, host: str, port: int, handler: Handler) -> int:
@@ -149,9 +149,9 @@ class _Exchange(HTTPMessageDelegate):
         if answer is None:
             return
         if answer.delay_s > 0 or answer.drip_s > 0:
-            late = asyncio.get_running_loop().create_task(self._answer_late(answer))
+            task = asyncio.get_running_loop().create_task(self._answer_late(answer))
             # The client may go, or be cut off, before.
-            self._connection.set_close_callback(partial(_cancel, late))
+            self._connection.set_close_callback(partial(_cancel, task))
         else:
             self._begin(answer, self._sent_body(answer))
             self._connection.finish()
@@ -177,8 +177,8 @@ class _Exchange(HTTPMessageDelegate):
         self._connection.write_headers(ResponseStartLine("", answer.status, _phrase(answer.status)), headers, piece)
 
     def _sent_body(self, answer: Answer) -> bytes:
-        bare = self._line.method == "HEAD" or answer.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
-        return b"" if bare else answer.body
+        has_no_body = self._line.method == "HEAD" or answer.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+        return b"" if has_no_body else answer.body
 
 
 def _cancel(task: "asyncio.Task[None]") -> None:
@@ -192,7 +192,7 @@ def _phrase(status: int) -> str:
         return "Unknown"
 
 
-def closed_port(host: str) -> socket.socket:
+def reserve_closed_port(host: str) -> socket.socket:
     """A socket that holds a port on which nothing listens: connecting to it is refused for as long as it is open."""
     holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -6,21 +6,21 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-KEEP_REQUESTS = 20_000
+MAX_REQUESTS = 20_000
 """Requests kept with head and body; older ones are only counted."""
 
-KEEP_BODY = 16_384
+MAX_BODY_BYTES = 16_384
 """Bytes kept of each body."""
 
-KEEP_BYTES = 64_000_000
+MAX_TOTAL_BYTES = 64_000_000
 """Bytes kept of all bodies together."""
 
-KEEP_RUNS = 500_000
+MAX_RUNS = 500_000
 """Runs whose attempts are counted; beyond it the oldest are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedRequest:
     """One request at a target: `at` in epoch seconds, `attempt` from 1 for this run at this target."""
 
     target: str
@@ -33,14 +33,14 @@ class Received:
     body: bytes = field(repr=False)
 
 
-class Record:
+class RequestLog:
     """The attempts of all targets. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._counts: OrderedDict[str, Counter[str]] = OrderedDict()
         self._totals: Counter[str] = Counter()
-        self._latest: deque[Received] = deque()
+        self._latest: deque[ReceivedRequest] = deque()
         self._bytes = 0
 
     def add(
@@ -51,20 +51,20 @@ class Record:
             counts = self._counts.setdefault(run_id, Counter())
             counts[target] += 1
             self._totals[target] += 1
-            kept = body[:KEEP_BODY]
-            self._latest.append(Received(target, run_id, counts[target], at, method, path, headers, kept))
-            self._bytes += len(kept)
-            while len(self._latest) > KEEP_REQUESTS or self._bytes > KEEP_BYTES:
+            body_head = body[:MAX_BODY_BYTES]
+            self._latest.append(ReceivedRequest(target, run_id, counts[target], at, method, path, headers, body_head))
+            self._bytes += len(body_head)
+            while len(self._latest) > MAX_REQUESTS or self._bytes > MAX_TOTAL_BYTES:
                 self._bytes -= len(self._latest.popleft().body)
-            while len(self._counts) > KEEP_RUNS:
+            while len(self._counts) > MAX_RUNS:
                 self._counts.popitem(last=False)
             self._changed.notify_all()
             return counts[target]
 
-    def of(self, run_id: str | None = None) -> list[Received]:
+    def find(self, run_id: str | None = None) -> list[ReceivedRequest]:
         """The kept requests of one run, or of all, oldest first."""
         with self._changed:
-            return [each for each in self._latest if run_id is None or each.run_id == run_id]
+            return [request for request in self._latest if run_id is None or request.run_id == run_id]
 
     def attempts(self) -> dict[str, int]:
         """How often each run arrived, at all targets together."""
@@ -82,7 +82,7 @@ class Record:
             return self._changed.wait_for(condition, timeout_s)
 
 
-def run_of(headers: dict[str, str], body: bytes) -> str:
+def run_id_of(headers: dict[str, str], body: bytes) -> str:
     """The run a request belongs to: its `Idempotency-Key`, else the run id in the message, else empty."""
     key = headers.get("idempotency-key", "")
     if key:

@@ -19,16 +19,16 @@ from longshore.errors import LongshoreError, StoreUnavailable
 from longshore.ledger.states import State
 from longshore.sandbox.environment import Environment
 from longshore.sandbox.fake_targets import FakeTargets
-from longshore.sandbox.operator_script import OperatorScript, Watched
+from longshore.sandbox.operator_script import Observation, OperatorScript
 from longshore.sandbox.scenario import Scenario
 from longshore.sandbox.table import Screen
-from longshore.sandbox.tracker import Followed
+from longshore.sandbox.tracker import TrackedMessage
 
-LOOK_S = 0.25
+UPDATE_S = 0.25
 """How often the table is brought up to date."""
 PUBLISH_S = 0.5
 """Between two invocations of the stream."""
-SHOWN = 20
+MAX_ROWS = 20
 """Invocations of the stream that are shown, the last ones."""
 DEMO_LIMIT_S = 52.0
 """When the demo gives up: it promises to end within a minute, and needs some seconds to stop everything."""
@@ -48,19 +48,19 @@ def run(demo: bool) -> int:
     folder = Path(tempfile.mkdtemp(prefix="longshore-sandbox-"))
     stop = threading.Event()
     code = 1
-    with Screen() as screen, Environment(folder, screen.say) as stage, _signals_to(stop, stage.hurry):
+    with Screen() as screen, Environment(folder, screen.say) as environment, _signals_to(stop, environment.hurry):
         try:
             screen.say(f"Starting the sandbox; its logs are in {folder}")
-            stage.start()
-            _say_addresses(stage, screen)
-            code = _demo(stage, screen, stop) if demo else _stream(stage, screen, stop)
+            environment.start()
+            _say_addresses(environment, screen)
+            code = _demo(environment, screen, stop) if demo else _stream(environment, screen, stop)
         except LongshoreError as error:
             screen.close()
             screen.say(f"The sandbox cannot go on: {error}")
         finally:
             screen.close()
             screen.say("Stopping ...")
-            stage.stop()
+            environment.stop()
             if demo and code == 0:
                 shutil.rmtree(folder, ignore_errors=True)
                 screen.say("Stopped.")
@@ -69,79 +69,83 @@ def run(demo: bool) -> int:
     return code
 
 
-def _demo(stage: Environment, screen: Screen, stop: threading.Event) -> int:
-    began = time.monotonic()
-    person = OperatorScript(stage.settings, stage.targets, screen.say)
-    followed = [stage.publish(case) for case in _scenario(stage, "demo").demo()]
-    screen.say(f"Published {len(followed)} messages; now waiting for each to end, {DEMO_LIMIT_S:.0f} s at the most.")
-    ended_at = None
-    while not stop.wait(LOOK_S):
-        if _look(stage, followed):
-            person.act(followed)
-        open_ones = [each for each in followed if not each.ended]
-        screen.show(followed, _progress(followed, time.monotonic() - began), checked=True)
-        ended_at = (ended_at or time.monotonic()) if not open_ones else None
-        if not any(each.differences() for each in followed):
+def _demo(environment: Environment, screen: Screen, stop: threading.Event) -> int:
+    started_at = time.monotonic()
+    operator = OperatorScript(environment.settings, environment.targets, screen.say)
+    messages = [environment.publish(case) for case in _scenario(environment, "demo").demo()]
+    screen.say(f"Published {len(messages)} messages; now waiting for each to end, {DEMO_LIMIT_S:.0f} s at the most.")
+    all_final_at = None
+    while not stop.wait(UPDATE_S):
+        if _update(environment, messages):
+            operator.act(messages)
+        open_messages = [message for message in messages if not message.is_final]
+        screen.show(messages, _progress(messages, time.monotonic() - started_at), show_verdicts=True)
+        all_final_at = (all_final_at or time.monotonic()) if not open_messages else None
+        if not any(message.differences() for message in messages):
             break
-        reports_late = ended_at is not None and time.monotonic() > ended_at + REPORTS_LIMIT_S
-        if reports_late or time.monotonic() > began + DEMO_LIMIT_S:
+        is_report_overdue = all_final_at is not None and time.monotonic() > all_final_at + REPORTS_LIMIT_S
+        if is_report_overdue or time.monotonic() > started_at + DEMO_LIMIT_S:
             break
-    screen.close(followed, checked=True)
+    screen.close(messages, show_verdicts=True)
     if stop.is_set():
         return INTERRUPTED
-    return _judge(stage, screen, followed, person.seen(followed), time.monotonic() - began)
+    return _judge(environment, screen, messages, operator.observe(messages), time.monotonic() - started_at)
 
 
 def _judge(
-    stage: Environment, screen: Screen, followed: Sequence[Followed], watched: Sequence[Watched], took_s: float
+    environment: Environment,
+    screen: Screen,
+    messages: Sequence[TrackedMessage],
+    observations: Sequence[Observation],
+    elapsed_s: float,
 ) -> int:
     screen.say("")
-    for each in watched:
-        screen.say(f"{'ok ' if each.ok else 'NO '} {each.claim}: {each.seen}")
-    problems = [f"{each.claim}: {each.seen}" for each in watched if not each.ok]
-    problems += [f"{each.case.title}: {found}" for each in followed for found in each.differences()]
-    problems += [f"a call the real Port would refuse: {violation}" for violation in stage.port.violations]
+    for each in observations:
+        screen.say(f"{'ok ' if each.ok else 'NO '} {each.promise}: {each.evidence}")
+    problems = [f"{each.promise}: {each.evidence}" for each in observations if not each.ok]
+    problems += [f"{message.case.title}: {difference}" for message in messages for difference in message.differences()]
+    problems += [f"a call the real Port would refuse: {violation}" for violation in environment.port.violations]
     screen.say("")
     if not problems:
-        screen.say(f"All {len(followed)} ended as they should, after {took_s:.0f} s.")
+        screen.say(f"All {len(messages)} ended as they should, after {elapsed_s:.0f} s.")
         return 0
-    screen.say(f"Not as it should be after {took_s:.0f} s:")
+    screen.say(f"Not as it should be after {elapsed_s:.0f} s:")
     for problem in problems:
         screen.say(f"  {problem}")
     return 1
 
 
-def _stream(stage: Environment, screen: Screen, stop: threading.Event) -> int:
-    cases = _scenario(stage, "run").stream(random.Random())
-    followed: deque[Followed] = deque(maxlen=SHOWN)
+def _stream(environment: Environment, screen: Screen, stop: threading.Event) -> int:
+    cases = _scenario(environment, "run").stream(random.Random())
+    messages: deque[TrackedMessage] = deque(maxlen=MAX_ROWS)
     screen.say("Publishing two invocations a second. Ctrl-C ends everything.")
     publish_at = time.monotonic()
-    while not stop.wait(LOOK_S):
+    while not stop.wait(UPDATE_S):
         if time.monotonic() >= publish_at:
             publish_at += PUBLISH_S
-            followed.append(stage.publish(next(cases)))
-        counts = _look(stage, list(followed))
-        screen.show(list(followed), _totals(counts), checked=False)
+            messages.append(environment.publish(next(cases)))
+        counts = _update(environment, list(messages))
+        screen.show(list(messages), _totals(counts), show_verdicts=False)
     return 0
 
 
-def _look(stage: Environment, followed: Sequence[Followed]) -> dict[str, int]:
+def _update(environment: Environment, messages: Sequence[TrackedMessage]) -> dict[str, int]:
     """Bring all up to date; returns the ledger's counts, none while Redis is away."""
-    stage.check()
+    environment.check()
     try:
-        stage.follower.look(followed)
-        return stage.follower.counts()
+        environment.tracker.update(messages)
+        return environment.tracker.counts()
     except StoreUnavailable:
         return {}  # the next look is a moment away, and `check` tells of a Redis that died
 
 
-def _progress(followed: Sequence[Followed], took_s: float) -> str:
-    waiting = [each.case.title for each in followed if not each.ended]
-    late = [each.case.title for each in followed if each.ended and each.differences()]
-    text = f"{len(followed) - len(waiting)} of {len(followed)} have ended after {took_s:.0f} s"
-    if waiting:
-        return f"{text}; under way: {', '.join(waiting[:3])}{' ...' if len(waiting) > 3 else ''}"
-    return f"{text}; Port is still to hear of: {', '.join(late[:3])}" if late else text
+def _progress(messages: Sequence[TrackedMessage], elapsed_s: float) -> str:
+    in_progress = [message.case.title for message in messages if not message.is_final]
+    unreported = [message.case.title for message in messages if message.is_final and message.differences()]
+    text = f"{len(messages) - len(in_progress)} of {len(messages)} have ended after {elapsed_s:.0f} s"
+    if in_progress:
+        return f"{text}; under way: {', '.join(in_progress[:3])}{' ...' if len(in_progress) > 3 else ''}"
+    return f"{text}; Port is still to hear of: {', '.join(unreported[:3])}" if unreported else text
 
 
 def _totals(counts: dict[str, int]) -> str:
@@ -154,29 +158,29 @@ def _totals(counts: dict[str, int]) -> str:
     return " · ".join(f"{counts.get(key, 0)} {name}" for key, name in names.items())
 
 
-def _scenario(stage: Environment, prefix: str) -> Scenario:
-    return Scenario({name: stage.targets.url(name) for name in FakeTargets.NAMES}, stage.secret, prefix)
+def _scenario(environment: Environment, prefix: str) -> Scenario:
+    return Scenario({name: environment.targets.url(name) for name in FakeTargets.NAMES}, environment.secret, prefix)
 
 
-def _say_addresses(stage: Environment, screen: Screen) -> None:
-    screen.say(f"  Flower            {stage.flower}")
-    screen.say(f"  fake Port's page  {stage.port.url}")
-    screen.say(f"  Redis, Kafka      {stage.redis.url}  {stage.kafka.bootstrap}")
+def _say_addresses(environment: Environment, screen: Screen) -> None:
+    screen.say(f"  Flower            {environment.flower}")
+    screen.say(f"  fake Port's page  {environment.port.url}")
+    screen.say(f"  Redis, Kafka      {environment.redis.url}  {environment.kafka.bootstrap}")
 
 
 @contextmanager
 def _signals_to(stop: threading.Event, hurry: Callable[[], None]) -> Iterator[None]:
     """The first signal ends things in order, a second one in a hurry."""
 
-    def told(_number: int, _frame: FrameType | None) -> None:
+    def handle_signal(_number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             hurry()
         stop.set()
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, told) for number in numbers}
+    handlers = {number: signal.signal(number, handle_signal) for number in numbers}
     try:
         yield
     finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -21,7 +21,7 @@ IN_PROGRESS, SUCCESS, FAILURE = "IN_PROGRESS", "SUCCESS", "FAILURE"
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class Expectation:
     """How an invocation should end.
 
     `state` is the ledger's, or `skipped` (nothing for us, so no record), or `repeated` (a copy of one that has a
@@ -33,17 +33,17 @@ class Expected:
     attempts: int | None = 0
     port: str | None = None
     reason: str = ""
-    earlier: int = 0
+    earlier_attempts: int = 0
     """Attempts before a person sends it again; 0 if nobody does."""
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """For the table, short."""
-        tried = f"in {self.attempts}" if self.attempts else ""
-        told = f"Port {self.port}" if self.port else ""
-        again = f"{self.earlier} failed, sent again:" if self.earlier else ""
-        first = " ".join(word for word in (again, self.state, self.reason, tried) if word)
-        return ", ".join(part for part in (first, told) if part)
+        attempts_text = f"in {self.attempts}" if self.attempts else ""
+        port_text = f"Port {self.port}" if self.port else ""
+        requeue_text = f"{self.earlier_attempts} failed, sent again:" if self.earlier_attempts else ""
+        outcome = " ".join(word for word in (requeue_text, self.state, self.reason, attempts_text) if word)
+        return ", ".join(part for part in (outcome, port_text) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +52,33 @@ class Case:
 
     title: str
     value: bytes | None = field(repr=False)
-    expected: Expected
+    expectation: Expectation
     run_id: str = ""
     """Port's id of the run; empty for change log events and for what is no run at all."""
     change_log: bool = False
 
 
-def done(attempts: int | None = 1, port: str | None = IN_PROGRESS) -> Expected:
+def expect_done(attempts: int | None = 1, port: str | None = IN_PROGRESS) -> Expectation:
     """Delivered with the attempt of this number."""
-    return Expected(State.DONE, attempts, port)
+    return Expectation(State.DONE, attempts, port)
 
 
-def dead(reason: str, attempts: int | None, port: str | None = FAILURE) -> Expected:
+def expect_dead(reason: str, attempts: int | None, port: str | None = FAILURE) -> Expectation:
     """A dead letter after this many attempts."""
-    return Expected(State.DEAD, attempts, port, reason)
+    return Expectation(State.DEAD, attempts, port, reason)
 
 
-def unknown(reason: str, attempts: int = 1, port: str | None = IN_PROGRESS) -> Expected:
+def expect_unknown(reason: str, attempts: int = 1, port: str | None = IN_PROGRESS) -> Expectation:
     """Sent, never answered, and not sent again."""
-    return Expected(State.UNKNOWN, attempts, port, reason)
+    return Expectation(State.UNKNOWN, attempts, port, reason)
 
 
-def again(earlier: int, port: str | None = FAILURE) -> Expected:
+def expect_requeue(earlier_attempts: int, port: str | None = FAILURE) -> Expectation:
     """Given up after so many attempts, then delivered with the first attempt after a person has sent it again."""
-    return Expected(State.DONE, 1, port, earlier=earlier)
+    return Expectation(State.DONE, 1, port, earlier_attempts=earlier_attempts)
 
 
-SKIPPED = Expected("skipped")
+SKIPPED = Expectation("skipped")
 
 
 class Scenario:
@@ -93,8 +93,8 @@ class Scenario:
     def demo(self) -> list[Case]:
         """The fixed list: every kind supported so far, and every way to end."""
         return [
-            *self._held_back(),
-            *self._sent_again(),
+            *self._delayed_runs(),
+            *self._requeued_runs(),
             *self._action_runs(),
             *self._special_action_runs(),
             *self._repeated_runs(),
@@ -105,118 +105,118 @@ class Scenario:
 
     def stream(self, choice: random.Random) -> Iterator[Case]:
         """Invocations without end, most of them well-behaved."""
-        common = [
-            lambda: self.action("good", done()),
-            lambda: self.action("good", done(port=SUCCESS), synchronized=True),
-            lambda: self.node("good", done(port=SUCCESS)),
-            lambda: self.change("good", done(port=None)),
-            lambda: self.action("slow", done()),
+        common_cases = [
+            lambda: self.action("good", expect_done()),
+            lambda: self.action("good", expect_done(port=SUCCESS), synchronized=True),
+            lambda: self.node("good", expect_done(port=SUCCESS)),
+            lambda: self.change("good", expect_done(port=None)),
+            lambda: self.action("slow", expect_done()),
         ]
-        rare = [
-            lambda: self.action("flaky", done(3)),
-            lambda: self.action("throttling", done(2)),
-            lambda: self.action("hanging", unknown("read_timeout")),
-            lambda: self.action("dead", dead("connect_refused", ATTEMPTS)),
-            lambda: self.action("not_found", dead("http_404", 1)),
-            lambda: self.node("error", dead("http_500", ATTEMPTS)),
-            lambda: self.change("flaky", done(3, None)),
+        rare_cases = [
+            lambda: self.action("flaky", expect_done(3)),
+            lambda: self.action("throttling", expect_done(2)),
+            lambda: self.action("hanging", expect_unknown("read_timeout")),
+            lambda: self.action("dead", expect_dead("connect_refused", ATTEMPTS)),
+            lambda: self.action("not_found", expect_dead("http_404", 1)),
+            lambda: self.node("error", expect_dead("http_500", ATTEMPTS)),
+            lambda: self.change("flaky", expect_done(3, None)),
             self._gitlab,
             self._bad_signature,
             self._not_for_agent,
         ]
         while True:
-            yield choice.choice(rare if choice.random() < 0.35 else common)()
+            yield choice.choice(rare_cases if choice.random() < 0.35 else common_cases)()
 
-    def action(self, target: str, expected: Expected, title: str = "", *, synchronized: bool = False) -> Case:
+    def action(self, target: str, expectation: Expectation, title: str = "", *, synchronized: bool = False) -> Case:
         """An action run for one of the targets."""
         run_id = self._id("r")
         message = action_run(run_id, self.urls[target], synchronized=synchronized, action=f"call_{target}")
-        named = title or f"{'sync ' if synchronized else ''}run → {target}"
-        return Case(named, as_text(message, self.secret), expected, run_id)
+        title = title or f"{'sync ' if synchronized else ''}run → {target}"
+        return Case(title, as_text(message, self.secret), expectation, run_id)
 
-    def node(self, target: str, expected: Expected, *, synchronized: bool = True) -> Case:
+    def node(self, target: str, expectation: Expectation, *, synchronized: bool = True) -> Case:
         """A workflow node run for one of the targets."""
         run_id = self._id("wfnr")
         message = node_run(run_id, self.urls[target], synchronized=synchronized)
         title = f"{'sync ' if synchronized else ''}node run → {target}"
-        return Case(title, as_text(message, self.secret), expected, run_id)
+        return Case(title, as_text(message, self.secret), expectation, run_id)
 
-    def change(self, target: str, expected: Expected) -> Case:
+    def change(self, target: str, expectation: Expectation) -> Case:
         """A change log event for one of the targets."""
         message = change_log_event(self.urls[target], self._id("entity"))
-        return Case(f"change → {target}", text_of(message), expected, change_log=True)
+        return Case(f"change → {target}", text_of(message), expectation, change_log=True)
 
-    def _held_back(self) -> list[Case]:
+    def _delayed_runs(self) -> list[Case]:
         """What limits, a breaker or a person hold back for a while."""
         return [
-            *(self.action("limited", done()) for _ in range(6)),
-            *(self.action("flapping", done(None)) for _ in range(4)),
-            self.action("paused", done()),
+            *(self.action("limited", expect_done()) for _ in range(6)),
+            *(self.action("flapping", expect_done(None)) for _ in range(4)),
+            self.action("paused", expect_done()),
         ]
 
-    def _sent_again(self) -> list[Case]:
+    def _requeued_runs(self) -> list[Case]:
         """What a person sends again: see `longshore/sandbox/operator_script.py`."""
         return [
-            *(self.action("broken", again(1)) for _ in range(4)),
-            self.action("mute", again(1, IN_PROGRESS)),
+            *(self.action("broken", expect_requeue(1)) for _ in range(4)),
+            self.action("mute", expect_requeue(1, IN_PROGRESS)),
         ]
 
     def _action_runs(self) -> list[Case]:
         return [
-            self.action("good", done()),
-            self.action("good", done(port=SUCCESS), synchronized=True),
-            self.action("slow", done()),
-            self.action("flaky", done(3, SUCCESS), synchronized=True),
-            self.action("throttling", done(2)),
-            self.action("drip", done()),
-            self.action("hanging", unknown("read_timeout")),
-            self.action("hanging", unknown("read_timeout", port=FAILURE), synchronized=True),
-            self.action("gateway", unknown("http_502")),
-            self.action("dead", dead("connect_refused", ATTEMPTS)),
-            self.action("not_found", dead("http_404", 1)),
-            self.action("error", dead("http_500", ATTEMPTS), synchronized=True),
+            self.action("good", expect_done()),
+            self.action("good", expect_done(port=SUCCESS), synchronized=True),
+            self.action("slow", expect_done()),
+            self.action("flaky", expect_done(3, SUCCESS), synchronized=True),
+            self.action("throttling", expect_done(2)),
+            self.action("drip", expect_done()),
+            self.action("hanging", expect_unknown("read_timeout")),
+            self.action("hanging", expect_unknown("read_timeout", port=FAILURE), synchronized=True),
+            self.action("gateway", expect_unknown("http_502")),
+            self.action("dead", expect_dead("connect_refused", ATTEMPTS)),
+            self.action("not_found", expect_dead("http_404", 1)),
+            self.action("error", expect_dead("http_500", ATTEMPTS), synchronized=True),
         ]
 
     def _special_action_runs(self) -> list[Case]:
-        strange = self._id("r")
+        run_id = self._id("r")
         # Texts and numbers that a careless reader prints differently, so that the signature would no longer fit.
         properties = {"city": "Zürich 🚀", "quote": '"\\\n\x01', "share": 0.5, "big": 2**63}
-        message = action_run(strange, self.urls["good"], synchronized=True, method="PUT", properties=properties)
+        message = action_run(run_id, self.urls["good"], synchronized=True, method="PUT", properties=properties)
         return [
-            Case("PUT in many scripts", as_text(message, self.secret), done(port=SUCCESS), strange),
+            Case("PUT in many scripts", as_text(message, self.secret), expect_done(port=SUCCESS), run_id),
             self._gitlab(),
             self._bad_signature(),
             Case(
                 "run id is no text",
                 as_text(action_run(17, self.urls["good"]), self.secret),
-                dead("malformed", 0, None),
+                expect_dead("malformed", 0, None),
             ),
         ]
 
     def _repeated_runs(self) -> list[Case]:
-        first = self.action("good", done(), "twice: the first")
-        return [first, Case("twice: the copy", first.value, Expected("repeated"), first.run_id)]
+        outcome = self.action("good", expect_done(), "twice: the first")
+        return [outcome, Case("twice: the copy", outcome.value, Expectation("repeated"), outcome.run_id)]
 
     def _node_runs(self) -> list[Case]:
         forged = self._id("wfnr")
         return [
-            self.node("good", done(port=SUCCESS)),
-            self.node("good", done(), synchronized=False),
-            self.node("not_found", dead("http_404", 1)),
+            self.node("good", expect_done(port=SUCCESS)),
+            self.node("good", expect_done(), synchronized=False),
+            self.node("not_found", expect_dead("http_404", 1)),
             Case(
                 "forged node run",
                 text_of(signed(node_run(forged, self.urls["good"]), "not the secret")),
-                dead("bad_signature", 0),
+                expect_dead("bad_signature", 0),
                 forged,
             ),
         ]
 
     def _change_log_events(self) -> list[Case]:
         return [
-            self.change("good", done(port=None)),
-            self.change("flaky", done(3, None)),
+            self.change("good", expect_done(port=None)),
+            self.change("flaky", expect_done(3, None)),
             # The default for change log events is to send again what was never answered.
-            self.change("hanging", unknown("read_timeout", ATTEMPTS, None)),
+            self.change("hanging", expect_unknown("read_timeout", ATTEMPTS, None)),
         ]
 
     def _not_for_us(self) -> list[Case]:
@@ -228,12 +228,12 @@ class Scenario:
     def _gitlab(self) -> Case:
         run_id = self._id("r")
         value = as_text(gitlab_run(run_id, GITLAB_GROUP, GITLAB_PROJECT), self.secret)
-        return Case("GitLab → good", value, done(), run_id)
+        return Case("GitLab → good", value, expect_done(), run_id)
 
     def _bad_signature(self) -> Case:
         run_id = self._id("r")
         value = text_of(signed(action_run(run_id, self.urls["good"]), "not the secret"))
-        return Case("forged run", value, dead("bad_signature", 0, None), run_id)
+        return Case("forged run", value, expect_dead("bad_signature", 0, None), run_id)
 
     def _not_for_agent(self) -> Case:
         run_id = self._id("r")

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from longshore.ledger.states import State
 from longshore.printable import printable
-from longshore.sandbox.tracker import NOT_READ, REPEATED, SKIPPED, Followed
+from longshore.sandbox.tracker import NOT_READ, REPEATED, SKIPPED, TrackedMessage
 
-COLOURS = {
+COLORS = {
     State.DONE: "green",
     State.DEAD: "red",
     State.UNKNOWN: "yellow",
@@ -37,7 +37,7 @@ VERDICT_WIDTH = 5
 """What "ok?" adds."""
 EXPECTED_WIDTH = 55
 """What the column of expectations adds, where there is room for it."""
-ROOMY = 120
+WIDE_COLUMNS = 120
 """Columns from which on there is."""
 STATE_WIDTH = 20
 """For "unknown read_timeout" and the like."""
@@ -52,36 +52,38 @@ class Screen:
     """Where the sandbox writes. `say` is for lines that stay; `show` for what changes until it is closed."""
 
     def __init__(self, console: Console | None = None) -> None:
-        found = console or Console()
-        self.console = found if found.is_terminal else Console(file=found.file, width=PLAIN_WIDTH, highlight=False)
+        terminal = console or Console()
+        self.console = (
+            terminal if terminal.is_terminal else Console(file=terminal.file, width=PLAIN_WIDTH, highlight=False)
+        )
         self._live: Live | None = None
-        self._shown: dict[int, str] = {}
-        self._started = self._spoke = time.monotonic()
+        self._printed_lines: dict[int, str] = {}
+        self._started_at = self._last_output_at = time.monotonic()
 
     def say(self, text: str) -> None:
         """One line that stays on the screen."""
         self.console.print(escape(printable(text, "\n")), highlight=False, soft_wrap=True)
-        self._spoke = time.monotonic()
+        self._last_output_at = time.monotonic()
 
-    def show(self, followed: Sequence[Followed], progress: str, *, checked: bool) -> None:
-        """The present state of all; `checked` adds whether each is as expected."""
+    def show(self, messages: Sequence[TrackedMessage], progress: str, *, show_verdicts: bool) -> None:
+        """The present state of all; `show_verdicts` adds whether each is as expected."""
         if not self.console.is_terminal:
-            self._print_changes(followed, progress)
+            self._print_changes(messages, progress)
             return
         if self._live is None:
             self._live = Live(console=self.console, refresh_per_second=LIVE_PER_S, vertical_overflow="crop")
             self._live.start()
-        rows = most_telling(followed, max(5, self.console.height - AROUND_TABLE))
-        self._live.update(Group(table_of(rows, self.console.width, checked=checked), Text(progress)))
+        rows = select_rows(messages, max(5, self.console.height - AROUND_TABLE))
+        self._live.update(Group(build_table(rows, self.console.width, show_verdicts=show_verdicts), Text(progress)))
 
-    def close(self, followed: Sequence[Followed] = (), *, checked: bool = False) -> None:
+    def close(self, messages: Sequence[TrackedMessage] = (), *, show_verdicts: bool = False) -> None:
         """End the changing part; then the whole table once more, if given."""
         if self._live is not None:
             self._live.update(Text(""))
             self._live.stop()
             self._live = None
-        if followed:
-            self.console.print(table_of(followed, self.console.width, checked=checked))
+        if messages:
+            self.console.print(build_table(messages, self.console.width, show_verdicts=show_verdicts))
 
     def __enter__(self) -> Screen:
         return self
@@ -91,73 +93,76 @@ class Screen:
     ) -> None:
         self.close()
 
-    def _print_changes(self, followed: Sequence[Followed], progress: str) -> None:
-        for each in followed:
-            line = line_of(each)
-            if each.state != NOT_READ and self._shown.get(id(each)) != line:
-                self._shown[id(each)] = line
-                self.say(f"{time.monotonic() - self._started:6.1f} s  {line}")
-        current = {id(each) for each in followed}
-        self._shown = {key: line for key, line in self._shown.items() if key in current}
-        if time.monotonic() - self._spoke >= PROGRESS_S:
-            self.say(f"{time.monotonic() - self._started:6.1f} s  {progress}")
+    def _print_changes(self, messages: Sequence[TrackedMessage], progress: str) -> None:
+        for message in messages:
+            line = format_line(message)
+            if message.state != NOT_READ and self._printed_lines.get(id(message)) != line:
+                self._printed_lines[id(message)] = line
+                self.say(f"{time.monotonic() - self._started_at:6.1f} s  {line}")
+        current = {id(message) for message in messages}
+        self._printed_lines = {key: line for key, line in self._printed_lines.items() if key in current}
+        if time.monotonic() - self._last_output_at >= PROGRESS_S:
+            self.say(f"{time.monotonic() - self._started_at:6.1f} s  {progress}")
 
 
-def most_telling(followed: Sequence[Followed], most: int) -> list[Followed]:
+def select_rows(messages: Sequence[TrackedMessage], max_rows: int) -> list[TrackedMessage]:
     """As many as fit, in their order: those still under way, then the latest that ended."""
-    chosen = sorted(range(len(followed)), key=lambda index: (followed[index].ended, -index))[:most]
-    return [followed[index] for index in sorted(chosen)]
+    indexes = sorted(range(len(messages)), key=lambda index: (messages[index].is_final, -index))[:max_rows]
+    return [messages[index] for index in sorted(indexes)]
 
 
-def table_of(followed: Sequence[Followed], width: int, *, checked: bool) -> Table:
+def build_table(messages: Sequence[TrackedMessage], width: int, *, show_verdicts: bool) -> Table:
     """The table, `width` columns wide: one row per message, told from the sides of the ledger, the target and Port."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    longest = max((len(each.case.title) for each in followed), default=0)
-    stated = checked and width >= ROOMY
-    free = width - FIXED_WIDTH - (VERDICT_WIDTH if checked else 0) - (EXPECTED_WIDTH if stated else 0)
-    id_width = max(ID_WIDTHS[0], min(ID_WIDTHS[1], free - longest))
-    table.add_column("message", no_wrap=True, max_width=max(10, free - id_width))
+    max_title = max((len(message.case.title) for message in messages), default=0)
+    show_expectations = show_verdicts and width >= WIDE_COLUMNS
+    free_width = (
+        width - FIXED_WIDTH - (VERDICT_WIDTH if show_verdicts else 0) - (EXPECTED_WIDTH if show_expectations else 0)
+    )
+    id_width = max(ID_WIDTHS[0], min(ID_WIDTHS[1], free_width - max_title))
+    table.add_column("message", no_wrap=True, max_width=max(10, free_width - id_width))
     table.add_column("id", no_wrap=True, max_width=id_width)
     table.add_column("state", no_wrap=True, min_width=STATE_WIDTH)
     table.add_column("attempts", no_wrap=True, justify="right")
     table.add_column("Port", no_wrap=True, min_width=len("IN_PROGRESS"))
-    if stated:
+    if show_expectations:
         table.add_column("expected", no_wrap=True, max_width=EXPECTED_WIDTH - 2)
-    if checked:
+    if show_verdicts:
         table.add_column("ok?", no_wrap=True)
-    for each in followed:
+    for message in messages:
         cells = [
-            escape(each.case.title),
-            escape(printable(each.case.run_id or each.id or "-")),
-            f"[{COLOURS.get(each.state, 'default')}]{each.state}[/] {escape(each.reason) if _telling(each) else ''}",
-            str(each.attempts) if each.attempts else "",
-            each.port or "",
+            escape(message.case.title),
+            escape(printable(message.case.run_id or message.id or "-")),
+            f"[{COLORS.get(message.state, 'default')}]{message.state}[/] {escape(_reason_of(message))}",
+            str(message.attempts) if message.attempts else "",
+            message.port or "",
         ]
-        if stated:
-            cells.append(f"[dim]{escape(each.case.expected.words)}[/]")
-        table.add_row(*cells, *([_verdict(each)] if checked else []))
+        if show_expectations:
+            cells.append(f"[dim]{escape(message.case.expectation.summary)}[/]")
+        table.add_row(*cells, *([_verdict(message)] if show_verdicts else []))
     return table
 
 
-def line_of(each: Followed) -> str:
+def format_line(message: TrackedMessage) -> str:
     """One message's present state as a line."""
-    name = each.case.run_id or each.id
+    name = message.case.run_id or message.id
     details = [
-        each.reason if _telling(each) else "",
-        f"attempts {each.attempts}" if each.attempts else "",
-        f"HTTP {each.status}" if each.status else "",
-        f"Port: {each.port}" if each.port else "",
+        _reason_of(message),
+        f"attempts {message.attempts}" if message.attempts else "",
+        f"HTTP {message.status}" if message.status else "",
+        f"Port: {message.port}" if message.port else "",
     ]
-    told = ", ".join(detail for detail in details if detail)
-    return f"{each.state:<8}  {each.case.title}{f' ({name})' if name else ''}{f': {told}' if told else ''}"
+    details_text = ", ".join(detail for detail in details if detail)
+    title = f"{message.case.title} ({name})" if name else message.case.title
+    return f"{message.state:<8}  {title}{f': {details_text}' if details_text else ''}"
 
 
-def _telling(each: Followed) -> bool:
+def _reason_of(message: TrackedMessage) -> str:
     # "done delivered" says the same twice.
-    return each.reason not in ("", "delivered")
+    return "" if message.reason == "delivered" else message.reason
 
 
-def _verdict(each: Followed) -> str:
-    if not each.differences():
+def _verdict(message: TrackedMessage) -> str:
+    if not message.differences():
         return "[green]yes[/]"
-    return "[red]no[/]" if each.ended else ""
+    return "[red]no[/]" if message.is_final else ""

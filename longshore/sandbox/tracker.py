@@ -1,4 +1,4 @@
-"""What has become of each published message, pieced together from the ledger, the targets and the fake Port."""
+"""Tracks each published message by what the ledger, the targets and the fake Port know of it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from longshore.sandbox.scenario import Case
 
 NOT_READ = "in Kafka"
 SKIPPED, REPEATED = "skipped", "repeated"
-ENDED = frozenset({*FINAL_STATES, SKIPPED, REPEATED})
+FINAL = frozenset({*FINAL_STATES, SKIPPED, REPEATED})
 """States after which only Port may still hear something."""
 
 
 @dataclass(slots=True)
-class Followed:
-    """A published case and what is known of it; `requests` is what the targets counted, None where nobody counts."""
+class TrackedMessage:
+    """A published case and its state; `requests` is the count of its targets, None where nobody counts."""
 
     case: Case
-    place: RecordPosition
+    position: RecordPosition
     id: str = ""
     state: str = NOT_READ
     reason: str = ""
@@ -35,31 +35,31 @@ class Followed:
     port: str | None = None
 
     @property
-    def ended(self) -> bool:
+    def is_final(self) -> bool:
         """Whether nothing more is going to be sent to its target."""
-        return self.state in ENDED
+        return self.state in FINAL
 
     def differences(self) -> list[str]:
-        """What is not as the case expects it; empty when all is well."""
-        expected = self.case.expected
-        if self.state != expected.state:
+        """What differs from the case's expectation; empty if nothing does."""
+        expectation = self.case.expectation
+        if self.state != expectation.state:
             # The rest follows from it.
-            return [f"{self.state}{f' ({self.reason})' if self.reason else ''}, expected {expected.state}"]
-        found = []
-        if expected.reason and self.reason != expected.reason:
-            found.append(f"reason {self.reason}, expected {expected.reason}")
-        if self.state in FINAL_STATES and expected.attempts not in (None, self.attempts):
-            found.append(f"{self.attempts} attempts, expected {expected.attempts}")
-        made = self.attempts + expected.earlier
-        if self.requests is not None and self.requests != made:
-            found.append(f"{self.requests} requests at the target, but {made} attempts in the ledger")
-        if self.port != expected.port and self.state != REPEATED:
-            found.append(f"Port has {self.port or 'heard nothing'}, expected {expected.port or 'nothing'}")
-        return found
+            return [f"{self.state}{f' ({self.reason})' if self.reason else ''}, expected {expectation.state}"]
+        differences = []
+        if expectation.reason and self.reason != expectation.reason:
+            differences.append(f"reason {self.reason}, expected {expectation.reason}")
+        if self.state in FINAL_STATES and expectation.attempts not in (None, self.attempts):
+            differences.append(f"{self.attempts} attempts, expected {expectation.attempts}")
+        attempts_made = self.attempts + expectation.earlier_attempts
+        if self.requests is not None and self.requests != attempts_made:
+            differences.append(f"{self.requests} requests at the target, but {attempts_made} attempts in the ledger")
+        if self.port != expectation.port and self.state != REPEATED:
+            differences.append(f"Port has {self.port or 'heard nothing'}, expected {expectation.port or 'nothing'}")
+        return differences
 
 
 class Tracker:
-    """Looks the followed messages up; raises `StoreUnavailable` while Redis is away."""
+    """Updates tracked messages; raises `StoreUnavailable` while Redis is away."""
 
     def __init__(self, ledger: Ledger, port: FakePort, targets: FakeTargets) -> None:
         self._ledger = ledger
@@ -67,50 +67,50 @@ class Tracker:
         self.port = port
         self._targets = targets
 
-    def look(self, followed: Sequence[Followed]) -> None:
-        """Bring each of `followed` up to date."""
+    def update(self, messages: Sequence[TrackedMessage]) -> None:
+        """Bring each of `messages` up to date."""
         runs, requests = self.port.runs, self._targets.attempts()
-        for each in followed:
+        for message in messages:
             # What a person will send again has not ended for good.
-            if not each.ended or each.case.expected.earlier:
-                self._look_into_ledger(each)
-            each.requests = self._requests(each, requests)
-            run = runs.get(each.case.run_id) if each.case.run_id else None
-            each.port = run.state if run else None
+            if not message.is_final or message.case.expectation.earlier_attempts:
+                self._read_record(message)
+            message.requests = self._count_requests(message, requests)
+            run = runs.get(message.case.run_id) if message.case.run_id else None
+            message.port = run.state if run else None
 
     def counts(self) -> dict[str, int]:
         """How many invocations made each move since the sandbox started, and how many wait (`backlog`)."""
         return move_counts(self._ledger)
 
-    def _look_into_ledger(self, each: Followed) -> None:
-        if not each.id and not self._find(each):
+    def _read_record(self, message: TrackedMessage) -> None:
+        if not message.id and not self._resolve_id(message):
             return
-        record = self._records.summary(each.id)
+        record = self._records.summary(message.id)
         if record is None:
-            each.reason, each.attempts, each.status = "", 0, ""
+            message.reason, message.attempts, message.status = "", 0, ""
             return
-        each.state = record.state or each.state
-        each.reason = record.reason
-        each.attempts = record.attempts
-        each.status = record.status
+        message.state = record.state or message.state
+        message.reason = record.reason
+        message.attempts = record.attempts
+        message.status = record.status
 
-    def _find(self, each: Followed) -> bool:
+    def _resolve_id(self, message: TrackedMessage) -> bool:
         """Learn the id of its record; sets the state of what has none. Whether there is one now."""
-        place, run_id = each.place, each.case.run_id
-        if self._records.next_offset(place.topic, place.partition) <= place.offset:
+        position, run_id = message.position, message.case.run_id
+        if self._records.next_offset(position.topic, position.partition) <= position.offset:
             return False
         record = self._records.summary(run_id) if run_id else None
         origin = (record.origin or None) if record else None
-        if origin is not None and origin != str(place):
-            each.state = REPEATED
+        if origin is not None and origin != str(position):
+            message.state = REPEATED
             return False
-        each.id = run_id if origin is not None else self._records.id_at(str(place))
-        if not each.id:
-            each.state = SKIPPED
-        return bool(each.id)
+        message.id = run_id if origin is not None else self._records.id_at(str(position))
+        if not message.id:
+            message.state = SKIPPED
+        return bool(message.id)
 
-    def _requests(self, each: Followed, requests: dict[str, int]) -> int | None:
+    def _count_requests(self, message: TrackedMessage, requests: dict[str, int]) -> int | None:
         # The dead target counts nothing: nobody listens there. A copy has the requests of its original.
-        if each.state == REPEATED or each.reason == "connect_refused":
+        if message.state == REPEATED or message.reason == "connect_refused":
             return None
-        return requests.get(each.id, 0) if each.id else 0
+        return requests.get(message.id, 0) if message.id else 0

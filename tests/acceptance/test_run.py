@@ -10,7 +10,7 @@ import pytest
 from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.fake_targets import FakeTargets, Manners
+from longshore.sandbox.fake_targets import Behavior, FakeTargets
 from longshore.sandbox.publisher import Publisher, action_run, as_text
 from tests.support.programs import SETTINGS, Program, eventually, longshore
 
@@ -65,7 +65,10 @@ def tree_of(program: Program) -> dict[str, psutil.Process]:
 def agent(kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[Agent]:
     """An agent to be started by the test."""
     ours = (SETTINGS["PORT_CLIENT_ID"], SETTINGS["PORT_CLIENT_SECRET"])
-    with FakePort(client_id=ours[0], client_secret=ours[1]) as port, FakeTargets(manners=Manners(slow_s=2)) as targets:
+    with (
+        FakePort(client_id=ours[0], client_secret=ours[1]) as port,
+        FakeTargets(behavior=Behavior(slow_s=2)) as targets,
+    ):
         made = Agent(kafka, port, targets, tmp_path)
         yield made
         for program in made.programs:

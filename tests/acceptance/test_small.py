@@ -9,7 +9,7 @@ import pytest
 from longshore.runtime.embedded_redis import free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.fake_targets import FakeTargets, Manners
+from longshore.sandbox.fake_targets import Behavior, FakeTargets
 from longshore.sandbox.publisher import Publisher, action_run, as_text
 from tests.support.programs import SETTINGS, Program, eventually
 from tests.support.warm import longshore
@@ -25,7 +25,10 @@ PADDING = "x" * 8_000
 def world() -> Iterator[tuple[FakePort, FakeTargets]]:
     """Port, and targets of which some take a second to answer, so that all slots are in use."""
     ours = (SETTINGS["PORT_CLIENT_ID"], SETTINGS["PORT_CLIENT_SECRET"])
-    with FakePort(client_id=ours[0], client_secret=ours[1]) as port, FakeTargets(manners=Manners(slow_s=1)) as targets:
+    with (
+        FakePort(client_id=ours[0], client_secret=ours[1]) as port,
+        FakeTargets(behavior=Behavior(slow_s=1)) as targets,
+    ):
         yield port, targets
 
 

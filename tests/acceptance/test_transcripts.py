@@ -12,7 +12,7 @@ import pytest
 
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.http_server import Answer, HttpServer, Request, closed_port
+from longshore.sandbox.http_server import Answer, HttpServer, Request, reserve_closed_port
 from longshore.sandbox.publisher import Publisher, action_run, as_text, text_of
 from tests.support.programs import SETTINGS, Program, eventually
 
@@ -68,7 +68,7 @@ def message_of(scenario: dict[str, Any], origin: str, nobody: str) -> dict[str, 
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One agent for all scenarios, which shows too that none disturbs another."""
     folder = tmp_path_factory.mktemp("agent")
-    nobody, server = closed_port("127.0.0.1"), HttpServer("recorded-target")
+    nobody, server = reserve_closed_port("127.0.0.1"), HttpServer("recorded-target")
     with FakePort() as port, EmbeddedKafka({"org.runs": 1, "org.change.log": 1}) as kafka:
         stage = Stage(port)
         server.start()

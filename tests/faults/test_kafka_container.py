@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from ingest.kafka.commit_metadata import parse
 from ingest.kafka.offset_set import contains
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.fake_targets import FakeTargets, Manners
+from longshore.sandbox.fake_targets import Behavior, FakeTargets
 from longshore.sandbox.publisher import action_run, as_text
 from tests.support.faults_table import SIZE
 from tests.support.kafka_broker import KafkaBroker
@@ -100,7 +100,7 @@ until = partial(eventually, patience_s=PATIENCE_S, every_s=POLL_S)
 
 @pytest.fixture
 def targets() -> Iterator[FakeTargets]:
-    with FakeTargets(manners=Manners(slow_s=0.3)) as fake_targets:
+    with FakeTargets(behavior=Behavior(slow_s=0.3)) as fake_targets:
         yield fake_targets
 
 

@@ -19,7 +19,7 @@ from longshore.ledger.keys import Keys
 from longshore.ledger.states import FINAL_STATES, State
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_port_runs import FakeRun
-from longshore.sandbox.fake_targets import FakeTargets, Manners
+from longshore.sandbox.fake_targets import Behavior, FakeTargets
 from tests.support.load import Sent
 
 WORKER_LOST = "worker_lost"
@@ -98,7 +98,9 @@ class Account:
 class Accounts:
     """Looks invocations up. Raises `redis.ConnectionError` and the like while Redis is away."""
 
-    def __init__(self, redis_url: str, namespace: str, targets: FakeTargets, port: FakePort, manners: Manners) -> None:
+    def __init__(
+        self, redis_url: str, namespace: str, targets: FakeTargets, port: FakePort, behavior: Behavior
+    ) -> None:
         self.redis = redis.Redis.from_url(
             redis_url, decode_responses=True, socket_timeout=5, retry=Retry(NoBackoff(), 0)
         )
@@ -108,8 +110,8 @@ class Accounts:
         self._needed = {
             "good": 1,
             "slow": 1,
-            "flaky": manners.failures + 1,
-            "throttling": manners.refusals + 1,
+            "flaky": behavior.failures + 1,
+            "throttling": behavior.refusals + 1,
         }
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ import redis
 from longshore.ledger.keys import Keys
 from longshore.ledger.states import State
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.fake_targets import FakeTargets, Manners
+from longshore.sandbox.fake_targets import Behavior, FakeTargets
 from longshore.sandbox.publisher import topics
 from tests.support.accounts import Account, Accounts
 from tests.support.faults_table import SIZE, Row
@@ -35,7 +35,7 @@ PATIENCE_S = 0.5 * BOUND_S
 """How long a test waits for one thing."""
 
 SECRET = "faults-client-secret-0123456789-abcdef"
-MANNERS = Manners(slow_s=0.5)
+MANNERS = Behavior(slow_s=0.5)
 WEBHOOK_TIMEOUT_S = 10 if FULL else 4
 """Long, as the targets are in the process of the test, which has much else to do."""
 EXIT_BOUND_S = WEBHOOK_TIMEOUT_S + 5
@@ -79,7 +79,7 @@ class Scene:
         kafka.create_topic(changes, 2)
         self.redis = server
         self.seed = seed
-        self.targets = FakeTargets(manners=MANNERS).start()
+        self.targets = FakeTargets(behavior=MANNERS).start()
         self.port = FakePort().start()
         urls = {name: self.targets.url(name) for name in FakeTargets.NAMES}
         self.load = Load(kafka.bootstrap, organization, SECRET, urls, seed)

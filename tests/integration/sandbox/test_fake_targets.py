@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from longshore.sandbox.fake_targets import FakeTargets, Manners
+from longshore.sandbox.fake_targets import Behavior, FakeTargets
 
 
 @pytest.fixture
 def targets() -> Iterator[FakeTargets]:
     """All targets, quick ones where time is their point."""
-    with FakeTargets(manners=Manners(slow_s=0.05, drip_s=0.001)) as made:
+    with FakeTargets(behavior=Behavior(slow_s=0.05, drip_s=0.001)) as made:
         yield made
 
 

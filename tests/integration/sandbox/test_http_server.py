@@ -103,13 +103,13 @@ def test_a_late_answer_ends_with_the_server() -> None:
     """Nobody waits for it, and nothing is left that warns of it."""
     asked = threading.Event()
 
-    def late(request: Request) -> Answer:
+    def task(request: Request) -> Answer:
         asked.set()
         return Answer(200, b"late", delay_s=600.0)
 
     server = HttpServer("test-late")
     server.start()
-    port = server.listen("127.0.0.1", 0, late)
+    port = server.listen("127.0.0.1", 0, task)
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert asked.wait(10)

@@ -16,8 +16,8 @@ from longshore.ledger.states import State
 from longshore.sandbox.embedded_kafka import RecordPosition
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
-from longshore.sandbox.scenario import Case, done
-from longshore.sandbox.tracker import NOT_READ, REPEATED, SKIPPED, Followed, Tracker
+from longshore.sandbox.scenario import Case, expect_done
+from longshore.sandbox.tracker import NOT_READ, REPEATED, SKIPPED, TrackedMessage, Tracker
 
 KEYS = Keys.of("sandbox/test*[x]")
 TOPIC = "sandbox.runs"
@@ -34,8 +34,8 @@ def follower(ledger: Ledger) -> Iterator[Tracker]:
         yield Tracker(ledger, port, targets)
 
 
-def published(offset: int, run_id: str = "") -> Followed:
-    return Followed(Case("a case", b"{}", done(), run_id), RecordPosition(TOPIC, 0, offset))
+def published(offset: int, run_id: str = "") -> TrackedMessage:
+    return TrackedMessage(Case("a case", b"{}", expect_done(), run_id), RecordPosition(TOPIC, 0, offset))
 
 
 def entry(id: str, offset: int, dead: str = "") -> Entry:
@@ -61,33 +61,33 @@ def read(ledger: Ledger, next_offset: int, *entries: Entry) -> None:
 
 def test_a_message_nobody_has_read_is_still_in_kafka(follower: Tracker) -> None:
     """Without a word in the ledger there is nothing to tell."""
-    each = published(0, "r_1")
-    follower.look([each])
+    message = published(0, "r_1")
+    follower.update([message])
 
-    assert NOT_READ == each.state
+    assert NOT_READ == message.state
 
 
 def test_a_run_is_followed_to_its_end(ledger: Ledger, follower: Tracker) -> None:
     """Waiting, then delivered, with attempts, status and reason."""
-    each = published(0, "r_1")
+    message = published(0, "r_1")
     read(ledger, 1, entry("r_1", 0))
-    follower.look([each])
-    assert "waiting" == each.state
+    follower.update([message])
+    assert "waiting" == message.state
 
     ledger.heartbeat("worker", 10)
     (claim,), _ = ledger.pump()
     assert ledger.begin(claim.id, claim.token)
     ledger.finish(claim.id, claim.token, AttemptEnd(State.DONE, "delivered", 200))
-    follower.look([each])
+    follower.update([message])
 
-    assert ("done", "delivered", 1, "200") == (each.state, each.reason, each.attempts, each.status)
+    assert ("done", "delivered", 1, "200") == (message.state, message.reason, message.attempts, message.status)
 
 
 def test_what_has_no_run_id_is_found_by_its_place(ledger: Ledger, follower: Tracker) -> None:
     """Change log events and malformed runs have ids that only ingest knows."""
     first, second = published(0), published(1)
     read(ledger, 2, entry("made-up-1", 0, dead="malformed"), entry("made-up-2", 1))
-    follower.look([first, second])
+    follower.update([first, second])
 
     assert ("made-up-1", "dead", "malformed") == (first.id, first.state, first.reason)
     assert ("made-up-2", "waiting") == (second.id, second.state)
@@ -95,18 +95,18 @@ def test_what_has_no_run_id_is_found_by_its_place(ledger: Ledger, follower: Trac
 
 def test_what_was_read_and_not_kept_was_skipped(ledger: Ledger, follower: Tracker) -> None:
     """The partition's next offset is past it, and there is no record."""
-    each = published(3, "r_other_backend")
+    message = published(3, "r_other_backend")
     read(ledger, 4)
-    follower.look([each])
+    follower.update([message])
 
-    assert SKIPPED == each.state
+    assert SKIPPED == message.state
 
 
 def test_a_copy_is_told_from_its_original(ledger: Ledger, follower: Tracker) -> None:
     """The record of its run came from another place."""
     original, copy = published(0, "r_1"), published(1, "r_1")
     read(ledger, 2, entry("r_1", 0), entry("r_1", 1))
-    follower.look([original, copy])
+    follower.update([original, copy])
 
     assert ("waiting", REPEATED) == (original.state, copy.state)
     assert 1 == follower.counts()["repeated_elsewhere"]
@@ -114,8 +114,8 @@ def test_a_copy_is_told_from_its_original(ledger: Ledger, follower: Tracker) -> 
 
 def test_a_run_at_port_is_shown_with_its_state(follower: Tracker) -> None:
     """What Port heard counts, and that it heard nothing."""
-    each, unheard = published(0, "r_1"), published(1, "r_2")
+    message, unheard = published(0, "r_1"), published(1, "r_2")
     follower.port.add_run("r_1")
-    follower.look([each, unheard])
+    follower.update([message, unheard])
 
-    assert ("IN_PROGRESS", None) == (each.port, unheard.port)
+    assert ("IN_PROGRESS", None) == (message.port, unheard.port)

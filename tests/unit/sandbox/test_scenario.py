@@ -16,7 +16,7 @@ def scenario() -> Scenario:
 
 
 def ends(cases: list[Case]) -> set[str]:
-    return {case.expected.state for case in cases}
+    return {case.expectation.state for case in cases}
 
 
 def test_the_demo_ends_in_every_way() -> None:
@@ -33,9 +33,9 @@ def test_the_demo_calls_every_target() -> None:
 
 def test_the_demo_has_what_a_person_sends_again() -> None:
     """Each row says what is expected of it."""
-    expected = {case.expected.words for case in scenario().demo()}
+    expectation = {case.expectation.summary for case in scenario().demo()}
 
-    assert {"1 failed, sent again: done in 1, Port FAILURE", "skipped"} <= expected
+    assert {"1 failed, sent again: done in 1, Port FAILURE", "skipped"} <= expectation
 
 
 def test_the_demo_has_every_kind() -> None:
