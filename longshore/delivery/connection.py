@@ -1,7 +1,10 @@
 """Connections that an attempt's deadline can end, and that tell how far it got.
 
-They hook into `urllib3` where it opens a socket and sends. Those methods are internal there:
-the dependency is pinned to a minor version, and tests/integration/delivery holds one case per way to hang.
+They hook into `urllib3` where it opens a socket and sends. Those methods are internal there: the dependency is pinned
+to a minor version, and tests/integration/delivery holds one case per way to hang.
+
+The invariant of a retry: `has_sent` is set before the first byte of a request is handed to the kernel, never after. A
+process that dies in between leaves a lease that lapses, and the invocation then counts as one that may have been sent.
 """
 
 import socket
@@ -24,10 +27,10 @@ MAX_IDLE_S = 1.0
 crosses with such a close gets no answer, and would be a false unknown."""
 
 MAX_JOINED_BYTES = 65_536
-"""Bytes up to which a body is joined to its head; a longer one is worth a copy less than it costs."""
+"""Bytes up to which a body is joined to its head; copying a longer one costs more than a second system call."""
 
 MIN_CONNECT_SHARE_S = 2.0
-"""With several addresses each gets an equal part of the time left, but not less than this while it lasts."""
+"""With several addresses each gets an equal share of the remaining time, but at least this much of it."""
 
 if TYPE_CHECKING:
     _Connection = connections.Http

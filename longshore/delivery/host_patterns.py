@@ -23,7 +23,7 @@ _MAX_PORT = 65_535
 
 @dataclass(frozen=True, slots=True)
 class HostPattern:
-    """One entry: a name, a domain (`name` begins with a dot), a network, or every place (neither)."""
+    """One entry: a name, a domain (`name` begins with a dot), a network, or every host (neither)."""
 
     text: str
     name: str = ""
@@ -55,7 +55,7 @@ class HostPatterns:
         return cls(_parse_pattern(entry.strip()) for entry in text.split(",") if entry.strip())
 
     def find_match(self, host: str, port: int, address: IP | None) -> HostPattern | None:
-        """The first entry that means this place."""
+        """The first entry that matches this host."""
         return next((entry for entry in self._entries if entry.matches(host, port, address)), None)
 
     def __iter__(self) -> Iterator[HostPattern]:

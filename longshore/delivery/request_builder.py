@@ -69,7 +69,7 @@ class RequestBuilder:
         return BuiltRequest(entry, message, request, build_mask(message, request, self._always, variables))
 
     def resolve_target(self, built: BuiltRequest) -> str:
-        """The target of a request: as the mapping names it, or else the origin of its URL. Raises `BadUrl`."""
+        """The target of a request: as the mapping names it, otherwise the origin of its URL. Raises `BadUrl`."""
         if not built.request.url:
             raise BadUrl("the mapping gives no URL")
         origin = target_of(built.request.url)  # in any case, as it finds out whether the URL can be called

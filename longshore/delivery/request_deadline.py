@@ -1,4 +1,4 @@
-"""One attempt under the watchdog's eye: how far it got, and the total deadline that ends it.
+"""The total deadline of one attempt, the watchdog that enforces it, and how far the attempt got.
 
 `requests` has timeouts for connecting and for each read, but none for the whole: a target that drips one byte a second
 is never late. Recomputing the read timeout cannot help either, because the standard library reads headers in its own

@@ -103,7 +103,7 @@ class Session:
         """The request that `raw`, the answer to `request`, redirects to; None when it is no redirect.
 
         The body of `raw` must have been read. Raises BadUrl, `requests`' errors or ValueError for a
-        place that is none, or that the answer broke off before.
+        location that is no URL, or that is missing from a truncated head.
         """
         if raw.status not in (301, 302, 303, 307, 308):
             return None

@@ -68,7 +68,7 @@ def _describe_entry_problem(entry: str, alone: bool) -> tuple[str, str] | None:
         network = ".".join([*numbers, *["0"] * (4 - len(numbers))])
         return "a beginning of an address is no network", f"Write {network}/{8 * len(numbers)}"
     if "*" in entry:
-        # Only what stands behind the last star is told by a name's end.
+        # A name's end can only stand for what is behind the last star.
         end = entry.rpartition("*")[2].lstrip(".")
         is_name = end and not _is_number(end.partition(":")[0].rpartition(".")[2])
         return "wildcards are not read", f"Write .{end}" if is_name else "Write each host, or a network as 10.0.0.0/8"

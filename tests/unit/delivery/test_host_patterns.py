@@ -1,4 +1,4 @@
-"""Lists of places: what an entry means, and what is said of one that makes no sense."""
+"""Lists of host patterns: what an entry matches, and what is said of one that makes no sense."""
 
 from ipaddress import ip_address
 
@@ -111,10 +111,10 @@ def test_a_url_is_not_quoted(entry: str) -> None:
 def test_any_text_is_a_list_or_a_named_problem(text: str) -> None:
     """Whatever an operator writes."""
     try:
-        places = HostPatterns.parse(text)
+        patterns = HostPatterns.parse(text)
     except BadHostPattern:
         return
-    places.find_match("a.example", 80, ip_address("10.0.0.1"))
+    patterns.find_match("a.example", 80, ip_address("10.0.0.1"))
 
 
 SPELLINGS = [
