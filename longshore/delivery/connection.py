@@ -3,8 +3,8 @@
 They hook into `urllib3` where it opens a socket and sends. Those methods are internal there: the dependency is pinned
 to a minor version, and tests/integration/delivery holds one case per way to hang.
 
-The invariant of a retry: `has_sent` is set before the first byte of a request is handed to the kernel, never after. A
-process that dies in between leaves a lease that lapses, and the invocation then counts as one that may have been sent.
+The invariant behind every retry: `has_sent` is set before the first byte of a request is handed to the kernel, never
+after. It lives in memory only. If the process dies, the ledger has the invocation as begun, which counts as maybe sent.
 """
 
 import socket

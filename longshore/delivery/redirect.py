@@ -1,8 +1,9 @@
 """Redirects by `requests`' own rules, but for what another host may see.
 
 301, 302 and 303 turn a POST into a GET without a body, 307 and 308 repeat it as it was (RFC 9110, 15.4); relative
-locations, fragments and cookies of a redirect are handled as `requests` does. What differs: in a request to another host (or port, or from https
-to http) the signature and all mapped headers are dropped, and `.netrc` is not asked for credentials.
+locations, fragments and cookies of a redirect are handled as `requests` does. Differences: in a request to another host
+(or port, or from https to http) the signature and all mapped headers are dropped, and `.netrc` is not read for
+credentials.
 """
 
 from typing import Any
