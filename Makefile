@@ -51,13 +51,13 @@ check: setup ## Lint, docstrings, strict types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-reference: setup ## Write those pages of docs/reference anew that are made from the code
+reference: setup ## Rewrite the pages of docs/reference that are made from the code
 	@$(BIN)/python scripts/reference.py
 
 docs: setup ## Build the documentation's pages in site/; fails at a wrong link
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-lock: ## Pin the dependencies anew from pyproject.toml (needs uv)
+lock: ## Pin the dependencies of pyproject.toml (needs uv)
 	@$(COMPILE) pyproject.toml --output-file requirements/run.txt
 	@$(COMPILE) pyproject.toml --extra otel --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
 	@$(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
@@ -70,7 +70,7 @@ clean: ## Remove everything that the other commands made
 
 $(STAMP): pyproject.toml requirements/dev.txt requirements/redis.txt scripts/install.py scripts/embedded_redis.py
 	@test -n "$(PYTHON)" || { echo 'No Python 3.11, 3.12 or 3.13 found: install one, or name it with make PYTHON=...' >&2; exit 1; }
-	@test -z '$(STALE)' || { echo 'The clone was moved or its Python replaced: $(VENV) is made anew.'; rm -rf $(VENV); }
+	@test -z '$(STALE)' || { echo 'The clone was moved or its Python replaced: $(VENV) is recreated.'; rm -rf $(VENV); }
 	@$(BIN)/python -c 'import pip' 2>/dev/null || \
 		{ echo 'Making a virtual environment in $(VENV) ...'; $(PYTHON) -m venv --clear $(VENV); } || \
 		{ rm -rf $(VENV); echo 'No virtual environment could be made; on Debian: apt install python3-venv' >&2; exit 1; }

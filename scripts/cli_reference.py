@@ -77,10 +77,10 @@ def _spelt(parameter: Any) -> str:
 def _meaning(parameter: Any) -> str:
     option = parameter.param_type_name != "argument"
     default = "" if parameter.required or (option and parameter.is_flag) else parameter.default
-    told = "" if default in (None, "", ()) or callable(default) else f" Default: {default}."
+    default_text = "" if default in (None, "", ()) or callable(default) else f" Default: {default}."
     needed = " Required." if parameter.required and option else ""
     words = (parameter.help or "").replace("|", "\\|")
-    return f"{words}{told}{needed}"
+    return f"{words}{default_text}{needed}"
 
 
 def _plain(text: str) -> str:

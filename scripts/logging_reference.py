@@ -16,11 +16,11 @@ INTRODUCTION = """\
 
 Every program writes one line per event to standard error: `key=value` pairs, or columns on a terminal. `time`, `level`,
 `event` and `logger` come first, and `program` among those that `longshore run` starts; then what varies. Names are
-fixed: search and alert on `event`. LOG_LEVEL says from which level on lines are written. Lines whose `event` is a
-sentence are those of libraries (Celery, Flower). Secrets show as `***`, and no line holds a payload.
+fixed: search and alert on `event`. LOG_LEVEL is the lowest level that is written. Lines whose `event` is a sentence
+are those of libraries (Celery, Flower). Secrets are shown as `***`, and no line contains a payload.
 
-A warning may pass by itself and an error means that something was lost, cannot go on, or is a fault of the agent. Both
-come with what to do.
+A warning may resolve itself. An error means that something was lost, cannot continue, or is a bug of the agent. Both
+come with a remedy.
 """
 
 
