@@ -9,7 +9,7 @@ import pytest
 from longshore.invocation.kinds import Kind
 from longshore.port import PortClient, Report, build_calls, delivered, failed, received, refused, retrying, unknown
 from longshore.sandbox.fake_port import FakePort
-from tests.support.port_facts import Facts
+from tests.support.fake_outcome import FakeOutcome
 
 RUN, NODE = "r_Q1w2E3r4T5y6U7i8", "wfnr_8sK2mQ4pLx"
 
@@ -34,7 +34,7 @@ def send(port: FakePort, kind: Kind, run_id: str, reports: list[Report]) -> int:
 
 def test_a_synchronous_run_ends_with_its_response(port: FakePort) -> None:
     """State, response and log lines, in three calls."""
-    outcome = Facts.of(200, '{"ok":true}')
+    outcome = FakeOutcome.of(200, '{"ok":true}')
     count = send(
         port, Kind.ACTION_RUN, RUN, received(Kind.ACTION_RUN) + delivered(Kind.ACTION_RUN, True, outcome, {}, True)
     )
@@ -45,7 +45,7 @@ def test_a_synchronous_run_ends_with_its_response(port: FakePort) -> None:
 
 def test_a_run_that_was_retried_fails_once_at_the_end(port: FakePort) -> None:
     """Two reports along the way, one FAILURE with the status code."""
-    outcome = Facts.of(503, "busy")
+    outcome = FakeOutcome.of(503, "busy")
     send(port, Kind.ACTION_RUN, RUN, received(Kind.ACTION_RUN) + retrying(Kind.ACTION_RUN, outcome, 1, 5))
     assert "IN_PROGRESS" == port.runs[RUN].state
     send(port, Kind.ACTION_RUN, RUN, failed(Kind.ACTION_RUN, False, outcome, None, True, attempts=2))
@@ -58,7 +58,7 @@ def test_a_run_that_was_retried_fails_once_at_the_end(port: FakePort) -> None:
 
 def test_a_node_run_ends_with_its_output(port: FakePort) -> None:
     """Two calls: lines, and the completion with status and data."""
-    outcome = Facts.of(200, "[1]")
+    outcome = FakeOutcome.of(200, "[1]")
     count = send(
         port, Kind.NODE_RUN, NODE, received(Kind.NODE_RUN) + delivered(Kind.NODE_RUN, True, outcome, None, True)
     )
@@ -72,7 +72,7 @@ def test_a_node_run_ends_with_its_output(port: FakePort) -> None:
 def test_json_of_1_000_000_bytes_stays_json(port: FakePort, run_id: str, kind: Kind, letter: str) -> None:
     """Port takes 1 MiB for the whole body of a call, as bytes and not as escapes."""
     text = json.dumps({"a": [1, letter * ((1_000_000 - 20) // len(letter.encode()))]}, ensure_ascii=False)
-    send(port, kind, run_id, delivered(kind, True, Facts.of(200, text), None, False))
+    send(port, kind, run_id, delivered(kind, True, FakeOutcome.of(200, text), None, False))
 
     response = port.runs[run_id].response
     assert json.loads(text) == (response["response"]["data"] if kind is Kind.NODE_RUN else response)
@@ -85,7 +85,7 @@ def test_json_of_1_000_000_bytes_stays_json(port: FakePort, run_id: str, kind: K
 )
 def test_port_takes_whatever_a_target_answers(port: FakePort, kind: Kind, synchronized: bool, text: str) -> None:
     """No response, however odd or large, makes a call that Port refuses."""
-    outcome = Facts.of(500, text)
+    outcome = FakeOutcome.of(500, text)
     values: dict[str, Any] = {"summary": text, "externalRunId": {"deep": [1]}, "link": text}
     endings = [
         failed(kind, synchronized, outcome, values, True),

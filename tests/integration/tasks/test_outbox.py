@@ -12,8 +12,8 @@ from longshore.port import PortClient, delivered, reports
 from longshore.sandbox.fake_port import FakePort
 from tasks.worker.outbox import Outbox
 from tasks.worker.report_sender import ORDERED_TRIES
+from tests.support.fake_outcome import FakeOutcome
 from tests.support.one_attempt import AttemptHarness, attempt_harness
-from tests.support.port_facts import Facts
 from tests.support.programs import eventually
 
 MAPPED = {"link": "https://ci/1", "externalRunId": "42"}
@@ -40,7 +40,7 @@ def stage(redis_client: "redis.Redis", port: FakePort, monkeypatch: pytest.Monke
 
 def succeed(stage: AttemptHarness, kind: Kind = Kind.ACTION_RUN) -> str:
     """A run that Port is to hear four things about: received and delivered, its response, its end."""
-    messages = [*reports.received(kind), *delivered(kind, True, Facts.of(200, '{"a":1}'), MAPPED, False)]
+    messages = [*reports.received(kind), *delivered(kind, True, FakeOutcome.of(200, '{"a":1}'), MAPPED, False)]
     return stage.accept("http://127.0.0.1:9/x", kind=kind, reports=stage.seal_reports(messages))
 
 
@@ -137,7 +137,7 @@ def test_a_node_run_ends_without_the_output_that_port_refuses(stage: AttemptHarn
         id="wfnr_1",
         run="wfnr_1",
         kind=Kind.NODE_RUN,
-        reports=stage.seal_reports(delivered(Kind.NODE_RUN, True, Facts.of(200, "[1]"), None, False)),
+        reports=stage.seal_reports(delivered(Kind.NODE_RUN, True, FakeOutcome.of(200, "[1]"), None, False)),
     )
     ends(port, "wfnr_1")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from longshore.invocation.kinds import Kind
 from longshore.port import Report, ReportKind, build_calls, delivered, failed, received, retrying
-from tests.support.port_facts import Facts
+from tests.support.fake_outcome import FakeOutcome
 
 ACTION, NODE = Kind.ACTION_RUN, Kind.NODE_RUN
 
@@ -35,8 +35,8 @@ def patch(**body: Any) -> Report:
 def test_a_run_takes_few_calls(synchronized: bool, code: int, count: int) -> None:
     """One for an asynchronous success, two for its failure, three for a synchronous run."""
     end = delivered if code < 400 else failed
-    reports = received(ACTION) + retrying(ACTION, Facts.of(503), 1, 5)
-    reports += end(ACTION, synchronized, Facts.of(code, '{"a":1}'), None, True)
+    reports = received(ACTION) + retrying(ACTION, FakeOutcome.of(503), 1, 5)
+    reports += end(ACTION, synchronized, FakeOutcome.of(code, '{"a":1}'), None, True)
 
     assert count == len(build_calls(ACTION, "r_1", reports))
 

@@ -23,11 +23,11 @@ from longshore.port import (
     unknown,
 )
 from longshore.port.size_limits import json_size
-from tests.support.port_facts import Answered, Facts
+from tests.support.fake_outcome import FakeOutcome, FakeResponse
 
 ACTION, NODE, CHANGE = Kind.ACTION_RUN, Kind.NODE_RUN, Kind.CHANGE_LOG
 
-REFUSED = Facts(cause="no connection to deployer:8080")
+REFUSED = FakeOutcome(cause="no connection to deployer:8080")
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -47,12 +47,12 @@ def text_of(report: Report) -> str:
 
 def test_an_asynchronous_success_leaves_the_status_to_the_backend() -> None:
     """The run goes on until its backend reports; we only log."""
-    assert "L" == types(delivered(ACTION, False, Facts.of(200, "{}"), {}, True))
+    assert "L" == types(delivered(ACTION, False, FakeOutcome.of(200, "{}"), {}, True))
 
 
 def test_a_mapped_link_is_patched_without_ending_the_run() -> None:
     """The report section of a mapping speaks for an asynchronous run too."""
-    reports = delivered(ACTION, False, Facts.of(200), {"link": "https://ci/1"}, True)
+    reports = delivered(ACTION, False, FakeOutcome.of(200), {"link": "https://ci/1"}, True)
 
     assert "LP" == types(reports)
     assert {"link": "https://ci/1"} == reports[-1].body
@@ -60,17 +60,17 @@ def test_a_mapped_link_is_patched_without_ending_the_run() -> None:
 
 def test_the_response_comes_before_the_terminal_status() -> None:
     """A finished run takes no response any more."""
-    assert "LRS" == types(delivered(ACTION, True, Facts.of(200, '{"ok":true}'), None, True))
-    assert "LRS" == types(failed(ACTION, True, Facts.of(500, '{"ok":false}'), None, True))
+    assert "LRS" == types(delivered(ACTION, True, FakeOutcome.of(200, '{"ok":true}'), None, True))
+    assert "LRS" == types(failed(ACTION, True, FakeOutcome.of(500, '{"ok":false}'), None, True))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "0", "false", "null", '""', "0.0"])
 def test_falsy_responses_are_not_reported(text: str) -> None:
     """Nothing to show is not shown; a node run has an empty object instead."""
-    assert "LS" == types(delivered(ACTION, True, Facts.of(200, text), None, True))
-    assert {"status": 200, "data": {}} == delivered(NODE, True, Facts.of(200, text), None, True)[-1].body["output"][
-        "response"
-    ]
+    assert "LS" == types(delivered(ACTION, True, FakeOutcome.of(200, text), None, True))
+    assert {"status": 200, "data": {}} == delivered(NODE, True, FakeOutcome.of(200, text), None, True)[-1].body[
+        "output"
+    ]["response"]
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_falsy_responses_are_not_reported(text: str) -> None:
 )
 def test_responses_go_in_types_that_port_takes(text: str, response: Any) -> None:
     """JSON where it is an object, a list or a text; everything else as the text it was."""
-    reports = delivered(ACTION, True, Facts.of(200, text), None, True)
+    reports = delivered(ACTION, True, FakeOutcome.of(200, text), None, True)
 
     assert [response] == [report.body["response"] for report in reports if report.kind is ReportKind.RESPONSE]
 
 
 def test_a_mapping_overrides_the_status_with_null() -> None:
     """`"status": ".nope"` removes a FAILURE, so that the rest no longer ends the run."""
-    reports = failed(ACTION, False, Facts.of(500), {"status": None}, True)
+    reports = failed(ACTION, False, FakeOutcome.of(500), {"status": None}, True)
 
     assert "LP" == types(reports)
     assert ["summary"] == list(reports[-1].body)
@@ -107,13 +107,13 @@ def test_numbers_become_texts_where_port_wants_texts() -> None:
     report = {"externalRunId": 42, "summary": json_text.loads("1e-7"), "link": ["https://a", "https://b"]}
 
     assert {"link": ["https://a", "https://b"], "summary": "1e-7", "externalRunId": "42"} == delivered(
-        ACTION, False, Facts.of(200), report, True
+        ACTION, False, FakeOutcome.of(200), report, True
     )[-1].body
 
 
 def test_details_are_told_only_when_asked_for() -> None:
     """The summary names the status always, the response's text only with detailed logging."""
-    outcome = Facts.of(500, '{"error":"boom"}')
+    outcome = FakeOutcome.of(500, '{"error":"boom"}')
 
     assert (
         'The target answered HTTP 500: {"error":"boom"}'
@@ -133,15 +133,15 @@ def test_a_target_that_never_answered_ends_the_run_with_the_reason() -> None:
 
 def test_a_retry_is_only_logged() -> None:
     """FAILURE comes after the last attempt and not before."""
-    assert "L" == types(retrying(ACTION, Facts.of(503), 2, 12.4))
-    assert "Attempt 2" in retrying(ACTION, Facts.of(503), 2, 12.4)[0].body["message"]
-    assert "12 s" in retrying(ACTION, Facts.of(503), 2, 12.4)[0].body["message"]
-    assert "WARN" == retrying(NODE, Facts.of(503), 2, 600)[0].body["level"]
+    assert "L" == types(retrying(ACTION, FakeOutcome.of(503), 2, 12.4))
+    assert "Attempt 2" in retrying(ACTION, FakeOutcome.of(503), 2, 12.4)[0].body["message"]
+    assert "12 s" in retrying(ACTION, FakeOutcome.of(503), 2, 12.4)[0].body["message"]
+    assert "WARN" == retrying(NODE, FakeOutcome.of(503), 2, 600)[0].body["level"]
 
 
 def test_an_unknown_outcome_ends_only_what_nothing_else_would_end() -> None:
     """An asynchronous backend may be at work, and its own report must not be overruled."""
-    silent = Facts(cause="no answer within 30 s")
+    silent = FakeOutcome(cause="no answer within 30 s")
 
     assert "LS" == types(unknown(ACTION, True, silent, "read_timeout"))
     assert "it may have run" in unknown(ACTION, True, silent, "read_timeout")[-1].body["summary"]
@@ -149,7 +149,7 @@ def test_an_unknown_outcome_ends_only_what_nothing_else_would_end() -> None:
     assert "NC" == types(unknown(NODE, True, silent, "read_timeout"))
     assert "N" == types(unknown(NODE, False, None, "worker_lost"))
     assert "the worker was lost" in unknown(ACTION, True, None, "worker_lost")[-1].body["summary"]
-    assert "LRS" == types(unknown(ACTION, True, Facts.of(502, "bad gateway"), "http_502"))
+    assert "LRS" == types(unknown(ACTION, True, FakeOutcome.of(502, "bad gateway"), "http_502"))
 
 
 def test_what_is_not_proven_to_be_ports_changes_no_action_run() -> None:
@@ -168,7 +168,7 @@ def test_a_mapping_that_gives_no_request_ends_the_run() -> None:
 
 def test_port_hears_nothing_of_change_log_events() -> None:
     """An event may carry the id of a run it tells of; that run is none of our business."""
-    outcome = Facts.of(500, "boom")
+    outcome = FakeOutcome.of(500, "boom")
     everything = [
         received(CHANGE),
         retrying(CHANGE, outcome, 1, 5),
@@ -190,7 +190,7 @@ def test_the_delivery_rooms_outcome_is_what_reports_are_made_from() -> None:
 
 def test_long_texts_are_cut_where_port_would_refuse_them() -> None:
     """A body over 1 MiB is answered with 413, which would lose the report."""
-    outcome = Facts.of(500, '{"x":"' + "\U0001f680" * 500_000 + '"}')
+    outcome = FakeOutcome.of(500, '{"x":"' + "\U0001f680" * 500_000 + '"}')
     reports = failed(ACTION, True, outcome, {"link": ["x" * 200_000]}, True)
 
     assert "LLRS" == types(reports)
@@ -202,7 +202,7 @@ def test_long_texts_are_cut_where_port_would_refuse_them() -> None:
 
 def test_the_log_says_what_of_an_answer_is_missing() -> None:
     """Cut while it was read, so that it is no JSON any more and the report section found nothing in it."""
-    outcome = Facts(200, "", Answered('{"url":"https://ci/1","x":"yyyy', truncated=True))
+    outcome = FakeOutcome(200, "", FakeResponse('{"url":"https://ci/1","x":"yyyy', truncated=True))
 
     for kind, report in ((ACTION, {"link": None}), (ACTION, None), (NODE, None)):
         lines = [text_of(each) for each in delivered(kind, True, outcome, report, False) if each.kind in "LN"]
@@ -214,7 +214,7 @@ def test_the_log_says_what_of_an_answer_is_missing() -> None:
 
 def test_the_log_says_that_another_request_was_answered() -> None:
     """A sign-in page is no delivery that anybody wanted."""
-    outcome = Facts(200, "", Answered("<html>"), redirected="redirected to a:80, asked with GET")
+    outcome = FakeOutcome(200, "", FakeResponse("<html>"), redirected="redirected to a:80, asked with GET")
 
     for kind in (ACTION, NODE):
         for messages in (delivered(kind, False, outcome, None, False), failed(kind, False, outcome, None, True)):
@@ -225,7 +225,7 @@ def test_the_log_says_that_another_request_was_answered() -> None:
 def test_reports_survive_the_outbox(text: Any, synchronized: bool, kind: Kind) -> None:
     """Bytes in, the same report out, lone surrogates and all."""
     body = json_text.dumps(text, ascii=True)
-    for report in failed(kind, synchronized, Facts.of(500, body), {"summary": text, "link": text}, True):
+    for report in failed(kind, synchronized, FakeOutcome.of(500, body), {"summary": text, "link": text}, True):
         assert report == decode_report(encode_report(report))
 
 

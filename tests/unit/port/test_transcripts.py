@@ -8,7 +8,7 @@ import pytest
 
 from longshore.invocation.kinds import Kind
 from longshore.port import Call, Report, build_calls, decode_report, delivered, encode_report, failed, received, refused
-from tests.support.port_facts import Facts
+from tests.support.fake_outcome import FakeOutcome
 
 SCENARIOS = json.loads((Path(__file__).parents[2] / "vectors" / "transcripts.json").read_text())["scenarios"]
 
@@ -82,10 +82,10 @@ def _reports(scenario: dict[str, Any]) -> list[Report]:
     method = {} if kind is Kind.CHANGE_LOG else scenario["message"]["payload"]["action"]["invocationMethod"]
     synchronized = bool(method.get("synchronized"))
     if scenario["name"] == "connection_refused":
-        outcome = Facts(cause="no connection to deployer.internal:8080: refused")
+        outcome = FakeOutcome(cause="no connection to deployer.internal:8080: refused")
         return received(kind) + failed(kind, synchronized, outcome, None, True, attempts=8)
     response = scenario["webhook_response"]
-    outcome = Facts.of(response["status"], response["body"])
+    outcome = FakeOutcome.of(response["status"], response["body"])
     report = GITLAB_REPORT if scenario["name"] == "gitlab_success" else {}
     end = delivered if response["status"] < 400 else failed
     return received(kind) + end(kind, synchronized, outcome, report, True)

@@ -5,7 +5,7 @@ from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class FakeResponse:
     """A target's response."""
 
     text: str
@@ -13,15 +13,15 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FakeOutcome:
     """What a report is made from: a status with its response, or a cause."""
 
     status: int | None = None
     cause: str = ""
-    response: Answered | None = None
+    response: FakeResponse | None = None
     redirected: str = ""
 
     @classmethod
     def of(cls, status: int, text: str = "") -> Self:
         """A target that answered."""
-        return cls(status, f"HTTP {status}", Answered(text))
+        return cls(status, f"HTTP {status}", FakeResponse(text))
