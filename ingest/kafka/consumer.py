@@ -189,9 +189,11 @@ class KafkaReader:
             if answer is None:
                 return  # its broker is away: asked again with the next call
             log.event(
-                events.KAFKA_FETCH_STALLED, topic=topic, partition=number, seconds=round(silent_s),
-                means="librdkafka fetches nothing, though Kafka answers", remedy="making a new consumer",
-            )  # fmt: skip
+                events.KAFKA_FETCH_STALLED,
+                topic=topic,
+                partition=number,
+                seconds=round(silent_s),
+            )
             self._has_stalled = True
             return
 

@@ -57,7 +57,7 @@ class ConsumerErrors:
         elif (text := f"{error.name()} {error.str()}") not in self._logged:
             # librdkafka repeats it with every try; logged once until the next assignment.
             self._logged.add(text)
-            log.event(events.KAFKA_ERROR, code=error.name(), problem=error.str())
+            log.event(events.KAFKA_ERROR_REPORTED, code=error.name(), problem=error.str())
 
     def on_commit_failed(self, error: KafkaError) -> None:
         """A commit ended so. It needs no care: `Offsets.committable` returns what is not confirmed again."""

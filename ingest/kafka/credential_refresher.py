@@ -52,7 +52,7 @@ class CredentialRefresher:
             return None
         if self._request is None:
             if reader.errors.is_login_refused and self._clock() >= self._not_before:
-                log.event(events.KAFKA_LOGIN_REFUSED, remedy="asking Port for the credentials again")
+                log.event(events.KAFKA_LOGIN_REFUSED)
                 self._request = in_background("kafka-credentials", self._fetch)
             return None
         if not self._request.done():
@@ -66,7 +66,7 @@ class CredentialRefresher:
         if version is None or version == self._bundle_version:
             return False
         self._bundle_version = version
-        log.event(events.KAFKA_CERTIFICATES_CHANGED, remedy="making a new consumer")
+        log.event(events.KAFKA_CERTIFICATES_CHANGED)
         return True
 
     def _use(self, access: KafkaAccess, reader: KafkaReader) -> KafkaAccess | None:

@@ -34,7 +34,6 @@ class Replicas:
         if are_present == self._are_missing:
             self._are_missing = not are_present
             if self._are_missing:
-                means = "nothing is committed until they are back"
-                log.event(events.REDIS_REPLICAS_LOST, required=self._count, means=means)
+                log.event(events.REDIS_REPLICAS_LOST, required=self._count)
             else:
                 log.event(events.REDIS_REPLICAS_RESTORED, required=self._count)

@@ -88,8 +88,6 @@ class KafkaSource(Source[KafkaRecord]):
             log.event(
                 events.INGEST_OLDER_RECORDS_SKIPPED,
                 group=settings.kafka_consumer_group_id,
-                means="a group without commits ignores what was published before its first assignment",
-                remedy="set KAFKA_CONSUMER_AUTO_OFFSET_RESET=earliest to read it",
             )
         self._announcement = in_background("announce", lambda: credentials.announce_streamer(self._port))
         if self._replicas is not None:

@@ -166,10 +166,10 @@ class StartOffsetResolver:
             if partition not in self._without_start:
                 self._without_start.add(partition)
                 log.event(
-                    events.KAFKA_PARTITION_SKIPPED, topic=topic, partition=number,
-                    means="no commit, and KAFKA_CONSUMER_AUTO_OFFSET_RESET=error: the partition is not read",
-                    remedy="set an offset with kafka-consumer-groups --reset-offsets, or another reset rule",
-                )  # fmt: skip
+                    events.KAFKA_PARTITION_SKIPPED,
+                    topic=topic,
+                    partition=number,
+                )
             return
         self._without_start.discard(partition)
         event = EVENTS.get(start.reason)
@@ -193,7 +193,6 @@ class StartOffsetResolver:
             kafka_has=f"{state.low} to {state.high}",
             reset_rule=f"{self._reset}: {'the beginning' if self._reset in BEGINNING else 'the end'}",
             not_read=dict(start.skipped) or 0,
-            remedy=event.remedy,
         )
 
 

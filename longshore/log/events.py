@@ -229,7 +229,7 @@ INGEST_ID_REPEATED = Event(
     "ingest.id_repeated",
     "warning",
     "A message has the id of one from another place in Kafka; it was not stored a second time.",
-    "None needed, unless somebody else publishes to Port's topics.",
+    "Nothing, unless somebody else publishes to Port's topics.",
 )
 INGEST_BATCH_STORED = Event("ingest.batch_stored", "debug", "A batch of messages is in the ledger.")
 INGEST_PARTITION_HELD = Event("ingest.partition_held", "debug", "A partition waits, as its commit has no room.")
@@ -272,8 +272,8 @@ KAFKA_OUTAGE_STARTED = Event(
 KAFKA_OUTAGE_CONTINUED = Event("kafka.outage_continued", "debug", "Still no Kafka broker answers.")
 KAFKA_OUTAGE_ENDED = Event("kafka.outage_ended", "info", "A Kafka broker answers again.")
 KAFKA_OUTAGE = OutageEvents(KAFKA_OUTAGE_STARTED, KAFKA_OUTAGE_CONTINUED, KAFKA_OUTAGE_ENDED)
-KAFKA_ERROR = Event(
-    "kafka.error",
+KAFKA_ERROR_REPORTED = Event(
+    "kafka.error_reported",
     "warning",
     "librdkafka reported an error; each is logged once until the next assignment.",
     "See `code` in the documentation of librdkafka; `longshore doctor` tries the connection.",
@@ -290,21 +290,21 @@ KAFKA_CERTIFICATES_CHANGED = Event(
 )
 KAFKA_FETCH_STALLED = Event(
     "kafka.fetch_stalled",
-    "error",
+    "warning",
     "librdkafka fetches nothing, though Kafka answers: the consumer is recreated.",
-    "None needed, unless it recurs.",
+    "Nothing if it passes; if it recurs, look after the network between ingest and the brokers.",
 )
 KAFKA_ASSIGN_FAILED = Event(
     "kafka.assign_failed",
     "warning",
     "librdkafka did not take the assignment.",
-    "None needed: the group assigns again. If it recurs, restart ingest.",
+    "Nothing if it passes, as the group assigns again; if it recurs, restart ingest.",
 )
 KAFKA_PAUSE_FAILED = Event(
     "kafka.pause_failed",
     "warning",
     "Partitions could not be paused or resumed.",
-    "None needed, unless it recurs.",
+    "Nothing if it passes; if it recurs, restart ingest.",
 )
 KAFKA_SEEK_FAILED = Event("kafka.seek_failed", "debug", "A partition cannot be read again now; it is tried once more.")
 KAFKA_COMMIT_FAILED = Event(
@@ -316,9 +316,8 @@ KAFKA_COMMIT_FAILED = Event(
 KAFKA_COMMIT_RETRIED = Event("kafka.commit_retried", "debug", "Kafka did not take a commit; the next one has it too.")
 KAFKA_CLOSE_TIMED_OUT = Event(
     "kafka.close_timed_out",
-    "warning",
+    "info",
     "The consumer did not leave its group in time; the group notices at its session timeout.",
-    "None needed.",
 )
 KAFKA_POSITION_LOST = Event(
     "kafka.position_lost",
@@ -340,15 +339,14 @@ KAFKA_PARTITION_SKIPPED = Event(
 )
 KAFKA_PARTITION_ADDED = Event(
     "kafka.partition_added",
-    "error",
+    "info",
     "The topic has a partition that it did not have before; it is read from its beginning.",
-    "None needed.",
 )
 KAFKA_PARTITION_RECREATED = Event(
     "kafka.partition_recreated",
-    "error",
+    "warning",
     "Offsets have gone back: the topic was recreated or lost its end. What is new in it is read.",
-    "None needed.",
+    "Nothing if somebody recreated the topic; otherwise find out why Kafka lost records.",
 )
 KAFKA_COMMIT_MOVED = Event(
     "kafka.commit_moved",
@@ -358,9 +356,8 @@ KAFKA_COMMIT_MOVED = Event(
 )
 KAFKA_COMMIT_EXPIRED = Event(
     "kafka.commit_expired",
-    "error",
+    "info",
     "Kafka has no usable commit any more; the ledger's own offset decides.",
-    "None needed.",
 )
 KAFKA_POSITION_RESET = Event(
     "kafka.position_reset",
@@ -386,13 +383,13 @@ LEDGER_BEHIND_COMMIT = Event(
     "ledger.behind_commit",
     "error",
     "Redis lost what it stored last while nobody read; ingest reads again from where the ledger stands.",
-    "None needed; attempts since then may run twice. See how to restore and rebuild.",
+    "Attempts since then may run twice: see how to restore and rebuild.",
 )
 LEDGER_ROLLED_BACK = Event(
     "ledger.rolled_back",
     "error",
     "Redis lost what it stored last while ingest ran; ingest reads again from where the ledger stands.",
-    "None needed; attempts since then may run twice. See how to restore and rebuild.",
+    "Attempts since then may run twice: see how to restore and rebuild.",
 )
 LEDGER_REREAD = Event(
     "ledger.reread",
@@ -590,7 +587,7 @@ WORKER_WITHDRAW_FAILED = Event(
     "worker.withdraw_failed",
     "warning",
     "A worker that ends could not give back its slots; they lapse.",
-    "None needed, unless Redis is away.",
+    "Nothing if it passes; otherwise bring Redis back.",
 )
 WORKER_RESULT_STORED = Event(
     "worker.result_stored", "info", "A worker that ends stored a result that had waited for Redis."
@@ -605,7 +602,7 @@ WORKER_PARK_FAILED = Event(
     "worker.park_failed",
     "warning",
     "A worker that ends could not store that an outcome is unknown; the lease lapses to the same end.",
-    "None needed, unless Redis is away.",
+    "Nothing if it passes; otherwise bring Redis back.",
 )
 WORKER_THREADS_HUNG = Event(
     "worker.threads_hung",

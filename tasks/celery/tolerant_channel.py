@@ -65,6 +65,4 @@ def _log_dropped(error: Exception) -> None:
     log.event(
         events.CELERY_MESSAGE_DROPPED,
         error=type(error).__name__,
-        means="something in Celery's list at Redis is no message of Celery's",
-        remedy="find out who else writes to this Redis",
     )

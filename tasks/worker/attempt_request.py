@@ -54,7 +54,6 @@ def build_request(attempt: StartedAttempt, sealer: Sealer, builder: RequestBuild
                 events.INVOCATION_DECRYPTION_FAILED,
                 run_id=attempt.run or attempt.id,
                 path=path,
-                means="sent as it came",
             )
         built = builder.build(message, entry)
         target = builder.resolve_target(built)

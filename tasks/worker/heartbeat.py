@@ -98,14 +98,11 @@ class Heartbeat:
                 kept=expiring.count,
                 within_a_day=expiring.by_age,
                 now=expiring.excess,
-                remedy="requeue or export them (longshore dlq), or raise KEEP_DEAD_S and KEEP_DEAD_COUNT",
             )
         if waiting := self._ledger.unreadable():
             log.event(
                 events.INVOCATION_FORMAT_UNSUPPORTED,
                 waiting=waiting,
-                means="no worker that is there reads what another version wrote",
-                remedy="start a worker of that version; see docs/how-to/upgrade.md",
             )
         if dropped := self._retention.prune():
             log.event(events.DEAD_LETTERS_DROPPED, count=dropped)

@@ -159,7 +159,7 @@ def test_without_its_commits_the_group_goes_on_where_the_ledger_stands(
 
     ingest.eventually("accepted", 9)
     line = said(lines, events.KAFKA_COMMIT_EXPIRED.name)
-    assert (line["log_level"], line["ledger_next"], line["reset_rule"]) == ("error", 5, "largest: the end")
+    assert (line["log_level"], line["ledger_next"], line["reset_rule"]) == ("info", 5, "largest: the end")
 
 
 @pytest.mark.parametrize(("reset", "accepted", "passed"), [("earliest", 5 + 3, 0), ("largest", 5, 3)])

@@ -80,11 +80,11 @@ def test_the_events_of_an_outage_belong_to_one_dependency(outage: str) -> None:
 def test_a_line_has_the_level_and_name_of_its_event() -> None:
     """And the fields that vary."""
     with capture_logs() as lines:
-        EventLog("a").event(events.KAFKA_ERROR, code="X")
+        EventLog("a").event(events.KAFKA_ERROR_REPORTED, code="X")
         EventLog("a").event(events.INGEST_STOPPED)
 
     assert lines == [
-        {"event": "kafka.error", "log_level": "warning", "code": "X"},
+        {"event": "kafka.error_reported", "log_level": "warning", "code": "X"},
         {"event": events.INGEST_STOPPED.name, "log_level": "info"},
     ]
 
