@@ -32,7 +32,7 @@ PUMP_S = 0.2
 WARM_S = 1.0
 RATES = ((10.0,), (1000.0,), (10.0, 1000.0))
 PUMPS = (1, 4)
-BEGIN, FINISH = Script.named("begin"), Script.named("finish")
+BEGIN, FINISH = Script.get("begin"), Script.get("finish")
 PAYLOAD = b"x" * 600  # what a sealed action run takes
 Starts = dict[str, list[float]]
 

@@ -88,7 +88,7 @@ class _Audit:
     def __init__(self, ledger: Ledger) -> None:
         self._client = ledger.redis
         self._keys = ledger.keys
-        self._script = scripts.Script.named("audit")
+        self._script = scripts.Script.get("audit")
         self._balance = Balance()
 
     def run(self) -> Balance:
@@ -124,24 +124,24 @@ class _Audit:
             if problem:
                 self._balance.add_problem(id, problem)
 
-    def _check_set(self, place: str) -> None:
+    def _check_set(self, set_name: str) -> None:
         page: list[str] = []
-        for member, _ in self._client.zscan_iter(f"{self._keys.prefix}{place}", count=PAGE):
+        for member, _ in self._client.zscan_iter(f"{self._keys.prefix}{set_name}", count=PAGE):
             page.append(_text(member))
             if len(page) >= PAGE:
-                self._check_members(place, page)
+                self._check_members(set_name, page)
                 page = []
-        self._check_members(place, page)
+        self._check_members(set_name, page)
 
-    def _check_members(self, place: str, ids: Sequence[str]) -> None:
-        for id, (_, _, problem) in zip(ids, self._run_script(place, ids), strict=True):
+    def _check_members(self, set_name: str, ids: Sequence[str]) -> None:
+        for id, (_, _, problem) in zip(ids, self._run_script(set_name, ids), strict=True):
             if problem:
                 self._balance.add_problem(id, problem)
 
-    def _run_script(self, place: str, ids: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    def _run_script(self, set_name: str, ids: Sequence[str]) -> Iterator[tuple[str, str, str]]:
         if not ids:
             return iter(())
-        values = (_bytes(place), *map(_bytes, ids))
+        values = (_bytes(set_name), *map(_bytes, ids))
         row: Any = self._script.run(self._client.execute_command, self._keys.prefix, "", *values)
         return zip(*[iter([_text(value) for value in row])] * 3, strict=True)
 

@@ -17,7 +17,7 @@ FIELDS = ("state", "reason", "target", "action", "kind", "since", "until", "text
 MAX_LENGTH = 2_000
 """Characters of one field, at most."""
 
-_SPAN = re.compile(r"(\d{1,6})([smhd])")
+_AGE = re.compile(r"(\d{1,6})([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -45,14 +45,14 @@ def parse_filter(get_field: Callable[[str], str]) -> Filter:
 
 
 def time_ms(text: str) -> int:
-    """`text` as ms since 1970: an ISO time (UTC unless it says otherwise), or a span before now such as `2h`.
+    """`text` as ms since 1970: an ISO time (UTC unless it says otherwise), or an age such as `2h`.
 
     An empty text is 0. Raises `InvalidFilter`.
     """
     if not text:
         return 0
-    if span := _SPAN.fullmatch(text):
-        return max(1, round((time.time() - int(span[1]) * _UNITS[span[2]]) * 1000))
+    if age := _AGE.fullmatch(text):
+        return max(1, round((time.time() - int(age[1]) * _UNITS[age[2]]) * 1000))
     try:
         moment = datetime.fromisoformat(text)
         return max(1, round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000))

@@ -88,7 +88,7 @@ class InvocationReader:
         self._keys = keys
         self._sealer = sealer
         self._scan = FailedScan(client, keys)
-        self._purge = Script.named("purge")
+        self._purge = Script.get("purge")
 
     def find(self, filter: Filter, *, newest_only: bool = False) -> Iterator[InvocationRecord]:
         """The failed invocations that match `filter`, newest first of each state; any number, read in batches.

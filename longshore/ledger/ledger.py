@@ -67,7 +67,7 @@ class Ledger:
         """For new entries: the highest that all workers read, as of the last call of `accept`."""
         self._limits = limits.packed()
         self._calls = connections_of(client)
-        self._scripts = {name: scripts.Script.named(name) for name in scripts.NAMES}
+        self._scripts = {name: scripts.Script.get(name) for name in scripts.NAMES}
 
     def __enter__(self) -> "Ledger":
         return self
@@ -165,7 +165,7 @@ class Ledger:
         with reaching_store(), self.redis.pipeline(transaction=False) as pipe:
             # WAIT covers what anybody wrote before the last write of its own connection, so that needs a write. Up to
             # Redis 7 any command would do.
-            scripts.Script.named("touch").put(pipe, self.keys.prefix)
+            scripts.Script.get("touch").put(pipe, self.keys.prefix)
             pipe.wait(replicas, timeout_ms)
             return int(pipe.execute()[1]) >= replicas
 

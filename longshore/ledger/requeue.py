@@ -87,9 +87,9 @@ class Requeuer:
         self._keys = keys
         self._limits = limits.packed()
         self._sealer = sealer
-        self._requeue = Script.named("requeue")
-        self._run_job = Script.named("run_job")
-        self._save_job = Script.named("save_job")
+        self._requeue = Script.get("requeue")
+        self._run_job = Script.get("run_job")
+        self._save_job = Script.get("save_job")
 
     def requeue_one(self, invocation: InvocationRecord, request: RequeueRequest, *, dry_run: bool = False) -> str:
         """Requeues `invocation` unless it has changed since it was read. Returns the outcome, a key of `OUTCOME_TEXT`.

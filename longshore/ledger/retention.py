@@ -44,10 +44,10 @@ class Retention:
 
     def prune(self) -> int:
         """Deletes what is too old or beyond the maximum number; returns how many."""
-        dropped = 0
+        total = 0
         while count := self._ledger.prune():
-            dropped += count
-        return dropped
+            total += count
+        return total
 
     def _read(self) -> list[ExpiringSoon]:
         keys, limits = self._ledger.keys, self._ledger.limits

@@ -73,7 +73,7 @@ class FailedScan:
     def __init__(self, client: "redis.Redis", keys: Keys) -> None:
         self._redis = client
         self._prefix = keys.prefix
-        self._script = Script.named("scan")
+        self._script = Script.get("scan")
 
     def pages(
         self, state: State, filter: Filter, size: int = 0, after: Cursor | None = None, fields: tuple[str, ...] = ()

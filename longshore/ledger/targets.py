@@ -26,7 +26,7 @@ class TargetControls:
         self._keys = keys
         self._limits = limits.packed()
         self._statuses = StatusReader(client, keys, limits.late)
-        self._set_control = Script.named("set_control")
+        self._set_control = Script.get("set_control")
 
     def set(
         self,

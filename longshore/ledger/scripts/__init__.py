@@ -61,7 +61,7 @@ class Script:
 
     @classmethod
     @cache
-    def named(cls, name: str) -> "Script":
+    def get(cls, name: str) -> "Script":
         """The script `name`."""
         body = assemble(name)
         return cls(body, hashlib.sha1(body.encode(), usedforsecurity=False).hexdigest())

@@ -3,26 +3,26 @@
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
--- ARGV[2]  want       most invocations to claim
--- ARGV[3]  spans      JSON list of what was read: {partition key ("topic/n"), first, next, expected or -1,
---          {reason: count}, mode, newest}. mode: "group"; "reset" sets the next offset back, for a partition that was
---          recreated; "replay" leaves it alone, for a reader that is not the group's. newest: timestamp (ms), 0 for none
+-- ARGV[2]  max_claims  to return at most
+-- ARGV[3]  ranges     JSON list of offsets read: {partition ("topic/n"), first, next, expected or -1, {reason: count},
+--          mode, newest}. mode: "group"; "reset" sets the next offset back, for a partition that was
+--          recreated; "replay" leaves it alone, for a reader outside the group. newest: timestamp (ms), 0 for none
 -- ARGV[4]  new_name   for this ledger, if it has none yet
 -- ARGV[5]  format     of the records to write
 -- ARGV[6]  count      of entries that follow, each of ENTRY_SIZE values and then its reports. The values are those of
 --          ENTRY_FIELDS in longshore/ledger/record.py: synchronized is "1" or "", origin "topic/partition/offset",
 --          published ms, unknown "park" or "retry", dead a reason or "", trace sealed or "", reports how many follow
 --
--- Returns  {{"topic/n", next or -1}, ...}, {}, {}, 0, name, lowest    the ledger is behind what this consumer read: nothing
---                                                                    stored
+-- Returns  {{"topic/n", next or -1}, ...}, {}, {}, 0, name, lowest    the ledger is behind what this consumer has read:
+--                                                                    nothing stored
 --          {}, {result, ...}, {claim, ...}, backlog, name, lowest     result: accepted | repeated | repeated_elsewhere
 --          lowest: the highest format that all workers read, 0 without any
 --
 -- All or nothing, so a crash on either side of the call repeats the batch and the ids recognise it. Reads all it needs
 -- before it writes: a record that is none fails here, before anything has changed. Offsets and counters come last.
-local want, spans, new_name, format, count = unpack(ARGV, 2, 6)
+local max_claims, ranges, new_name, format, count = unpack(ARGV, 2, 6)
 local FIRST_ENTRY, ENTRY_SIZE = 7, 15
-want, spans, count = tonumber(want), cjson.decode(spans), tonumber(count)
+max_claims, ranges, count = tonumber(max_claims), cjson.decode(ranges), tonumber(count)
 
 -- The values of the entry that begins at ARGV[at], in the order of ENTRY_FIELDS.
 local function entry_at(at)
@@ -38,8 +38,8 @@ call('SETNX', P .. 'name', new_name)
 local name = call('GET', P .. 'name')
 
 local stored, behind = {}, {}
-for _, span in ipairs(spans) do
-  local partition, expected = span[1], span[4]
+for _, range in ipairs(ranges) do
+  local partition, _, _, expected = unpack(range)
   local next = tonumber(call('HGET', P .. 'part:' .. partition, 'next'))
   stored[partition] = next
   if expected >= 0 and (not next or next < expected) then
@@ -49,24 +49,25 @@ end
 local _, _, lowest = fleet()
 if #behind > 0 then return {behind, {}, {}, 0, name, lowest} end
 
--- Of each entry what there is already: state and origin.
-local known, at = {}, FIRST_ENTRY
+-- Of each entry, the state and the origin of its record, if there is one.
+local existing, at = {}, FIRST_ENTRY
 for n = 1, count do
   local id = entry_at(at)
-  known[n] = call('HMGET', P .. 'inv:' .. id, 'state', 'origin')
+  local state, origin = unpack(call('HMGET', P .. 'inv:' .. id, 'state', 'origin'))
+  existing[n] = state and origin
   at = behind_entry(at)
 end
 
 -- Lua passes no more than a few thousand values at once. An even number, as scores and ids go in pairs.
-local MOST_UNPACKED = 1000
+local MAX_UNPACKED = 1000
 
--- What waits from now on, lane by lane: target, and the arguments for its sorted set.
-local lanes, came = {}, {}
+-- New waiting invocations by lane: the target, and then scores and ids for the sorted set. `lane_names`: in order.
+local lanes, lane_names = {}, {}
 
 local function join(id, lane, target)
   if not lanes[lane] then
     lanes[lane] = {target}
-    came[#came + 1] = lane
+    lane_names[#lane_names + 1] = lane
   end
   local of = lanes[lane]
   of[#of + 1] = NOW
@@ -80,7 +81,7 @@ for n = 1, count do
   local id, kind, run, target, lane, synchronized, origin, published, mapping, payload, unknown, max_attempts, dead,
     trace, reports = entry_at(at)
   local record, partition, offset = P .. 'inv:' .. id, string.match(origin, '^(.*)/(%d+)$')
-  local first = here[id] or (known[n][1] and known[n][2])
+  local first = here[id] or existing[n]
   local result
   if first then
     result = first == origin and 'repeated' or 'repeated_elsewhere'
@@ -105,7 +106,8 @@ for n = 1, count do
       join(id, lane, target)
     end
     if reports ~= '0' then
-      report(id, {unpack(ARGV, at + ENTRY_SIZE, behind_entry(at) - 1)}, dead ~= '' and now or now + limits.report_delay, false)
+      local due = dead ~= '' and now or now + limits.report_delay
+      report(id, {unpack(ARGV, at + ENTRY_SIZE, behind_entry(at) - 1)}, due, false)
     end
   end
   tally[partition] = tally[partition] or {}
@@ -114,10 +116,10 @@ for n = 1, count do
   at = behind_entry(at)
 end
 
-for _, lane in ipairs(came) do
+for _, lane in ipairs(lane_names) do
   local of = lanes[lane]
-  for n = 2, #of, MOST_UNPACKED do
-    call('ZADD', P .. 'wait:' .. lane, unpack(of, n, math.min(n + MOST_UNPACKED - 1, #of)))
+  for n = 2, #of, MAX_UNPACKED do
+    call('ZADD', P .. 'wait:' .. lane, unpack(of, n, math.min(n + MAX_UNPACKED - 1, #of)))
   end
   call('HINCRBY', P .. 'counts', 'backlog', (#of - 1) / 2)
   wake(lane, of[1], NOW)
@@ -127,12 +129,12 @@ local read = {}
 local function count(partition, what, n)
   if n > 0 then call('HINCRBY', P .. 'part:' .. partition, what, n) end
 end
-for _, span in ipairs(spans) do
-  local partition, first, next, _, skipped, mode, newest = unpack(span)
+for _, range in ipairs(ranges) do
+  local partition, first, next, _, skipped, mode, newest = unpack(range)
   if mode == 'reset' then call('HINCRBY', P .. 'counts', 'partitions_made_anew', 1) end
   if mode == 'reset' or mode == 'group' and next > (stored[partition] or -1) then
     call('HSET', P .. 'part:' .. partition, 'next', whole(next))
-    -- Clocks of publishers may run ahead, but none has published later than now.
+    -- Clocks of publishers may run ahead, but none has published in the future.
     if newest > 0 then call('HSET', P .. 'newest', partition, whole(math.min(newest, now))) end
   end
   count(partition, 'read', next - first)
@@ -152,5 +154,5 @@ end
 for partition, gap in pairs(read) do
   count(partition, 'gaps', gap)
 end
-local claims = claim(want)
+local claims = claim(max_claims)
 return {{}, results, claims, tonumber(call('HGET', P .. 'counts', 'backlog')) or 0, name, lowest}

@@ -4,16 +4,18 @@
 -- ARGV[1]  limits    as longshore/ledger/limits.py packs them
 --
 -- Time is Redis's own (ms), but never goes back: where Redis's clock does (it was set, or another node took over), the
--- ledger's time stays ahead of it and lets it catch up, running a tenth slower meanwhile. So what was due in a second is
--- due in a second, whatever stands in a score: waits, reports, breakers, rates, jobs. clock.py reckons the same. Leases run on the lease clock, which stands still while nobody ticks it (an outage of
--- Redis or of the fleet, a jump of the machine's time), so that an outage does not lapse everything at once.
+-- ledger's time stays ahead of it and lets it catch up, running a tenth slower meanwhile. So what was due in a second
+-- is due in a second, whatever stands in a score: waits, reports, breakers, rates, jobs. clock.py computes the same.
+--
+-- Leases run on the lease clock. It advances by at most LONGEST_TICK from one script to the next, so it stands still
+-- during an outage of Redis or of the fleet, or a jump of the machine's time, and no outage lapses all leases at once.
 
 local P = KEYS[1]
 local call = redis.call
 
-local function named(lease, ahead, rate, target, lane, late, breaker_failures, breaker_open, breaker_longest, suspect,
-    report_delay, forecast, keep_done, keep_payload, keep_dead, keep_dead_count, history, port_rate, open, first_read,
-    last_read, layout)
+local function parse_limits(lease, ahead, rate, target, lane, late, breaker_failures, breaker_open, breaker_longest,
+    suspect, report_delay, forecast, keep_done, keep_payload, keep_dead, keep_dead_count, history, port_rate, open,
+    first_read, last_read, layout)
   return {lease = lease, ahead = ahead, rate = rate, target = target, lane = lane, late = late,
     breaker_failures = breaker_failures, breaker_open = breaker_open, breaker_longest = breaker_longest,
     suspect = suspect, report_delay = report_delay, forecast = forecast, keep_done = keep_done,
@@ -21,7 +23,7 @@ local function named(lease, ahead, rate, target, lane, late, breaker_failures, b
     port_rate = port_rate, open = open == 1, reads = {first_read, last_read}, layout = layout}
 end
 
-local limits = named(struct.unpack('<dddddddddddddddddddddd', ARGV[1]))
+local limits = parse_limits(struct.unpack('<dddddddddddddddddddddd', ARGV[1]))
 
 local time = call('TIME')
 local wall = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -29,6 +29,7 @@ if new_target ~= target then
   moves = moves + 1
   if moves > 1 then pause = math.min(1000 * 2 ^ (moves - 2), LONGEST_PAUSE) end
 end
-move(id, 'begun', 'waiting', 'attempts', whole(attempts - 1), 'target', new_target, 'lane', new_lane, 'moves', whole(moves))
+move(id, 'begun', 'waiting', 'attempts', whole(attempts - 1), 'target', new_target, 'lane', new_lane,
+  'moves', whole(moves))
 queue(id, new_lane, new_target, now + pause)
 return 1

@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
--- ARGV[2]  want       most invocations to claim
+-- ARGV[2]  max_claims  to return at most
 -- ARGV[3]  id
 -- ARGV[4]  token      with which the attempt began
 -- ARGV[5]  result     done | waiting | dead | unknown
@@ -16,11 +16,13 @@
 -- ARGV[12] clears     "1": it has ended by itself, so it is no suspect any more
 -- ARGV[13..] reports  outbox items, in order
 --
--- Returns  {applied}, {claim, ...}     applied: the state it is in now, or "stale" | "gone" (nothing was written)
+-- Returns  outcome, {claim, ...}     outcome: the state it is in now, or "stale" | "gone" (nothing was written)
 --
--- Calling it again after a lost reply changes nothing. A worker presumed dead may still report a definite result, unless
--- somebody has begun anew since. A crash before the call leaves the lease, which lapses; there is none in between.
-local want, id, token, result, delay, reason, status, attempt, about_target, about_lane, clears = unpack(ARGV, 2, 12)
+-- Calling it again after a lost reply changes nothing. A worker presumed dead may still report a definite result,
+-- unless somebody has begun it again since. A crash before the call leaves the lease, which lapses; there is none in
+-- between.
+local max_claims, id, token, result, delay, reason = unpack(ARGV, 2, 7)
+local status, attempt, about_target, about_lane, clears = unpack(ARGV, 8, 12)
 local FIRST_REPORT = 13
 local record = P .. 'inv:' .. id
 local state, begun_token, lane, target, home, deaths, closed = unpack(call('HMGET', record,
@@ -55,7 +57,7 @@ local function apply()
   elseif home then
     lane = target .. SUSPECTS
   end
-  -- By its length, as a requeue counts attempts anew.
+  -- By its length, as a requeue counts attempts from 0 again.
   if attempt ~= '' and call('RPUSH', P .. 'att:' .. id, attempt) > limits.history then
     call('LTRIM', P .. 'att:' .. id, -limits.history, -1)
   end
@@ -71,5 +73,5 @@ local function apply()
   return result
 end
 
-local applied = apply()
-return {applied, claim(tonumber(want))}
+local outcome = apply()
+return {outcome, claim(tonumber(max_claims))}

@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
--- ARGV[2]  most        invocations to take
+-- ARGV[2]  max_invocations  whose reports to lease
 -- ARGV[3]  lease       in ms, after which somebody else may send them
 --
 -- Returns  {{id, token, kind, run, synchronized, tries, trace, format, generation, item, ...}, ...}
@@ -11,28 +11,29 @@
 -- A sender that dies leaves them here: they are sent again after the lease, in order, perhaps twice.
 --
 -- The budget is the fleet's: `port_rate` calls per second, of which a second's worth may be drawn at once (GCRA). What
--- is beyond it stays where it is. If that cannot keep up for a minute, run logs are dropped so that statuses get through.
+-- is beyond it stays where it is. If that cannot keep up for a minute, run logs are dropped so that statuses get
+-- through.
 local LATE = 60000
 local FOREIGN_PAUSE = 2000
 local AHEAD = 1000
 local rate = limits.port_rate
 local budget_key = P .. 'port_budget'
 local drawn = math.max(tonumber(call('GET', budget_key)) or 0, now)
-if drawn > now + 60000 then drawn = now end -- of another time: nobody draws that far ahead
+if drawn > now + 60000 then drawn = now end -- set before the clock went back: nobody draws that far ahead
 local spent = false
 
 -- Draws the calls of `items`; false if they are beyond the budget. A full budget carries whatever comes first.
 -- All logs of an invocation share one call, and so does all that is patched.
 local function draw(items)
   if rate == 0 then return true end
-  local calls, logs, seen = 0, 0, {}
+  local calls, logs, counted = 0, 0, {}
   for _, item in ipairs(items) do
     local kind = string.sub(item, 1, 1)
     if kind == REPORT_PATCH then kind = REPORT_STATUS end
     if is_report(item, REPORTS_LOGS) then
       logs = 1
-    elseif not seen[kind] then
-      seen[kind] = true
+    elseif not counted[kind] then
+      counted[kind] = true
       calls = calls + (is_report(item, REPORTS_TWO_CALLS) and 2 or 1)
     end
   end
@@ -65,17 +66,19 @@ local first = call('ZRANGE', P .. 'outbox', 0, 0, 'WITHSCORES')
 -- What a second's budget carries is no backlog, however old: nobody was there to send it.
 local late = rate > 0 and first[2] and now - first[2] > LATE
   and call('ZCOUNT', P .. 'outbox', '-inf', whole(now)) > rate
-local most, lease = tonumber(ARGV[2]), tonumber(ARGV[3])
-local taken = {}
-for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LIMIT', 0, late and 200 or most)) do
-  if #taken == most then break end
+local max_invocations, lease = tonumber(ARGV[2]), tonumber(ARGV[3])
+local rows = {}
+-- Those that only had logs, which are dropped, make room for others: so more are read than can be leased.
+local max_read = late and 200 or max_invocations
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LIMIT', 0, max_read)) do
+  if #rows == max_invocations then break end
   local kind, run, synchronized, format, trace, generation = unpack(call('HMGET', P .. 'inv:' .. id,
     'kind', 'run', 'synchronized', 'format', 'trace', 'generation'))
   format = tonumber(format) or 1
   local items = call('LRANGE', P .. 'out:' .. id, 0, 199)
   if not kind or #items == 0 then
     call('ZREM', P .. 'outbox', id)
-    -- The record has expired (Port was away for longer than it is kept): nobody can be told any more.
+    -- The record has expired (Port was away for longer than it is kept), and with it what Port needs to know.
     call('DEL', P .. 'out:' .. id)
     call('HDEL', P .. 'outbox:tries', id)
     call('ZREM', P .. 'outbox:since', id)
@@ -93,7 +96,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LI
       local row = {id, token, kind, run, synchronized, call('HGET', P .. 'outbox:tries', id) or '0', trace or '',
         format, generation or '1'}
       for _, item in ipairs(items) do row[#row + 1] = item end
-      taken[#taken + 1] = row
+      rows[#rows + 1] = row
     elseif call('EXISTS', P .. 'out:' .. id) == 0 then
       call('ZREM', P .. 'outbox', id)
       call('HDEL', P .. 'outbox:tries', id)
@@ -102,4 +105,4 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LI
   end
 end
 if spent then call('SET', budget_key, string.format('%.3f', drawn), 'PX', 120000) end
-return taken
+return rows

@@ -3,17 +3,20 @@
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
--- ARGV[2]  want       most invocations to claim
+-- ARGV[2]  max_claims  to return at most
 --
--- Returns  {claim, ...}                       seven values each, see claim.lua
+-- Returns  {claim, ...}                       flat, see claim.lua
 --          {{id, state, reason, target}, ...}  leases that lapsed, with the state they went to
 --
--- A claimed one was never sent and goes back to its lane: no attempt, and as no worker has read its payload, no suspect.
--- A begun one may have been sent: its policy decides. What is to be sent again was in flight when a worker died, and may
--- be what killed it: after `suspect` such deaths it waits among the suspects, which workers try in a process of their
--- own, and if that is lost too, it is a dead letter. Whoever ends an attempt alive is cleared (finish).
+-- A claimed one was never sent and goes back to its lane: no attempt, and as no worker has read its payload, no
+-- suspect. A begun one may have been sent: its policy decides. What is to be sent again was in flight when a worker
+-- died, and may be what killed it: after `suspect` such deaths it waits among the suspects, which workers try in a
+-- process of their own, and if that is lost too, it is a dead letter. Whoever ends an attempt alive is cleared
+-- (finish).
 
--- Where an attempt goes whose worker died: state, reason, and the kind of report that tells Port, nil for none.
+local max_claims = ARGV[2]
+
+-- Where an invocation goes whose worker died: state, reason, and the kind of report that tells Port, nil for none.
 local function after_death(id, policy, attempts, max_attempts, synchronized)
   local lost = synchronized == '1' and REPORT_LOST_ENDED or REPORT_LOST
   if policy ~= 'retry' then return 'unknown', 'worker_lost', lost end
@@ -36,7 +39,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(le
     end_lease(id, lane, target)
     -- A probe that was lost with its worker opens its breaker again; of others nobody knows.
     for _, name in ipairs({target, lane}) do
-      local b = breaker_of(call('HGET', GATES, 'b:' .. name))
+      local b = breaker_of(call('HGET', CONTROLS, 'b:' .. name))
       if b and b.probe == id then observe(name, id, state == 'begun' and 'fault' or '') end
     end
     call('HINCRBY', P .. 'counts', 'lapsed:' .. state, 1)
@@ -58,4 +61,4 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(le
     lapsed[#lapsed + 1] = {id, to, reason, target}
   end
 end
-return {claim(tonumber(ARGV[2])), lapsed}
+return {claim(tonumber(max_claims)), lapsed}

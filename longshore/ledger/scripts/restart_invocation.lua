@@ -1,4 +1,5 @@
--- restart_invocation: an invocation that has ended starts anew, as a new generation. Used by requeue and run_job after transitions.lua.
+-- restart_invocation: an invocation that has ended waits again, as a new generation. Used by requeue and run_job after
+-- transitions.lua.
 
 -- Returns  requeued | requeued_closed (Port's run has ended: only its log hears of this) | gone | changed (not the
 --          generation that was meant) | busy (it has not ended) | delivered (only a replay repeats it) | no_payload

@@ -1,15 +1,16 @@
--- round_robin: the fleet, and whose turn it is. Used by what claims, after clock.lua, transitions.lua and limits_and_breaker.lua.
+-- round_robin: the fleet, and whose turn it is. Used after clock.lua, transitions.lua and limits_and_breaker.lua.
 
 local function among(reads, format)
   return string.find(reads, ',' .. format .. ',', 1, true)
 end
 
--- The fleet's slots; a list ",1,2," of the formats that some worker reads; and the highest that all read, 0 without any.
+-- The fleet's slots; a list ",1,2," of the formats that some worker reads; and the highest that all read, 0 without
+-- any.
 local function count_fleet()
-  for _, gone in ipairs(call('ZRANGEBYSCORE', P .. 'fleet', '-inf', '(' .. whole(lease_now))) do
-    call('ZREM', P .. 'fleet', gone)
-    call('HDEL', P .. 'slots', gone)
-    call('HDEL', P .. 'formats', gone)
+  for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'fleet', '-inf', '(' .. whole(lease_now))) do
+    call('ZREM', P .. 'fleet', worker)
+    call('HDEL', P .. 'slots', worker)
+    call('HDEL', P .. 'formats', worker)
   end
   local total, reads, lowest = 0, ',', 0
   local slots = call('HGETALL', P .. 'slots')
@@ -29,13 +30,14 @@ local function count_fleet()
 end
 
 local function fleet()
-  local c = call('HMGET', P .. 'clock', 'slots', 'slots_until', 'reads', 'writes')
-  if not c[1] or not c[3] or lease_now > tonumber(c[2]) then return count_fleet() end
-  return tonumber(c[1]), c[3], tonumber(c[4])
+  local slots, slots_until, reads, writes = unpack(call('HMGET', P .. 'clock',
+    'slots', 'slots_until', 'reads', 'writes'))
+  if not slots or not reads or lease_now > tonumber(slots_until) then return count_fleet() end
+  return tonumber(slots), reads, tonumber(writes)
 end
 
--- So many targets, or lanes of one, are read at once, also where one is wanted.
-local FEW_READY, MOST_READY = 10, 100
+-- How many targets, or lanes of one, are read at once, at least and at most.
+local MIN_READY, MAX_READY = 10, 100
 
 -- Gives turns to `members`, in their order.
 local function give_turns(key, members)
@@ -49,14 +51,14 @@ end
 
 -- Whose turn it is, in order, enough for `want`; and whether there may be more. Those whose time has come get a turn.
 local function ready(key, want)
-  local most = math.min(math.max(want, FEW_READY), MOST_READY)
-  local found = call('ZRANGEBYSCORE', key, '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, most)
-  if #found == 2 * most or #found > 0 and tonumber(found[#found]) >= TURNS then
-    give_turns(key, call('ZRANGEBYSCORE', key, whole(TURNS), NOW, 'LIMIT', 0, MOST_READY))
-    found = call('ZRANGEBYSCORE', key, '-inf', '(' .. whole(TURNS), 'WITHSCORES', 'LIMIT', 0, most)
+  local limit = math.min(math.max(want, MIN_READY), MAX_READY)
+  local members = call('ZRANGEBYSCORE', key, '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, limit)
+  if #members == 2 * limit or #members > 0 and tonumber(members[#members]) >= TURNS then
+    give_turns(key, call('ZRANGEBYSCORE', key, whole(TURNS), NOW, 'LIMIT', 0, MAX_READY))
+    members = call('ZRANGEBYSCORE', key, '-inf', '(' .. whole(TURNS), 'WITHSCORES', 'LIMIT', 0, limit)
   end
   local names = {}
-  for n = 1, #found, 2 do names[#names + 1] = found[n] end
-  return names, #names == most
+  for n = 1, #members, 2 do names[#names + 1] = members[n] end
+  return names, #names == limit
 end
 

@@ -4,15 +4,15 @@
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
 -- ARGV[2]  name        of the job
--- ARGV[3]  most        invocations to requeue in this step
+-- ARGV[3]  max_invocations  to requeue in this step
 --
 -- Returns  the job's state: canary | watching | running | paused | done | stopped, or "" if there is no such job
 --
 -- Taking an id off the job's list and requeueing it are one step, so a crash on either side repeats and skips nothing.
 -- How long it is kept (s) since it last did something; as in save_job.lua.
-local KEPT = 1209600
+local KEEP_S = 1209600
 
-local name, most = ARGV[2], ARGV[3]
+local name, max_invocations = ARGV[2], ARGV[3]
 local job = P .. 'job:' .. name
 local state, rate, canary, replay, note, started, next = unpack(call('HMGET', job,
   'state', 'rate', 'canary', 'replay', 'note', 'started', 'next'))
@@ -47,28 +47,29 @@ if state == 'watching' then
 end
 
 if state == 'canary' or state == 'running' then
-  local left = tonumber(most)
+  local remaining = tonumber(max_invocations)
   local start = math.max(tonumber(next) or now, now - 1000)
-  if rate > 0 and start > now + 1000 / rate then start = now end -- of another time: a job waits for one step at most
-  if rate > 0 then left = math.min(left, math.floor((now - start) * rate / 1000) + 1) end
-  if state == 'canary' then left = math.min(left, canary - started) end
-  local taken = 0
-  while taken < left and start <= now do
+  -- Set before the clock went back: a job waits for one step at most.
+  if rate > 0 and start > now + 1000 / rate then start = now end
+  if rate > 0 then remaining = math.min(remaining, math.floor((now - start) * rate / 1000) + 1) end
+  if state == 'canary' then remaining = math.min(remaining, canary - started) end
+  local count = 0
+  while count < remaining and start <= now do
     local entry = call('LPOP', job .. ':ids')
     if not entry then break end
     local generation, id = string.match(entry, '^(%d+):(.*)$')
-    local became = restart_invocation(id, generation, replay == '1', note)
-    call('HINCRBY', job, became, 1)
-    taken = taken + 1
-    if state == 'canary' and string.sub(became, 1, 8) == 'requeued' then call('RPUSH', job .. ':canary', id) end
+    local outcome = restart_invocation(id, generation, replay == '1', note)
+    call('HINCRBY', job, outcome, 1)
+    count = count + 1
+    if state == 'canary' and string.sub(outcome, 1, 8) == 'requeued' then call('RPUSH', job .. ':canary', id) end
     if rate > 0 then start = start + 1000 / rate end
   end
-  if taken > 0 then
-    call('HINCRBY', job, 'started', taken)
+  if count > 0 then
+    call('HINCRBY', job, 'started', count)
     if rate > 0 then call('HSET', job, 'next', string.format('%.3f', start)) end
-    for _, key in ipairs({job, job .. ':ids', job .. ':canary'}) do call('EXPIRE', key, KEPT) end
+    for _, key in ipairs({job, job .. ':ids', job .. ':canary'}) do call('EXPIRE', key, KEEP_S) end
   end
-  if state == 'canary' and started + taken >= canary then
+  if state == 'canary' and started + count >= canary then
     turn_to('watching')
   elseif call('EXISTS', job .. ':ids') == 0 then
     turn_to('done')

@@ -1,4 +1,4 @@
--- sweep: drops what is kept of targets and lanes that are used no longer, a bounded step at a time.
+-- sweep: deletes what is kept of targets and lanes that are no longer in use, a bounded step at a time.
 -- uses: allow_when_full, clock, transitions, limits_and_breaker
 --
 -- KEYS[1]  prefix
@@ -8,10 +8,11 @@
 --
 -- Returns  the cursor to go on with, 0 at the end
 --
--- Targets come from payloads, so their number has no natural end. A start that lies behind says nothing. The mapping's
--- word and the breaker of what nobody has used for a while go, unless something waits or is in flight there: ingest says
--- its word again with the next message, see ingest/target_limits.py. Operators' words stay.
-local UNUSED, AT_ONCE = 600000, 200
+-- Names of targets come from payloads, so their number is unbounded. A start in the past means nothing. The mapping's
+-- control and the breaker of a name go once it is unused for a while, unless something waits or is in flight there:
+-- ingest sets the control again with the next message, see ingest/target_limits.py. Operators' controls stay.
+local hash, cursor = ARGV[2], ARGV[3]
+local UNUSED_MS, BATCH = 600000, 200
 
 -- Whether nothing of it is under way, and no breaker of it is open for longer than that.
 local function is_idle(name, breaker)
@@ -19,31 +20,31 @@ local function is_idle(name, breaker)
   if string.find(name, ' ', 1, true) then
     return call('EXISTS', P .. 'wait:' .. name) == 0 and call('HEXISTS', P .. 'busy:lane', name) == 0
   end
-  -- Lanes that an operator holds back stand in no round, whatever waits in them.
+  -- A lane that an operator holds back is not in `lanes`, whatever waits in it: '!' is the character after ' '.
   return call('EXISTS', P .. 'lanes:' .. name) == 0 and call('HEXISTS', P .. 'busy:target', name) == 0
-    and #call('ZRANGEBYLEX', SAID, '[' .. name, '(' .. name .. '!', 'LIMIT', 0, 1) == 0
+    and #call('ZRANGEBYLEX', OPERATOR_CONTROLLED, '[' .. name, '(' .. name .. '!', 'LIMIT', 0, 1) == 0
 end
 
-local found = call('HSCAN', P .. ARGV[2], ARGV[3], 'COUNT', AT_ONCE)
-for n = 1, #found[2], 2 do
-  local field = found[2][n]
-  if ARGV[2] == 'starts' then
-    if tonumber(found[2][n + 1]) < now - UNUSED then call('HDEL', P .. 'starts', field) end
-  else -- an earlier version left it out of what tells of it
+local next_cursor, fields = unpack(call('HSCAN', P .. hash, cursor, 'COUNT', BATCH))
+for n = 1, #fields, 2 do
+  local field, value = fields[n], fields[n + 1]
+  if hash == 'starts' then
+    if tonumber(value) < now - UNUSED_MS then call('HDEL', P .. 'starts', field) end
+  else -- an earlier version did not add it to the sorted sets
     local name = string.sub(field, 3)
     if string.sub(field, 1, 1) == 'o' then
-      call('ZADD', SAID, 0, name)
+      call('ZADD', OPERATOR_CONTROLLED, 0, name)
     else
-      call('ZADD', USED, 'NX', NOW, name)
+      call('ZADD', LAST_USED, 'NX', NOW, name)
     end
   end
 end
-for _, name in ipairs(call('ZRANGEBYSCORE', USED, '-inf', whole(now - UNUSED), 'LIMIT', 0, AT_ONCE)) do
-  if is_idle(name, breaker_of(call('HGET', GATES, 'b:' .. name))) then
-    call('HDEL', GATES, 'm:' .. name, 'b:' .. name)
-    call('ZREM', USED, name)
+for _, name in ipairs(call('ZRANGEBYSCORE', LAST_USED, '-inf', whole(now - UNUSED_MS), 'LIMIT', 0, BATCH)) do
+  if is_idle(name, breaker_of(call('HGET', CONTROLS, 'b:' .. name))) then
+    call('HDEL', CONTROLS, 'm:' .. name, 'b:' .. name)
+    call('ZREM', LAST_USED, name)
   else
     touch(name)
   end
 end
-return found[1]
+return next_cursor

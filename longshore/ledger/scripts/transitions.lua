@@ -1,4 +1,5 @@
--- transitions: the few ways an invocation enters or leaves a lane, a lease and the outbox. Used after clock.lua.
+-- transitions: how an invocation changes its state, and enters and leaves a lane, a lease and the outbox. Used after
+-- clock.lua.
 
 -- The one way to change a state. `from` is what the caller read in this same script; other fields to set may follow.
 -- The caller counts the backlog itself, for many at once; who moves one calls `move`.
@@ -23,8 +24,9 @@ local function counted_as(lane, target)
   return lane == target .. SUSPECTS and SUSPECTS or lane
 end
 
--- First attempts go before late retries: a retry's score in its lane is its due time, so much more, and half a ms by
--- which it is known. So it is overtaken by what is younger by at most `late`, and by nobody when nobody else waits.
+-- First attempts go before retries: a retry's score in its lane is its due time plus `late`, plus half a ms that marks
+-- it as a retry. So it is overtaken by what is younger by at most `late`, and starts at its time when nothing else
+-- waits.
 local function is_late(score)
   return score % 1 ~= 0
 end
@@ -33,7 +35,7 @@ local function due_of(score)
   return is_late(score) and score - 0.5 - limits.late or tonumber(score)
 end
 
--- The lane and its target are visited no later than `due`.
+-- Has a lane and its target visited no later than `due`.
 local function wake(lane, target, due)
   call('ZADD', P .. 'lanes:' .. target, 'LT', due, lane)
   call('ZADD', P .. 'targets', 'LT', due, target)
@@ -41,12 +43,13 @@ end
 
 -- Puts an invocation into its lane, as a retry if it is one.
 local function queue(id, lane, target, due, retry)
-  call('ZADD', P .. 'wait:' .. lane, retry and string.format('%.1f', math.floor(due) + limits.late + 0.5) or whole(due), id)
+  local score = retry and string.format('%.1f', math.floor(due) + limits.late + 0.5) or whole(due)
+  call('ZADD', P .. 'wait:' .. lane, score, id)
   wake(lane, target, whole(due))
 end
 
--- Ends a lease: its places in the target and in the lane are free for the next. A target whose next start is a matter of
--- its rate (half a ms in its score, see dispatch.lua) is left to its time.
+-- Ends a lease, which frees a place in the target and in the lane, and has both visited again. A target whose next
+-- start is a matter of its rate (half a ms in its score, see dispatch.lua) is left to its time.
 local function end_lease(id, lane, target)
   call('ZREM', P .. 'leased', id)
   if call('HINCRBY', P .. 'busy:target', target, -1) <= 0 then call('HDEL', P .. 'busy:target', target) end
@@ -70,19 +73,19 @@ end
 -- In the script that ends the attempt: no crash can keep the end and lose what Port is to hear of it.
 local function report(id, items, due, closed)
   if #items == 0 then return end
-  local record, kept = P .. 'inv:' .. id, {}
+  local record, accepted = P .. 'inv:' .. id, {}
   if closed == nil then closed = call('HGET', record, 'closed') end
   for _, item in ipairs(items) do
     if not closed or is_report(item, REPORTS_SEALED_LOGS) then
-      kept[#kept + 1] = item
+      accepted[#accepted + 1] = item
       if is_report(item, REPORTS_CLOSING) then
         closed = '1'
         call('HSET', record, 'closed', '1')
       end
     end
   end
-  if #kept == 0 then return end
-  call('RPUSH', P .. 'out:' .. id, unpack(kept))
+  if #accepted == 0 then return end
+  call('RPUSH', P .. 'out:' .. id, unpack(accepted))
   call('ZADD', P .. 'outbox:since', 'NX', NOW, id)
   if not call('ZSCORE', P .. 'outbox:leased', id) then call('ZADD', P .. 'outbox', 'LT', whole(due), id) end
 end

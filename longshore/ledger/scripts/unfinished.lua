@@ -8,22 +8,22 @@
 --
 -- Returns  {name of the ledger, or ""}, {offset, ...} per partition, in order
 --
--- Finished is what has ended and of which Port has heard everything. Should that take longer, it counts as finished all
--- the same: to run it again would be worse than a run that stays open.
-local patience = tonumber(ARGV[2])
+-- Finished is what has ended and has no unsent reports. After `patience` it counts as finished all the same: to deliver
+-- it again would be worse than to lose a report.
+local patience, FIRST_PARTITION = tonumber(ARGV[2]), 3
 local ended = call('HGETALL', P .. 'ended')
 for n = 1, #ended, 2 do
   local id, origin = ended[n], ended[n + 1]
   local state, ended_at = unpack(call('HMGET', P .. 'inv:' .. id, 'state', 'ended'))
-  local over = not state or state == 'done' or state == 'dead' or state == 'unknown'
-  local told = call('EXISTS', P .. 'out:' .. id) == 0 or now - (tonumber(ended_at) or 0) > patience
-  if over and told then call('ZREM', P .. 'open:' .. string.match(origin, '^(.*)/%d+$'), id) end
-  if told or not over then call('HDEL', P .. 'ended', id) end
+  local has_ended = not state or state == 'done' or state == 'dead' or state == 'unknown'
+  local is_reported = call('EXISTS', P .. 'out:' .. id) == 0 or now - (tonumber(ended_at) or 0) > patience
+  if has_ended and is_reported then call('ZREM', P .. 'open:' .. string.match(origin, '^(.*)/%d+$'), id) end
+  if is_reported or not has_ended then call('HDEL', P .. 'ended', id) end
 end
-local found = {{call('GET', P .. 'name') or ''}}
-for n = 3, #ARGV do
+local answer = {{call('GET', P .. 'name') or ''}}
+for n = FIRST_PARTITION, #ARGV do
   local offsets, flat = {}, call('ZRANGE', P .. 'open:' .. ARGV[n], 0, -1, 'WITHSCORES')
   for m = 2, #flat, 2 do offsets[#offsets + 1] = flat[m] end
-  found[#found + 1] = offsets
+  answer[#answer + 1] = offsets
 end
-return found
+return answer

@@ -42,9 +42,9 @@ def clock(client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> Iterator[Cl
     text = scripts.text
     told = "call('HMGET', 'test:time', 's', 'us')"
     monkeypatch.setattr(scripts, "text", lambda name: text(name).replace("call('TIME')", told))
-    scripts.Script.named.cache_clear()
+    scripts.Script.get.cache_clear()
     yield Clock(client)
-    scripts.Script.named.cache_clear()
+    scripts.Script.get.cache_clear()
 
 
 def ids(ledger: Ledger) -> set[str]:

@@ -9,7 +9,7 @@ import pytest
 from longshore.invocation.kinds import Kind
 from longshore.invocation.report_kinds import BY_SCRIPTS, ReportKind
 from longshore.ledger import record, scripts
-from longshore.ledger.entry import Entry
+from longshore.ledger.entry import Claim, Entry
 from longshore.ledger.keys import Keys
 from longshore.ledger.limits import Limits
 from longshore.ledger.states import FINAL_STATES, MOVES, State, lua_table
@@ -64,7 +64,7 @@ def test_only_intake_is_refused_while_redis_is_full(name: str) -> None:
 def test_the_scripts_read_the_limits_in_the_order_in_which_they_are_packed() -> None:
     """They are a row of numbers without names; `reads` is two of them."""
     clock = scripts.text("clock")
-    parameters = re.search(r"local function named\(([^)]+)\)", clock)
+    parameters = re.search(r"local function parse_limits\(([^)]+)\)", clock)
     formats = re.search(r"struct.unpack\('<(d+)'", clock)
     assert parameters is not None
     assert formats is not None
@@ -146,3 +146,22 @@ def test_accept_reads_an_entry_in_the_order_in_which_it_is_written() -> None:
     assert others == {name: said[name] for name in others}
     assert all(value in (f"{name}!", f"{name}!".encode()) for name, value in said.items() if name not in others)
     assert [b"Lone", b"Stwo"] == row[len(record.ENTRY_FIELDS) :]
+
+
+def test_a_claim_has_the_same_values_in_lua_and_python() -> None:
+    """A row of values without names, for each claim of an answer."""
+    row = re.search(r"in ipairs\(\{(id, token, .+)\}\) do", scripts.text("dispatch"))
+    assert row is not None
+    names = [re.sub(r"^whole\((\w+)\)$|\.name$| or '\d'$", r"\1", value) for value in row[1].split(", ")]
+    assert list(record.CLAIM_VALUES) == names
+
+    numbers = {name: n for n, name in enumerate(record.CLAIM_VALUES)}
+    values = [b"i", numbers["token"], b"2", b"t", b"4", b"5", b"6"]
+    claim = Claim("i", token=1, start_ms=2, target="t", attempts=4, generation=5, format=6)
+    assert (claim, claim) == record.parse_claims(values + values)
+
+
+@pytest.mark.parametrize("name", scripts.FILES)
+def test_scripts_are_no_wider_than_the_python_beside_them(name: str) -> None:
+    """Ruff does not read Lua."""
+    assert [] == [line for line in scripts.text(name).splitlines() if len(line) > 120]
