@@ -86,21 +86,21 @@ class EmbeddedKafka:
 
         None is a tombstone; partition -1 follows the key, or any partition without one.
         """
-        places: list[RecordPosition] = []
+        positions: list[RecordPosition] = []
         problems: list[str] = []
 
         def confirmed(error: confluent_kafka.KafkaError | None, message: confluent_kafka.Message) -> None:
             if error is not None:
                 problems.append(error.str())
             else:
-                places.append(RecordPosition(topic, int(message.partition() or 0), int(message.offset() or 0)))
+                positions.append(RecordPosition(topic, int(message.partition() or 0), int(message.offset() or 0)))
 
         self._producer.produce(topic, value, key, partition, on_delivery=confirmed)
         self._producer.flush(timeout_s)
-        if not places:
+        if not positions:
             self._producer.purge()  # what was called failed must not arrive later
             raise EmbeddedKafkaFailed(f"a message to {topic} was not taken: {problems or 'no confirmation'}")
-        return places[0]
+        return positions[0]
 
     def down(self) -> None:
         """Make the broker unreachable: connections are cut and refused until `up`. What it holds stays."""
@@ -125,9 +125,9 @@ class EmbeddedKafka:
     ) -> None:
         self.stop()
 
-    def _check(self, code: int, what: str) -> None:
+    def _check(self, code: int, operation: str) -> None:
         if code:
-            raise EmbeddedKafkaFailed(f"{what}: {self._library.rd_kafka_err2str(code).decode()}")
+            raise EmbeddedKafkaFailed(f"{operation}: {self._library.rd_kafka_err2str(code).decode()}")
 
 
 def _library_path() -> str:
@@ -135,10 +135,10 @@ def _library_path() -> str:
     # uses the system's.
     package = Path(confluent_kafka.__file__).parent
     beside = [*package.parent.glob("confluent_kafka.libs/librdkafka*"), *package.glob(".dylibs/librdkafka*")]
-    found = str(beside[0]) if beside else ctypes.util.find_library("rdkafka")
-    if found is None:
+    path = str(beside[0]) if beside else ctypes.util.find_library("rdkafka")
+    if path is None:
         raise EmbeddedKafkaFailed("confluent_kafka is installed without its librdkafka library file")
-    return found
+    return path
 
 
 def _load() -> ctypes.CDLL:

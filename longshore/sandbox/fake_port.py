@@ -19,12 +19,12 @@ from longshore.sandbox.fake_port_page import PAGE, PAGE_HEADERS
 from longshore.sandbox.fake_port_runs import FakeRun
 from longshore.sandbox.http_server import Answer, HttpServer, Request
 
-BODY_MAX = 1_048_576
+MAX_BODY_BYTES = 1_048_576
 """Port answers larger bodies with 413."""
 
-RUNS_KEPT = 50_000
-CALLS_KEPT = 100_000
-RUNS_SHOWN = 200
+MAX_RUNS = 50_000
+MAX_CALLS = 100_000
+MAX_PAGE_RUNS = 200
 """Runs on the page, the last changed first."""
 
 
@@ -66,7 +66,7 @@ class FakePort:
         self._server = HttpServer("fake-port")
         self._holder: socket.socket | None = None
         self._runs: OrderedDict[str, FakeRun] = OrderedDict()
-        self._calls: deque[FakeCall] = deque(maxlen=CALLS_KEPT)
+        self._calls: deque[FakeCall] = deque(maxlen=MAX_CALLS)
         self._counts: Counter[str] = Counter()
         self._violations: deque[str] = deque(maxlen=1_000)
         self._faults: deque[Answer] = deque()
@@ -136,15 +136,15 @@ class FakePort:
         self,
         name: str,
         status: int,
-        says: str = "",
+        message: str = "",
         when: Callable[[str, Any], bool] = lambda run_id, body: True,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         """Answer every call of this name with `status`, or not at all for 0, where `when` holds for run id and body.
 
-        `says` is Port's message. It holds until `mend`.
+        `message` is the text of the error. It holds until `mend`.
         """
-        body = json.dumps({"ok": False, "error": "injected", "message": says}).encode()
+        body = json.dumps({"ok": False, "error": "injected", "message": message}).encode()
         with self._changed:
             self._failing[name] = (Answer(status, body, headers=headers), when)
 
@@ -184,34 +184,34 @@ class FakePort:
         if request.method == "GET" and request.path in ("/", "/api/runs"):
             return self._page() if request.path == "/" else self._listing()
         with self._changed:
-            found = rules.find(request.method, request.path)
-            name = found[0].name if found else "unknown"
-            body, answer = self._answered(request, found)
+            match = rules.find(request.method, request.path)
+            name = match[0].name if match else "unknown"
+            body, answer = self._answer(request, match)
             self._counts[name] += 1
             self._calls.append(FakeCall(time.time(), name, request.method, request.path, body, answer.status))
             self._changed.notify_all()
             return answer if answer.status else None
 
-    def _answered(self, request: Request, found: tuple[rules.Endpoint, str] | None) -> tuple[Any, Answer]:
+    def _answer(self, request: Request, match: tuple[rules.Endpoint, str] | None) -> tuple[Any, Answer]:
         """The parsed body and the answer, in the order in which Port looks at a request."""
-        body = _parsed(request.body)
+        body = _parse_body(request.body)
         if self._faults:
             return body, self._faults.popleft()
-        if found is None:
-            return body, self._violated(request, 404, "no such path")
-        endpoint, run_id = found
-        if endpoint.name != "token" and not self._known_token(request.headers.get("authorization", "")):
+        if match is None:
+            return body, self._refuse(request, 404, "no such path")
+        endpoint, run_id = match
+        if endpoint.name != "token" and not self._is_valid_token(request.headers.get("authorization", "")):
             return body, _json(401, {"ok": False, "error": "unauthorized"})
-        if (failing := self._failing.get(endpoint.name)) and failing[1](run_id, body):
-            return body, failing[0]
-        if len(request.body) > BODY_MAX:
-            return body, self._violated(request, 413, "the body is over 1 MiB")
+        if (injected := self._failing.get(endpoint.name)) and injected[1](run_id, body):
+            return body, injected[0]
+        if len(request.body) > MAX_BODY_BYTES:
+            return body, self._refuse(request, 413, "the body is over 1 MiB")
         problem = endpoint.check(body)
         if problem:
-            return body, self._violated(request, 422, problem)
-        return body, self._done(request, endpoint.name, run_id, body)
+            return body, self._refuse(request, 422, problem)
+        return body, self._apply(request, endpoint.name, run_id, body)
 
-    def _done(self, request: Request, name: str, run_id: str, body: Any) -> Answer:
+    def _apply(self, request: Request, name: str, run_id: str, body: Any) -> Answer:
         """Do what a well-formed call asks for."""
         if name == "token":
             return self._new_token(body)
@@ -224,7 +224,7 @@ class FakePort:
         if problem == "repeated":
             return _json(422, {"ok": False, "error": "run_is_finished"})
         if problem:
-            return self._violated(request, 422, problem)
+            return self._refuse(request, 422, problem)
         return _json(201 if name.endswith("_log") else 200, {"ok": True})
 
     def _new_token(self, body: Any) -> Answer:
@@ -236,11 +236,11 @@ class FakePort:
         self._tokens[token] = now + self._token_life_s
         return _json(200, {"ok": True, "accessToken": token, "expiresIn": self._token_life_s, "tokenType": "Bearer"})
 
-    def _known_token(self, header: str) -> bool:
+    def _is_valid_token(self, header: str) -> bool:
         scheme, _, token = header.partition(" ")
         return scheme == "Bearer" and self._tokens.get(token, 0.0) > time.monotonic()
 
-    def _violated(self, request: Request, status: int, problem: str) -> Answer:
+    def _refuse(self, request: Request, status: int, problem: str) -> Answer:
         self._violations.append(f"{request.method} {request.path}: {status} {problem}")
         return _json(status, {"ok": False, "error": "invalid_request", "message": problem})
 
@@ -248,7 +248,7 @@ class FakePort:
         run = self._runs.get(run_id)
         if run is None:
             run = self._runs[run_id] = FakeRun(run_id, changed_at=time.time())
-            while len(self._runs) > RUNS_KEPT:
+            while len(self._runs) > MAX_RUNS:
                 self._runs.popitem(last=False)
         return run
 
@@ -257,18 +257,18 @@ class FakePort:
 
     def _listing(self) -> Answer:
         with self._changed:
-            latest = sorted(self._runs.values(), key=lambda run: run.changed_at, reverse=True)[:RUNS_SHOWN]
+            latest = sorted(self._runs.values(), key=lambda run: run.changed_at, reverse=True)[:MAX_PAGE_RUNS]
             states = Counter(run.state for run in self._runs.values())
-            shown = {
+            summary = {
                 "total": len(self._runs),
                 "states": dict(states),
                 "calls": sum(self._counts.values()),
                 "runs": [run.as_json() for run in latest],
             }
-        return _json(200, shown)
+        return _json(200, summary)
 
 
-def _parsed(body: bytes) -> Any:
+def _parse_body(body: bytes) -> Any:
     """The JSON value of a body; a text that cannot be right for any call when it is not JSON."""
     if not body:
         return None

@@ -104,8 +104,8 @@ def _text(value: Any) -> str | None:
 
 
 def _link(value: Any) -> str | None:
-    listed = value if isinstance(value, list) else [value]
-    return None if all(isinstance(each, str) for each in listed) else "is neither text nor a list of texts"
+    links = value if isinstance(value, list) else [value]
+    return None if all(isinstance(link, str) for link in links) else "is neither text nor a list of texts"
 
 
 def _one_of(*values: str) -> Callable[[Any], str | None]:

@@ -5,10 +5,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-LOGS_KEPT = 200
+MAX_LOG_LINES = 200
 """Log lines kept per run."""
 
-RESPONSE_SHOWN = 4_000
+MAX_RESPONSE_CHARS = 4_000
 """Characters of a response on the page, which is sent every second."""
 
 
@@ -36,8 +36,8 @@ class FakeRun:
     external_run_id: str | None = None
     response: Any = None
     changed_at: float = 0.0
-    logs: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOGS_KEPT))
-    changes: deque[tuple[str, Any]] = field(default_factory=lambda: deque(maxlen=LOGS_KEPT))
+    logs: deque[LogLine] = field(default_factory=lambda: deque(maxlen=MAX_LOG_LINES))
+    changes: deque[tuple[str, Any]] = field(default_factory=lambda: deque(maxlen=MAX_LOG_LINES))
 
     @property
     def ended(self) -> bool:
@@ -80,7 +80,7 @@ class FakeRun:
             "summary": self.summary,
             "link": self.link,
             "externalRunId": self.external_run_id,
-            "response": _shown(self.response),
+            "response": _shorten(self.response),
             "changedAt": self.changed_at,
             "logs": [{"at": line.at, "level": line.level, "text": line.text} for line in self.logs],
         }
@@ -95,6 +95,6 @@ class FakeRun:
         self.state = body.get("status", self.state)
 
 
-def _shown(response: Any) -> Any:
+def _shorten(response: Any) -> Any:
     text = response if isinstance(response, str) else json.dumps(response)
-    return response if len(text) <= RESPONSE_SHOWN else f"{text[:RESPONSE_SHOWN]} …"
+    return response if len(text) <= MAX_RESPONSE_CHARS else f"{text[:MAX_RESPONSE_CHARS]} …"

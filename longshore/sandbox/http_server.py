@@ -27,7 +27,7 @@ from tornado.netutil import bind_sockets
 
 _Result = TypeVar("_Result")
 
-BODY_MAX = 33_554_432
+MAX_BODY_BYTES = 33_554_432
 """Most bytes of a request: twice the largest message Longshore takes."""
 
 BACKLOG = 1024
@@ -97,7 +97,7 @@ class HttpServer:
 
     async def _listen(self, host: str, port: int, handler: Handler) -> int:
         sockets = bind_sockets(port, host, backlog=BACKLOG)
-        server = HTTPServer(_Exchanges(handler), max_body_size=BODY_MAX)
+        server = HTTPServer(_Exchanges(handler), max_body_size=MAX_BODY_BYTES)
         server.add_sockets(sockets)
         number = int(sockets[0].getsockname()[1])
         self._ports[number] = server

@@ -49,7 +49,7 @@ def environment(parts: Parts) -> dict[str, str]:
         "KAFKA_CONSUMER_GROUP_ID": GROUP,
         # The embedded broker makes a restarted ingest wait this long, less a second.
         "KAFKA_CONSUMER_SESSION_TIMEOUT_MS": "6000",
-        "CONTROL_THE_PAYLOAD_CONFIG_PATH": str(written_mapping(parts.folder)),
+        "CONTROL_THE_PAYLOAD_CONFIG_PATH": str(write_mapping(parts.folder)),
         "GITLAB_URL": parts.gitlab_url,
         f"{GITLAB_GROUP}_{GITLAB_PROJECT}": "sandbox-trigger-token",
         "REDIS_URL": parts.redis_url,
@@ -75,16 +75,16 @@ def environment(parts: Parts) -> dict[str, str]:
     }
 
 
-def written_mapping(folder: Path) -> Path:
+def write_mapping(folder: Path) -> Path:
     """The mapping file of the sandbox: the built-in one, and an action whose target is limited."""
     everything = json.loads(Path(mapping.__file__).with_name("default.json").read_text("utf-8"))
-    limited = {
+    limited_entry = {
         **everything[-1],
         "enabled": '.payload.action.identifier == "call_limited"',
         "delivery": {"target": "limited", "rate": LIMITED_RATE},
     }
     path = folder / "mapping.json"
-    path.write_text(json.dumps([limited, *everything], indent=2), "utf-8")
+    path.write_text(json.dumps([limited_entry, *everything], indent=2), "utf-8")
     return path
 
 

@@ -21,8 +21,10 @@ SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
 def examples() -> list[tuple[str, dict[str, str]]]:
     """Title and named blocks of each section that has any."""
     sections = (DOCS / "how-to" / "mapping.md").read_text().split("\n## ")[1:]
-    found = [(text.split("\n")[0], dict(re.findall(r"```json (\w+)\n(.*?)```", text, re.DOTALL))) for text in sections]
-    return [(title, blocks) for title, blocks in found if blocks]
+    blocks_by_title = [
+        (text.split("\n")[0], dict(re.findall(r"```json (\w+)\n(.*?)```", text, re.DOTALL))) for text in sections
+    ]
+    return [(title, blocks) for title, blocks in blocks_by_title if blocks]
 
 
 @pytest.mark.parametrize(("title", "blocks"), examples(), ids=[title for title, _ in examples()])
@@ -33,16 +35,16 @@ def test_an_example_becomes_what_the_page_says(title: str, blocks: dict[str, str
     answer = command._response(blocks["response"].encode()) if "response" in blocks else None
     with closing(Mapping(blocks["mapping"].encode(), {})) as mapping:
         assert () == mapping.warnings, title
-        found = dry_run(message, derive_stream(json.loads(message)), mapping, settings, answer)
+        result = dry_run(message, derive_stream(json.loads(message)), mapping, settings, answer)
     if expected is None:
-        assert found.request is None
+        assert result.request is None
         return
-    made: dict[str, Any] = found.request or {}
-    assert expected.pop("body") == (json.loads(made["body"]) if made["body"] is not None else None)
-    assert expected.pop("headers", {}).items() <= made["headers"].items()
-    assert expected.items() <= made.items()
+    request: dict[str, Any] = result.request or {}
+    assert expected.pop("body") == (json.loads(request["body"]) if request["body"] is not None else None)
+    assert expected.pop("headers", {}).items() <= request["headers"].items()
+    assert expected.items() <= request.items()
     if "patch" in blocks:
-        assert json.loads(blocks["patch"]) == found.calls[-1]["json"]
+        assert json.loads(blocks["patch"]) == result.calls[-1]["json"]
 
 
 def test_the_reference_has_every_key() -> None:

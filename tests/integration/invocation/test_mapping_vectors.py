@@ -60,7 +60,7 @@ def expected_request(request: dict[str, Any], partial: dict[str, Any]) -> Mapped
     )
 
 
-def report_context(response: dict[str, Any], sent: MappedRequest, message: str) -> str:
+def report_context(response: dict[str, Any], request: MappedRequest, message: str) -> str:
     """What report expressions see."""
     try:
         parse_result = json.loads(response["body"])
@@ -69,11 +69,11 @@ def report_context(response: dict[str, Any], sent: MappedRequest, message: str) 
     context = {
         "body": json.loads(message),
         "request": {
-            "method": sent.method,
-            "url": sent.url,
-            "body": None if sent.body is None else json.loads(sent.body),
-            "headers": sent.headers,
-            "query": dict(sent.query),
+            "method": request.method,
+            "url": request.url,
+            "body": None if request.body is None else json.loads(request.body),
+            "headers": request.headers,
+            "query": dict(request.query),
         },
         "response": {
             "statusCode": response["status"],

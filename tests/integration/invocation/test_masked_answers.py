@@ -19,7 +19,7 @@ URL = "http://deployer.internal:8080/hooks/port"
 REPORT = {"summary": '"said: " + .response.text', "link": ".response.json.link", "externalRunId": ".response.json.id"}
 
 
-def answered(entry: dict[str, Any], answer: Any, *, url: str = URL, **environ: str) -> DryRunResult:
+def dry_run_with_response(entry: dict[str, Any], answer: Any, *, url: str = URL, **environ: str) -> DryRunResult:
     """What becomes of an answer to a run, under a mapping of this one entry."""
     settings = load({"PORT_CLIENT_SECRET": SECRET, **environ}, role=None)
     properties = {"password": encrypted("canary-input-1234", SECRET)}
@@ -30,9 +30,9 @@ def answered(entry: dict[str, Any], answer: Any, *, url: str = URL, **environ: s
         return dry_run(message, derive_stream(json.loads(message)), mapping, settings, response)
 
 
-def shown(found: DryRunResult) -> str:
+def output_of(result: DryRunResult) -> str:
     """All that people see of it."""
-    return json.dumps([found.request, found.report, found.calls, found.notes])
+    return json.dumps([result.request, result.report, result.calls, result.notes])
 
 
 @pytest.mark.parametrize(
@@ -56,11 +56,11 @@ def shown(found: DryRunResult) -> str:
 )
 def test_what_stands_under_the_name_of_a_secret_does_not_come_back(entry: dict[str, Any]) -> None:
     """In headers, query parameters and keys of bodies, as clouds and databases name them."""
-    found = answered(entry, {"you": "sent canary-7f2c"})
+    result = dry_run_with_response(entry, {"you": "sent canary-7f2c"})
 
-    assert found.sent
-    assert "canary-7f2c" not in shown(found)
-    assert "you" in shown(found)
+    assert result.sent
+    assert "canary-7f2c" not in output_of(result)
+    assert "you" in output_of(result)
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,11 @@ def test_what_stands_under_the_name_of_a_secret_does_not_come_back(entry: dict[s
 def test_variables_that_a_mapping_reads_do_not_come_back(expression: str, name: str, value: str) -> None:
     """Wherever they were sent, and by whatever name: not even in a link or an id."""
     for part in ({"headers": {"X-Custom": expression}}, {"body": {"custom": expression}}):
-        found = answered(part, {"id": value, "link": f"https://ci/{value}", "echo": value}, **{name: value})
-        assert found.sent
-        assert value not in shown(found)
+        result = dry_run_with_response(
+            part, {"id": value, "link": f"https://ci/{value}", "echo": value}, **{name: value}
+        )
+        assert result.sent
+        assert value not in output_of(result)
 
 
 def test_what_a_mapping_takes_out_of_a_variable_does_not_come_back() -> None:
@@ -89,61 +91,65 @@ def test_what_a_mapping_takes_out_of_a_variable_does_not_come_back() -> None:
         'env.CUSTOM | rtrimstr("\n")': "canary-4f1d9c77aa\n",
         "env.CUSTOM | fromjson | .db.password": '{"db": {"password": "canary-4f1d9c77aa"}, "on": true}',
     }.items():
-        found = answered({"headers": {"X-Custom": expression}}, {"id": "canary-4f1d9c77aa"}, CUSTOM=value)
-        assert found.sent
-        assert "canary" not in json.dumps([found.report, found.calls])
+        result = dry_run_with_response({"headers": {"X-Custom": expression}}, {"id": "canary-4f1d9c77aa"}, CUSTOM=value)
+        assert result.sent
+        assert "canary" not in json.dumps([result.report, result.calls])
 
 
 def test_a_computed_name_hides_nothing_that_port_sent() -> None:
     """The organization's id stands in the environment, too, and in the message."""
     action = action_run("r_1", URL)["payload"]["action"]["identifier"]
-    found = answered({"headers": {"X-Custom": 'env["no" + "ne"] // "x"'}}, {"id": action}, SOME_NAME=action)
-    assert action == (found.report or {})["externalRunId"]
-    assert f"said: {json.dumps({'id': action})}" == (found.report or {})["summary"]
+    result = dry_run_with_response(
+        {"headers": {"X-Custom": 'env["no" + "ne"] // "x"'}}, {"id": action}, SOME_NAME=action
+    )
+    assert action == (result.report or {})["externalRunId"]
+    assert f"said: {json.dumps({'id': action})}" == (result.report or {})["summary"]
 
 
 def test_variables_in_a_report_alone_do_not_reach_port() -> None:
     """They were never sent, and yet would be told."""
-    found = answered({"report": {"summary": '"by " + env.CUSTOM'}}, {}, CUSTOM="canary-4f1d9c77aa")
-    assert {"summary": "by ***"} == found.report
+    result = dry_run_with_response({"report": {"summary": '"by " + env.CUSTOM'}}, {}, CUSTOM="canary-4f1d9c77aa")
+    assert {"summary": "by ***"} == result.report
 
 
 def test_the_address_of_a_webhook_in_a_variable_is_a_secret() -> None:
     """Its path alone, too: that is how servers quote it."""
     hook = "https://hooks.example/services/T01/B02/x9k2m4p7q1"
-    found = answered({"url": "env.HOOK"}, "no /services/T01/B02/x9k2m4p7q1 here", HOOK=hook)
-    assert "x9k2m4p7q1" not in json.dumps([found.report, found.calls])
+    result = dry_run_with_response({"url": "env.HOOK"}, "no /services/T01/B02/x9k2m4p7q1 here", HOOK=hook)
+    assert "x9k2m4p7q1" not in json.dumps([result.report, result.calls])
 
 
 def test_the_address_of_a_target_in_a_variable_is_none() -> None:
     """Nor is a part of its host; links lead there."""
     entry = {"url": 'env.GITLAB_URL + "api"', "headers": {"X-Region": "env.REGION"}}
     answer = {"link": "https://ci.eu-west-1.example/pipelines/7", "id": "eu-west-1/7"}
-    found = answered(entry, answer, GITLAB_URL="https://ci.eu-west-1.example/", REGION="eu-west-1")
+    result = dry_run_with_response(entry, answer, GITLAB_URL="https://ci.eu-west-1.example/", REGION="eu-west-1")
 
-    assert (answer["link"], answer["id"]) == ((found.report or {})["link"], (found.report or {})["externalRunId"])
-    assert "https://ci.eu-west-1.example/api" == (found.request or {})["url"]
-    assert "eu-west-1" == (found.request or {})["headers"]["X-Region"]
+    assert (answer["link"], answer["id"]) == ((result.report or {})["link"], (result.report or {})["externalRunId"])
+    assert "https://ci.eu-west-1.example/api" == (result.request or {})["url"]
+    assert "eu-west-1" == (result.request or {})["headers"]["X-Region"]
 
 
 def test_what_only_a_name_announces_leaves_link_id_and_status_alone() -> None:
     """`"secret": "platform"` names a secret and is none; Port has to find the run all the same."""
     answer = {"link": "https://ci/platform-team/1", "id": "platform-team/1"}
-    found = answered({"body": {"secret": '"platform-team"'}, "headers": {"X-Token": '"platform-team"'}}, answer)
-    report = found.report or {}
+    result = dry_run_with_response(
+        {"body": {"secret": '"platform-team"'}, "headers": {"X-Token": '"platform-team"'}}, answer
+    )
+    report = result.report or {}
 
     assert ("https://ci/platform-team/1", "platform-team/1") == (report["link"], report["externalRunId"])
     assert "platform-team" not in report["summary"]
-    assert answer["link"] == found.calls[-1]["json"]["link"]
+    assert answer["link"] == result.calls[-1]["json"]["link"]
 
 
 def test_what_was_decrypted_or_is_a_credential_is_masked_in_a_link_too() -> None:
     """There is no doubt about it."""
     basic = base64.b64encode(b"agent:canary-basic-99").decode()
     answer = {"link": "https://ci/canary-input-1234/canary-basic-99", "id": basic}
-    found = answered({"headers": {"Authorization": f'"Basic {basic}"'}}, answer)
+    result = dry_run_with_response({"headers": {"Authorization": f'"Basic {basic}"'}}, answer)
 
-    assert ("https://ci/***/***", "***") == ((found.report or {})["link"], (found.report or {})["externalRunId"])
+    assert ("https://ci/***/***", "***") == ((result.report or {})["link"], (result.report or {})["externalRunId"])
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "https_proxy", "ALL_PROXY"])
@@ -151,15 +157,15 @@ def test_credentials_of_a_proxy_that_it_sends_back_are_masked(variable: str) -> 
     """Plain, as they were written, and as the header that it was sent."""
     header = base64.b64encode(b"agent:canary/pr@xy").decode()
     answer = f"407: Proxy-Authorization: Basic {header} (agent, canary/pr@xy, canary%2Fpr%40xy)"
-    found = answered({}, answer, **{variable: "http://agent:canary%2Fpr%40xy@proxy.internal:3128"})
+    result = dry_run_with_response({}, answer, **{variable: "http://agent:canary%2Fpr%40xy@proxy.internal:3128"})
 
-    assert "said: 407: Proxy-Authorization: Basic *** (agent, ***, ***)" == (found.report or {})["summary"]
+    assert "said: 407: Proxy-Authorization: Basic *** (agent, ***, ***)" == (result.report or {})["summary"]
 
 
 def test_a_secret_inside_of_longer_base64_is_found() -> None:
     """As a target logs a header that a mapping made of it."""
     for before in ("", "a", "ab"):
         text = base64.b64encode(f"{before}canary-input-1234, and more".encode()).decode()
-        found = answered({}, f"log: {text}")
+        result = dry_run_with_response({}, f"log: {text}")
         inner = base64.b64encode(f"{before}canary-input-1234".encode()).decode()
-        assert inner[4:-4] not in shown(found)
+        assert inner[4:-4] not in output_of(result)

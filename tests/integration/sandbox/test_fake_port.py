@@ -40,9 +40,9 @@ class Agent:
 @pytest.fixture
 def agent(port: FakePort) -> Iterator[Agent]:
     """An agent with a token."""
-    made = Agent(port)
-    yield made
-    made.session.close()
+    agent = Agent(port)
+    yield agent
+    agent.session.close()
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from longshore.sandbox.fake_targets import Behavior, FakeTargets
 @pytest.fixture
 def targets() -> Iterator[FakeTargets]:
     """All targets, quick ones where time is their point."""
-    with FakeTargets(behavior=Behavior(slow_s=0.05, drip_s=0.001)) as made:
-        yield made
+    with FakeTargets(behavior=Behavior(slow_s=0.05, drip_s=0.001)) as fake_targets:
+        yield fake_targets
 
 
 def post(targets: FakeTargets, name: str, run_id: str = "r_1", patience_s: float = 5) -> requests.Response:

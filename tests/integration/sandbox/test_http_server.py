@@ -20,8 +20,8 @@ def connection() -> Iterator[socket.socket]:
     server = HttpServer("test-echo")
     server.start()
     port = server.listen("127.0.0.1", 0, echo)
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as made:
-        yield made
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client_socket:
+        yield client_socket
     server.stop()
     server.stop()
 

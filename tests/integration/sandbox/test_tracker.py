@@ -29,12 +29,12 @@ def ledger(redis_client: redis.Redis) -> Ledger:
 
 
 @pytest.fixture
-def follower(ledger: Ledger) -> Iterator[Tracker]:
+def tracker(ledger: Ledger) -> Iterator[Tracker]:
     with FakePort() as port, FakeTargets() as targets:
         yield Tracker(ledger, port, targets)
 
 
-def published(offset: int, run_id: str = "") -> TrackedMessage:
+def make_message(offset: int, run_id: str = "") -> TrackedMessage:
     return TrackedMessage(Case("a case", b"{}", expect_done(), run_id), RecordPosition(TOPIC, 0, offset))
 
 
@@ -59,63 +59,63 @@ def read(ledger: Ledger, next_offset: int, *entries: Entry) -> None:
     ledger.accept([OffsetRange(TOPIC, 0, 0, next_offset)], entries, max_claims=0)
 
 
-def test_a_message_nobody_has_read_is_still_in_kafka(follower: Tracker) -> None:
+def test_a_message_nobody_has_read_is_still_in_kafka(tracker: Tracker) -> None:
     """Without a word in the ledger there is nothing to tell."""
-    message = published(0, "r_1")
-    follower.update([message])
+    message = make_message(0, "r_1")
+    tracker.update([message])
 
     assert NOT_READ == message.state
 
 
-def test_a_run_is_followed_to_its_end(ledger: Ledger, follower: Tracker) -> None:
+def test_a_run_is_followed_to_its_end(ledger: Ledger, tracker: Tracker) -> None:
     """Waiting, then delivered, with attempts, status and reason."""
-    message = published(0, "r_1")
+    message = make_message(0, "r_1")
     read(ledger, 1, entry("r_1", 0))
-    follower.update([message])
+    tracker.update([message])
     assert "waiting" == message.state
 
     ledger.heartbeat("worker", 10)
     (claim,), _ = ledger.pump()
     assert ledger.begin(claim.id, claim.token)
     ledger.finish(claim.id, claim.token, AttemptEnd(State.DONE, "delivered", 200))
-    follower.update([message])
+    tracker.update([message])
 
     assert ("done", "delivered", 1, "200") == (message.state, message.reason, message.attempts, message.status)
 
 
-def test_what_has_no_run_id_is_found_by_its_place(ledger: Ledger, follower: Tracker) -> None:
+def test_what_has_no_run_id_is_found_by_its_place(ledger: Ledger, tracker: Tracker) -> None:
     """Change log events and malformed runs have ids that only ingest knows."""
-    first, second = published(0), published(1)
+    first, second = make_message(0), make_message(1)
     read(ledger, 2, entry("made-up-1", 0, dead="malformed"), entry("made-up-2", 1))
-    follower.update([first, second])
+    tracker.update([first, second])
 
     assert ("made-up-1", "dead", "malformed") == (first.id, first.state, first.reason)
     assert ("made-up-2", "waiting") == (second.id, second.state)
 
 
-def test_what_was_read_and_not_kept_was_skipped(ledger: Ledger, follower: Tracker) -> None:
+def test_what_was_read_and_not_kept_was_skipped(ledger: Ledger, tracker: Tracker) -> None:
     """The partition's next offset is past it, and there is no record."""
-    message = published(3, "r_other_backend")
+    message = make_message(3, "r_other_backend")
     read(ledger, 4)
-    follower.update([message])
+    tracker.update([message])
 
     assert SKIPPED == message.state
 
 
-def test_a_copy_is_told_from_its_original(ledger: Ledger, follower: Tracker) -> None:
+def test_a_copy_is_told_from_its_original(ledger: Ledger, tracker: Tracker) -> None:
     """The record of its run came from another place."""
-    original, copy = published(0, "r_1"), published(1, "r_1")
+    original, copy = make_message(0, "r_1"), make_message(1, "r_1")
     read(ledger, 2, entry("r_1", 0), entry("r_1", 1))
-    follower.update([original, copy])
+    tracker.update([original, copy])
 
     assert ("waiting", REPEATED) == (original.state, copy.state)
-    assert 1 == follower.counts()["repeated_elsewhere"]
+    assert 1 == tracker.counts()["repeated_elsewhere"]
 
 
-def test_a_run_at_port_is_shown_with_its_state(follower: Tracker) -> None:
+def test_a_run_at_port_is_shown_with_its_state(tracker: Tracker) -> None:
     """What Port heard counts, and that it heard nothing."""
-    message, unheard = published(0, "r_1"), published(1, "r_2")
-    follower.port.add_run("r_1")
-    follower.update([message, unheard])
+    message, unreported = make_message(0, "r_1"), make_message(1, "r_2")
+    tracker.port.add_run("r_1")
+    tracker.update([message, unreported])
 
-    assert ("IN_PROGRESS", None) == (message.port, unheard.port)
+    assert ("IN_PROGRESS", None) == (message.port, unreported.port)

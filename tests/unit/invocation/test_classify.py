@@ -204,11 +204,14 @@ def test_an_odd_context_has_no_run_id(context: Any) -> None:
 def test_a_bad_signature_keeps_what_would_have_been_delivered(run_id: str, kind: Kind) -> None:
     """So that a rotated secret costs no run: the dead letter can be sent after all."""
     raw = signed(run(run_id, synchronized=True), "the next secret, unknown to us")
-    refused, known = from_runs(raw), classify_message(raw, Stream.RUNS, [SECRET, "the next secret, unknown to us"])
+    with_our_secret, with_their_secret = (
+        from_runs(raw),
+        classify_message(raw, Stream.RUNS, [SECRET, "the next secret, unknown to us"]),
+    )
 
-    assert isinstance(refused, Refused)
-    assert isinstance(known, Invocation)
-    assert Refused("bad_signature", kind, run_id, known.text, "deploy", True, "WEBHOOK") == refused
+    assert isinstance(with_our_secret, Refused)
+    assert isinstance(with_their_secret, Invocation)
+    assert Refused("bad_signature", kind, run_id, with_their_secret.text, "deploy", True, "WEBHOOK") == with_our_secret
 
 
 def test_a_change_log_key_on_the_runs_topic_does_not_skip_the_signature() -> None:
@@ -219,13 +222,13 @@ def test_a_change_log_key_on_the_runs_topic_does_not_skip_the_signature() -> Non
     assert isinstance(from_runs(signed(message)), Invocation)
 
 
-def event(**more: Any) -> dict[str, Any]:
+def event(**fields: Any) -> dict[str, Any]:
     """A change log event for us."""
     return {
         "action": "UPDATE",
         "context": {"entity": "checkout"},
         "changelogDestination": {"type": "WEBHOOK", "agent": True, "url": "http://audit.internal/catalog"},
-    } | more
+    } | fields
 
 
 @pytest.mark.parametrize("run_id", ["r_1", "wfnr_1", 5, "\ud800"])
@@ -331,10 +334,10 @@ def test_no_damaged_message_raises(data: st.DataObject) -> None:
     raw = bytearray(signed(run("r_1", note="Zürich 🚀", tiny=json_text.Literal("1e-7"))))
     for at in data.draw(st.lists(st.integers(0, len(raw) - 1), max_size=4)):
         raw[at] = data.draw(st.integers(0, 255))
-    cut = bytes(raw[: data.draw(st.integers(0, len(raw)))])
+    prefix = bytes(raw[: data.draw(st.integers(0, len(raw)))])
 
     for source in Stream:
-        classify_message(cut, source, [SECRET])
+        classify_message(prefix, source, [SECRET])
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,17 @@ def section(value: Any) -> tuple[DeliveryOptions, list[str]]:
 def test_every_key_is_taken() -> None:
     """Whole numbers may be written with a point, as JSON has only one kind."""
     retry = {"max_attempts": 3.0, "base_s": 0.5, "max_s": 60, "max_age_s": 600}
-    given = {"target": "deployer", "timeout": 90, "retry": retry, "rate": 2.5, "concurrency": 4, "unknown": "retry"}
+    delivery_section = {
+        "target": "deployer",
+        "timeout": 90,
+        "retry": retry,
+        "rate": 2.5,
+        "concurrency": 4,
+        "unknown": "retry",
+    }
     expected = DeliveryOptions("deployer", 90, 3, 0.5, 60, 600, 2.5, 4, "retry")
 
-    assert (expected, []) == section(given)
+    assert (expected, []) == section(delivery_section)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +41,7 @@ def test_what_is_left_out_or_null_is_left_to_the_settings(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "unknown"),
+    ("value", "policy"),
     [
         ({"idempotent": True}, "retry"),
         ({"idempotent": False}, "park"),
@@ -42,9 +49,9 @@ def test_what_is_left_out_or_null_is_left_to_the_settings(value: Any) -> None:
         ({"idempotent": False, "unknown": "retry"}, "retry"),
     ],
 )
-def test_a_target_that_takes_repeats_is_sent_unknowns_again(value: Any, unknown: str) -> None:
-    """Unless `unknown` says otherwise."""
-    assert unknown == section(value)[0].unknown
+def test_a_target_that_takes_repeats_is_sent_unknowns_again(value: Any, policy: str) -> None:
+    """Unless `policy` says otherwise."""
+    assert policy == section(value)[0].unknown
 
 
 @pytest.mark.parametrize(

@@ -216,9 +216,9 @@ def test_canonical_text_is_what_node_prints(node: subprocess.Popen[bytes], value
     assert node.stdout is not None
     node.stdin.write(dumps(value, ascii=True).encode() + b"\n")
     node.stdin.flush()
-    made_by_node = json.loads(node.stdout.readline())
+    node_text = json.loads(node.stdout.readline())
 
-    assert made_by_node == canonical(made_by_node)
+    assert node_text == canonical(node_text)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -13,9 +13,9 @@ from longshore.invocation.mapping.schema import Findings, MappingEntry, read
 def entry(mapping: Any) -> MappingEntry:
     """The one entry of a file without problems."""
     findings = Findings()
-    (found,) = read(json.dumps([mapping]).encode(), findings)
+    (mapping_entry,) = read(json.dumps([mapping]).encode(), findings)
     assert [] == findings.problems
-    return found
+    return mapping_entry
 
 
 def problems(content: Any) -> list[str]:
@@ -55,23 +55,25 @@ def test_anything_else_is_an_expression(value: Any, expression: str) -> None:
 
 def test_numbers_and_booleans_are_read_as_jq() -> None:
     """As Port's own agent reads them, number by number as written."""
-    found = entry({"headers": {"N": 3, "B": True}, "url": 1.5, "query": 2, "body": False, "report": {"link": 1}})
+    mapping_entry = entry(
+        {"headers": {"N": 3, "B": True}, "url": 1.5, "query": 2, "body": False, "report": {"link": 1}}
+    )
 
     assert ({"N": "3", "B": "true"}, "1.5", "2", "false", {"link": "1"}) == (
-        found.headers,
-        found.url,
-        found.query,
-        found.body,
-        found.report,
+        mapping_entry.headers,
+        mapping_entry.url,
+        mapping_entry.query,
+        mapping_entry.body,
+        mapping_entry.report,
     )
 
 
 def test_a_report_has_four_keys() -> None:
     """Others are ignored with a warning, null ones are left out."""
     findings = Findings()
-    (found,) = read(b'[{"report":{"link":".x","other":1,"summary":null,"externalRunId":"1"}}]', findings)
+    (mapping_entry,) = read(b'[{"report":{"link":".x","other":1,"summary":null,"externalRunId":"1"}}]', findings)
 
-    assert {"link": ".x", "externalRunId": "1"} == found.report
+    assert {"link": ".x", "externalRunId": "1"} == mapping_entry.report
     assert ["mapping 0, report: unknown key 'other' is ignored"] == findings.warnings
 
 
@@ -101,8 +103,8 @@ def test_a_report_has_four_keys() -> None:
 )
 def test_what_is_against_the_schema_is_named(content: Any, problem: str) -> None:
     """With its entry and key."""
-    (found,) = problems(content)
-    assert found.startswith(problem)
+    (message,) = problems(content)
+    assert message.startswith(problem)
 
 
 def test_all_problems_are_named_at_once() -> None:

@@ -12,22 +12,22 @@ from longshore.sandbox.table import Screen, select_rows
 from longshore.sandbox.tracker import TrackedMessage
 
 
-def messages(title: str = "async action run", **known: object) -> TrackedMessage:
+def messages(title: str = "async action run", **fields: object) -> TrackedMessage:
     case = Case(title, b"{}", expect_done(), "r_1")
     message = TrackedMessage(case, RecordPosition("runs", 0, 0))
-    for name, value in known.items():
+    for name, value in fields.items():
         setattr(message, name, value)
     return message
 
 
-def plain() -> tuple[Screen, io.StringIO]:
+def make_screen() -> tuple[Screen, io.StringIO]:
     output = io.StringIO()
     return Screen(Console(file=output)), output
 
 
 def test_without_a_terminal_each_change_is_one_line() -> None:
     """Nothing is repeated that did not change, and no control codes are written."""
-    screen, output = plain()
+    screen, output = make_screen()
     message = messages(state="claimed")
     screen.show([message, messages("not read yet")], "", show_verdicts=True)
     screen.show([message], "", show_verdicts=True)
@@ -43,7 +43,7 @@ def test_without_a_terminal_each_change_is_one_line() -> None:
 
 def test_the_final_table_marks_what_is_not_as_expected() -> None:
     """Yes, no, and nothing for what has not ended."""
-    screen, output = plain()
+    screen, output = make_screen()
     good = messages("good", id="r_1", state="done", reason="delivered", attempts=1, requests=1, port="IN_PROGRESS")
     bad = messages("bad", id="r_1", state="dead", reason="http_404", attempts=1, requests=1, port="FAILURE")
     screen.close([good, bad, messages("open")], show_verdicts=True)
@@ -72,7 +72,7 @@ def test_eighty_columns_have_room_for_the_verdict() -> None:
 
 def test_titles_are_shown_as_they_are() -> None:
     """Brackets are no markup."""
-    screen, output = plain()
+    screen, output = make_screen()
     screen.show([messages("[red]run[/red]", state="waiting")], "", show_verdicts=False)
 
     assert "[red]run[/red]" in output.getvalue()
