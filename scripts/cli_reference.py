@@ -49,14 +49,14 @@ def commands(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
 
 def section(name: str, command: Any) -> Iterator[str]:
     """One command: what it does, its arguments and options, its exit codes."""
-    shown = [each for each in command.params if not getattr(each, "hidden", False) and each.name != "help"]
-    arguments = [each for each in shown if each.param_type_name == "argument"]
+    parameters = [each for each in command.params if not getattr(each, "hidden", False) and each.name != "help"]
+    arguments = [each for each in parameters if each.param_type_name == "argument"]
     usage = " ".join([f"longshore {name}", *map(_place, arguments)])
-    yield f"\n## longshore {name}\n\n```\n{usage}{' [OPTIONS]' if len(shown) > len(arguments) else ''}\n```\n\n"
+    yield f"\n## longshore {name}\n\n```\n{usage}{' [OPTIONS]' if len(parameters) > len(arguments) else ''}\n```\n\n"
     yield f"{_plain(command.callback.__doc__ or command.help)}\n"
-    if shown:
+    if parameters:
         yield "\n| Option | Means |\n| --- | --- |\n"
-        yield from (f"| {_spelt(each)} | {_meaning(each)} |\n" for each in shown)
+        yield from (f"| {_spelt(each)} | {_meaning(each)} |\n" for each in parameters)
     yield "\n| Exit code | Means |\n| --- | --- |\n"
     yield from (f"| {code} | {means} |\n" for code, means in sorted({**EXITS[name], USAGE: MEANING[USAGE]}.items()))
 

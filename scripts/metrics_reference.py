@@ -80,13 +80,13 @@ def counted(registry: CollectorRegistry) -> Iterator[Row]:
         if isinstance(metric, MetricWrapperBase) and registry is _registry_of(metric):
             (family,) = metric.describe()
             # What its labels are called the client does not tell in public.
-            yield Row(_shown(family.name, family.type), family.type, metric._labelnames, family.documentation)
+            yield Row(_sample_name(family.name, family.type), family.type, metric._labelnames, family.documentation)
 
 
 def of_fleet() -> Iterator[Row]:
     """The metrics that are read from the ledger."""
     for name, fact in metrics.FLEET.items():
-        yield Row(_shown(name, fact.type), fact.type, fact.labels, fact.meaning)
+        yield Row(_sample_name(name, fact.type), fact.type, fact.labels, fact.meaning)
 
 
 def rows() -> list[Row]:
@@ -99,7 +99,7 @@ def _registry_of(metric: MetricWrapperBase) -> CollectorRegistry | None:
     return next((registry for registry in registries if metric in registry._collector_to_names), None)
 
 
-def _shown(name: str, type: str) -> str:
+def _sample_name(name: str, type: str) -> str:
     return f"{name}_total" if type == "counter" else name
 
 

@@ -65,10 +65,10 @@ class RedisNotReady(LongshoreError):
 
 def find_program() -> str:
     """The path of `redis-server`, from PATH or else beside the running Python; raises `RedisMissing`."""
-    found = shutil.which(PROGRAM) or shutil.which(PROGRAM, path=str(Path(sys.executable).parent))
-    if found is None:
+    path = shutil.which(PROGRAM) or shutil.which(PROGRAM, path=str(Path(sys.executable).parent))
+    if path is None:
         raise RedisMissing
-    return found
+    return path
 
 
 def free_port() -> int:

@@ -52,29 +52,29 @@ class Traces:
         self._tracer = tracer or NoOpTracer()
 
     def accepted(self, context: SpanContext | None, facts: Facts, bond: Bond | None = None) -> bytes:
-        """What is kept of the trace with an invocation, sealed; empty for none."""
+        """What is stored of the trace with an invocation, sealed; empty for none."""
         with self._span("accept", SpanKind.CONSUMER, context, facts) as span:
             stored = trace.dumps(span.get_span_context())
         return self._sealer.seal(stored, bond) if stored else b""
 
     @contextmanager
     def attempt(
-        self, kept: bytes, mapped: Mapping[str, str], facts: Facts, bond: Bond | None = None
+        self, stored: bytes, mapped: Mapping[str, str], facts: Facts, bond: Bond | None = None
     ) -> Iterator[AttemptSpan]:
         """Around one attempt. `mapped` are the headers of the mapping; a trace that they continue wins, whole."""
-        with self._span("deliver", SpanKind.CLIENT, self._opened(kept, bond), facts) as span:
+        with self._span("deliver", SpanKind.CLIENT, self._opened(stored, bond), facts) as span:
             continues_another = any(name.lower() == trace.PARENT for name in mapped)
             yield AttemptSpan({} if continues_another else trace.to_headers(span.get_span_context()), span)
 
     @contextmanager
-    def report(self, kept: bytes, facts: Facts, bond: Bond | None = None) -> Iterator[None]:
+    def report(self, stored: bytes, facts: Facts, bond: Bond | None = None) -> Iterator[None]:
         """Around the calls that tell Port of one run."""
-        with self._span("report", SpanKind.CLIENT, self._opened(kept, bond), facts):
+        with self._span("report", SpanKind.CLIENT, self._opened(stored, bond), facts):
             yield
 
-    def _opened(self, kept: bytes, bond: Bond | None) -> SpanContext | None:
+    def _opened(self, stored: bytes, bond: Bond | None) -> SpanContext | None:
         try:
-            return trace.loads(self._sealer.open(kept, bond)) if kept else None
+            return trace.loads(self._sealer.open(stored, bond)) if stored else None
         except Unsealable:
             return None
 
