@@ -36,7 +36,7 @@ class CommitMetadata:
 
 
 def parse(text: str | None, offset: int) -> CommitMetadata | None:
-    """The mark in the metadata of the commit of `offset`; None if it is not one of ours."""
+    """What the metadata says of the commit of `offset`; None if it is not one of ours."""
     words = (text or "").split(" ")
     if len(words) not in (4, 5) or words[0] != FORMAT:
         return None

@@ -76,6 +76,6 @@ def open_consumer(options: dict[str, Any]) -> Consumer:
 
 
 def check(settings: Settings) -> None:
-    """Have librdkafka look at the settings; no broker is asked. Raises `ConfigError` for what it refuses."""
+    """Have librdkafka check the settings; no broker is asked. Raises `ConfigError` for what it refuses."""
     nobody = KafkaAccess("", "user", "password") if not settings.using_local_port_instance else KafkaAccess("")
     open_consumer(consumer_options(settings, nobody, lambda _: None, lambda *_: None)).close()

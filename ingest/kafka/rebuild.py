@@ -71,7 +71,7 @@ class Rebuild:
         has_room: Callable[[], bool],
         batch: int,
     ) -> None:
-        """`options` are the intake's own for its consumer. `has_room` says whether the ledger may take more now."""
+        """`options` are those of ingest for its own consumer. `has_room` says whether the ledger may take more now."""
         required = {"auto.offset.reset": "earliest", "enable.partition.eof": True}
         self._consumer = open_consumer(options | required)
         self._topics = topics

@@ -56,10 +56,10 @@ def jars() -> Path:
     unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=CACHE))
     goal = f"{DEPENDENCY_PLUGIN}:copy-dependencies"
     command = ["mvn", "-q", "-B", "-f", str(POM), goal, f"-DoutputDirectory={unfinished}", "-DincludeScope=runtime"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=MAVEN_TIMEOUT_S, check=False)
-    if done.returncode:
+    maven = subprocess.run(command, capture_output=True, text=True, timeout=MAVEN_TIMEOUT_S, check=False)
+    if maven.returncode:
         shutil.rmtree(unfinished)
-        raise BrokerFailed(f"Maven could not copy the broker's jars:\n{(done.stdout + done.stderr)[-2000:]}")
+        raise BrokerFailed(f"Maven could not copy the broker's jars:\n{(maven.stdout + maven.stderr)[-2000:]}")
     unfinished.rename(folder)
     return folder
 

@@ -64,8 +64,8 @@ class Ingest:
 
     def partition(self, topic: str, number: int) -> dict[str, int]:
         """What the ledger knows of a partition."""
-        found: Any = self.ledger.redis.hgetall(self.ledger.keys.partition(topic, number))
-        return {name.decode(): int(value) for name, value in found.items()}
+        fields: Any = self.ledger.redis.hgetall(self.ledger.keys.partition(topic, number))
+        return {name.decode(): int(value) for name, value in fields.items()}
 
     def eventually(self, what: str, number: int) -> None:
         """Wait until a counter has this value."""
@@ -78,7 +78,7 @@ MakeIngest = Callable[..., Ingest]
 @pytest.fixture
 def make_ingest(kafka: EmbeddedKafka, redis_server: EmbeddedRedis) -> Iterator[MakeIngest]:
     """Ingests for a broker address, a Redis and more settings; all are stopped before what they depend on."""
-    made: list[Ingest] = []
+    ingests: list[Ingest] = []
 
     def make(bootstrap: str, redis: EmbeddedRedis, **more: str) -> Ingest:
         environ = {
@@ -97,11 +97,11 @@ def make_ingest(kafka: EmbeddedKafka, redis_server: EmbeddedRedis) -> Iterator[M
         }
         if environ["USING_LOCAL_PORT_INSTANCE"] == "false":
             del environ["KAFKA_CONSUMER_BOOTSTRAP_SERVERS"]
-        made.append(Ingest(load(environ, Role.INGEST)))
-        return made[-1]
+        ingests.append(Ingest(load(environ, Role.INGEST)))
+        return ingests[-1]
 
     yield make
-    for ingest in made:
+    for ingest in ingests:
         ingest.close()
 
 

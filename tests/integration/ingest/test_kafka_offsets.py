@@ -37,11 +37,11 @@ def settle(ingest: Ingest, topics: Topics, accepted: int, committed: int) -> Non
     ingest.stop()
 
 
-def said(lines: list[Any], event: str) -> dict[str, Any]:
+def only_line(lines: list[Any], event: str) -> dict[str, Any]:
     """The one line that says this of the runs topic."""
-    found = [line for line in lines if line["event"] == event and line["topic"].endswith(".runs")]
-    assert len(found) == 1, [line["event"] for line in lines if line["log_level"] != "debug"]
-    return dict(found[0])
+    matches = [line for line in lines if line["event"] == event and line["topic"].endswith(".runs")]
+    assert len(matches) == 1, [line["event"] for line in lines if line["log_level"] != "debug"]
+    return dict(matches[0])
 
 
 def rolled_back(lines: list[Any]) -> list[Any]:
@@ -91,11 +91,11 @@ def test_partitions_added_meanwhile_are_read_from_their_beginning(
     make(make_ingest, topics, redis_server, **LATEST).start()
 
     eventually(lambda: ingest.partition(topics.runs, 1).get("accepted") == 5, "all of the new partition")
-    assert said(lines, events.KAFKA_PARTITION_ADDED.name)["partition"] == 1
+    assert only_line(lines, events.KAFKA_PARTITION_ADDED.name)["partition"] == 1
 
 
 @pytest.mark.parametrize("reset", ["earliest", "largest"])
-def test_a_topic_made_anew_while_running_is_read_from_its_beginning(
+def test_a_topic_recreated_while_running_is_read_from_its_beginning(
     make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis, lines: list[Any], reset: str
 ) -> None:
     """Its offsets go back below the ledger's: neither repeats nor a rewind, but counted, and said once."""
@@ -104,18 +104,18 @@ def test_a_topic_made_anew_while_running_is_read_from_its_beginning(
     eventually(lambda: topics.committed() == 0, "the commit of where it begins")
     topics.publish(range(10))
     ingest.eventually("accepted", 10)
-    topics.make_anew()
+    topics.recreate()
     topics.publish(range(100, 103))
 
     ingest.eventually("accepted", 13)
-    assert said(lines, events.KAFKA_PARTITION_RECREATED.name)["ledger_next"] == 10
+    assert only_line(lines, events.KAFKA_PARTITION_RECREATED.name)["ledger_next"] == 10
     assert (ingest.count("partitions_made_anew"), ingest.count("repeated")) == (1, 0)
     assert accounted(ingest, topics)["next"] == 3
     assert not rolled_back(lines)
 
 
 @pytest.mark.parametrize("published", [3, 30])
-def test_a_topic_made_anew_meanwhile_is_read_from_its_beginning(
+def test_a_topic_recreated_meanwhile_is_read_from_its_beginning(
     make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis, published: int
 ) -> None:
     """However far the new one has got: the ledger's offset is of the old one."""
@@ -123,7 +123,7 @@ def test_a_topic_made_anew_meanwhile_is_read_from_its_beginning(
     eventually(lambda: topics.committed() == 0, "the commit of where it begins")
     topics.publish(range(10))
     settle(ingest, topics, accepted=10, committed=10)
-    topics.make_anew()
+    topics.recreate()
     topics.publish(range(100, 100 + published))
     make(make_ingest, topics, redis_server, **LATEST).start()
 
@@ -131,7 +131,7 @@ def test_a_topic_made_anew_meanwhile_is_read_from_its_beginning(
 
 
 @pytest.mark.parametrize(("before", "after", "published"), [(1800, 0, 3), (0, -172_800, 30)], ids=["future", "past"])
-def test_a_topic_made_anew_is_read_from_its_beginning_whatever_publishers_take_for_the_time(
+def test_a_recreated_topic_is_read_from_its_beginning_whatever_publishers_take_for_the_time(
     make_ingest: MakeIngest, topics: Topics, redis_server: EmbeddedRedis, published: int, before: int, after: int
 ) -> None:
     """One whose clock was half an hour ahead, or a copy of a topic with the times of the original."""
@@ -139,7 +139,7 @@ def test_a_topic_made_anew_is_read_from_its_beginning_whatever_publishers_take_f
     eventually(lambda: topics.committed() == 0, "the commit of where it begins")
     topics.publish(range(10), ahead_s=before)
     settle(ingest, topics, accepted=10, committed=10)
-    topics.make_anew()
+    topics.recreate()
     topics.publish(range(100, 100 + published), ahead_s=after)
     make(make_ingest, topics, redis_server, **LATEST).start()
 
@@ -158,7 +158,7 @@ def test_without_its_commits_the_group_goes_on_where_the_ledger_stands(
     make(make_ingest, topics, redis_server, **LATEST).start()
 
     ingest.eventually("accepted", 9)
-    line = said(lines, events.KAFKA_COMMIT_EXPIRED.name)
+    line = only_line(lines, events.KAFKA_COMMIT_EXPIRED.name)
     assert (line["log_level"], line["ledger_next"], line["reset_rule"]) == ("info", 5, "largest: the end")
 
 
@@ -183,10 +183,10 @@ def test_records_that_expired_unread_are_counted_and_the_reset_rule_goes_on(
     topics.publish(range(20, 21))
     ingest.eventually("accepted", accepted + 1)
 
-    line = said(lines, events.KAFKA_POSITION_RESET.name)
+    line = only_line(lines, events.KAFKA_POSITION_RESET.name)
     assert (line["log_level"], line["kafka_has"], line["reset_rule"].split(":")[0]) == ("error", "9 to 12", reset)
-    found = accounted(ingest, topics)
-    assert (found["skipped:expired"], found.get("skipped:passed_by_reset", 0)) == (4, passed)
+    counters = accounted(ingest, topics)
+    assert (counters["skipped:expired"], counters.get("skipped:passed_by_reset", 0)) == (4, passed)
 
 
 def test_records_that_expire_under_a_running_ingest_stop_nothing(
@@ -231,8 +231,8 @@ def test_an_operators_reset_is_obeyed(
 
     ingest.eventually("accepted", accepted)
     eventually(lambda: ingest.partition(topics.runs, 0).get("next") == 10, "all read")
-    found = accounted(ingest, topics)
-    assert (found.get("repeated", 0), found.get("skipped:committed_by_others", 0)) == (repeated, skipped)
+    counters = accounted(ingest, topics)
+    assert (counters.get("repeated", 0), counters.get("skipped:committed_by_others", 0)) == (repeated, skipped)
     assert not rolled_back(lines)
 
 

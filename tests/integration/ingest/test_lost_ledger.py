@@ -66,8 +66,8 @@ def records(ingest: Ingest) -> set[str]:
     """The ids in the ledger; none while Redis is away."""
     prefix = ingest.ledger.keys.invocation("").encode()
     try:
-        found: Any = ingest.ledger.redis.keys(prefix + b"*")
-        return {key.removeprefix(prefix).decode() for key in found}
+        keys: Any = ingest.ledger.redis.keys(prefix + b"*")
+        return {key.removeprefix(prefix).decode() for key in keys}
     except redis.RedisError:
         return set()
 
@@ -161,8 +161,8 @@ def test_a_rebuild_brings_back_what_the_ledger_does_not_know(
     eventually(lambda: records(ingest) == ids(range(10, 13)), "the new ones")
 
     for accepted in (10, 0):
-        done = rebuild(topics, copies.server, tmp_path, "--since", "1h", "--yes", "--json")
-        assert json.loads(done.stdout).get("accepted", 0) == accepted, done.stderr
+        process = rebuild(topics, copies.server, tmp_path, "--since", "1h", "--yes", "--json")
+        assert json.loads(process.stdout).get("accepted", 0) == accepted, process.stderr
         assert records(ingest) == ids(range(13))
     topics.publish(range(13, 14))
     ingest.eventually("accepted", 14)
@@ -177,10 +177,14 @@ def test_a_rebuild_says_what_it_will_do_and_asks(
     topics.publish(range(13))
     ingest = make(make_ingest, topics, copies.server)
     tried = rebuild(topics, copies.server, tmp_path, "--since", "1h", "--dry-run")
-    asked = rebuild(topics, copies.server, tmp_path, "--since", "1h")
+    process = rebuild(topics, copies.server, tmp_path, "--since", "1h")
 
     assert tried.stdout.splitlines() == ["messages\tnumber", "read\t13", "new\t13"], tried.stderr
-    assert (asked.returncode, "at most 13 invocations" in asked.stderr, "--yes" in asked.stderr) == (4, True, True)
+    assert (process.returncode, "at most 13 invocations" in process.stderr, "--yes" in process.stderr) == (
+        4,
+        True,
+        True,
+    )
     assert records(ingest) == set()
 
 
@@ -189,10 +193,10 @@ def test_a_rebuild_reads_only_what_is_young_enough(
 ) -> None:
     """Nothing was published since then, so nothing comes back; a time that lies ahead is a mistake."""
     topics.publish(range(5))
-    done = rebuild(topics, copies.server, tmp_path, "--since", "0s", "--yes")
+    process = rebuild(topics, copies.server, tmp_path, "--since", "0s", "--yes")
     ahead = rebuild(topics, copies.server, tmp_path, "--since", "2999-01-01", "--yes")
 
-    assert done.stdout.splitlines() == ["messages\tnumber", "read\t0"], done.stderr
+    assert process.stdout.splitlines() == ["messages\tnumber", "read\t0"], process.stderr
     assert ahead.returncode == 2
     assert records(make(make_ingest, topics, copies.server)) == set()
 
@@ -208,8 +212,8 @@ def test_a_message_the_ledger_cannot_take_is_a_dead_letter_and_stops_nothing(
 
     ingest.eventually("dead:unstorable", 1)
     ingest.eventually("accepted", 5)
-    found = accounted(ingest, topics)
-    assert (found["next"], found["accepted"], found.get("repeated", 0)) == (5, 5, 0)
+    counters = accounted(ingest, topics)
+    assert (counters["next"], counters["accepted"], counters.get("repeated", 0)) == (5, 5, 0)
     (line,) = [line for line in lines if line["event"] == events.INGEST_DEAD_LETTERED.name]
     assert (line["reason"], line["origin"]) == ("unstorable", f"{topics.runs}/0/2")
     eventually(lambda: topics.committed() == 5, "the commit")

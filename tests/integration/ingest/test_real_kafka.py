@@ -93,9 +93,9 @@ def test_transaction_markers_are_counted_as_gaps(
     ingest = make(make_ingest, topics, redis_server).start()
     ingest.eventually("accepted", 5)
 
-    found = ingest.partition(topics.runs, 0)
-    assert found["next"] == 9
-    assert (found["read"], found["accepted"], found["gaps"]) == (9, 5, 4)
+    counters = ingest.partition(topics.runs, 0)
+    assert counters["next"] == 9
+    assert (counters["read"], counters["accepted"], counters["gaps"]) == (9, 5, 4)
 
 
 def test_it_shares_a_group_with_the_original(

@@ -59,9 +59,9 @@ def test_no_bad_message_stops_the_good_ones(ingest: Ingest, kafka: EmbeddedKafka
     kafka.publish("org.runs", run(3), partition=0)
 
     eventually(lambda: ingest.partition("org.runs", 0).get("next") == len(bad) + 2, "all read")
-    found = ingest.partition("org.runs", 0)
-    skipped = sum(number for name, number in found.items() if name.startswith("skipped:"))
-    assert (found["read"], found["accepted"] + skipped) == (len(bad) + 2, len(bad) + 2)
+    counters = ingest.partition("org.runs", 0)
+    skipped = sum(number for name, number in counters.items() if name.startswith("skipped:"))
+    assert (counters["read"], counters["accepted"] + skipped) == (len(bad) + 2, len(bad) + 2)
     assert ingest.ledger.redis.exists(ingest.ledger.keys.invocation("r_2"), ingest.ledger.keys.invocation("r_3")) == 2
     assert ingest.count("dead:bad_signature") == 1
 
@@ -191,7 +191,7 @@ def test_redis_restarted_under_load_costs_nothing(
     eventually(lambda: sum(ingest.partition("org.runs", n).get("next", 0) for n in range(4)) == 800, "all offsets")
 
 
-def test_intake_pauses_at_the_backlog_limit_and_goes_on_below_it(
+def test_ingest_pauses_at_the_backlog_limit_and_goes_on_below_it(
     make_ingest: MakeIngest, kafka: EmbeddedKafka, redis_server: EmbeddedRedis
 ) -> None:
     """Kafka is the buffer: what is above the limit stays there until there is room."""
@@ -204,7 +204,7 @@ def test_intake_pauses_at_the_backlog_limit_and_goes_on_below_it(
         eventually(lambda: events.INGEST_PAUSED.name in [line["event"] for line in lines], "the pause")
         waiting = ingest.count("backlog")
         assert 10 < waiting <= 40
-        # A fleet comes up and takes what waits, more with each look of the paused intake.
+        # A fleet comes up and takes what waits, more with each look of the paused ingest.
         ingest.ledger.heartbeat("worker-1", 1000)
         ingest.eventually("accepted", 100)
 
@@ -230,7 +230,7 @@ def test_what_the_ledger_lost_is_read_again(ingest: Ingest, kafka: EmbeddedKafka
 
 
 def test_a_ledger_that_was_replaced_gets_what_was_not_committed(ingest: Ingest, kafka: EmbeddedKafka) -> None:
-    """An empty Redis knows no offset: intake goes back to what it knows to be committed, or to where it began."""
+    """An empty Redis knows no offset: ingest goes back to what it knows to be committed, or to where it began."""
     for number in range(5):
         kafka.publish("org.runs", run(number), partition=0)
     ingest.eventually("accepted", 5)
@@ -288,7 +288,7 @@ def _has_records(ingest: Ingest, least: int) -> bool:
 def _celery_messages(ingest: Ingest) -> list[str]:
     """The task ids on Celery's list."""
     redis = ingest.ledger.redis
-    found: list[str] = []
+    ids: list[str] = []
     for key in redis.keys("*celery:deliver*"):
-        found += [json.loads(message)["headers"]["id"] for message in redis.lrange(key, 0, -1)]
-    return found
+        ids += [json.loads(message)["headers"]["id"] for message in redis.lrange(key, 0, -1)]
+    return ids

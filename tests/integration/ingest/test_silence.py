@@ -63,10 +63,10 @@ def test_partitions_without_new_messages_are_not_silent(reader: KafkaReader) -> 
 
 def test_a_consumer_that_fetches_nothing_is_broken(reader: KafkaReader) -> None:
     """It was told where to read, and nothing comes of it: no message, and no end."""
-    places = list(reader.unpositioned)
-    reader.start_at(dict.fromkeys(places, 0))
+    partitions = list(reader.unpositioned)
+    reader.start_at(dict.fromkeys(partitions, 0))
     # What happens inside librdkafka cannot be brought about at will; a pause that the reader does not know of can.
-    reader._consumer.pause([TopicPartition(*place) for place in places])
+    reader._consumer.pause([TopicPartition(*partition) for partition in partitions])
 
     eventually(lambda: listen(reader, 0.2) or reader.is_broken, "it is found out")
     assert reader.is_broken

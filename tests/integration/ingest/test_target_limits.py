@@ -81,10 +81,10 @@ def test_what_is_said_no_longer_is_taken_back_at_the_next_start(targets: TargetC
 
 def test_a_restart_keeps_what_the_mapping_still_says_of_an_origin(targets: TargetControls, start: Start) -> None:
     """Before anything is heard of it; a second ingest that heard less does not loosen it either."""
-    said = (DeliveryOptions(rate=5), DeliveryOptions(rate=2))
-    start(*said, hears=f"{A} {A}")
-    start(*said)
-    start(*said, hears=A)
+    entries = (DeliveryOptions(rate=5), DeliveryOptions(rate=2))
+    start(*entries, hears=f"{A} {A}")
+    start(*entries)
+    start(*entries, hears=A)
     assert {A: TargetControl(rate=2)} == targets.all_mapping_controls()
     start(DeliveryOptions(rate=5), hears=A)
     assert {A: TargetControl(rate=5)} == targets.all_mapping_controls()
@@ -120,8 +120,8 @@ def test_what_ingest_reads_goes_on_the_terms_of_its_mapping(
     """Target, attempts and word on unknowns with the invocation; limits of mapping and file with the target."""
     section = {"target": "deployer", "concurrency": 3, "unknown": "retry", "retry": {"max_attempts": 2}}
     mapping, limits = tmp_path / "mapping.json", tmp_path / "limits.json"
-    wanted = '(.context.runId == "r_1")'
-    mapping.write_text(json.dumps([{"enabled": wanted, "delivery": section}, {}]))
+    enabled = '(.context.runId == "r_1")'
+    mapping.write_text(json.dumps([{"enabled": enabled, "delivery": section}, {}]))
     limits.write_text('{"127.0.0.0/8": {"rate": 7}}')
     more = {"CONTROL_THE_PAYLOAD_CONFIG_PATH": str(mapping), "LIMITS_FILE": str(limits)}
     ingest = make_ingest(kafka.bootstrap, redis_server, **more).start()
@@ -133,8 +133,10 @@ def test_what_ingest_reads_goes_on_the_terms_of_its_mapping(
     first, second = (ledger.redis.hmget(ledger.keys.invocation(id), fields) for id in ("r_1", "r_2"))
     assert [b"deployer", b"retry", b"2"] == first
     assert [b"http://127.0.0.1:9", b"park", b"8"] == second
-    said = open_ledger(ingest.settings).targets.all_mapping_controls
+    read_limits = open_ledger(ingest.settings).targets.all_mapping_controls
     eventually(
-        lambda: said() == {"deployer": TargetControl(concurrency=3), "http://127.0.0.1:9": TargetControl(rate=7)},
+        lambda: (
+            read_limits() == {"deployer": TargetControl(concurrency=3), "http://127.0.0.1:9": TargetControl(rate=7)}
+        ),
         "both limits",
     )

@@ -29,7 +29,7 @@ class Topics:
         self.runs, self.change_log, self.group = f"org{number}.runs", f"org{number}.change.log", f"org{number}.agent"
         broker.create_topic(self.runs, partitions)
         broker.create_topic(self.change_log)
-        self._looker = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": self.group, "log_level": 0})
+        self._consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": self.group, "log_level": 0})
         self.admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
 
     def settings(self) -> dict[str, str]:
@@ -52,18 +52,18 @@ class Topics:
         """The group's committed offset of a partition of the runs topic; negative if there is none."""
         # Not AdminClient.list_consumer_group_offsets: while the broker still loads the group, that fails at best, and
         # at worst ends the process (librdkafka 2.16 asks for a consumer group that an admin client does not have).
-        return self.marked(partition)[0]
+        return self.read_commit(partition)[0]
 
-    def marked(self, partition: int = 0) -> tuple[int, CommitMetadata | None]:
-        """The same, and the mark that came with it."""
-        (found,) = self._looker.committed([TopicPartition(self.runs, partition)], timeout=ADMIN_S)
-        return found.offset, parse(found.metadata, found.offset)
+    def read_commit(self, partition: int = 0) -> tuple[int, CommitMetadata | None]:
+        """The same, and the metadata that came with it."""
+        (commit,) = self._consumer.committed([TopicPartition(self.runs, partition)], timeout=ADMIN_S)
+        return commit.offset, parse(commit.metadata, commit.offset)
 
     def reset_group(self, offset: int, partition: int = 0) -> None:
         """What kafka-consumer-groups --reset-offsets does; the group must be empty."""
-        place = TopicPartition(self.runs, partition, offset)
-        asked = self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(self.group, [place])])
-        asked[self.group].result(ADMIN_S)
+        new_offset = TopicPartition(self.runs, partition, offset)
+        answers = self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(self.group, [new_offset])])
+        answers[self.group].result(ADMIN_S)
 
     def forget_group(self) -> None:
         """What the broker does with the commits of a group that was away for a week; the group must be empty."""
@@ -78,8 +78,8 @@ class Topics:
         self.admin.create_partitions([NewPartitions(self.runs, total)])[self.runs].result(ADMIN_S)
         eventually(lambda: len(self._partitions()) >= total, f"{total} partitions")
 
-    def make_anew(self, partitions: int = 1) -> None:
-        """Delete the runs topic and make it again."""
+    def recreate(self, partitions: int = 1) -> None:
+        """Delete the runs topic and create it again."""
         self.admin.delete_topics([self.runs])[self.runs].result(ADMIN_S)
         eventually(lambda: self.runs not in self.admin.list_topics(timeout=10).topics, "the topic is gone")
         self.broker.create_topic(self.runs, partitions)
@@ -94,8 +94,8 @@ def make(make_ingest: MakeIngest, topics: Topics, redis: EmbeddedRedis, **more: 
 
 
 def accounted(ingest: Ingest, topics: Topics, partition: int = 0) -> dict[str, int]:
-    """What the ledger says of a partition, after a look that every offset it passed is in one of the counters."""
-    found = ingest.partition(topics.runs, partition)
-    named = {name: number for name, number in found.items() if name not in ("next", "read")}
-    assert found.get("read", 0) == sum(named.values()), found
-    return found
+    """The ledger's counters of a partition, which must account for every offset that it has passed."""
+    counters = ingest.partition(topics.runs, partition)
+    reasons = {name: number for name, number in counters.items() if name not in ("next", "read")}
+    assert counters.get("read", 0) == sum(reasons.values()), counters
+    return counters

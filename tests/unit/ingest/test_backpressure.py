@@ -1,4 +1,4 @@
-"""The backpressure: Kafka is the buffer, so intake stops while enough waits."""
+"""The backpressure: Kafka is the buffer, so ingest stops while enough waits."""
 
 import pytest
 from structlog.testing import capture_logs
@@ -7,7 +7,7 @@ from ingest.backpressure import Backpressure
 from longshore.log import events
 
 
-def test_intake_pauses_above_the_backlog_limit_and_resumes_below_nine_tenths() -> None:
+def test_ingest_pauses_above_the_backlog_limit_and_resumes_below_nine_tenths() -> None:
     """Not at the limit itself, where it would flutter with each delivery."""
     backpressure = Backpressure(100, 0.8)
 
@@ -19,7 +19,7 @@ def test_intake_pauses_above_the_backlog_limit_and_resumes_below_nine_tenths() -
     assert states == [False, True, True, False, False, True]
 
 
-def test_intake_pauses_while_redis_is_nearly_full() -> None:
+def test_ingest_pauses_while_redis_is_nearly_full() -> None:
     """What is accepted must still be finished, and that needs room."""
     backpressure = Backpressure(100, 0.8)
 

@@ -32,7 +32,7 @@ MakePreparer = Callable[..., BatchPreparer]
 
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakePreparer]:
-    """Intakes over a mapping file of the given content, the built-in one by default."""
+    """Preparers over a mapping file of the given content, the built-in one by default."""
     mappings: list[Mapping] = []
 
     def preparer(
@@ -68,14 +68,14 @@ def only(prepared: PreparedBatch[KafkaRecord]) -> Entry:
     return entry
 
 
-def told(entry: Entry) -> list[tuple[str, dict[str, Any]]]:
+def decode_reports(entry: Entry) -> list[tuple[str, dict[str, Any]]]:
     """What Port is to hear, as type and body."""
-    found = []
+    texts = []
     for item in entry.reports:
         report = decode_report(SEALER.open(item[1:]))
         assert item[:1] == report.kind.encode()
-        found.append((report.kind.value, report.body))
-    return found
+        texts.append((report.kind.value, report.body))
+    return texts
 
 
 def test_an_action_run_waits_in_the_lane_of_its_target_and_action(preparer: BatchPreparer) -> None:
@@ -88,7 +88,7 @@ def test_an_action_run_waits_in_the_lane_of_its_target_and_action(preparer: Batc
     assert (entry.origin, entry.published_ms, entry.dead) == ("org.runs/0/0", 1000, "")
     assert (entry.unknown, entry.max_attempts) == ("park", DEFAULTS[Kind.ACTION_RUN].max_attempts)
     assert entry.mapping.endswith("/1")
-    assert [type for type, _ in told(entry)] == ["L"]
+    assert [type for type, _ in decode_reports(entry)] == ["L"]
 
 
 def test_the_payload_rests_sealed_and_without_the_signature(preparer: BatchPreparer) -> None:
@@ -105,7 +105,7 @@ def test_a_node_run_is_reported_as_one(preparer: BatchPreparer) -> None:
     entry = only(prepare(preparer, as_text(node_run("wfnr_1", URL), SECRET)))
 
     assert (entry.kind, entry.synchronized) == (Kind.NODE_RUN, True)
-    assert [type for type, _ in told(entry)] == ["N"]
+    assert [type for type, _ in decode_reports(entry)] == ["N"]
 
 
 def test_a_change_log_event_is_known_by_its_place_and_port_hears_nothing(preparer: BatchPreparer) -> None:
@@ -179,7 +179,7 @@ def test_a_node_run_with_a_bad_signature_is_failed(preparer: BatchPreparer) -> N
     entry = only(prepare(preparer, as_text(node_run("wfnr_1", URL), "another secret")))
 
     assert entry.dead == "bad_signature"
-    assert told(entry) == [("C", {"status": "COMPLETED", "result": "FAILED"})]
+    assert decode_reports(entry) == [("C", {"status": "COMPLETED", "result": "FAILED"})]
 
 
 @pytest.mark.parametrize("url", [None, "", "/relative", "ftp://files/x", "http://"])
@@ -188,7 +188,7 @@ def test_a_url_nobody_can_call_is_a_dead_letter_and_port_is_told(preparer: Batch
     entry = only(prepare(preparer, as_text(action_run("r_1", url), SECRET)))
 
     assert (entry.id, entry.dead, entry.target) == ("r_1", "bad_url", "-")
-    assert [(type, body.get("status")) for type, body in told(entry)] == [("L", None), ("S", "FAILURE")]
+    assert [(type, body.get("status")) for type, body in decode_reports(entry)] == [("L", None), ("S", "FAILURE")]
 
 
 def test_a_url_that_is_no_text_is_the_mappings_fault(preparer: BatchPreparer) -> None:
@@ -197,7 +197,7 @@ def test_a_url_that_is_no_text_is_the_mappings_fault(preparer: BatchPreparer) ->
     entry = only(prepare(preparer, as_text(action_run("r_1", number), SECRET)))
 
     assert entry.dead == "mapping"
-    assert "mapping 1, url" in told(entry)[-1][1]["summary"]
+    assert "mapping 1, url" in decode_reports(entry)[-1][1]["summary"]
 
 
 def test_a_url_that_is_still_encrypted_is_the_workers_to_judge(make: MakePreparer) -> None:
@@ -236,7 +236,7 @@ def test_unmatched_node_runs_are_failed_where_that_is_wanted(make: MakePreparer)
 
     entry = only(prepared)
     assert (entry.id, entry.dead) == ("wfnr_1", "no_mapping")
-    assert told(entry)[-1] == ("C", {"status": "COMPLETED", "result": "FAILED"})
+    assert decode_reports(entry)[-1] == ("C", {"status": "COMPLETED", "result": "FAILED"})
 
 
 def test_a_message_that_is_too_large_is_not_even_parsed(make: MakePreparer) -> None:

@@ -64,6 +64,7 @@ class PollingSource(Source[PolledRun]):
         self._stop = stop
         self._claimed: deque[PolledRun] = deque()
         self._unconfirmed = 0
+        self.rounds = 0
         self._stored: deque[str] = deque()
         self._closed = False
         self._changed = threading.Condition()
@@ -73,6 +74,7 @@ class PollingSource(Source[PolledRun]):
 
     def run(self, pause_cause: Callable[[], str]) -> None:
         while not self._stop.is_set():
+            self.rounds += 1
             while self._stored:
                 self._api.acknowledge(self._stored.popleft())
             if not pause_cause() and not self._unconfirmed:
@@ -103,7 +105,9 @@ class PollingSource(Source[PolledRun]):
 
 
 @contextmanager
-def agent(api: RunsApi, memory: MemoryLedger, claims: list[Claim]) -> Iterator[LedgerWriter[PolledRun]]:
+def agent(
+    api: RunsApi, memory: MemoryLedger, claims: list[Claim]
+) -> Iterator[tuple[LedgerWriter[PolledRun], PollingSource]]:
     """An ingest that polls `api`: both of its threads."""
     mapping = Mapping.load(None, {})
     builder = EntryBuilder(mapping, Sealer(SECRET), DEFAULTS, fail_unmatched_nodes=False)
@@ -116,7 +120,7 @@ def agent(api: RunsApi, memory: MemoryLedger, claims: list[Claim]) -> Iterator[L
     writer.start()
     reading.start()
     try:
-        yield writer
+        yield writer, source
     finally:
         stop.set()
         writer.stop(5)
@@ -151,7 +155,7 @@ def test_nothing_is_acknowledged_or_claimed_while_the_ledger_is_away() -> None:
             raise StoreUnavailable("away")
 
     ledger.answers.append(fail)
-    with agent(api, ledger, []) as writer:
+    with agent(api, ledger, []) as (writer, _):
         eventually(lambda: writer.pause_cause() == "redis", "it is noticed")
         api.let_claims_lapse()
         assert (api.acknowledged, len(api.claims)) == ([], BATCH)
@@ -180,10 +184,15 @@ def test_an_agent_that_ends_before_it_acknowledges_leaves_its_runs_to_the_next()
 def test_a_full_backlog_ends_claiming() -> None:
     """An acknowledged run is this agent's for good, so what cannot start soon is left to others."""
     api, ledger = RunsApi(2), MemoryLedger()
-    ledger.backlog = 11
-    with agent(api, ledger, []) as writer:
-        eventually(lambda: writer.pause_cause() == "backlog" and len(api.acknowledged) == 2, "a pause")
+    with agent(api, ledger, []) as (writer, source):
+        eventually(lambda: len(api.acknowledged) == 2, "both are acknowledged")
+        ledger.backlog = 11
+        eventually(lambda: writer.pause_cause() == "backlog", "a pause")
+        rounds = source.rounds
+        eventually(lambda: source.rounds > rounds + 1, "the source has seen it")
         api.unacknowledged["r_2"] = polled(2)
+        rounds = source.rounds
+        eventually(lambda: source.rounds > rounds + 1, "the source has passed it by")
         assert "r_2" not in api.claims
         ledger.backlog = 0
-        eventually(lambda: "r_2" in api.acknowledged, "the end of it")
+        eventually(lambda: "r_2" in api.acknowledged, "the end of the pause")

@@ -26,8 +26,8 @@ def settings(**more: str) -> Settings:
     return load({**BASE, **more}, Role.INGEST)
 
 
-def options(settings: Settings, access: KafkaAccess, environ: dict[str, str] | None = None) -> dict[str, Any]:
-    return consumer_options(settings, access, lambda error: None, lambda error, done: None, environ or {})
+def build_options(settings: Settings, access: KafkaAccess, environ: dict[str, str] | None = None) -> dict[str, Any]:
+    return consumer_options(settings, access, lambda error: None, lambda error, result: None, environ or {})
 
 
 def test_ports_kafka_is_read_as_the_original_reads_it() -> None:
@@ -39,7 +39,7 @@ def test_ports_kafka_is_read_as_the_original_reads_it() -> None:
         KAFKA_CONSUMER_AUTO_OFFSET_RESET="largest",
     )
 
-    found = options(chosen, KafkaAccess("a:9196,b:9196", "user", "password"))
+    options = build_options(chosen, KafkaAccess("a:9196,b:9196", "user", "password"))
 
     expected = {
         "client.id": "port-agent",
@@ -54,7 +54,7 @@ def test_ports_kafka_is_read_as_the_original_reads_it() -> None:
         "enable.auto.commit": False,
         "partition.assignment.strategy": "range,roundrobin",
     }
-    assert {name: found.get(name) for name in expected} == expected
+    assert {name: options.get(name) for name in expected} == expected
 
 
 def test_a_local_kafka_gets_no_user() -> None:
@@ -63,12 +63,12 @@ def test_a_local_kafka_gets_no_user() -> None:
     access = from_settings(chosen)
     assert access is not None
 
-    found = options(chosen, access)
+    options = build_options(chosen, access)
 
-    assert found["bootstrap.servers"] == "127.0.0.1:9092"
-    assert (found["security.protocol"], found["sasl.mechanism"]) == ("plaintext", "none")
-    assert (found["session.timeout.ms"], found["auto.offset.reset"]) == (45000, "earliest")
-    assert not {"sasl.username", "sasl.password"} & found.keys()
+    assert options["bootstrap.servers"] == "127.0.0.1:9092"
+    assert (options["security.protocol"], options["sasl.mechanism"]) == ("plaintext", "none")
+    assert (options["session.timeout.ms"], options["auto.offset.reset"]) == (45000, "earliest")
+    assert not {"sasl.username", "sasl.password"} & options.keys()
 
 
 def test_ports_kafka_is_asked_for_otherwise() -> None:
@@ -83,11 +83,11 @@ def test_a_ca_bundle_holds_for_kafka_too(tmp_path: Path) -> None:
     tls = settings(KAFKA_CONSUMER_SECURITY_PROTOCOL="SSL")
     access = KafkaAccess("a:9196", "user", "password")
 
-    assert options(tls, access, {"SSL_CERT_FILE": str(bundle)})["ssl.ca.location"] == str(bundle)
-    assert "ssl.ca.location" not in options(tls, access)
-    assert "ssl.ca.location" not in options(tls, access, {"REQUESTS_CA_BUNDLE": str(bundle)})
-    assert "ssl.ca.location" not in options(tls, access, {"SSL_CERT_FILE": str(tmp_path / "missing.pem")})
-    assert "ssl.ca.location" not in options(settings(), access, {"SSL_CERT_FILE": str(bundle)})
+    assert build_options(tls, access, {"SSL_CERT_FILE": str(bundle)})["ssl.ca.location"] == str(bundle)
+    assert "ssl.ca.location" not in build_options(tls, access)
+    assert "ssl.ca.location" not in build_options(tls, access, {"REQUESTS_CA_BUNDLE": str(bundle)})
+    assert "ssl.ca.location" not in build_options(tls, access, {"SSL_CERT_FILE": str(tmp_path / "missing.pem")})
+    assert "ssl.ca.location" not in build_options(settings(), access, {"SSL_CERT_FILE": str(bundle)})
 
 
 def test_the_password_is_in_no_repr() -> None:

@@ -21,7 +21,7 @@ def unfinished(*numbers: int, ledger: str = "ledger") -> ReadUnfinished:
 
 
 def committable(offsets: FinishedOffsets) -> tuple[int, tuple[tuple[int, int], ...]] | None:
-    """The commit, and what its mark names."""
+    """The commit, and what its metadata names."""
     commit = offsets.committable(ASSIGNMENT_IDS).get(PARTITION)
     if commit is None:
         return None
@@ -53,7 +53,7 @@ def test_what_is_read_but_stored_later_is_not_taken_for_finished() -> None:
     assert committable(offsets) == (20, ())
 
 
-def test_what_an_earlier_mark_named_stays_named_until_it_is_read_past() -> None:
+def test_what_an_earlier_commit_named_stays_named_until_it_is_read_past() -> None:
     """The container may be killed again before it has read up to there."""
     offsets = assign(finished=((14, 30),))
     offsets.on_stored(PARTITION, 1, 12, "ledger")
@@ -120,7 +120,7 @@ def test_a_ledger_that_lost_its_end_is_not_filled_below_the_commit() -> None:
 
 
 def test_a_partition_without_room_is_no_matter_of_the_others() -> None:
-    """Each has a mark of its own."""
+    """Each has metadata of its own."""
     offsets = assign()
     other = ("org.runs", 1)
     offsets.on_assigned(other, 2, StartPosition(0, "committed", ledger="ledger"))

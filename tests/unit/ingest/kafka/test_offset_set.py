@@ -16,10 +16,10 @@ BROKER_LIMIT = 4096
 def test_a_set_survives_its_text(start: int, span: int, data: Any) -> None:
     """Whichever of the two forms was shorter."""
     holes = sorted(data.draw(st.sets(st.integers(start, start + span))))
-    found = complement(start, start + span, holes)
+    offsets = complement(start, start + span, holes)
 
-    assert decode(encode(found, start), start) == found
-    assert all(contains(found, offset) == (offset not in holes) for offset in range(start, start + span))
+    assert decode(encode(offsets, start), start) == offsets
+    assert all(contains(offsets, offset) == (offset not in holes) for offset in range(start, start + span))
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ def test_a_set_survives_its_text(start: int, span: int, data: Any) -> None:
 def test_what_fits_fits_whichever_of_it_gets_finished(holes: int, spread: int) -> None:
     """The room is asked for before anything is stored, and completions come in any order."""
     assert fits(holes, holes * spread)
-    for kept in (1, 2, 3, 7):
-        unfinished = range(0, holes * spread, spread)[::kept]
+    for step in (1, 2, 3, 7):
+        unfinished = range(0, holes * spread, spread)[::step]
         text = encode(complement(0, holes * spread, list(unfinished)), 0)
         assert len(text) < BROKER_LIMIT - 100
 

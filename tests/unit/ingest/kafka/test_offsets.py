@@ -85,7 +85,7 @@ def test_an_offset_from_before_a_rebalance_is_not_committed_after_it() -> None:
     assert committable(offsets, {PARTITION: 7}) == {}
 
 
-def test_a_new_assignment_commits_anew() -> None:
+def test_a_new_assignment_commits_again() -> None:
     """What was confirmed before the rebalance says nothing of what the group has now."""
     offsets = TrailingOffsets(0, Clock())
     offsets.on_stored(PARTITION, 1, 10, "ledger")
@@ -107,7 +107,7 @@ def test_a_commit_says_which_ledger_has_it_and_since_when() -> None:
 
 
 def test_where_nothing_was_committed_yet_the_beginning_is_at_once() -> None:
-    """With `largest`, a restart before the first message would else begin behind that message."""
+    """With `largest`, a restart before the first message would otherwise begin behind that message."""
     offsets = TrailingOffsets(3600, Clock())
     offsets.on_assigned(PARTITION, 1, StartPosition(7, "first_time", commit=True))
 
