@@ -21,13 +21,13 @@ NEXT_RECORD = """
 READS = range(1, 4)
 WRITES = range(1, 4)
 _MARK = b"third format:"
-_written_before, _sealed_payload_before = written, sealed_payload
+_entry_values_before, _sealed_payload_before = entry_values, sealed_payload
 
 
-def written(entry, format):
+def entry_values(entry, format):
     from dataclasses import replace
 
-    return _written_before(replace(entry, payload=_MARK + entry.payload) if format == 3 else entry, format)
+    return _entry_values_before(replace(entry, payload=_MARK + entry.payload) if format == 3 else entry, format)
 
 
 def sealed_payload(id, format, stored):
@@ -40,7 +40,7 @@ def sealed_payload(id, format, stored):
 """Put at the end of longshore/ledger/record.py."""
 
 LAST_FIELDS = "'generation', 1, 'attempts', 0}\n"
-NEXT_FIELD = "    if ARGV[5] == '3' then stored[#stored + 1], stored[#stored + 2] = 'bytes', #ARGV[at + 9] end\n"
+NEXT_FIELD = "    if format == '3' then fields[#fields + 1], fields[#fields + 2] = 'bytes', #payload end\n"
 """Put behind `LAST_FIELDS` in accept.lua."""
 
 
@@ -71,10 +71,10 @@ def next_version(folder: Path) -> Version:
     folder.mkdir()
     for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    store = folder / "longshore" / "store"
-    with (store / "record.py").open("a") as record:
+    ledger = folder / "longshore" / "ledger"
+    with (ledger / "record.py").open("a") as record:
         record.write(NEXT_RECORD)
-    accept = store / "scripts" / "accept.lua"
+    accept = ledger / "scripts" / "accept.lua"
     text = accept.read_text()
     assert text.count(LAST_FIELDS) == 1
     accept.write_text(text.replace(LAST_FIELDS, LAST_FIELDS + NEXT_FIELD))
