@@ -1,4 +1,4 @@
-"""Write every page that is made from the code; `--check` only says whether they are up to date.
+"""Write every page that is names from the code; `--check` only says whether they are up to date.
 
 Each `*_reference.py` beside this has a `PAGE`, where it goes, and `page()`, what it says.
 """
@@ -14,9 +14,9 @@ def main(arguments: list[str]) -> int:
     """Write the pages, or compare them; returns the exit code."""
     code = 0
     for source in SOURCES:
-        made = runpy.run_path(str(source))
-        path: Path = made["PAGE"]
-        text: str = made["page"]()
+        names = runpy.run_path(str(source))
+        path: Path = names["PAGE"]
+        text: str = names["page"]()
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         if arguments == ["--check"]:

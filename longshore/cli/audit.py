@@ -6,7 +6,7 @@ import typer
 
 from longshore.cli import options, terminal
 from longshore.ledger.audit import Balance
-from longshore.ledger.audit import audit as look
+from longshore.ledger.audit import audit as audit_ledger
 from longshore.ledger.states import State
 
 
@@ -16,16 +16,16 @@ def audit(as_json: Annotated[bool, options.JSON] = False) -> None:
     Exits with 1 if anything is unaccounted for: an accepted invocation in no state, an id in no place or in two.
     """
     ledger = options.connect().ledger
-    balance = look(ledger)
+    balance = audit_ledger(ledger)
     if as_json:
-        terminal.as_json(_facts(balance))
+        terminal.print_json(_as_json(balance))
     else:
-        _show(balance)
+        _print_balance(balance)
     if not balance.is_balanced:
         raise typer.Exit(1)
 
 
-def _facts(balance: Balance) -> dict[str, Any]:
+def _as_json(balance: Balance) -> dict[str, Any]:
     return {
         "adds_up": balance.is_balanced,
         "accepted": balance.accepted,
@@ -42,11 +42,11 @@ def _facts(balance: Balance) -> dict[str, Any]:
     }
 
 
-def _show(balance: Balance) -> None:
+def _print_balance(balance: Balance) -> None:
     names = sorted(balance.partitions)
-    terminal.table(
+    terminal.print_table(
         ("partition", "read", "accepted", "repeated", "skipped", "gaps", *(state.value for state in State)),
-        [_row(name, balance) for name in names],
+        [_format_row(name, balance) for name in names],
     )
     present = ", ".join(f"{balance.present[state]} {state}" for state in State if balance.present[state])
     terminal.say(
@@ -60,7 +60,7 @@ def _show(balance: Balance) -> None:
     terminal.say("It adds up." if balance.is_balanced else "It does not add up.")
 
 
-def _row(name: str, balance: Balance) -> tuple[Any, ...]:
+def _format_row(name: str, balance: Balance) -> tuple[Any, ...]:
     counters = balance.partitions[name]
     repeated = counters.get("repeated", 0) + counters.get("repeated_elsewhere", 0)
     skipped = sum(n for what, n in counters.items() if what.startswith("skipped:"))

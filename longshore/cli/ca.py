@@ -53,9 +53,9 @@ def show(
     settings = _settings()
     found = Found.by(settings)
     if as_json:
-        terminal.as_json(found.as_json())
+        terminal.print_json(found.as_json())
     else:
-        terminal.lines(*found.as_lines())
+        terminal.print_lines(*found.as_lines())
     for problem in found.problems:
         terminal.say(problem)
     if found.problems:

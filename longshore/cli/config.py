@@ -45,10 +45,10 @@ def check(
     if role.reads_invocations:
         consumer_options.check(settings)
     if as_json:
-        terminal.as_json({name: value for name, value, _ in _in_effect(settings, environ)})
+        terminal.print_json({name: value for name, value, _ in _read_effective(settings, environ)})
     else:
-        for name, value, given in _in_effect(settings, environ):
-            terminal.lines(f"{name}={'' if value is None else value}{'' if given else '  (default)'}")
+        for name, value, is_set in _read_effective(settings, environ):
+            terminal.print_lines(f"{name}={'' if value is None else value}{'' if is_set else '  (default)'}")
     notes = [*find_advice(environ, {name.upper() for name in Settings.model_fields}), *mappings.warnings]
     if (env_file := find_env_file()) is not None:
         notes.append(f"{env_file} was read too; the process environment is stronger")
@@ -58,14 +58,14 @@ def check(
     terminal.say(f"The settings for `longshore {role.value}` are fine. The mapping is {where}.")
 
 
-def _in_effect(settings: Settings, environ: dict[str, str]) -> Iterator[tuple[str, Any, bool]]:
+def _read_effective(settings: Settings, environ: dict[str, str]) -> Iterator[tuple[str, Any, bool]]:
     """Each variable, its value fit to be shown, and whether it was given."""
     for field in Settings.model_fields:
         value = getattr(settings, field)
         if field in SECRETS and value:
             value = HIDDEN
-        yield field.upper(), str(value) if isinstance(value, Path) else value, _given(field.upper(), environ)
+        yield field.upper(), str(value) if isinstance(value, Path) else value, _is_set(field.upper(), environ)
 
 
-def _given(name: str, environ: dict[str, str]) -> bool:
+def _is_set(name: str, environ: dict[str, str]) -> bool:
     return name in environ or bool(name in BY_FILE and environ.get(f"{name}_FILE"))

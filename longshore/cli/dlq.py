@@ -7,7 +7,7 @@ import typer
 
 from longshore.cli import options, terminal
 from longshore.cli.exit_codes import NOT_FOUND, REFUSED
-from longshore.cli.filters import filtered
+from longshore.cli.filters import with_filter
 from longshore.cli.requeue import requeue
 from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.scan import Filter
@@ -19,8 +19,8 @@ COLUMNS = ("ended", "id", "state", "reason", "status", "attempts", "kind", "targ
 
 
 @commands.command("list")
-@filtered
-def list_letters(
+@with_filter
+def list_records(
     filter: Filter,
     limit: Annotated[int, typer.Option(min=1, help="How many to list, newest first.")] = 50,
     counts: Annotated[bool, typer.Option("--counts", help="Count by reason instead of listing.")] = False,
@@ -29,18 +29,18 @@ def list_letters(
     """List dead letters and unknown outcomes, the newest first."""
     access = options.connect()
     if counts:
-        numbers = count_invocations(access, filter).most_common()
+        counts_by_reason = count_invocations(access, filter).most_common()
         if as_json:
-            terminal.as_json([{"state": s, "reason": r, "count": n} for (s, r), n in numbers])
+            terminal.print_json([{"state": s, "reason": r, "count": n} for (s, r), n in counts_by_reason])
         else:
-            terminal.table(("count", "state", "reason"), [(n, s, r) for (s, r), n in numbers])
+            terminal.print_table(("count", "state", "reason"), [(n, s, r) for (s, r), n in counts_by_reason])
         return
-    shown = list(islice(access.invocations.find(filter), limit))
+    records = list(islice(access.invocations.find(filter), limit))
     if as_json:
-        terminal.as_json([letter.as_dict() for letter in shown])
+        terminal.print_json([record.as_dict() for record in records])
     else:
-        terminal.table(COLUMNS, [_row(letter) for letter in shown])
-        if len(shown) == limit:
+        terminal.print_table(COLUMNS, [_format_row(record) for record in records])
+        if len(records) == limit:
             terminal.say(f"The newest {limit}; --limit shows more, --counts counts all.")
 
 
@@ -48,50 +48,50 @@ commands.command()(requeue)
 
 
 @commands.command()
-@filtered
+@with_filter
 def export(
     filter: Filter,
 ) -> None:
     """Print dead letters with their attempts, one JSON object per line. Payloads stay encrypted."""
-    letters = options.connect().invocations
-    total = None if filter.text else letters.count(filter).total()
-    for letter, history in terminal.progress(letters.find_with_history(filter), "Exporting", total):
-        terminal.as_json_line({**letter.as_dict(), "history": history})
+    reader = options.connect().invocations
+    total = None if filter.text else reader.count(filter).total()
+    for record, history in terminal.show_progress(reader.find_with_history(filter), "Exporting", total):
+        terminal.print_json_line({**record.as_dict(), "history": history})
 
 
 @commands.command()
-@filtered
+@with_filter
 def purge(
     filter: Filter,
     ids: Annotated[list[str] | None, typer.Argument(help="Ids to purge.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that match the filter.")] = False,
+    all_matching: Annotated[bool, typer.Option("--all", help="All that match the filter.")] = False,
     yes: Annotated[bool, options.YES] = False,
 ) -> None:
     """Delete dead letters and unknown outcomes. They cannot be restored."""
-    if bool(ids) == everything:
+    if bool(ids) == all_matching:
         raise typer.BadParameter("give ids, or --all with a filter")
-    letters = options.connect().invocations
-    chosen = list(ids) if ids else [letter.id for letter in letters.find(filter)]
-    if not chosen:
+    reader = options.connect().invocations
+    selected_ids = list(ids) if ids else [record.id for record in reader.find(filter)]
+    if not selected_ids:
         terminal.say("No match.")
         raise typer.Exit(NOT_FOUND)
-    if not terminal.confirmed(f"Delete {len(chosen)}? They cannot be restored.", yes):
+    if not terminal.confirm(f"Delete {len(selected_ids)}? They cannot be restored.", yes):
         raise typer.Exit(REFUSED)
-    gone = letters.purge(terminal.progress(chosen, "Deleting", len(chosen)))
-    terminal.say(f"Deleted {gone}.")
-    if not gone:
+    deleted_count = reader.purge(terminal.show_progress(selected_ids, "Deleting", len(selected_ids)))
+    terminal.say(f"Deleted {deleted_count}.")
+    if not deleted_count:
         raise typer.Exit(NOT_FOUND)
 
 
-def _row(letter: InvocationRecord) -> tuple[object, ...]:
+def _format_row(record: InvocationRecord) -> tuple[object, ...]:
     return (
-        terminal.moment(letter.ended_ms),
-        letter.id,
-        letter.state,
-        letter.reason,
-        letter.status,
-        letter.attempts,
-        letter.kind,
-        letter.target,
-        letter.action,
+        terminal.format_time(record.ended_ms),
+        record.id,
+        record.state,
+        record.reason,
+        record.status,
+        record.attempts,
+        record.kind,
+        record.target,
+        record.action,
     )

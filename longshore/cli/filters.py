@@ -22,17 +22,17 @@ _OPTIONS = {"state": STATE, "reason": REASON, "target": TARGET, "action": ACTION
             "until": UNTIL, "text": TEXT}  # fmt: skip
 
 
-def filtered(command: Callable[..., None]) -> Callable[..., None]:
+def with_filter(command: Callable[..., None]) -> Callable[..., None]:
     """`command` with options of its own and those of a filter, which it gets as its first argument."""
 
     @wraps(command)
-    def run(**given: Any) -> None:
-        words = {name: given.pop(name) for name in _OPTIONS}
+    def run(**arguments: Any) -> None:
+        fields = {name: arguments.pop(name) for name in _OPTIONS}
         try:
-            wanted = parse_filter(words.__getitem__)
+            filter = parse_filter(fields.__getitem__)
         except InvalidFilter as problem:
             raise typer.BadParameter(str(problem)) from None
-        command(wanted, **given)
+        command(filter, **arguments)
 
     signature = inspect.signature(command)
     _, *own = signature.parameters.values()
@@ -41,6 +41,6 @@ def filtered(command: Callable[..., None]) -> Callable[..., None]:
         for name, option in _OPTIONS.items()
     ]
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own), *options]
+        parameters=[*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *options]
     )
     return run

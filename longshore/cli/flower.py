@@ -15,8 +15,7 @@ from config.secret_files import FLOWER_LOGIN, read_secret
 from config.settings import Settings
 from longshore.dashboard.app import Dashboard
 from longshore.dashboard.context import DashboardContext
-from longshore.errors import ConfigError, ConfigProblems, StoreUnavailable
-from longshore.ledger.redis_probe import RedisProbe
+from longshore.errors import ConfigError, ConfigProblems
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.telemetry import health
@@ -29,20 +28,18 @@ def run(settings: Settings) -> int:
     """Run Flower in the foreground until SIGTERM; returns the exit code.
 
     Flower's own options still come from its own variables, e.g. `FLOWER_BASIC_AUTH`. Raises `ConfigProblems` where
-    somebody could enter without a login that should have one, and `ConfigError` for a Redis that must not hold the
-    ledger.
+    anybody could enter without a login. `cli.start` has checked Redis already.
     """
     context = DashboardContext.open(settings)
-    _check_redis(context)
     _read_options(settings)
     _check_access(settings)
-    log.event(events.FLOWER_STARTED, url=_url())
+    log.event(events.FLOWER_STARTED, url=_format_url())
     app = Dashboard(context, capp=make_app(settings), options=options, **flower_settings)
     atexit.register(app.stop)
     # By the loop: Flower's own handler raises SystemExit wherever the program is, and what is there may swallow it.
     app.io_loop.asyncio_loop.add_signal_handler(signal.SIGTERM, app.stop)
     app.start_http_server()
-    _show_turns(app, settings.liveness_s)
+    _watch_loop(app, settings.liveness_s)
     try:
         app.start()
     except (KeyboardInterrupt, SystemExit):
@@ -50,12 +47,12 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def _show_turns(app: Dashboard, liveness_s: float) -> None:
+def _watch_loop(app: Dashboard, liveness_s: float) -> None:
     """Flower's own loop is what must not stand still."""
-    pulse = health.LoopHeartbeat("Flower's loop", liveness_s)
-    health.PROCESS_HEALTH.alive_if("flower", pulse.check)
-    turns = PeriodicCallback(pulse.beat, 1000)
-    app.io_loop.add_callback(turns.start)
+    heartbeat = health.LoopHeartbeat("Flower's loop", liveness_s)
+    health.PROCESS_HEALTH.alive_if("flower", heartbeat.check)
+    callback = PeriodicCallback(heartbeat.beat, 1000)
+    app.io_loop.add_callback(callback.start)
 
 
 def _read_options(settings: Settings) -> None:
@@ -76,8 +73,8 @@ def _read_options(settings: Settings) -> None:
             problem = f'"{path}" cannot be read ({error.strerror})'
             raise ConfigError(CONFIG_FILE, problem, "Name a file with options of Flower") from None
     # Tornado would set up logging once more.
-    ours = [f"--address={settings.flower_address}", f"--port={settings.flower_port}", "--logging=none"]
-    options.parse_command_line(["flower", *ours])
+    arguments = [f"--address={settings.flower_address}", f"--port={settings.flower_port}", "--logging=none"]
+    options.parse_command_line(["flower", *arguments])
     command.extract_settings()
     command.setup_logging()
 
@@ -97,16 +94,8 @@ def _check_access(settings: Settings) -> None:
         raise ConfigProblems(problems)
 
 
-def _url() -> str:
+def _format_url() -> str:
     if options.unix_socket:
         return f"unix:{options.unix_socket}"
     address = options.address.strip("[]") or "0.0.0.0"
     return f"http://{f'[{address}]' if ':' in address else address}:{options.port}"
-
-
-def _check_redis(context: DashboardContext) -> None:
-    """Not fit is a reason not to start; away is not: the pages say so, and come back with it."""
-    try:
-        RedisProbe(context.access.ledger).check_requirements()
-    except StoreUnavailable as error:
-        log.event(events.REDIS_CHECK_FAILED, error=str(error))

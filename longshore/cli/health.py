@@ -10,7 +10,7 @@ from longshore.cli.options import JSON
 from longshore.errors import ConfigError
 from longshore.telemetry.client import Endpoint, Unreachable
 
-EVERYWHERE = ("", "0.0.0.0", "::")
+WILDCARD_ADDRESSES = ("", "0.0.0.0", "::")
 """Addresses that are listened at, but cannot be asked."""
 
 
@@ -26,24 +26,24 @@ def health(
     """
     if live and ready:
         raise typer.BadParameter("give --live or --ready, not both")
-    asked = _asked(load(role=None))
+    endpoint = _build_endpoint(load(role=None))
     try:
-        verdict = asked.fetch_verdict("/livez" if live else "/readyz", timeout)
+        verdict = endpoint.fetch_verdict("/livez" if live else "/readyz", timeout)
     except Unreachable as error:
-        terminal.say(f"port {asked.port} at {asked.host}: {error}")
+        terminal.say(f"port {endpoint.port} at {endpoint.host}: {error}")
         raise typer.Exit(1) from None
     if as_json:
-        terminal.as_json(verdict.json())
+        terminal.print_json(verdict.json())
     else:
         for line in verdict.json()["why"]:
             terminal.say(line)
-        terminal.lines(("alive" if live else "ready") if verdict.ok else ("not alive" if live else "not ready"))
+        terminal.print_lines(("alive" if live else "ready") if verdict.ok else ("not alive" if live else "not ready"))
     if not verdict.ok:
         raise typer.Exit(1)
 
 
-def _asked(settings: Settings) -> Endpoint:
+def _build_endpoint(settings: Settings) -> Endpoint:
     if not settings.metrics_port:
         raise ConfigError("METRICS_PORT", "is 0, so no program serves its health", "Give a port, e.g. 9464")
     address = settings.metrics_address
-    return Endpoint("127.0.0.1" if address in EVERYWHERE else address, settings.metrics_port)
+    return Endpoint("127.0.0.1" if address in WILDCARD_ADDRESSES else address, settings.metrics_port)

@@ -30,11 +30,11 @@ def list_jobs(as_json: Annotated[bool, options.JSON] = False) -> None:
     """List requeue jobs, newest first."""
     jobs = options.connect().requeue.jobs()
     if as_json:
-        terminal.as_json([asdict(job) for job in jobs])
+        terminal.print_json([asdict(job) for job in jobs])
     else:
-        terminal.table(
+        terminal.print_table(
             COLUMNS,
-            [(terminal.moment(j.created_ms), j.id, j.state, j.started, j.total, j.actor, j.why) for j in jobs],
+            [(terminal.format_time(j.created_ms), j.id, j.state, j.started, j.total, j.actor, j.why) for j in jobs],
         )
 
 
@@ -52,18 +52,18 @@ def resume(
     access = options.connect()
     _steer(access, job, "resume")
     if wait:
-        follow(access, job)
+        watch_job(access, job)
 
 
-def follow(access: LedgerAccess, id: str) -> None:
+def watch_job(access: LedgerAccess, id: str) -> None:
     """Shows how far the job `id` is until it ends; Ctrl-C ends the showing, not the job."""
-    shown = ""
+    last_line = ""
     try:
         while (job := access.requeue.job(id)) is not None:
             line = f"{job.state}: {job.started} of {job.total}"
-            if line != shown:
+            if line != last_line:
                 terminal.say(line)
-            shown = line
+            last_line = line
             if job.state in (*FINISHED, JobState.PAUSED):
                 break
             time.sleep(POLL_S)
@@ -71,11 +71,13 @@ def follow(access: LedgerAccess, id: str) -> None:
         terminal.say(f"The job goes on; `longshore jobs list` shows it, `longshore jobs pause {id}` pauses it.")
         sys.exit(INTERRUPTED)
     if job is not None:
-        _show_end(job)
+        _print_end(job)
 
 
-def _show_end(job: RequeueJob) -> None:
-    terminal.table(("count", "outcome"), [(count, OUTCOME_TEXT[outcome]) for outcome, count in job.counts.items()])
+def _print_end(job: RequeueJob) -> None:
+    terminal.print_table(
+        ("count", "outcome"), [(count, OUTCOME_TEXT[outcome]) for outcome, count in job.counts.items()]
+    )
     if job.state == JobState.STOPPED:
         terminal.say(
             f"Stopped: {job.canary_failed} of the canary failed. `longshore jobs resume {job.id}` sends the rest."
@@ -85,7 +87,7 @@ def _show_end(job: RequeueJob) -> None:
 
 def _steer(access: LedgerAccess, id: str, act: str) -> None:
     try:
-        steer_job(access, id, act, options.actor())
+        steer_job(access, id, act, options.resolve_actor())
     except NotFound:
         terminal.say(f"There is no job {id}: `longshore jobs list` lists them.")
         raise typer.Exit(NOT_FOUND) from None

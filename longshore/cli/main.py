@@ -47,9 +47,9 @@ def main() -> None:
         sys.exit(1)
 
 
-def _version_and_exit(wanted: bool) -> None:
-    if wanted:
-        terminal.lines(version())
+def _print_version(value: bool) -> None:
+    if value:
+        terminal.print_lines(version())
         raise typer.Exit
 
 
@@ -57,7 +57,7 @@ def _version_and_exit(wanted: bool) -> None:
 def _longshore(
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=_version_and_exit, is_eager=True, help="Print the version and exit."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Carries Port's invocations from Kafka to services inside your network, and loses none.
@@ -70,36 +70,36 @@ def _longshore(
 def run() -> None:
     """Run a whole agent in one process tree: ingest, workers, and Redis where REDIS_URL is empty."""
     from longshore.cli import run
-    from longshore.cli.start import begin
+    from longshore.cli.start import start_program
 
-    raise typer.Exit(run.run(begin(Role.RUN)))
+    raise typer.Exit(run.run(start_program(Role.RUN)))
 
 
 @app.command()
 def ingest(supervised_as: SupervisedAs = "", metrics_socket: MetricsSocket = "") -> None:
     """Take invocations from Kafka and store them. Any number may run."""
     from ingest import service
-    from longshore.cli.start import begin
+    from longshore.cli.start import start_program
 
-    raise typer.Exit(service.run(begin(Role.INGEST, supervised_as, metrics_socket)))
+    raise typer.Exit(service.run(start_program(Role.INGEST, supervised_as, metrics_socket)))
 
 
 @app.command()
 def worker(supervised_as: SupervisedAs = "", metrics_socket: MetricsSocket = "") -> None:
     """Deliver what is stored, and report to Port. Any number may run."""
-    from longshore.cli.start import begin
+    from longshore.cli.start import start_program
     from tasks.worker import process as program
 
-    raise typer.Exit(program.run(begin(Role.WORKER, supervised_as, metrics_socket)))
+    raise typer.Exit(program.run(start_program(Role.WORKER, supervised_as, metrics_socket)))
 
 
 @app.command()
 def flower(supervised_as: SupervisedAs = "", metrics_socket: MetricsSocket = "") -> None:
     """Show workers and invocations in a browser, at FLOWER_ADDRESS and FLOWER_PORT."""
     from longshore.cli import flower as program
-    from longshore.cli.start import begin
+    from longshore.cli.start import start_program
 
-    raise typer.Exit(program.run(begin(Role.FLOWER, supervised_as, metrics_socket)))
+    raise typer.Exit(program.run(start_program(Role.FLOWER, supervised_as, metrics_socket)))
 
 
 @sandbox.command("run")

@@ -33,7 +33,7 @@ def _mapping() -> None:
 
 
 @commands.command("test")
-def try_out(
+def run_test(
     message: Annotated[
         Path,
         typer.Option(
@@ -75,24 +75,24 @@ def try_out(
     settings = load(role=None)
     raw = _read(message)
     try:
-        parsed = json_text.loads(raw)
+        document = json_text.loads(raw)
     except json_text.Malformed:
         raise typer.BadParameter("is not JSON", param_hint="--message") from None
-    if not isinstance(parsed, dict):
+    if not isinstance(document, dict):
         raise typer.BadParameter("is no JSON object", param_hint="--message")
-    answer = _response(_read(response)) if response is not None else None
+    parsed_response = _parse_response(_read(response)) if response is not None else None
     mapping = Mapping.load(file or settings.mapping_path, settings.mapping_env())
     try:
-        result = dry_run(raw, topic or derive_stream(parsed), mapping, settings, answer)
+        result = dry_run(raw, topic or derive_stream(document), mapping, settings, parsed_response)
     finally:
         mapping.close()
     values = find_pasting_mistakes(read_environment(), {name.upper() for name in Settings.model_fields})
     for note in (*values, *mapping.warnings, *result.notes, *([result.problem] if result.problem else ())):
         terminal.say(note)
     if as_json:
-        terminal.as_json(_as_json(result, mapping))
+        terminal.print_json(_as_json(result, mapping))
     else:
-        terminal.lines(*_lines(result))
+        terminal.print_lines(*_format_lines(result))
     if not result.sent:
         raise typer.Exit(SKIPPED if result.skipped else FAILED)
 
@@ -101,7 +101,7 @@ def _read(path: Path) -> bytes:
     return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
 
 
-def _response(raw: bytes) -> Response:
+def _parse_response(raw: bytes) -> Response:
     """The answer that a file describes: an object with a status, or else the body of a 200."""
     text = raw.decode("utf-8", "replace")
     try:
@@ -113,8 +113,8 @@ def _response(raw: bytes) -> Response:
         return Response(200, {"Content-Type": "application/json"}, text)
     body = value.get("text", value.get("body", value.get("json", "")))
     headers = {"Content-Type": str(value.get("content_type", "application/json"))}
-    given = value.get("headers")
-    headers |= {name: str(item) for name, item in given.items()} if isinstance(given, dict) else {}
+    headers_value = value.get("headers")
+    headers |= {name: str(item) for name, item in headers_value.items()} if isinstance(headers_value, dict) else {}
     return Response(status, headers, body if isinstance(body, str) and "json" not in value else json.dumps(body))
 
 
@@ -122,7 +122,7 @@ def _as_json(result: "DryRunResult", mapping: Mapping) -> dict[str, Any]:
     return {**asdict(result), "warnings": list(mapping.warnings)}
 
 
-def _lines(result: "DryRunResult") -> Iterator[str]:
+def _format_lines(result: "DryRunResult") -> Iterator[str]:
     if result.entry is not None:
         yield f"mapping {result.entry}"
     if result.request is not None:

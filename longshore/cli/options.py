@@ -1,4 +1,4 @@
-"""What the commands of people on call share: the ledger, opened with the agent's own settings; options."""
+"""What operator commands share: the ledger, opened with the agent's settings; the actor; parsed option values."""
 
 import getpass
 import math
@@ -6,31 +6,31 @@ import os
 
 import typer
 
-from longshore.cli.start import begin_command
+from longshore.cli.start import start_command
 from longshore.ledger import filter_parsing
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
 
-SLOWEST = 0.001
+MIN_RATE = 0.001
 """Starts per second, besides 0 for no limit."""
 
 
 def connect() -> LedgerAccess:
-    """The agent's ledger, with the settings of a worker: the client secret opens what is sealed."""
-    return open_ledger(begin_command())
+    """The agent's ledger, with the settings of a worker: the client secret decrypts its values."""
+    return open_ledger(start_command())
 
 
-def actor() -> str:
-    """Who runs this command: `LONGSHORE_ACTOR`, else the login name."""
-    given = os.environ.get("LONGSHORE_ACTOR", "")
-    if given:
-        return given
+def resolve_actor() -> str:
+    """Who runs this command: `LONGSHORE_ACTOR`, or the login name."""
+    name = os.environ.get("LONGSHORE_ACTOR", "")
+    if name:
+        return name
     try:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"  # a container's user often has no name
 
 
-def time_ms(text: str) -> int:
+def parse_time_ms(text: str) -> int:
     """`text` as ms since 1970: an ISO time (UTC unless it says otherwise), or a span before now such as `2h`."""
     try:
         return filter_parsing.time_ms(text)
@@ -38,11 +38,11 @@ def time_ms(text: str) -> int:
         raise typer.BadParameter(str(problem)) from None
 
 
-def rate_of(value: float | None) -> float | None:
-    """`value` if it is a rate; neither nan nor almost nothing is."""
-    if value is None or value == 0 or SLOWEST <= value < math.inf:
+def parse_rate(value: float | None) -> float | None:
+    """`value` if it is a valid rate: neither nan nor between 0 and `MIN_RATE`."""
+    if value is None or value == 0 or MIN_RATE <= value < math.inf:
         return value
-    raise typer.BadParameter(f"give 0 for no limit, or at least {SLOWEST} per second")
+    raise typer.BadParameter(f"give 0 for no limit, or at least {MIN_RATE} per second")
 
 
 JSON = typer.Option("--json", help="Print JSON.")

@@ -8,7 +8,7 @@ import typer
 from config.roles import Role
 from longshore.cli import options, terminal
 from longshore.cli.exit_codes import REFUSED
-from longshore.cli.start import begin
+from longshore.cli.start import start_program
 
 PROGRESS_S = 1.0
 
@@ -24,50 +24,50 @@ def rebuild(
     Reads all partitions of both topics, outside the consumer group and without committing; the agent may go on. What
     the ledger knows is left alone. What was delivered before Redis was lost is forgotten, and so delivered again.
     """
-    since_ms = options.time_ms(since)
+    since_ms = options.parse_time_ms(since)
     if since_ms > time.time() * 1000 + 1:
         raise typer.BadParameter("the time lies ahead", param_hint="--since")
-    settings = begin(Role.INGEST)
+    settings = start_program(Role.INGEST)
     from ingest.kafka.rebuild import Progress
     from ingest.wiring import make_rebuild
 
-    job = make_rebuild(settings, dry=dry_run)
+    rebuild_job = make_rebuild(settings, dry=dry_run)
     try:
-        ranges = job.ranges(since_ms)
-        total = sum(each.next - each.first for each in ranges)
-        partitions = sum(each.next > each.first for each in ranges)
+        ranges = rebuild_job.ranges(since_ms)
+        total = sum(offset_range.next - offset_range.first for offset_range in ranges)
+        partitions = sum(offset_range.next > offset_range.first for offset_range in ranges)
         terminal.say(
-            f"Since {terminal.moment(since_ms)}: {total} messages on {partitions} of {len(ranges)} partitions of "
+            f"Since {terminal.format_time(since_ms)}: {total} messages on {partitions} of {len(ranges)} partitions of "
             f"{settings.runs_topic} and {settings.change_log_topic}."
         )
-        for each in ranges:
-            if each.is_truncated:
-                topic, number = each.partition
-                terminal.say(f"{topic}/{number}: Kafka has nothing before offset {each.first} any more.")
+        for offset_range in ranges:
+            if offset_range.is_truncated:
+                topic, partition = offset_range.partition
+                terminal.say(f"{topic}/{partition}: Kafka has nothing before offset {offset_range.first} any more.")
         terminal.say(
             "What this ledger knows stays as it is. All else is stored and delivered, also what was delivered before "
             f"and is forgotten: at most {total} invocations, each at most once more. What was published before that "
             "time does not come back."
         )
-        if not dry_run and not terminal.confirmed(f"Read {total} messages again?", yes):
+        if not dry_run and not terminal.confirm(f"Read {total} messages again?", yes):
             raise typer.Exit(REFUSED)
-        said_at = 0.0
+        printed_at = 0.0
 
-        def tell(progress: Progress) -> None:
-            nonlocal said_at
-            if time.monotonic() - said_at >= PROGRESS_S:
-                said_at = time.monotonic()
+        def print_progress(progress: Progress) -> None:
+            nonlocal printed_at
+            if time.monotonic() - printed_at >= PROGRESS_S:
+                printed_at = time.monotonic()
                 waits = f", waiting for {progress.waits_for}" if progress.waits_for else ""
                 counts = ", ".join(f"{word} {number}" for word, number in sorted(progress.counts.items()))
                 terminal.say(f"{progress.read} of {progress.total} read: {counts or 'nothing yet'}{waits}")
 
-        counts = job.run(ranges, tell, dry=dry_run)
+        counts = rebuild_job.run(ranges, print_progress, dry=dry_run)
     except KeyboardInterrupt:
         terminal.say("Interrupted. What is stored stays; start again with the same time.")
         raise typer.Exit(1) from None
     finally:
-        job.close()
+        rebuild_job.close()
     if as_json:
-        terminal.as_json({"read": total, **counts})
+        terminal.print_json({"read": total, **counts})
     else:
-        terminal.table(("messages", "number"), [("read", total), *sorted(counts.items())])
+        terminal.print_table(("messages", "number"), [("read", total), *sorted(counts.items())])

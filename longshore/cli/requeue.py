@@ -6,8 +6,8 @@ import typer
 
 from longshore.cli import options, terminal
 from longshore.cli.exit_codes import NOT_FOUND, REFUSED
-from longshore.cli.filters import filtered
-from longshore.cli.jobs import follow
+from longshore.cli.filters import with_filter
+from longshore.cli.jobs import watch_job
 from longshore.ledger.requeue import OUTCOME_TEXT, REQUEUED, RequeueRequest
 from longshore.ledger.scan import Filter
 from longshore.operations.find import find_invocations
@@ -17,14 +17,16 @@ from longshore.operations.requeue import BY_REASON_ONLY, MAX_JOB, Selection, sel
 from longshore.operations.requeue import requeue as send_again
 
 
-@filtered
+@with_filter
 def requeue(
     filter: Filter,
     ids: Annotated[list[str] | None, typer.Argument(help="Ids to requeue.")] = None,
     why: Annotated[str, typer.Option(help="Why it is sent again; kept in the history of each invocation.")] = "",
-    everything: Annotated[bool, typer.Option("--all", help="All that match the filter, as a job.")] = False,
+    all_matching: Annotated[bool, typer.Option("--all", help="All that match the filter, as a job.")] = False,
     cap: Annotated[int, typer.Option(min=1, help="Refuse a job of more invocations than this.")] = MAX_JOB,
-    rate: Annotated[float, typer.Option(callback=options.rate_of, help="Invocations per second; 0 for no limit.")] = 50,
+    rate: Annotated[
+        float, typer.Option(callback=options.parse_rate, help="Invocations per second; 0 for no limit.")
+    ] = 50,
     canary: Annotated[int, typer.Option(min=0, help="How many to send first; the job stops if one of them fails.")] = 0,
     replay: Annotated[bool, typer.Option("--replay", help="Also invocations that were delivered.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be requeued.")] = False,
@@ -37,55 +39,55 @@ def requeue(
 
     A job is carried out by the workers: it goes on when this command ends, and survives any crash.
     """
-    if bool(ids) == everything:
+    if bool(ids) == all_matching:
         raise typer.BadParameter("give ids, or --all with a filter")
     if not why.strip() and not dry_run:
         raise typer.BadParameter("say why with --why: it is kept in the history of each")
     access = options.connect()
-    order = RequeueRequest(options.actor(), why or "dry run", rate, canary, replay)
+    request = RequeueRequest(options.resolve_actor(), why or "dry run", rate, canary, replay)
     if ids:
-        raise typer.Exit(_requeue_ids(access, ids, order, dry_run))
+        raise typer.Exit(_requeue_ids(access, ids, request, dry_run))
     selection = select(access, filter)
-    _show(selection)
-    _require(selection, cap)
+    _print_selection(selection)
+    _check_size(selection, cap)
     if dry_run:
         return
-    if not terminal.confirmed(f"Requeue {selection.total}?", yes):
+    if not terminal.confirm(f"Requeue {selection.total}?", yes):
         raise typer.Exit(REFUSED)
     job = start_job(
-        access, selection, order, lambda letters: terminal.progress(letters, "Listing", selection.total)
+        access, selection, request, lambda records: terminal.show_progress(records, "Listing", selection.total)
     )  # fmt: skip
     terminal.say(f"Job {job.id}: {job.total} to requeue.")
     if wait:
-        follow(access, job.id)
+        watch_job(access, job.id)
 
 
-def _requeue_ids(access: LedgerAccess, ids: list[str], order: RequeueRequest, dry_run: bool) -> int:
+def _requeue_ids(access: LedgerAccess, ids: list[str], request: RequeueRequest, dry_run: bool) -> int:
     """The exit code: that of the first which was not sent."""
     code = 0
     for id in ids:
-        letter = next(find_invocations(access, id), None)
-        if letter is None:
+        record = next(find_invocations(access, id), None)
+        if record is None:
             terminal.say(f"{id}: no such invocation")
             code = NOT_FOUND
             continue
-        ((_, outcome),) = send_again(access, [(letter.id, letter.generation)], order, dry_run=dry_run)
-        would_be = "would be " if dry_run and outcome in REQUEUED else ""
-        terminal.say(f"{letter.id}: {would_be}{OUTCOME_TEXT[outcome]}")
+        ((_, outcome),) = send_again(access, [(record.id, record.generation)], request, dry_run=dry_run)
+        prefix = "would be " if dry_run and outcome in REQUEUED else ""
+        terminal.say(f"{record.id}: {prefix}{OUTCOME_TEXT[outcome]}")
         if outcome not in REQUEUED:
             code = code or REFUSED
     return code
 
 
-def _show(selection: Selection) -> None:
-    terminal.table(("count", "state", "reason"), [(n, s, r) for (s, r), n in selection.counts.most_common()])
+def _print_selection(selection: Selection) -> None:
+    terminal.print_table(("count", "state", "reason"), [(n, s, r) for (s, r), n in selection.counts.most_common()])
     if selection.excluded_count:
         terminal.say(
             f"{selection.excluded_count} {BY_REASON_ONLY} are excluded; --reason {BY_REASON_ONLY} requeues them."
         )  # fmt: skip
 
 
-def _require(selection: Selection, cap: int) -> None:
+def _check_size(selection: Selection, cap: int) -> None:
     try:
         selection.check_size(cap)
     except NotFound:

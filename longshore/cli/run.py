@@ -45,15 +45,15 @@ def run(settings: Settings) -> int:
         for name, value in small_profile.ENVIRONMENT.items():
             os.environ.setdefault(name, value)
     if settings.redis_url:
-        return _supervised(settings, os.environ)
+        return _supervise(settings, os.environ)
     memory_mb = small_profile.REDIS_MB if settings.has_small_profile else 0
     if settings.longshore_data is None:
-        return _run_with(EmbeddedRedis(private=True, max_memory_mb=memory_mb), settings)
-    with _alone_in(settings.longshore_data):
-        return _run_with(EmbeddedRedis(settings.longshore_data, private=True, max_memory_mb=memory_mb), settings)
+        return _run_with_redis(EmbeddedRedis(private=True, max_memory_mb=memory_mb), settings)
+    with _lock_folder(settings.longshore_data):
+        return _run_with_redis(EmbeddedRedis(settings.longshore_data, private=True, max_memory_mb=memory_mb), settings)
 
 
-def _run_with(redis: EmbeddedRedis, settings: Settings) -> int:
+def _run_with_redis(redis: EmbeddedRedis, settings: Settings) -> int:
     if redis.temporary:
         log.event(
             events.REDIS_NOT_PERSISTENT,
@@ -68,16 +68,16 @@ def _run_with(redis: EmbeddedRedis, settings: Settings) -> int:
     if settings.commit_mode is None and redis.temporary:
         environ["COMMIT_MODE"] = "finished"
     # It needs nothing of the environment, and could only show our secrets.
-    keeper = Child("redis", redis.argv(), env={}, stop_grace_s=REDIS_GRACE_S, order=2, output=redis.log_path)
+    redis_child = Child("redis", redis.argv(), env={}, stop_grace_s=REDIS_GRACE_S, order=2, output=redis.log_path)
     try:
         with redis_address_file.publish(settings, redis.url):
-            return _supervised(settings, environ, keeper)
+            return _supervise(settings, environ, redis_child)
     finally:
         redis.stop()
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     """Hold a folder for one agent; raises `ConfigError` if it cannot be had.
 
     Two Redis processes that append to one file would ruin it. The lock goes with the process, however it ends.
@@ -97,20 +97,20 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _supervised(settings: Settings, environ: Mapping[str, str], *more: Child) -> int:
+def _supervise(settings: Settings, environ: Mapping[str, str], *more: Child) -> int:
     workers = [f"worker-{number}" for number in range(1, settings.worker_processes + 1)]
-    sockets = telemetry.sockets_for(["ingest", *workers])
-    watched = telemetry.begin_tree(settings, sockets)
-    return Supervisor([*children(settings, environ, sockets), *more], watched).run()
+    sockets = telemetry.name_sockets(["ingest", *workers])
+    process_tree = telemetry.serve_tree(settings, sockets)
+    return Supervisor([*build_children(settings, environ, sockets), *more], process_tree).run()
 
 
-def children(
+def build_children(
     settings: Settings, environ: Mapping[str, str], sockets: Mapping[str, str] = MappingProxyType({})
 ) -> list[Child]:
     """Ingest and the workers, as children with `environ`; they serve their metrics at `sockets`, by name."""
     ingest = Child(
         "ingest",
-        program("ingest", "ingest", sockets.get("ingest", "")),
+        build_argv("ingest", "ingest", sockets.get("ingest", "")),
         env=environ,
         stop_grace_s=INGEST_GRACE_S,
         order=0,
@@ -119,7 +119,7 @@ def children(
     workers = [
         Child(
             name,
-            program("worker", name, sockets.get(name, "")),
+            build_argv("worker", name, sockets.get(name, "")),
             env=environ,
             stop_grace_s=settings.drain_grace_s + WORKER_EXIT_S,
             order=1,
@@ -129,10 +129,10 @@ def children(
     return [ingest, *workers]
 
 
-def program(command: str, name: str, metrics_socket: str = "") -> list[str]:
+def build_argv(command: str, name: str, metrics_socket: str = "") -> list[str]:
     """The command line of one of our programs, as the child called `name`, with its metrics at `metrics_socket`.
 
     -P keeps the working directory out of the import path: a `tasks.py` there must not stand in for ours.
     """
-    ours = [sys.executable, "-P", "-m", "longshore.cli", command]
-    return [*ours, "--supervised-as", name, "--metrics-socket", metrics_socket]
+    argv = [sys.executable, "-P", "-m", "longshore.cli", command]
+    return [*argv, "--supervised-as", name, "--metrics-socket", metrics_socket]

@@ -25,15 +25,15 @@ def show(
         terminal.say(f"Nothing is known of {run_id}: never accepted, delivered long ago, or another agent's.")
         raise typer.Exit(NOT_FOUND)
     if as_json:
-        terminal.as_json(
-            [{**each.record.as_dict(), "cause": _cause(each), "history": each.history} for each in explanations]
+        terminal.print_json(
+            [{**each.record.as_dict(), "cause": _format_cause(each), "history": each.history} for each in explanations]
         )
         return
     for explanation in explanations:
-        terminal.lines(*lines(explanation))
+        terminal.print_lines(*format_timeline(explanation))
 
 
-def lines(explanation: Explanation) -> list[str]:
+def format_timeline(explanation: Explanation) -> list[str]:
     """The timeline of one invocation for people."""
     record = explanation.record
     timeline = [
@@ -41,41 +41,41 @@ def lines(explanation: Explanation) -> list[str]:
         f"  state       {record.state}{f' ({record.reason})' if record.reason else ''}"
         f"{f', HTTP {record.status}' if record.status else ''}",
         f"  target      {record.target}  action {record.action}",
-        f"  from        {record.origin}, published {terminal.moment(record.published_ms)}",
-        f"  accepted    {terminal.moment(record.accepted_ms)}, generation {record.generation}",
+        f"  from        {record.origin}, published {terminal.format_time(record.published_ms)}",
+        f"  accepted    {terminal.format_time(record.accepted_ms)}, generation {record.generation}",
         f"  mapping     {record.mapping}",
     ]
-    timeline += [f"  {_event(event)}" for event in explanation.events]
-    if cause := _cause(explanation):
+    timeline += [f"  {_format_event(event)}" for event in explanation.events]
+    if cause := _format_cause(explanation):
         timeline.append(f"  cause       {cause}")
     if record.ended_ms:
-        timeline.append(f"  ended       {terminal.moment(record.ended_ms)}")
-    timeline.append(f"  next        {_next(record)}")
+        timeline.append(f"  ended       {terminal.format_time(record.ended_ms)}")
+    timeline.append(f"  next        {_describe_next(record)}")
     return timeline
 
 
-def _cause(explanation: Explanation) -> str:
+def _format_cause(explanation: Explanation) -> str:
     # While it is tried again, its attempts say why.
     return explanation.cause if explanation.record.state in FAILED_STATES else ""
 
 
-def _event(event: Event) -> str:
+def _format_event(event: Event) -> str:
     match event:
         case RequeueEvent():
-            return f"requeued    by {event.actor} at {terminal.moment(event.at_ms)}: {event.why}"
+            return f"requeued    by {event.actor} at {terminal.format_time(event.at_ms)}: {event.why}"
         case SealedEvent():
             return f"unreadable  {event.problem}"
         case AttemptEvent():
             response = f"\n              answered: {event.response[:500]}" if event.response else ""
-            at = f"{terminal.moment(event.at_ms)}  " if event.at_ms else ""
+            at = f"{terminal.format_time(event.at_ms)}  " if event.at_ms else ""
             return (
                 f"attempt {event.generation}.{event.number}  {at}{event.reason}: {event.cause} "
                 f"({event.duration_ms:g} ms{'' if event.sent else ', nothing was sent'}){response}"
             )
 
 
-def _next(record: InvocationRecord) -> str:
-    ago = terminal.span(time.time() * 1000 - record.accepted_ms)
+def _describe_next(record: InvocationRecord) -> str:
+    ago = terminal.format_span(time.time() * 1000 - record.accepted_ms)
     return {
         State.WAITING: f"waits in its lane, {ago} since it was accepted",
         State.CLAIMED: "is on its way to a worker",

@@ -1,4 +1,4 @@
-"""What every program does first: settings, logging, whom to trust, and advice on the environment."""
+"""The start of every program: settings, logging, trusted CAs, advice on the environment, a usable Redis."""
 
 import atexit
 import os
@@ -18,10 +18,10 @@ from longshore.runtime.redis_startup import wait_for_usable_redis
 log = EventLog(__name__)
 
 
-def begin_command() -> Settings:
-    """The same for a command of people on call: the settings of a worker, of the agent beside us if there is one.
+def start_command() -> Settings:
+    """The start of an operator command: the settings of a worker, or of the agent in this container if there is one.
 
-    What is trusted goes to a file of its own that ends with the process. Raises `ConfigProblems`.
+    The bundle of trusted CAs goes to a file that is removed at exit. Raises `ConfigProblems`.
     """
     rewrite_no_proxy(os.environ)
     settings = settings_beside_an_agent()
@@ -32,13 +32,13 @@ def begin_command() -> Settings:
     return settings
 
 
-def begin(role: Role, supervised_as: str = "", metrics_socket: str = "") -> Settings:
-    """Load the settings for `role`, set logging up, assemble the trusted certificates, and wait for a fit Redis.
+def start_program(role: Role, supervised_as: str = "", metrics_socket: str = "") -> Settings:
+    """Load the settings for `role`, set logging up, assemble the trusted certificates, and wait for a usable Redis.
 
     Raises `ConfigProblems`, and `ConfigError` for a Redis that must not hold the ledger.
 
     `supervised_as` is the name a supervisor gave this program. It stands in each log line, and what the supervisor has
-    said already is not said again. It gathers metrics and health at the local socket `metrics_socket`.
+    logged already is not logged again. The supervisor reads metrics and health at the local socket `metrics_socket`.
     """
     rewrite_no_proxy(os.environ)
     settings = load(role=role)
@@ -51,10 +51,10 @@ def begin(role: Role, supervised_as: str = "", metrics_socket: str = "") -> Sett
         watch = ca_trust.BundleWatch(settings)
         ca_trust.install(settings, os.environ)
         watch.start()
-    # The children of `run` ask, as it may bring the Redis itself; Flower does not wait, but shows that it is away.
+    # `run` does not wait: it may start the Redis, and its children wait. Flower starts without Redis, and shows that.
     if role is not Role.RUN:
         if metrics_socket or not supervised_as:
-            telemetry.begin(settings, role, metrics_socket)
+            telemetry.serve(settings, role, metrics_socket)
         warn = role is Role.INGEST or not supervised_as
         wait_for_usable_redis(settings, say_warnings=warn, wait=role is not Role.FLOWER)
     return settings

@@ -19,7 +19,7 @@ commands = typer.Typer(no_args_is_help=True, help="Targets and lanes: list, paus
 TargetName = Annotated[str, typer.Argument(help="Target, e.g. http://deployer.internal:8080.")]
 Action = Annotated[str, typer.Option("--action", help="Only the lane of this action.")]
 
-RATE = typer.Option(callback=options.rate_of, help="Starts per second; 0 for no limit.")
+RATE = typer.Option(callback=options.parse_rate, help="Starts per second; 0 for no limit.")
 
 COLUMNS = ("target", "action", "waiting", "in flight", "oldest", "breaker", "limits")
 
@@ -29,9 +29,9 @@ def list_targets(as_json: Annotated[bool, options.JSON] = False) -> None:
     """List targets and lanes with what waits, and what holds them back."""
     lines = list(options.connect().targets.statuses())
     if as_json:
-        terminal.as_json([asdict(line) for line in lines])
+        terminal.print_json([asdict(line) for line in lines])
     else:
-        terminal.table(COLUMNS, [_row(line) for line in lines])
+        terminal.print_table(COLUMNS, [_format_row(line) for line in lines])
 
 
 @commands.command()
@@ -39,7 +39,7 @@ def pause(target: TargetName, action: Action = "") -> None:
     """Start no attempts for it until it is resumed. Those in flight end."""
     access = options.connect()
     _steer(access, target, action, "pause")
-    terminal.say(f"{_name(target, action)} is paused.")
+    terminal.say(f"{_format_name(target, action)} is paused.")
     if not any(line.waiting or line.in_flight for line in access.targets.statuses([target])):
         terminal.say(f"{target} has no invocations now; `longshore targets list` shows the names.")
 
@@ -48,7 +48,7 @@ def pause(target: TargetName, action: Action = "") -> None:
 def resume(target: TargetName, action: Action = "") -> None:
     """Start attempts again, and close its breaker."""
     _steer(options.connect(), target, action, "resume")
-    terminal.say(f"{_name(target, action)} is resumed.")
+    terminal.say(f"{_format_name(target, action)} is resumed.")
 
 
 @commands.command()
@@ -69,27 +69,27 @@ def limit(
         limits["rate"] = None if clear else rate
     if clear or concurrency is not None:
         limits["concurrency"] = None if clear else concurrency
-    gate = _steer(options.connect(), target, action, "limit", limits)
-    terminal.say(f"{_name(target, action)}: {_limits(gate) or 'limits of the settings'}.")
+    control = _steer(options.connect(), target, action, "limit", limits)
+    terminal.say(f"{_format_name(target, action)}: {_format_limits(control) or 'limits of the settings'}.")
 
 
 def _steer(access: LedgerAccess, target: str, action: str, act: str, limits: Limits | None = None) -> TargetControl:
     try:
-        return steer_target(access, target, action, act, options.actor(), limits)
+        return steer_target(access, target, action, act, options.resolve_actor(), limits)
     except Invalid as problem:
         raise typer.BadParameter(str(problem)) from None
 
 
-def _name(target: str, action: str) -> str:
+def _format_name(target: str, action: str) -> str:
     return f"{target} {action}" if action else target
 
 
-def _row(line: TargetStatus) -> tuple[object, ...]:
+def _format_row(line: TargetStatus) -> tuple[object, ...]:
     now_ms = time.time() * 1000
-    late = terminal.span(now_ms - line.oldest_due_ms) if 0 < line.oldest_due_ms < now_ms else ""
+    late = terminal.format_span(now_ms - line.oldest_due_ms) if 0 < line.oldest_due_ms < now_ms else ""
     breaker = line.breaker.value
     if line.breaker is BreakerStatus.OPEN:
-        breaker = f"open for {terminal.span(line.open_until_ms - now_ms)}"
+        breaker = f"open for {terminal.format_span(line.open_until_ms - now_ms)}"
     action = line.lane.removeprefix(line.target)[1:]
     return (
         line.target,
@@ -98,14 +98,14 @@ def _row(line: TargetStatus) -> tuple[object, ...]:
         line.in_flight,
         late,
         breaker,
-        _limits(line.control) or _limits(line.mapping),
+        _format_limits(line.control) or _format_limits(line.mapping),
     )
 
 
-def _limits(gate: TargetControl) -> str:
-    said = ["paused"] if gate.paused else []
-    if gate.rate is not None:
-        said.append(f"{gate.rate:g}/s")
-    if gate.concurrency is not None:
-        said.append(f"{gate.concurrency} at once")
-    return ", ".join(said)
+def _format_limits(control: TargetControl) -> str:
+    limits = ["paused"] if control.paused else []
+    if control.rate is not None:
+        limits.append(f"{control.rate:g}/s")
+    if control.concurrency is not None:
+        limits.append(f"{control.concurrency} at once")
+    return ", ".join(limits)

@@ -29,10 +29,10 @@ from longshore.telemetry.redis_watch import RedisWatch
 
 log = EventLog(__name__)
 
-REDIS_S = 2.0
+REDIS_TIMEOUT_S = 2.0
 """How long Redis may take to answer for a page: a probe or a scrape does not wait for longer."""
 
-OF_ROLE: dict[Role, tuple[CollectorRegistry, ...]] = {
+REGISTRIES_BY_ROLE: dict[Role, tuple[CollectorRegistry, ...]] = {
     Role.INGEST: (metrics.PROCESS, metrics.INGEST, metrics.FAILURES, metrics.PORT),
     Role.WORKER: (metrics.PROCESS, metrics.WORKER, metrics.FAILURES, metrics.PORT),
     Role.FLOWER: (metrics.PROCESS,),
@@ -40,77 +40,79 @@ OF_ROLE: dict[Role, tuple[CollectorRegistry, ...]] = {
 }
 """What a program of each role counts."""
 
-SEES_THE_FLEET = frozenset({Role.INGEST, Role.FLOWER})
+FLEET_ROLES = frozenset({Role.INGEST, Role.FLOWER})
 """Roles with the fleet's metrics. Not workers: there may be many, and all would ask Redis for the same."""
 
 
-def begin(settings: Settings, role: Role, at_socket: str = "") -> None:
+def serve(settings: Settings, role: Role, metrics_socket: str = "") -> None:
     """Serve the pages of this process: at METRICS_PORT, or at the local socket that a supervisor named.
 
     Raises ConfigError if the port cannot be had. Nothing of it needs to be stopped: it ends with the process.
     """
     # Whether or not anybody asks: its writes find out for all readers of this program that the primary has changed.
     watch = _watch_redis(settings)
-    if not settings.metrics_port and not at_socket:
+    if not settings.metrics_port and not metrics_socket:
         return
     metrics.INFO.labels(role.value, version()).set(1)
     health.PROCESS_HEALTH.ready_if("redis", watch.check)
-    parts: list[Collector] = [*OF_ROLE[role]]
-    if at_socket:
-        TelemetryServer.at_socket(at_socket, CombinedCollector(parts), health.PROCESS_HEALTH).start()
+    collectors: list[Collector] = [*REGISTRIES_BY_ROLE[role]]
+    if metrics_socket:
+        TelemetryServer.at_socket(metrics_socket, CombinedCollector(collectors), health.PROCESS_HEALTH).start()
         return
-    if role in SEES_THE_FLEET:
-        parts.append(_fleet(settings))
-    _serve(settings, CombinedCollector(parts))
+    if role in FLEET_ROLES:
+        collectors.append(_build_fleet_collector(settings))
+    _serve(settings, CombinedCollector(collectors))
 
 
-def begin_tree(settings: Settings, sockets: Mapping[str, str]) -> ProcessTree:
+def serve_tree(settings: Settings, sockets: Mapping[str, str]) -> ProcessTree:
     """Watch the programs of `longshore run`, whose sockets are given by name, and serve their pages as one.
 
     Raises ConfigError if the port cannot be had.
     """
     metrics.INFO.labels(Role.RUN.value, version()).set(1)
-    programs = {name: Endpoint(socket=socket) for name, socket in sockets.items()}
-    children = ProcessTree(programs, CombinedCollector(OF_ROLE[Role.RUN]), Role.RUN.value, settings.liveness_s)
-    children.start(health.PROCESS_HEALTH)
+    endpoints = {name: Endpoint(socket=socket) for name, socket in sockets.items()}
+    process_tree = ProcessTree(
+        endpoints, CombinedCollector(REGISTRIES_BY_ROLE[Role.RUN]), Role.RUN.value, settings.liveness_s
+    )
+    process_tree.start(health.PROCESS_HEALTH)
     if settings.metrics_port:
         _watch_redis(settings)
-        _serve(settings, CombinedCollector([children, _fleet(settings)]))
-    return children
+        _serve(settings, CombinedCollector([process_tree, _build_fleet_collector(settings)]))
+    return process_tree
 
 
-def sockets_for(names: list[str]) -> dict[str, str]:
+def name_sockets(names: list[str]) -> dict[str, str]:
     """A socket for each program of a tree, that no other tree of this machine has."""
     tree = f"longshore-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     return {name: f"{tree}-{name}" for name in names}
 
 
 def _watch_redis(settings: Settings) -> RedisWatch:
-    watch = RedisWatch(RedisProbe(open_ledger(settings, 2, REDIS_S).ledger))
+    watch = RedisWatch(RedisProbe(open_ledger(settings, 2, REDIS_TIMEOUT_S).ledger))
     watch.start()
     return watch
 
 
-def _fleet(settings: Settings) -> FleetCollector:
-    ledger = open_ledger(settings, 2, REDIS_S).ledger
+def _build_fleet_collector(settings: Settings) -> FleetCollector:
+    ledger = open_ledger(settings, 2, REDIS_TIMEOUT_S).ledger
     # The slow looks have longer, and a connection of their own.
-    patient = open_ledger(settings, 2)
-    slow = BackgroundStats(
-        FleetAudit(patient.ledger),
-        count=lambda: patient.invocations.count(Filter()),
-        tidy=lambda: remove_sent_report_ages(patient.ledger),
+    background_access = open_ledger(settings, 2)
+    background_stats = BackgroundStats(
+        FleetAudit(background_access.ledger),
+        count=lambda: background_access.invocations.count(Filter()),
+        tidy=lambda: remove_sent_report_ages(background_access.ledger),
     )
-    slow.start()
-    return FleetCollector(lambda: take_snapshot(ledger), slow.failed_by_reason, settings.metrics_targets)
+    background_stats.start()
+    return FleetCollector(lambda: take_snapshot(ledger), background_stats.failed_by_reason, settings.metrics_targets)
 
 
-def _serve(settings: Settings, page: Collector) -> None:
+def _serve(settings: Settings, collector: Collector) -> None:
     address, port = settings.metrics_address, settings.metrics_port
     try:
-        pages = TelemetryServer.at_port(address, port, page, health.PROCESS_HEALTH)
+        server = TelemetryServer.at_port(address, port, collector, health.PROCESS_HEALTH)
     except OSError as error:
         problem = f"{port} at {address or 'every address'} cannot be had ({error.strerror or error})"
         remedy = "Give each program on a machine a port of its own, or 0 for no page"
         raise ConfigError("METRICS_PORT", problem, remedy) from None
-    pages.start()
+    server.start()
     log.event(events.METRICS_SERVED, port=port, address=address or "all", paths="/metrics /livez /readyz")

@@ -1,6 +1,6 @@
-"""How commands talk: tables for people, JSON for scripts, a question before anything that cannot be undone.
+"""Output of commands: tables for people, JSON for scripts, a question before anything that cannot be undone.
 
-All that a command prints goes through here, so that nothing in a foreign text acts on a terminal.
+All that a command prints goes through here, so that no control character of a foreign text reaches a terminal.
 """
 
 import json
@@ -22,51 +22,51 @@ Item = TypeVar("Item")
 _LAYOUT = "\n\t"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Prints rows on standard output: a table on a terminal, tab-separated lines elsewhere."""
     if not sys.stdout.isatty():
         for row in [columns, *rows]:
-            print("\t".join(map(_cell, row)))
+            print("\t".join(map(_format_cell, row)))
         return
-    drawn = Table(box=None, pad_edge=False)
+    rich_table = Table(box=None, pad_edge=False)
     for column in columns:
-        drawn.add_column(column, overflow="fold")
+        rich_table.add_column(column, overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(_cell(cell)) for cell in row))
-    Console().print(drawn)
+        rich_table.add_row(*(Text(_format_cell(cell)) for cell in row))
+    Console().print(rich_table)
 
 
-def as_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Prints `value` as one JSON document."""
-    print(_json(value, indent=2))
+    print(_dump_json(value, indent=2))
 
 
-def as_json_line(value: Any) -> None:
+def print_json_line(value: Any) -> None:
     """Prints `value` as JSON on one line."""
-    print(_json(value))
+    print(_dump_json(value))
 
 
-def lines(*texts: str) -> None:
+def print_lines(*texts: str) -> None:
     """Prints texts on standard output, each on a line of its own or several."""
     for text in texts:
         print(printable(text, _LAYOUT), flush=True)
 
 
 def say(words: str) -> None:
-    """Words for people go to standard error, so that standard output stays data."""
+    """Prints a message for people on standard error; standard output holds only data."""
     print(printable(words, _LAYOUT), file=sys.stderr, flush=True)
 
 
-def progress(items: Iterable[Item], what: str, total: int | None) -> Iterable[Item]:
-    """`items` as they are taken, with a bar on standard error if that is a terminal; `total` None is not known."""
+def show_progress(items: Iterable[Item], what: str, total: int | None) -> Iterable[Item]:
+    """Iterates over `items` with a progress bar on standard error if that is a terminal; `total` None is unknown."""
     console = Console(stderr=True)
     if not console.is_terminal:
         return items
     return track(items, what, total=total, console=console, transient=True)
 
 
-def confirmed(question: str, yes: bool) -> bool:
-    """Whether to go on: `yes` was given, or a person says so. Without a terminal nobody can, so it is no."""
+def confirm(question: str, yes: bool) -> bool:
+    """Whether to go on: `yes`, or the answer of a person. Without a terminal nobody can answer, so it is no."""
     if yes:
         return True
     if not sys.stdin.isatty():
@@ -75,13 +75,13 @@ def confirmed(question: str, yes: bool) -> bool:
     return typer.confirm(printable(question), err=True)
 
 
-def moment(ms: int) -> str:
+def format_time(ms: int) -> str:
     """A time in ms since 1970, in UTC to the second; empty for 0."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if ms else ""
 
 
-def span(ms: float) -> str:
-    """A duration as people say it."""
+def format_span(ms: float) -> str:
+    """A duration in its largest fitting unit, e.g. `3 min`."""
     seconds = ms / 1000
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
@@ -89,10 +89,10 @@ def span(ms: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     return "" if value is None else printable(str(value))
 
 
-def _json(value: Any, indent: int | None = None) -> str:
+def _dump_json(value: Any, indent: int | None = None) -> str:
     # JSON escapes all control characters but one.
     return json.dumps(value, indent=indent, default=str).replace("\x7f", "\\u007f")

@@ -6,8 +6,8 @@ from importlib import metadata
 
 def version() -> str:
     """`PORT_AGENT_VERSION` if set, else the installed package's version, else `unknown`."""
-    if given := os.environ.get("PORT_AGENT_VERSION"):
-        return given
+    if override := os.environ.get("PORT_AGENT_VERSION"):
+        return override
     try:
         return metadata.version("longshore")
     except metadata.PackageNotFoundError:

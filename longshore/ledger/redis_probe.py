@@ -9,7 +9,7 @@ import redis
 from longshore.errors import LongshoreError
 from longshore.ledger.connection import reaching_store
 from longshore.ledger.ledger import Ledger
-from longshore.ledger.redis_requirements import RedisFacts, check_requirements, read_facts
+from longshore.ledger.redis_requirements import RedisFacts, read_facts
 
 
 class RedisRefused(LongshoreError):
@@ -48,11 +48,6 @@ class RedisProbe:
         """All that it says of itself."""
         with _asking():
             return read_facts(self._client, closely=True)
-
-    def check_requirements(self) -> None:
-        """Raises `ConfigError` if it cannot hold the ledger."""
-        with _asking():
-            check_requirements(self._client)
 
     def latencies_ms(self, count: int) -> list[float]:
         """How long each of `count` answers took."""

@@ -23,7 +23,7 @@ _LONGEST_PAUSE_S = 2.0
 def wait_for_usable_redis(settings: Settings, *, say_warnings: bool = True, wait: bool = True) -> None:
     """Returns once Redis answers and is fit; warnings are logged. Raises ConfigError if it is not fit.
 
-    Without `wait` it returns although Redis does not answer.
+    Without `wait` it logs that Redis does not answer, and returns.
 
     Told to stop meanwhile (SIGTERM, SIGINT), it raises SystemExit(0): there is nothing yet to save.
     """
@@ -36,6 +36,7 @@ def wait_for_usable_redis(settings: Settings, *, say_warnings: bool = True, wait
                 check_schema_version(client, Keys.of(settings.namespace))
             except StoreUnavailable as error:
                 if not wait:
+                    log.event(events.REDIS_CHECK_FAILED, error=str(error))
                     return
                 if not waited:
                     log.event(events.REDIS_AWAITED, error=str(error))

@@ -37,10 +37,10 @@ def test_what_acts_is_spelled_out_and_the_rest_stays() -> None:
 @pytest.mark.parametrize(
     "put",
     [
-        lambda: terminal.table(("id", "target"), [(HOSTILE, HOSTILE)]),
-        lambda: terminal.as_json({"a": [HOSTILE]}),
-        lambda: terminal.as_json_line({HOSTILE: HOSTILE}),
-        lambda: terminal.lines(HOSTILE),
+        lambda: terminal.print_table(("id", "target"), [(HOSTILE, HOSTILE)]),
+        lambda: terminal.print_json({"a": [HOSTILE]}),
+        lambda: terminal.print_json_line({HOSTILE: HOSTILE}),
+        lambda: terminal.print_lines(HOSTILE),
         lambda: terminal.say(HOSTILE),
     ],
 )

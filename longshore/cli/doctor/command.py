@@ -58,11 +58,11 @@ def doctor(
         for area, finding in CheckRunner(wanted, case, timeout, progress).findings():
             told.append(mask.value(_as_json(area, finding)))
             if not as_json:
-                terminal.lines(_line(told[-1]))
+                terminal.print_lines(_line(told[-1]))
     counts = Counter(each["level"] for each in told)
     summary = {level.value: counts[level.value] for level in Level}
     if as_json:
-        terminal.as_json({**summary, "findings": told})
+        terminal.print_json({**summary, "findings": told})
     terminal.say(f"{summary['ok']} ok, {summary['warning']} warnings, {summary['broken']} broken.")
     # Not through `sys.exit` alone: threads of a check that hangs are left behind.
     sys.stdout.flush()

@@ -32,7 +32,7 @@ def test_an_example_becomes_what_the_page_says(title: str, blocks: dict[str, str
     """Request by request, and what Port is told."""
     settings = load({"PORT_CLIENT_SECRET": SECRET}, role=None)
     message, expected = blocks["message"].encode(), json.loads(blocks["request"])
-    answer = command._response(blocks["response"].encode()) if "response" in blocks else None
+    answer = command._parse_response(blocks["response"].encode()) if "response" in blocks else None
     with closing(Mapping(blocks["mapping"].encode(), {})) as mapping:
         assert () == mapping.warnings, title
         result = dry_run(message, derive_stream(json.loads(message)), mapping, settings, answer)

@@ -26,7 +26,7 @@ def dry_run_with_response(entry: dict[str, Any], answer: Any, *, url: str = URL,
     message = json.dumps(action_run("r_1", url, synchronized=True, properties=properties)).encode()
     content = json.dumps([{"report": REPORT, "fieldsToDecryptPaths": ["payload.properties.password"], **entry}])
     with closing(Mapping(content.encode(), settings.mapping_env())) as mapping:
-        response = command._response(json.dumps({"status": 200, "body": answer}).encode())
+        response = command._parse_response(json.dumps({"status": 200, "body": answer}).encode())
         return dry_run(message, derive_stream(json.loads(message)), mapping, settings, response)
 
 
