@@ -67,6 +67,7 @@ class Environment:
         """Start all parts; returns when messages can be published, before the programs have come up."""
         self._log_to_file()
         self.redis = EmbeddedRedis(self.folder / "redis", private=True)
+        self._stops.append(self.redis.stop)  # the supervisor ends its process; this removes the folder of its socket
         self.kafka = EmbeddedKafka(dict.fromkeys(topics(ORGANIZATION), PARTITIONS))
         self._stops.append(self.kafka.stop)
         self.publisher = Publisher(self.kafka, ORGANIZATION)

@@ -113,7 +113,7 @@ class OperatorScript:
             else "none"
         )
         return Observation(
-            f"`rate_limited` gets at most {LIMITED_RATE}/s",
+            f"`limited` gets at most {LIMITED_RATE}/s",
             evidence,
             bool(arrivals) and bool(accepted_at) and not early_arrivals,
         )
