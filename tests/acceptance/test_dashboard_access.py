@@ -264,7 +264,7 @@ def test_the_api_lists_counts_exports_and_steers(bench: Bench, start: Callable[.
         gate["concurrency"],
     )
     (line,) = [each for each in get("/targets")["targets"] if each["target"] == target and not each["lane"]]
-    assert (True, 2.5) == (line["gate"]["paused"], line["rate"])
+    assert (True, 2.5) == (line["control"]["paused"], line["rate"])
     assert not post("/targets/resume", target=target).json()["paused"]
     assert 7 == get("/status")["dead_letters"]
 

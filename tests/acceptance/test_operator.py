@@ -133,8 +133,8 @@ def test_targets_are_paused_limited_and_resumed(bench: Bench) -> None:
     cli(bench, "targets", "limit", origin, "--rate", "100", "--concurrency", "2")
     cli(bench, "targets", "limit", origin, "--action", "deploy", "--concurrency", "1")
     lines = {line["lane"] or line["target"]: line for line in ask(bench, "targets", "list")}
-    assert {"paused": True, "rate": 100, "concurrency": 2} == lines[origin]["gate"]
-    assert (1, 1) == (lines[f"{origin} deploy"]["waiting"], lines[f"{origin} deploy"]["gate"]["concurrency"])
+    assert {"paused": True, "rate": 100, "concurrency": 2} == lines[origin]["control"]
+    assert (1, 1) == (lines[f"{origin} deploy"]["waiting"], lines[f"{origin} deploy"]["control"]["concurrency"])
     assert f"{origin}\t\t1\t0" in cli(bench, "targets", "list").stdout
     assert "waiting" == bench.record("r_1")["state"]
     cli(bench, "targets", "resume", origin)
