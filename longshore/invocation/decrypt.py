@@ -24,7 +24,7 @@ def decrypt(message: dict[str, Any], paths: Iterable[str], secrets: Sequence[str
     null is passed over without a warning. Every secret is tried, for values encrypted before a rotation.
     """
     failed_paths = []
-    for path in paths:
+    for path in dict.fromkeys(paths):  # a second look at a path would take the plaintext for a ciphertext that fails
         steps = path.split(".")
         value = _get_value(message, steps)
         if value is None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.invocation.decrypt import decrypt
+from longshore.invocation.decrypted import decrypt_message
 
 VECTORS: dict[str, list[dict[str, Any]]] = json.loads(
     (Path(__file__).parents[2] / "vectors" / "encryption.json").read_text(encoding="utf-8")
@@ -53,6 +54,15 @@ def test_a_missing_path_gives_no_warning() -> None:
     paths = ["x.y", "a", "a.b", "t.0", "l.1", "l.-2", "l.x", "l.²", "l." + "9" * 5000, "", ".", "l."]
 
     assert (message, []) == decrypt(message, paths, [SECRET])
+
+
+@pytest.mark.parametrize("paths", [["l.0", "l.0"], ["l.0", "l.-1"], ["l.-1", "l.0", "l.0"]])
+def test_a_place_that_is_named_twice_is_a_secret_too(paths: list[str]) -> None:
+    """It is plaintext when it is looked at again, and must be masked all the same."""
+    message = decrypt_message(json.dumps({"l": [HUNTER2]}), paths, [SECRET])
+
+    assert {"l": ["hunter2"]} == json.loads(message.text)
+    assert "hunter2" in message.secrets
 
 
 def test_the_secret_before_a_rotation_still_decrypts() -> None:
