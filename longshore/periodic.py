@@ -78,7 +78,7 @@ class Periodic:
         return self._stop
 
     def still_s(self) -> float:
-        """Seconds since its last pulse, if they are too many; else 0."""
+        """Seconds since its last pulse, if they are too many; otherwise 0."""
         still_s = self._clock() - self._turned_at
         return still_s if still_s > self._limit_s or not self.alive else 0.0
 

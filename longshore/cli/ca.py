@@ -51,19 +51,19 @@ def show(
     Exits with 78 when a bundle that was named cannot be used.
     """
     settings = _settings()
-    found = Found.by(settings)
+    report = TrustReport.of(settings)
     if as_json:
-        terminal.print_json(found.as_json())
+        terminal.print_json(report.as_json())
     else:
-        terminal.print_lines(*found.as_lines())
-    for problem in found.problems:
+        terminal.print_lines(*report.as_lines())
+    for problem in report.problems:
         terminal.say(problem)
-    if found.problems:
+    if report.problems:
         raise typer.Exit(EX_CONFIG)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TrustReport:
     """All that the command shows."""
 
     settings: Settings
@@ -73,7 +73,7 @@ class Found:
     problems: list[str]
 
     @classmethod
-    def by(cls, settings: Settings) -> "Found":
+    def of(cls, settings: Settings) -> "TrustReport":
         """What an agent with `settings` finds in this environment."""
         bundle = ca_trust.assemble(settings)
         path = settings.longshore_ca_bundle
@@ -116,17 +116,17 @@ class Found:
         for source in self.bundle.files:
             lines += _lines(source)
         lines.append(f"Bundle: {self.settings.longshore_ca_bundle}, {_number(_count(self.bundle))}, {self.state}")
-        for use, told in self.uses.items():
-            lines.append(f"{use}: {told['bundle'] or 'no bundle'} ({told['reason']})")
+        for use, use_state in self.uses.items():
+            lines.append(f"{use}: {use_state['bundle'] or 'no bundle'} ({use_state['reason']})")
         return lines
 
 
 def _settings() -> Settings:
     """The few settings that matter here; the others may be missing or wrong."""
     environ = read_environment()
-    given = {name: environ[name.upper()] for name in NEEDED if name.upper() in environ}
+    values = {name: environ[name.upper()] for name in NEEDED if name.upper() in environ}
     try:
-        return Settings.model_validate(given)
+        return Settings.model_validate(values)
     except ValidationError as error:
         raise ConfigProblems(describe_errors(error, secret=())) from None
 

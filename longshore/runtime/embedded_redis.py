@@ -83,8 +83,8 @@ class EmbeddedRedis:
     """One Redis process, restartable on the same port with the same data.
 
     `data_dir` is made when missing and keeps the data; None means a temporary folder that `stop` deletes.
-    With `private` it has a unix socket and no port; else `port` 0 means any free one. `max_memory_mb` 0 means no limit.
-    A supervisor may run `argv()` itself instead of calling `start`.
+    With `private` it has a unix socket and no port; otherwise `port` 0 means any free one. `max_memory_mb` 0 means no
+    limit. A supervisor may run `argv()` itself instead of calling `start`.
     """
 
     def __init__(

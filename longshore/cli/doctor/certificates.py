@@ -46,26 +46,29 @@ def check(case: CheckContext) -> Iterator[Finding]:
 def _own_bundles(case: CheckContext) -> Iterator[Finding]:
     """Bundles that the user named win over the assembled one."""
     assembled = case.settings.longshore_ca_bundle
-    named = dict([found] if (found := find_requests_bundle(case.environ, assembled)) is not None else [])
+    bundles = dict([bundle] if (bundle := find_requests_bundle(case.environ, assembled)) is not None else [])
     if (own := user_value(case.environ, SSL_CERT_FILE, assembled)) is not None:
-        named[SSL_CERT_FILE] = own
+        bundles[SSL_CERT_FILE] = own
         if (problem := find_defect(own)) is not None:
             yield broken(f'SSL_CERT_FILE: "{own}" {problem}, so Kafka cannot use it', "Name a PEM file, or take it out")
     for error in find_problems(case.environ, assembled):
         yield broken(f"{error.variable}: {error.problem}", error.remedy)
-    for name, path in named.items():
+    for name, path in bundles.items():
         if find_defect(path) is None:
-            yield from _named(name, path)
+            yield from _check_named(name, path)
 
 
-def _named(name: str, path: str) -> Iterator[Finding]:
+def _check_named(name: str, path: str) -> Iterator[Finding]:
     if os.path.isdir(path):
         yield ok(f"{name} names the folder {path}, which is used in place of the assembled bundle")
         return
-    found = extract(ca_files.read(path)).certificates
-    gone = sum(end < datetime.now(UTC) for each in found if (end := ends(each)) is not None)
-    yield ok(f"{name} names {path} with {len(found)} certificates, used in place of the assembled bundle", expired=gone)
-    if found and gone == len(found):
+    certificates = extract(ca_files.read(path)).certificates
+    expired_count = sum(end < datetime.now(UTC) for each in certificates if (end := ends(each)) is not None)
+    yield ok(
+        f"{name} names {path} with {len(certificates)} certificates, used in place of the assembled bundle",
+        expired=expired_count,
+    )
+    if certificates and expired_count == len(certificates):
         yield broken(f"all certificates of {path} have expired", f"Renew them, or take {name} out")
 
 
@@ -73,11 +76,11 @@ def _expiry(path: str, der: bytes) -> Iterator[Finding]:
     end = ends(der)
     if end is None:
         return
-    shown, now = ca_files.printable(path), datetime.now(UTC)
+    file, now = ca_files.printable(path), datetime.now(UTC)
     if end < now:
-        yield warning(f"a certificate in {shown} expired on {end.date()}", "Replace it by the renewed one")
+        yield warning(f"a certificate in {file} expired on {end.date()}", "Replace it by the renewed one")
     elif end - now < SOON:
-        yield warning(f"a certificate in {shown} expires on {end.date()}", "Mount its successor beside it in time")
+        yield warning(f"a certificate in {file} expires on {end.date()}", "Mount its successor beside it in time")
 
 
 def ends(der: bytes) -> datetime | None:

@@ -51,18 +51,18 @@ def doctor(
     # Libraries would write to standard error what the findings say in plain words.
     logging.configure("CRITICAL")
     case = _case(role, url or [], min(5.0, timeout))
-    wanted = {name: check for name, check in CHECKS.items() if not only or name in only}
+    checks = {name: check for name, check in CHECKS.items() if not only or name in only}
     mask = Mask(case.settings.secrets_to_mask)
-    told: list[dict[str, Any]] = []
-    with ca_trust.temporary_bundle(case.settings, os.environ), _progress(list(wanted)) as progress:
-        for area, finding in CheckRunner(wanted, case, timeout, progress).findings():
-            told.append(mask.value(_as_json(area, finding)))
+    rows: list[dict[str, Any]] = []
+    with ca_trust.temporary_bundle(case.settings, os.environ), _progress(list(checks)) as progress:
+        for area, finding in CheckRunner(checks, case, timeout, progress).findings():
+            rows.append(mask.value(_as_json(area, finding)))
             if not as_json:
-                terminal.print_lines(_line(told[-1]))
-    counts = Counter(each["level"] for each in told)
+                terminal.print_lines(_line(rows[-1]))
+    counts = Counter(each["level"] for each in rows)
     summary = {level.value: counts[level.value] for level in Level}
     if as_json:
-        terminal.print_json({**summary, "findings": told})
+        terminal.print_json({**summary, "findings": rows})
     terminal.say(f"{summary['ok']} ok, {summary['warning']} warnings, {summary['broken']} broken.")
     # Not through `sys.exit` alone: threads of a check that hangs are left behind.
     sys.stdout.flush()
@@ -73,8 +73,8 @@ def _case(role: Role, urls: list[str], connect_s: float) -> CheckContext:
     unread = ""
     try:
         environ = read_environment()
-    except ConfigProblems as found:
-        environ, unread = dict(os.environ), f"{found.problems[0].variable} {found.problems[0].problem}"
+    except ConfigProblems as error:
+        environ, unread = dict(os.environ), f"{error.problems[0].variable} {error.problems[0].problem}"
     try:
         origins = [target_of(url) for url in urls]
     except BadUrl as error:
@@ -85,26 +85,26 @@ def _case(role: Role, urls: list[str], connect_s: float) -> CheckContext:
 @contextmanager
 def _progress(names: list[str]) -> Iterator[Any]:
     """Says on standard error what is still under way: in one changing line on a terminal, else line by line."""
-    left, lock = list(names), Lock()
+    pending, lock = list(names), Lock()
     if sys.stderr.isatty():
-        with Console(stderr=True).status(_waiting(left)) as status:
+        with Console(stderr=True).status(_waiting(pending)) as status:
 
-            def shown(name: str) -> None:
+            def on_done(name: str) -> None:
                 with lock:
-                    left.remove(name)
-                    status.update(_waiting(left))
+                    pending.remove(name)
+                    status.update(_waiting(pending))
 
-            yield shown
+            yield on_done
         return
-    terminal.say(_waiting(left))
+    terminal.say(_waiting(pending))
 
-    def said(name: str) -> None:
+    def say_done(name: str) -> None:
         with lock:
-            left.remove(name)
-            if left:
-                terminal.say(f"{name} is done; {_waiting(left)}")
+            pending.remove(name)
+            if pending:
+                terminal.say(f"{name} is done; {_waiting(pending)}")
 
-    yield said
+    yield say_done
 
 
 def _waiting(names: list[str]) -> str:
@@ -112,15 +112,15 @@ def _waiting(names: list[str]) -> str:
 
 
 def _as_json(area: str, finding: Finding) -> dict[str, Any]:
-    told: dict[str, Any] = {"area": area, "level": finding.level.value, "text": finding.text}
+    row: dict[str, Any] = {"area": area, "level": finding.level.value, "text": finding.text}
     if finding.remedy:
-        told["remedy"] = finding.remedy
-    return told | ({"facts": finding.facts} if finding.facts else {})
+        row["remedy"] = finding.remedy
+    return row | ({"facts": finding.facts} if finding.facts else {})
 
 
-def _line(told: dict[str, Any]) -> str:
-    text = f"{MARKS[Level(told['level'])]} {told['area']}: {told['text']}"
-    if told["level"] != Level.OK.value and "remedy" in told:
-        text += f"\n        → {told['remedy']}"
+def _line(row: dict[str, Any]) -> str:
+    text = f"{MARKS[Level(row['level'])]} {row['area']}: {row['text']}"
+    if row["level"] != Level.OK.value and "remedy" in row:
+        text += f"\n        → {row['remedy']}"
     # Texts of others (an issuer's name, an error of a broker) must not write to the terminal.
     return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)

@@ -43,15 +43,15 @@ def check(case: CheckContext) -> Iterator[Finding]:
     if not access.brokers.strip(","):
         yield broken("there are no brokers to ask", "Set KAFKA_CONSUMER_BOOTSTRAP_SERVERS")
         return
-    heard: list[KafkaError] = []
-    options = consumer_options(settings, access, heard.append, lambda *_: None)
+    errors_seen: list[KafkaError] = []
+    options = consumer_options(settings, access, errors_seen.append, lambda *_: None)
     try:
         consumer = Consumer(options, logger=None)
     except KafkaException as error:
         yield broken(f"the settings make no client: {error.args[0].str()}", _ACCESS)
         return
     try:
-        yield from _asked(case, consumer, options, access, heard)
+        yield from _check_cluster(case, consumer, options, access, errors_seen)
     finally:
         consumer.close()
 
@@ -66,18 +66,18 @@ def _from_port(case: CheckContext) -> KafkaAccess:
         read_timeout_s=10.0,
     )
     try:
-        found = port.kafka_credentials()
+        credentials = port.kafka_credentials()
     finally:
         port.close()
-    return KafkaAccess(",".join(found.brokers), found.username, found.password)
+    return KafkaAccess(",".join(credentials.brokers), credentials.username, credentials.password)
 
 
-def _asked(
-    case: CheckContext, consumer: Consumer, options: dict[str, Any], access: KafkaAccess, heard: list[KafkaError]
+def _check_cluster(
+    case: CheckContext, consumer: Consumer, options: dict[str, Any], access: KafkaAccess, errors_seen: list[KafkaError]
 ) -> Iterator[Finding]:
-    cluster = _cluster(consumer, heard)
+    cluster = _cluster(consumer, errors_seen)
     if isinstance(cluster, KafkaError):
-        yield _away(access, cluster, heard)
+        yield _away(access, cluster, errors_seen)
         return
     user = " as " + access.username if access.username else ""
     yield ok(f"{len(cluster.brokers)} brokers at {access.brokers} answer{user}")
@@ -86,22 +86,22 @@ def _asked(
     yield from _group(case, options)
 
 
-def _cluster(consumer: Consumer, heard: list[KafkaError]) -> Any:
+def _cluster(consumer: Consumer, errors_seen: list[KafkaError]) -> Any:
     """What the brokers say of themselves, or why they say nothing."""
     until = time.monotonic() + ASK_S
     while True:
         try:
             return consumer.list_topics(timeout=1)
         except KafkaException as error:
-            consumer.poll(0)  # only here is `heard` filled
+            consumer.poll(0)  # only here is `errors_seen` filled
             # These do not pass by themselves; a lost connection may.
-            if time.monotonic() > until or any(each.code() in FINAL for each in heard):
+            if time.monotonic() > until or any(each.code() in FINAL for each in errors_seen):
                 return error.args[0]
 
 
-def _away(access: KafkaAccess, error: KafkaError, heard: list[KafkaError]) -> Finding:
+def _away(access: KafkaAccess, error: KafkaError, errors_seen: list[KafkaError]) -> Finding:
     """What the connections said tells more than the question that had no answer."""
-    errors = {each.code(): each for each in [error, *heard]}
+    errors = {each.code(): each for each in [error, *errors_seen]}
     for code in AUTH_ERRORS:
         if code in errors:
             return broken(f"{access.brokers} refuse the login: {errors[code].str()}", _ACCESS)
@@ -110,17 +110,17 @@ def _away(access: KafkaAccess, error: KafkaError, heard: list[KafkaError]) -> Fi
         return broken(f"TLS with {access.brokers} fails: {text}", "Mount the CA's certificate below LONGSHORE_CA_DIR")
     if KafkaError._RESOLVE in errors:
         return broken(f"{access.brokers}: the name is not known", "Check the brokers' names and this machine's DNS")
-    said = next((each.str() for each in heard if each.code() == KafkaError._TRANSPORT), error.str())
+    reason = next((each.str() for each in errors_seen if each.code() == KafkaError._TRANSPORT), error.str())
     return broken(
-        f"{access.brokers} cannot be reached: {said}",
+        f"{access.brokers} cannot be reached: {reason}",
         "Check the brokers, the security protocol, and the firewall: Kafka takes no HTTP proxy",
     )
 
 
 def _topic(case: CheckContext, consumer: Consumer, cluster: Any, topic: str) -> Iterator[Finding]:
-    found = cluster.topics.get(topic)
-    if found is None or found.error is not None:
-        code = None if found is None else found.error.code()
+    metadata = cluster.topics.get(topic)
+    if metadata is None or metadata.error is not None:
+        code = None if metadata is None else metadata.error.code()
         if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
             yield broken(
                 f"the topic {topic} may not be read", "Check PORT_ORG_ID: the user belongs to one organization"
@@ -131,7 +131,7 @@ def _topic(case: CheckContext, consumer: Consumer, cluster: Any, topic: str) -> 
                 "Check PORT_ORG_ID, or KAFKA_RUNS_TOPIC and KAFKA_CHANGE_LOG_TOPIC if you set them",
             )
         return
-    partitions = sorted(found.partitions)
+    partitions = sorted(metadata.partitions)
     try:
         behind, unread = _lag(consumer, topic, partitions)
     except KafkaException as error:
@@ -182,17 +182,17 @@ def _group(case: CheckContext, options: dict[str, Any]) -> Iterator[Finding]:
     group, org = case.settings.kafka_consumer_group_id, case.settings.port_org_id
     if org and not group.startswith(org):
         yield warning(f"the group {group} does not begin with {org}", "Port's cluster lets in only groups that do")
-    kept: dict[str, Any] = {
+    admin_options: dict[str, Any] = {
         name: value for name, value in options.items() if name.startswith(("bootstrap", "security", "sasl", "ssl"))
     }
     try:
-        admin = AdminClient(kept | {"log_level": 2, "error_cb": lambda _: None})
-        found = admin.describe_consumer_groups([group], request_timeout=ASK_S)[group].result(ASK_S + 1)
+        admin = AdminClient(admin_options | {"log_level": 2, "error_cb": lambda _: None})
+        description = admin.describe_consumer_groups([group], request_timeout=ASK_S)[group].result(ASK_S + 1)
     except (KafkaException, TimeoutError):
         yield ok(f"group {group}; its members cannot be seen")
         return
-    members, strategy = len(found.members), found.partition_assignor or ""
-    text = f"group {group}: {found.state.name.lower().replace('_', ' ')}, {members} members"
+    members, strategy = len(description.members), description.partition_assignor or ""
+    text = f"group {group}: {description.state.name.lower().replace('_', ' ')}, {members} members"
     if strategy not in STRATEGIES:
         yield broken(
             f"{text}, which use the strategy {strategy}: our members cannot join them",

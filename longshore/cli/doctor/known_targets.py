@@ -47,15 +47,15 @@ def literal_urls(settings: Settings) -> list[str]:
         entries: Any = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return []
-    found = []
+    targets = []
     for entry in entries if isinstance(entries, list) else ():
         text = entry.get("url") if isinstance(entry, dict) else None
         for origin in _ORIGIN.findall(text) if isinstance(text, str) else ():
             try:
-                found.append(target_of(origin))
+                targets.append(target_of(origin))
             except BadUrl:
                 continue
-    return found
+    return targets
 
 
 def ledger_targets(settings: Settings) -> list[str]:

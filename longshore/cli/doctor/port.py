@@ -25,10 +25,10 @@ def check(case: CheckContext) -> Iterator[Finding]:
         yield broken("PORT_CLIENT_ID or PORT_CLIENT_SECRET is missing, so Port is not asked", _REMEDIES[401])
         return
     wire = PortHttp(settings.port_api_base_url, 1, case.connect_s, READ_S)
-    asked = {"clientId": settings.port_client_id, "clientSecret": settings.port_client_secret}
+    credentials = {"clientId": settings.port_client_id, "clientSecret": settings.port_client_secret}
     before = time.time()
     try:
-        reply = wire.send("POST", "/v1/auth/access_token", asked, None)
+        reply = wire.send("POST", "/v1/auth/access_token", credentials, None)
     except PortUnavailable as error:
         yield broken(error.reason, "Check PORT_API_BASE_URL, and the proxy and certificates named above and below")
         return

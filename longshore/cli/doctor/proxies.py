@@ -15,14 +15,14 @@ from longshore.network.proxy_settings import (
     no_proxy_entries,
 )
 
-SHOWN = 30
+MAX_URLS = 30
 """URLs whose proxy is shown."""
 
 
 def check(case: CheckContext) -> Iterator[Finding]:
     """Each proxy that is set, each entry of NO_PROXY, and the proxy for Port and for the known targets."""
-    found = {name: proxy for name in PROXY_VARIABLES if (proxy := effective_value(case.environ, name))}
-    for name, proxy in found.items():
+    variables = {name: proxy for name in PROXY_VARIABLES if (proxy := effective_value(case.environ, name))}
+    for name, proxy in variables.items():
         problem = check_proxy(name, proxy)
         yield ok(f"{name} is {strip_credentials(proxy)}") if problem is None else broken(*problem)
         upper, lower = case.environ.get(name), case.environ.get(name.lower())
@@ -31,11 +31,11 @@ def check(case: CheckContext) -> Iterator[Finding]:
     if entries := no_proxy_entries(case.environ):
         yield ok(f"NO_PROXY has {len(entries)} entries: {', '.join(entries)}", entries=entries)
     yield from (warning(*problem) for problem in find_entry_problems(case.environ))
-    if not found:
+    if not variables:
         yield ok("none is set: everything is called directly")
         return
     places = known_targets(case)
-    for url in [case.settings.port_api_base_url, *places.urls[:SHOWN]]:
+    for url in [case.settings.port_api_base_url, *places.urls[:MAX_URLS]]:
         yield _for(url)
     yield ok("Kafka and Redis are always called directly")
 
@@ -46,5 +46,5 @@ def _for(url: str) -> Finding:
     proxy = next(iter(select_proxies(url, settings["proxies"]).values()), "")
     if not proxy:
         return ok(f"{url} is called directly", url=url, proxy=None)
-    shown = strip_credentials(proxy)
-    return ok(f"{url} is called through {shown}", url=url, proxy=shown)
+    address = strip_credentials(proxy)
+    return ok(f"{url} is called through {address}", url=url, proxy=address)

@@ -18,9 +18,9 @@ class CheckRunner:
     ) -> None:
         self._until = time.monotonic() + most_s
         self._most_s = most_s
-        self._found: dict[str, SimpleQueue[object]] = {}
+        self._queues: dict[str, SimpleQueue[object]] = {}
         for name, check in checks.items():
-            queue = self._found[name] = SimpleQueue()
+            queue = self._queues[name] = SimpleQueue()
             # Not waited for at the end: a look-up of a name cannot be cut off.
             threading.Thread(
                 target=_run, args=(name, check, case, queue, progress), name=f"check-{name}", daemon=True
@@ -28,19 +28,19 @@ class CheckRunner:
 
     def findings(self) -> Iterator[tuple[str, Finding]]:
         """Area and finding, area by area in the order of `checks`, each as soon as it is known."""
-        for name, queue in self._found.items():
+        for name, queue in self._queues.items():
             while True:
                 try:
-                    found = queue.get(timeout=max(0.0, self._until - time.monotonic()))
+                    finding = queue.get(timeout=max(0.0, self._until - time.monotonic()))
                 except Empty:
                     yield (
                         name,
                         broken(f"it was not done within {self._most_s:g} s", "Look at what hangs, or give --timeout"),
                     )
                     break
-                if not isinstance(found, Finding):
+                if not isinstance(finding, Finding):
                     break
-                yield name, found
+                yield name, finding
 
 
 def _run(

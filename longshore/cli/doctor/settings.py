@@ -16,9 +16,9 @@ def check(case: CheckContext) -> Iterator[Finding]:
     wrong = False
     try:
         load(case.environ, case.role)
-    except ConfigProblems as found:
+    except ConfigProblems as error:
         wrong = True
-        for problem in found.problems:
+        for problem in error.problems:
             yield broken(f"{problem.variable}: {problem.problem}", problem.remedy)
     for text in find_advice(case.environ, {name.upper() for name in Settings.model_fields}):
         yield warning(text, "Correct it, or remove the variable if nothing reads it")
@@ -35,15 +35,15 @@ def check(case: CheckContext) -> Iterator[Finding]:
 
 def usable(environ: dict[str, str]) -> Settings:
     """The settings without their unusable values, so that the other checks can still look at what is there."""
-    given = {name: environ[name.upper()] for name in Settings.model_fields if name.upper() in environ}
+    values = {name: environ[name.upper()] for name in Settings.model_fields if name.upper() in environ}
     while True:
         try:
-            return load({name.upper(): value for name, value in given.items()} | _for_mappings(environ), role=None)
-        except ConfigProblems as found:
-            unusable = {problem.variable.lower() for problem in found.problems} & set(given)
+            return load({name.upper(): value for name, value in values.items()} | _for_mappings(environ), role=None)
+        except ConfigProblems as error:
+            unusable = {problem.variable.lower() for problem in error.problems} & set(values)
             if not unusable:
                 return Settings()
-            given = {name: value for name, value in given.items() if name not in unusable}
+            values = {name: value for name, value in values.items() if name not in unusable}
 
 
 def _for_mappings(environ: dict[str, str]) -> dict[str, str]:

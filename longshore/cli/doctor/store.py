@@ -92,8 +92,8 @@ def check(case: CheckContext) -> Iterator[Finding]:
 
 def _away(kind: str, reason: str) -> Finding:
     text = f"it cannot be asked: {reason}"
-    for said, remedy in _TLS.items():
-        if said in text:
+    for pattern, remedy in _TLS.items():
+        if pattern in text:
             return broken(text, remedy)
     wants_login = any(word in text.lower() for word in ("auth", "password", "wrongpass"))
     if kind == "MasterNotFoundError":
@@ -176,7 +176,7 @@ def _writes(probe: RedisProbe) -> Finding:
         probe.write()
     except (StoreUnavailable, RedisRefused) as error:
         text = str(error)
-        remedy = next((what for said, what in _REFUSALS.items() if said in text), "See its log")
+        remedy = next((what for pattern, what in _REFUSALS.items() if pattern in text), "See its log")
         return broken(f"it takes no writes: {text}", remedy)
     return ok("it takes writes")
 

@@ -37,8 +37,10 @@ def check(case: CheckContext) -> Iterator[Finding]:
     if not places.urls:
         yield ok("none is known yet: name some with --url")
         return
-    if (left := len(places.urls) - MOST) > 0:
-        yield warning(f"{left} more targets are known than the {MOST} that are looked at", "Name others with --url")
+    if (unchecked := len(places.urls) - MOST) > 0:
+        yield warning(
+            f"{unchecked} more targets are known than the {MOST} that are looked at", "Name others with --url"
+        )
     egress_policy = build_egress_policy(case.settings)
     settled = case.settings.kafka_consumer_bootstrap_servers.split(",")
     egress_policy.internal_services = collect_internal_services(
@@ -50,13 +52,13 @@ def check(case: CheckContext) -> Iterator[Finding]:
         for url, reached in zip(
             places.urls, pool.map(lambda url: probe.check(url, case.connect_s), places.urls[:MOST]), strict=False
         ):
-            yield from told(url, reached, checked=case.settings.webhook_verify_ssl)
+            yield from report(url, reached, checked=case.settings.webhook_verify_ssl)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         probe.close()
 
 
-def told(url: str, reached: ProbeResult, *, checked: bool) -> Iterator[Finding]:
+def report(url: str, reached: ProbeResult, *, checked: bool) -> Iterator[Finding]:
     """One line for each step on the way, up to the one that failed."""
     facts = {"target": url, "proxy": reached.proxy or None}
     through = f" through {reached.proxy}" if reached.proxy else ""
@@ -92,10 +94,10 @@ def _failed(url: str, reached: ProbeResult, facts: dict[str, str | None]) -> Fin
 
 
 def _tls(url: str, reached: ProbeResult, facts: dict[str, str | None], *, checked: bool) -> Finding:
-    found = read(reached.certificate)
-    if found is None:
+    certificate_data = read(reached.certificate)
+    if certificate_data is None:
         return ok(f"{url} TLS: {reached.protocol}", step="tls", **facts)
-    end, issuer = found.not_valid_after_utc, _issuer(reached.certificate)
+    end, issuer = certificate_data.not_valid_after_utc, _issuer(reached.certificate)
     text = f"{url} TLS: {reached.protocol}, issued by {issuer}, valid until {end.date()}"
     if not checked:
         return warning(f"{text}, not checked", "Mount its CA's certificate and take WEBHOOK_VERIFY_SSL out", **facts)
@@ -105,5 +107,5 @@ def _tls(url: str, reached: ProbeResult, facts: dict[str, str | None], *, checke
 
 
 def _issuer(certificate: bytes) -> str:
-    found = read(certificate) if certificate else None
-    return found.issuer.rfc4514_string() if found is not None else ""
+    certificate_data = read(certificate) if certificate else None
+    return certificate_data.issuer.rfc4514_string() if certificate_data is not None else ""

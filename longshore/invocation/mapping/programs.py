@@ -1,6 +1,6 @@
 """The jq programs of a mapping file: everything that is asked about a message at one time is one program.
 
-jq reads the message anew for every program, which costs more than evaluating it. So the expressions are joined, each
+jq reads the message again for every program, which costs more than evaluating it. So the expressions are joined, each
 guarded so that it cannot disturb the others. Only where that fails (one of them was cut off, or halts jq) are they
 evaluated one by one, which also finds out which one it was.
 """
