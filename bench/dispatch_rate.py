@@ -57,7 +57,7 @@ def fill(ledger: Ledger, target: str, count: int) -> None:
                 published_ms=round(time.time() * 1000),
                 mapping="bench/1",
                 payload=PAYLOAD,
-                unknown="park",
+                unknown_outcome="park",
             )
             for n in range(first, min(count, first + 500))
         ]

@@ -374,7 +374,7 @@ class Settings(BaseModel):
             "base_s": self.retry_base_s,
             "max_s": self.retry_max_s,
             "max_age_s": self.retry_max_age_s,
-            "unknown": self.unknown_outcome,
+            "unknown_outcome": self.unknown_outcome,
         }
         overrides: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
         return dataclasses.replace(DEFAULTS[kind], **overrides)

@@ -163,7 +163,7 @@ class EntryBuilder:
             published_ms=max(0, record.timestamp_ms),
             mapping=mapping,
             payload=self._sealer.seal(payload, bond(record_format, "payload", call.id, run=call.run)),
-            unknown=policy.unknown,
+            unknown_outcome=policy.unknown_outcome,
             max_attempts=policy.max_attempts,
             dead=dead,
             trace=self._traces.accepted(

@@ -12,7 +12,7 @@ from longshore.ledger.target_control import TargetControl
 from longshore.ledger.target_status import TargetStatus
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import Invalid
-from longshore.operations.steer import Limits, steer_target
+from longshore.operations.steer import TargetLimits, steer_target
 
 commands = typer.Typer(no_args_is_help=True, help="Targets and lanes: list, pause, resume, limit.")
 
@@ -64,7 +64,7 @@ def limit(
         raise typer.BadParameter("give --rate, --concurrency or --clear")
     if action and rate is not None:
         raise typer.BadParameter("a rate is a target's; a lane has --concurrency only")
-    limits: Limits = {}
+    limits: TargetLimits = {}
     if clear or rate is not None:
         limits["rate"] = None if clear else rate
     if clear or concurrency is not None:
@@ -73,7 +73,9 @@ def limit(
     terminal.say(f"{_format_name(target, action)}: {_format_limits(control) or 'limits of the settings'}.")
 
 
-def _steer(access: LedgerAccess, target: str, action: str, act: str, limits: Limits | None = None) -> TargetControl:
+def _steer(
+    access: LedgerAccess, target: str, action: str, act: str, limits: TargetLimits | None = None
+) -> TargetControl:
     try:
         return steer_target(access, target, action, act, options.resolve_actor(), limits)
     except Invalid as problem:

@@ -10,7 +10,7 @@ from longshore.ledger.requeue import RequeueJob
 from longshore.ledger.stats import read_stats
 from longshore.operations.find import count_invocations
 from longshore.operations.requeue import MAX_JOB, requeue, requeue_all, select
-from longshore.operations.steer import Limits, steer_job, steer_target
+from longshore.operations.steer import TargetLimits, steer_job, steer_target
 
 MAX_PAGE_SIZE = 500
 MAX_IDS = 1_000
@@ -171,9 +171,9 @@ class UnknownApi(ApiHandler):
         raise request_params.BadRequest("there is no such address in the API", 404)
 
 
-def _parse_limits(body: dict[str, Any]) -> Limits:
+def _parse_limits(body: dict[str, Any]) -> TargetLimits:
     """The limits in `body`; null clears one, and a missing one stays as it is."""
-    limits: Limits = {}
+    limits: TargetLimits = {}
     if "rate" in body:
         rate = body["rate"]
         limits["rate"] = None if rate is None else request_params.parse_number(rate, "rate")

@@ -73,7 +73,7 @@ class Handler(AuthenticatedHandler):
         """HTTP status and text of the response to an error; nothing of an unexpected exception's text."""
         if isinstance(error, StoreUnavailable):
             return 503, "Redis does not answer. Nothing is lost; this page reloads by itself."
-        if isinstance(error, request_params.BadRequest | refusals.Refused):
+        if isinstance(error, request_params.BadRequest | refusals.OperationRefused):
             message = str(error)
             return _status(error), f"{message[:1].upper()}{message[1:]}."
         if isinstance(error, LongshoreError):
@@ -85,7 +85,7 @@ class Handler(AuthenticatedHandler):
         return status, "Something went wrong; the log of Flower says what."
 
 
-def _status(error: request_params.BadRequest | refusals.Refused) -> int:
+def _status(error: request_params.BadRequest | refusals.OperationRefused) -> int:
     if isinstance(error, request_params.BadRequest):
         return error.status
     if isinstance(error, refusals.NotFound):

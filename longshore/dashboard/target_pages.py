@@ -4,7 +4,7 @@ from tornado.web import authenticated
 
 from longshore.dashboard import request_params, target_overview
 from longshore.dashboard.handlers import PageHandler
-from longshore.operations.steer import Limits, steer_target
+from longshore.operations.steer import TargetLimits, steer_target
 
 
 class TargetsPage(PageHandler):
@@ -28,10 +28,10 @@ class TargetsPage(PageHandler):
         await self.run_in_thread(steer_target, self.context.access, target, action, command, self.actor, limits)
         self.redirect(self.reverse_url("longshore-targets"))
 
-    def _parse_limits(self, action: str) -> Limits:
+    def _parse_limits(self, action: str) -> TargetLimits:
         """The limits in the form; an empty field clears a limit. An action has no rate of its own."""
         concurrency = self.get_body_argument("concurrency", "")
-        limits: Limits = {
+        limits: TargetLimits = {
             "concurrency": int(request_params.parse_number(concurrency, "at once", minimum=1)) if concurrency else None
         }
         if not action:

@@ -17,7 +17,7 @@ from longshore.invocation.kinds import Kind
 GROWTH = 3
 """How much higher each attempt's ceiling is than the last."""
 
-UnknownPolicy = Literal["park", "retry"]
+UnknownOutcome = Literal["park", "retry"]
 """What an unanswered request means: keep it for a person to decide, or send it again."""
 
 
@@ -34,11 +34,11 @@ class RetryPolicy:
     base_s: float
     max_s: float
     max_age_s: float
-    unknown: UnknownPolicy
+    unknown_outcome: UnknownOutcome
 
     def with_overrides(self, delivery: DeliveryOptions) -> "RetryPolicy":
         """This policy with the values that a mapping sets in its place."""
-        names = ("max_attempts", "base_s", "max_s", "max_age_s", "unknown")
+        names = ("max_attempts", "base_s", "max_s", "max_age_s", "unknown_outcome")
         overrides: dict[str, Any] = {name: getattr(delivery, name) for name in names}
         overrides = {name: value for name, value in overrides.items() if value is not None}
         return replace(self, **overrides) if overrides else self
@@ -96,7 +96,7 @@ def next_step(outcome: Outcome, attempt: int, age_s: float, policy: RetryPolicy,
         return Done()
     if outcome.verdict is Verdict.GIVE_UP:
         return Dead(outcome.reason)
-    if outcome.verdict is Verdict.UNKNOWN and policy.unknown == "park":
+    if outcome.verdict is Verdict.UNKNOWN and policy.unknown_outcome == "park":
         return Park(outcome.reason)
     delay_s = _compute_delay(outcome.retry_after_s, attempt, policy, roll)
     remaining_s = policy.max_age_s - age_s

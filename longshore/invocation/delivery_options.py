@@ -19,5 +19,5 @@ class DeliveryOptions:
     """Starts per second, 0 for no limit."""
     concurrency: int | None = None
     """Most in flight at once."""
-    unknown: Literal["park", "retry"] | None = None
+    unknown_outcome: Literal["park", "retry"] | None = None
     """Policy for an unknown outcome; where the mapping has only `idempotent`, that decides."""

@@ -43,8 +43,8 @@ def read_section(value: Any, problems: list[str], place: str) -> DeliveryOptions
     elif retry is not None:
         problems.append(f"{place}, retry is {_type_name(retry)}, not an object")
     delivery = DeliveryOptions(**values)
-    if delivery.unknown is None and is_idempotent is not None:
-        return replace(delivery, unknown="retry" if is_idempotent else "park")
+    if delivery.unknown_outcome is None and is_idempotent is not None:
+        return replace(delivery, unknown_outcome="retry" if is_idempotent else "park")
     return delivery
 
 
@@ -145,7 +145,7 @@ _RETRY_READERS: dict[str, Callable[[Any], Any]] = {
     "max_attempts": _read_integer,
     **dict.fromkeys(("base_s", "max_s", "max_age_s"), _number_reader(MIN_VALUE, YEAR_S)),
 }
-_FIELDS = {"timeout": "timeout_s"}
+_FIELDS = {"timeout": "timeout_s", "unknown": "unknown_outcome"}
 
 
 def _type_name(value: Any) -> str:

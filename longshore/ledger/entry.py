@@ -28,7 +28,7 @@ class Entry:
     """Digest of the mapping file that chose target and lane, `/`, and the number of the entry in it."""
     payload: bytes = field(repr=False)
     """Sealed canonical text of the message."""
-    unknown: str
+    unknown_outcome: str
     """Policy for unknown outcomes, `park` or `retry`: what to do when an attempt has begun and its end is unknown."""
     max_attempts: int = 8
     dead: str = ""
@@ -148,7 +148,7 @@ class StartedAttempt:
     """When its first attempt began."""
     origin: str
     mapping: str
-    unknown: str
+    unknown_outcome: str
     max_attempts: int
     format: int = 1
     """Of its record; what is sealed for it must be in the same format."""

@@ -142,7 +142,7 @@ class _DryRun:
         outcome = Outcome(verdict, True, reason, cause, response.status, response=response, headers=headers)
         policy = self._settings.retry_policy(kind).with_overrides(self._mapping.delivery(built_request.entry))
         step = next_step(outcome, policy.max_attempts, 0.0, policy, 0.0)
-        if verdict is Verdict.RETRY or (verdict is Verdict.UNKNOWN and policy.unknown == "retry"):
+        if verdict is Verdict.RETRY or (verdict is Verdict.UNKNOWN and policy.unknown_outcome == "retry"):
             self._add_notes(f"it would be sent up to {policy.max_attempts} times; this is what follows the last one")
         masked_outcome = mask_outcome(outcome, built_request.mask)
         report = evaluate_mapped_report(self._builder, built_request, kind, outcome, masked_outcome, step)

@@ -10,19 +10,19 @@ Refused
 from longshore.errors import LongshoreError
 
 
-class Refused(LongshoreError):
+class OperationRefused(LongshoreError):
     """An operation was not carried out, and nothing has changed; the text says why."""
 
 
-class Invalid(Refused):
+class Invalid(OperationRefused):
     """The request is invalid, whatever the ledger holds."""
 
 
-class NotFound(Refused):
+class NotFound(OperationRefused):
     """No such invocation or job, or no match."""
 
 
-class Conflict(Refused):
+class Conflict(OperationRefused):
     """Not possible in the present state of the ledger."""
 
 

@@ -17,7 +17,7 @@ MAX_NAME_LENGTH = 2_000
 """Characters of a target's name."""
 
 
-class Limits(TypedDict, total=False):
+class TargetLimits(TypedDict, total=False):
     """The limits to set. None removes one; a missing key leaves it as it is."""
 
     rate: float | None
@@ -27,7 +27,7 @@ class Limits(TypedDict, total=False):
 
 
 def steer_target(
-    access: LedgerAccess, target: str, action: str, act: str, actor: str, limits: Limits | None = None
+    access: LedgerAccess, target: str, action: str, act: str, actor: str, limits: TargetLimits | None = None
 ) -> TargetControl:
     """`act` is `pause`, `resume` (which closes the breaker too) or `limit`: of `target`, or of one `action` of it.
 

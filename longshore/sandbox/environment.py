@@ -24,7 +24,7 @@ from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import Behavior, FakeTargets
 from longshore.sandbox.programs import CLIENT_ID, ORGANIZATION, PROGRAMS, Parts, command, environment
-from longshore.sandbox.publisher import Publisher, topics
+from longshore.sandbox.publisher import RecordPublisher, topics
 from longshore.sandbox.scenario import Case
 from longshore.sandbox.tracker import TrackedMessage, Tracker
 
@@ -70,7 +70,7 @@ class Environment:
         self._stops.append(self.redis.stop)  # the supervisor ends its process; this removes the folder of its socket
         self.kafka = EmbeddedKafka(dict.fromkeys(topics(ORGANIZATION), PARTITIONS))
         self._stops.append(self.kafka.stop)
-        self.publisher = Publisher(self.kafka, ORGANIZATION)
+        self.publisher = RecordPublisher(self.kafka, ORGANIZATION)
         self.targets = FakeTargets(HOST, Behavior(slow_s=SLOW_S))
         self._stops.append(self.targets.stop)
         self.targets.start()

@@ -17,7 +17,7 @@ from typing import Any, Self
 from longshore.sandbox import fake_port_rules as rules
 from longshore.sandbox.fake_port_page import PAGE, PAGE_HEADERS
 from longshore.sandbox.fake_port_runs import FakeRun
-from longshore.sandbox.http_server import Answer, HttpServer, Request
+from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
 
 MAX_BODY_BYTES = 1_048_576
 """Port answers larger bodies with 413."""
@@ -69,8 +69,8 @@ class FakePort:
         self._calls: deque[FakeCall] = deque(maxlen=MAX_CALLS)
         self._counts: Counter[str] = Counter()
         self._violations: deque[str] = deque(maxlen=1_000)
-        self._faults: deque[Answer] = deque()
-        self._failing: dict[str, tuple[Answer, Callable[[str, Any], bool]]] = {}
+        self._faults: deque[HttpAnswer] = deque()
+        self._failing: dict[str, tuple[HttpAnswer, Callable[[str, Any], bool]]] = {}
         self._tokens: dict[str, float] = {}
         self.streamer = ""
         """The name the organization was set to."""
@@ -130,7 +130,7 @@ class FakePort:
     def fail_next(self, count: int, status: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Answer the next `count` calls with `status`; they change nothing. Token calls count too."""
         with self._changed:
-            self._faults.extend([Answer(status, b'{"ok":false,"error":"injected"}', headers=headers)] * count)
+            self._faults.extend([HttpAnswer(status, b'{"ok":false,"error":"injected"}', headers=headers)] * count)
 
     def fail(
         self,
@@ -146,7 +146,7 @@ class FakePort:
         """
         body = json.dumps({"ok": False, "error": "injected", "message": message}).encode()
         with self._changed:
-            self._failing[name] = (Answer(status, body, headers=headers), when)
+            self._failing[name] = (HttpAnswer(status, body, headers=headers), when)
 
     def mend(self) -> None:
         """End what `fail` began."""
@@ -180,7 +180,7 @@ class FakePort:
             self._holder.close()
             self._holder = None
 
-    def _serve(self, request: Request) -> Answer | None:
+    def _serve(self, request: Request) -> HttpAnswer | None:
         if request.method == "GET" and request.path in ("/", "/api/runs"):
             return self._page() if request.path == "/" else self._listing()
         with self._changed:
@@ -192,7 +192,7 @@ class FakePort:
             self._changed.notify_all()
             return answer if answer.status else None
 
-    def _answer(self, request: Request, match: tuple[rules.Endpoint, str] | None) -> tuple[Any, Answer]:
+    def _answer(self, request: Request, match: tuple[rules.FakeEndpoint, str] | None) -> tuple[Any, HttpAnswer]:
         """The parsed body and the answer, in the order in which Port looks at a request."""
         body = _parse_body(request.body)
         if self._faults:
@@ -211,7 +211,7 @@ class FakePort:
             return body, self._refuse(request, 422, problem)
         return body, self._apply(request, endpoint.name, run_id, body)
 
-    def _apply(self, request: Request, name: str, run_id: str, body: Any) -> Answer:
+    def _apply(self, request: Request, name: str, run_id: str, body: Any) -> HttpAnswer:
         """Do what a well-formed call asks for."""
         if name == "token":
             return self._new_token(body)
@@ -227,7 +227,7 @@ class FakePort:
             return self._refuse(request, 422, problem)
         return _json(201 if name.endswith("_log") else 200, {"ok": True})
 
-    def _new_token(self, body: Any) -> Answer:
+    def _new_token(self, body: Any) -> HttpAnswer:
         if any(self._client) and (body["clientId"], body["clientSecret"]) != self._client:
             return _json(401, {"ok": False, "error": "invalid_credentials"})
         now = time.monotonic()
@@ -240,7 +240,7 @@ class FakePort:
         scheme, _, token = header.partition(" ")
         return scheme == "Bearer" and self._tokens.get(token, 0.0) > time.monotonic()
 
-    def _refuse(self, request: Request, status: int, problem: str) -> Answer:
+    def _refuse(self, request: Request, status: int, problem: str) -> HttpAnswer:
         self._violations.append(f"{request.method} {request.path}: {status} {problem}")
         return _json(status, {"ok": False, "error": "invalid_request", "message": problem})
 
@@ -252,10 +252,10 @@ class FakePort:
                 self._runs.popitem(last=False)
         return run
 
-    def _page(self) -> Answer:
-        return Answer(200, PAGE.encode(), "text/html; charset=utf-8", PAGE_HEADERS)
+    def _page(self) -> HttpAnswer:
+        return HttpAnswer(200, PAGE.encode(), "text/html; charset=utf-8", PAGE_HEADERS)
 
-    def _listing(self) -> Answer:
+    def _listing(self) -> HttpAnswer:
         with self._changed:
             latest = sorted(self._runs.values(), key=lambda run: run.changed_at, reverse=True)[:MAX_PAGE_RUNS]
             states = Counter(run.state for run in self._runs.values())
@@ -278,5 +278,5 @@ def _parse_body(body: bytes) -> Any:
         return "not JSON"
 
 
-def _json(status: int, body: dict[str, Any]) -> Answer:
-    return Answer(status, json.dumps(body).encode())
+def _json(status: int, body: dict[str, Any]) -> HttpAnswer:
+    return HttpAnswer(status, json.dumps(body).encode())

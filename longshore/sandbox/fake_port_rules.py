@@ -13,7 +13,7 @@ LOG_LEVELS = frozenset({"INFO", "WARN", "ERROR", "DEBUG"})
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class FakeEndpoint:
     """One kind of call; `check` says what is wrong with a body, None if nothing is."""
 
     name: str
@@ -22,7 +22,7 @@ class Endpoint:
     check: Callable[[Any], str | None]
 
 
-def find(method: str, path: str) -> tuple[Endpoint, str] | None:
+def find(method: str, path: str) -> tuple[FakeEndpoint, str] | None:
     """The endpoint a request is for, with the run id in its path (empty if it has none); None for unknown ones."""
     for endpoint in ENDPOINTS:
         match = endpoint.path.fullmatch(path)
@@ -116,12 +116,12 @@ def _one_of(*values: str) -> Callable[[Any], str | None]:
 
 
 ENDPOINTS = (
-    Endpoint("token", "POST", re.compile("/v1/auth/access_token"), _token),
-    Endpoint("organization", "PATCH", re.compile("/v1/organization"), _organization),
-    Endpoint("kafka_credentials", "GET", re.compile("/v1/kafka-credentials"), _nothing),
-    Endpoint("run_log", "POST", re.compile(f"{_RUN}/logs"), _run_log),
-    Endpoint("run_response", "PATCH", re.compile(f"{_RUN}/response"), _run_response),
-    Endpoint("run_status", "PATCH", re.compile(_RUN), _run_status),
-    Endpoint("node_log", "POST", re.compile(f"{_NODE}/logs"), _node_log),
-    Endpoint("node_status", "PATCH", re.compile(_NODE), _node_status),
+    FakeEndpoint("token", "POST", re.compile("/v1/auth/access_token"), _token),
+    FakeEndpoint("organization", "PATCH", re.compile("/v1/organization"), _organization),
+    FakeEndpoint("kafka_credentials", "GET", re.compile("/v1/kafka-credentials"), _nothing),
+    FakeEndpoint("run_log", "POST", re.compile(f"{_RUN}/logs"), _run_log),
+    FakeEndpoint("run_response", "PATCH", re.compile(f"{_RUN}/response"), _run_response),
+    FakeEndpoint("run_status", "PATCH", re.compile(_RUN), _run_status),
+    FakeEndpoint("node_log", "POST", re.compile(f"{_NODE}/logs"), _node_log),
+    FakeEndpoint("node_status", "PATCH", re.compile(_NODE), _node_status),
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from longshore.sandbox.http_server import Answer, HttpServer, Request, reserve_closed_port
+from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request, reserve_closed_port
 from longshore.sandbox.received import ReceivedRequest, RequestLog, run_id_of
 
 
@@ -107,8 +107,8 @@ class FakeTargets:
         """Wait until `condition` holds, asking after every request. False when it does not in time."""
         return self._log.wait(condition, timeout_s)
 
-    def _serve(self, name: str) -> Callable[[Request], Answer | None]:
-        def serve(request: Request) -> Answer | None:
+    def _serve(self, name: str) -> Callable[[Request], HttpAnswer | None]:
+        def serve(request: Request) -> HttpAnswer | None:
             run_id = run_id_of(request.headers, request.body)
             attempt = self._log.add(
                 name, run_id, time.time(), request.method, request.path, request.headers, request.body
@@ -117,7 +117,7 @@ class FakeTargets:
 
         return serve
 
-    def _answer(self, name: str, request: Request, attempt: int) -> Answer | None:
+    def _answer(self, name: str, request: Request, attempt: int) -> HttpAnswer | None:
         behavior = self._behavior
         match name:
             case "slow":
@@ -139,7 +139,7 @@ class FakeTargets:
             case "error":
                 return _json(500, {"error": "boom"})
             case "gateway":
-                return Answer(502, b"<h1>Bad Gateway</h1>", "text/html")
+                return HttpAnswer(502, b"<h1>Bad Gateway</h1>", "text/html")
             case "drip":
                 return _json(200, {"ok": True, "pad": "." * 1000}, drip_s=behavior.drip_s)
         if request.path.startswith("/api/v4/projects/"):
@@ -154,5 +154,5 @@ def _json(
     headers: tuple[tuple[str, str], ...] = (),
     delay_s: float = 0.0,
     drip_s: float = 0.0,
-) -> Answer:
-    return Answer(status, json.dumps(body).encode(), headers=headers, delay_s=delay_s, drip_s=drip_s)
+) -> HttpAnswer:
+    return HttpAnswer(status, json.dumps(body).encode(), headers=headers, delay_s=delay_s, drip_s=drip_s)

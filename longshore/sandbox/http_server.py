@@ -45,7 +45,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What to answer: after `delay_s` seconds, and byte by byte every `drip_s` seconds if that is not 0."""
 
     status: int = 200
@@ -56,7 +56,7 @@ class Answer:
     drip_s: float = 0.0
 
 
-Handler = Callable[[Request], Answer | None]
+Handler = Callable[[Request], HttpAnswer | None]
 """Gives the answer to a request; None leaves it without one until the client goes."""
 
 
@@ -156,7 +156,7 @@ class _Exchange(HTTPMessageDelegate):
             self._begin(answer, self._sent_body(answer))
             self._connection.finish()
 
-    async def _answer_late(self, answer: Answer) -> None:
+    async def _answer_late(self, answer: HttpAnswer) -> None:
         await asyncio.sleep(answer.delay_s)
         body = self._sent_body(answer)
         pieces = [body[at : at + 1] for at in range(len(body))] if answer.drip_s > 0 else [body]
@@ -166,7 +166,7 @@ class _Exchange(HTTPMessageDelegate):
             self._connection.write(piece)
         self._connection.finish()
 
-    def _begin(self, answer: Answer, piece: bytes) -> None:
+    def _begin(self, answer: HttpAnswer, piece: bytes) -> None:
         headers = HTTPHeaders()
         for name, value in answer.headers:
             headers.add(name, value)
@@ -176,7 +176,7 @@ class _Exchange(HTTPMessageDelegate):
             headers["Content-Type"] = answer.content_type
         self._connection.write_headers(ResponseStartLine("", answer.status, _phrase(answer.status)), headers, piece)
 
-    def _sent_body(self, answer: Answer) -> bytes:
+    def _sent_body(self, answer: HttpAnswer) -> bytes:
         has_no_body = self._line.method == "HEAD" or answer.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
         return b"" if has_no_body else answer.body
 

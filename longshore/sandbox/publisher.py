@@ -82,7 +82,7 @@ def as_text(message: JsonObject, secret: str) -> bytes:
     return text_of(signed(message, secret))
 
 
-class Publisher:
+class RecordPublisher:
     """Port's end of Kafka for one organization: writes to the two topics it has."""
 
     def __init__(self, kafka: EmbeddedKafka, organization: str) -> None:

@@ -5,7 +5,7 @@ import json
 import socket
 from dataclasses import dataclass
 
-from longshore.telemetry.health import Verdict
+from longshore.telemetry.health import HealthVerdict
 
 MAX_ANSWER_BYTES = 32 << 20
 """A page with all its targets has less than 1 MB."""
@@ -23,10 +23,10 @@ class Endpoint:
     port: int = 0
     socket: str = ""
 
-    def fetch_verdict(self, path: str, timeout_s: float) -> Verdict:
+    def fetch_verdict(self, path: str, timeout_s: float) -> HealthVerdict:
         """The answer of /livez or /readyz. Raises Unreachable."""
         try:
-            return Verdict.parse(json.loads(self.fetch(path, timeout_s)))
+            return HealthVerdict.parse(json.loads(self.fetch(path, timeout_s)))
         except ValueError as error:
             raise Unreachable(f"something else answers there ({error})") from None
 

@@ -25,7 +25,7 @@ Check = Callable[[], CheckResult]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class HealthVerdict:
     """The results of all checks of one kind, by name."""
 
     results: Mapping[str, CheckResult]
@@ -44,7 +44,7 @@ class Verdict:
         }
 
     @classmethod
-    def parse(cls, answer: Any) -> "Verdict":
+    def parse(cls, answer: Any) -> "HealthVerdict":
         """The verdict in an answer that `json` made. Raises ValueError for anything else."""
         try:
             checks = answer["checks"].items()
@@ -71,19 +71,19 @@ class Health:
         with self._lock:
             self._ready[name] = check
 
-    def live(self) -> Verdict:
+    def live(self) -> HealthVerdict:
         """Whether it makes progress."""
         return self._run(self._live)
 
-    def ready(self) -> Verdict:
+    def ready(self) -> HealthVerdict:
         """Whether it makes progress and has what it depends on."""
         alive = self.live()
-        return Verdict({**alive.results, **self._run(self._ready).results})
+        return HealthVerdict({**alive.results, **self._run(self._ready).results})
 
-    def _run(self, checks: Mapping[str, Check]) -> Verdict:
+    def _run(self, checks: Mapping[str, Check]) -> HealthVerdict:
         with self._lock:
             copy = dict(checks)  # so that a slow check holds up nobody who adds one
-        return Verdict({name: check() for name, check in copy.items()})
+        return HealthVerdict({name: check() for name, check in copy.items()})
 
 
 class LoopHeartbeat:

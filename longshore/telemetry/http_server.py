@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.telemetry.health import Health, Verdict
+from longshore.telemetry.health import Health, HealthVerdict
 from longshore.telemetry.metrics import ALIVE, READY
 
 log = EventLog(__name__)
@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         encoder, content_type = choose_encoder(self.headers.get("Accept", ""))
         self._respond(HTTPStatus.OK, content_type, encoder(self.server.metrics))
 
-    def _send_verdict(self, verdict: Verdict) -> None:
+    def _send_verdict(self, verdict: HealthVerdict) -> None:
         status = HTTPStatus.OK if verdict.ok else HTTPStatus.SERVICE_UNAVAILABLE
         self._respond(status, "application/json", json.dumps(verdict.json(), indent=1).encode() + b"\n")
 

@@ -17,7 +17,7 @@ from prometheus_client.samples import Sample
 
 from longshore.periodic import Periodic
 from longshore.telemetry.client import Endpoint, Unreachable
-from longshore.telemetry.health import CheckResult, Health, Verdict
+from longshore.telemetry.health import CheckResult, Health, HealthVerdict
 from longshore.telemetry.metrics import PROGRAM_UP
 
 CHECK_INTERVAL_S = 1.0
@@ -87,8 +87,8 @@ class _Watch:
     def reset(self) -> None:
         self._answered_at = time.monotonic() + max(0.0, START_GRACE_S - self._liveness_s)
         self._not_alive_since: float | None = None
-        self._live: Verdict | None = None
-        self._ready: Verdict | None = None
+        self._live: HealthVerdict | None = None
+        self._ready: HealthVerdict | None = None
 
     def stop(self) -> None:
         self._loop.stop(0)
@@ -127,7 +127,7 @@ class _Watch:
             PROGRAM_UP.labels(self._name).set(1)
 
 
-def _to_result(verdict: Verdict | None, ok_text: str, without_answer: CheckResult) -> CheckResult:
+def _to_result(verdict: HealthVerdict | None, ok_text: str, without_answer: CheckResult) -> CheckResult:
     if verdict is None:
         return without_answer
     return CheckResult(True, ok_text) if verdict.ok else CheckResult(False, "; ".join(verdict.json()["why"]))

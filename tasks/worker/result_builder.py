@@ -67,7 +67,7 @@ class ResultBuilder:
 
         It clears no suspect.
         """
-        if attempt.unknown == "retry" and attempt.number < attempt.max_attempts:
+        if attempt.unknown_outcome == "retry" and attempt.number < attempt.max_attempts:
             outcome = Outcome(Verdict.UNKNOWN, True, reason, cause)
             return AttemptEnd(State.WAITING, reason, attempt=self._seal_history(attempt, outcome), clears=False)
         return replace(self.build_abandoned(attempt, State.UNKNOWN, reason, cause), clears=False)

@@ -16,8 +16,8 @@ import requests
 from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.http_server import Answer, HttpServer, Request
-from longshore.sandbox.publisher import Publisher, action_run, as_text, change_log_event, node_run
+from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text, change_log_event, node_run
 from tests.support.encrypted_input import encrypted
 from tests.support.flower import Flower
 from tests.support.programs import SETTINGS, eventually
@@ -62,15 +62,15 @@ class Echo:
     def __init__(self) -> None:
         self.requests: list[Request] = []
 
-    def answer(self, request: Request) -> Answer | None:
+    def answer(self, request: Request) -> HttpAnswer | None:
         self.requests.append(request)
         name = request.path.partition("?")[0].rpartition("/")[2]
         if name == "lost":
             return None
         body = json.dumps([request.path, request.headers, request.body.decode()])
         if name == "html":
-            return Answer(400, f"<p>{html.escape(request.path)} {html.escape(body)}</p>".encode(), "text/html")
-        return Answer(int(name), body.encode(), headers=(("X-Echo", quote(request.headers["authorization"])),))
+            return HttpAnswer(400, f"<p>{html.escape(request.path)} {html.escape(body)}</p>".encode(), "text/html")
+        return HttpAnswer(int(name), body.encode(), headers=(("X-Echo", quote(request.headers["authorization"])),))
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_no_secret_is_found_anywhere(
         for run_id, name in (runs | {"r_lost": "lost"}).items():
             publish(kafka, run_id, f"{origin}/{name}?api_key={OWN_QUERY}")
         event = change_log_event(f"{origin}/400?api_key={OWN_QUERY}", "checkout")
-        Publisher(kafka, "org").change(json.dumps(event | {"payload": {"properties": secret_input()}}).encode())
+        RecordPublisher(kafka, "org").change(json.dumps(event | {"payload": {"properties": secret_input()}}).encode())
         eventually(lambda: all(run in port.runs and port.runs[run].ended for run in runs), "an end of all runs")
         again = warm.call("dlq", "requeue", "r_400", "--why", "a test", folder=tmp_path, **at_hand)
         assert 0 == again.returncode, again.stderr
@@ -207,7 +207,7 @@ def publish(kafka: EmbeddedKafka, run_id: str, url: str) -> None:
         message["payload"]["properties"] = secret_input()
     else:
         message = action_run(run_id, url, synchronized=True, properties=secret_input())
-    Publisher(kafka, "org").run(as_text(message, CLIENT_SECRET), run_id)
+    RecordPublisher(kafka, "org").run(as_text(message, CLIENT_SECRET), run_id)
 
 
 def commands(warm: Warm, folder: Path, environ: dict[str, str], run: str) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ import pytest
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
-from longshore.sandbox.publisher import Publisher, action_run, as_text
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text
 from tests.support.programs import SETTINGS, Program, eventually
 from tests.support.warm import longshore
 from tests.support.whole_agent import start_agent
@@ -22,7 +22,7 @@ def agent(kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[Program]:
         agent = start_agent(tmp_path / "agent", kafka, port, KAFKA_CONSUMER_AUTO_OFFSET_RESET="earliest")
         try:
             message = action_run("r_1", targets.url("good"), synchronized=True)
-            Publisher(kafka, SETTINGS["PORT_ORG_ID"]).run(as_text(message, SETTINGS["PORT_CLIENT_SECRET"]), "r_1")
+            RecordPublisher(kafka, SETTINGS["PORT_ORG_ID"]).run(as_text(message, SETTINGS["PORT_CLIENT_SECRET"]), "r_1")
             eventually(lambda: "r_1" in port.runs and port.runs["r_1"].ended, "the run ends")
             yield agent
         finally:

@@ -14,7 +14,7 @@ import pytest
 
 from longshore.ledger.seal import Sealer
 from longshore.operations.ledger_access import open_ledger
-from longshore.sandbox.http_server import Answer, HttpServer, Request
+from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
 from tasks.celery.app import make_app
 from tests.support import browser as chromium
 from tests.support.browser import Browser
@@ -87,11 +87,11 @@ class Repairable:
         self.broken = True
         self.received: list[Request] = []
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> HttpAnswer:
         self.received.append(request)
         if self.broken:
-            return Answer(422, b'{"error": "no such environment: prod-2"}')
-        return Answer(200, b'{"ok": true}')
+            return HttpAnswer(422, b'{"error": "no such environment: prod-2"}')
+        return HttpAnswer(200, b'{"ok": true}')
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from longshore.ledger.keys import Keys
 from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.http_server import Answer, HttpServer, Request
+from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
 from tests.support.certificates import Authority
 from tests.support.guarded_broker import USER, GuardedBroker
 from tests.support.kafka_broker import KafkaBroker
@@ -241,9 +241,9 @@ def test_wrong_credentials_at_port(ward: Ward) -> None:
 def test_a_clock_that_differs_from_ports(ward: Ward, off_s: int, level: str) -> None:
     """By its Date header."""
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> HttpAnswer:
         date = format_datetime(datetime.now(UTC) + timedelta(seconds=off_s), usegmt=True)
-        return Answer(200, b'{"ok":true,"accessToken":"t","expiresIn":100}', headers=(("Date", date),))
+        return HttpAnswer(200, b'{"ok":true,"accessToken":"t","expiresIn":100}', headers=(("Date", date),))
 
     with serving(answer) as url:
         found = of(ward.told("port", PORT_API_BASE_URL=url), "port", level)

@@ -27,7 +27,7 @@ from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
-from longshore.sandbox.publisher import Publisher, action_run, as_text, topics
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text, topics
 from tests.support import docker_stand_in
 from tests.support.documented import ROOT, Command, calls_of_longshore, commands_of
 from tests.support.programs import SETTINGS, eventually
@@ -148,7 +148,7 @@ class Site:
         """Whether a run that is published now arrives; it does not as long as nobody has joined the group."""
         id = f"r_{next(self._numbers)}"
         message = action_run(id, self.targets.url("good"), synchronized=True)
-        Publisher(self.kafka, ORGANIZATION).run(as_text(message, secret), id)
+        RecordPublisher(self.kafka, ORGANIZATION).run(as_text(message, secret), id)
         if not self.targets.wait_until(lambda: bool(self.targets.received(id)), 2):
             return False
         eventually(lambda: id in self.port.runs and self.port.runs[id].ended, f"Port hears of the end of {id}")

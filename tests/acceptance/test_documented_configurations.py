@@ -16,7 +16,7 @@ from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
-from longshore.sandbox.publisher import Publisher, action_run, as_text, gitlab_run
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text, gitlab_run
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, answering, closed_port
 from tests.support.programs import SETTINGS, Program, eventually
@@ -52,7 +52,7 @@ class Site:
 
     def publish(self, run_id: str, message: dict[str, Any]) -> None:
         """Publish a message, signed."""
-        Publisher(self.kafka, SETTINGS["PORT_ORG_ID"]).run(as_text(message, SECRET), run_id)
+        RecordPublisher(self.kafka, SETTINGS["PORT_ORG_ID"]).run(as_text(message, SECRET), run_id)
 
     def ends(self, run_id: str, state: str) -> None:
         """Wait until Port has the end of a run, which must be this one."""

@@ -10,7 +10,7 @@ from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
-from longshore.sandbox.publisher import Publisher, action_run, as_text, node_run
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text, node_run
 from tests.support.programs import SETTINGS, Program, eventually
 from tests.support.whole_agent import start_agent
 
@@ -63,7 +63,7 @@ def test_a_mapping_that_fails_ends_a_node_run_with_failed(
             {"enabled": '.case == "crash"', "headers": {"X-A": "[range(1e9)]"}},
         ],
     )
-    publisher = Publisher(kafka, "org")
+    publisher = RecordPublisher(kafka, "org")
     for case in ("no_url", "endless", "endless_url", "crash"):
         message = {"case": case, **node_run(f"wfnr_{case}", targets.url("good"))}
         publisher.run(as_text(message, SECRET), case)
@@ -83,7 +83,7 @@ def test_an_unmatched_node_run_is_left_alone_unless_the_switch_says_failed(
 ) -> None:
     """It may be meant for another agent of the topic. Action runs are always left alone."""
     start("agent", [{"enabled": '.context.runId == "r_last"'}], UNMATCHED_NODE_RUNS=switch)
-    publisher = Publisher(kafka, "org")
+    publisher = RecordPublisher(kafka, "org")
     url = targets.url("good")
     publisher.run(as_text(node_run("wfnr_1", url), SECRET), "one")
     publisher.run(as_text(action_run("r_1", url), SECRET), "one")
@@ -104,7 +104,7 @@ def test_two_agents_on_one_topic_handle_each_run_once_and_the_right_one_does(
     for colour in colours:
         mapping = [{"enabled": f'.colour == "{colour}"', "headers": {"X-Agent": f'"{colour}"'}}]
         start(colour, mapping, KAFKA_CONSUMER_GROUP_ID=f"org.{colour}", REDIS_URL=redis_server.url)
-    publisher = Publisher(kafka, "org")
+    publisher = RecordPublisher(kafka, "org")
     url = targets.url("good")
     expected = {}
     for number in range(20):

@@ -6,7 +6,7 @@ import pytest
 
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
-from longshore.sandbox.publisher import Publisher, action_run, as_text
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text
 from tests.support.flower import Flower
 from tests.support.monitored import Monitored
 from tests.support.programs import SETTINGS, Program
@@ -32,7 +32,7 @@ def test_an_ingest_that_pauses_is_alive_and_ready(
     ingest = Program("ingest", folder=tmp_path, BACKLOG_LIMIT="5", **environ, **pages.environ)
     try:
         pages.says("/readyz", True)
-        publisher = Publisher(kafka, SETTINGS["PORT_ORG_ID"])
+        publisher = RecordPublisher(kafka, SETTINGS["PORT_ORG_ID"])
         for number in range(20):
             message = action_run(f"r_{number}", f"{NOBODY}/hook")
             publisher.run(as_text(message, SETTINGS["PORT_CLIENT_SECRET"]), f"r_{number}")

@@ -12,7 +12,7 @@ from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
-from longshore.sandbox.publisher import Publisher, action_run, as_text
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text
 from tests.support.certificates import Authority
 from tests.support.flower import Flower
 from tests.support.programs import SETTINGS, eventually
@@ -81,7 +81,7 @@ def test_every_program_reaches_redis_over_tls(guarded: Guarded, kafka: EmbeddedK
         agent = start_agent(tmp_path / "agent", kafka, port, **guarded.environ)
         try:
             message = action_run("r_1", targets.url("good"), synchronized=True)
-            Publisher(kafka, SETTINGS["PORT_ORG_ID"]).run(as_text(message, SETTINGS["PORT_CLIENT_SECRET"]), "r_1")
+            RecordPublisher(kafka, SETTINGS["PORT_ORG_ID"]).run(as_text(message, SETTINGS["PORT_CLIENT_SECRET"]), "r_1")
             eventually(lambda: "r_1" in port.runs and port.runs["r_1"].state == "SUCCESS", "SUCCESS at Port")
             for words in (
                 ["status"],

@@ -10,7 +10,7 @@ from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
-from longshore.sandbox.publisher import Publisher, action_run, as_text
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text
 from tests.support.programs import SETTINGS, eventually
 from tests.support.warm import longshore
 from tests.support.whole_agent import start_agent
@@ -35,7 +35,7 @@ def test_a_user_of_least_rights_is_enough(kafka: EmbeddedKafka, redis_server: Em
     with FakePort(client_id=ours[0], client_secret=ours[1]) as port, FakeTargets() as targets:
         agent = start_agent(tmp_path / "agent", kafka, port, REDIS_URL=url)
         try:
-            publisher = Publisher(kafka, ORG)
+            publisher = RecordPublisher(kafka, ORG)
             for number, target in enumerate(("good", "dead")):
                 message = action_run(f"r_{number}", targets.url(target), synchronized=True)
                 publisher.run(as_text(message, SETTINGS["PORT_CLIENT_SECRET"]), f"r_{number}")

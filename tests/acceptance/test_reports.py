@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from longshore.log import events
-from longshore.sandbox.http_server import Answer, HttpServer
+from longshore.sandbox.http_server import HttpAnswer, HttpServer
 from tests.support.programs import eventually
 
 from .conftest import Bench
@@ -21,7 +21,7 @@ def huge() -> Iterator[str]:
     body = json.dumps({"text": "ü" * 700 * KIB}, ensure_ascii=False).encode()
     server = HttpServer("huge")
     server.start()
-    yield f"http://127.0.0.1:{server.listen('127.0.0.1', 0, lambda _: Answer(200, body))}"
+    yield f"http://127.0.0.1:{server.listen('127.0.0.1', 0, lambda _: HttpAnswer(200, body))}"
     server.stop()
 
 

@@ -11,7 +11,7 @@ from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import Behavior, FakeTargets
-from longshore.sandbox.publisher import Publisher, action_run, as_text
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text
 from tests.support.programs import SETTINGS, Program, eventually, longshore
 
 
@@ -20,7 +20,7 @@ class Agent:
 
     def __init__(self, kafka: EmbeddedKafka, port: FakePort, targets: FakeTargets, folder: Path) -> None:
         self.port, self.targets, self.folder = port, targets, folder
-        self.publisher = Publisher(kafka, SETTINGS["PORT_ORG_ID"])
+        self.publisher = RecordPublisher(kafka, SETTINGS["PORT_ORG_ID"])
         self.environ = SETTINGS | {
             "PORT_API_BASE_URL": port.url,
             "USING_LOCAL_PORT_INSTANCE": "true",

@@ -11,7 +11,7 @@ from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
-from longshore.sandbox.publisher import Publisher, action_run, as_text
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text
 from longshore.telemetry.process_tree import START_GRACE_S
 from tests.support.monitored import Monitored
 from tests.support.programs import PATIENCE_S, SETTINGS, Program, eventually
@@ -38,7 +38,7 @@ def test_one_port_for_all_programs(kafka: EmbeddedKafka, port: FakePort, tmp_pat
         agent = start_agent(tmp_path / "agent", kafka, port, WORKER_PROCESSES="2", **pages.environ)
         try:
             pages.says("/readyz", True)
-            publisher = Publisher(kafka, SETTINGS["PORT_ORG_ID"])
+            publisher = RecordPublisher(kafka, SETTINGS["PORT_ORG_ID"])
             for number in range(10):
                 message = action_run(f"r_{number}", targets.url("good"))
                 publisher.run(as_text(message, SETTINGS["PORT_CLIENT_SECRET"]), f"r_{number}")

@@ -15,8 +15,8 @@ from longshore.operations.ledger_access import open_ledger
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.http_server import Answer, HttpServer, Request
-from longshore.sandbox.publisher import Publisher, action_run, as_text, node_run
+from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text, node_run
 from tests.support.encrypted_input import encrypted
 from tests.support.programs import eventually
 from tests.support.whole_agent import start_agent
@@ -35,13 +35,15 @@ class Echo:
     def __init__(self) -> None:
         self.requests: dict[str, Request] = {}
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> HttpAnswer:
         name = request.path.partition("?")[0].removeprefix("/")
         self.requests[name] = request
         text = json.dumps({"headers": request.headers, "path": request.path, "body": request.body.decode()})
         if name.endswith("text"):
-            return Answer(400, f"<b>{request.path} {request.headers} {request.body.decode()}</b>".encode(), "text/html")
-        return Answer(400 if name.endswith("400") else 200, text.encode())
+            return HttpAnswer(
+                400, f"<b>{request.path} {request.headers} {request.body.decode()}</b>".encode(), "text/html"
+            )
+        return HttpAnswer(400 if name.endswith("400") else 200, text.encode())
 
 
 @pytest.fixture
@@ -94,7 +96,7 @@ def test_decrypted_values_reach_the_target_and_nobody_else(
                     message["payload"]["properties"] = properties
                 else:
                     message = action_run(run_id, url, synchronized=True, properties=properties)
-                Publisher(kafka, "org").run(as_text(message, NEW), run_id)
+                RecordPublisher(kafka, "org").run(as_text(message, NEW), run_id)
             for run_id in cases:
                 is_over(port, run_id)
         finally:
@@ -166,7 +168,7 @@ def test_through_a_rotation_both_secrets_verify_decrypt_and_unseal(
         REDIS_URL=bench.redis.url,
     )  # fmt: skip
     bench.programs.append(agent)
-    publisher = Publisher(kafka, "org")
+    publisher = RecordPublisher(kafka, "org")
     for name, signer, encrypter in (("old", OLD, OLD), ("mixed", OLD, NEW), ("new", NEW, OLD)):
         message = action_run(
             f"r_{name}", f"{origin}/r_{name}", properties={"password": encrypted(f"{name}-pw", encrypter)}
@@ -191,7 +193,7 @@ def test_without_the_previous_secret_nothing_of_it_is_accepted(
     target, origin = echo
     agent = start_agent(tmp_path / "agent", kafka, bench.port, PORT_CLIENT_SECRET=NEW)
     bench.programs.append(agent)
-    Publisher(kafka, "org").run(as_text(action_run("r_old", f"{origin}/r_old"), OLD), "r_old")
+    RecordPublisher(kafka, "org").run(as_text(action_run("r_old", f"{origin}/r_old"), OLD), "r_old")
 
     eventually(lambda: "reason=bad_signature" in agent.log(), "it is refused")
     assert not target.requests

@@ -10,7 +10,7 @@ from longshore.runtime.embedded_redis import free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import Behavior, FakeTargets
-from longshore.sandbox.publisher import Publisher, action_run, as_text
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text
 from tests.support.programs import SETTINGS, Program, eventually
 from tests.support.warm import longshore
 from tests.support.whole_agent import start_agent
@@ -49,7 +49,7 @@ def test_all_programs_together_stay_within_256_mb(
 ) -> None:
     """Ingest, worker, Redis and metrics, with 300 runs of 8 kB at once and every slot in use."""
     port, targets = world
-    publisher = Publisher(kafka, SETTINGS["PORT_ORG_ID"])
+    publisher = RecordPublisher(kafka, SETTINGS["PORT_ORG_ID"])
     agent = start_agent(
         tmp_path / "agent",
         kafka,

@@ -14,7 +14,7 @@ from .conftest import Bench
 
 def suspect(bench: Bench, id: str, target: str, synchronized: bool = False) -> None:
     """Put an invocation into the ledger that three workers have died with. No worker may run yet."""
-    bench.accept(id, target, synchronized, unknown="retry")
+    bench.accept(id, target, synchronized, unknown_outcome="retry")
     ledger = open_ledger(bench.settings).ledger
     ledger.redis.hset(ledger.keys.invocation(id), "deaths", "3")
 

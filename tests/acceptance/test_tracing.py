@@ -12,8 +12,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.http_server import Answer, HttpServer, Request
-from longshore.sandbox.publisher import Publisher, action_run, as_text
+from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text
 from tests.support.programs import SETTINGS, Program, eventually
 from tests.support.whole_agent import start_agent
 
@@ -39,19 +39,19 @@ class World:
         self.target = f"http://127.0.0.1:{self._server.listen('127.0.0.1', 0, self._answer)}"
         self.collector = f"http://127.0.0.1:{self._server.listen('127.0.0.1', 0, self._collect)}"
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> HttpAnswer:
         self.heard[request.path] = request
         if request.path == "/away":
-            return Answer(307, headers=(("Location", f"{self.other}/arrived"),))
-        return Answer(400 if request.path == "/fails" else 200, b"{}")
+            return HttpAnswer(307, headers=(("Location", f"{self.other}/arrived"),))
+        return HttpAnswer(400 if request.path == "/fails" else 200, b"{}")
 
-    def _collect(self, request: Request) -> Answer:
+    def _collect(self, request: Request) -> HttpAnswer:
         message = ExportTraceServiceRequest()
         message.ParseFromString(request.body)
         for resource in message.resource_spans:
             for scope in resource.scope_spans:
                 self.spans += scope.spans
-        return Answer(200, content_type="application/x-protobuf")
+        return HttpAnswer(200, content_type="application/x-protobuf")
 
     def trace_of(self, path: str) -> dict[str, str]:
         """The trace headers that the request to `path` had."""
@@ -90,7 +90,7 @@ def test_a_trace_is_passed_on_as_it_came_and_none_is_made_up(
     with FakePort() as port:
         agent = agent_in(tmp_path, kafka, port)
         try:
-            Publisher(kafka, "org").run(as_text(action_run("r_none", f"{world.target}/none"), SECRET), "r_none")
+            RecordPublisher(kafka, "org").run(as_text(action_run("r_none", f"{world.target}/none"), SECRET), "r_none")
             publish(kafka, "r_traced", f"{world.target}/traced", *given)
             publish(kafka, "r_bad", f"{world.target}/bad", ("traceparent", b"not-a-trace"), given[1])
             publish(kafka, "r_mapped", f"{world.target}/mapped", *given)

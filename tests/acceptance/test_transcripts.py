@@ -12,8 +12,8 @@ import pytest
 
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.http_server import Answer, HttpServer, Request, reserve_closed_port
-from longshore.sandbox.publisher import Publisher, action_run, as_text, text_of
+from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request, reserve_closed_port
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text, text_of
 from tests.support.programs import SETTINGS, Program, eventually
 
 SECRET = SETTINGS["PORT_CLIENT_SECRET"]
@@ -31,12 +31,12 @@ class Stage:
         self.port = port
         self.webhooks: dict[str, list[Request]] = {name: [] for name in NAMES}
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> HttpAnswer:
         """As the scenario says whose name is in the path; GitLab has a path of its own."""
         name = "gitlab_success" if request.path.startswith("/api/v4/") else request.path.removeprefix("/")
         self.webhooks[name].append(request)
         recorded = next(scenario for scenario in SCENARIOS if scenario["name"] == name)["webhook_response"]
-        return Answer(recorded["status"], recorded["body"].encode(), recorded["content_type"])
+        return HttpAnswer(recorded["status"], recorded["body"].encode(), recorded["content_type"])
 
     def calls(self, run_id: str) -> list[tuple[str, str, Any]]:
         """What Port was told about a run."""
@@ -84,7 +84,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             "GITLAB_URL": origin,
             "platform_tools_billing": "glptt-TEST",
         }
-        publisher = Publisher(kafka, "org")
+        publisher = RecordPublisher(kafka, "org")
         for scenario in SCENARIOS:
             message = message_of(scenario, origin, f"http://127.0.0.1:{nobody.getsockname()[1]}")
             if scenario["topic"] == "runs":

@@ -81,7 +81,7 @@ def test_what_cannot_end_within_the_grace_is_parked_on_purpose(bench: Bench) -> 
     """Exit 0 in time, and the run says that nobody knows."""
     worker = bench.worker(WEBHOOK_INVOKER_TIMEOUT="60", DRAIN_S="0.5")
     bench.accept("r_1", "hanging", synchronized=True)
-    bench.accept("cl.1", "hanging", kind=Kind.CHANGE_LOG, unknown="retry")
+    bench.accept("cl.1", "hanging", kind=Kind.CHANGE_LOG, unknown_outcome="retry")
     eventually(lambda: {bench.record(id)["state"] for id in ("r_1", "cl.1")} == {"begun"}, "both begin")
     before = time.monotonic()
     assert 0 == worker.stop()

@@ -21,7 +21,7 @@ from longshore.runtime.embedded_redis import find_program, free_port
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
-from longshore.sandbox.publisher import Publisher, action_run, as_text
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text
 from tests.support.go_programs import COMPOSE_READER, path_of
 from tests.support.programs import SETTINGS, Program, eventually, longshore
 
@@ -168,7 +168,7 @@ def test_what_it_describes_delivers(composed: tuple[Composed, FakePort], kafka: 
             stack.callback(program.close)
         programs["worker"].says(events.WORKER_READY.name)
         message = as_text(action_run("r_1", targets.url("good"), synchronized=True), SETTINGS["PORT_CLIENT_SECRET"])
-        Publisher(kafka, SETTINGS["PORT_ORG_ID"]).run(message, "r_1")
+        RecordPublisher(kafka, SETTINGS["PORT_ORG_ID"]).run(message, "r_1")
         eventually(lambda: "r_1" in port.runs and port.runs["r_1"].ended, "an end of r_1")
 
         assert "SUCCESS" == port.runs["r_1"].state, port.runs["r_1"].logs

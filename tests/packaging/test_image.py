@@ -14,7 +14,7 @@ import pytest
 from longshore.log import events
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.publisher import Publisher, action_run, as_text
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text
 from tests.support.certificates import Authority
 from tests.support.container import Container
 from tests.support.hostile import OK, HostileTarget, answering
@@ -77,7 +77,7 @@ def test_a_run_reaches_a_target_of_a_private_ca(start: Start, kafka: EmbeddedKaf
         )
         agent.says(events.WORKER_READY.name)
         message = action_run("r_1", target.url(host="localhost"), synchronized=True)
-        Publisher(kafka, "org").run(as_text(message, SETTINGS["PORT_CLIENT_SECRET"]), "r_1")
+        RecordPublisher(kafka, "org").run(as_text(message, SETTINGS["PORT_CLIENT_SECRET"]), "r_1")
         eventually(lambda: "r_1" in port.runs and port.runs["r_1"].ended, f"an end of r_1\n{agent.output()}")
 
         assert "SUCCESS" == port.runs["r_1"].state, port.runs["r_1"].logs

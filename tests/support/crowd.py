@@ -141,6 +141,6 @@ class Crowd:
             published_ms=round(time.time() * 1000),
             mapping=f"{self._digest}/1",
             payload=self.access.sealer.seal(json.dumps(message, separators=(",", ":")).encode()),
-            unknown="park",
+            unknown_outcome="park",
             dead=dead,
         )

@@ -16,7 +16,7 @@ from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.mapping import lint, request, schema
 from longshore.invocation.mapping.entry_plan import EntryPlan, evaluate_group, null_if_failed
 from longshore.invocation.mapping.jq import JqEngine, JqJob, JqLimits
-from longshore.invocation.mapping.jq_process import Answer, Status
+from longshore.invocation.mapping.jq_process import JqAnswer, Status
 from longshore.invocation.mapping.programs import DEFAULT_METHOD, DEFAULT_URL, Compiler, parse_result, unwrap_result
 from longshore.invocation.mapping.results import MappedRequest, MappingFault, MappingFileError, Route, Unmatched
 from longshore.invocation.mapping.schema import Findings
@@ -208,7 +208,7 @@ class Mapping:
         self._engine.close()
         self._reports.close()
 
-    def _route(self, answer: Answer, text: str) -> Route | Unmatched | MappingFault:
+    def _route(self, answer: JqAnswer, text: str) -> Route | Unmatched | MappingFault:
         try:
             if answer.status is not Status.VALUE:
                 return self._route_slowly(text)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from longshore.invocation.mapping.jq_process import Answer, Status, request_frame
+from longshore.invocation.mapping.jq_process import JqAnswer, Status, request_frame
 from longshore.invocation.mapping.jq_runner import JqLimits, JqRunner, JqUnavailable
 from longshore.invocation.mapping.jq_text import readable_by_jq
 
@@ -58,7 +58,7 @@ class JqEngine:
         answers = self._run([request_frame(b"C", 0, source) for source in sources])
         return [None if answer.status is Status.NOTHING else _first_line(answer.text) for answer in answers]
 
-    def evaluate(self, jobs: Sequence[JqJob]) -> list[Answer]:
+    def evaluate(self, jobs: Sequence[JqJob]) -> list[JqAnswer]:
         """The answer to each job, in order; a batch costs far less than its jobs one by one.
 
         Raises:
@@ -73,7 +73,7 @@ class JqEngine:
             _stop_all(self._idle)
             self._changed.notify_all()
 
-    def _run(self, requests: list[bytes]) -> list[Answer]:
+    def _run(self, requests: list[bytes]) -> list[JqAnswer]:
         with self._runner(sum(map(len, requests)) > _LARGE_BYTES) as runner:
             return runner.run(requests)
 

@@ -29,7 +29,7 @@ FLUSH_BYTES = 32 * 1024
 READ_BYTES = 256 * 1024
 
 
-class Limits:
+class ProcessLimits:
     """What one evaluation may use; beyond it the kernel or jq ends this process."""
 
     def __init__(self, cpu_s: str, cpu_s_per_byte: str, memory: str, memory_per_byte: str, output: str) -> None:
@@ -87,7 +87,7 @@ def compile_program(source: str) -> Any:
             os.environ["HOME"] = home
 
 
-def evaluate_request(kind: bytes, number: int, data: bytes, programs: Programs, limits: Limits) -> bytes:
+def evaluate_request(kind: bytes, number: int, data: bytes, programs: Programs, limits: ProcessLimits) -> bytes:
     """One answer frame."""
     limits.start(len(data))
     try:
@@ -116,7 +116,7 @@ def answer_frame(kind: bytes, text: str = "") -> bytes:
 
 def main() -> None:
     """Answer until the parent closes the pipe."""
-    limits, programs = Limits(*sys.argv[1:]), Programs()
+    limits, programs = ProcessLimits(*sys.argv[1:]), Programs()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     buffer, answers = bytearray(), bytearray()
     while True:

@@ -32,7 +32,7 @@ class Status(StrEnum):
     """It was cut off; `text` says why."""
 
 
-class Answer(NamedTuple):
+class JqAnswer(NamedTuple):
     """The result of one evaluation."""
 
     status: Status
@@ -81,9 +81,9 @@ class JqProcess:
         self._output.close()
         return code
 
-    def exchange(self, data: bytes, answer_count: int, timeout_s: float) -> list[Answer]:
+    def exchange(self, data: bytes, answer_count: int, timeout_s: float) -> list[JqAnswer]:
         """Write while reading, since both pipes are small; fewer answers than expected mean that it died or hung."""
-        answers: list[Answer] = []
+        answers: list[JqAnswer] = []
         buffer, pending = bytearray(), memoryview(data)
         poll = select.poll()
         poll.register(self._output, select.POLLIN)
@@ -121,7 +121,7 @@ def request_frame(kind: bytes, program: int, text: str) -> bytes:
     return _REQUEST.pack(kind, program, len(data)) + data
 
 
-def _take_answers(buffer: bytearray) -> list[Answer]:
+def _take_answers(buffer: bytearray) -> list[JqAnswer]:
     """Take the whole frames off the front of what was received."""
     answers = []
     offset = 0
@@ -136,7 +136,7 @@ def _take_answers(buffer: bytearray) -> list[Answer]:
     return answers
 
 
-def _parse_answer(kind: bytes, text: str) -> Answer:
+def _parse_answer(kind: bytes, text: str) -> JqAnswer:
     if kind == b"L":
-        return Answer(Status.KILLED, "gives a result that is too large")
-    return Answer({b"V": Status.VALUE, b"N": Status.NOTHING}.get(kind, Status.ERROR), text)
+        return JqAnswer(Status.KILLED, "gives a result that is too large")
+    return JqAnswer({b"V": Status.VALUE, b"N": Status.NOTHING}.get(kind, Status.ERROR), text)

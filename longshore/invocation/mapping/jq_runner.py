@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from longshore.errors import LongshoreError
-from longshore.invocation.mapping.jq_process import Answer, JqProcess, Status, request_frame
+from longshore.invocation.mapping.jq_process import JqAnswer, JqProcess, Status, request_frame
 
 _BATCH_BYTES = 1024 * 1024  # bounds the copy that is made for the pipe
 _MIB = 1024 * 1024
@@ -60,13 +60,13 @@ class JqRunner:
         self._limits = limits
         self._process: JqProcess | None = None
 
-    def run(self, requests: Sequence[bytes]) -> list[Answer]:
+    def run(self, requests: Sequence[bytes]) -> list[JqAnswer]:
         """The answer to each request, in order.
 
         Raises:
             JqUnavailable: see the class.
         """
-        answers: list[Answer] = []
+        answers: list[JqAnswer] = []
         is_alone, deaths = False, 0
         while len(answers) < len(requests):
             batch = _batch(requests, len(answers), is_alone)
@@ -81,7 +81,7 @@ class JqRunner:
                 continue
             deaths += 1
             if death.by_evaluation or (deaths >= _DEATHS and self._survives(death)):
-                answers.append(Answer(Status.KILLED, death.reason))
+                answers.append(JqAnswer(Status.KILLED, death.reason))
                 is_alone, deaths = False, 0
         return answers
 
@@ -96,7 +96,7 @@ class JqRunner:
             return True
         raise JqUnavailable(death.reason)
 
-    def _exchange(self, batch: Sequence[bytes]) -> "tuple[list[Answer], _Death | None]":
+    def _exchange(self, batch: Sequence[bytes]) -> "tuple[list[JqAnswer], _Death | None]":
         child = self._child()
         size = sum(map(len, batch))
         timeout_s = self._limits.timeout_s + self._limits.timeout_s_per_mib * size / _MIB

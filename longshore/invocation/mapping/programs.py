@@ -11,7 +11,7 @@ from typing import Any
 
 from longshore.invocation import json_limits, json_text
 from longshore.invocation.mapping.jq import JqEngine, JqJob
-from longshore.invocation.mapping.jq_process import Answer, Status
+from longshore.invocation.mapping.jq_process import JqAnswer, Status
 from longshore.invocation.mapping.jq_text import guard_expression
 from longshore.invocation.mapping.results import MappingFault
 from longshore.invocation.mapping.schema import MappingEntry
@@ -131,7 +131,7 @@ def parse_result(text: str, place: str) -> Any:
         raise MappingFault(place, description) from None
 
 
-def fault(answer: Answer, place: str) -> MappingFault:
+def fault(answer: JqAnswer, place: str) -> MappingFault:
     """The fault that an answer without a result stands for."""
     return MappingFault(
         place, answer.text if answer.status is Status.KILLED else "cannot be evaluated over the message"

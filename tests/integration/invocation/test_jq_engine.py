@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from longshore.invocation.mapping.jq import JqEngine, JqJob, JqLimits, JqUnavailable
-from longshore.invocation.mapping.jq_process import Answer, Status
+from longshore.invocation.mapping.jq_process import JqAnswer, Status
 from tests.support.programs import eventually
 
 from .conftest import Load
@@ -56,7 +56,7 @@ def test_answers_larger_than_a_pipe_do_not_deadlock(engine: JqEngine) -> None:
     echo = engine.program("tojson")
     text = json.dumps("é" * 1_000_000, ensure_ascii=False)
 
-    assert [Answer(Status.VALUE, text)] * 4 == engine.evaluate([JqJob(echo, text)] * 4)
+    assert [JqAnswer(Status.VALUE, text)] * 4 == engine.evaluate([JqJob(echo, text)] * 4)
 
 
 @pytest.mark.parametrize("expression", HOSTILE)
@@ -68,7 +68,7 @@ def test_a_hostile_expression_is_cut_off_and_spoils_nothing_else(engine: JqEngin
     answers = engine.evaluate(jobs)
 
     assert Status.KILLED is answers[20].status
-    assert [Answer(Status.VALUE, str(n)) for n in range(40) if n != 20] == answers[:20] + answers[21:]
+    assert [JqAnswer(Status.VALUE, str(n)) for n in range(40) if n != 20] == answers[:20] + answers[21:]
 
 
 @pytest.mark.parametrize("expression", ["input", "debug", "stderr", "halt", "halt_error", "input_filename", "[inputs]"])
@@ -81,7 +81,7 @@ def test_what_crashed_the_original_does_not_even_harm_the_child(engine: JqEngine
     answers = engine.evaluate([JqJob(odd, "1"), JqJob(good, "2")])
 
     assert Status.KILLED is not answers[0].status
-    assert Answer(Status.VALUE, "2") == answers[1]
+    assert JqAnswer(Status.VALUE, "2") == answers[1]
     assert before == children()
 
 
@@ -114,7 +114,7 @@ def test_a_child_killed_from_outside_is_no_verdict(engine: JqEngine) -> None:
     child.kill()
     child.wait()
 
-    assert [Answer(Status.VALUE, "2")] == engine.evaluate([JqJob(echo, "2")])
+    assert [JqAnswer(Status.VALUE, "2")] == engine.evaluate([JqJob(echo, "2")])
 
 
 def test_a_child_killed_while_it_works_is_no_verdict(engine: JqEngine) -> None:
@@ -136,7 +136,7 @@ def test_a_child_killed_while_it_works_is_no_verdict(engine: JqEngine) -> None:
     finally:
         stop.set()
         killer.join()
-    assert [Answer(Status.VALUE, "2000")] * 500 == answers
+    assert [JqAnswer(Status.VALUE, "2000")] * 500 == answers
 
 
 def test_many_threads_share_one_engine(engine: JqEngine) -> None:
@@ -149,7 +149,7 @@ def test_many_threads_share_one_engine(engine: JqEngine) -> None:
             expected = str(thread * 1000 + n)
             if thread == 7 and n == 5:
                 engine.evaluate([JqJob(bad, "1")])
-            if [Answer(Status.VALUE, expected)] != engine.evaluate([JqJob(echo, expected)]):
+            if [JqAnswer(Status.VALUE, expected)] != engine.evaluate([JqJob(echo, expected)]):
                 wrong.append(thread)
 
     threads = [threading.Thread(target=ask, args=(n,)) for n in range(16)]
@@ -202,7 +202,7 @@ def test_a_text_that_takes_long_delays_nobody_else(stuck: Stuck) -> None:
         waiting.start()
 
         for number in range(10):
-            assert [Answer(Status.VALUE, f"{number}")] == engine.evaluate([JqJob(echo, f"{number}")])
+            assert [JqAnswer(Status.VALUE, f"{number}")] == engine.evaluate([JqJob(echo, f"{number}")])
         assert waiting.is_alive()
         assert 2 == len(children())
         go_on()
@@ -234,9 +234,9 @@ def test_a_large_text_leaves_no_child_that_keeps_its_memory(engine: JqEngine) ->
     """A child takes twenty times what it read, and never gives it back."""
     echo = engine.program("length | tojson")
 
-    assert [Answer(Status.VALUE, "3000000")] == engine.evaluate([JqJob(echo, json.dumps("x" * 3_000_000))])
+    assert [JqAnswer(Status.VALUE, "3000000")] == engine.evaluate([JqJob(echo, json.dumps("x" * 3_000_000))])
     assert [] == children()
-    assert [Answer(Status.VALUE, "1")] == engine.evaluate([JqJob(echo, '"x"')])
+    assert [JqAnswer(Status.VALUE, "1")] == engine.evaluate([JqJob(echo, '"x"')])
 
 
 def test_reports_are_evaluated_apart_from_requests(load: Load, stuck: Stuck) -> None:
@@ -253,7 +253,7 @@ def test_expressions_see_the_given_environment_alone(engine: JqEngine, monkeypat
     monkeypatch.setenv("PARENT_SECRET", "s3cret")
     jobs = [JqJob(engine.program(f"{env} | [.TOKEN, .PARENT_SECRET] | tojson"), "1") for env in ("env", "$ENV")]
 
-    assert [Answer(Status.VALUE, '["t0k",null]')] * 2 == engine.evaluate(jobs)
+    assert [JqAnswer(Status.VALUE, '["t0k",null]')] * 2 == engine.evaluate(jobs)
 
 
 def test_odd_variables_do_not_stop_the_start() -> None:
@@ -261,7 +261,7 @@ def test_odd_variables_do_not_stop_the_start() -> None:
     env = {"": "x", "A=B": "x", "N": "a\0b", "PYTHONHOME": "/nowhere", "PYTHONPATH": "/nowhere", "ok!": "y"}
     engine = JqEngine(env)
     try:
-        assert [Answer(Status.VALUE, '"y"')] == engine.evaluate([JqJob(engine.program('env["ok!"] | tojson'), "1")])
+        assert [JqAnswer(Status.VALUE, '"y"')] == engine.evaluate([JqJob(engine.program('env["ok!"] | tojson'), "1")])
     finally:
         engine.close()
 

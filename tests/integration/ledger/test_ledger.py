@@ -96,7 +96,7 @@ def test_a_worker_lost_after_it_began_is_parked_as_unknown(ledger: Ledger, clien
 
 def test_a_worker_lost_after_it_began_is_sent_again_where_the_policy_says_so(ledger: Ledger) -> None:
     """Change log events are: their receivers are told about the same change again. At most so many times."""
-    store(ledger, entry("cl.1", unknown="retry", max_attempts=2))
+    store(ledger, entry("cl.1", unknown_outcome="retry", max_attempts=2))
     for expected in ("waiting", "unknown"):
         claim = claim_one(ledger)
         ledger.begin("cl.1", claim.token)
@@ -108,7 +108,7 @@ def test_a_worker_lost_after_it_began_is_sent_again_where_the_policy_says_so(led
 @pytest.mark.parametrize("meanwhile", ["unknown", "waiting", "claimed"])
 def test_a_late_success_counts_while_nobody_has_begun_anew(ledger: Ledger, meanwhile: str) -> None:
     """The worker was presumed dead, and answers after all."""
-    store(ledger, entry("r_1", unknown="park" if meanwhile == "unknown" else "retry"))
+    store(ledger, entry("r_1", unknown_outcome="park" if meanwhile == "unknown" else "retry"))
     claim = claim_one(ledger)
     ledger.begin("r_1", claim.token)
     lapse(ledger, "r_1")
@@ -123,7 +123,7 @@ def test_a_late_success_counts_while_nobody_has_begun_anew(ledger: Ledger, meanw
 
 def test_a_late_success_is_stale_once_somebody_has_begun_anew(ledger: Ledger) -> None:
     """The newer attempt owns the invocation."""
-    store(ledger, entry("r_1", unknown="retry"))
+    store(ledger, entry("r_1", unknown_outcome="retry"))
     old = claim_one(ledger)
     ledger.begin("r_1", old.token)
     lapse(ledger, "r_1")
@@ -387,7 +387,7 @@ def test_a_full_redis_refuses_new_work_and_takes_the_end_of_old(ledger: Ledger, 
 
 def test_what_was_in_flight_at_three_deaths_is_suspected_and_what_kills_a_fourth_is_poison(ledger: Ledger) -> None:
     """Claims that lapse do not count; Port hears the end."""
-    store(ledger, entry("r_1", unknown="retry"))
+    store(ledger, entry("r_1", unknown_outcome="retry"))
     for deaths in range(4):
         claim_one(ledger)
         lapse(ledger, "r_1")
@@ -406,7 +406,7 @@ def test_what_was_in_flight_at_three_deaths_is_suspected_and_what_kills_a_fourth
 def test_suspects_are_tried_one_per_worker_process_and_hold_up_nobody(ledger: Ledger, client: "redis.Redis") -> None:
     """A hundred innocents in flight at the deaths of others each get their turn, and are cleared by their end."""
     ids = [f"r_{n}" for n in range(6)]
-    store(ledger, *(entry(id, f"http://t{n % 2}:80", unknown="retry") for n, id in enumerate(ids)))
+    store(ledger, *(entry(id, f"http://t{n % 2}:80", unknown_outcome="retry") for n, id in enumerate(ids)))
     for _ in range(3):
         for claim in ledger.pump()[0]:
             ledger.begin(claim.id, claim.token)

@@ -82,7 +82,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(
         to=st.sampled_from(TARGETS),
         action=st.sampled_from(["x", "y"]),
-        unknown=st.sampled_from(["park", "retry"]),
+        unknown_outcome=st.sampled_from(["park", "retry"]),
         attempts=st.integers(1, 5),
         dead=st.sampled_from(["", "", "", "malformed"]),
         count=st.integers(1, 3),
@@ -90,12 +90,29 @@ class LedgerMachine(RuleBasedStateMachine):
         max_claims=st.integers(0, 3),
     )
     def accept(
-        self, to: str, action: str, unknown: str, attempts: int, dead: str, count: int, gap: int, max_claims: int
+        self,
+        to: str,
+        action: str,
+        unknown_outcome: str,
+        attempts: int,
+        dead: str,
+        count: int,
+        gap: int,
+        max_claims: int,
     ) -> None:
         """New invocations arrive, between records that were not for us or are gone."""
         first = self.offset
         entries = [
-            entry(f"r_{n}", to, action, n, unknown=unknown, max_attempts=attempts, dead=dead, reports=(b"Lone",))
+            entry(
+                f"r_{n}",
+                to,
+                action,
+                n,
+                unknown_outcome=unknown_outcome,
+                max_attempts=attempts,
+                dead=dead,
+                reports=(b"Lone",),
+            )
             for n in range(first, first + count)
         ]
         self.offset = first + count + gap

@@ -251,7 +251,7 @@ def test_a_requeued_poison_is_tried_alone_again(
     ledger: Ledger, letters: InvocationReader, requeue: Requeuer, found_by: str
 ) -> None:
     """Nothing has proved that it kills no workers. Its letter stands under its action, and a good end clears it."""
-    store(ledger, entry("r_1", payload=SEALER.seal(b"{}"), unknown="retry", lane="http://a:80 deploy"))
+    store(ledger, entry("r_1", payload=SEALER.seal(b"{}"), unknown_outcome="retry", lane="http://a:80 deploy"))
     for deaths in range(4):
         ((claim,), _) = ledger.pump()
         ledger.begin("r_1", claim.token)
@@ -275,7 +275,7 @@ def test_a_requeued_poison_is_tried_alone_again(
 
 def test_a_trial_that_was_cut_off_clears_nobody(ledger: Ledger, client: "redis.Redis") -> None:
     """A drain, or a deadline: nobody knows yet whether it kills workers."""
-    store(ledger, entry("r_1", unknown="retry"))
+    store(ledger, entry("r_1", unknown_outcome="retry"))
     client.hset(ledger.keys.invocation("r_1"), "deaths", 3)
     ((claim,), _) = ledger.pump()
     ledger.begin("r_1", claim.token)

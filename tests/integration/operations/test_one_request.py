@@ -40,7 +40,7 @@ class Builders:
         record = StartedAttempt(
             id="r_1", token=1, format=1, payload=sealer.seal(text.encode()), kind=Kind.ACTION_RUN, run="r_1",
             synchronized=False, target="http://a:80", lane="http://a:80 deploy", number=1, generation=1,
-            published_ms=0, accepted_ms=0, first_ms=0, origin="org.runs/0/0", mapping=accepted, unknown="park",
+            published_ms=0, accepted_ms=0, first_ms=0, origin="org.runs/0/0", mapping=accepted, unknown_outcome="park",
             max_attempts=8, deaths=0, moves=0, trace=b"",
         )  # fmt: skip
         builder = RequestBuilder(self.mapping, self.settings.secrets, self.settings.secrets_to_mask)

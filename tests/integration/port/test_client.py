@@ -12,7 +12,7 @@ import pytest
 from longshore.errors import PortRefused, PortUnavailable
 from longshore.port import PortClient
 from longshore.sandbox.fake_port import FakePort
-from longshore.sandbox.http_server import Answer, HttpServer, Request
+from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
 from tests.support.hostile import HostileTarget, Talk, answering
 from tests.support.port_clock import Clock
 
@@ -79,9 +79,9 @@ def test_a_life_that_is_none_costs_no_token_for_each_call(server: HttpServer, li
     """A token then lives as long as Port says that they do."""
     received_requests: list[str] = []
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> HttpAnswer:
         received_requests.append(request.path)
-        return Answer(200, f'{{"accessToken":"t","expiresIn":{life}}}'.encode())
+        return HttpAnswer(200, f'{{"accessToken":"t","expiresIn":{life}}}'.encode())
 
     client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}", ID, SECRET)
     for _ in range(3):
@@ -95,9 +95,9 @@ def test_a_port_that_refuses_fresh_tokens_is_left_alone(server: HttpServer) -> N
     """One renewal, then a wait: token calls are the scarce ones."""
     received_requests: list[str] = []
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> HttpAnswer:
         received_requests.append(request.path)
-        return Answer(200, b'{"accessToken":"t"}') if request.path == "/v1/auth/access_token" else Answer(401)
+        return HttpAnswer(200, b'{"accessToken":"t"}') if request.path == "/v1/auth/access_token" else HttpAnswer(401)
 
     client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}", ID, SECRET, clock=Clock())
     for _ in range(5):
@@ -183,7 +183,7 @@ def test_a_port_that_is_silent_is_given_up(server: HttpServer) -> None:
 
 def test_a_reply_that_drips_is_given_up(server: HttpServer) -> None:
     """Each byte comes in time, the whole never does."""
-    port = server.listen("127.0.0.1", 0, lambda request: Answer(200, b" " * 10_000, drip_s=0.01))
+    port = server.listen("127.0.0.1", 0, lambda request: HttpAnswer(200, b" " * 10_000, drip_s=0.01))
     client = PortClient(f"http://127.0.0.1:{port}", ID, SECRET, read_timeout_s=0.05)
 
     with pytest.raises(PortUnavailable, match="no whole answer"):
@@ -196,9 +196,9 @@ def test_a_redirect_is_not_followed(server: HttpServer, place: str) -> None:
     """It would turn a report into a GET, and carry the token to another host."""
     received_requests: list[Request] = []
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> HttpAnswer:
         received_requests.append(request)
-        return Answer(302, headers=(("Location", place),))
+        return HttpAnswer(302, headers=(("Location", place),))
 
     client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}", ID, SECRET)
     with pytest.raises(PortUnavailable, match="PORT_API_BASE_URL"):
@@ -212,10 +212,10 @@ def test_requests_are_ports_agents(server: HttpServer) -> None:
     """Header names and bodies as the original sends them; no cookies, nothing of a netrc file."""
     received_requests: list[Request] = []
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> HttpAnswer:
         received_requests.append(request)
         token = b'{"ok":true,"accessToken":"t0ken","expiresIn":60,"tokenType":"Bearer"}'
-        return Answer(200, token, headers=(("Set-Cookie", "a=b; Path=/"),))
+        return HttpAnswer(200, token, headers=(("Set-Cookie", "a=b; Path=/"),))
 
     client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}/base/", ID, SECRET)
     client.set_streamer("KAFKA")
@@ -372,8 +372,8 @@ def test_kafka_credentials_are_values_without_a_password_in_their_repr(client: P
 def test_a_reply_without_credentials_is_no_crash(server: HttpServer, body: bytes) -> None:
     """A proxy's page instead of Port's answer: come back later."""
 
-    def answer(request: Request) -> Answer:
-        return Answer(200, body if request.method == "GET" else b'{"accessToken":"t"}')
+    def answer(request: Request) -> HttpAnswer:
+        return HttpAnswer(200, body if request.method == "GET" else b'{"accessToken":"t"}')
 
     client = PortClient(f"http://127.0.0.1:{server.listen('127.0.0.1', 0, answer)}", ID, SECRET)
     with pytest.raises(PortUnavailable, match="without Kafka credentials"):

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from longshore.sandbox.http_server import Answer, HttpServer, Request
+from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
 
 
-def echo(request: Request) -> Answer:
+def echo(request: Request) -> HttpAnswer:
     """Answers with what came."""
-    return Answer(200, f"{request.method} {request.path} ".encode() + request.body)
+    return HttpAnswer(200, f"{request.method} {request.path} ".encode() + request.body)
 
 
 @pytest.fixture
@@ -103,9 +103,9 @@ def test_a_late_answer_ends_with_the_server() -> None:
     """Nobody waits for it, and nothing is left that warns of it."""
     asked = threading.Event()
 
-    def task(request: Request) -> Answer:
+    def task(request: Request) -> HttpAnswer:
         asked.set()
-        return Answer(200, b"late", delay_s=600.0)
+        return HttpAnswer(200, b"late", delay_s=600.0)
 
     server = HttpServer("test-late")
     server.start()

@@ -50,7 +50,7 @@ def entry(id: str, offset: int, dead: str = "") -> Entry:
         published_ms=1,
         mapping="m/0",
         payload=b"sealed",
-        unknown="park",
+        unknown_outcome="park",
         dead=dead,
     )
 

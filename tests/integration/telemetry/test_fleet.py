@@ -52,7 +52,7 @@ def fill(ledger: Ledger, count: int, target: str = TARGET, max_claims: int = 0, 
             published_ms=round(time.time() * 1000),
             mapping="m",
             payload=b"sealed",
-            unknown="park",
+            unknown_outcome="park",
             max_attempts=3,
             **more,  # type: ignore[arg-type]
         )

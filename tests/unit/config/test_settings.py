@@ -265,8 +265,8 @@ def test_a_retry_setting_holds_for_all_kinds_and_the_rest_stays_by_kind() -> Non
 
     assert (3, 3) == (run.max_attempts, event.max_attempts)
     assert run.max_age_s < event.max_age_s
-    assert ("park", "retry") == (run.unknown, event.unknown)
-    assert "retry" == settings(UNKNOWN_OUTCOME="retry").retry_policy(Kind.NODE_RUN).unknown
+    assert ("park", "retry") == (run.unknown_outcome, event.unknown_outcome)
+    assert "retry" == settings(UNKNOWN_OUTCOME="retry").retry_policy(Kind.NODE_RUN).unknown_outcome
 
 
 def test_the_mapping_file_in_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

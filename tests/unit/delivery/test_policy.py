@@ -8,8 +8,8 @@ from longshore.delivery import DEFAULTS, Dead, Done, Outcome, Park, RetryAfter, 
 from longshore.delivery.outcome import classify_status
 from longshore.invocation.kinds import Kind
 
-PARK = RetryPolicy(max_attempts=4, base_s=10, max_s=100, max_age_s=1_000, unknown="park")
-RETRY = RetryPolicy(max_attempts=4, base_s=10, max_s=100, max_age_s=1_000, unknown="retry")
+PARK = RetryPolicy(max_attempts=4, base_s=10, max_s=100, max_age_s=1_000, unknown_outcome="park")
+RETRY = RetryPolicy(max_attempts=4, base_s=10, max_s=100, max_age_s=1_000, unknown_outcome="retry")
 
 
 def outcome_of(verdict: Verdict, retry_after_s: float | None = None) -> Outcome:
@@ -103,7 +103,7 @@ def test_by_default_a_run_has_an_hour_and_an_event_a_day(
     while isinstance(step := next_step(outcome_of(Verdict.RETRY), count, age_s, policy, 0.9), RetryAfter):
         age_s, count = age_s + step.delay_s, count + 1
 
-    assert (attempts, unknown) == (policy.max_attempts, policy.unknown)
+    assert (attempts, unknown) == (policy.max_attempts, policy.unknown_outcome)
     assert longest_s * 0.6 < age_s <= longest_s
 
 

@@ -86,7 +86,7 @@ def test_an_action_run_waits_in_the_lane_of_its_target_and_action(preparer: Batc
     assert entry.target == "http://deployer.internal:8080"
     assert entry.lane == "http://deployer.internal:8080 deploy_service"
     assert (entry.origin, entry.published_ms, entry.dead) == ("org.runs/0/0", 1000, "")
-    assert (entry.unknown, entry.max_attempts) == ("park", DEFAULTS[Kind.ACTION_RUN].max_attempts)
+    assert (entry.unknown_outcome, entry.max_attempts) == ("park", DEFAULTS[Kind.ACTION_RUN].max_attempts)
     assert entry.mapping.endswith("/1")
     assert [type for type, _ in decode_reports(entry)] == ["L"]
 
@@ -115,7 +115,7 @@ def test_a_change_log_event_is_known_by_its_place_and_port_hears_nothing(prepare
     entry = only(prepare(preparer, text_of(message), topic="org.change.log"))
 
     assert (entry.id, entry.kind, entry.run) == ("cl.org.change.log.0.0.1000", Kind.CHANGE_LOG, "")
-    assert (entry.unknown, entry.reports) == ("retry", ())
+    assert (entry.unknown_outcome, entry.reports) == ("retry", ())
     assert entry.lane == "http://deployer.internal:8080 change_log"
 
 

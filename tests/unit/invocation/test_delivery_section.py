@@ -51,7 +51,7 @@ def test_what_is_left_out_or_null_is_left_to_the_settings(value: Any) -> None:
 )
 def test_a_target_that_takes_repeats_is_sent_unknowns_again(value: Any, policy: str) -> None:
     """Unless `policy` says otherwise."""
-    assert policy == section(value)[0].unknown
+    assert policy == section(value)[0].unknown_outcome
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,13 @@ def test_accept_reads_an_entry_in_the_order_in_which_it_is_written() -> None:
     assert f"ENTRY_SIZE = 7, {len(record.ENTRY_FIELDS)}\n" in body
 
     values: dict[str, Any] = {name: f"{name}!" for name in record.ENTRY_FIELDS}
-    values |= {"kind": Kind.NODE_RUN, "synchronized": True, "published_ms": 1, "reports": (b"Lone", b"Stwo")}
+    values |= {
+        "kind": Kind.NODE_RUN,
+        "synchronized": True,
+        "published_ms": 1,
+        "unknown_outcome": "unknown!",
+        "reports": (b"Lone", b"Stwo"),
+    }
     row = record.entry_values(
         Entry(**{name: values[name] for name in (f.name for f in fields(Entry)) if name in values}), 1
     )

@@ -24,9 +24,7 @@ OTHER_MEANINGS = {
     "longshore/cli/targets.py": {"waiting", "paused"},  # a column's head; what an operator said of a target
     "longshore/cli/version.py": {"unknown"},
     "longshore/delivery/outcome.py": {"unknown"},  # a verdict on an attempt
-    "longshore/delivery/policy.py": {"unknown"},  # the policy for unknown outcomes
-    "longshore/invocation/delivery_section.py": {"unknown"},  # the same in a mapping
-    "config/settings.py": {"unknown"},  # the same in a setting
+    "longshore/invocation/delivery_section.py": {"unknown"},  # the policy for unknown outcomes in a mapping
     "longshore/port/__init__.py": {"unknown"},  # a name that the package exports
     "longshore/port/report_wording.py": {"paused"},  # why a run waits
     "longshore/sandbox/fake_port.py": {"unknown"},  # a request of none of the kinds

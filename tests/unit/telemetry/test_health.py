@@ -2,7 +2,7 @@
 
 import pytest
 
-from longshore.telemetry.health import CheckResult, Health, LoopHeartbeat, Verdict
+from longshore.telemetry.health import CheckResult, Health, HealthVerdict, LoopHeartbeat
 
 
 def test_it_is_ready_only_if_it_is_alive() -> None:
@@ -40,13 +40,13 @@ def test_a_loop_is_alive_as_long_as_it_turns() -> None:
 
 def test_what_is_told_is_what_is_read() -> None:
     """A supervisor hears the same as a probe."""
-    verdict = Verdict({"a": CheckResult(True, "well"), "b": CheckResult(False, "not well")})
+    verdict = HealthVerdict({"a": CheckResult(True, "well"), "b": CheckResult(False, "not well")})
 
-    assert verdict == Verdict.parse(verdict.json())
+    assert verdict == HealthVerdict.parse(verdict.json())
 
 
 @pytest.mark.parametrize("told", [None, [], {}, {"checks": 1}, {"checks": {"a": 1}}])
 def test_a_foreign_answer_is_none_of_health(told: object) -> None:
     """Somebody else may listen at that port."""
     with pytest.raises(ValueError, match="health"):
-        Verdict.parse(told)
+        HealthVerdict.parse(told)
