@@ -78,7 +78,7 @@ class Bench:
             "lane": lane_of(target, "deploy"),
             "mapping": f"{self.digest}/1",
             "payload": sealer.seal(json.dumps(message).encode()),
-            "unknown": "park",
+            "unknown_outcome": "park",
             "reports": tuple(one.kind.encode() + sealer.seal(encode_report(one)) for one in reports.received(kind)),
         }
         entry = Entry(

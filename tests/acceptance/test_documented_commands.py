@@ -279,7 +279,7 @@ WAYS: dict[str, Callable[[Site, Command], None]] = {
     rf"{LONGSHORE} (ingest|worker|flower)": starts_and_ends,
     rf"{LONGSHORE} config check": ends_well,
     rf"{LONGSHORE} doctor --url https://service\.internal\.example\S*": finds_the_example_broken,
-    rf"{LONGSHORE} (show RUN_ID|dlq list|targets|status|audit|doctor)": answers,
+    rf"{LONGSHORE} (show RUN_ID|dlq list|targets list|status|audit|doctor)": answers,
 }
 """How a command is executed, and what it has to do. One that fits none fails its test: write how it can be tried."""
 

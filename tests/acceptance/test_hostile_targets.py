@@ -184,15 +184,20 @@ def test_a_worker_outlives_all_of_them_and_keeps_nothing(bench: Bench, urls: dic
     threads = process.num_threads() + SLOTS + SENDERS
     before = process.memory_info().rss
 
-    all_end_as_they_should(bench, urls, "first")
-    delivers(bench, "r_between")
-    descriptors = unpooled(process, bench)
-    all_end_as_they_should(bench, urls, "second")
-    delivers(bench, "r_after")
+    descriptors = []
+    for turn in ("first", "second", "third", "fourth"):
+        all_end_as_they_should(bench, urls, turn)
+        delivers(bench, f"r_after_{turn}")
+        descriptors.append(unpooled(process, bench))
+        # What grows on demand (processes of jq, connections kept for the next request) stops growing; what is lost in
+        # some attempt is lost in each turn.
+        if len(descriptors) > 1 and descriptors[-1] <= descriptors[-2]:
+            break
+    else:
+        pytest.fail(f"more descriptors after each turn: {descriptors}")
 
     assert peak(process) - before < MOST_GROWTH
     assert process.num_threads() <= threads
-    eventually(lambda: unpooled(process, bench) <= descriptors, "no descriptor is left over")
     said = causes(worker)
     assert [] == [name for name, case in CASES.items() if case.says not in said[f"second-{name}"]]
 

@@ -73,7 +73,7 @@ class AttemptHarness:
             "payload": self.sealer.seal(
                 json.dumps(message).encode(), bond(format, "payload", f"r_{number}", run=f"r_{number}")
             ),
-            "unknown": "park",
+            "unknown_outcome": "park",
             "format": format,
         }
         self.ledger.accept([OffsetRange("stage.runs", 0, number, number + 1)], [Entry(**(values | more))], max_claims=0)

@@ -61,7 +61,7 @@ def entry(id: str, target: str = "http://a:80", action: str = "deploy", offset: 
         "published_ms": 1_767_225_600_000,
         "mapping": "0123456789abcdef",
         "payload": b"sealed",
-        "unknown": "park",
+        "unknown_outcome": "park",
         **more,
     }
     return Entry(**values)  # type: ignore[arg-type]
