@@ -13,6 +13,7 @@ from longshore.ledger import scripts
 from longshore.ledger.connection import reaching_store
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.states import FAILED_STATES, State
+from longshore.ledger.text import decode, encode
 
 PAGE = 500
 """Ids looked at in one call: about 2 ms."""
@@ -114,7 +115,7 @@ class _Audit:
     def _names(self) -> Iterator[str]:
         pattern = self._keys.prefix.replace("\\", r"\\").replace("[", r"\[").replace("*", r"\*").replace("?", r"\?")
         for name in self._client.scan_iter(match=f"{pattern}*", count=1000):
-            yield _text(name).removeprefix(self._keys.prefix)
+            yield decode(name).removeprefix(self._keys.prefix)
 
     def _check_records(self, ids: Sequence[str]) -> None:
         for id, (state, origin, problem) in zip(ids, self._run_script("", ids), strict=True):
@@ -127,7 +128,7 @@ class _Audit:
     def _check_set(self, set_name: str) -> None:
         page: list[str] = []
         for member, _ in self._client.zscan_iter(f"{self._keys.prefix}{set_name}", count=PAGE):
-            page.append(_text(member))
+            page.append(decode(member))
             if len(page) >= PAGE:
                 self._check_members(set_name, page)
                 page = []
@@ -141,9 +142,9 @@ class _Audit:
     def _run_script(self, set_name: str, ids: Sequence[str]) -> Iterator[tuple[str, str, str]]:
         if not ids:
             return iter(())
-        values = (_bytes(set_name), *map(_bytes, ids))
+        values = (encode(set_name), *map(encode, ids))
         row: Any = self._script.run(self._client.execute_command, self._keys.prefix, "", *values)
-        return zip(*[iter([_text(value) for value in row])] * 3, strict=True)
+        return zip(*[iter([decode(value) for value in row])] * 3, strict=True)
 
     def _check_partition(self, name: str) -> None:
         counters = self._numbers(f"{self._keys.prefix}part:{name}")
@@ -157,12 +158,4 @@ class _Audit:
 
     def _numbers(self, name: str) -> dict[str, int]:
         values: Any = self._client.hgetall(name)
-        return {_text(key): int(value) for key, value in values.items()}
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "surrogatepass")
-
-
-def _bytes(value: str) -> bytes:
-    return value.encode("utf-8", "surrogatepass")
+        return {decode(key): int(value) for key, value in values.items()}

@@ -17,6 +17,7 @@ from longshore.ledger.scan import FailedScan, Filter
 from longshore.ledger.scripts import Script
 from longshore.ledger.seal import Bond, Foreign, Sealer, Unsealable
 from longshore.ledger.states import State
+from longshore.ledger.text import decode, encode
 
 BATCH = 500
 """Records read, or deleted, in one round trip: a few ms of Redis's time."""
@@ -99,7 +100,7 @@ class InvocationReader:
             pages = self._scan.pages(state, filter, BATCH, fields=FIELDS)
             for page in islice(pages, 1) if newest_only else pages:
                 records = [
-                    _record(_text(id), dict(zip(FIELDS, values, strict=True)))
+                    _record(decode(id), dict(zip(FIELDS, values, strict=True)))
                     for (_, id), values in zip(page.cursors, page.records, strict=True)
                 ]
                 yield from self.matching_text(records, filter.text)
@@ -160,8 +161,8 @@ class InvocationReader:
             sealed = sealed_payload(id, int(format or 1), blob)
         except UnknownFormat as error:
             raise Unsealable(str(error)) from None
-        payload_bond = bond(int(format or 1), "payload", id, run=_text(run or b""))
-        return self._sealer.open(sealed, payload_bond).decode("utf-8", "surrogatepass")
+        payload_bond = bond(int(format or 1), "payload", id, run=decode(run or b""))
+        return decode(self._sealer.open(sealed, payload_bond))
 
     def purge(self, ids: Iterable[str]) -> int:
         """Deletes dead letters and unknown outcomes, and leaves all else. Returns how many it has deleted."""
@@ -169,7 +170,7 @@ class InvocationReader:
         while batch := list(islice(rest, BATCH)):
             with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
                 for id in batch:
-                    self._purge.put(pipe, self._keys.prefix, "", id.encode("utf-8", "surrogatepass"))
+                    self._purge.put(pipe, self._keys.prefix, "", encode(id))
                 count += sum(pipe.execute())
         return count
 
@@ -180,7 +181,7 @@ class InvocationReader:
         with reaching_store():
             rows = pipe.execute()
         for id, row in zip(ids, rows, strict=True):
-            values = {name: _text(value or b"") for name, value in zip(FIELDS, row, strict=True)}
+            values = {name: decode(value or b"") for name, value in zip(FIELDS, row, strict=True)}
             if values["state"]:
                 yield _record(id, values)
 
@@ -201,7 +202,7 @@ class InvocationReader:
         # The note of a job is bound to no record, and a version without bonds binds nothing.
         for candidate in (expected, JOB_NOTE, None):
             try:
-                entry: dict[str, Any] = json.loads(self._sealer.open(item, candidate).decode("utf-8", "surrogatepass"))
+                entry: dict[str, Any] = json.loads(decode(self._sealer.open(item, candidate)))
             except (Unsealable, ValueError) as error:
                 problem = problem or str(error)
                 if not isinstance(error, Foreign):
@@ -210,10 +211,6 @@ class InvocationReader:
                 if candidate == expected or "requeued_by" in entry:
                     return entry
         return {"unreadable": problem}
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogatepass")
 
 
 def _record(id: str, values: dict[str, str]) -> InvocationRecord:

@@ -29,6 +29,7 @@ from longshore.ledger.keys import Keys
 from longshore.ledger.limits import Limits
 from longshore.ledger.script_connections import connections_of
 from longshore.ledger.states import State
+from longshore.ledger.text import decode, encode
 
 MAX_CLAIMS = 500
 """Claims that one call returns at most: bounds how long a script holds Redis (about 10 ms)."""
@@ -43,14 +44,6 @@ UNREADABLE_S = 30
 REPORT_PATIENCE_MS = 2_000
 """For so long an ended invocation counts as unfinished while its reports are unsent. Usually enough to send them; and
 short, as an unfinished invocation is delivered again if the ledger is lost."""
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "surrogatepass")
-
-
-def _bytes(value: str) -> bytes:
-    return value.encode("utf-8", "surrogatepass")
 
 
 class Ledger:
@@ -108,10 +101,10 @@ class Ledger:
         self.format = record.format_for(int(lowest))
         rewinds = []
         for name, offset in behind:
-            topic, _, partition = _text(name).rpartition("/")
+            topic, _, partition = decode(name).rpartition("/")
             rewinds.append(Rewind(topic, int(partition), None if int(offset) < 0 else int(offset)))
         return Accepted(
-            tuple(map(_text, results)), tuple(rewinds), record.parse_claims(claims), int(backlog), _text(ledger)
+            tuple(map(decode, results)), tuple(rewinds), record.parse_claims(claims), int(backlog), decode(ledger)
         )
 
     def partition_offsets(self, partitions: Collection[tuple[str, int]]) -> PartitionOffsets:
@@ -124,9 +117,9 @@ class Ledger:
             for topic, partition in partitions:
                 pipe.hget(self.keys.partition(topic, partition), "next")
             name, newest, (now_s, _), *following = pipe.execute()
-        times = {_text(field): int(value) for field, value in newest.items()}
+        times = {decode(field): int(value) for field, value in newest.items()}
         return PartitionOffsets(
-            ledger=_text(name or b""),
+            ledger=decode(name or b""),
             next={
                 partition: int(value)
                 for partition, value in zip(partitions, following, strict=True)
@@ -145,7 +138,9 @@ class Ledger:
         """The ledger's name, and the offsets of `partitions` that are not finished, in order (`Limits.open`)."""
         fields = [f"{topic}/{partition}" for topic, partition in partitions]
         (name,), *offsets = self._run("unfinished", REPORT_PATIENCE_MS, *fields)
-        return _text(name), {partition: list(map(int, row)) for partition, row in zip(partitions, offsets, strict=True)}
+        return decode(name), {
+            partition: list(map(int, row)) for partition, row in zip(partitions, offsets, strict=True)
+        }
 
     def exist(self, ids: Sequence[str]) -> list[bool]:
         """Of each of `ids`, whether the ledger has its record."""
@@ -196,7 +191,7 @@ class Ledger:
         """What may start now, and whose leases have lapsed."""
         claims, lapsed = self._run("pump", max_claims)
         return record.parse_claims(claims), tuple(
-            ExpiredLease(_text(id), State(_text(state)), _text(reason), _text(target))
+            ExpiredLease(decode(id), State(decode(state)), decode(reason), decode(target))
             for id, state, reason, target in lapsed
         )
 
@@ -205,7 +200,7 @@ class Ledger:
 
         Raises `UnknownFormat` for a record that this version does not read; nothing has changed then.
         """
-        row = self._run("begin", _bytes(id), token)
+        row = self._run("begin", encode(id), token)
         if not row:
             return None
         format, *values = row
@@ -218,7 +213,7 @@ class Ledger:
         outcome, claims = self._run(
             "finish",
             max_claims,
-            _bytes(id),
+            encode(id),
             token,
             end.result,
             end.delay_ms,
@@ -230,14 +225,14 @@ class Ledger:
             "1" if end.clears else "",
             *end.reports,
         )
-        return FinishResult(_text(outcome), record.parse_claims(claims))
+        return FinishResult(decode(outcome), record.parse_claims(claims))
 
     def release(self, id: str, token: int, delay_ms: int = 0) -> bool:
         """Returns a claimed or begun invocation to its lane, unsent and without using an attempt. False: stale.
 
         It is handed out again after `delay_ms`.
         """
-        return bool(self._run("release", _bytes(id), token, delay_ms))
+        return bool(self._run("release", encode(id), token, delay_ms))
 
     def unreadable(self) -> int:
         """How many invocations were due recently for which no worker reads their format."""
@@ -252,7 +247,7 @@ class Ledger:
         """
         pairs: list[Any] = []
         for id, token in working_on:
-            pairs += [_bytes(id), token]
+            pairs += [encode(id), token]
         return int(self._run("heartbeat", worker, slots, *pairs))
 
     def prune(self) -> int:
@@ -271,10 +266,10 @@ class Ledger:
         rows = self._run("lease_reports", max_invocations, lease_ms)
         return [
             LeasedReports(
-                id=_text(id),
+                id=decode(id),
                 token=token,
-                kind=Kind(_text(kind)),
-                run=_text(run),
+                kind=Kind(decode(kind)),
+                run=decode(run),
                 synchronized=sync == b"1",
                 tries=int(tries),
                 items=tuple(items),
@@ -294,7 +289,7 @@ class Ledger:
 
     def renew_reports(self, reports: LeasedReports, lease_ms: int) -> LeasedReports | None:
         """Renews the lease of `reports`, to `lease_ms` from now. None if it had lapsed: somebody else may have them."""
-        token = self._run("renew_reports", _bytes(reports.id), reports.token, lease_ms)
+        token = self._run("renew_reports", encode(reports.id), reports.token, lease_ms)
         return replace(reports, token=token) if token else None
 
     def ack_reports(self, reports: LeasedReports, unsent: Sequence[bytes] = (), delay_ms: int = 0) -> bool:
@@ -304,12 +299,12 @@ class Ledger:
         """
         failed = "1" if unsent else ""
         return bool(
-            self._run("ack_reports", _bytes(reports.id), reports.token, len(reports.items), delay_ms, failed, *unsent)
+            self._run("ack_reports", encode(reports.id), reports.token, len(reports.items), delay_ms, failed, *unsent)
         )
 
     def defer(self, attempt: StartedAttempt, target: str, lane: str) -> bool:
         """Moves an attempt that has begun, but sent nothing, to another lane. Uses no attempt."""
-        return bool(self._run("defer", _bytes(attempt.id), attempt.token, _bytes(target), _bytes(lane)))
+        return bool(self._run("defer", encode(attempt.id), attempt.token, encode(target), encode(lane)))
 
     def clock_ms(self) -> int:
         """The ledger's time, in which the start times of claims are given."""

@@ -12,6 +12,7 @@ from longshore.ledger.invocations import InvocationReader, InvocationRecord
 from longshore.ledger.keys import Keys
 from longshore.ledger.scan import Cursor, FailedScan, Filter
 from longshore.ledger.states import State
+from longshore.ledger.text import decode, encode
 
 TEXT_BUDGET_S = 1.5
 """For so long one page may search in histories, which are opened one by one; the next page goes on from there."""
@@ -48,14 +49,14 @@ class PageReader:
                 if len(page) == size:
                     return Page(page, _format_cursor(position))
                 position = cursor
-                if (record := records.get(_id(cursor[1]))) is not None:
+                if (record := records.get(decode(cursor[1]))) is not None:
                     page.append(record)
             if filter.text and time.monotonic() > deadline:
                 return Page(page, _format_cursor(position), timed_out=len(page) < size)
         return Page(page, "")
 
     def _read(self, cursors: list[Cursor], text: str) -> dict[str, InvocationRecord]:
-        records = self._invocations.read([_id(id) for _, id in cursors])
+        records = self._invocations.read([decode(id) for _, id in cursors])
         return {record.id: record for record in self._invocations.matching_text(records, text)}
 
     def _cursors(self, filter: Filter, after: Cursor | None, size: int) -> Iterator[Cursor]:
@@ -69,12 +70,8 @@ class PageReader:
 
 def _parse_cursor(text: str) -> Cursor | None:
     ms, _, id = text.partition("-")
-    return (int(ms), id.encode("utf-8", "surrogatepass")) if ms.isdecimal() and ms.isascii() and id else None
+    return (int(ms), encode(id)) if ms.isdecimal() and ms.isascii() and id else None
 
 
 def _format_cursor(cursor: Cursor | None) -> str:
-    return f"{cursor[0]}-{_id(cursor[1])}" if cursor else ""
-
-
-def _id(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogatepass")
+    return f"{cursor[0]}-{decode(cursor[1])}" if cursor else ""

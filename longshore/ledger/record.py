@@ -12,6 +12,7 @@ from longshore.errors import LongshoreError
 from longshore.invocation.kinds import Kind
 from longshore.ledger.entry import Claim, Entry, StartedAttempt
 from longshore.ledger.seal import Bond
+from longshore.ledger.text import decode, encode
 
 READS = range(1, 3)
 """Formats that this version reads. A worker announces them with each heartbeat."""
@@ -73,7 +74,7 @@ def entry_values(entry: Entry, format: int) -> list[Any]:
     """The values of `entry` for accept.lua, in `format`: those of `ENTRY_FIELDS`, then the reports."""
     _check(entry.id, format, WRITES)
     return [
-        *map(_bytes, (entry.id, entry.kind.value, entry.run, entry.target, entry.lane)),
+        *map(encode, (entry.id, entry.kind.value, entry.run, entry.target, entry.lane)),
         "1" if entry.synchronized else "",
         entry.origin,
         entry.published_ms,
@@ -92,7 +93,7 @@ def parse_claims(values: Sequence[Any]) -> tuple[Claim, ...]:
     """The claims in an answer of accept, pump or finish: `CLAIM_VALUES` of each, one after the other."""
     rows = zip(*[iter(values)] * len(CLAIM_VALUES), strict=True)
     return tuple(
-        Claim(_text(id), int(token), int(start), _text(target), int(attempts), int(generation), int(format))
+        Claim(decode(id), int(token), int(start), decode(target), int(attempts), int(generation), int(format))
         for id, token, start, target, attempts, generation, format in rows
     )
 
@@ -106,19 +107,19 @@ def parse_started(id: str, token: int, format: int, row: Sequence[Any]) -> Start
         token=token,
         format=format,
         payload=sealed_payload(id, format, payload),
-        kind=Kind(_text(fields["kind"])),
-        run=_text(fields["run"]),
+        kind=Kind(decode(fields["kind"])),
+        run=decode(fields["run"]),
         synchronized=fields["synchronized"] == b"1",
-        target=_text(fields["target"]),
-        lane=_text(fields["lane"]),
+        target=decode(fields["target"]),
+        lane=decode(fields["lane"]),
         number=int(attempt),
         generation=int(fields["generation"]),
         published_ms=int(fields["published"]),
         accepted_ms=int(fields["accepted"]),
         first_ms=int(first),
-        origin=_text(fields["origin"]),
-        mapping=_text(fields["mapping"]),
-        unknown_outcome=_text(fields["unknown"]),
+        origin=decode(fields["origin"]),
+        mapping=decode(fields["mapping"]),
+        unknown_outcome=decode(fields["unknown"]),
         max_attempts=int(fields["max_attempts"]),
         deaths=int(fields["deaths"] or 0),
         moves=int(fields["moves"] or 0),
@@ -140,11 +141,3 @@ def sealed_payload(id: str, format: int, stored: bytes) -> bytes:
 def _check(id: str, format: int, formats: range) -> None:
     if format not in formats:
         raise UnknownFormat(id, format)
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "surrogatepass")
-
-
-def _bytes(value: str) -> bytes:
-    return value.encode("utf-8", "surrogatepass")

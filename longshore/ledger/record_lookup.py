@@ -5,6 +5,7 @@ from typing import Any
 
 from longshore.ledger.connection import reaching_store
 from longshore.ledger.ledger import Ledger
+from longshore.ledger.text import decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class RecordLookup:
         start = self._keys.invocation("")
         with reaching_store():
             keys = list(self._client.scan_iter(match=_literal(start) + "*", count=1000))
-        ids = [_text(key).removeprefix(start) for key in keys]
+        ids = [decode(key).removeprefix(start) for key in keys]
         self._origins = {id: self._origins.get(id) or self._origin(id) for id in ids}
         return next((id for id, other in self._origins.items() if other == origin), "")
 
@@ -63,11 +64,7 @@ class RecordLookup:
         with reaching_store():
             fields: Any = self._client.hgetall(key)
         # Sealed fields are no text; nobody reads those here.
-        return {_text(name): value.decode("utf-8", "replace") for name, value in fields.items()}
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "surrogatepass")
+        return {decode(name): value.decode("utf-8", "replace") for name, value in fields.items()}
 
 
 def _literal(pattern: str) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from longshore.ledger.connection import reaching_store
 from longshore.ledger.ledger import Ledger
+from longshore.ledger.text import decode
 
 MAX_CHECKED = 20
 """Of the oldest ones, at each call: metrics show the age of the very oldest."""
@@ -18,5 +19,5 @@ def remove_sent_report_ages(ledger: Ledger) -> None:
     with reaching_store():
         oldest: Any = client.zrange(keys.outbox_since, 0, MAX_CHECKED - 1)
         for id in oldest:
-            if not client.exists(keys.reports(id.decode("utf-8", "surrogatepass"))):
+            if not client.exists(keys.reports(decode(id))):
                 client.zrem(keys.outbox_since, id)

@@ -22,6 +22,7 @@ from longshore.ledger.record import BOUND_FROM, JOB_NOTE, bond
 from longshore.ledger.scripts import Script
 from longshore.ledger.seal import Bond, Sealer
 from longshore.ledger.states import JobState
+from longshore.ledger.text import encode
 
 STEP = 200
 """Invocations that one step of a job requeues at most: about 5 ms of Redis's time."""
@@ -101,7 +102,7 @@ class Requeuer:
                 self._redis.execute_command,
                 self._keys.prefix,
                 self._limits,
-                invocation.id.encode("utf-8", "surrogatepass"),
+                encode(invocation.id),
                 invocation.generation,
                 "1" if request.replay else "",
                 self._note(request, bond(invocation.format, "history", invocation.id, invocation.generation)),
@@ -118,7 +119,7 @@ class Requeuer:
         total, rest, all_bound = 0, iter(invocations), True
         while batch := list(islice(rest, _BATCH)):
             entries = (f"{invocation.generation}:{invocation.id}" for invocation in batch)
-            self._save(id, "ids", *(entry.encode("utf-8", "surrogatepass") for entry in entries))
+            self._save(id, "ids", *(encode(entry) for entry in entries))
             total += len(batch)
             all_bound = all_bound and all(invocation.format >= BOUND_FROM for invocation in batch)
         note = self._note(request, JOB_NOTE if all_bound else None)

@@ -12,6 +12,7 @@ from longshore.ledger.connection import reaching_store
 from longshore.ledger.keys import Keys
 from longshore.ledger.scripts import Script
 from longshore.ledger.states import FAILED_STATES, State
+from longshore.ledger.text import decode, encode
 
 SCAN_COUNT = 1_000
 """Records that one page looks at."""
@@ -44,7 +45,7 @@ class Filter:
         }  # fmt: skip
         fields = {name: value for name, value in values.items() if value}
         # Lua's JSON takes no escaped lone surrogates; as bytes they pass.
-        return json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        return encode(json.dumps(fields, ensure_ascii=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class FailedScan:
         page = ScanPage(
             [(int(score), id) for id, score in _pairs(matches)],
             {reason.decode(): count for reason, count in _pairs(reasons)},
-            [[value or "" for value in record] for record in json.loads(records.decode("utf-8", "surrogatepass"))],
+            [[value or "" for value in record] for record in json.loads(decode(records))],
         )
         return page, (int(last[0]), last[1]) if last else None
 

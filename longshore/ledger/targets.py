@@ -13,6 +13,7 @@ from longshore.ledger.limits import Limits
 from longshore.ledger.scripts import Script
 from longshore.ledger.target_control import ControlSource, TargetControl
 from longshore.ledger.target_status import StatusReader, TargetStatus
+from longshore.ledger.text import decode
 
 PAGE = 1000
 """Fields of a hash read at once."""
@@ -100,6 +101,6 @@ class TargetControls:
                 pipe.zrevrange(self._keys.waiting(lane), 0, 0)
             last = [(lane, ids[0]) for lane, ids in zip(lanes, pipe.execute(), strict=True) if ids]
             for _, id in last:
-                pipe.hget(self._keys.invocation(id.decode("utf-8", "surrogatepass")), "reason")
+                pipe.hget(self._keys.invocation(decode(id)), "reason")
             reasons = pipe.execute()
         return {lane: reason.decode() for (lane, _), reason in zip(last, reasons, strict=True) if reason}
