@@ -2,6 +2,7 @@
 
     sender = Sender(secret, timeout_s=30, total_s=300)          # one per process, shared by its threads
     outcome = sender.send(request, {"Idempotency-Key": run_id})
+    exchange = sender.start(request, …)                         # or without waiting: an Exchange to be completed later
     step = next_step(outcome, attempt, age_s, DEFAULTS[kind], random.random())
 
 This room promises that an attempt ends within its total deadline whatever the target does, that its `Outcome` never
@@ -10,6 +11,7 @@ and reports are is for others.
 """
 
 from longshore.delivery.egress_policy import EgressPolicy, InternalService
+from longshore.delivery.exchange import Exchange
 from longshore.delivery.host_patterns import HostPatterns
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict
 from longshore.delivery.policy import DEFAULTS, Dead, Done, Park, RetryAfter, RetryPolicy, Step, next_step
@@ -27,6 +29,7 @@ __all__ = [
     "Denied",
     "Done",
     "EgressPolicy",
+    "Exchange",
     "Fault",
     "HostPatterns",
     "InternalService",

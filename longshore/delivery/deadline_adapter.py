@@ -3,20 +3,16 @@
 from typing import Any, NamedTuple
 
 from requests.models import PreparedRequest
-from urllib3.response import BaseHTTPResponse
-from urllib3.util import Retry, Timeout
 
 from longshore.delivery.connection_pool import pool_classes
 from longshore.delivery.egress_policy import EgressPolicy
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.target import origin_of
 from longshore.network.adapter import SharedTlsAdapter
+from longshore.network.pooled_request import SentRequest, send_request
 
 MAX_POOLS = 256
 """Origins whose idle connections are kept."""
-
-_NO_RETRIES = Retry(False)
-"""Neither retries nor redirects: both are decided here, where it is known what was sent."""
 
 
 class ProxyRoute(NamedTuple):
@@ -40,25 +36,11 @@ class DeadlineAdapter(SharedTlsAdapter):
         tls = {"ssl_context": self._contexts.for_verify(verify)} if scheme == "https" else {}
         return {"scheme": scheme, "host": host.strip("[]"), "port": port}, tls
 
-    def open(self, request: PreparedRequest, route: ProxyRoute, timeout_s: float) -> BaseHTTPResponse:
-        """Send `request` and return the response with its body still unread.
-
-        `timeout_s` is for connecting and for each read. Raises whatever `urllib3` raises.
-        """
+    def transmit(self, request: PreparedRequest, route: ProxyRoute, timeout_s: float) -> SentRequest:
+        """Send `request`; `timeout_s` is for connecting, and for each write. Raises whatever `urllib3` raises."""
         pool, request_target = self._pool(request, route)
-        response: BaseHTTPResponse = pool.urlopen(
-            request.method,
-            request_target,
-            body=request.body,
-            headers=request.headers,
-            retries=_NO_RETRIES,
-            redirect=False,
-            assert_same_host=False,
-            timeout=Timeout(connect=timeout_s, read=timeout_s),
-            preload_content=False,
-            decode_content=False,
-        )
-        return response
+        method, body = request.method or "", request.body
+        return send_request(pool, method, request_target, request.headers, body, timeout_s)
 
     def connect(self, request: PreparedRequest, route: ProxyRoute, timeout_s: float) -> Any:
         """A connection (urllib3's) as `request` would get it, through which nothing was sent; to be closed.

@@ -47,9 +47,10 @@ class InterruptibleConnection(Protocol):
 
 
 class RequestDeadline:
-    """One attempt, redirects included; a context manager around all that happens within it.
+    """One attempt, redirects included. `total_s` is its total deadline in seconds.
 
-    `total_s` is the total deadline in seconds.
+    The attempt lasts from the first `enter` to `end`. Between `leave` and the next `enter`, in whatever thread, nobody
+    works on it, but its connection is watched all the same. As a context manager it is one stretch of work.
 
     The connection writes its progress here: `stage`, `peer` (host:port it talks to), `peer_is_proxy`, `has_sent` from
     the moment before the first byte of the request leaves, and `failure` (reason and cause) when no connection came
@@ -83,16 +84,28 @@ class RequestDeadline:
         """The connection is now at `stage` with `peer`, which is a proxy if `peer_is_proxy`."""
         self.stage, self.peer, self.peer_is_proxy = stage, peer, peer_is_proxy
 
-    def __enter__(self) -> "RequestDeadline":
+    def enter(self) -> None:
+        """This thread works on the attempt from here on."""
         _thread.deadline = self
         _active.add(self)
         _ensure_watchdog()
+
+    def leave(self) -> None:
+        """This thread has nothing to do for it now."""
+        _thread.deadline = None
+
+    def end(self) -> None:
+        """Nothing is left to do, for anybody."""
+        self.leave()
+        _active.discard(self)
+        self.connection = None
+
+    def __enter__(self) -> "RequestDeadline":
+        self.enter()
         return self
 
     def __exit__(self, *_: object) -> None:
-        _active.discard(self)
-        _thread.deadline = None
-        self.connection = None
+        self.end()
 
 
 _thread = threading.local()

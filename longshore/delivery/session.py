@@ -20,6 +20,7 @@ from longshore.delivery.send_errors import BadUrl
 from longshore.delivery.target import origin_of, prepare_url
 from longshore.network.answer import is_head_truncated
 from longshore.network.no_proxy import select_proxies
+from longshore.network.pooled_request import SentRequest
 
 MAX_ORIGINS = 1_024
 """Origins whose route is remembered. They come from payloads, so their number has no natural end."""
@@ -45,30 +46,22 @@ class Session:
             pool_size, resolver, egress_policy, self._read_environment("https://proxy.invalid/").verify
         )
 
-    def open(self, request: PreparedRequest, timeout_s: float) -> BaseHTTPResponse:
-        """Send `request`; see `DeadlineAdapter.open`. Raises Denied too, for a host that may not be called."""
-        url = request.url or ""
-        route = self.route(url)
-        if route.proxies:
-            # The connection to the proxy may have been opened for another target, so each request is judged.
-            _, host, port = origin_of(url)
-            self._egress_policy.check_for_proxy(host, port)
-        response = self._adapter.open(request, route, timeout_s)
+    def send(self, request: PreparedRequest, timeout_s: float) -> SentRequest:
+        """Send `request`; see `DeadlineAdapter.transmit`. Raises Denied too, for a host that may not be called."""
+        return self._adapter.transmit(request, self._check(request), timeout_s)
+
+    def note_answer(self, request: PreparedRequest) -> None:
+        """What listens where `request` went has answered in HTTP."""
         if len(self._http_origins) >= MAX_ORIGINS:
             self._http_origins.clear()
-        self._http_origins.add(origin_of(url))
-        return response
+        self._http_origins.add(origin_of(request.url or ""))
 
     def connect(self, request: PreparedRequest, timeout_s: float, *, verify: bool = True) -> Any:
-        """A connection as `open` would make it, with nothing sent; without `verify` any certificate is accepted.
+        """A connection as `send` would make it, with nothing sent; without `verify` any certificate is accepted.
 
-        Raises as `open`.
+        Raises as `send`.
         """
-        url = request.url or ""
-        route = self.route(url)
-        if route.proxies:
-            _, host, port = origin_of(url)
-            self._egress_policy.check_for_proxy(host, port)
+        route = self._check(request)
         return self._adapter.connect(request, route if verify else route._replace(verify=False), timeout_s)
 
     def speaks_tls(self, url: str) -> bool:
@@ -120,6 +113,16 @@ class Session:
     def close(self) -> None:
         """Close what is idle; attempts under way end by themselves."""
         self._adapter.close()
+
+    def _check(self, request: PreparedRequest) -> ProxyRoute:
+        """The route of `request`. Raises Denied for a host that no proxy may be asked for."""
+        url = request.url or ""
+        route = self.route(url)
+        if route.proxies:
+            # The connection to the proxy may have been opened for another target, so each request is judged.
+            _, host, port = origin_of(url)
+            self._egress_policy.check_for_proxy(host, port)
+        return route
 
     def _read_environment(self, url: str) -> ProxyRoute:
         # As an argument, because REQUESTS_CA_BUNDLE overrules a session's `verify = False`.

@@ -48,7 +48,7 @@ class _CheckedConnection(_Connection):
     def is_connected(self) -> bool:
         """May the next request go this way? Not where anything came that belongs to no request."""
         has_surplus = self._last_response is not None and self._last_response.has_surplus
-        return super().is_connected and not has_surplus and not _has_unread_tls_data(self.sock)
+        return super().is_connected and not has_surplus and not has_unread_tls_data(self.sock)
 
     def _tunnel(self) -> None:
         """Ask the proxy for a tunnel. Raises TunnelRefused, or what reading an answer raises."""
@@ -114,7 +114,7 @@ def describe_login(schemes: frozenset[str]) -> str:
     return "wants a user name and a password (407): put them into the proxy's URL"
 
 
-def _has_unread_tls_data(sock: Any) -> bool:
+def has_unread_tls_data(sock: Any) -> bool:
     """Has TLS received anything that nobody has read? It does not show in the socket."""
     while isinstance(sock, SSLTransport):
         if sock.incoming.pending or sock.sslobj.pending():
