@@ -1,8 +1,8 @@
 """How exactly the ledger keeps a target's rate, and what that costs Redis: `python -m bench.target_limits ledger`.
 
 The real scripts on a real Redis (AOF everysec): accept fills it; then one process, or four, each pumps every 0.2 s and
-ends every claim at once (begin and finish, many in one round trip, as the client is not what is measured). A start is
-when a worker would send: at the claim's start time, or when the claim arrived if that was later.
+ends every claim at once (load, begin and finish of many, as workers do). A start is when a worker would send: at the
+claim's start time, or when the claim arrived if that was later.
 """
 
 import argparse
@@ -17,12 +17,10 @@ import psutil
 
 from longshore.invocation.kinds import Kind
 from longshore.ledger.connection import connect
-from longshore.ledger.entry import Claim, Entry, OffsetRange
+from longshore.ledger.entry import AttemptEnd, Claim, Entry, OffsetRange, StartedAttempt
 from longshore.ledger.keys import Keys
-from longshore.ledger.ledger import FINISH_CLAIMS, Ledger
+from longshore.ledger.ledger import MAX_ENDS, Ledger
 from longshore.ledger.limits import Limits
-from longshore.ledger.record import parse_claims
-from longshore.ledger.scripts import Script
 from longshore.ledger.states import State
 from longshore.ledger.target_control import TargetControl
 from longshore.ledger.targets import TargetControls
@@ -32,7 +30,6 @@ PUMP_S = 0.2
 WARM_S = 1.0
 RATES = ((10.0,), (1000.0,), (10.0, 1000.0))
 PUMPS = (1, 4)
-BEGIN, FINISH = Script.get("begin"), Script.get("finish")
 PAYLOAD = b"x" * 600  # what a sealed action run takes
 Starts = dict[str, list[float]]
 
@@ -66,23 +63,20 @@ def fill(ledger: Ledger, target: str, count: int) -> None:
 
 def finish_claims(ledger: Ledger, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
     """Begins and finishes `claims`; returns the claims that come in their place."""
-    prefix, limits = ledger.keys.prefix, ledger.limits.packed()
-    pipe = ledger.redis.pipeline(transaction=False)
-    for claim in claims:
-        pipe.evalsha(BEGIN.sha, 1, prefix, limits, claim.id, claim.token)
-        end = (State.DONE, 0, "delivered", 200, PAYLOAD[:200], "well", "well")
-        pipe.evalsha(FINISH.sha, 1, prefix, limits, FINISH_CLAIMS, claim.id, claim.token, *end)
-    return tuple(claim for _, values in pipe.execute()[1::2] for claim in parse_claims(values))
+    keys = [(claim.id, claim.token) for claim in claims]
+    attempts = [attempt for attempt in ledger.load(keys) if isinstance(attempt, StartedAttempt)]
+    ledger.begin([(attempt.id, attempt.token) for attempt in attempts])
+    end = AttemptEnd(State.DONE, "delivered", 200, 0, PAYLOAD[:200], (), "well", "well")
+    batches = (attempts[n : n + MAX_ENDS] for n in range(0, len(attempts), MAX_ENDS))
+    return tuple(claim for batch in batches for claim in ledger.finish([(one, end) for one in batch]).claims)
 
 
 def pump(url: str, until: float, results: Connection) -> None:
     """One pump and its consumer, until the time `until`; sends when each run of a target started."""
     ledger = open_ledger(url)
-    for script in (BEGIN, FINISH):
-        ledger.redis.script_load(script.text)
     starts: Starts = {}
     while (now := time.time()) < until:
-        claims, _ = ledger.pump()
+        claims = ledger.pump().claims
         while claims and time.time() < until:
             arrival = time.time()
             for claim in claims:

@@ -173,9 +173,14 @@ def reaching_store() -> Iterator[None]:
     """
     try:
         yield
-    except _NOT_NOW as error:
-        raise StoreUnavailable(type(error).__name__, str(error)[:200]) from error
-    except redis.exceptions.ResponseError as error:
-        if says_demoted(error) or _SAYS_NOT_NOW.search(str(error)):
+    except (redis.RedisError, OSError) as error:
+        if says_not_now(error):
             raise StoreUnavailable(type(error).__name__, str(error)[:200]) from error
         raise
+
+
+def says_not_now(error: Exception) -> bool:
+    """Whether an error of redis-py means that Redis cannot be used now, and not that the command was wrong."""
+    return isinstance(error, _NOT_NOW) or (
+        isinstance(error, redis.ResponseError) and (says_demoted(error) or bool(_SAYS_NOT_NOW.search(str(error))))
+    )

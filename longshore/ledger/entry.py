@@ -1,10 +1,11 @@
 """The values that go into the ledger and come out of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from longshore.invocation.kinds import Kind
+from longshore.ledger.faults import LedgerFault
 from longshore.ledger.states import State
 
 
@@ -35,6 +36,8 @@ class Entry:
     """Reason code of an invocation that goes straight to the dead letters."""
     trace: bytes = field(default=b"", repr=False)
     """Sealed trace context; empty for none."""
+    verbatim: bool = False
+    """Whether the message, byte for byte, is what the original would send as a body. Stored from format 3 on."""
     format: int = 1
     """Format of its record, for which its values were sealed; the same in a whole batch."""
     reports: tuple[bytes, ...] = field(default=(), repr=False)
@@ -101,6 +104,8 @@ class Accepted:
     """Invocations waiting."""
     ledger: str = ""
     """Name of the ledger, see `Keys.name`."""
+    workers: int = 0
+    """How many worker processes the fleet has; 0 with `rewinds`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +132,19 @@ class ExpiredLease:
     target: str
 
 
+class PumpResult(NamedTuple):
+    """The answer to the pump."""
+
+    claims: tuple[Claim, ...]
+    """What may start now."""
+    expired: tuple[ExpiredLease, ...]
+    workers: int
+    """How many worker processes the fleet has."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartedAttempt:
-    """An attempt that has begun: from now on the worker may send. With all that the worker needs."""
+    """An attempt with all that the worker needs. It has begun, and may send, when `Ledger.begin` says so."""
 
     id: str
     token: int
@@ -145,7 +160,7 @@ class StartedAttempt:
     published_ms: int
     accepted_ms: int
     first_ms: int
-    """When its first attempt began."""
+    """When its first attempt began; 0 for the first attempt before it has begun."""
     origin: str
     mapping: str
     unknown_outcome: str
@@ -156,6 +171,8 @@ class StartedAttempt:
     """Workers in a row that died while they attempted it. See `Limits.suspect`."""
     moves: int = 0
     """How often it was deferred to another target."""
+    verbatim: bool = False
+    """As in `Entry`; False before format 3."""
     trace: bytes = field(default=b"", repr=False)
     """As in `Entry`."""
 
@@ -182,12 +199,15 @@ class AttemptEnd:
 
 
 class FinishResult(NamedTuple):
-    """The answer to the end of an attempt."""
+    """The answer to the ends of some attempts."""
 
-    outcome: str
-    """The state it is in now; or `stale` (another attempt has begun since), or `gone` (it has no record)."""
+    states: tuple[str | LedgerFault, ...]
+    """For each the state it is in now; or `stale` (another attempt has begun since), or `gone` (it has no record); or a
+    fault: nothing was stored, and its lease lapses."""
     claims: tuple[Claim, ...]
-    """What may start in its place."""
+    """What may start in their place."""
+    workers: int
+    """How many worker processes the fleet has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,3 +226,13 @@ class LeasedReports:
     format: int = 1
     generation: int = 1
     """Of its record, as of the lease."""
+
+
+class ReportsAck(NamedTuple):
+    """What became of leased reports."""
+
+    reports: LeasedReports
+    unsent: Sequence[bytes] = ()
+    """Items of theirs that are still to be sent, in order."""
+    delay_ms: int = 0
+    """Before they are due again."""

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -15,16 +15,18 @@ from longshore.ledger.connection import primary_of, reaching_store
 from longshore.ledger.entry import (
     Accepted,
     AttemptEnd,
-    Claim,
     Entry,
     ExpiredLease,
     FinishResult,
     LeasedReports,
     OffsetRange,
     PartitionOffsets,
+    PumpResult,
+    ReportsAck,
     Rewind,
     StartedAttempt,
 )
+from longshore.ledger.faults import LedgerFault, with_faults
 from longshore.ledger.keys import Keys
 from longshore.ledger.limits import Limits
 from longshore.ledger.script_connections import connections_of
@@ -38,12 +40,23 @@ FINISH_CLAIMS = 20
 """Claims that the end of an attempt returns at most: with a high rate several invocations are due by then, and finding
 them together costs little more than finding one."""
 
+MAX_ENDS = 50
+"""Ends of attempts that one call stores at most, for the same reason: with their claims some 10 million instructions of
+Redis."""
+
+LOAD_BYTES = 4 << 20
+"""Sealed messages that one call loads: a message may have a megabyte, and a worker must not hold a hundred of them."""
+
 UNREADABLE_S = 30
 """For so long an invocation counts as unreadable; dispatch.lua looks at each again several times in it."""
 
 REPORT_PATIENCE_MS = 2_000
 """For so long an ended invocation counts as unfinished while its reports are unsent. Usually enough to send them; and
 short, as an unfinished invocation is delivered again if the ledger is lost."""
+
+
+ClaimKey = tuple[str, int]
+"""A claim's id and token."""
 
 
 class Ledger:
@@ -78,6 +91,9 @@ class Ledger:
         with reaching_store():
             return self._scripts[name].run(self._calls.run, self.keys.prefix, self._limits, *args)
 
+    def _run_for_each(self, name: str, *args: Any) -> Iterator[Any]:
+        return with_faults(name, self._run(name, *args))
+
     def accept(self, ranges: Sequence[OffsetRange], entries: Sequence[Entry], max_claims: int = MAX_CLAIMS) -> Accepted:
         """Stores a batch from Kafka, once, and claims what may start at once."""
         rows = [
@@ -97,14 +113,19 @@ class Ledger:
         args: list[Any] = [max_claims, json.dumps(rows), uuid.uuid4().hex[:12], format, len(entries)]
         for entry in entries:
             args += record.entry_values(entry, format)
-        behind, results, claims, backlog, ledger, lowest = self._run("accept", *args)
+        behind, results, claims, backlog, ledger, lowest, workers = self._run("accept", *args)
         self.format = record.format_for(int(lowest))
         rewinds = []
         for name, offset in behind:
             topic, _, partition = decode(name).rpartition("/")
             rewinds.append(Rewind(topic, int(partition), None if int(offset) < 0 else int(offset)))
         return Accepted(
-            tuple(map(decode, results)), tuple(rewinds), record.parse_claims(claims), int(backlog), decode(ledger)
+            tuple(map(decode, results)),
+            tuple(rewinds),
+            record.parse_claims(claims),
+            int(backlog),
+            decode(ledger),
+            int(workers),
         )
 
     def partition_offsets(self, partitions: Collection[tuple[str, int]]) -> PartitionOffsets:
@@ -187,52 +208,55 @@ class Ledger:
         maximum = int(info.get("maxmemory", 0))
         return int(info["used_memory"]) / maximum if maximum else 0.0
 
-    def pump(self, max_claims: int = MAX_CLAIMS) -> tuple[tuple[Claim, ...], tuple[ExpiredLease, ...]]:
+    def pump(self, max_claims: int = MAX_CLAIMS) -> PumpResult:
         """What may start now, and whose leases have lapsed."""
-        claims, lapsed = self._run("pump", max_claims)
-        return record.parse_claims(claims), tuple(
+        claims, lapsed, workers = self._run("pump", max_claims)
+        expired = tuple(
             ExpiredLease(decode(id), State(decode(state)), decode(reason), decode(target))
             for id, state, reason, target in lapsed
         )
+        return PumpResult(record.parse_claims(claims), expired, int(workers))
 
-    def begin(self, id: str, token: int) -> StartedAttempt | None:
-        """Leave to send, or None if the claim is stale. From here on bytes may leave.
+    def load(
+        self, claims: Sequence[ClaimKey], max_bytes: int = LOAD_BYTES
+    ) -> list[StartedAttempt | record.UnknownFormat | LedgerFault | None]:
+        """What the records say to which `claims` lead, each an id and a token. Changes nothing.
 
-        Raises `UnknownFormat` for a record that this version does not read; nothing has changed then.
+        Answers for the first of them, at least one, as many as have messages of `max_bytes` together. Each is the
+        attempt that `begin` would start, None for a stale claim, `UnknownFormat` for a record that this version does
+        not read, or a fault.
         """
-        row = self._run("begin", encode(id), token)
-        if not row:
-            return None
-        format, *values = row
-        if not values:
-            raise record.UnknownFormat(id, int(format))
-        return record.parse_started(id, token, int(format), values)
+        answers = self._run_for_each("load", max_bytes, *_flat(claims))
+        return [_attempt(id, token, answer) for (id, token), answer in zip(claims, answers, strict=False)]
 
-    def finish(self, id: str, token: int, end: AttemptEnd, max_claims: int = FINISH_CLAIMS) -> FinishResult:
-        """Stores how an attempt has ended, with its reports, and claims what may start in its place."""
-        outcome, claims = self._run(
-            "finish",
-            max_claims,
-            encode(id),
-            token,
-            end.result,
-            end.delay_ms,
-            end.reason,
-            "" if end.status is None else end.status,
-            end.attempt,
-            end.about_target,
-            end.about_lane,
-            "1" if end.clears else "",
-            *end.reports,
+    def begin(self, claims: Sequence[ClaimKey]) -> list[int | LedgerFault | None]:
+        """Leave to send. For each of `claims` when its first attempt began (ms), None if it is stale, or a fault.
+
+        From here on bytes may leave. After `StoreUnavailable` some may have begun: release all of them.
+        """
+        return [_first_ms(answer) for answer in self._run_for_each("begin", *_flat(claims))]
+
+    def finish(
+        self, ends: Sequence[tuple[StartedAttempt, AttemptEnd]], max_claims: int = FINISH_CLAIMS
+    ) -> FinishResult:
+        """Stores how attempts have ended, at most `MAX_ENDS`, with their reports; claims what may start instead."""
+        if len(ends) > MAX_ENDS:
+            raise ValueError(f"{len(ends)} ends in one call, at most {MAX_ENDS}")
+        values = [value for attempt, end in ends for value in record.end_values(attempt, end)]
+        outcomes, claims, workers = self._run("finish", max_claims, *values)
+        states = (
+            outcome if isinstance(outcome, LedgerFault) else decode(outcome)
+            for outcome in with_faults("finish", outcomes)
         )
-        return FinishResult(decode(outcome), record.parse_claims(claims))
+        return FinishResult(tuple(states), record.parse_claims(claims), int(workers))
 
-    def release(self, id: str, token: int, delay_ms: int = 0) -> bool:
-        """Returns a claimed or begun invocation to its lane, unsent and without using an attempt. False: stale.
+    def release(self, claims: Sequence[ClaimKey], delay_ms: int = 0) -> list[bool | LedgerFault]:
+        """Returns claimed or begun invocations to their lanes, unsent and without using an attempt. False: stale.
 
-        It is handed out again after `delay_ms`.
+        They are handed out again after `delay_ms`.
         """
-        return bool(self._run("release", encode(id), token, delay_ms))
+        answers = self._run_for_each("release", delay_ms, *_flat(claims))
+        return [answer if isinstance(answer, LedgerFault) else bool(answer) for answer in answers]
 
     def unreadable(self) -> int:
         """How many invocations were due recently for which no worker reads their format."""
@@ -292,15 +316,16 @@ class Ledger:
         token = self._run("renew_reports", encode(reports.id), reports.token, lease_ms)
         return replace(reports, token=token) if token else None
 
-    def ack_reports(self, reports: LeasedReports, unsent: Sequence[bytes] = (), delay_ms: int = 0) -> bool:
-        """Drops `reports` except those `unsent`, which are due again after `delay_ms`.
+    def ack_reports(self, acks: Sequence[ReportsAck]) -> list[bool | LedgerFault]:
+        """Drops leased reports except those unsent, which are due again after their delay.
 
         False if the lease had lapsed: nothing has changed, somebody else may have them.
         """
-        failed = "1" if unsent else ""
-        return bool(
-            self._run("ack_reports", encode(reports.id), reports.token, len(reports.items), delay_ms, failed, *unsent)
-        )
+        values: list[Any] = []
+        for reports, unsent, delay_ms in acks:
+            values += [encode(reports.id), reports.token, len(reports.items), delay_ms, len(unsent), *unsent]
+        answers = self._run_for_each("ack_reports", *values)
+        return [answer if isinstance(answer, LedgerFault) else bool(answer) for answer in answers]
 
     def defer(self, attempt: StartedAttempt, target: str, lane: str) -> bool:
         """Moves an attempt that has begun, but sent nothing, to another lane. Uses no attempt."""
@@ -309,3 +334,24 @@ class Ledger:
     def clock_ms(self) -> int:
         """The ledger's time, in which the start times of claims are given."""
         return clock.now_ms(self.redis, self.keys)
+
+
+def _flat(claims: Iterable[ClaimKey]) -> Iterator[Any]:
+    for id, token in claims:
+        yield encode(id)
+        yield token
+
+
+def _attempt(id: str, token: int, answer: Any) -> StartedAttempt | record.UnknownFormat | LedgerFault | None:
+    if isinstance(answer, LedgerFault):
+        return answer
+    try:
+        return record.parse_started(id, token, answer) if answer else None
+    except record.UnknownFormat as error:
+        return error
+    except (TypeError, ValueError) as error:  # a field is missing, or is no number
+        return LedgerFault("load", type(error).__name__)
+
+
+def _first_ms(answer: Any) -> int | LedgerFault | None:
+    return answer if answer is None or isinstance(answer, LedgerFault) else int(answer)

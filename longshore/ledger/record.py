@@ -10,18 +10,21 @@ from typing import Any
 
 from longshore.errors import LongshoreError
 from longshore.invocation.kinds import Kind
-from longshore.ledger.entry import Claim, Entry, StartedAttempt
+from longshore.ledger.entry import AttemptEnd, Claim, Entry, StartedAttempt
 from longshore.ledger.seal import Bond
 from longshore.ledger.text import decode, encode
 
-READS = range(1, 3)
+READS = range(1, 4)
 """Formats that this version reads. A worker announces them with each heartbeat."""
 
-WRITES = range(1, 3)
+WRITES = range(1, 4)
 """Formats that this version can write. It writes the highest that all workers read, see `format_for`."""
 
 BOUND_FROM = 2
 """The first format in which everything sealed is bound to its record (seal.py)."""
+
+VERBATIM_FROM = 3
+"""The first format with the field `verbatim`, and whose claims travel in messages of many."""
 
 JOB_NOTE = Bond("requeue job", "")
 """Of a requeue job's note (who and why): scripts copy it into each history, so it is bound to its purpose alone."""
@@ -29,7 +32,7 @@ JOB_NOTE = Bond("requeue job", "")
 
 ENTRY_FIELDS = (
     "id", "kind", "run", "target", "lane", "synchronized", "origin", "published", "mapping", "payload", "unknown",
-    "max_attempts", "dead", "trace", "reports",
+    "max_attempts", "dead", "trace", "verbatim", "reports",
 )  # fmt: skip
 """Values of an entry that accept.lua gets, in this order; the last is the number of reports that follow."""
 
@@ -38,9 +41,14 @@ CLAIM_VALUES = ("id", "token", "start", "target", "attempts", "generation", "for
 
 STARTED_FIELDS = (
     "kind", "run", "synchronized", "target", "lane", "generation", "published", "accepted", "origin", "mapping",
-    "unknown", "max_attempts", "deaths", "moves", "trace",
+    "unknown", "max_attempts", "deaths", "moves", "trace", "verbatim",
 )  # fmt: skip
-"""Fields of the record that begin.lua returns as they stand, in this order."""
+"""Fields of the record that load.lua returns as they stand, in this order."""
+
+END_VALUES = (
+    "id", "token", "result", "delay", "reason", "status", "attempt", "about_target", "about_lane", "clears", "reports",
+)  # fmt: skip
+"""Values of the end of an attempt that finish.lua gets, in this order; the last is the number of reports."""
 
 
 class UnknownFormat(LongshoreError):
@@ -84,8 +92,27 @@ def entry_values(entry: Entry, format: int) -> list[Any]:
         entry.max_attempts,
         entry.dead,
         entry.trace,
+        "1" if entry.verbatim and format >= VERBATIM_FROM else "",
         len(entry.reports),
         *entry.reports,
+    ]
+
+
+def end_values(attempt: StartedAttempt, end: AttemptEnd) -> list[Any]:
+    """The values of how `attempt` has ended for finish.lua: those of `END_VALUES`, then the reports."""
+    return [
+        encode(attempt.id),
+        attempt.token,
+        end.result,
+        end.delay_ms,
+        end.reason,
+        "" if end.status is None else end.status,
+        end.attempt,
+        end.about_target,
+        end.about_lane,
+        "1" if end.clears else "",
+        len(end.reports),
+        *end.reports,
     ]
 
 
@@ -98,9 +125,12 @@ def parse_claims(values: Sequence[Any]) -> tuple[Claim, ...]:
     )
 
 
-def parse_started(id: str, token: int, format: int, row: Sequence[Any]) -> StartedAttempt:
-    """The attempt that begin.lua has started, from its answer for a record of `format`. Raises `UnknownFormat`."""
-    payload, attempt, first, *values = row
+def parse_started(id: str, token: int, row: Sequence[Any]) -> StartedAttempt:
+    """The attempt for a claim that load.lua has read, from its answer. Raises `UnknownFormat`."""
+    format = int(row[0])
+    if len(row) == 1:
+        raise UnknownFormat(id, format)
+    payload, attempts, first, *values = row[1:]
     fields = dict(zip(STARTED_FIELDS, values, strict=True))
     return StartedAttempt(
         id=id,
@@ -112,23 +142,24 @@ def parse_started(id: str, token: int, format: int, row: Sequence[Any]) -> Start
         synchronized=fields["synchronized"] == b"1",
         target=decode(fields["target"]),
         lane=decode(fields["lane"]),
-        number=int(attempt),
+        number=int(attempts) + 1,
         generation=int(fields["generation"]),
         published_ms=int(fields["published"]),
         accepted_ms=int(fields["accepted"]),
-        first_ms=int(first),
+        first_ms=int(first or 0),
         origin=decode(fields["origin"]),
         mapping=decode(fields["mapping"]),
         unknown_outcome=decode(fields["unknown"]),
         max_attempts=int(fields["max_attempts"]),
         deaths=int(fields["deaths"] or 0),
         moves=int(fields["moves"] or 0),
+        verbatim=fields["verbatim"] == b"1",
         trace=fields["trace"] or b"",
     )
 
 
 def lua_fields() -> str:
-    """`STARTED_FIELDS` as a Lua function that returns them: only begin.lua calls it, so the others pay nothing."""
+    """`STARTED_FIELDS` as a Lua function that returns them: only load.lua calls it, so the others pay nothing."""
     return f"local function started_fields() return {', '.join(map(repr, STARTED_FIELDS))} end\n"
 
 

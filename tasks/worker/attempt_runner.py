@@ -14,10 +14,11 @@ tests/faults kills a worker at each of them.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from longshore.errors import StoreUnavailable
 from longshore.ledger.entry import AttemptEnd, Claim, StartedAttempt
+from longshore.ledger.faults import only
 from longshore.ledger.ledger import FINISH_CLAIMS, Ledger
 from longshore.ledger.record import UnknownFormat
 from longshore.log import events
@@ -65,7 +66,7 @@ class AttemptRunner:
         """
         self._wait_until(start_ms)
         if self.shutdown.draining.is_set():
-            self.ledger.release(id, token)
+            self.ledger.release([(id, token)])
             return None
         attempt = self._begin(id, token)
         if attempt is None:
@@ -76,7 +77,7 @@ class AttemptRunner:
     def release(self, id: str, token: int, reason: str) -> None:
         """Leaves a claim to other workers, without an attempt. Raises `StoreUnavailable`: then its lease lapses."""
         log.event(events.DELIVERY_DECLINED, id=id, reason=reason)
-        self.ledger.release(id, token, _RELEASE_PAUSE_MS)
+        self.ledger.release([(id, token)], _RELEASE_PAUSE_MS)
 
     def _wait_until(self, start_ms: int) -> None:
         """Sleeps until the start that the target's rate gave this claim; a clock jump cannot make it long."""
@@ -85,9 +86,12 @@ class AttemptRunner:
             time.sleep(min(left_s, _MAX_START_WAIT_S))
 
     def _begin(self, id: str, token: int) -> StartedAttempt | None:
-        """Takes the claim and loads its record in one script. None: it is not ours (any more), and nothing was sent."""
+        """Loads the claim's record and takes the claim. None: it is not ours (any more), and nothing was sent."""
+        first_ms = None
         try:
-            attempt = self.ledger.begin(id, token)
+            attempt = only(self.ledger.load([(id, token)]))
+            if attempt is not None:
+                first_ms = only(self.ledger.begin([(id, token)]))
         except StoreUnavailable:
             # It may have begun, and only the reply was lost: left so, it would end as unknown, though never sent.
             self.store_retry.release(id, token)
@@ -95,9 +99,10 @@ class AttemptRunner:
         except UnknownFormat as error:
             self.release(id, token, str(error))
             return None
-        if attempt is None:
+        if attempt is None or first_ms is None:
             log.event(events.DELIVERY_MESSAGE_OUTDATED, id=id, token=token)
-        return attempt
+            return None
+        return replace(attempt, first_ms=first_ms)
 
     def _execute(self, attempt: StartedAttempt) -> AttemptResult:
         """Build, send, classify and complete: here, or in a process of its own if workers died at it."""
@@ -126,9 +131,8 @@ class AttemptRunner:
 
     def _finish(self, attempt: StartedAttempt, end: AttemptEnd) -> tuple[str, tuple[Claim, ...]]:
         """Stores `end`; a worker that drains leaves it to others to hand out what may start in its place."""
-        return self.ledger.finish(
-            attempt.id, attempt.token, end, 0 if self.shutdown.draining.is_set() else FINISH_CLAIMS
-        )
+        result = self.ledger.finish([(attempt, end)], 0 if self.shutdown.draining.is_set() else FINISH_CLAIMS)
+        return only(result.states), result.claims
 
     def _finish_early(self, attempt: StartedAttempt, answer: Answer) -> tuple[str, tuple[Claim, ...]]:
         return self._finish(attempt, self.results.build_outcome_only(attempt, answer, "the worker had to stop"))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from longshore.errors import LongshoreError, place_of
 from longshore.ledger.entry import StartedAttempt
+from longshore.ledger.faults import only
 from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -82,7 +83,7 @@ class Drain:
             log.event(events.WORKER_RESULT_STORED, run_id=attempt.id)
             return
         end = self._results.build_interrupted(attempt, DRAINED, "the worker had to stop before the target answered")
-        state, _ = self._ledger.finish(attempt.id, attempt.token, end, max_claims=0)
+        state = only(self._ledger.finish([(attempt, end)], max_claims=0).states)
         log.event(events.WORKER_PARKED, run_id=attempt.id, state=state, reason=DRAINED)
 
 

@@ -10,7 +10,8 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from longshore.errors import LongshoreError, StoreUnavailable, place_of
-from longshore.ledger.entry import LeasedReports
+from longshore.ledger.entry import LeasedReports, ReportsAck
+from longshore.ledger.faults import only
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.record import bond
 from longshore.ledger.seal import Sealer
@@ -111,7 +112,7 @@ class Outbox:
         """Again and again until Redis has it: otherwise Port would get all of it once more."""
         while True:
             try:
-                self._ledger.ack_reports(lease, unsent_items, round(delay_s * 1000))
+                only(self._ledger.ack_reports([ReportsAck(lease, unsent_items, round(delay_s * 1000))]))
                 return
             except StoreUnavailable:
                 if self._ending.wait(_SETTLE_PAUSE_S):

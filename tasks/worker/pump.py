@@ -35,9 +35,9 @@ class Pump:
         self.start, self.stop = self._loop.start, self._loop.stop
 
     def _step(self) -> float | None:
-        claims, expired_leases = self._ledger.pump()
-        self._publish(claims)
-        for lease in expired_leases:
+        result = self._ledger.pump()
+        self._publish(result.claims)
+        for lease in result.expired:
             count_expired_lease(lease)
             log.event(events.LEASE_EXPIRED, run_id=lease.id, target=lease.target, now=lease.state, reason=lease.reason)
             self._on_lapsed(lease)

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from longshore.errors import StoreUnavailable
 from longshore.ledger.entry import StartedAttempt
+from longshore.ledger.faults import only
 from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -56,7 +57,7 @@ class StoreRetry:
         """Gives a claim back until Redis has it, or the process ends: then the lease lapses."""
         for tries in itertools.count():
             try:
-                is_released = self.ledger.release(id, token)
+                is_released = only(self.ledger.release([(id, token)]))
             except StoreUnavailable as error:
                 if tries == 0:
                     log.event(events.DELIVERY_START_FAILED, id=id, error=str(error))

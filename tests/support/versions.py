@@ -17,22 +17,22 @@ PACKAGES = ("longshore", "ingest", "tasks", "config")
 
 NEXT_RECORD = """
 
-# The next version: in format 3 something stands in front of the payload, which a reader of format 2 cannot open.
-READS = range(1, 4)
-WRITES = range(1, 4)
-_MARK = b"third format:"
+# The next version: in format 4 something stands in front of the payload, which a reader of format 3 cannot open.
+READS = range(1, 5)
+WRITES = range(1, 5)
+_MARK = b"fourth format:"
 _entry_values_before, _sealed_payload_before = entry_values, sealed_payload
 
 
 def entry_values(entry, format):
     from dataclasses import replace
 
-    return _entry_values_before(replace(entry, payload=_MARK + entry.payload) if format == 3 else entry, format)
+    return _entry_values_before(replace(entry, payload=_MARK + entry.payload) if format == 4 else entry, format)
 
 
 def sealed_payload(id, format, stored):
     stored = _sealed_payload_before(id, format, stored)
-    if format == 3:
+    if format == 4:
         assert stored.startswith(_MARK)
         return stored[len(_MARK) :]
     return stored
@@ -40,7 +40,7 @@ def sealed_payload(id, format, stored):
 """Put at the end of longshore/ledger/record.py."""
 
 LAST_FIELDS = "'generation', 1, 'attempts', 0}\n"
-NEXT_FIELD = "    if format == '3' then fields[#fields + 1], fields[#fields + 2] = 'bytes', #payload end\n"
+NEXT_FIELD = "    if format == '4' then fields[#fields + 1], fields[#fields + 2] = 'bytes', #payload end\n"
 """Put behind `LAST_FIELDS` in accept.lua."""
 
 

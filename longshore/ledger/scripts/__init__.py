@@ -25,6 +25,7 @@ _USES = re.compile(r"^-- uses: (.+)$", re.MULTILINE)
 NAMES = (
     "accept",
     "pump",
+    "load",
     "begin",
     "finish",
     "release",

@@ -10,18 +10,20 @@
 -- ARGV[4]  new_name   for this ledger, if it has none yet
 -- ARGV[5]  format     of the records to write
 -- ARGV[6]  count      of entries that follow, each of ENTRY_SIZE values and then its reports. The values are those of
---          ENTRY_FIELDS in longshore/ledger/record.py: synchronized is "1" or "", origin "topic/partition/offset",
---          published ms, unknown "park" or "retry", dead a reason or "", trace sealed or "", reports how many follow
+--          ENTRY_FIELDS in longshore/ledger/record.py: synchronized and verbatim "1" or "", origin
+--          "topic/partition/offset", published ms, unknown "park" or "retry", dead a reason or "", trace sealed or "",
+--          reports how many follow
 --
--- Returns  {{"topic/n", next or -1}, ...}, {}, {}, 0, name, lowest    the ledger is behind what this consumer has read:
---                                                                    nothing stored
---          {}, {result, ...}, {claim, ...}, backlog, name, lowest     result: accepted | repeated | repeated_elsewhere
---          lowest: the highest format that all workers read, 0 without any
+-- Returns  {{"topic/n", next or -1}, ...}, {}, {}, 0, name, lowest, workers
+--                          the ledger is behind what this consumer has read: nothing stored
+--          {}, {result, ...}, {claim, ...}, backlog, name, lowest, workers
+--                          result: accepted | repeated | repeated_elsewhere
+--          lowest: the highest format that all workers read, 0 without any; workers: how many there are
 --
 -- All or nothing, so a crash on either side of the call repeats the batch and the ids recognise it. Reads all it needs
 -- before it writes: a record that is none fails here, before anything has changed. Offsets and counters come last.
 local max_claims, ranges, new_name, format, count = unpack(ARGV, 2, 6)
-local FIRST_ENTRY, ENTRY_SIZE = 7, 15
+local FIRST_ENTRY, ENTRY_SIZE = 7, 16
 max_claims, ranges, count = tonumber(max_claims), cjson.decode(ranges), tonumber(count)
 
 -- The values of the entry that begins at ARGV[at], in the order of ENTRY_FIELDS.
@@ -47,7 +49,7 @@ for _, range in ipairs(ranges) do
   end
 end
 local _, _, lowest = fleet()
-if #behind > 0 then return {behind, {}, {}, 0, name, lowest} end
+if #behind > 0 then return {behind, {}, {}, 0, name, lowest, 0} end
 
 -- Of each entry, the state and the origin of its record, if there is one.
 local existing, at = {}, FIRST_ENTRY
@@ -58,20 +60,14 @@ for n = 1, count do
   at = behind_entry(at)
 end
 
--- Lua passes no more than a few thousand values at once. An even number, as scores and ids go in pairs.
-local MAX_UNPACKED = 1000
-
--- New waiting invocations by lane: the target, and then scores and ids for the sorted set. `lane_names`: in order.
-local lanes, lane_names = {}, {}
+-- New waiting invocations by lane: scores and ids for the sorted set.
+local lanes = {}
 
 local function join(id, lane, target)
-  if not lanes[lane] then
-    lanes[lane] = {target}
-    lane_names[#lane_names + 1] = lane
-  end
-  local of = lanes[lane]
-  of[#of + 1] = NOW
-  of[#of + 1] = id
+  lanes[lane] = lanes[lane] or {}
+  append(lanes[lane], NOW, id)
+  wake(lane, target, now)
+  count_up('backlog')
 end
 
 -- `here`: id → origin of what this batch has brought, as a batch may hold an id twice.
@@ -79,7 +75,7 @@ local results, tally, here = {}, {}, {}
 at = FIRST_ENTRY
 for n = 1, count do
   local id, kind, run, target, lane, synchronized, origin, published, mapping, payload, unknown, max_attempts, dead,
-    trace, reports = entry_at(at)
+    trace, verbatim, reports = entry_at(at)
   local record, partition, offset = P .. 'inv:' .. id, string.match(origin, '^(.*)/(%d+)$')
   local first = here[id] or existing[n]
   local result
@@ -91,10 +87,8 @@ for n = 1, count do
     local fields = {'format', format, 'kind', kind, 'run', run, 'target', target, 'lane', lane,
       'synchronized', synchronized, 'origin', origin, 'published', published, 'accepted', NOW, 'mapping', mapping,
       'unknown', unknown, 'max_attempts', max_attempts, 'generation', 1, 'attempts', 0}
-    if trace ~= '' then
-      fields[#fields + 1] = 'trace'
-      fields[#fields + 1] = trace
-    end
+    if trace ~= '' then append(fields, 'trace', trace) end
+    if verbatim ~= '' then append(fields, 'verbatim', verbatim) end
     call('SET', P .. 'pay:' .. id, payload)
     -- Before it is concluded, which takes a dead letter's offset out again.
     if limits.open then call('ZADD', P .. 'open:' .. partition, offset, id) end
@@ -116,14 +110,7 @@ for n = 1, count do
   at = behind_entry(at)
 end
 
-for _, lane in ipairs(lane_names) do
-  local of = lanes[lane]
-  for n = 2, #of, MAX_UNPACKED do
-    call('ZADD', P .. 'wait:' .. lane, unpack(of, n, math.min(n + MAX_UNPACKED - 1, #of)))
-  end
-  call('HINCRBY', P .. 'counts', 'backlog', (#of - 1) / 2)
-  wake(lane, of[1], NOW)
-end
+for lane, scored in pairs(lanes) do write('ZADD', P .. 'wait:' .. lane, '', scored) end
 
 local read = {}
 local function count(partition, what, n)
@@ -146,7 +133,7 @@ for _, range in ipairs(ranges) do
 end
 for partition, counts in pairs(tally) do
   for result, n in pairs(counts) do
-    call('HINCRBY', P .. 'counts', result, n)
+    count_up(result, n)
     count(partition, result, n)
     if read[partition] then read[partition] = read[partition] - n end
   end
@@ -154,5 +141,7 @@ end
 for partition, gap in pairs(read) do
   count(partition, 'gaps', gap)
 end
+flush()
 local claims = claim(max_claims)
-return {{}, results, claims, tonumber(call('HGET', P .. 'counts', 'backlog')) or 0, name, lowest}
+local backlog = tonumber(call('HGET', P .. 'counts', 'backlog')) or 0
+return {{}, results, claims, backlog, name, lowest, call('ZCARD', P .. 'fleet')}

@@ -32,4 +32,5 @@ end
 move(id, 'begun', 'waiting', 'attempts', whole(attempts - 1), 'target', new_target, 'lane', new_lane,
   'moves', whole(moves))
 queue(id, new_lane, new_target, now + pause)
+flush()
 return 1

@@ -121,7 +121,7 @@ local function lease(lane, target, reads)
     call('ZADD', P .. 'unreadable', NOW, id)
     call('ZREMRANGEBYSCORE', P .. 'unreadable', '-inf', whole(now - 6 * UNREADABLE_PAUSE))
     call('PEXPIRE', P .. 'unreadable', 6 * UNREADABLE_PAUSE)
-    queue(id, lane.name, target.name, now + UNREADABLE_PAUSE, is_late(score))
+    enqueue(id, lane.name, now + UNREADABLE_PAUSE, is_late(score))
     lane.all = false
     return nil
   end

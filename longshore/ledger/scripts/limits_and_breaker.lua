@@ -46,8 +46,24 @@ local function breaker_of(text)
   return {failures = failures, till = till, pause = pause, room = room, probe = probe}
 end
 
+-- Breakers by name, each read once per script; false where there is none.
+local breakers = {}
+
+local function breaker_named(name)
+  if breakers[name] == nil then
+    breakers[name] = any_controls() and breaker_of(call('HGET', CONTROLS, 'b:' .. name)) or false
+  end
+  return breakers[name] or nil
+end
+
+local function delete_breaker(name)
+  breakers[name] = false
+  call('HDEL', CONTROLS, 'b:' .. name)
+end
+
 local function save_breaker(name, b)
   has_controls = true
+  breakers[name] = b
   touch(name)
   call('HSET', CONTROLS, 'b:' .. name,
     string.format('%d|%d|%d|%d|%s', b.failures, b.till, b.pause, b.room, b.probe))
@@ -70,14 +86,14 @@ end
 
 -- `id` has started as the probe of the breaker of `name`.
 local function mark_probe(name, id)
-  local b = breaker_of(call('HGET', CONTROLS, 'b:' .. name))
+  local b = breaker_named(name)
   b.probe = id
   save_breaker(name, b)
 end
 
 -- Feeds the breaker of `name` with the end of an attempt on `id`: 'well', 'fault', or '' (nothing: it was not tried).
 local function observe(name, id, signal)
-  local b = any_controls() and breaker_of(call('HGET', CONTROLS, 'b:' .. name)) or nil
+  local b = breaker_named(name)
   if not b and signal ~= 'fault' then return end
   b = b or {failures = 0, till = 0, pause = 0, room = 0, probe = ''}
   local is_probe = b.probe == id
@@ -87,7 +103,7 @@ local function observe(name, id, signal)
     if half_open or (b.till == 0 and b.failures >= limits.breaker_failures) then
       b.pause = math.min(b.pause == 0 and limits.breaker_open or b.pause * 2, limits.breaker_longest)
       b.till, b.room, b.probe = now + b.pause, 0, ''
-      call('HINCRBY', P .. 'counts', 'breaker_opened', 1)
+      count_up('breaker_opened')
     elseif b.till > 0 and not is_probe then
       return  -- it began before the breaker opened, so it says nothing new
     end
@@ -100,9 +116,9 @@ local function observe(name, id, signal)
     end
     return
   end
-  if b.till == 0 then return call('HDEL', CONTROLS, 'b:' .. name) end
+  if b.till == 0 then return delete_breaker(name) end
   if b.till > now or not (is_probe or b.room > 0) then return end
   b.failures, b.probe, b.room = 0, '', math.max(2, b.room * 2)
-  if b.room >= FULL_ROOM then return call('HDEL', CONTROLS, 'b:' .. name) end
+  if b.room >= FULL_ROOM then return delete_breaker(name) end
   save_breaker(name, b)
 end

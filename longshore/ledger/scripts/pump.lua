@@ -7,6 +7,7 @@
 --
 -- Returns  {claim, ...}                       flat, see claim.lua
 --          {{id, state, reason, target}, ...}  leases that lapsed, with the state they went to
+--          workers                             how many there are
 --
 -- A claimed one was never sent and goes back to its lane: no attempt, and as no worker has read its payload, no
 -- suspect. A begun one may have been sent: its policy decides. What is to be sent again was in flight when a worker
@@ -39,10 +40,10 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(le
     end_lease(id, lane, target)
     -- A probe that was lost with its worker opens its breaker again; of others nobody knows.
     for _, name in ipairs({target, lane}) do
-      local b = breaker_of(call('HGET', CONTROLS, 'b:' .. name))
+      local b = breaker_named(name)
       if b and b.probe == id then observe(name, id, state == 'begun' and 'fault' or '') end
     end
-    call('HINCRBY', P .. 'counts', 'lapsed:' .. state, 1)
+    count_up('lapsed:' .. state)
     local to, reason, kind = 'waiting', 'not_begun', nil
     if state == 'begun' then
       to, reason, kind = after_death(id, policy, attempts, max_attempts, synchronized)
@@ -61,4 +62,5 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(le
     lapsed[#lapsed + 1] = {id, to, reason, target}
   end
 end
-return {claim(tonumber(max_claims)), lapsed}
+flush()
+return {claim(tonumber(max_claims)), lapsed, call('ZCARD', P .. 'fleet')}

@@ -143,5 +143,6 @@ for _, member in ipairs(call('ZRANGEBYSCORE', FORECAST, '-inf', whole(now), 'LIM
     end
   end
 end
-if written > 0 then call('HINCRBY', P .. 'counts', 'foretold', written) end
+if written > 0 then count_up('foretold', written) end
+flush()
 return written

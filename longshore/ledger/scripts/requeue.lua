@@ -11,4 +11,6 @@
 --
 -- Returns  what became of it, see restart_invocation.lua
 local id, generation, replay, note, dry_run = unpack(ARGV, 2, 6)
-return restart_invocation(id, generation, replay == '1', note, dry_run == '1')
+local outcome = restart_invocation(id, generation, replay == '1', note, dry_run == '1')
+flush()
+return outcome

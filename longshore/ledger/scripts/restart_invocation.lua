@@ -1,5 +1,5 @@
 -- restart_invocation: an invocation that has ended waits again, as a new generation. Used by requeue and run_job after
--- transitions.lua.
+-- transitions.lua; they flush.
 
 -- Returns  requeued | requeued_closed (Port's run has ended: only its log hears of this) | gone | changed (not the
 --          generation that was meant) | busy (it has not ended) | delivered (only a replay repeats it) | no_payload
@@ -19,7 +19,7 @@ local function restart_invocation(id, generation, replay, note, dry_run)
   if state ~= 'done' then
     call('ZREM', P .. state, id)
   else
-    call('HINCRBY', P .. 'counts', 'replayed', 1)
+    count_up('replayed')
   end
   -- A suspect is still one as long as nothing proves otherwise, poison above all: it is tried alone again.
   home = home or reason == 'poison' and lane
@@ -30,6 +30,6 @@ local function restart_invocation(id, generation, replay, note, dry_run)
   for _, key in ipairs({record, P .. 'pay:' .. id, P .. 'att:' .. id}) do call('PERSIST', key) end
   call('RPUSH', P .. 'att:' .. id, note)
   queue(id, lane, target, now)
-  call('HINCRBY', P .. 'counts', 'requeued', 1)
+  count_up('requeued')
   return outcome
 end

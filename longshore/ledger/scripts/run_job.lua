@@ -64,6 +64,7 @@ if state == 'canary' or state == 'running' then
     if state == 'canary' and string.sub(outcome, 1, 8) == 'requeued' then call('RPUSH', job .. ':canary', id) end
     if rate > 0 then start = start + 1000 / rate end
   end
+  flush()
   if count > 0 then
     call('HINCRBY', job, 'started', count)
     if rate > 0 then call('HSET', job, 'next', string.format('%.3f', start)) end

@@ -1,8 +1,49 @@
 -- transitions: how an invocation changes its state, and enters and leaves a lane, a lease and the outbox. Used after
 -- clock.lua.
+--
+-- What invocations share (counters, leases, the places they free, visits of lanes, the outbox) is collected while a
+-- script looks at them one by one, and written by `flush`, once for all of them. Whoever calls a function of this file
+-- calls `flush` before it claims or returns. What is an invocation's own is written at once, first what fails if one of
+-- its keys is broken: so a fault leaves it as it was, with a line of history or a report at most that comes again.
+
+-- The first `MAX_UNPACKED` values, and so on: Lua passes no more than a few thousand at once. An even number, as scores
+-- and ids go in pairs.
+local MAX_UNPACKED = 1000
+
+-- A command for `values`, however many; `option` "" for none.
+local function write(command, key, option, values)
+  for n = 1, #values, MAX_UNPACKED do
+    local last = math.min(n + MAX_UNPACKED - 1, #values)
+    if option == '' then
+      call(command, key, unpack(values, n, last))
+    else
+      call(command, key, option, unpack(values, n, last))
+    end
+  end
+end
+
+local function append(values, ...)
+  for _, value in ipairs({...}) do values[#values + 1] = value end
+end
+
+-- What is collected: what to add to counters; ids whose leases end; how many places that frees in targets and in lanes
+-- (as they are counted); their lanes, each with its target; when to visit lanes, by target; scores and ids of failed
+-- invocations, by state; for `limits.open` ids and origins of what has ended; ids with new reports, and when these are
+-- due.
+local additions, ended_leases, free_in_targets, free_in_lanes, left_lanes = {}, {}, {}, {}, {}
+local visits, failed, origins, reported, due_reports = {}, {}, {}, {}, {}
+
+local function add(sums, name, number)
+  sums[name] = (sums[name] or 0) + number
+end
+
+-- Adds to a counter of the ledger.
+local function count_up(name, number)
+  add(additions, name, number or 1)
+end
 
 -- The one way to change a state. `from` is what the caller read in this same script; other fields to set may follow.
--- The caller counts the backlog itself, for many at once; who moves one calls `move`.
+-- For callers that count the backlog themselves; the others call `move`.
 local function set_state(id, from, to, ...)
   if not string.find(MOVES, ' ' .. from .. '>' .. to .. ' ', 1, true) then
     error('the move ' .. from .. ' > ' .. to .. ' does not exist')
@@ -12,8 +53,8 @@ end
 
 local function move(id, from, to, ...)
   set_state(id, from, to, ...)
-  if from == 'waiting' then call('HINCRBY', P .. 'counts', 'backlog', -1) end
-  if to == 'waiting' then call('HINCRBY', P .. 'counts', 'backlog', 1) end
+  if from == 'waiting' then count_up('backlog', -1) end
+  if to == 'waiting' then count_up('backlog') end
 end
 
 -- The lane of a target's suspects (invocations that were in flight at several deaths of workers), and under which name
@@ -37,30 +78,29 @@ end
 
 -- Has a lane and its target visited no later than `due`.
 local function wake(lane, target, due)
-  call('ZADD', P .. 'lanes:' .. target, 'LT', due, lane)
-  call('ZADD', P .. 'targets', 'LT', due, target)
+  local lanes = visits[target] or {}
+  visits[target] = lanes
+  if not lanes[lane] or due < lanes[lane] then lanes[lane] = due end
 end
 
--- Puts an invocation into its lane, as a retry if it is one.
-local function queue(id, lane, target, due, retry)
+-- Puts an invocation into its lane, as a retry if it is one; the lane is on the round.
+local function enqueue(id, lane, due, retry)
   local score = retry and string.format('%.1f', math.floor(due) + limits.late + 0.5) or whole(due)
   call('ZADD', P .. 'wait:' .. lane, score, id)
-  wake(lane, target, whole(due))
 end
 
--- Ends a lease, which frees a place in the target and in the lane, and has both visited again. A target whose next
--- start is a matter of its rate (half a ms in its score, see dispatch.lua) is left to its time.
+-- The same for any lane.
+local function queue(id, lane, target, due, retry)
+  enqueue(id, lane, due, retry)
+  wake(lane, target, due)
+end
+
+-- Ends a lease, which frees a place in the target and in the lane.
 local function end_lease(id, lane, target)
-  call('ZREM', P .. 'leased', id)
-  if call('HINCRBY', P .. 'busy:target', target, -1) <= 0 then call('HDEL', P .. 'busy:target', target) end
-  local counted = counted_as(lane, target)
-  if call('HINCRBY', P .. 'busy:lane', counted, -1) <= 0 then call('HDEL', P .. 'busy:lane', counted) end
-  local head = call('ZRANGE', P .. 'wait:' .. lane, 0, 0, 'WITHSCORES')
-  if head[2] then call('ZADD', P .. 'lanes:' .. target, 'LT', whole(due_of(head[2])), lane) end
-  local visit = call('ZSCORE', P .. 'targets', target)
-  if visit and visit % 1 ~= 0 then return end
-  local first = call('ZRANGE', P .. 'lanes:' .. target, 0, 0, 'WITHSCORES')
-  if first[2] then call('ZADD', P .. 'targets', 'LT', first[2], target) end
+  append(ended_leases, id)
+  add(free_in_targets, target, 1)
+  add(free_in_lanes, counted_as(lane, target), 1)
+  left_lanes[lane] = target
 end
 
 -- Whether an item of the outbox is of one of `kinds`: a REPORTS_... text, see longshore/invocation/report_kinds.py.
@@ -86,23 +126,91 @@ local function report(id, items, due, closed)
   end
   if #accepted == 0 then return end
   call('RPUSH', P .. 'out:' .. id, unpack(accepted))
-  call('ZADD', P .. 'outbox:since', 'NX', NOW, id)
-  if not call('ZSCORE', P .. 'outbox:leased', id) then call('ZADD', P .. 'outbox', 'LT', whole(due), id) end
+  append(reported, id)
+  append(due_reports, whole(due))
 end
 
--- Ends a delivery in a final state; other fields to set may follow. The caller has taken it out of its lane or lease.
+-- Ends a delivery in a final state; other fields to set may follow. The caller takes it out of its lane or lease.
 local function conclude(id, from, to, reason, ...)
-  move(id, from, to, 'reason', reason, 'ended', NOW, ...)
-  call('HINCRBY', P .. 'counts', to, 1)
   local record = P .. 'inv:' .. id
+  move(id, from, to, 'reason', reason, 'ended', NOW, ...)
+  count_up(to)
   if from == 'unknown' then call('ZREM', P .. 'unknown', id) end
-  if limits.open then call('HSET', P .. 'ended', id, call('HGET', record, 'origin')) end
+  if limits.open then append(origins, id, call('HGET', record, 'origin')) end
   if to == 'done' then
     call('PEXPIRE', P .. 'pay:' .. id, limits.keep_payload)
     call('PEXPIRE', record, limits.keep_done)
     call('PEXPIRE', P .. 'att:' .. id, limits.keep_done)
   else
-    call('ZADD', P .. to, NOW, id)
-    call('HINCRBY', P .. 'counts', to .. ':' .. reason, 1)
+    failed[to] = failed[to] or {}
+    append(failed[to], NOW, id)
+    count_up(to .. ':' .. reason)
   end
+end
+
+local function free(busy, name, number)
+  if call('HINCRBY', busy, name, -number) <= 0 then call('HDEL', busy, name) end
+end
+
+-- Has the lanes of `target` that `visits` names visited at their times, and those whose places were freed when their
+-- first is due. A target whose next start is a matter of its rate (half a ms in its score, see dispatch.lua) is left to
+-- its time by a free place.
+local function visit_target(target, left)
+  local lanes = visits[target] or {}
+  local due, scored = nil, {}
+  for lane, at in pairs(lanes) do
+    append(scored, whole(at), lane)
+    due = math.min(due or at, at)
+  end
+  for _, lane in ipairs(left) do
+    local head = call('ZRANGE', P .. 'wait:' .. lane, 0, 0, 'WITHSCORES')
+    if head[2] then append(scored, whole(due_of(head[2])), lane) end
+  end
+  if #scored > 0 then write('ZADD', P .. 'lanes:' .. target, 'LT', scored) end
+  if due then call('ZADD', P .. 'targets', 'LT', whole(due), target) end
+  if #left == 0 then return end
+  local visit = call('ZSCORE', P .. 'targets', target)
+  if visit and visit % 1 ~= 0 then return end
+  local first = call('ZRANGE', P .. 'lanes:' .. target, 0, 0, 'WITHSCORES')
+  if first[2] then call('ZADD', P .. 'targets', 'LT', first[2], target) end
+end
+
+-- Reports that somebody is sending are due when that is over.
+local function write_outbox()
+  for n = 1, #reported, MAX_UNPACKED do
+    local last = math.min(n + MAX_UNPACKED - 1, #reported)
+    local leases = call('ZMSCORE', P .. 'outbox:leased', unpack(reported, n, last))
+    local since, due = {}, {}
+    for m = n, last do
+      append(since, NOW, reported[m])
+      if not leases[m - n + 1] then append(due, due_reports[m], reported[m]) end
+    end
+    write('ZADD', P .. 'outbox:since', 'NX', since)
+    write('ZADD', P .. 'outbox', 'LT', due)
+  end
+end
+
+-- Writes what was collected, all of it even where one target's keys are broken; that error ends the script then. The
+-- same call again finds every state set, and so adds nothing twice.
+local function flush()
+  write('ZREM', P .. 'leased', '', ended_leases)
+  for target, number in pairs(free_in_targets) do free(P .. 'busy:target', target, number) end
+  for lane, number in pairs(free_in_lanes) do free(P .. 'busy:lane', lane, number) end
+  for name, number in pairs(additions) do call('HINCRBY', P .. 'counts', name, number) end
+  for state, scored in pairs(failed) do write('ZADD', P .. state, '', scored) end
+  write('HSET', P .. 'ended', '', origins)
+  write_outbox()
+  local left_by_target, fault = {}, nil
+  for target in pairs(visits) do left_by_target[target] = {} end
+  for lane, target in pairs(left_lanes) do
+    left_by_target[target] = left_by_target[target] or {}
+    append(left_by_target[target], lane)
+  end
+  for target, left in pairs(left_by_target) do
+    local is_written, problem = pcall(visit_target, target, left)
+    if not is_written then fault = fault or problem end
+  end
+  additions, ended_leases, free_in_targets, free_in_lanes, left_lanes = {}, {}, {}, {}, {}
+  visits, failed, origins, reported, due_reports = {}, {}, {}, {}, {}
+  if fault then error(fault, 0) end
 end

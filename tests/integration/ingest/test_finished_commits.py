@@ -10,6 +10,7 @@ from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.integration.ingest.conftest import Ingest, MakeIngest
 from tests.integration.ingest.topics import Topics, accounted, make
 from tests.support.kafka_broker import KafkaBroker
+from tests.support.one_claim import begin_one, finish_one
 from tests.support.programs import eventually
 
 pytestmark = pytest.mark.real_kafka
@@ -28,13 +29,13 @@ def finish(ingest: Ingest, numbers: set[int]) -> None:
     ledger.heartbeat("worker-1", 100_000)
     ids = {f"r_{number}" for number in numbers}
     while True:
-        claims, _ = ledger.pump()
+        claims, _ = ledger.pump()[:2]
         if not claims:
             break
         for claim in claims:
             if claim.id in ids:
-                assert ledger.begin(claim.id, claim.token) is not None
-                ledger.finish(claim.id, claim.token, AttemptEnd(State.DONE, "delivered", 200), max_claims=0)
+                assert begin_one(ledger, claim.id, claim.token) is not None
+                finish_one(ledger, claim.id, claim.token, AttemptEnd(State.DONE, "delivered", 200), max_claims=0)
                 ids.discard(claim.id)
     assert not ids
     # Port hears at most so many a second, so it is not asked here.

@@ -7,6 +7,7 @@ from longshore.ledger.audit import PAGE, audit
 from longshore.ledger.entry import AttemptEnd
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.states import State
+from tests.support.one_claim import begin_one, finish_one
 
 from .conftest import entry, lapse, span, store
 
@@ -23,8 +24,8 @@ def busy(ledger: Ledger) -> Ledger:
     ledger.prune()
     done, unknown, begun, *_ = ledger.pump(4)[0]
     for claim in (done, unknown, begun):
-        ledger.begin(claim.id, claim.token)
-    ledger.finish(done.id, done.token, AttemptEnd(State.DONE, "delivered"), max_claims=0)
+        begin_one(ledger, claim.id, claim.token)
+    finish_one(ledger, done.id, done.token, AttemptEnd(State.DONE, "delivered"), max_claims=0)
     lapse(ledger, unknown.id)
     ledger.pump(0)
     return ledger
@@ -59,9 +60,9 @@ def test_a_replay_hides_no_loss(ledger: Ledger, client: "redis.Redis") -> None:
     """It is delivered twice, and one invocation all the same."""
     store(ledger, entry("r_1"))
     for again in (True, False):
-        ((claim,), _) = ledger.pump()
-        ledger.begin("r_1", claim.token)
-        ledger.finish("r_1", claim.token, AttemptEnd(State.DONE, "delivered"), max_claims=0)
+        ((claim,), _) = ledger.pump()[:2]
+        begin_one(ledger, "r_1", claim.token)
+        finish_one(ledger, "r_1", claim.token, AttemptEnd(State.DONE, "delivered"), max_claims=0)
         if again:
             assert b"requeued" == ledger._run("requeue", b"r_1", "", "1", b"note")
     store(ledger, entry("r_2"))

@@ -12,6 +12,7 @@ from longshore.ledger.requeue import RequeueRequest
 from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
 from longshore.operations.ledger_access import LedgerAccess
+from tests.support.one_claim import begin_one, finish_one
 
 from .conftest import entry, store
 
@@ -21,10 +22,10 @@ DEAD = AttemptEnd(State.DEAD, "http_404", 404, attempt=b"a")
 
 
 def give_up_on_all(ledger: Ledger) -> None:
-    claims, _ = ledger.pump()
+    claims, _ = ledger.pump()[:2]
     for claim in claims:
-        assert ledger.begin(claim.id, claim.token) is not None
-        ledger.finish(claim.id, claim.token, DEAD, max_claims=0)
+        assert begin_one(ledger, claim.id, claim.token) is not None
+        finish_one(ledger, claim.id, claim.token, DEAD, max_claims=0)
 
 
 def test_the_history_stays_bounded_however_often_an_invocation_is_requeued(make_ledger: MakeLedger) -> None:
@@ -72,7 +73,7 @@ def test_a_clock_that_went_back_does_not_hold_a_limited_target_up(make_ledger: M
 
     started: list[str] = []
     for _ in range(2):
-        claims, _ = ledger.pump()
+        claims, _ = ledger.pump()[:2]
         started += [claim.id for claim in claims]
         assert all(claim.start_ms < hour_ahead - 3_000_000 for claim in claims)
         next_visit = ledger.redis.zscore(ledger.keys.targets, "http://a:80")

@@ -13,6 +13,7 @@ from longshore.ledger.requeue import RequeueRequest
 from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
 from longshore.operations.ledger_access import LedgerAccess
+from tests.support.one_claim import begin_one, finish_one
 
 from .conftest import entry, store
 
@@ -52,10 +53,14 @@ def ids(ledger: Ledger) -> set[str]:
 
 
 def one_fault(ledger: Ledger, delay_ms: int, about: str = "") -> None:
-    ((claim,), _) = ledger.pump()
-    ledger.begin(claim.id, claim.token)
-    ledger.finish(
-        claim.id, claim.token, AttemptEnd(State.WAITING, "http_503", 503, delay_ms, about_lane=about), max_claims=0
+    ((claim,), _) = ledger.pump()[:2]
+    begin_one(ledger, claim.id, claim.token)
+    finish_one(
+        ledger,
+        claim.id,
+        claim.token,
+        AttemptEnd(State.WAITING, "http_503", 503, delay_ms, about_lane=about),
+        max_claims=0,
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from longshore.ledger.entry import AttemptEnd, Claim
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.states import State
+from tests.support.one_claim import begin_one, finish_one
 
 from .conftest import entry, store
 
@@ -21,9 +22,9 @@ HEALTHY = [pytest.param("http://healthy:80", id="other target"), pytest.param(HA
 def fill(ledger: Ledger, count: int) -> None:
     """So many wait for the hanging target, and its share of them is in flight."""
     store(ledger, *(entry(f"h_{n}", HANGING, "hang", n) for n in range(count)))
-    taken, _ = ledger.pump()
+    taken, _ = ledger.pump()[:2]
     for claim in taken:
-        assert ledger.begin(claim.id, claim.token)
+        assert begin_one(ledger, claim.id, claim.token)
 
 
 def healthy_run(ledger: Ledger, number: int, target: str) -> tuple[Claim, ...]:
@@ -31,9 +32,9 @@ def healthy_run(ledger: Ledger, number: int, target: str) -> tuple[Claim, ...]:
     id = f"r_{number}"
     claims = ledger.accept([], [entry(id, target, f"route-{number % 10}", 10**6 + number)], 500).claims
     for claim in claims:
-        ledger.begin(claim.id, claim.token)
-    _, more = ledger.finish(id, claims[0].token, DONE, 10)
-    pumped, _ = ledger.pump()
+        begin_one(ledger, claim.id, claim.token)
+    _, more = finish_one(ledger, id, claims[0].token, DONE, 10)
+    pumped, _ = ledger.pump()[:2]
     return claims + more + pumped
 
 

@@ -15,6 +15,7 @@ from longshore.ledger.states import State
 from longshore.ledger.target_control import TargetControl
 from longshore.ledger.targets import TargetControls
 from longshore.operations.ledger_access import LedgerAccess
+from tests.support.one_claim import begin_one, finish_one
 
 from .conftest import entry, state, store
 
@@ -29,8 +30,8 @@ def full(ledger: Ledger) -> Iterator[Ledger]:
     """Three dead letters in a Redis that takes nothing more and has forgotten all scripts."""
     store(ledger, *(entry(id, TARGET, payload=SEALER.seal(b"{}")) for id in IDS))
     for claim in ledger.pump()[0]:
-        ledger.begin(claim.id, claim.token)
-        ledger.finish(claim.id, claim.token, AttemptEnd(State.DEAD, "http_404", 404))
+        begin_one(ledger, claim.id, claim.token)
+        finish_one(ledger, claim.id, claim.token, AttemptEnd(State.DEAD, "http_404", 404))
     ledger.redis.script_flush()
     ledger.redis.config_set("maxmemory", 1)
     with pytest.raises(redis.exceptions.OutOfMemoryError):
@@ -58,8 +59,8 @@ def test_letters_are_listed_and_one_is_sent_again(full: Ledger, requeue: Requeue
     assert "requeued" == requeue.requeue_one(letters[0], ORDER)
 
     (claim,) = full.pump()[0]
-    assert full.begin(claim.id, claim.token)
-    assert "done" == full.finish(claim.id, claim.token, AttemptEnd(State.DONE, "delivered"))[0]
+    assert begin_one(full, claim.id, claim.token)
+    assert "done" == finish_one(full, claim.id, claim.token, AttemptEnd(State.DONE, "delivered"))[0]
 
 
 def test_a_job_is_made_held_and_carried_on(full: Ledger, requeue: Requeuer) -> None:

@@ -12,6 +12,7 @@ from longshore.ledger.states import State
 from longshore.ledger.target_control import TargetControl
 from longshore.ledger.target_status import TargetStatus
 from longshore.ledger.targets import TargetControls
+from tests.support.one_claim import begin_one, finish_one, release_one
 
 from .conftest import entry, lapse, store
 
@@ -35,15 +36,16 @@ def fault(
     ledger: Ledger, claim: Claim, about: str = "lane", delay_ms: int = 3_600_000, max_claims: int = 0
 ) -> tuple[Claim, ...]:
     """The attempt of `claim` fails and will be tried again; returns who starts in its place."""
-    ledger.begin(claim.id, claim.token)
+    begin_one(ledger, claim.id, claim.token)
     said = {"about_target": "fault"} if about == "target" else {"about_target": "well", "about_lane": "fault"}
-    return ledger.finish(claim.id, claim.token, AttemptEnd("waiting", "http_503", 503, delay_ms, **said), max_claims)[1]  # type: ignore[arg-type]
+    end = AttemptEnd(State.WAITING, "http_503", 503, delay_ms, **said)  # type: ignore[arg-type]
+    return finish_one(ledger, claim.id, claim.token, end, max_claims)[1]
 
 
 def well(ledger: Ledger, claim: Claim) -> tuple[Claim, ...]:
-    ledger.begin(claim.id, claim.token)
+    begin_one(ledger, claim.id, claim.token)
     finish = AttemptEnd(State.DONE, "delivered", 200, about_target="well", about_lane="well")
-    return ledger.finish(claim.id, claim.token, finish, max_claims=100)[1]
+    return finish_one(ledger, claim.id, claim.token, finish, max_claims=100)[1]
 
 
 def line_of(ledger: Ledger, name: str) -> TargetStatus:
@@ -93,8 +95,8 @@ def test_after_its_time_one_probe_goes_and_its_success_ramps_up(busy: Ledger, ab
     open_breaker(busy, about)
     put(busy, 40, 10)
     time_passes(busy, LANE if about == "lane" else TARGET)
-    ((probe,), _) = busy.pump()
-    assert ((), ()) == busy.pump()
+    ((probe,), _) = busy.pump()[:2]
+    assert ((), ()) == busy.pump()[:2]
     two = well(busy, probe)
     assert 2 == len(two)
     four = well(busy, two[0])
@@ -114,7 +116,7 @@ def test_a_failed_probe_opens_it_again_for_longer(busy: Ledger) -> None:
     first = line_of(busy, LANE).open_until_ms
     put(busy, 2, 10)
     time_passes(busy, LANE)
-    ((probe,), _) = busy.pump()
+    ((probe,), _) = busy.pump()[:2]
     assert () == fault(busy, probe, max_claims=10)
     assert line_of(busy, LANE).open_until_ms - first > 55_000
 
@@ -126,7 +128,7 @@ def test_a_probe_is_rather_a_retry(busy: Ledger) -> None:
         fault(busy, claim, delay_ms=-1)
     put(busy, 2, 10)
     time_passes(busy, LANE)
-    ((probe,), _) = busy.pump()
+    ((probe,), _) = busy.pump()[:2]
     assert probe.attempts == 1
 
 
@@ -135,10 +137,10 @@ def test_a_probe_lost_with_its_worker_opens_it_again(busy: Ledger) -> None:
     open_breaker(busy)
     put(busy, 2, 10)
     time_passes(busy, LANE)
-    ((probe,), _) = busy.pump()
-    busy.begin(probe.id, probe.token)
+    ((probe,), _) = busy.pump()[:2]
+    begin_one(busy, probe.id, probe.token)
     lapse(busy, probe.id)
-    claims, _ = busy.pump()
+    claims, _ = busy.pump()[:2]
     assert ((), "open") == (claims, line_of(busy, LANE).breaker)
 
 
@@ -148,18 +150,18 @@ def test_a_probe_that_was_never_sent_decides_nothing(busy: Ledger, how: str) -> 
     open_breaker(busy)
     put(busy, 2, 10)
     time_passes(busy, LANE)
-    ((probe,), _) = busy.pump()
+    ((probe,), _) = busy.pump()[:2]
     if how == "lapsed":
         lapse(busy, probe.id)
     else:
-        busy.release(probe.id, probe.token)
+        release_one(busy, probe.id, probe.token)
     assert 1 == len(busy.pump()[0])
 
 
 def test_a_success_forgets_the_faults_before_it(busy: Ledger) -> None:
     """Only faults in a row count."""
     put(busy, 6)
-    claims, _ = busy.pump()
+    claims, _ = busy.pump()[:2]
     for n, claim in enumerate(claims):
         well(busy, claim) if n == 2 else fault(busy, claim)
     assert "open" == line_of(busy, LANE).breaker
@@ -170,13 +172,13 @@ def test_first_attempts_overtake_late_retries_but_not_for_ever(busy: Ledger, cli
     """By a minute; and with nobody else waiting a retry goes at once."""
     busy = Ledger(client, busy.keys, replace(busy.limits, breaker_failures=100))
     put(busy, 1)
-    ((claim,), _) = busy.pump()
+    ((claim,), _) = busy.pump()[:2]
     fault(busy, claim, delay_ms=-1)
     put(busy, 1, 1)
     assert ["deploy-1", "deploy-0"] == [busy.pump(1)[0][0].id for _ in range(2)]
 
     put(busy, 1, 2)
-    ((claim,), _) = busy.pump()
+    ((claim,), _) = busy.pump()[:2]
     fault(busy, claim, delay_ms=-busy.limits.late - 1000)
     put(busy, 1, 3)
     assert "deploy-2" == busy.pump(1)[0][0].id
@@ -191,7 +193,7 @@ def test_what_is_paused_waits_and_resumes(busy: Ledger) -> None:
     assert ["other-0"] == [claim.id for claim in busy.pump()[0]]
     targets.set(TARGET, LANE, TargetControl())
     targets.set(TARGET, "", TargetControl(paused=True))
-    assert ((), ()) == busy.pump()
+    assert ((), ()) == busy.pump()[:2]
     assert (2, True) == (line_of(busy, TARGET).waiting, line_of(busy, TARGET).control.paused)
     targets.set(TARGET, "", TargetControl())
     assert 2 == len(busy.pump()[0])

@@ -32,6 +32,7 @@ from longshore.ledger.seal import Sealer
 from longshore.ledger.states import FINAL_STATES, State
 from longshore.operations.ledger_access import LedgerAccess
 from tests.support.ledger_census import Census, census
+from tests.support.one_claim import ack_one, begin_one, finish_one, release_one
 
 from .conftest import entry, span
 
@@ -135,7 +136,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(max_claims=st.integers(0, 6))
     def pump(self, max_claims: int) -> None:
         """Leases that are over lapse, and work is handed out."""
-        claims, _ = self.ledger.pump(max_claims)
+        claims, _ = self.ledger.pump(max_claims)[:2]
         assert len(claims) <= max_claims
         self.messages += claims
 
@@ -153,7 +154,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if not keep:
             self.messages.remove(claim)
         newest = self.client.hget(self.ledger.keys.invocation(claim.id), "token")
-        if begun := self.ledger.begin(claim.id, claim.token):
+        if begun := begin_one(self.ledger, claim.id, claim.token):
             assert newest == b"%d" % claim.token
             self.attempts.append(begun)
 
@@ -178,7 +179,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.attempts.remove(begun)
         self.finishing.add(begun.id)
         finish = AttemptEnd(State(result), "because", 500, delay_ms, b"attempt", (b"Lended", b"Sstatus"), clears=clears)
-        _, claims = self.ledger.finish(begun.id, begun.token, finish, max_claims)
+        _, claims = finish_one(self.ledger, begun.id, begun.token, finish, max_claims)
         self.messages += claims
 
     @rule(results=st.lists(RESULTS, min_size=2, max_size=6))
@@ -195,9 +196,9 @@ class LedgerMachine(RuleBasedStateMachine):
             self._begin_all()
             self._leases_end()
             self.ledger.heartbeat(WORKERS[0], 4)
-            claims, _ = self.ledger.pump(max_claims)
+            claims, _ = self.ledger.pump(max_claims)[:2]
             for claim in claims:
-                assert self.ledger.begin(claim.id, claim.token - 1) is None
+                assert begin_one(self.ledger, claim.id, claim.token - 1) is None
             self.messages += claims
         for which, result in enumerate(late):
             self._finish(one_of(self.attempts, which), result, 0, keep=True, max_claims=0)
@@ -205,15 +206,15 @@ class LedgerMachine(RuleBasedStateMachine):
     def _begin_all(self) -> None:
         for worker in WORKERS:
             self.ledger.heartbeat(worker, 4)
-        claims, _ = self.ledger.pump()
+        claims, _ = self.ledger.pump()[:2]
         self.messages += claims  # and each may come once more
-        self.attempts += [begun for claim in claims if (begun := self.ledger.begin(claim.id, claim.token))]
+        self.attempts += [begun for claim in claims if (begun := begin_one(self.ledger, claim.id, claim.token))]
 
     @rule(which=WHICH, to=st.sampled_from([None, *TARGETS]))
     def return_unsent(self, which: int, to: str | None) -> None:
         """A draining worker gives back what it has not begun; or an attempt belongs elsewhere."""
         if to is None and (claim := one_of(self.messages, which)):
-            self.ledger.release(claim.id, claim.token)
+            release_one(self.ledger, claim.id, claim.token)
         if to and (begun := one_of(self.attempts, which)):
             self.ledger.defer(begun, to, f"{to}|z")
 
@@ -221,7 +222,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def report(self, fail: bool) -> None:
         """A sender takes reports and delivers them, or some."""
         for taken in self.ledger.lease_reports(3, 60_000):
-            self.ledger.ack_reports(taken, taken.items[1:] if fail else (), 0)
+            ack_one(self.ledger, taken, taken.items[1:] if fail else (), 0)
 
     # Operators
 

@@ -11,6 +11,7 @@ from longshore.invocation.report_kinds import ReportKind
 from longshore.ledger.ledger import Ledger
 from longshore.port.api_calls import build_calls
 from longshore.port.reports import by_script
+from tests.support.one_claim import ack_one
 
 from .conftest import entry, store
 
@@ -95,7 +96,7 @@ def test_run_logs_are_dropped_before_statuses_once_reports_are_a_minute_late(
     taken = ledger.lease_reports(10, 60_000)
     assert [(b"Ranswer", b"SFAILURE")] * 2 == [one.items for one in taken]
     assert b"16" == client.hget(ledger.keys.counts, "reports_shed")
-    assert ledger.ack_reports(taken[0])
+    assert ack_one(ledger, taken[0])
     assert not client.exists(ledger.keys.reports(taken[0].id)), "nothing is left of what was dropped"
 
 
@@ -118,7 +119,7 @@ def test_a_late_status_is_never_dropped(make_ledger: Callable[..., Ledger], clie
         for taken in ledger.lease_reports(10, 60_000):
             told.add(taken.id)
             assert b"SFAILURE" in taken.items
-            ledger.ack_reports(taken)
+            ack_one(ledger, taken)
         client.delete(ledger.keys.port_budget)
 
     assert 23 == len(told)

@@ -16,6 +16,7 @@ from longshore.ledger.scan import Filter
 from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
 from longshore.operations.ledger_access import LedgerAccess
+from tests.support.one_claim import begin_one, finish_one
 
 from .conftest import entry, lapse, span, state, store
 
@@ -35,11 +36,11 @@ def requeue(ledger: Ledger) -> Requeuer:
 
 def end(ledger: Ledger, result: str = "dead", reason: str = "http_404") -> list[str]:
     """Begins and ends everything that may start."""
-    claims, _ = ledger.pump()
+    claims, _ = ledger.pump()[:2]
     for claim in claims:
-        ledger.begin(claim.id, claim.token)
+        begin_one(ledger, claim.id, claim.token)
         finish = AttemptEnd(State(result), reason, 404, attempt=SEALER.seal(b'{"cause": "no hook"}'))
-        ledger.finish(claim.id, claim.token, finish)
+        finish_one(ledger, claim.id, claim.token, finish)
     return [claim.id for claim in claims]
 
 
@@ -62,7 +63,7 @@ def test_a_requeued_invocation_begins_anew_as_the_next_generation(
     dead(ledger, "r_1")
     assert "requeued" == requeue.requeue_one(the(letters, "r_1"), ORDER)
 
-    ((claim,), _) = ledger.pump()
+    ((claim,), _) = ledger.pump()[:2]
     assert (2, 0) == (claim.generation, claim.attempts)
     note = letters.history("r_1")[-1]
     assert ("ann", "the target is back") == (note["requeued_by"], note["why"])
@@ -95,9 +96,9 @@ def test_what_has_not_ended_or_was_delivered_is_left_alone(
 def test_a_run_that_port_has_closed_says_so(ledger: Ledger, letters: InvocationReader, requeue: Requeuer) -> None:
     """Only its log will tell what comes of it."""
     store(ledger, entry("r_1", payload=SEALER.seal(b"{}")))
-    (claim,), _ = ledger.pump()
-    ledger.begin("r_1", claim.token)
-    ledger.finish("r_1", claim.token, AttemptEnd(State.DEAD, "http_404", reports=(b"SFAILURE",)))
+    (claim,), _ = ledger.pump()[:2]
+    begin_one(ledger, "r_1", claim.token)
+    finish_one(ledger, "r_1", claim.token, AttemptEnd(State.DEAD, "http_404", reports=(b"SFAILURE",)))
     assert "requeued_closed" == requeue.requeue_one(the(letters, "r_1"), ORDER)
 
 
@@ -106,12 +107,12 @@ def test_a_late_answer_of_an_earlier_generation_is_stale(
 ) -> None:
     """It says nothing about the attempt that an operator asked for."""
     store(ledger, entry("r_1", payload=SEALER.seal(b"{}")))
-    (claim,), _ = ledger.pump()
-    ledger.begin("r_1", claim.token)
-    ledger.finish("r_1", claim.token, AttemptEnd(State.UNKNOWN, "read_timeout"))
+    (claim,), _ = ledger.pump()[:2]
+    begin_one(ledger, "r_1", claim.token)
+    finish_one(ledger, "r_1", claim.token, AttemptEnd(State.UNKNOWN, "read_timeout"))
     requeue.requeue_one(the(letters, "r_1"), ORDER)
 
-    assert "stale" == ledger.finish("r_1", claim.token, AttemptEnd(State.DONE, "delivered", 200), max_claims=0)[0]
+    assert "stale" == finish_one(ledger, "r_1", claim.token, AttemptEnd(State.DONE, "delivered", 200), max_claims=0)[0]
     assert "waiting" == state(ledger, "r_1")
 
 
@@ -253,10 +254,10 @@ def test_a_requeued_poison_is_tried_alone_again(
     """Nothing has proved that it kills no workers. Its letter stands under its action, and a good end clears it."""
     store(ledger, entry("r_1", payload=SEALER.seal(b"{}"), unknown_outcome="retry", lane="http://a:80 deploy"))
     for deaths in range(4):
-        ((claim,), _) = ledger.pump()
-        ledger.begin("r_1", claim.token)
+        ((claim,), _) = ledger.pump()[:2]
+        begin_one(ledger, "r_1", claim.token)
         if deaths == 3 and found_by == "the worker that tried it":
-            ledger.finish("r_1", claim.token, AttemptEnd(State.DEAD, "poison", clears=False))
+            finish_one(ledger, "r_1", claim.token, AttemptEnd(State.DEAD, "poison", clears=False))
         else:
             lapse(ledger, "r_1")
             ledger.pump(0)
@@ -265,11 +266,11 @@ def test_a_requeued_poison_is_tried_alone_again(
 
     requeue.requeue_one(letter, ORDER)
     assert "http://a:80!suspects" == the(letters, "r_1").lane
-    ((claim,), _) = ledger.pump()
-    begun = ledger.begin("r_1", claim.token)
+    ((claim,), _) = ledger.pump()[:2]
+    begun = begin_one(ledger, "r_1", claim.token)
     assert begun is not None
     assert ledger.limits.suspect == begun.deaths
-    ledger.finish("r_1", claim.token, AttemptEnd(State.DONE, "delivered", 200))
+    finish_one(ledger, "r_1", claim.token, AttemptEnd(State.DONE, "delivered", 200))
     assert "http://a:80 deploy" == the(letters, "r_1").lane
 
 
@@ -277,7 +278,7 @@ def test_a_trial_that_was_cut_off_clears_nobody(ledger: Ledger, client: "redis.R
     """A drain, or a deadline: nobody knows yet whether it kills workers."""
     store(ledger, entry("r_1", unknown_outcome="retry"))
     client.hset(ledger.keys.invocation("r_1"), "deaths", 3)
-    ((claim,), _) = ledger.pump()
-    ledger.begin("r_1", claim.token)
-    ledger.finish("r_1", claim.token, AttemptEnd(State.WAITING, "drained", clears=False), max_claims=0)
+    ((claim,), _) = ledger.pump()[:2]
+    begin_one(ledger, "r_1", claim.token)
+    finish_one(ledger, "r_1", claim.token, AttemptEnd(State.WAITING, "drained", clears=False), max_claims=0)
     assert b"3" == client.hget(ledger.keys.invocation("r_1"), "deaths")

@@ -12,6 +12,7 @@ from longshore.ledger.states import State
 from longshore.ledger.sweep import Sweep
 from longshore.ledger.target_control import TargetControl
 from longshore.ledger.targets import TargetControls
+from tests.support.one_claim import begin_one, finish_one
 
 from .conftest import entry, store
 
@@ -45,10 +46,10 @@ def test_what_is_used_no_longer_is_dropped(make_ledger: MakeLedger, client: "red
         name = f"http://t{n}:80"
         targets.set(name, "", LIMITED, source="mapping")
         store(ledger, entry(f"r_{n}", name, offset=n))
-        ((claim,), _) = ledger.pump()
-        ledger.begin(claim.id, claim.token)
+        ((claim,), _) = ledger.pump()[:2]
+        begin_one(ledger, claim.id, claim.token)
         finish = AttemptEnd(State.DEAD, "http_500", 500, about_target="fault", about_lane="fault")
-        ledger.finish(claim.id, claim.token, finish)
+        finish_one(ledger, claim.id, claim.token, finish)
     client.hset(ledger.keys.gates, "m:http://old:80", LIMITED.to_json())
     client.hset(ledger.keys.starts, "http://old:80", 1)
     assert 151 == client.hlen(ledger.keys.gates)
@@ -78,7 +79,7 @@ def test_what_is_still_needed_stays(ledger: Ledger, targets: TargetControls, why
         case "an operator holds its lane back":
             store(ledger, entry("r_1", lane=LANE))
             targets.set(TARGET, LANE, TargetControl(paused=True))
-            assert ((), ()) == ledger.pump()
+            assert ((), ()) == ledger.pump()[:2]
         case _:
             targets.set(TARGET, "", TargetControl(concurrency=1))
     sweep_after_hours(ledger)
@@ -92,9 +93,9 @@ def test_an_open_breaker_stays_as_long_as_it_is_open(make_ledger: MakeLedger) ->
     ledger = make_ledger(breaker_failures=1, breaker_open=3_600_000, breaker_longest=3_600_000)
     ledger.heartbeat("worker-1", 10)
     store(ledger, entry("r_1", lane=LANE))
-    ((claim,), _) = ledger.pump()
-    ledger.begin("r_1", claim.token)
-    ledger.finish("r_1", claim.token, AttemptEnd(State.DEAD, "http_500", 500, about_lane="fault"))
+    ((claim,), _) = ledger.pump()[:2]
+    begin_one(ledger, "r_1", claim.token)
+    finish_one(ledger, "r_1", claim.token, AttemptEnd(State.DEAD, "http_500", 500, about_lane="fault"))
     sweep_after_hours(ledger)
     assert ledger.redis.hexists(ledger.keys.gates, f"b:{LANE}")
 

@@ -10,6 +10,7 @@ from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
 from longshore.operations.ledger_access import LedgerAccess
 from tests.integration.ledger.conftest import client, entry, ledger, make_ledger, store, store_redis
+from tests.support.one_claim import begin_one, finish_one
 
 __all__ = ["client", "ledger", "make_ledger", "store_redis"]
 
@@ -32,7 +33,7 @@ def put(access: LedgerAccess, *ids: str, **fields: Any) -> None:
 
 def end(access: LedgerAccess, result: State = State.DEAD, reason: str = "http_404") -> None:
     """Attempts all that wait, once, with this result."""
-    claims, _ = access.ledger.pump()
+    claims, _ = access.ledger.pump()[:2]
     for claim in claims:
-        access.ledger.begin(claim.id, claim.token)
-        access.ledger.finish(claim.id, claim.token, AttemptEnd(result, reason, 404, attempt=SEALER.seal(ATTEMPT)))
+        begin_one(access.ledger, claim.id, claim.token)
+        finish_one(access.ledger, claim.id, claim.token, AttemptEnd(result, reason, 404, attempt=SEALER.seal(ATTEMPT)))

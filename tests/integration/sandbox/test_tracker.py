@@ -18,6 +18,7 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.scenario import Case, expect_done
 from longshore.sandbox.tracker import NOT_READ, REPEATED, SKIPPED, TrackedMessage, Tracker
+from tests.support.one_claim import begin_one, finish_one
 
 KEYS = Keys.of("sandbox/test*[x]")
 TOPIC = "sandbox.runs"
@@ -75,9 +76,9 @@ def test_a_run_is_followed_to_its_end(ledger: Ledger, tracker: Tracker) -> None:
     assert "waiting" == message.state
 
     ledger.heartbeat("worker", 10)
-    (claim,), _ = ledger.pump()
-    assert ledger.begin(claim.id, claim.token)
-    ledger.finish(claim.id, claim.token, AttemptEnd(State.DONE, "delivered", 200))
+    (claim,), _ = ledger.pump()[:2]
+    assert begin_one(ledger, claim.id, claim.token)
+    finish_one(ledger, claim.id, claim.token, AttemptEnd(State.DONE, "delivered", 200))
     tracker.update([message])
 
     assert ("done", "delivered", 1, "200") == (message.state, message.reason, message.attempts, message.status)

@@ -6,6 +6,7 @@ import redis
 
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.support.one_attempt import attempt_harness
+from tests.support.one_claim import begin_one
 
 
 def test_an_attempt_is_held_as_long_as_its_own_mapping_allows(redis_server: EmbeddedRedis) -> None:
@@ -13,8 +14,8 @@ def test_an_attempt_is_held_as_long_as_its_own_mapping_allows(redis_server: Embe
     entries = [{"enabled": True, "delivery": {"timeout": 5}}, {"delivery": {"timeout": 900}}]
     with redis.Redis.from_url(redis_server.url) as client, attempt_harness(client, entries=entries) as stage:
         id = stage.accept("http://a:80")
-        ((claim,), _) = stage.ledger.pump()
-        attempt = stage.ledger.begin(id, claim.token)
+        ((claim,), _) = stage.ledger.pump()[:2]
+        attempt = begin_one(stage.ledger, id, claim.token)
         assert attempt is not None
         digest = stage.mapping.digest
         held_s = [
@@ -34,7 +35,7 @@ def test_a_run_whose_url_leads_elsewhere_each_time_ends(redis_server: EmbeddedRe
             keys, target, lane = stage.ledger.keys, stage.record(id, "target"), stage.record(id, "lane")
             for place, name in ((keys.waiting(lane), id), (keys.lanes(target), lane), (keys.targets, target)):
                 client.zadd(place, {name: 1})  # its time comes
-            ((claim,), _) = stage.ledger.pump()
+            ((claim,), _) = stage.ledger.pump()[:2]
             result = stage.runner.run(id, claim.token, claim.start_ms)
             runs += 1
             assert runs < 20

@@ -25,6 +25,7 @@ from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.telemetry.background_stats import BackgroundStats
 from longshore.telemetry.fleet import CAUSES, FleetCollector
 from longshore.telemetry.metrics import FLEET
+from tests.support.one_claim import ack_one, begin_one, finish_one
 from tests.support.programs import eventually
 
 KEYS = Keys.of("org/org.agent")
@@ -109,7 +110,7 @@ def test_what_the_claim_script_would_hand_out_is_what_waits_for_slots(ledger: Le
     ledger.heartbeat("w", 80)
     fill(ledger, 200)
     assert 50 == seen(ledger).waiting["slots"]
-    claims, _ = ledger.pump()
+    claims, _ = ledger.pump()[:2]
     fleet = seen(ledger)
 
     assert 50 == len(claims) == fleet.in_flight == fleet.targets[0].in_flight
@@ -121,11 +122,11 @@ def test_a_retry_waits_for_its_time_and_is_not_due_before(ledger: Ledger) -> Non
     """So it makes nothing old."""
     ledger.heartbeat("w", 1)
     fill(ledger, 1, max_claims=1)
-    (claims, _), again = ledger.pump(), AttemptEnd(State.WAITING, "http_500", delay_ms=60_000)
+    (claims, _), again = ledger.pump()[:2], AttemptEnd(State.WAITING, "http_500", delay_ms=60_000)
     assert not claims
     id = head(ledger, KEYS.leases)[0]
-    ledger.begin(id, 1)
-    ledger.finish(id, 1, again)
+    begin_one(ledger, id, 1)
+    finish_one(ledger, id, 1, again)
 
     assert {"retry": 1} == +seen(ledger).waiting
     assert 0 == seen(ledger).oldest_s
@@ -136,14 +137,14 @@ def test_the_oldest_report_tells_how_long_port_has_not_heard(ledger: Ledger) -> 
     fill(ledger, 1, reports=(b"L1",))
     for _ in range(3):
         (taken,) = ledger.lease_reports(10, 1000)
-        ledger.ack_reports(taken, [b"L1"], 0)
+        ack_one(ledger, taken, [b"L1"], 0)
     since = head(ledger, KEYS.outbox_since)[1]
     fleet = seen(ledger)
     assert fleet.reports == 1
     assert abs(fleet.report_age_s * 1000 - (fleet.now_ms - since)) < 1
 
     (taken,) = ledger.lease_reports(10, 1000)
-    ledger.ack_reports(taken)
+    ack_one(ledger, taken)
     assert (0, 0) == (seen(ledger).reports, seen(ledger).report_age_s)
 
 

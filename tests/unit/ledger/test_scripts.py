@@ -9,11 +9,12 @@ import pytest
 from longshore.invocation.kinds import Kind
 from longshore.invocation.report_kinds import BY_SCRIPTS, ReportKind
 from longshore.ledger import record, scripts
-from longshore.ledger.entry import Claim, Entry
+from longshore.ledger.entry import AttemptEnd, Claim, Entry
 from longshore.ledger.keys import Keys
 from longshore.ledger.limits import Limits
 from longshore.ledger.states import FINAL_STATES, MOVES, State, lua_table
 from longshore.port.reports import by_script
+from tests.support.one_claim import attempt_of
 
 
 @pytest.mark.parametrize("name", scripts.NAMES)
@@ -141,17 +142,36 @@ def test_accept_reads_an_entry_in_the_order_in_which_it_is_written() -> None:
         "synchronized": True,
         "published_ms": 1,
         "unknown_outcome": "unknown!",
+        "verbatim": True,
         "reports": (b"Lone", b"Stwo"),
     }
-    row = record.entry_values(
-        Entry(**{name: values[name] for name in (f.name for f in fields(Entry)) if name in values}), 1
-    )
+    new = Entry(**{name: values[name] for name in (f.name for f in fields(Entry)) if name in values})
+    row = record.entry_values(new, record.VERBATIM_FROM)
     said = dict(zip(record.ENTRY_FIELDS, row, strict=False))
 
-    others = {"kind": b"node_run", "synchronized": "1", "published": 1, "reports": 2}
+    others = {"kind": b"node_run", "synchronized": "1", "published": 1, "verbatim": "1", "reports": 2}
     assert others == {name: said[name] for name in others}
     assert all(value in (f"{name}!", f"{name}!".encode()) for name, value in said.items() if name not in others)
     assert [b"Lone", b"Stwo"] == row[len(record.ENTRY_FIELDS) :]
+    before = dict(zip(record.ENTRY_FIELDS, record.entry_values(new, record.VERBATIM_FROM - 1), strict=False))
+    assert {"verbatim"} == {name for name, value in said.items() if before[name] != value}
+
+
+def test_finish_reads_an_end_in_the_order_in_which_it_is_written() -> None:
+    """A row of values without names, for each attempt of a call."""
+    body = scripts.text("finish")
+    names = re.search(r"local (id,[\w,\s]+) = unpack\(ARGV, at, at \+ END_SIZE - 1\)", body)
+    assert names is not None
+    assert list(record.END_VALUES) == re.split(r",\s+", names[1])
+    assert f"END_SIZE = 3, {len(record.END_VALUES)}\n" in body
+
+    end = AttemptEnd(State.WAITING, "reason!", 4, 3, b"attempt!", (b"Lone", b"Stwo"), "about_target!", "about_lane!")
+    row = record.end_values(attempt_of("id!", 1), end)
+    said = dict(zip(record.END_VALUES, row, strict=False))
+    others = {"token": 1, "result": "waiting", "delay": 3, "status": 4, "clears": "1", "reports": 2}
+    assert others == {name: said[name] for name in others}
+    assert all(value in (f"{name}!", f"{name}!".encode()) for name, value in said.items() if name not in others)
+    assert [b"Lone", b"Stwo"] == row[len(record.END_VALUES) :]
 
 
 def test_a_claim_has_the_same_values_in_lua_and_python() -> None:

@@ -13,7 +13,7 @@ def test_tasks_and_queues_are_named_as_ever() -> None:
 
     assert ("deliver", "requeue", "deliver") == (DELIVER, REQUEUE, QUEUE)
     assert {DELIVER, REQUEUE} <= app.tasks.keys()
-    assert ("deliver", "deliver.2") == (queue_of(1), queue_of(2))
+    assert ("deliver", "deliver.2", "deliver.3") == tuple(map(queue_of, (1, 2, 3)))
     assert QUEUE in queues()
     assert {queue_of(format) for format in READS} <= set(queues())
 
