@@ -15,13 +15,16 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --only-binar
 	--no-emit-index-url --no-header
 # More for pytest: make test PYTEST_ARGS='tests/unit -x'
 PYTEST_ARGS ?=
+# Rows for `make bench`, none for all of them; and options, e.g. make bench BENCH_ARGS='--runs 1 --quick'
+ROW ?=
+BENCH_ARGS ?=
 # Tests mostly wait for the processes they start and end.
 TEST_PROCESSES ?= $(shell echo $$((2 * $$(nproc))))
 # Which faults `make test` chooses: others with each commit, the same ones for the same commit.
 FAULTS_SEED ?= $(shell git rev-list --count HEAD 2>/dev/null || echo 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults check docs reference lock clean
+.PHONY: help setup run demo test faults bench check docs reference lock clean
 
 ifneq ($(STALE),)
 .PHONY: $(STAMP)
@@ -45,6 +48,9 @@ test: setup ## Run all tests; of those of faults a few, with fewer invocations t
 
 faults: setup ## Kill programs, Redis and Port under load, and account for every invocation (Java 17 and Maven)
 	@$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+
+bench: setup ## Measure cost, rates and latency, under ten minutes; one row: make bench ROW=event (Java 17 and Maven)
+	@$(BIN)/python -m bench $(ROW) $(BENCH_ARGS)
 
 check: setup ## Lint, docstrings, strict types and the direction of imports
 	@$(BIN)/ruff check .

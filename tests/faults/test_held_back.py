@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from bench.target_process import TargetProcess
 from longshore.ledger.requeue import RequeueRequest
 from longshore.ledger.scan import Filter
 from longshore.ledger.target_control import TargetControl
 from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis
-from tests.support.crowd import Crowd, Server
+from tests.support.crowd import Crowd
 from tests.support.programs import PATIENCE_S, eventually
 
 SIZE = int(os.environ.get("LONGSHORE_HELD_BACK", "2000"))
@@ -46,7 +47,7 @@ def wait(condition: Callable[[], object], what: str) -> None:
 def test_a_job_that_is_killed_half_way_sends_each_exactly_once(make_crowd: MakeCrowd) -> None:
     """By filter, under live traffic, with the only worker killed: another carries on where it was."""
     crowd = make_crowd(WORKER_SLOTS="40", LANE_CONCURRENCY="20")
-    server = Server(2)
+    server = TargetProcess(2)
     try:
         letters, live = [f"r_{n}" for n in range(SIZE)], [f"live_{n}" for n in range(SIZE // 5)]
         other_ids = [f"other_{n}" for n in range(SIZE // 10)]
@@ -95,7 +96,7 @@ def test_a_target_that_comes_back_gets_everything_within_its_limit(make_crowd: M
     tries = worker.log().count(events.DELIVERY_ATTEMPTED.name)
     # In flight when it opened, the faults that opened it, and the probes.
     assert tries <= 10 + 5 + crowd.count("breaker_opened")
-    server = Server(1, port)
+    server = TargetProcess(1, port)
     try:
         wait(lambda: {"done"} == set(crowd.states(ids).values()), "all are delivered")
     finally:

@@ -5,8 +5,6 @@ next to nothing and remembers every arrival.
 """
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,33 +24,7 @@ from tasks.celery.app import make_app
 from tasks.celery.publish import Publisher
 from tests.support.programs import SETTINGS, Program
 
-TARGET = Path(__file__).parents[2] / "bench" / "target.py"
 BATCH = 500
-
-
-class Server:
-    """`bench/target.py` on `count` ports, the first of them `port` if one is given."""
-
-    def __init__(self, count: int = 1, port: int = 0) -> None:
-        command = [sys.executable, str(TARGET), str(count), str(port)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self.ports = [int(one) for one in self._process.stdout.readline().split()]
-
-    def url(self, number: int = 0, path: str = "/hook") -> str:
-        """Where one of the ports is."""
-        return f"http://127.0.0.1:{self.ports[number]}{path}"
-
-    def stop(self) -> dict[str, list[float]]:
-        """Ends it; returns when each run arrived."""
-        arrivals, _ = self._process.communicate()
-        found: dict[str, list[float]] = json.loads(arrivals)
-        return found
-
-    def kill(self) -> None:
-        """Makes sure that nothing is left of it."""
-        self._process.kill()
-        self._process.wait()
 
 
 class Crowd:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 SCRIPT = Path(sys.executable).with_name("longshore")
@@ -65,11 +65,13 @@ def longshore(*arguments: str, folder: Path, **environ: str) -> subprocess.Compl
 class Program:
     """The console script running in the background; its standard error is kept in a file."""
 
-    def __init__(self, *arguments: str, folder: Path, **environ: str) -> None:
+    def __init__(
+        self, *arguments: str, folder: Path, command: Sequence[str] = (str(SCRIPT),), **environ: str
+    ) -> None:
         self.log_path = folder / f"{'-'.join(arguments)}.log"
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [str(SCRIPT), *arguments],
+                [*command, *arguments],
                 cwd=folder,
                 env=at_home(folder, environ),
                 stdin=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """A target that never answers has its share and no more: what waits for it costs the others neither a place nor work.
 
-How long things take is measured by `bench/target_limits.py fairness`; here stands what that rests on.
+How long things take is measured by `make bench ROW=hang`; here stands what that rests on.
 """
 
 from typing import Any

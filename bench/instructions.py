@@ -1,0 +1,97 @@
+"""Row `instructions`: user-space instructions of worker and Redis for a change log event, counted by callgrind.
+
+Counts do not depend on the load of the machine. First the worker runs under valgrind, then Redis, some fifty times
+slower, so timeouts are long and the timers of the others few; their start is not counted. jq is a process of its own
+and not counted. Left out where valgrind is missing.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from bench.agent import Agent
+from bench.bed import Bed
+from bench.measure import Measure
+from longshore.runtime.embedded_redis import EmbeddedRedis
+from tests.support.programs import SCRIPT, eventually
+
+ROWS = ("instructions",)
+WARM, COUNT = 50, 500
+PATIENCE_S = 400.0
+ENVIRON = {
+    "TARGET_CONCURRENCY": "400",
+    "LANE_CONCURRENCY": "400",
+    "LEASE_S": "300",
+    "WEBHOOK_INVOKER_TIMEOUT": "300",
+    "LIVENESS_S": "3000",
+    "PUMP_INTERVAL_S": "2",
+}
+OUTPUT = "callgrind.out"
+TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
+
+
+class CountedRedis(EmbeddedRedis):
+    """A Redis whose instructions are counted when told to."""
+
+    def argv(self) -> list[str]:
+        """Its command line, under valgrind."""
+        return [*callgrind(self.data_dir), *super().argv()]
+
+
+def callgrind(folder: Path) -> Sequence[str]:
+    """What a command is prefixed with; counting is off at first. Its pipes are where `control` looks for them."""
+    files = (f"--callgrind-out-file={folder / OUTPUT}", f"--vgdb-prefix={folder / 'vgdb'}")
+    return ("valgrind", "--tool=callgrind", "--instr-atstart=no", "--quiet", *files)
+
+
+def measure(bed: Bed, rows: Collection[str], runs: int) -> Iterator[Measure]:
+    """One run each: counts repeat within a few percent."""
+    if bed.quick or shutil.which("valgrind") is None:
+        bed.progress("instructions: left out (quick, or no valgrind)")
+        return
+    note = f"{COUNT} events, callgrind"
+    bed.progress("instructions: the worker under valgrind")
+    with bed.agent(environ=ENVIRON) as agent:
+        agent.start("ingest")
+        worker = agent.start("worker", command=(*callgrind(agent.folder), sys.executable, str(SCRIPT)))
+        yield Measure("event_worker", [count(agent, agent.folder, worker.process.pid) / 1000], note)
+    bed.progress("instructions: Redis under valgrind")
+    with bed.agent(environ=ENVIRON, redis=CountedRedis) as agent:
+        agent.start("ingest")
+        agent.start("worker")
+        assert agent.redis.process is not None
+        yield Measure("event_redis", [count(agent, agent.redis.data_dir, agent.redis.process.pid) / 1000], note)
+
+
+def count(agent: Agent, folder: Path, pid: int) -> float:
+    """Instructions of process `pid` for an event; callgrind writes into `folder`."""
+    agent.publish("event", [agent.target.url()] * WARM)
+    await_done(agent, WARM)
+    control(folder, pid, "instrumentation", "on")
+    agent.publish("event", [agent.target.url()] * COUNT)
+    await_done(agent, WARM + COUNT)
+    control(folder, pid, "instrumentation", "off")
+    control(folder, pid, "dump")
+    eventually(lambda: read_total(folder), "callgrind has written", 60)
+    return read_total(folder) / COUNT
+
+
+def await_done(agent: Agent, number: int) -> None:
+    """Until so many are delivered. Redis is asked only at the end, as its answers count."""
+    eventually(lambda: agent.target.stats()["answers"] >= number, f"{number} answers", PATIENCE_S, every_s=0.5)
+    eventually(lambda: agent.count() >= number, f"{number} delivered", PATIENCE_S, every_s=0.5)
+
+
+def control(folder: Path, pid: int, *what: str) -> None:
+    """Tells callgrind to switch counting, or to write."""
+    command = ["vgdb", f"--vgdb-prefix={folder / 'vgdb'}", f"--pid={pid}", *what]
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
+
+
+def read_total(folder: Path) -> int:
+    """Instructions of all dumps in `folder`; 0 where there is none yet."""
+    texts = [file.read_text(errors="replace") for file in folder.glob(f"{OUTPUT}.*")]
+    return sum(int(total) for text in texts for total in TOTALS.findall(text))
