@@ -57,7 +57,8 @@ class _DeadlineConnection(_Connection):
         deadline = current_deadline()
         self._is_connecting = True
         try:
-            super().connect()
+            with deadline.connecting():
+                super().connect()
         except BaseException as error:
             if isinstance(error, Exception):
                 deadline.failure = classify_connect_error(error, deadline)

@@ -10,6 +10,8 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from enum import IntEnum
 from typing import Protocol
 
@@ -57,8 +59,10 @@ class RequestDeadline:
     about. `has_expired` is set when the watchdog, or a look at the clock, ended it.
     """
 
-    def __init__(self, total_s: float) -> None:
+    def __init__(self, total_s: float, connecting: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        """`connecting` is entered around what may take long while nothing was sent: opening a connection."""
         self.total_s = total_s
+        self.connecting = connecting
         self.expires_at = time.monotonic() + total_s
         self.connection: InterruptibleConnection | None = None
         self.has_expired = False

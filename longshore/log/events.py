@@ -50,13 +50,13 @@ CELERY_PUBLISH_FAILED = Event(
 CELERY_RELEASE_FAILED = Event(
     "celery.release_failed", "debug", "The connection of a failed publisher could not be closed."
 )
-CELERY_EVENT_FAILED = Event(
-    "celery.event_failed", "debug", "Flower could not be told of an expired lease; only its row of the task is behind."
+CELERY_EVENTS_DROPPED = Event(
+    "celery.events_dropped", "debug", "Flower could not be told of some tasks; only its rows of them are behind."
 )
 CELERY_MESSAGE_DROPPED = Event(
     "celery.message_dropped",
     "error",
-    "Something in Celery's list at Redis is no message of Celery's; it was dropped.",
+    "Something in Celery's list at Redis is no message, or holds no claim of ours; it was dropped.",
     "Find out who else writes to this Redis.",
 )
 
@@ -174,12 +174,6 @@ DELIVERY_REVOKED = Event(
     "warning",
     "An operator revoked the task in Flower; the invocation is a dead letter.",
     "Requeue it if that was not meant.",
-)
-DELIVERY_REVOKE_FAILED = Event(
-    "delivery.revoke_failed",
-    "warning",
-    "A revoked task could not be made a dead letter; its lease lapses and it is dispatched again.",
-    "Revoke it again, or pause its target.",
 )
 
 FLOWER_STARTED = Event("flower.started", "info", "Flower begins to serve its pages at `url`.")
@@ -603,6 +597,12 @@ WORKER_PARK_FAILED = Event(
     "warning",
     "A worker that ends could not store that an outcome is unknown; the lease lapses to the same end.",
     "Nothing if it passes; otherwise bring Redis back.",
+)
+WORKER_THREAD_FAILED = Event(
+    "worker.thread_failed",
+    "warning",
+    "No further thread can be started for sending; those that are there go on.",
+    "Give the process more memory, or raise its limit of threads.",
 )
 WORKER_THREADS_HUNG = Event(
     "worker.threads_hung",

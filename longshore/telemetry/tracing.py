@@ -29,18 +29,24 @@ Facts = Mapping[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class AttemptSpan:
-    """An attempt under way: the headers that continue its trace, and what came of it."""
+    """An attempt under way, in whatever thread: the headers that continue its trace, and what came of it."""
 
     headers: dict[str, str]
     span: Span
 
     def ended(self, outcome: Outcome) -> None:
-        """Tell the span how the target answered."""
+        """The target answered, or did not."""
         self.span.set_attribute("longshore.outcome", outcome.reason)
         if outcome.status is not None:
             self.span.set_attribute("http.response.status_code", outcome.status)
         if outcome.verdict is not Verdict.DELIVERED:
             self.span.set_status(StatusCode.ERROR, outcome.reason)
+        self.span.end()
+
+    def failed(self) -> None:
+        """A fault of ours broke the attempt off."""
+        self.span.set_status(StatusCode.ERROR)
+        self.span.end()
 
 
 class Traces:
@@ -57,14 +63,11 @@ class Traces:
             stored = trace.dumps(span.get_span_context())
         return self._sealer.seal(stored, bond) if stored else b""
 
-    @contextmanager
-    def attempt(
-        self, stored: bytes, mapped: Mapping[str, str], facts: Facts, bond: Bond | None = None
-    ) -> Iterator[AttemptSpan]:
-        """Around one attempt. `mapped` are the headers of the mapping; a trace that they continue wins, whole."""
-        with self._span("deliver", SpanKind.CLIENT, self._opened(stored, bond), facts) as span:
-            continues_another = any(name.lower() == trace.PARENT for name in mapped)
-            yield AttemptSpan({} if continues_another else trace.to_headers(span.get_span_context()), span)
+    def attempt(self, stored: bytes, mapped: Mapping[str, str], facts: Facts, bond: Bond | None = None) -> AttemptSpan:
+        """One attempt, begun now. `mapped` are the headers of the mapping; a trace that they continue wins, whole."""
+        span = self._start("deliver", SpanKind.CLIENT, self._opened(stored, bond), facts)
+        continues_another = any(name.lower() == trace.PARENT for name in mapped)
+        return AttemptSpan({} if continues_another else trace.to_headers(span.get_span_context()), span)
 
     @contextmanager
     def report(self, stored: bytes, facts: Facts, bond: Bond | None = None) -> Iterator[None]:
@@ -81,9 +84,11 @@ class Traces:
     def _span(
         self, name: str, kind: SpanKind, context: SpanContext | None, facts: Facts
     ) -> AbstractContextManager[Span]:
-        span = self._tracer.start_span(name, trace.as_parent(context), kind, dict(facts))
         # A traceback may quote what no collector should see.
-        return use_span(span, end_on_exit=True, record_exception=False)
+        return use_span(self._start(name, kind, context, facts), end_on_exit=True, record_exception=False)
+
+    def _start(self, name: str, kind: SpanKind, context: SpanContext | None, facts: Facts) -> Span:
+        return self._tracer.start_span(name, trace.as_parent(context), kind, dict(facts))
 
 
 def exporting_tracer(service_name: str | None, *, own_session: bool) -> Tracer | None:

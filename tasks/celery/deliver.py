@@ -1,96 +1,82 @@
-"""The Celery task: one message, one attempt, and its result in Celery's states so that Flower shows a run as one row.
+"""The Celery task `deliver`: takes messages of claims, and hands these to the worker.
 
-What Celery must see for that was measured: a plain result for a success, a `Retry` for "again later", an exception
-listed in `throws` for an end, `Ignore` for a message that means nothing any more.
+Celery gives each task class a `Strategy`, a function that gets every message of it. Its own makes a `Request` of a
+message and has a pool execute it; ours reads the claims and calls the worker's `Receiver`. What Celery would show of
+its requests, `ClaimRequest` shows of each claim. A crash after receipt leaves the leases of the claims, which lapse.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-from celery import Task
-from celery.exceptions import Ignore, Retry
-from celery.worker.request import Request
+from celery import Celery, Task
 
-from longshore.errors import StoreUnavailable, place_of
-from longshore.ledger.states import State
+from longshore.ledger.entry import Claim
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from tasks.celery.names import DELIVER
-from tasks.worker.attempt_result import DEFERRED
-from tasks.worker.attempt_runner import AttemptRunner
+from tasks.celery.claim_request import ClaimRequest
+from tasks.celery.messages import UNKNOWN_FORMAT, MessageClaims, decode_claims
+from tasks.celery.names import DELIVER, format_of
+from tasks.celery.receipts import Receipt, Receipts
+from tasks.celery.receiver import Receiver
+from tasks.celery.task_events import TaskEvents
 
 log = EventLog(__name__)
 
 
-class RetryLater(Retry):
-    """The attempt failed and another follows: Celery's state RETRY."""
-
-    def __init__(self, summary: str = "") -> None:
-        super().__init__(summary)
-        self.summary = summary
-        self.exc = self
-
-    def __repr__(self) -> str:
-        return self.summary
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.summary,)
-
-
-class DeliveryFailed(Exception):
-    """Given up or unknown: Celery's state FAILURE, with the reason."""
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-class QuietRequest(Request):
-    """Sends Celery's events without tracebacks: a failed webhook is no fault of the code."""
-
-    def send_event(self, type: str, **fields: Any) -> None:
-        """As Celery's, for the events it sends itself."""
-        if "traceback" in fields:
-            fields["traceback"] = None
-        super().send_event(type, **fields)
-
-
 class Deliver(Task):
-    """The task `deliver`. `runner` is set by the worker; other programs only know the name."""
+    """The task `deliver`. The worker sets `receiver` and `events`; other programs only know the name."""
 
     name = DELIVER
-    Request = QuietRequest
-    throws = (DeliveryFailed,)
     ignore_result = True
     acks_late = True
     max_retries = None
-    runner: AttemptRunner | None = None
+    receiver: Receiver
+    events: TaskEvents
 
-    def run(self, id: str, token: int, *more: Any, **others: Any) -> str:
-        """One attempt for the claim `token` of invocation `id`, not before the time that follows (ms, Redis time).
+    def __init__(self) -> None:
+        self.receipts = Receipts()
+        """The claims that this process holds."""
 
-        A message that says more is of another version, and goes back.
-        """
-        if self.runner is None:
-            raise Ignore
+    @staticmethod
+    def Strategy(task: "Deliver", app: Celery, consumer: Any) -> Callable[..., None]:  # noqa: N802
+        """Called by Celery for each connection; returns what it calls for each message."""
+        task.receipts.use(consumer)
+        task.events.use(consumer)
+
+        def handle(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **_: Any) -> None:
+            task.take(message, consumer.hostname)
+
+        return handle
+
+    def take(self, message: Any, hostname: str) -> None:
+        """Takes one message, which is acknowledged at once if none of its claims is left to be worked on."""
+        receipt = Receipt(message, self.receipts)
+        message_claims = self._read(message, receipt.queue)
+        requests = []
+        for claim in message_claims.claims:
+            request = ClaimRequest(claim, receipt, self.events, hostname)
+            request.receive()
+            requests.append(request)
+        for id, token in message_claims.unknown:
+            request = ClaimRequest(Claim(id, token, 0, "", 0, 1, UNKNOWN_FORMAT), receipt, self.events, hostname)
+            receipt.add(request)
+            requests.append(request)
+        if not requests:
+            receipt.acknowledge()
+            return
         try:
-            if len(more) != 1 or others:
-                self.runner.release(id, token, "its message is of another version")
-                raise Ignore
-            result = self.runner.run(id, token, *more)
-        except StoreUnavailable as error:
-            # Nothing was sent: had it begun, the result would have been kept until it is stored.
-            log.event(events.DELIVERY_START_FAILED, id=id, error=str(error))
-            raise Ignore from None
-        except Ignore:
+            self.receiver.receive(requests)
+        except BaseException:
+            for request in requests:
+                request.ended(None)
             raise
-        except Exception as error:  # a fault of ours or of the ledger's; Celery would log its text
-            log.event(events.DELIVERY_CRASHED, id=id, error=type(error).__name__, at=place_of(error))
-            raise Ignore from None
-        if result is None:
-            raise Ignore
-        if result.state == DEFERRED:
-            self.runner.metrics.count_deferral()
-        if result.state == State.DONE:
-            return result.summary
-        if result.state in (State.WAITING, State.CLAIMED, DEFERRED):
-            raise RetryLater(result.summary) from None
-        raise DeliveryFailed(f"{result.state}: {result.summary}") from None
+
+    def _read(self, message: Any, queue: str) -> MessageClaims:
+        match message.payload:
+            case [arguments, keywords, *_]:
+                message_claims = decode_claims(arguments, keywords, message.headers, format_of(queue))
+            case _:
+                message_claims = MessageClaims([], [], 1)
+        if message_claims.garbage:
+            log.event(events.CELERY_MESSAGE_DROPPED, error=f"{message_claims.garbage} elements are no claims")
+        return message_claims

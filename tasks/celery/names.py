@@ -17,6 +17,12 @@ def queue_of(format: int) -> str:
     return QUEUE if format == 1 else f"{QUEUE}.{format}"
 
 
+def format_of(queue: str) -> int:
+    """The record format of the messages in `queue`; 1 where its name tells none."""
+    prefix, _, number = queue.rpartition(".")
+    return int(number) if prefix == QUEUE and number.isdecimal() else 1
+
+
 def queues() -> tuple[str, ...]:
     """The queues where a worker of this version listens."""
     return tuple(dict.fromkeys([QUEUE, *map(queue_of, READS)]))

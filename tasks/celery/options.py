@@ -6,6 +6,7 @@ from kombu.entity import Exchange, Queue
 
 from config.settings import Settings
 from tasks.celery.names import QUEUE, queues
+from tasks.celery.pool import RequeuePool
 from tasks.celery.transport import Transport
 
 
@@ -43,9 +44,10 @@ def celery_options(settings: Settings) -> dict[str, Any]:
         "task_send_sent_event": False,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
-        # Celery's pool would grow by a thread a message otherwise; the ledger bounds what is on its way.
+        # Claims held over a lost connection still count, see receipts.py.
+        "worker_enable_prefetch_count_reduction": False,
         "worker_concurrency": settings.worker_slots,
-        "worker_pool": "threads",
+        "worker_pool": RequeuePool,
         "task_serializer": "json",
         "accept_content": ["json"],
         "enable_utc": True,

@@ -1,7 +1,8 @@
 """Claims become Celery messages. A message that is lost costs one lease, so nothing here is repeated or awaited."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -11,7 +12,9 @@ from longshore.ledger.entry import Claim
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
-from tasks.celery.names import DELIVER, queue_of, task_id
+from tasks.celery.message_template import MessageTemplate
+from tasks.celery.messages import split_claims
+from tasks.celery.names import queue_of
 
 log = EventLog(__name__)
 
@@ -20,25 +23,25 @@ _MAX_BATCH = 500
 
 
 class Publisher:
-    """Publishes claims, many in one round trip. Thread safe."""
+    """Publishes claims, many in one message and in one round trip. Thread safe."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
         self._lock = threading.Lock()
-        self._producer: Any = None
+        self._connection: Any = None
+        self._template: MessageTemplate | None = None
 
-    def publish(self, claims: Iterable[Claim]) -> None:
-        """Puts one message per claim on Celery's list. On failure the claims' leases lapse and they come again."""
+    def publish(self, claims: Iterable[Claim], workers: int = 1) -> None:
+        """Puts messages of `claims` on Celery's lists. On failure the claims' leases lapse and they come again.
+
+        `workers`: how many worker processes the fleet has, as far as is known; each is to get some.
+        """
         claims = list(claims)
         if not claims:
             return
         with self._lock:
             try:
-                if self._producer is None:
-                    self._producer = self._app.amqp.Producer(self._app.connection_for_write())
-                with self._producer.batch(len(claims)):
-                    for claim in claims:
-                        self._send(claim)
+                self._push(split_claims(claims, workers))
             except Exception as error:
                 # Whether some of them arrived is unknown; `begin` takes each token once, so either way is safe.
                 log.event(events.CELERY_PUBLISH_FAILED, claims=len(claims), error=type(error).__name__)
@@ -49,33 +52,20 @@ class Publisher:
         with self._lock:
             self._drop()
 
-    def _send(self, claim: Claim) -> None:
-        # What `send_task` does, without the routing and declaring that cost two thirds of it: one queue, one task.
-        message = self._app.amqp.create_task_message(
-            task_id(claim.id, claim.generation),
-            DELIVER,
-            (claim.id, claim.token, claim.start_ms),
-            {},
-            retries=claim.attempts,
-            shadow=f"{DELIVER} {claim.target}",
-            argsrepr=f"({claim.id!r},)",
-            kwargsrepr="{}",
-        )
-        self._producer.publish(
-            message.body,
-            exchange="",
-            routing_key=queue_of(claim.format),
-            serializer="json",
-            headers=message.headers,
-            retry=False,
-            **message.properties,
-        )
+    def _push(self, messages: list[list[Claim]]) -> None:
+        if self._connection is None:
+            self._connection = self._app.connection_for_write()
+        channel = self._connection.default_channel
+        if self._template is None:
+            self._template = MessageTemplate(self._app, channel)
+        for format, same in groupby(messages, lambda claims: claims[0].format):
+            channel.push(queue_of(format), [self._template.element(claims) for claims in same])
 
     def _drop(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
             try:
-                producer.connection.release()
+                connection.release()
             except Exception as error:
                 log.event(events.CELERY_RELEASE_FAILED, error=type(error).__name__)
 
@@ -85,13 +75,15 @@ class BackgroundPublisher:
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
-        self._queue: SimpleQueue[tuple[Claim, ...]] = SimpleQueue()
+        self._queue: SimpleQueue[Sequence[Claim]] = SimpleQueue()
+        self._workers = 1
         self._loop = Periodic("publisher", 0, self._step)
         self._loop.start()
 
-    def publish(self, claims: tuple[Claim, ...]) -> None:
-        """Hands `claims` to the thread."""
+    def publish(self, claims: Sequence[Claim], workers: int = 1) -> None:
+        """Hands `claims` to the thread, and the size of the fleet as it is now."""
         if claims:
+            self._workers = workers
             self._queue.put(claims)
 
     def stop(self) -> None:
@@ -110,4 +102,4 @@ class BackgroundPublisher:
                 batch += self._queue.get_nowait()
         except Empty:
             pass
-        self._publisher.publish(batch)
+        self._publisher.publish(batch, self._workers)

@@ -3,12 +3,22 @@
 from typing import Any
 
 from celery import Task
+from celery.worker.request import Request
 
 from longshore.ledger.requeue import REQUEUED, RequeueRequest
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.requeue import requeue
-from tasks.celery.deliver import QuietRequest
 from tasks.celery.names import REQUEUE
+
+
+class QuietRequest(Request):
+    """Sends Celery's events without tracebacks: a refusal is no fault of the code."""
+
+    def send_event(self, type: str, **fields: Any) -> None:
+        """As Celery's, for the events it sends itself."""
+        if "traceback" in fields:
+            fields["traceback"] = None
+        super().send_event(type, **fields)
 
 
 class RequeueRefused(Exception):

@@ -22,7 +22,7 @@ tests/integration/tasks/test_transport.py holds them in place.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,7 +36,10 @@ from longshore.ledger.address import Address
 from longshore.ledger.connection import options_of, pool_of, sentinels_of
 from tasks.celery.tolerant_channel import TolerantChannel
 
-PUSH = "redis.call('DEL', KEYS[1] .. ':room') return redis.call('LPUSH', KEYS[1], ARGV[1])"
+PUSH = "redis.call('DEL', KEYS[1] .. ':room') return redis.call('LPUSH', KEYS[1], unpack(ARGV))"
+
+_MAX_PUSH = 1_000
+"""Messages pushed by one command; Lua's `unpack` takes some thousands."""
 
 _WAITS_S = {"interval_start": 0.2, "interval_step": 0.3, "interval_max": 2}
 
@@ -84,12 +87,17 @@ class Channel(TolerantChannel):
         if queue in self._expires:  # replies to Flower, which may be refused
             super()._put(queue, message, **kwargs)
             return
-        key = self.global_keyprefix + self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
+        key = self.global_keyprefix + queue
         if (batch := kwargs.get("_publish_batch")) is not None:
             batch.add("eval", PUSH, 1, key, dumps(message))
             return
+        self.push(queue, [dumps(message)])
+
+    def push(self, queue: str, elements: Sequence[str]) -> None:
+        """Puts messages, as they lie in the list, into `queue`. Raises redis-py's errors."""
         with self.conn_or_acquire() as client:
-            client.eval(PUSH, 1, key, dumps(message))
+            for first in range(0, len(elements), _MAX_PUSH):
+                client.eval(PUSH, 1, self.global_keyprefix + queue, *elements[first : first + _MAX_PUSH])
 
     def _brpop_read(self, **options: Any) -> Any:
         with _outage_if_refused():

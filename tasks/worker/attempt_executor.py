@@ -1,13 +1,13 @@
-"""One attempt without its ledger: build the request, send it, classify the outcome, complete the result.
+"""What comes before and after the request of an attempt: it is built, its outcome classified, its result completed.
 
 What the target answered decides, and it is looked at first; everything after it (masking, reports, history, log lines)
-may fail, and then costs only itself. Nothing is stored here, so a crash leaves what attempt_runner.py says: `attempt`.
+may fail, and then costs only itself. Nothing is stored here, so a crash leaves what pipeline/pipeline.py says.
 """
 
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from longshore.delivery.outcome import Outcome
 from longshore.delivery.policy import RetryPolicy, next_step
@@ -15,9 +15,7 @@ from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.delivery.send import Sender
 from longshore.errors import place_of
 from longshore.invocation.mapping import JqUnavailable
-from longshore.invocation.masking import use_mask
 from longshore.ledger.entry import StartedAttempt
-from longshore.ledger.record import bond
 from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
 from longshore.log import events
@@ -25,9 +23,9 @@ from longshore.log.event_log import EventLog
 from longshore.operations.attempt_reports import evaluate_mapped_report
 from longshore.operations.response_masking import mask_outcome
 from longshore.telemetry.tracing import Traces
-from tasks.worker.attempt_log import log_attempt, span_attributes, summarize
-from tasks.worker.attempt_request import RequestNotBuildable, build_request
-from tasks.worker.attempt_result import Answer, AttemptResult, Completion, Deferral
+from tasks.worker.attempt_log import log_attempt, summarize
+from tasks.worker.attempt_request import AddressedRequest, RequestNotBuildable, build_requests
+from tasks.worker.attempt_result import UNEXPECTED, Answer, AttemptResult, Completion, Deferral
 from tasks.worker.delivery_settings import DeliverySettings, DeliverySettingsTable
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.result_builder import ResultBuilder
@@ -35,22 +33,13 @@ from tasks.worker.worker_metrics import WorkerMetrics
 
 log = EventLog(__name__)
 
-UNEXPECTED = "unexpected"
-"""Reason code of what a fault of ours ended."""
+REVOKED = "revoked"
+"""Reason code of what an operator took back, in Flower say: it would be handed out for ever otherwise."""
 
 _JQ_PAUSE_S = 1.0  # for a machine without memory for jq
 
 _MAX_MOVES = 10
 """From target to target, within some minutes (defer.lua): two versions of a mapping file may be there for as long."""
-
-
-@dataclass(slots=True)
-class _Progress:
-    """What is certain of an attempt under way, for when a fault of ours ends it."""
-
-    sent: bool = False
-    """Bytes may have left."""
-    answer: Answer | None = None
 
 
 @dataclass(frozen=True)
@@ -67,66 +56,21 @@ class AttemptExecutor:
     metrics: WorkerMetrics
     traces: Traces
 
-    def execute(self, attempt: StartedAttempt, on_answer: Callable[[Answer], None] | None = None) -> AttemptResult:
-        """Makes the attempt. Raises nothing, whatever the invocation, its mapping or its target do.
-
-        `on_answer` is called as soon as there is an answer, for somebody who cannot wait until its result is complete.
-        """
-        progress = _Progress()
+    def build(self, attempts: Sequence[StartedAttempt]) -> list[BuiltRequest | AttemptResult]:
+        """For each attempt its request; or how it ends because there is none to send here. Raises nothing."""
         try:
-            built = self.build(attempt)
-            if not isinstance(built, BuiltRequest):
-                return built
-            settings = self.delivery_settings.of(attempt.kind, built.entry)
-            # Log lines of this thread are masked from here on, whoever writes them.
-            with use_mask(built.mask):
-                answer = self.send(attempt, built, settings, progress, on_answer)
-                return self.complete(attempt, built, settings, answer)
+            requests = build_requests(attempts, self.sealer, self.builder)
         except Exception as error:
-            return self._complete_after_fault(error, attempt, progress)
+            return [self.abandon_after_fault(attempt, error) for attempt in attempts]
+        if requests and all(isinstance(request, JqUnavailable) for request in requests):
+            time.sleep(_JQ_PAUSE_S)  # says nothing of the messages
+        return [self._resolve(attempt, request) for attempt, request in zip(attempts, requests, strict=True)]
 
-    def build(self, attempt: StartedAttempt) -> BuiltRequest | AttemptResult:
-        """The request that the mapping gives; or how the attempt ends because there is none to send here."""
-        try:
-            request = build_request(attempt, self.sealer, self.builder)
-        except RequestNotBuildable as error:
-            return Completion(self.results.build_abandoned(attempt, State.DEAD, error.reason, error.cause), error.cause)
-        except JqUnavailable as error:
-            # Says nothing of the message.
-            log.event(events.MAPPING_JQ_FAILED, run_id=attempt.run or attempt.id, problem=error.reason)
-            time.sleep(_JQ_PAUSE_S)
-            return Deferral(attempt.target, attempt.lane, "the mapping could not be evaluated")
-        if request.target == attempt.target:
-            return request.built
-        # The claim holds a permit of another target than the one that would be called.
-        if attempt.moves >= _MAX_MOVES:
-            cause = (
-                f"its URL gave another target {attempt.moves + 1} times: name one in the mapping's `delivery.target`"
-            )
-            return Completion(self.results.build_abandoned(attempt, State.DEAD, "unsteady_url", cause), cause)
-        log.event(events.DELIVERY_DEFERRED, run_id=attempt.run, target=attempt.target, to=request.target)
-        return Deferral(request.target, request.lane, f"belongs to {request.target}")
-
-    def send(
-        self,
-        attempt: StartedAttempt,
-        built: BuiltRequest,
-        settings: DeliverySettings,
-        progress: _Progress,
-        on_answer: Callable[[Answer], None] | None,
-    ) -> Answer:
-        """One HTTP request, and what its outcome means. Whatever is known meanwhile stands in `progress`."""
-        trace_bond = bond(attempt.format, "trace", attempt.id)
-        with self.traces.attempt(attempt.trace, built.request.headers, span_attributes(attempt), trace_bond) as span:
-            headers = self._idempotency_headers(attempt) | span.headers
-            progress.sent = True
-            outcome = self.sender.send(built.request, headers, settings.timeout_s, settings.total_s)
-            progress.answer = answer = self.classify(attempt, outcome, settings.policy)
-            if on_answer:
-                on_answer(answer)
-            span.ended(outcome)
-        self.metrics.observe_request(outcome)
-        return answer
+    def revoke(self, attempt: StartedAttempt) -> Completion:
+        """How an attempt ends that an operator has revoked before it began."""
+        log.event(events.DELIVERY_REVOKED, run_id=attempt.run or attempt.id)
+        cause = "revoked by an operator"
+        return Completion(self.results.build_abandoned(attempt, State.DEAD, REVOKED, cause), cause)
 
     def classify(self, attempt: StartedAttempt, outcome: Outcome, policy: RetryPolicy) -> Answer:
         """What follows from `outcome`: done, again after a time, dead, or unknown."""
@@ -145,25 +89,36 @@ class AttemptExecutor:
         log_attempt(attempt, outcome, answer.step, settings.policy.max_attempts, self.clock.now_ms())
         return Completion(end, summarize(outcome))
 
-    def _idempotency_headers(self, attempt: StartedAttempt) -> dict[str, str]:
-        return {self.idempotency_header: attempt.id} if self.idempotency_header else {}
-
-    def _complete_after_fault(self, error: Exception, attempt: StartedAttempt, progress: _Progress) -> Completion:
-        """How an attempt ends that a fault of ours broke off: as what is certain of it says."""
+    def abandon_after_fault(self, attempt: StartedAttempt, error: Exception) -> Completion:
+        """How an attempt ends at which a fault of ours was found before anything was sent."""
         name = type(error).__name__
         log.event(
             events.DELIVERY_CRASHED,
             run_id=attempt.run or attempt.id,
             error=name,
             at=place_of(error),
-            sent=progress.sent,
-            answered=progress.answer is not None,
+            sent=False,
+            answered=False,
         )
         cause = f"a fault of the agent ({name})"
-        if progress.answer is not None:
-            end = self.results.build_outcome_only(attempt, progress.answer, cause)
-            return Completion(end, summarize(progress.answer.outcome))
-        if progress.sent:
-            # It ended by itself, in a process that lives: no reason to suspect it of killing workers.
-            return Completion(replace(self.results.build_interrupted(attempt, UNEXPECTED, cause), clears=True), cause)
         return Completion(self.results.build_abandoned(attempt, State.DEAD, UNEXPECTED, cause), cause)
+
+    def _resolve(
+        self, attempt: StartedAttempt, request: AddressedRequest | RequestNotBuildable | JqUnavailable
+    ) -> BuiltRequest | AttemptResult:
+        match request:
+            case RequestNotBuildable(reason=reason, cause=cause):
+                return Completion(self.results.build_abandoned(attempt, State.DEAD, reason, cause), cause)
+            case JqUnavailable():
+                log.event(events.MAPPING_JQ_FAILED, run_id=attempt.run or attempt.id, problem=request.reason)
+                return Deferral(attempt.target, attempt.lane, "the mapping could not be evaluated")
+        if request.target == attempt.target:
+            return request.built
+        # The claim holds a permit of another target than the one that would be called.
+        if attempt.moves >= _MAX_MOVES:
+            cause = (
+                f"its URL gave another target {attempt.moves + 1} times: name one in the mapping's `delivery.target`"
+            )
+            return Completion(self.results.build_abandoned(attempt, State.DEAD, "unsteady_url", cause), cause)
+        log.event(events.DELIVERY_DEFERRED, run_id=attempt.run, target=attempt.target, to=request.target)
+        return Deferral(request.target, request.lane, f"belongs to {request.target}")

@@ -3,6 +3,7 @@
 Decrypted values live only here, in this call.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
@@ -10,7 +11,7 @@ from longshore.delivery.send_errors import Unsendable
 from longshore.delivery.target import lane_of
 from longshore.errors import LongshoreError
 from longshore.invocation import json_text
-from longshore.invocation.mapping import MappingFault
+from longshore.invocation.mapping import JqUnavailable, MappingFault
 from longshore.ledger.entry import StartedAttempt
 from longshore.ledger.record import bond
 from longshore.ledger.seal import Foreign, Sealer, Unsealable
@@ -78,3 +79,16 @@ def _message(attempt: StartedAttempt, sealer: Sealer) -> str:
         raise RequestNotBuildable("foreign", f"its payload was not sent: {error}") from None
     except Unsealable as error:
         raise RequestNotBuildable("unsealable", f"its payload cannot be opened: {error}") from None
+
+
+def build_requests(
+    attempts: Sequence[StartedAttempt], sealer: Sealer, builder: RequestBuilder
+) -> list[AddressedRequest | RequestNotBuildable | JqUnavailable]:
+    """Temporary."""
+    requests: list[AddressedRequest | RequestNotBuildable | JqUnavailable] = []
+    for attempt in attempts:
+        try:
+            requests.append(build_request(attempt, sealer, builder))
+        except (RequestNotBuildable, JqUnavailable) as error:
+            requests.append(error)
+    return requests

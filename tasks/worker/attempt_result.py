@@ -6,6 +6,9 @@ from longshore.delivery.outcome import Outcome
 from longshore.delivery.policy import Step
 from longshore.ledger.entry import AttemptEnd
 
+UNEXPECTED = "unexpected"
+"""Reason code of what a fault of ours ended."""
+
 DEFERRED = "deferred"
 """`StoredResult.state` of an attempt that was put back, unsent."""
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from longshore.errors import LongshoreError, place_of
 from longshore.ledger.entry import StartedAttempt
-from longshore.ledger.faults import only
 from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -41,12 +40,17 @@ class Drain:
         self._grace_s = grace_s
         self._withdraw = withdraw
         self._send_reports = send_reports
+        self._thread = threading.Thread(target=self._watch, name="drain", daemon=True)
 
     def start(self) -> None:
         """Called from the signal handler, so it only starts the thread. Further calls change nothing."""
         if not self._shutdown.draining.is_set():
             self._shutdown.draining.set()
-            threading.Thread(target=self._watch, name="drain", daemon=True).start()
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Until nothing is under way any more. Where something is left after the grace, this process ends meanwhile."""
+        self._thread.join()
 
     def _watch(self) -> None:
         deadline = time.monotonic() + self._grace_s
@@ -83,7 +87,7 @@ class Drain:
             log.event(events.WORKER_RESULT_STORED, run_id=attempt.id)
             return
         end = self._results.build_interrupted(attempt, DRAINED, "the worker had to stop before the target answered")
-        state = only(self._ledger.finish([(attempt, end)], max_claims=0).states)
+        (state,) = self._ledger.finish([(attempt, end)], max_claims=0).states
         log.event(events.WORKER_PARKED, run_id=attempt.id, state=state, reason=DRAINED)
 
 

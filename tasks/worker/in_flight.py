@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from longshore.ledger.entry import StartedAttempt
 
@@ -16,17 +15,16 @@ class InFlight:
         self._attempts: dict[tuple[str, int], tuple[float, StartedAttempt]] = {}
         self._stores: dict[tuple[str, int], Callable[[], object]] = {}
 
-    @contextmanager
-    def track(self, attempt: StartedAttempt, max_duration_s: float) -> Iterator[None]:
-        """Holds `attempt` as under way. After `max_duration_s` its lease is not renewed: nothing lives for ever."""
+    def add(self, attempt: StartedAttempt, max_duration_s: float) -> None:
+        """`attempt` is under way. After `max_duration_s` its lease is not renewed: nothing lives for ever."""
         with self._lock:
             self._attempts[attempt.id, attempt.token] = (time.monotonic() + max_duration_s, attempt)
-        try:
-            yield
-        finally:
-            with self._lock:
-                del self._attempts[attempt.id, attempt.token]
-                self._stores.pop((attempt.id, attempt.token), None)
+
+    def remove(self, attempt: StartedAttempt) -> None:
+        """`attempt` has ended, and the ledger has it; or nothing more can be done for it here."""
+        with self._lock:
+            self._attempts.pop((attempt.id, attempt.token), None)
+            self._stores.pop((attempt.id, attempt.token), None)
 
     def set_store(self, attempt: StartedAttempt, store: Callable[[], object]) -> None:
         """The result of `attempt` is known, and `store` stores it: however long Redis is away, it does not hang.
@@ -43,7 +41,7 @@ class InFlight:
             return self._stores.get((attempt.id, attempt.token))
 
     def hung(self) -> list[StartedAttempt]:
-        """Attempts far beyond their deadline: their threads are lost, as nothing can stop a thread."""
+        """Attempts far beyond their deadline: their slots are lost, as nothing can stop a thread."""
         now = time.monotonic()
         with self._lock:
             return [

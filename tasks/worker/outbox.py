@@ -1,17 +1,16 @@
 """Sends the reports to Port. A failing Port API delays reports and nothing else.
 
-A sender leases a run's reports, makes the calls (report_sender.py), then drops what was sent. If it dies in between,
-the lease lapses and the reports are sent again: logs may come twice, a status twice the same. Senders do not wait for
-each other: a run that Port is slow at, or fails at, holds up no other.
+A sender makes the calls for a leased run (report_sender.py); then what was sent is dropped, for many runs at once. If
+the process dies in between, the lease lapses and the reports are sent again: logs may come twice, a status twice the
+same. Senders do not wait for each other: a run that Port is slow at, or fails at, holds up no other.
 """
 
 import threading
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 
 from longshore.errors import LongshoreError, StoreUnavailable, place_of
 from longshore.ledger.entry import LeasedReports, ReportsAck
-from longshore.ledger.faults import only
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.record import bond
 from longshore.ledger.seal import Sealer
@@ -20,17 +19,25 @@ from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
 from longshore.port.client import PortClient
 from longshore.telemetry.tracing import Traces
+from tasks.worker.gate import Gate
 from tasks.worker.report_opening import open_reports
 from tasks.worker.report_sender import LEASE_MS, ReportLeaseLost, ReportSender
+from tasks.worker.stage import Stage
 
 log = EventLog(__name__)
 
 SENDERS = 8
 """Runs reported at once by one process: at 100 ms a call enough for Port's whole rate limit."""
 
+MAX_LEASED = 4 * SENDERS
+"""Runs whose reports this process has in hand: a killed one strands so many for LEASE_MS."""
+
+MAX_ACKS = 100
+"""Runs whose reports one call drops."""
+
 _IDLE_S = 0.1
-_SETTLE_PAUSE_S = 0.5
-_SENDER_WAIT_S = 1.0  # for a sender; then the loop turns, to show that it lives
+_ACK_PAUSE_S = 0.5
+_ROOM_WAIT_S = 1.0  # for a sender; then the loop turns, to show that it lives
 # Port is away after so many runs in a row that it failed at, and for so long no call that it took.
 _AWAY_FAILURES = 2 * SENDERS
 _AWAY_AFTER_S = 10.0
@@ -47,38 +54,63 @@ class Outbox:
         self._port = port
         self._traces = traces or Traces(sealer)
         self._pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="report")
-        self._futures: set[Future[None]] = set()
+        self._room = Gate(MAX_LEASED)
         self._failures_in_a_row = 0
         self._last_delay_s = 0.0
         self._last_answer_at = 0.0
+        self._pause_s = 0.0
+        self._due = threading.Event()
         self._ending = threading.Event()
-        self._loop = Periodic("outbox", _IDLE_S, self.send_due)
-        self.start = self._loop.start
+        self._acks = Stage("report-acks", self._ack, MAX_ACKS)
+        self._loop = Periodic("outbox", 0, self._step)
+
+    def start(self) -> None:
+        """Starts its threads."""
+        self._acks.start()
+        self._loop.start()
+
+    def wake(self) -> None:
+        """Reports were stored just now: they are not left to the next look."""
+        self._due.set()
 
     def stop(self) -> None:
         """Sends what is due now, and ends. What cannot be sent now, another process sends later."""
-        self._ending.set()
+        self._loop.stop(0)
+        self._due.set()
         self._loop.stop()
+        self._ending.set()
         deadline = time.monotonic() + _STOP_S
         try:
             while self.send_due() == 0.0 and time.monotonic() < deadline:
                 pass
         except Exception as error:
             log.event(events.OUTBOX_FLUSH_FAILED, error=type(error).__name__)
-        wait(self._futures, max(0.0, deadline - time.monotonic()))
+        self._room.wait_until_empty(max(0.0, deadline - time.monotonic()))
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._acks.stop()
 
-    def send_due(self) -> float | None:
-        """Gives reports to the senders that are free. Returns how long to pause: longer while Port is away."""
-        _, self._futures = wait(self._futures, 0)
-        if len(self._futures) >= SENDERS:
-            _, self._futures = wait(self._futures, _SENDER_WAIT_S, FIRST_COMPLETED)
-        leases = self._ledger.lease_reports(SENDERS - len(self._futures), LEASE_MS)
+    def _step(self) -> float | None:
+        self._due.wait(self._pause_s)
+        self._due.clear()
+        self._pause_s = self.send_due()
+        return None
+
+    def send_due(self) -> float:
+        """Gives reports to the senders. Returns how long to pause, in seconds: longer while Port is away."""
+        places = self._room.enter(MAX_LEASED, _ROOM_WAIT_S)
+        if not places:
+            return 0.0
+        leases: list[LeasedReports] = []
+        try:
+            leases = self._ledger.lease_reports(places, LEASE_MS)
+        finally:
+            self._room.leave(places - len(leases))
         leased_at = time.monotonic()
-        self._futures |= {self._pool.submit(self._send, lease, leased_at) for lease in leases}
+        for lease in leases:
+            self._pool.submit(self._send, lease, leased_at)
         if self._failures_in_a_row >= _AWAY_FAILURES and leased_at - self._last_answer_at > _AWAY_AFTER_S:
             return min(self._last_delay_s, _AWAY_PAUSE_S)
-        return 0.0 if leases else None
+        return 0.0 if len(leases) == places else _IDLE_S
 
     def _send(self, lease: LeasedReports, leased_at: float) -> None:
         try:
@@ -92,6 +124,8 @@ class Outbox:
         else:
             self._last_delay_s = delay_s
             self._failures_in_a_row = self._failures_in_a_row + 1 if delay_s else 0
+            return
+        self._room.leave()
 
     def _send_run(self, lease: LeasedReports, leased_at: float) -> float:
         """Sends the reports of one run. Returns 0, or after how many seconds Port should be asked again."""
@@ -99,21 +133,27 @@ class Outbox:
         sender = ReportSender(self._ledger, self._port, lease, leased_at)
         try:
             unsent = {pending[index].item_index for index in sender.send([each.report for each in pending])}
-        except ReportLeaseLost:
-            return 0.0  # Port was slow
+        except ReportLeaseLost:  # Port was slow
+            self._room.leave()
+            return 0.0
         finally:
             if sender.port_answered:
                 self._last_answer_at = time.monotonic()
         unsent_items = [item for index, item in enumerate(lease.items) if index in unsent]
-        self._ack(sender.lease, unsent_items, sender.delay_s if unsent_items else 0.0)
+        delay_ms = round(sender.delay_s * 1000) if unsent_items else 0
+        self._acks.put(ReportsAck(sender.lease, unsent_items, delay_ms))
         return sender.delay_s
 
-    def _ack(self, lease: LeasedReports, unsent_items: list[bytes], delay_s: float) -> None:
+    def _ack(self, acks: list[ReportsAck]) -> None:
         """Again and again until Redis has it: otherwise Port would get all of it once more."""
-        while True:
-            try:
-                only(self._ledger.ack_reports([ReportsAck(lease, unsent_items, round(delay_s * 1000))]))
-                return
-            except StoreUnavailable:
-                if self._ending.wait(_SETTLE_PAUSE_S):
-                    raise
+        try:
+            while True:
+                try:
+                    self._ledger.ack_reports(acks)
+                    return
+                except StoreUnavailable as error:
+                    if self._ending.wait(_ACK_PAUSE_S):
+                        log.event(events.REPORT_INTERRUPTED, runs=len(acks), error=str(error))
+                        return
+        finally:
+            self._room.leave(len(acks))

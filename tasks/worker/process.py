@@ -1,4 +1,4 @@
-"""One worker process: Celery's pool of threads, and around it heartbeat, pump, outbox and drain."""
+"""One worker process: Celery, the pipeline it feeds, and around them heartbeat, pump, outbox and drain."""
 
 import os
 import socket
@@ -20,8 +20,7 @@ from tasks.celery.app import make_app
 from tasks.celery.lapsed_events import LapsedTaskEvents
 from tasks.celery.names import DELIVER, REQUEUE
 from tasks.celery.publish import BackgroundPublisher, Publisher
-from tasks.celery.revoked_tasks import park_revoked
-from tasks.worker.attempt_runner import AttemptRunner
+from tasks.celery.task_events import TaskEvents
 from tasks.worker.delivery_settings import AttemptDeadlines
 from tasks.worker.drain import Drain
 from tasks.worker.heartbeat import Heartbeat
@@ -30,11 +29,12 @@ from tasks.worker.internal_services import InternalServices
 from tasks.worker.isolation.child_processes import ChildProcesses
 from tasks.worker.isolation.runner import IsolationRunner
 from tasks.worker.outbox import SENDERS, Outbox
+from tasks.worker.pipeline.pipeline import Pipeline
+from tasks.worker.pipeline.thread_pool import AT_WORK, ThreadPool
 from tasks.worker.pump import Pump
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.requeue_runner import RequeueRunner
 from tasks.worker.shutdown import Shutdown
-from tasks.worker.store_retry import StoreRetry
 from tasks.worker.wait_estimates import WaitEstimates
 from tasks.worker.wiring import build_executor, build_results
 from tasks.worker.worker_health import REDIS_WAIT_S, WorkerHealth
@@ -44,6 +44,10 @@ log = EventLog(__name__)
 
 JQ_PROCESSES = 3
 """How many mappings are evaluated at once, and reports as many; a process takes 6 MB, and starts when it is needed."""
+
+
+REDIS_CONNECTIONS = 50
+"""To the ledger, at most: one for each thread that may ask it at once."""
 
 
 class WorkerProcess:
@@ -56,7 +60,7 @@ class WorkerProcess:
         clock = RedisClock()
         in_flight = InFlight()
         app = self._app = make_app(settings)
-        access = open_ledger(settings, slots + 40)
+        access = open_ledger(settings, REDIS_CONNECTIONS)
         ledger = self._ledger = access.ledger
         self._mapping = Mapping.load(
             settings.mapping_path, settings.mapping_env(), 1 if settings.has_small_profile else JQ_PROCESSES
@@ -66,14 +70,15 @@ class WorkerProcess:
         )
 
         # What hands out claims, and what tells Port.
-        self._lapsed_events = LapsedTaskEvents(ledger)
+        self._task_events = TaskEvents(app)
+        lapsed_events = LapsedTaskEvents(ledger, self._task_events)
         self._publisher = BackgroundPublisher(Publisher(app))
         self._pump = Pump(
             ledger,
             self._publisher.publish,
             interval_s=settings.pump_interval_s,
             limit_s=settings.liveness_s + REDIS_WAIT_S,
-            on_lapsed=self._lapsed_events.send,
+            on_lapsed=lapsed_events.send,
         )
         self._outbox = Outbox(ledger, access.sealer, self._port, Traces(access.sealer, tracer()))
         self._wait_estimates = WaitEstimates(ledger)
@@ -106,22 +111,33 @@ class WorkerProcess:
         egress_policy = build_egress_policy(settings)
         self._internal_services = InternalServices(settings, ledger, egress_policy)
         metrics = WorkerMetrics(settings.metrics_targets)
+        pool = ThreadPool(slots + AT_WORK)
         executor = build_executor(
-            settings, self._mapping, egress_policy, self._results, clock=clock, metrics=metrics, slots=slots
+            settings,
+            self._mapping,
+            egress_policy,
+            self._results,
+            clock=clock,
+            metrics=metrics,
+            slots=slots,
+            connecting=pool.blocking,
         )
-        app.tasks[DELIVER].runner = AttemptRunner(
+        self._pipeline = Pipeline(
             ledger=ledger,
             executor=executor,
             isolation=IsolationRunner(ChildProcesses(), self._results, egress_policy, clock, shutdown),
             results=self._results,
-            in_flight=in_flight,
             deadlines=AttemptDeadlines(executor.delivery_settings, self._mapping),
+            in_flight=in_flight,
+            pool=pool,
             publish=self._publisher.publish,
-            store_retry=StoreRetry(ledger, in_flight, shutdown, metrics),
+            reports_stored=self._outbox.wake,
             clock=clock,
             shutdown=shutdown,
             metrics=metrics,
         )
+        app.tasks[DELIVER].receiver = self._pipeline
+        app.tasks[DELIVER].events = self._task_events
 
         # What operators ask for.
         self._requeue_runner = RequeueRunner(access.requeue)
@@ -135,11 +151,9 @@ class WorkerProcess:
             log.event(events.MAPPING_LINT_WARNED, problem=warning)
         signals.worker_ready.connect(self._on_ready, weak=False)
         signals.worker_shutting_down.connect(self._on_shutting_down, weak=False)
-        signals.task_revoked.connect(self._on_revoked, weak=False)
         worker = Worker(
             app=self._app,
             hostname=f"longshore-{os.getpid()}@{socket.gethostname()}",
-            pool_cls="threads",
             concurrency=self._settings.worker_slots,
             loglevel=self._settings.log_level,
             without_gossip=True,
@@ -148,6 +162,8 @@ class WorkerProcess:
             quiet=True,
         )
         worker.start()
+        self._drain.start()
+        self._drain.wait()
         self._stop()
         log.event(events.WORKER_STOPPED)
         return int(worker.exitcode or self._shutdown.exit_code)
@@ -155,12 +171,13 @@ class WorkerProcess:
     def _on_ready(self, sender: Any = None, **_: Any) -> None:
         # Sent again after each reconnect to the broker, with another consumer.
         self._health.use(sender)
-        self._lapsed_events.use(sender)
         if not self._is_started:
             self._is_started = True
             for part in (
+                self._pipeline,
                 self._health,
                 self._heartbeat,
+                self._task_events,
                 self._pump,
                 self._outbox,
                 self._requeue_runner,
@@ -173,10 +190,6 @@ class WorkerProcess:
     def _on_shutting_down(self, **_: Any) -> None:
         self._drain.start()
 
-    def _on_revoked(self, request: Any = None, **_: Any) -> None:
-        if request is not None and request.task == DELIVER:
-            park_revoked(self._ledger, self._results, request.args)
-
     def _withdraw(self) -> None:
         self._pump.stop()
         self._heartbeat.withdraw()
@@ -184,12 +197,14 @@ class WorkerProcess:
     def _stop(self) -> None:
         """Ends every part. The heartbeat stops late: leases of what still ends are renewed until then."""
         for part in (
+            self._pipeline,
             self._health,
             self._pump,
             self._requeue_runner,
             self._wait_estimates,
             self._internal_services,
             self._heartbeat,
+            self._task_events,
             self._publisher,
             self._outbox,
         ):

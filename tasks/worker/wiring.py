@@ -1,5 +1,8 @@
 """Builds what makes attempts, for a worker process and for the process of an isolated attempt."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 from config.settings import Settings
 from config.tracing import tracer
 from longshore.delivery import EgressPolicy
@@ -28,8 +31,9 @@ def build_executor(
     clock: RedisClock,
     metrics: WorkerMetrics,
     slots: int,
+    connecting: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> AttemptExecutor:
-    """What makes attempts, for up to `slots` threads."""
+    """What makes attempts, up to `slots` at once. `connecting` is entered by a thread that opens a connection."""
     sealer = build_sealer(settings)
     return AttemptExecutor(
         sealer=sealer,
@@ -42,6 +46,7 @@ def build_executor(
             pool_size=slots,
             response_cap=settings.response_max_bytes,
             egress_policy=egress_policy,
+            connecting=connecting,
         ),
         results=results,
         delivery_settings=DeliverySettingsTable(settings, mapping.deliveries),

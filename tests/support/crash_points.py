@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from longshore.delivery.outcome import Outcome
 from longshore.ledger.states import FINAL_STATES
 
 
@@ -30,14 +31,14 @@ def always(_args: Sequence[Any], _result: Any) -> bool:
     return True
 
 
-def something(_args: Sequence[Any], result: Any) -> bool:
-    """Calls that return anything but None."""
-    return result is not None
+def begins_some(_args: Sequence[Any], result: Any) -> bool:
+    """Batches of which something may be sent now."""
+    return any(isinstance(answer, int) for answer in result)
 
 
 def claims_something(_args: Sequence[Any], result: Any) -> bool:
     """Pumps that hand work out."""
-    return bool(result[0])
+    return bool(result.claims)
 
 
 def has_entries(args: Sequence[Any], _result: Any) -> bool:
@@ -51,13 +52,13 @@ def has_claims(args: Sequence[Any], _result: Any) -> bool:
 
 
 def was_answered(_args: Sequence[Any], result: Any) -> bool:
-    """Requests that the target answered."""
-    return result.response is not None
+    """Requests that the target answered, redirects aside."""
+    return isinstance(result, Outcome) and result.response is not None
 
 
 def has_ended(_args: Sequence[Any], result: Any) -> bool:
-    """Attempts after which there is no other."""
-    return result[0] in FINAL_STATES
+    """Ends of attempts, some of them with no other attempt to follow."""
+    return any(state in FINAL_STATES for state in result.states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +95,30 @@ POINTS = (
         "after pump, before publish", "worker", _LEDGER, "Ledger.pump", "after", claims_something, max_passages=3
     ),
     CrashPoint("after publish", "worker", _PUBLISH, "Publisher.publish", "after", has_claims, max_passages=5),
-    CrashPoint("at receipt", "worker", "tasks.worker.attempt_runner", "AttemptRunner.run", "before"),
-    CrashPoint("after begin", "worker", _LEDGER, "Ledger.begin", "after", something),
+    CrashPoint("at receipt", "worker", "tasks.worker.pipeline.pipeline", "Pipeline.receive", "before", max_passages=3),
+    CrashPoint("after load", "worker", _LEDGER, "Ledger.load", "after", max_passages=3),
+    CrashPoint(
+        "after build, before begin",
+        "worker",
+        "tasks.worker.attempt_executor",
+        "AttemptExecutor.build",
+        "after",
+        max_passages=3,
+    ),
+    CrashPoint("after begin", "worker", _LEDGER, "Ledger.begin", "after", begins_some, max_passages=3),
     CrashPoint("after bytes sent", "worker", "longshore.delivery.connection", "_DeadlineConnection._transmit", "after"),
-    CrashPoint("after reply, before finish", "worker", "longshore.delivery.send", "Sender.send", "after", was_answered),
-    CrashPoint("after finish, before report", "worker", _LEDGER, "Ledger.finish", "after", has_ended),
+    CrashPoint(
+        "after reply, before finish",
+        "worker",
+        "longshore.delivery.exchange",
+        "Exchange.complete",
+        "after",
+        was_answered,
+    ),
+    CrashPoint("before finish", "worker", _LEDGER, "Ledger.finish", "before", max_passages=3),
+    CrashPoint("after finish, before report", "worker", _LEDGER, "Ledger.finish", "after", has_ended, max_passages=3),
     CrashPoint("during report", "worker", "longshore.port.client", "PortClient.call", "after", max_passages=10),
+    CrashPoint("after reports, before ack", "worker", _LEDGER, "Ledger.ack_reports", "before", max_passages=3),
 )
 """In the order of an invocation's life, ingest's and then the workers'."""
 

@@ -1,6 +1,7 @@
 """Attempts against a real Redis and a target on a real socket, without Celery or any program around them."""
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,22 +14,24 @@ from config.settings import Settings, load
 from longshore.delivery.target import lane_of, target_of
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
-from longshore.ledger.entry import Entry, OffsetRange
+from longshore.ledger.entry import Claim, Entry, OffsetRange
 from longshore.ledger.keys import Keys
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.record import bond
 from longshore.ledger.seal import Sealer
 from longshore.operations.ledger_access import build_limits, build_sealer
 from longshore.port.report_codec import Report, decode_report, encode_report
+from tasks.worker.attempt_executor import AttemptExecutor
 from tasks.worker.attempt_result import StoredResult
-from tasks.worker.attempt_runner import AttemptRunner
 from tasks.worker.delivery_settings import AttemptDeadlines
 from tasks.worker.in_flight import InFlight
 from tasks.worker.isolation.child_processes import ChildProcesses
 from tasks.worker.isolation.runner import IsolationRunner
+from tasks.worker.pipeline.pipeline import Pipeline
+from tasks.worker.pipeline.thread_pool import ThreadPool
 from tasks.worker.redis_clock import RedisClock
+from tasks.worker.result_builder import ResultBuilder
 from tasks.worker.shutdown import Shutdown
-from tasks.worker.store_retry import StoreRetry
 from tasks.worker.wiring import build_executor, build_results
 from tasks.worker.worker_metrics import WorkerMetrics
 from tests.support.programs import SETTINGS
@@ -36,12 +39,40 @@ from tests.support.programs import SETTINGS
 REPORTING = {"link": ".response.json.url", "externalRunId": ".response.json.id"}
 
 
+class HarnessClaim:
+    """A claim whose end is waited for."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self.is_revoked = False
+        self._ended = threading.Event()
+        self._result: StoredResult | None = None
+
+    def started(self) -> None:
+        """Nothing."""
+
+    def ended(self, result: StoredResult | None) -> None:
+        """Lets go of whoever waits."""
+        self._result = result
+        self._ended.set()
+
+    def wait(self) -> StoredResult | None:
+        """What became of it."""
+        assert self._ended.wait(120), f"nothing became of the claim of {self.claim.id}"
+        return self._result
+
+
 @dataclass
 class AttemptHarness:
-    """A worker's attempts; `run` takes one run through all of it."""
+    """A worker's pipeline; `run` takes one run through all of it."""
 
     ledger: Ledger
-    runner: AttemptRunner
+    pipeline: Pipeline
+    executor: AttemptExecutor
+    results: ResultBuilder
+    in_flight: InFlight
+    deadlines: AttemptDeadlines
+    shutdown: Shutdown
     mapping: Mapping
     sealer: Sealer
     run_count: int = field(default=0)
@@ -88,8 +119,18 @@ class AttemptHarness:
         id = self.accept(url, **more)
         # Slots lapse, and a harness may serve a whole file of tests.
         self.ledger.heartbeat("worker-1", 10)
-        (claim,), _ = self.ledger.pump()[:2]
-        return id, self.runner.run(claim.id, claim.token, claim.start_ms)
+        (claim,) = self.receive()
+        return id, claim.wait()
+
+    def claim(self) -> list[HarnessClaim]:
+        """What may start now."""
+        return [HarnessClaim(claim) for claim in self.ledger.pump().claims]
+
+    def receive(self) -> list[HarnessClaim]:
+        """Hands what may start now to the pipeline."""
+        claims = self.claim()
+        self.pipeline.receive(claims)
+        return claims
 
     def record(self, id: str, name: str) -> str:
         """A field of the ledger's record of `id`."""
@@ -108,31 +149,44 @@ class AttemptHarness:
 
 @contextmanager
 def attempt_harness(
-    client: "redis.Redis", report: dict[str, str] | None = None, entries: list[Any] | None = None, **environ: str
+    client: "redis.Redis",
+    report: dict[str, str] | None = None,
+    entries: list[Any] | None = None,
+    slots: int = 10,
+    pool: ThreadPool | None = None,
+    **environ: str,
 ) -> Iterator[AttemptHarness]:
     """A harness whose mapping has this `report` section, or these entries."""
     settings: Settings = load({**SETTINGS, "WEBHOOK_INVOKER_TIMEOUT": "10", **environ})
     content = entries or [{"enabled": True, "report": REPORTING if report is None else report}]
     mapping = Mapping(json.dumps(content).encode(), {})
     ledger = Ledger(client, Keys.of(settings.namespace), build_limits(settings))
-    ledger.heartbeat("worker-1", 10)
+    ledger.heartbeat("worker-1", slots)
     egress_policy, results = build_egress_policy(settings), build_results(settings)
     clock, shutdown = RedisClock(), Shutdown()
     metrics = WorkerMetrics(settings.metrics_targets)
-    executor = build_executor(settings, mapping, egress_policy, results, clock, metrics, slots=10)
-    in_flight = InFlight()
-    runner = AttemptRunner(
+    pool = pool or ThreadPool(slots)
+    executor = build_executor(settings, mapping, egress_policy, results, clock, metrics, slots, pool.blocking)
+    in_flight, deadlines = InFlight(), AttemptDeadlines(executor.delivery_settings, mapping)
+    pipeline = Pipeline(
         ledger=ledger,
         executor=executor,
         isolation=IsolationRunner(ChildProcesses(), results, egress_policy, clock, shutdown),
         results=results,
+        deadlines=deadlines,
         in_flight=in_flight,
-        deadlines=AttemptDeadlines(executor.delivery_settings, mapping),
-        publish=lambda claims: None,
-        store_retry=StoreRetry(ledger, in_flight, shutdown, metrics),
+        pool=pool,
+        publish=lambda claims, workers: None,
+        reports_stored=lambda: None,
         clock=clock,
         shutdown=shutdown,
         metrics=metrics,
     )
-    yield AttemptHarness(ledger, runner, mapping, build_sealer(settings))
-    mapping.close()
+    pipeline.start()
+    try:
+        yield AttemptHarness(
+            ledger, pipeline, executor, results, in_flight, deadlines, shutdown, mapping, build_sealer(settings)
+        )
+    finally:
+        pipeline.stop()
+        mapping.close()

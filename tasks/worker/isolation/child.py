@@ -12,6 +12,7 @@ from config.egress import build_egress_policy
 from config.roles import Role
 from config.settings import load
 from longshore.invocation.mapping import Mapping
+from tasks.worker.attempt_exchange import execute
 from tasks.worker.isolation.forkserver import serve_forks
 from tasks.worker.isolation.job import READY, IsolatedJob
 from tasks.worker.redis_clock import RedisClock
@@ -35,7 +36,7 @@ def main() -> None:
     egress_policy.internal_services = job.internal_services
     clock, metrics = RedisClock(job.clock_offset_ms), WorkerMetrics(settings.metrics_targets)
     executor = build_executor(settings, mapping, egress_policy, build_results(settings), clock, metrics, slots=1)
-    body = pickle.dumps(executor.execute(job.attempt))
+    body = pickle.dumps(execute(executor, job.attempt))
     connection.sendall(len(body).to_bytes(8, "big") + body)
     mapping.close()
 

@@ -13,8 +13,7 @@ from longshore.ledger.entry import StartedAttempt
 from longshore.ledger.states import State
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from tasks.worker.attempt_executor import UNEXPECTED
-from tasks.worker.attempt_result import AttemptResult, Completion, Deferral
+from tasks.worker.attempt_result import UNEXPECTED, AttemptResult, Completion, Deferral
 from tasks.worker.isolation.child_processes import ChildProcesses
 from tasks.worker.isolation.job import ChildDied, IsolatedJob
 from tasks.worker.redis_clock import RedisClock

@@ -40,9 +40,8 @@ def swap(stage: AttemptHarness, first: str, second: str) -> None:
 
 
 def run_all(stage: AttemptHarness) -> None:
-    claims, _ = stage.ledger.pump()[:2]
-    for claim in claims:
-        stage.runner.run(claim.id, claim.token, claim.start_ms)
+    for claim in stage.receive():
+        claim.wait()
 
 
 def test_swapped_messages_are_dead_letters_and_nothing_is_sent(

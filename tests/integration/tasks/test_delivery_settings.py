@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import redis
 
+from longshore.ledger.entry import StartedAttempt
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.support.one_attempt import attempt_harness
-from tests.support.one_claim import begin_one
 
 
 def test_an_attempt_is_held_as_long_as_its_own_mapping_allows(redis_server: EmbeddedRedis) -> None:
@@ -14,12 +14,12 @@ def test_an_attempt_is_held_as_long_as_its_own_mapping_allows(redis_server: Embe
     entries = [{"enabled": True, "delivery": {"timeout": 5}}, {"delivery": {"timeout": 900}}]
     with redis.Redis.from_url(redis_server.url) as client, attempt_harness(client, entries=entries) as stage:
         id = stage.accept("http://a:80")
-        ((claim,), _) = stage.ledger.pump()[:2]
-        attempt = begin_one(stage.ledger, id, claim.token)
-        assert attempt is not None
+        (claim,) = stage.ledger.pump().claims
+        (attempt,) = stage.ledger.load([(id, claim.token)])
+        assert isinstance(attempt, StartedAttempt)
         digest = stage.mapping.digest
         held_s = [
-            stage.runner.deadlines.max_duration_s(replace(attempt, mapping=mapping))
+            stage.deadlines.max_duration_s(replace(attempt, mapping=mapping))
             for mapping in (f"{digest}/0", f"{digest}/1", "another/0")
         ]
     assert [80, 9030, 9030] == held_s
@@ -35,8 +35,8 @@ def test_a_run_whose_url_leads_elsewhere_each_time_ends(redis_server: EmbeddedRe
             keys, target, lane = stage.ledger.keys, stage.record(id, "target"), stage.record(id, "lane")
             for place, name in ((keys.waiting(lane), id), (keys.lanes(target), lane), (keys.targets, target)):
                 client.zadd(place, {name: 1})  # its time comes
-            ((claim,), _) = stage.ledger.pump()[:2]
-            result = stage.runner.run(id, claim.token, claim.start_ms)
+            (claim,) = stage.receive()
+            result = claim.wait()
             runs += 1
             assert runs < 20
         assert ("dead", "unsteady_url", 11) == (stage.record(id, "state"), stage.record(id, "reason"), runs)

@@ -15,8 +15,7 @@ from tests.support.programs import eventually
 
 def drain_of(stage: AttemptHarness) -> Drain:
     """One without any grace."""
-    runner = stage.runner
-    return Drain(runner.shutdown, stage.ledger, runner.results, runner.in_flight, 0, lambda: None, lambda: None)
+    return Drain(stage.shutdown, stage.ledger, stage.results, stage.in_flight, 0, lambda: None, lambda: None)
 
 
 def test_a_drain_stores_the_answer_that_waits_for_redis(
@@ -34,10 +33,8 @@ def test_a_drain_stores_the_answer_that_waits_for_redis(
 
     with connect(redis_server.url) as client, attempt_harness(client) as stage, HostileTarget(script) as target:
         id = stage.accept(target.url())
-        (claim,), _ = stage.ledger.pump()[:2]
-        args = (claim.id, claim.token, claim.start_ms)
-        threading.Thread(target=stage.runner.run, args=args, daemon=True).start()
-        in_flight = stage.runner.in_flight
+        stage.receive()
+        in_flight = stage.in_flight
         eventually(lambda: in_flight.all() and in_flight.find_store(in_flight.all()[0]), "an answer to store")
         redis_server.start()
         drain_of(stage).start()
@@ -61,15 +58,12 @@ def test_a_drain_stores_an_answer_of_which_the_report_is_still_being_made(
 
         monkeypatch.setattr(stage.mapping, "report", slow)
         id = stage.accept(target.url())
-        (claim,), _ = stage.ledger.pump()[:2]
-        args = (claim.id, claim.token, claim.start_ms)
-        attempt = threading.Thread(target=stage.runner.run, args=args)
-        attempt.start()
+        (claim,) = stage.receive()
         assert reporting.wait(30)
         drain_of(stage).start()
 
         assert exit_called.wait(30)
-        attempt.join()
+        claim.wait()
         assert ("done", "200") == (stage.record(id, "state"), stage.record(id, "status"))
         assert {"status": "SUCCESS"} == stage.pending_reports(id)[-1].body
         assert "the worker had to stop" in stage.log(id)

@@ -42,12 +42,15 @@ def test_a_hung_thread_offers_no_slot_and_too_many_ask_for_another_process(redis
     heartbeat = heartbeat_of(redis_client, in_flight, shutdown)
     slots = Keys.of("org/agent").slots
 
-    with in_flight.track(attempt("r_1"), 0), in_flight.track(attempt("r_2"), 60):
-        heartbeat.step()
-        assert ([b"9"], 0) == (redis_client.hvals(slots), shutdown.restarts)
-        with in_flight.track(attempt("r_3"), 0):
-            heartbeat.step()
-            assert ([b"8"], 1) == (redis_client.hvals(slots), shutdown.restarts)
+    in_flight.add(attempt("r_1"), 0)
+    in_flight.add(attempt("r_2"), 60)
+    heartbeat.step()
+    assert ([b"9"], 0) == (redis_client.hvals(slots), shutdown.restarts)
+    in_flight.add(attempt("r_3"), 0)
+    heartbeat.step()
+    assert ([b"8"], 1) == (redis_client.hvals(slots), shutdown.restarts)
+    for id in ("r_1", "r_2", "r_3"):
+        in_flight.remove(attempt(id))
     heartbeat.step()
     assert [b"10"] == redis_client.hvals(slots)
 
@@ -57,12 +60,12 @@ def test_what_only_waits_to_be_stored_does_not_hang(redis_client: "redis.Redis")
     in_flight, shutdown = InFlight(), RecordedShutdown()
     heartbeat = heartbeat_of(redis_client, in_flight, shutdown)
 
-    with in_flight.track(attempt("r_1"), 0), in_flight.track(attempt("r_2"), 0):
-        for id in ("r_1", "r_2"):
-            in_flight.set_store(attempt(id), lambda: None)
-        heartbeat.step()
-        assert 0 == shutdown.restarts
-        assert in_flight.any_in_time()
+    for id in ("r_1", "r_2"):
+        in_flight.add(attempt(id), 0)
+        in_flight.set_store(attempt(id), lambda: None)
+    heartbeat.step()
+    assert 0 == shutdown.restarts
+    assert in_flight.any_in_time()
 
 
 DRAINING = """
@@ -83,9 +86,9 @@ in_flight = InFlight()
 shutdown = Shutdown()
 shutdown.exit_code = RESTART
 drain = Drain(shutdown, Away(), Results(), in_flight, 3600, lambda: None, lambda: print("last words", flush=True))
-with in_flight.track(attempt("r_1"), 0):
-    drain.start()
-    threading.Event().wait()
+in_flight.add(attempt("r_1"), 0)
+drain.start()
+threading.Event().wait()
 """
 
 

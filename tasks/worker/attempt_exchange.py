@@ -1,0 +1,123 @@
+"""The request of one attempt, under way: advanced by whichever thread has something to do for it.
+
+    start → (wait for the response → complete)* → classify → complete the result
+
+What is certain of it stands in this object, for when a fault of ours, or the end of the worker, breaks it off.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from longshore.delivery.exchange import Exchange
+from longshore.delivery.outcome import Outcome
+from longshore.delivery.request_builder import BuiltRequest
+from longshore.errors import place_of
+from longshore.invocation.masking import use_mask
+from longshore.ledger.entry import StartedAttempt
+from longshore.ledger.record import bond
+from longshore.log import events
+from longshore.log.event_log import EventLog
+from longshore.telemetry.tracing import AttemptSpan
+from tasks.worker.attempt_executor import AttemptExecutor
+from tasks.worker.attempt_log import span_attributes, summarize
+from tasks.worker.attempt_result import UNEXPECTED, Answer, AttemptResult, Completion
+
+log = EventLog(__name__)
+
+
+class AttemptExchange:
+    """One attempt's request. For one thread at a time."""
+
+    def __init__(
+        self,
+        executor: AttemptExecutor,
+        attempt: StartedAttempt,
+        built: BuiltRequest,
+        on_answer: Callable[[Answer], None] | None = None,
+    ) -> None:
+        """`on_answer` is called as soon as there is an answer, for who cannot wait until its result is complete."""
+        self.attempt = attempt
+        self.exchange: Exchange | None = None
+        """What is waited for; None before the first step and after the last."""
+        self._executor = executor
+        self._built = built
+        self._on_answer = on_answer
+        self._settings = executor.delivery_settings.of(attempt.kind, built.entry)
+        self._span: AttemptSpan | None = None
+        self._sent = False
+        self._answer: Answer | None = None
+
+    def advance(self, *, timed_out: bool = False) -> AttemptResult | None:
+        """Takes the next step: sends the request, or reads its response. Raises nothing.
+
+        Returns the result of the attempt; or None where a response is to be waited for (`exchange`). `timed_out`: none
+        came within its time.
+        """
+        # Log lines of this thread are masked from here on, whoever writes them.
+        with use_mask(self._built.mask):
+            try:
+                answered = self._send() if self.exchange is None else self.exchange.complete(timed_out=timed_out)
+                if isinstance(answered, Exchange):
+                    self.exchange = answered
+                    return None
+                self.exchange = None
+                return self._complete(answered)
+            except Exception as error:
+                return self._complete_after_fault(error)
+
+    def _send(self) -> Outcome | Exchange:
+        attempt, executor, request = self.attempt, self._executor, self._built.request
+        trace_bond = bond(attempt.format, "trace", attempt.id)
+        self._span = executor.traces.attempt(attempt.trace, request.headers, span_attributes(attempt), trace_bond)
+        headers = dict(self._span.headers)
+        if executor.idempotency_header:
+            headers[executor.idempotency_header] = attempt.id
+        self._sent = True
+        return executor.sender.start(request, headers, self._settings.timeout_s, self._settings.total_s)
+
+    def _complete(self, outcome: Outcome) -> Completion:
+        executor = self._executor
+        self._answer = answer = executor.classify(self.attempt, outcome, self._settings.policy)
+        if self._on_answer:
+            self._on_answer(answer)
+        if self._span:
+            self._span.ended(outcome)
+        executor.metrics.observe_request(outcome)
+        return executor.complete(self.attempt, self._built, self._settings, answer)
+
+    def _complete_after_fault(self, error: Exception) -> Completion:
+        """How an attempt ends that a fault of ours broke off: as what is certain of it says."""
+        if self.exchange is not None:
+            self.exchange.close()
+            self.exchange = None
+        if self._span:
+            self._span.failed()
+        results, name = self._executor.results, type(error).__name__
+        if not self._sent:
+            return self._executor.abandon_after_fault(self.attempt, error)
+        log.event(
+            events.DELIVERY_CRASHED,
+            run_id=self.attempt.run or self.attempt.id,
+            error=name,
+            at=place_of(error),
+            sent=True,
+            answered=self._answer is not None,
+        )
+        cause = f"a fault of the agent ({name})"
+        if self._answer is not None:
+            end = results.build_outcome_only(self.attempt, self._answer, cause)
+            return Completion(end, summarize(self._answer.outcome))
+        # It ended by itself, in a process that lives: no reason to suspect it of killing workers.
+        return Completion(replace(results.build_interrupted(self.attempt, UNEXPECTED, cause), clears=True), cause)
+
+
+def execute(executor: AttemptExecutor, attempt: StartedAttempt) -> AttemptResult:
+    """The whole attempt, in this thread. Raises nothing, whatever the invocation, its mapping or its target do."""
+    (built,) = executor.build([attempt])
+    if not isinstance(built, BuiltRequest):
+        return built
+    exchange = AttemptExchange(executor, attempt, built)
+    result = exchange.advance()
+    while result is None:
+        result = exchange.advance()
+    return result

@@ -1,0 +1,33 @@
+"""A bound on how much is between two points of the pipeline."""
+
+import threading
+
+
+class Gate:
+    """Lets a limited number through at a time. Thread safe."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._free = limit
+        self._changed = threading.Condition()
+
+    def enter(self, max_count: int, timeout_s: float) -> int:
+        """Takes up to `max_count` places, waiting for the first. Returns how many; 0 if none became free in time."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._free > 0, timeout_s):
+                return 0
+            count = min(self._free, max_count)
+            self._free -= count
+            return count
+
+    def leave(self, count: int = 1) -> None:
+        """Gives `count` places back."""
+        if count:
+            with self._changed:
+                self._free += count
+                self._changed.notify_all()
+
+    def wait_until_empty(self, timeout_s: float) -> bool:
+        """Waits until all have left. False if some have not in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._free >= self._limit, timeout_s)

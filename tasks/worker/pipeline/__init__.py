@@ -1,0 +1,1 @@
+"""How claims become deliveries: stages over batches, each with a thread of its own, and no timer between them."""

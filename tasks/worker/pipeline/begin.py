@@ -1,0 +1,97 @@
+"""The second stage: prepared attempts begin, only as many as are sent at once.
+
+From `begin` on bytes may leave, so what is lost with the process lapses to its unknown-outcome policy. That is a false
+alarm for those that nobody had started to send: at most `MAX_UNSENT`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from longshore.errors import StoreUnavailable
+from longshore.ledger.faults import LedgerFault
+from longshore.ledger.ledger import Ledger
+from longshore.log import events
+from longshore.log.event_log import EventLog
+from tasks.worker.delivery_settings import AttemptDeadlines
+from tasks.worker.gate import Gate
+from tasks.worker.in_flight import InFlight
+from tasks.worker.pipeline.attempts import PreparedAttempt
+from tasks.worker.pipeline.claim_release import ClaimRelease
+from tasks.worker.shutdown import Shutdown
+from tasks.worker.stage import IDLE_S, Stage
+
+log = EventLog(__name__)
+
+MAX_UNSENT = 16
+"""Attempts that have begun and that no thread has taken up yet."""
+
+MAX_PREPARED = 64
+"""Requests that are built and wait to begin: bounds what their bodies take of memory."""
+
+
+class Begin:
+    """Begins attempts and hands them to `send`, which calls back when a thread takes an attempt up."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        send: Callable[[PreparedAttempt, Callable[[], None]], None],
+        release: ClaimRelease,
+        in_flight: InFlight,
+        deadlines: AttemptDeadlines,
+        shutdown: Shutdown,
+    ) -> None:
+        self.room = Gate(MAX_PREPARED)
+        """How much may be put: entered by who puts, left as it begins."""
+        self._ledger = ledger
+        self._send = send
+        self._release = release
+        self._in_flight = in_flight
+        self._deadlines = deadlines
+        self._shutdown = shutdown
+        self._unsent = Gate(MAX_UNSENT)
+        self._stage = Stage("begin", self._work, MAX_UNSENT)
+        self.put_all, self.start, self.stop = self._stage.put_all, self._stage.start, self._stage.stop
+
+    def _work(self, batch: list[PreparedAttempt]) -> None:
+        while batch:
+            if self._shutdown.draining.is_set():
+                self.room.leave(len(batch))
+                self._give_back(batch)
+                return
+            count = self._unsent.enter(len(batch), IDLE_S)
+            if count:
+                self.room.leave(count)
+                self._begin(batch[:count])
+                batch = batch[count:]
+
+    def _begin(self, batch: Sequence[PreparedAttempt]) -> None:
+        """`batch` has its places in `_unsent`."""
+        try:
+            answers = self._ledger.begin([(each.attempt.id, each.attempt.token) for each in batch])
+        except StoreUnavailable:
+            # They may have begun, and only the reply was lost: left so, they would end as unknown, though never sent.
+            self._unsent.leave(len(batch))
+            self._give_back(batch)
+            return
+        for prepared, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, int):
+                attempt = replace(prepared.attempt, first_ms=answer)
+                self._in_flight.add(attempt, self._deadlines.max_duration_s(attempt))
+                prepared.received.started()
+                self._send(replace(prepared, attempt=attempt), self._unsent.leave)
+            else:
+                self._unsent.leave()
+                _log_refusal(prepared, answer)
+                prepared.received.ended(None)
+
+    def _give_back(self, batch: Sequence[PreparedAttempt]) -> None:
+        self._release.give_back([prepared.received for prepared in batch])
+
+
+def _log_refusal(prepared: PreparedAttempt, answer: LedgerFault | None) -> None:
+    claim = prepared.received.claim
+    if answer is None:
+        log.event(events.DELIVERY_MESSAGE_OUTDATED, id=claim.id, token=claim.token)
+    else:  # it may have begun: its lease lapses
+        log.event(events.DELIVERY_CRASHED, id=claim.id, error=str(answer))

@@ -1,0 +1,73 @@
+"""The third stage: requests are sent and their responses read, each on its own.
+
+What is lost with the process may have been acted on: its lease lapses to its unknown-outcome policy.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from longshore.delivery.request_builder import BuiltRequest
+from tasks.worker.attempt_exchange import AttemptExchange
+from tasks.worker.attempt_executor import AttemptExecutor
+from tasks.worker.delivery_settings import AttemptDeadlines
+from tasks.worker.isolation.runner import IsolationRunner
+from tasks.worker.pipeline.attempts import EndedAttempt, PreparedAttempt
+from tasks.worker.pipeline.finish import Finish
+from tasks.worker.pipeline.response_waiter import ResponseWaiter
+from tasks.worker.pipeline.thread_pool import ThreadPool
+
+
+class Send:
+    """Makes the requests of attempts that have begun, and hands their ends to `finish`."""
+
+    def __init__(
+        self,
+        executor: AttemptExecutor,
+        isolation: IsolationRunner,
+        deadlines: AttemptDeadlines,
+        finish: Finish,
+        pool: ThreadPool,
+    ) -> None:
+        self._executor = executor
+        self._isolation = isolation
+        self._deadlines = deadlines
+        self._finish = finish
+        self._pool = pool
+        self._waiter = ResponseWaiter()
+
+    def start(self) -> None:
+        """Starts its threads."""
+        self._pool.start()
+        self._waiter.start()
+
+    def stop(self) -> None:
+        """Ends them; nothing is under way any more."""
+        self._waiter.stop()
+        self._pool.stop()
+
+    def put(self, prepared: PreparedAttempt, taken_up: Callable[[], None]) -> None:
+        """Sends `prepared`, which has begun; `taken_up` is called once a thread does."""
+        self._pool.submit(partial(self._take_up, prepared, taken_up))
+
+    def _take_up(self, prepared: PreparedAttempt, taken_up: Callable[[], None]) -> None:
+        taken_up()
+        attempt, request = prepared.attempt, prepared.request
+        if request is None:
+            with self._pool.blocking():
+                result = self._isolation.execute(attempt, self._deadlines.max_duration_s(attempt))
+            self._finish.put(EndedAttempt(prepared.received, attempt, result))
+        elif isinstance(request, BuiltRequest):
+            on_answer = partial(self._finish.keep_answer, attempt)
+            self._advance(prepared, AttemptExchange(self._executor, attempt, request, on_answer), timed_out=False)
+        else:
+            self._finish.put(EndedAttempt(prepared.received, attempt, request))
+
+    def _advance(self, prepared: PreparedAttempt, exchange: AttemptExchange, timed_out: bool) -> None:
+        result = exchange.advance(timed_out=timed_out)
+        if result is not None:
+            self._finish.put(EndedAttempt(prepared.received, prepared.attempt, result))
+        elif exchange.exchange is not None:
+            self._waiter.wait(exchange.exchange, partial(self._resume, prepared, exchange))
+
+    def _resume(self, prepared: PreparedAttempt, exchange: AttemptExchange, timed_out: bool) -> None:
+        self._pool.submit(partial(self._advance, prepared, exchange, timed_out))

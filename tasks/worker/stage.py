@@ -1,0 +1,60 @@
+"""A stage: a thread that works on whatever has arrived, all of it at once.
+
+There is no timer. While a batch is worked on, the next one collects; so a lone item waits for nothing, and under load
+batches grow by themselves.
+"""
+
+from collections.abc import Callable, Iterable
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from longshore.periodic import Periodic
+
+T = TypeVar("T")
+
+IDLE_S = 1.0
+"""How long a thread waits for work before it shows that it lives."""
+
+
+class Stage(Generic[T]):
+    """Calls `work` with batches of up to `max_items`, in the order in which they were put."""
+
+    def __init__(self, name: str, work: Callable[[list[T]], None], max_items: int) -> None:
+        """`work` raises nothing that concerns its items: what it does not deal with is lost."""
+        self._work = work
+        self._max_items = max_items
+        self._queue: SimpleQueue[T | None] = SimpleQueue()
+        self._loop = Periodic(name, 0, self._step)
+        self.start = self._loop.start
+
+    def put(self, item: T) -> None:
+        """Hands over one item."""
+        self._queue.put(item)
+
+    def put_all(self, items: Iterable[T]) -> None:
+        """Hands over some."""
+        for item in items:
+            self._queue.put(item)
+
+    def stop(self) -> None:
+        """Works on what was put so far, and ends."""
+        self._loop.stop(0)
+        self._queue.put(None)  # so that it does not wait for more
+        self._loop.stop()
+        while not self._queue.empty():
+            self._step()
+
+    def _step(self) -> float | None:
+        batch: list[T] = []
+        try:
+            item = self._queue.get(timeout=IDLE_S)
+            while item is not None:
+                batch.append(item)
+                if len(batch) >= self._max_items:
+                    break
+                item = self._queue.get_nowait()
+        except Empty:
+            pass
+        if batch:
+            self._work(batch)
+        return None
