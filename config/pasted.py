@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from longshore.invocation.mapping.variables import find_paste_problem
+from longshore.invocation.variables import find_paste_problem
 from longshore.network import proxy_settings
 
 _TRUE_TEXTS = frozenset({"true", "1", "yes", "on", "t", "y"})

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer.main
-
 from longshore.cli.exit_codes import EXITS, MEANING, USAGE
+from longshore.cli.lazy_commands import load_all
 from longshore.cli.main import app
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "cli.md"
@@ -30,7 +29,7 @@ undone asks first, and without a terminal does nothing unless `--yes` is given.
 def page() -> str:
     """The whole page."""
     lines = [INTRODUCTION, *(f"| {code} | {meaning} |\n" for code, meaning in sorted(MEANING.items()))]
-    for name, command in iterate_commands(typer.main.get_command(app)):
+    for name, command in iterate_commands(load_all(app)):
         lines += format_section(name, command)
     return "".join(lines)
 

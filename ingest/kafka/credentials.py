@@ -1,14 +1,19 @@
 """Where Kafka is and how to log in there: from the settings, or from Port."""
 
+from __future__ import annotations
+
 import threading
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from config.settings import Settings
 from ingest.outage import Outage
 from longshore.errors import LongshoreError, PortUnavailable
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.port import KafkaCredentials, PortClient
+
+if TYPE_CHECKING:  # who asks Port has it anyway; the others name an access
+    from longshore.port import KafkaCredentials, PortClient
 
 log = EventLog(__name__)
 

@@ -2,12 +2,15 @@
 
 import sys
 
+from longshore.cli import unused_extras
+
 INTERRUPTED = 130
 """128 + SIGINT, as shells say it."""
 
 
 def start() -> None:
     """Run the command line; never returns. Ctrl-C while it is still being loaded ends it without a traceback."""
+    unused_extras.hide()
     try:
         from longshore.cli.main import main
     except KeyboardInterrupt:

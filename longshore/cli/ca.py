@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Any
 
+import certifi
 import typer
 from cryptography import x509
 from pydantic import ValidationError
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from config.environment import read_environment
 from config.settings import Settings
@@ -34,7 +34,7 @@ NEEDED = (
     "kafka_consumer_security_protocol",
 )
 
-commands = typer.Typer(no_args_is_help=True, help="Trusted certificates.")
+commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.callback()
@@ -139,7 +139,7 @@ def _uses(settings: Settings, environ: dict[str, str]) -> dict[str, dict[str, st
     elif environ.get("REQUESTS_CA_BUNDLE"):
         requests = {"bundle": environ["REQUESTS_CA_BUNDLE"], "reason": "assembled"}
     else:
-        requests = {"bundle": str(DEFAULT_CA_BUNDLE_PATH), "reason": "nothing was assembled"}
+        requests = {"bundle": certifi.where(), "reason": "nothing was assembled"}
     webhooks: dict[str, str | None] = {**requests}
     if not settings.webhook_verify_ssl:
         webhooks = {"bundle": None, "reason": "WEBHOOK_VERIFY_SSL=false: certificates are not checked"}

@@ -18,7 +18,7 @@ from longshore.invocation import mapping
 
 HIDDEN = "(set, not shown)"
 
-commands = typer.Typer(no_args_is_help=True, help="Look at the configuration.")
+commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.callback()

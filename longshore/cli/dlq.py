@@ -13,7 +13,7 @@ from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.scan import Filter
 from longshore.operations.find import count_invocations
 
-commands = typer.Typer(no_args_is_help=True, help="Dead letters and unknown outcomes: list, requeue, export, purge.")
+commands = typer.Typer(no_args_is_help=True)
 
 COLUMNS = ("ended", "id", "state", "reason", "status", "attempts", "kind", "target", "action")
 

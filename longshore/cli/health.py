@@ -6,7 +6,6 @@ import typer
 
 from config.settings import Settings, load
 from longshore.cli import terminal
-from longshore.cli.options import JSON
 from longshore.errors import ConfigError
 from longshore.telemetry.client import Endpoint, Unreachable
 
@@ -18,7 +17,7 @@ def health(
     live: Annotated[bool, typer.Option("--live", help="Ask /livez: does it make progress?")] = False,
     ready: Annotated[bool, typer.Option("--ready", help="Ask /readyz, also by default: has it all it needs?")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the answer.")] = 5.0,
-    as_json: Annotated[bool, JSON] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Ask the program that serves METRICS_PORT on this machine how it is, and say why where it is not well.
 

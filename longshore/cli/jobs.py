@@ -20,7 +20,7 @@ POLL_S = 0.5
 
 JobId = Annotated[str, typer.Argument(help="Id of the job, see `longshore jobs list`.")]
 
-commands = typer.Typer(no_args_is_help=True, help="Requeue jobs: list, pause, resume.")
+commands = typer.Typer(no_args_is_help=True)
 
 COLUMNS = ("created", "job", "state", "started", "total", "actor", "why")
 

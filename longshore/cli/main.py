@@ -1,7 +1,8 @@
 """The console script: commands, and what errors become on their way out.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong settings. Data goes to standard output, words to standard error.
-Each command imports its program when it is called: `longshore --version` need not load Kafka and Celery.
+A program is imported when its command is called, and so are the commands of `lazy_commands`: `longshore --version` need
+not load Kafka and Celery.
 """
 
 import sys
@@ -10,26 +11,14 @@ from typing import Annotated
 import typer
 
 from config.roles import Role
-from longshore.cli import audit, ca, config, dlq, health, jobs, mapping, rebuild, show, status, targets, terminal
-from longshore.cli.doctor.command import doctor
+from longshore.cli import terminal
+from longshore.cli.lazy_commands import LazyGroup
 from longshore.cli.version import version
 from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreError
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 sandbox = typer.Typer(no_args_is_help=True, help="An agent with everything around it, on this machine, to try out.")
 app.add_typer(sandbox, name="sandbox")
-app.add_typer(config.commands, name="config")
-app.add_typer(ca.commands, name="ca")
-app.add_typer(dlq.commands, name="dlq")
-app.add_typer(jobs.commands, name="jobs")
-app.add_typer(targets.commands, name="targets")
-app.command()(show.show)
-app.command()(status.status)
-app.command()(audit.audit)
-app.command()(rebuild.rebuild)
-app.command()(health.health)
-app.command()(doctor)
-app.add_typer(mapping.commands, name="mapping")
 
 SupervisedAs = Annotated[str, typer.Option(hidden=True, help="The name a supervisor gave this program.")]
 MetricsSocket = Annotated[str, typer.Option(hidden=True, help="The local socket at which a supervisor asks it.")]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _ENVELOPE = frozenset({"statusCode", "status", "headers", "content_type", "body", "text", "json"})
 
-commands = typer.Typer(no_args_is_help=True, help="Try mapping files out.")
+commands = typer.Typer(no_args_is_help=True)
 
 
 @commands.callback()

@@ -39,7 +39,8 @@ REDIS_GRACE_S = 0.5
 def run(settings: Settings) -> int:
     """Run the agent until it is told to stop; returns the exit code."""
     # Found out here, once, instead of by each child.
-    mapping.Mapping.load(settings.mapping_path, settings.mapping_env()).close()
+    if settings.mapping_path is not None:
+        mapping.Mapping.load(settings.mapping_path, settings.mapping_env()).close()
     consumer_options.check(settings)
     if settings.has_small_profile:
         for name, value in small_profile.ENVIRONMENT.items():

@@ -7,13 +7,11 @@ from config import logging
 from config.environment import find_advice, read_environment, rewrite_no_proxy
 from config.roles import Role
 from config.settings import Settings, load
-from longshore.cli import telemetry
 from longshore.cli.version import version
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.runtime import ca_trust
 from longshore.runtime.redis_address_file import settings_beside_an_agent
-from longshore.runtime.redis_startup import wait_for_usable_redis
 
 log = EventLog(__name__)
 
@@ -21,14 +19,17 @@ log = EventLog(__name__)
 def start_command() -> Settings:
     """The start of an operator command: the settings of a worker, or of the agent in this container if there is one.
 
-    The bundle of trusted CAs goes to a file that is removed at exit. Raises `ConfigProblems`.
+    Where Redis is spoken to over TLS, the bundle of trusted CAs goes to a file that is removed at exit.
+    Raises `ConfigProblems`.
     """
     rewrite_no_proxy(os.environ)
     settings = settings_beside_an_agent()
     logging.configure("ERROR", settings.secrets_to_mask)
-    bundle = ca_trust.temporary_bundle(settings, os.environ)
-    bundle.__enter__()
-    atexit.register(bundle.__exit__, None, None, None)
+    # A command asks nobody but Redis.
+    if settings.redis.redis.tls or settings.redis.sentinel.tls:
+        bundle = ca_trust.temporary_bundle(settings, os.environ)
+        bundle.__enter__()
+        atexit.register(bundle.__exit__, None, None, None)
     return settings
 
 
@@ -53,6 +54,10 @@ def start_program(role: Role, supervised_as: str = "", metrics_socket: str = "")
         watch.start()
     # `run` does not wait: it may start the Redis, and its children wait. Flower starts without Redis, and shows that.
     if role is not Role.RUN:
+        # Here, as `run` and commands need neither metrics nor, some of them, Redis's client.
+        from longshore.cli import telemetry
+        from longshore.runtime.redis_startup import wait_for_usable_redis
+
         if metrics_socket or not supervised_as:
             telemetry.serve(settings, role, metrics_socket)
         warn = role is Role.INGEST or not supervised_as

@@ -14,7 +14,7 @@ from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import Invalid
 from longshore.operations.steer import TargetLimits, steer_target
 
-commands = typer.Typer(no_args_is_help=True, help="Targets and lanes: list, pause, resume, limit.")
+commands = typer.Typer(no_args_is_help=True)
 
 TargetName = Annotated[str, typer.Argument(help="Target, e.g. http://deployer.internal:8080.")]
 Action = Annotated[str, typer.Option("--action", help="Only the lane of this action.")]

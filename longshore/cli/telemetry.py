@@ -11,26 +11,14 @@ from config.roles import Role
 from config.settings import Settings
 from longshore.cli.version import version
 from longshore.errors import ConfigError
-from longshore.ledger.fleet_audit import FleetAudit
-from longshore.ledger.fleet_snapshot import take_snapshot
-from longshore.ledger.redis_probe import RedisProbe
-from longshore.ledger.report_ages import remove_sent_report_ages
-from longshore.ledger.scan import Filter
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.operations.ledger_access import open_ledger
 from longshore.telemetry import health, metrics
-from longshore.telemetry.background_stats import BackgroundStats
 from longshore.telemetry.client import Endpoint
-from longshore.telemetry.fleet import FleetCollector
 from longshore.telemetry.http_server import CombinedCollector, TelemetryServer
 from longshore.telemetry.process_tree import ProcessTree
-from longshore.telemetry.redis_watch import RedisWatch
 
 log = EventLog(__name__)
-
-REDIS_TIMEOUT_S = 2.0
-"""How long Redis may take to answer for a page: a probe or a scrape does not wait for longer."""
 
 REGISTRIES_BY_ROLE: dict[Role, tuple[CollectorRegistry, ...]] = {
     Role.INGEST: (metrics.PROCESS, metrics.INGEST, metrics.FAILURES, metrics.PORT),
@@ -49,8 +37,10 @@ def serve(settings: Settings, role: Role, metrics_socket: str = "") -> None:
 
     Raises ConfigError if the port cannot be had. Nothing of it needs to be stopped: it ends with the process.
     """
+    from longshore.cli.ledger_telemetry import build_fleet_collector, watch_redis
+
     # Whether or not anybody asks: its writes find out for all readers of this program that the primary has changed.
-    watch = _watch_redis(settings)
+    watch = watch_redis(settings)
     if not settings.metrics_port and not metrics_socket:
         return
     metrics.INFO.labels(role.value, version()).set(1)
@@ -60,7 +50,7 @@ def serve(settings: Settings, role: Role, metrics_socket: str = "") -> None:
         TelemetryServer.at_socket(metrics_socket, CombinedCollector(collectors), health.PROCESS_HEALTH).start()
         return
     if role in FLEET_ROLES:
-        collectors.append(_build_fleet_collector(settings))
+        collectors.append(build_fleet_collector(settings))
     _serve(settings, CombinedCollector(collectors))
 
 
@@ -76,8 +66,11 @@ def serve_tree(settings: Settings, sockets: Mapping[str, str]) -> ProcessTree:
     )
     process_tree.start(health.PROCESS_HEALTH)
     if settings.metrics_port:
-        _watch_redis(settings)
-        _serve(settings, CombinedCollector([process_tree, _build_fleet_collector(settings)]))
+        # Here, as without a page a supervisor needs no client of Redis, which is a third of its memory.
+        from longshore.cli.ledger_telemetry import build_fleet_collector, watch_redis
+
+        watch_redis(settings)
+        _serve(settings, CombinedCollector([process_tree, build_fleet_collector(settings)]))
     return process_tree
 
 
@@ -85,25 +78,6 @@ def name_sockets(names: list[str]) -> dict[str, str]:
     """A socket for each program of a tree, that no other tree of this machine has."""
     tree = f"longshore-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     return {name: f"{tree}-{name}" for name in names}
-
-
-def _watch_redis(settings: Settings) -> RedisWatch:
-    watch = RedisWatch(RedisProbe(open_ledger(settings, 2, REDIS_TIMEOUT_S).ledger))
-    watch.start()
-    return watch
-
-
-def _build_fleet_collector(settings: Settings) -> FleetCollector:
-    ledger = open_ledger(settings, 2, REDIS_TIMEOUT_S).ledger
-    # The slow looks have longer, and a connection of their own.
-    background_access = open_ledger(settings, 2)
-    background_stats = BackgroundStats(
-        FleetAudit(background_access.ledger),
-        count=lambda: background_access.invocations.count(Filter()),
-        tidy=lambda: remove_sent_report_ages(background_access.ledger),
-    )
-    background_stats.start()
-    return FleetCollector(lambda: take_snapshot(ledger), background_stats.failed_by_reason, settings.metrics_targets)
 
 
 def _serve(settings: Settings, collector: Collector) -> None:

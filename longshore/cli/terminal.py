@@ -10,10 +10,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
-from rich.text import Text
 
 from longshore.printable import printable
 
@@ -28,6 +24,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         for row in [columns, *rows]:
             print("\t".join(map(_format_cell, row)))
         return
+    # Only here, as most commands print no table on a terminal.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     rich_table = Table(box=None, pad_edge=False)
     for column in columns:
         rich_table.add_column(column, overflow="fold")
@@ -59,9 +60,12 @@ def say(words: str) -> None:
 
 def show_progress(items: Iterable[Item], what: str, total: int | None) -> Iterable[Item]:
     """Iterates over `items` with a progress bar on standard error if that is a terminal; `total` None is unknown."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         return items
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
     return track(items, what, total=total, console=console, transient=True)
 
 

@@ -8,15 +8,14 @@
 This room promises that an attempt ends within its total deadline whatever the target does, that its `Outcome` never
 says "not sent" of what may have been, and that the bytes signed are the bytes sent. What a delivery's records, leases
 and reports are is for others.
+
+The settings import from here: what brings an HTTP library (`Sender`, `Exchange`) is imported from its own module.
 """
 
 from longshore.delivery.egress_policy import EgressPolicy, InternalService
-from longshore.delivery.exchange import Exchange
 from longshore.delivery.host_patterns import HostPatterns
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict
 from longshore.delivery.policy import DEFAULTS, Dead, Done, Park, RetryAfter, RetryPolicy, Step, next_step
-from longshore.delivery.request import OutgoingRequest
-from longshore.delivery.send import Sender
 from longshore.delivery.send_errors import BadHostPattern, BadUrl, Denied, Unsendable
 from longshore.delivery.signature_headers import build_signature_headers
 from longshore.delivery.target import lane_of, target_of
@@ -29,17 +28,14 @@ __all__ = [
     "Denied",
     "Done",
     "EgressPolicy",
-    "Exchange",
     "Fault",
     "HostPatterns",
     "InternalService",
     "Outcome",
-    "OutgoingRequest",
     "Park",
     "Response",
     "RetryAfter",
     "RetryPolicy",
-    "Sender",
     "Step",
     "Unsendable",
     "Verdict",

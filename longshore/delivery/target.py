@@ -8,11 +8,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address
 
-from requests.exceptions import RequestException
-from requests.models import PreparedRequest
-from urllib3.exceptions import HTTPError
-from urllib3.util import parse_url
-
 from longshore.delivery.addresses import parse_any_spelling
 from longshore.delivery.send_errors import BadUrl
 from longshore.invocation.urls import split_url
@@ -54,6 +49,11 @@ def prepare_url(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
 
 
 def _prepare_uncached(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
+    # Here, as in `_origin`: settings without a URL or host to read need no HTTP library.
+    from requests.exceptions import RequestException
+    from requests.models import PreparedRequest
+    from urllib3.exceptions import HTTPError
+
     if any(character < " " or character == "\x7f" for character in url):
         # `requests` would percent-encode them; nobody means that, and a log or proxy may decode it again.
         raise BadUrl("the URL holds a line break or another control character", "bad_request")
@@ -88,6 +88,9 @@ def origin_of(url: str) -> tuple[str, str, int]:
 
 @lru_cache(maxsize=1024)
 def _origin(url: str) -> tuple[str, str, int]:
+    from urllib3.exceptions import HTTPError
+    from urllib3.util import parse_url
+
     try:
         parts = parse_url(url)
     except HTTPError:

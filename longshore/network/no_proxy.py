@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
-from requests.utils import is_ipv4_address, select_proxy
-
 _DIVIDERS, _BRACKETS = re.compile(r"[\s,]+"), re.compile(r"[\[\]]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -36,6 +34,8 @@ def select_proxies(url: str, environment: Mapping[str, str]) -> dict[str, str]:
 
     `environment` is what `requests` found in the environment for this URL, the value of NO_PROXY among it as `no`.
     """
+    from requests.utils import select_proxy  # here, as the settings need the rest and no HTTP
+
     proxy = select_proxy(url, dict(environment))
     if proxy is None or _is_excluded(environment.get("no", ""), url):
         return {}
@@ -88,6 +88,8 @@ def _matches_entry(entry: str, host: str, port: int | None) -> bool:
     name = name.strip(".")
     if not name or (colon and number != str(port)):
         return False
+    from requests.utils import is_ipv4_address
+
     return host == name or (not is_ipv4_address(host) and host.endswith(f".{name}"))
 
 

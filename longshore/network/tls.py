@@ -10,8 +10,7 @@ import ssl
 import threading
 from dataclasses import dataclass
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.util.ssl_ import create_urllib3_context
+import certifi
 
 from longshore.errors import LongshoreError
 
@@ -92,7 +91,7 @@ def _files_of(tls: Tls) -> list[str]:
 
 
 def _bundle_path(verify: bool | str) -> str:
-    return str(DEFAULT_CA_BUNDLE_PATH) if verify is True else str(verify)
+    return certifi.where() if verify is True else str(verify)
 
 
 def _file_version(path: str) -> object:
@@ -104,6 +103,10 @@ def _file_version(path: str) -> object:
 
 
 def _create_context(tls: Tls) -> ssl.SSLContext:
+    from urllib3.util.ssl_ import (
+        create_urllib3_context,  # whoever only names a `Tls`, as the settings do, needs no HTTP
+    )
+
     if tls.verify is False:
         context = create_urllib3_context(cert_reqs=ssl.CERT_NONE, verify_flags=0)
         context.check_hostname = False

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
+import certifi
 
 from config.settings import Settings
 from config.user_ca_bundle import CURL, REQUESTS, SSL_CERT_FILE, find_defect, find_requests_bundle, user_value
@@ -22,7 +22,7 @@ from longshore.periodic import LIMIT_S, Periodic
 
 log = EventLog(__name__)
 
-SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", str(DEFAULT_CA_BUNDLE_PATH))
+SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", certifi.where())
 """Where public CAs are found: as the image or the machine has them; otherwise those that come with `requests`."""
 
 

@@ -20,10 +20,6 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from longshore.errors import LongshoreError
 
 HOST = "127.0.0.1"
@@ -145,6 +141,11 @@ class EmbeddedRedis:
 
     def wait_ready(self, timeout_s: float = 10) -> None:
         """Wait until the server answers, its data loaded; raises `RedisNotReady` after `timeout_s` or if it died."""
+        # Here, as a supervisor only starts the process, and this is a third of its memory.
+        import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
         deadline = time.monotonic() + timeout_s
         client = redis.Redis.from_url(self.url, socket_timeout=1, retry=Retry(NoBackoff(), 0))
         with client:

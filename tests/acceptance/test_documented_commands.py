@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
+from longshore.cli.lazy_commands import load_all
 from longshore.cli.main import app
 from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis, free_port
@@ -312,7 +312,7 @@ def test_every_command_on_a_page_is_one_that_the_program_takes(
 
 def problem_with(words: list[str], whole: bool) -> str:
     """What the command line would refuse, without executing anything; `whole` if arguments may not be missing."""
-    command: Any = typer.main.get_command(app)
+    command: Any = load_all(app)
     name, rest = "longshore", words
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
         name, *rest = rest

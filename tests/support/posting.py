@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from longshore.delivery import EgressPolicy, Sender
+from longshore.delivery import EgressPolicy
 from longshore.delivery.resolver import Resolver
+from longshore.delivery.send import Sender
 
 SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
 

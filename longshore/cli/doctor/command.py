@@ -9,7 +9,6 @@ from threading import Lock
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from config import logging
 from config.environment import read_environment, rewrite_no_proxy
@@ -87,6 +86,8 @@ def _progress(names: list[str]) -> Iterator[Any]:
     """Says on standard error what is still under way: in one changing line on a terminal, else line by line."""
     pending, lock = list(names), Lock()
     if sys.stderr.isatty():
+        from rich.console import Console
+
         with Console(stderr=True).status(_waiting(pending)) as status:
 
             def on_done(name: str) -> None:

@@ -6,7 +6,7 @@ from longshore.invocation.mapping.jq import JqEngine
 from longshore.invocation.mapping.programs import DEFAULT_METHOD, DEFAULT_URL, FAILED, Compiler, Group
 from longshore.invocation.mapping.schema import MappingEntry
 from longshore.invocation.mapping.template import Expression, Expressions
-from longshore.invocation.mapping.variables import variables_of
+from longshore.invocation.variables import variables_of
 from longshore.log import events
 from longshore.log.event_log import EventLog
 

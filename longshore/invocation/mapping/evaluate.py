@@ -21,7 +21,7 @@ from longshore.invocation.mapping.programs import DEFAULT_METHOD, DEFAULT_URL, C
 from longshore.invocation.mapping.results import MappedRequest, MappingFault, MappingFileError, Route, Unmatched
 from longshore.invocation.mapping.schema import Findings
 from longshore.invocation.mapping.template import Expression, fill
-from longshore.invocation.mapping.variables import find_paste_problem
+from longshore.invocation.variables import find_paste_problem
 
 BUILT_IN = Path(__file__).with_name("default.json")
 _NOT_SET = "is not set, or is a secret of ours, and gives null. Where that is meant, write // and a default behind it"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from longshore.delivery import Sender
+from longshore.delivery.send import Sender
 from tests.support.certificates import Authority
 from tests.support.posting import make_sender
 

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from longshore.delivery import Sender, Verdict
+from longshore.delivery import Verdict
+from longshore.delivery.send import Sender
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, Script, Talk, answering
 from tests.support.posting import Post, make_sender

@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from longshore.delivery import Exchange, Outcome, Sender, Verdict
+from longshore.delivery import Outcome, Verdict
+from longshore.delivery.exchange import Exchange
+from longshore.delivery.send import Sender
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, Script, Talk, answering, closed_port
 from tests.support.posting import Post, make_sender

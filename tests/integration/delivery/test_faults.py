@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from longshore.delivery import Fault, Sender, Verdict, connection
+from longshore.delivery import Fault, Verdict, connection
 from longshore.delivery.resolver import AddrInfo, Resolver
+from longshore.delivery.send import Sender
 from tests.support.hostile import OK, FullPort, HostileTarget, Script, Talk, answering, closed_port
 from tests.support.posting import Post, make_sender
 

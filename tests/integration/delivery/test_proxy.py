@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from longshore.delivery import Fault, Sender, Verdict
+from longshore.delivery import Fault, Verdict
+from longshore.delivery.send import Sender
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, Script, Talk, answering, closed_port
 from tests.support.posting import Post, make_sender

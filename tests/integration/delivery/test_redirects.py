@@ -2,7 +2,8 @@
 
 import pytest
 
-from longshore.delivery import Sender, Verdict
+from longshore.delivery import Verdict
+from longshore.delivery.send import Sender
 from tests.support.hostile import OK, HostileTarget, Talk, answering, closed_port
 from tests.support.posting import Post, make_sender
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from longshore.delivery import Fault, Sender, Verdict
+from longshore.delivery import Fault, Verdict
+from longshore.delivery.send import Sender
 from longshore.network.tls import TlsContexts
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, Talk, answering

@@ -5,7 +5,8 @@ import tracemalloc
 
 import pytest
 
-from longshore.delivery import Sender, Verdict, build_signature_headers
+from longshore.delivery import Verdict, build_signature_headers
+from longshore.delivery.send import Sender
 from tests.support.hostile import OK, HostileTarget, Talk, answering
 from tests.support.posting import SECRET, Post, make_sender
 

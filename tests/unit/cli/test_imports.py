@@ -1,0 +1,97 @@
+"""What a command loads: nothing that it does not use, as its time and memory are mostly that of imports."""
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from longshore.cli.lazy_commands import LAZY, load
+from tests.support.programs import SETTINGS
+
+OTEL = "opentelemetry.sdk.metrics.export"
+NOT_A_COMMANDS = {"celery", "kombu", "flower", "tornado", "requests", "urllib3", "rich.console", OTEL}
+"""What no command needs that looks at the ledger, without a terminal."""
+NOT_A_START = NOT_A_COMMANDS | {"redis.client", "cryptography"}
+KAFKA, METRICS = {"confluent_kafka"}, {"prometheus_client"}
+
+
+def modules_of(*arguments: str, folder: Path, **environ: str) -> set[str]:
+    """The modules that are imported by `longshore` with these arguments."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "longshore.cli", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)} | environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    return set(re.findall(r"^import time:[ \d|]+\| +(\S+)$", done.stderr, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("command", "unused"),
+    [
+        ("--version", NOT_A_START | KAFKA | METRICS | {"pydantic", "structlog", "asyncio"}),
+        ("--help", NOT_A_START - {"rich.console"} | KAFKA | METRICS | {"pydantic", "structlog", "asyncio"}),
+        ("config check", NOT_A_START | METRICS),
+        ("ca show", NOT_A_START - {"cryptography"} | KAFKA | METRICS),
+        ("health", NOT_A_START | KAFKA | METRICS),
+        ("status", NOT_A_COMMANDS | KAFKA | METRICS),
+        ("show r_1", NOT_A_COMMANDS | KAFKA | METRICS),
+        ("dlq list", NOT_A_COMMANDS | KAFKA | METRICS),
+        ("dlq requeue r_1 --why tried", NOT_A_COMMANDS | KAFKA | METRICS),
+        ("jobs list", NOT_A_COMMANDS | KAFKA | METRICS),
+        ("targets list", NOT_A_COMMANDS | KAFKA | METRICS),
+        ("audit", NOT_A_COMMANDS | KAFKA | METRICS),
+        # Refused by Kafka's client, just before its processes are started.
+        ("run", NOT_A_START),
+    ],
+)
+def test_a_command_loads_only_what_it_uses(command: str, unused: set[str], tmp_path: Path) -> None:
+    """Nobody answers here; what is loaded is the same."""
+    nobody = {"REDIS_URL": "redis://127.0.0.1:1", "KAFKA_CONSUMER_AUTHENTICATION_MECHANISM": "none of these"}
+    loaded = modules_of(*command.split(), folder=tmp_path, **(SETTINGS | nobody))
+
+    assert "longshore.cli.main" in loaded
+    assert set() == loaded & unused
+
+
+@pytest.mark.parametrize(
+    ("program", "unused"),
+    [
+        ("ingest.service", {"flower", "tornado", "rich", "typer", OTEL, "psutil"}),
+        ("tasks.worker.process", {"flower", "tornado", "rich", "typer", OTEL, "confluent_kafka"}),
+    ],
+)
+def test_a_program_loads_only_what_it_uses(program: str, unused: set[str]) -> None:
+    """Once for each process, as long as it runs."""
+    words = (
+        "import sys; from longshore.cli import unused_extras; unused_extras.hide();"
+        f"import {program}; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+
+    assert set() == set(done.stdout.split()) & unused
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_the_list_of_commands_says_what_the_command_says(name: str) -> None:
+    """As the list is printed without loading them."""
+    first_paragraph = " ".join(textwrap.dedent(load(name).help).split("\n\n")[0].split())
+
+    assert LAZY[name] == first_paragraph
+
+
+def test_what_is_hidden_from_one_library_is_there_for_all_others() -> None:
+    """The help is printed with rich, and spans are sent with OpenTelemetry."""
+    words = (
+        "from longshore.cli import unused_extras; unused_extras.hide(); import redis, structlog;"
+        "import rich.console, opentelemetry.sdk.metrics;"
+        "from structlog import dev; assert dev.rich is None"
+    )
+    subprocess.run([sys.executable, "-c", words], check=True)
