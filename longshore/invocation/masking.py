@@ -6,7 +6,7 @@ The cost is bounded: a text that would take too long to search is masked as a wh
 """
 
 import contextvars
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -29,15 +29,27 @@ class Mask:
     in texts for people. `certain` is the mask without them, for what has to work: a link, an id, a status.
     """
 
-    def __init__(
-        self, values: Iterable[str] = (), guessed: Iterable[str] = (), spellings: Mapping[str, Spellings] | None = None
-    ) -> None:
-        """`spellings` are those that another mask has computed for the same values."""
+    def __init__(self, values: Iterable[str] = (), guessed: Iterable[str] = ()) -> None:
         self._values = frozenset(part for value in values for part in _secret_parts(value) if part)
-        self._guessed = frozenset(value for value in guessed if value) - self._values
+        self._guessed = frozenset(filter(None, guessed))
+        self._index({})
+
+    def _index(self, spellings: dict[str, Spellings]) -> None:
+        """`spellings` are those that other masks have for some of the values."""
+        self._guessed -= self._values
         self._all_values = self._values | self._guessed
-        self._long_values = [value for value in self._all_values if len(value) >= MIN_CHARS]
-        self._shared_spellings = spellings or {}
+        self._spellings = {
+            value: spellings.get(value) or Spellings(value) for value in self._all_values if len(value) >= MIN_CHARS
+        }
+        self._has_short_values = len(self._spellings) < len(self._all_values)
+        self._min_chars = min(map(len, self._spellings), default=0)
+
+    @classmethod
+    def _merge(cls, values: frozenset[str], guessed: frozenset[str], spellings: dict[str, Spellings]) -> "Mask":
+        mask = cls.__new__(cls)
+        mask._values, mask._guessed = values, guessed
+        mask._index(spellings)
+        return mask
 
     def __repr__(self) -> str:
         return f"Mask({len(self._all_values)} values)"
@@ -46,19 +58,16 @@ class Mask:
         """A mask for the values of both."""
         if not self or not other:
             return self or other
-        return Mask(self._values | other._values, self._guessed | other._guessed, self._spellings | other._spellings)
+        spellings = self._spellings | other._spellings
+        return self._merge(self._values | other._values, self._guessed | other._guessed, spellings)
 
     def __bool__(self) -> bool:
         return bool(self._all_values)
 
     @cached_property
-    def _spellings(self) -> dict[str, Spellings]:
-        return {value: self._shared_spellings.get(value) or Spellings(value) for value in self._long_values}
-
-    @cached_property
     def certain(self) -> "Mask":
         """The mask of those values alone that are certainly secret."""
-        return Mask(self._values, (), self._spellings) if self._guessed else self
+        return self._merge(self._values, frozenset(), self._spellings) if self._guessed else self
 
     def text(self, text: str) -> str:
         """`text` without secrets."""
@@ -117,23 +126,33 @@ class Mask:
         return cover_spans(key, find_spans(fold(key), forms)) if forms else key
 
     def _forms_in(self, folded_text: str) -> list[str] | None:
-        """The spellings that may be in a folded text; None where finding that out would cost too much."""
-        if len(self._long_values) * (len(folded_text) + _SECRET_OVERHEAD) > MAX_WORK:
+        """The spellings that are in a folded text; None where finding that out would cost too much."""
+        if len(folded_text) < self._min_chars:
+            return []
+        if self._is_too_costly(folded_text):
             return None
-        present = (
-            secret_spellings.forms
-            for secret_spellings in self._spellings.values()
-            if secret_spellings.may_be_in(folded_text)
-        )
-        return [form for forms in present for form in forms if form in folded_text]
+        return [form for each in self._candidates(folded_text) for form in each.forms if form in folded_text]
+
+    def _candidates(self, folded_text: str) -> list[Spellings]:
+        return [each for each in self._spellings.values() if each.may_be_in(folded_text)]
+
+    def _is_too_costly(self, folded_text: str) -> bool:
+        return len(self._spellings) * (len(folded_text) + _SECRET_OVERHEAD) > MAX_WORK
 
     def _may_contain_secret(self, text: str) -> bool:
-        """Whether it is worth looking closer: escapes hide a value from a plain search."""
-        if not self or "\\" in text:
+        r"""Whether it is worth looking closer at a body: escapes hide a value from a plain search.
+
+        But of all escapes only `\u` stands for a letter or a digit, and only `\/` for anything else in base64.
+        """
+        if len(text) < self._min_chars and not self._has_short_values:
+            return False
+        is_escaped = "\\" in text
+        if is_escaped and (self._has_short_values or "\\u" in text or "\\/" in text):
             return bool(self)
-        return self._forms_in(fold(text)) != [] or any(
-            value in text for value in self._all_values if len(value) < MIN_CHARS
-        )
+        if self._has_short_values and any(value in text for value in self._all_values if len(value) < MIN_CHARS):
+            return True
+        folded_text = fold(text)
+        return self._is_too_costly(folded_text) or bool(self._candidates(folded_text))
 
 
 NOTHING = Mask()
@@ -165,19 +184,16 @@ def _iterate_texts(value: Any) -> Iterator[str]:
             yield item
 
 
-def _secret_parts(value: str) -> Iterator[str]:
+def _secret_parts(value: str) -> Sequence[str]:
     """A secret, and the texts and numbers in it where it is JSON: secrets of type object are sent as their text."""
-    yield value
-    if value[:1] in ("{", "["):
-        try:
-            leaves = _iterate_values(json_text.loads(value))
-        except (json_text.Malformed, RecursionError):
-            return
-        for leaf in leaves:
-            if isinstance(leaf, str):
-                yield leaf
-            elif _is_number(leaf) and len(str(leaf)) >= MIN_CHARS:
-                yield str(leaf)
+    if value[:1] not in ("{", "["):
+        return (value,)
+    try:
+        leaves = list(_iterate_values(json_text.loads(value)))
+    except (json_text.Malformed, RecursionError):
+        return (value,)
+    texts = [leaf for leaf in leaves if isinstance(leaf, str)]
+    return [value, *texts, *(str(leaf) for leaf in leaves if _is_number(leaf) and len(str(leaf)) >= MIN_CHARS)]
 
 
 def _is_number(value: Any) -> bool:

@@ -1,15 +1,13 @@
 """The mask of a request: the values that must not come back from its target in logs, reports or history."""
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from longshore.invocation import json_text
 from longshore.invocation.decrypted import DecryptedMessage
 from longshore.invocation.mapping import MappedRequest
 from longshore.invocation.masking import NOTHING, Mask
 from longshore.invocation.secret_variables import classify_variables
-from longshore.invocation.sensitive_names import credentials, sensitive_parameters, sensitive_values
+from longshore.invocation.sensitive_names import credentials, sensitive_parameters, sensitive_text_values
 from longshore.invocation.urls import split_url
 
 
@@ -27,15 +25,8 @@ def build_mask(
     url = split_url(request.url or "")
     by_name = {
         *sensitive_parameters([*request.headers.items(), *request.query, *parse_qsl(url.query)]),
-        *sensitive_values(_parse_body(request.body)),
+        *sensitive_text_values(request.body),
     }
     certain, guessed = classify_variables(variables or {}, by_name, f"{url.scheme}://{url.place}".lower())
     sent_credentials = (*credentials(request.headers), unquote((url.login or "").partition(":")[2]))
     return base + Mask((*message.secrets, *sent_credentials, *certain), (*by_name, *guessed))
-
-
-def _parse_body(body: str | None) -> Any:
-    try:
-        return json_text.loads(body) if body else None
-    except json_text.Malformed:  # deeper than a message may be
-        return None

@@ -40,6 +40,11 @@ _PARAMETER_NAMES = frozenset({"auth", "code", "key", "sid", "sig"})
 _NEUTRAL_SUFFIXES = frozenset({"sha", "hash", "value", "text", "plain"})
 """Words that change nothing: `secretValue`, `X-Hub-Signature-256`."""
 
+_NAME_CHARS = 100
+"""Characters of a name that are looked at, from its end."""
+
+_TITLE = re.compile(r'"(?:name|key)":"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SCHEME = re.compile(r"(?i)(bearer|basic|token|digest|apikey|key|geniekey|ssws|splunk|negotiate)\s+")
 _CREDENTIAL_HEADERS = frozenset({"authorization", "proxy-authorization", "x-port-signature"})
@@ -47,7 +52,7 @@ _CREDENTIAL_HEADERS = frozenset({"authorization", "proxy-authorization", "x-port
 
 def is_sensitive(name: str) -> bool:
     """Whether a key of this name, anywhere, holds a secret: `Authorization`, `X-Api-Key`, `dbPassword`, `secretKey`."""
-    return _is_sensitive_name(name[-100:])
+    return _is_sensitive_name(name[-_NAME_CHARS:])
 
 
 @lru_cache(4096)
@@ -65,7 +70,39 @@ def _is_sensitive_name(name: str) -> bool:
 
 def is_sensitive_parameter(name: str) -> bool:
     """The same for query parameters and headers, where `code`, `sig` and `key` do so too."""
-    return is_sensitive(name) or name.lower().removeprefix("x-") in _PARAMETER_NAMES
+    return _is_sensitive_parameter(name[-_NAME_CHARS:])
+
+
+@lru_cache(4096)
+def _is_sensitive_parameter(name: str) -> bool:
+    return _is_sensitive_name(name) or name.lower().removeprefix("x-") in _PARAMETER_NAMES
+
+
+def sensitive_text_values(text: str | None) -> Iterator[str]:
+    """`sensitive_values` of the value that a JSON text has which `json_text.dumps` made; none for no JSON.
+
+    Nearly no text has such a name, and its keys are found sooner than all its values.
+    """
+    if not text or not _may_have_sensitive_name(text):
+        return
+    try:
+        value = json_text.loads(text)
+    except json_text.Malformed:  # also where it is deeper than a message may be
+        return
+    yield from sensitive_values(value)
+
+
+def _may_have_sensitive_name(text: str) -> bool:
+    """Whether one is among the keys, or among what stands as the `name` of a variable, see `sensitive_values`."""
+    if "\\" in text:
+        text = text.replace("\\\\", "_").replace('\\"', "_")  # like what they stand for, no part of a word
+    names = {part[part.rfind('"') + 1 :] for part in text.split('":')[:-1]}
+    if "name" in names or "key" in names:
+        names.update(_TITLE.findall(text))
+    if max(map(len, names), default=0) > _NAME_CHARS:
+        names = {name[-_NAME_CHARS:] for name in names}
+    # Behind any other escape there may be a letter.
+    return any(map(_is_sensitive_name, names)) or ("\\" in text and any("\\" in name for name in names))
 
 
 def sensitive_values(items: Any) -> Iterator[str]:
@@ -89,17 +126,17 @@ def sensitive_values(items: Any) -> Iterator[str]:
 def sensitive_parameters(items: Iterable[tuple[str, str]]) -> Iterator[str]:
     """The values under sensitive names of headers or query parameters, and those of cookies."""
     for name, value in items:
-        if is_sensitive_parameter(name):
+        if _is_sensitive_parameter(name[-_NAME_CHARS:]):
             yield from _credential_forms(value)
-        if name.lower() == "cookie":
-            for cookie in value.split(";"):
-                yield from _credential_forms(cookie.partition("=")[2].strip())
+            if name.lower() == "cookie":
+                for cookie in value.split(";"):
+                    yield from _credential_forms(cookie.partition("=")[2].strip())
 
 
 def credentials(headers: Mapping[str, str]) -> Iterator[str]:
     """What headers hold that are there for credentials, by their standard or by ours: secrets for sure."""
     for name, value in headers.items():
-        if name.lower() in _CREDENTIAL_HEADERS:
+        if _is_sensitive_parameter(name[-_NAME_CHARS:]) and name.lower() in _CREDENTIAL_HEADERS:
             yield from _credential_forms(value)
 
 
@@ -107,6 +144,8 @@ def _credential_forms(value: str) -> Iterator[str]:
     """A sensitive value, and what follows its scheme: `Bearer abc` comes back as `abc` too, `Basic` as what it says."""
     if len(value) >= MIN_CHARS:
         yield value
+    if value.split() == [value]:
+        return  # nothing but one word
     credential = _SCHEME.sub("", value, count=1)
     if credential == value or len(credential) < MIN_CREDENTIAL_CHARS:
         return

@@ -1,14 +1,14 @@
 """The spellings that a secret takes on its way through other programs: escaped, quoted, in base64, in other case.
 
-Making them all costs as much as a request, and nearly no text holds any. So a secret has *probes* first: short pieces,
-cheap to make, one of which stands in every spelling.
+Making them all costs as much as a request, and nearly no text holds any. So a text is looked at first for what every
+spelling has: as many characters as the secret, and one of its *probes*, which are short pieces of it.
 """
 
 import base64
 import html
 import json
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import quote, quote_plus
 
 MIN_CHARS = 4
@@ -27,16 +27,38 @@ def fold(text: str) -> str:
 
 
 class Spellings:
-    """One secret and its spellings, all folded."""
+    """One secret and its spellings, all folded. Each step is taken when a text asks for it, and once."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
-        data = secret.encode("utf-8", "surrogatepass")
-        self._inner = _inner_base64(data)
-        # No escaping touches letters and digits. What begins at another place in base64 looks different there.
-        candidates = [_longest_run(form) for form in (secret, *(self._inner or [base64.b64encode(data).decode()]))]
-        # Empty stands in every text: without a piece worth the name each text has to be looked at closely.
-        self.probes = tuple(map(fold, candidates)) if all(len(piece) >= MIN_CHARS for piece in candidates) else ("",)
+
+    def may_be_in(self, folded_text: str) -> bool:
+        """Whether it is worth looking for the forms in a folded text; never False where one of them is in it."""
+        if len(folded_text) < len(self._secret):
+            return False
+        if self._probe in folded_text:
+            return True
+        return _has_base64_run(folded_text, self._base64_chars) and any(
+            probe in folded_text for probe in self._base64_probes
+        )
+
+    @cached_property
+    def _probe(self) -> str:
+        """What stands in every spelling but base64, as no escaping touches letters and digits; empty for too little."""
+        return _cut_probe(self._secret)
+
+    @cached_property
+    def _base64_chars(self) -> int:
+        """Characters of base64 in a row that each of those spellings has at least."""
+        size = len(self._secret.encode("utf-8", "surrogatepass"))
+        inner = [chars for chars in (end - start for start, end in _inner_bounds(size)) if chars >= _MIN_INNER_CHARS]
+        return min([(8 * size + 5) // 6, *inner])
+
+    @cached_property
+    def _base64_probes(self) -> tuple[str, ...]:
+        """One for each place in base64 where the secret may begin, as it looks different there."""
+        data = self._secret.encode("utf-8", "surrogatepass")
+        return tuple(map(_cut_probe, _inner_base64(data) or [base64.b64encode(data).decode()]))
 
     @cached_property
     def forms(self) -> tuple[str, ...]:
@@ -47,27 +69,39 @@ class Spellings:
         escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
         # A text inside JSON inside JSON, as `tojson` makes it.
         escaped |= {json.dumps(form)[1:-1] for form in escaped}
-        encoded = {base64.b64encode(data).decode().rstrip("="), *self._inner}
+        encoded = {base64.b64encode(data).decode().rstrip("="), *_inner_base64(data)}
         encoded |= {form.replace("+", "-").replace("/", "_") for form in encoded}
         forms = {fold(form) for form in (secret, html.escape(secret), *quoted, *escaped, *encoded)}
         return tuple(sorted(forms, key=len, reverse=True))
 
-    def may_be_in(self, folded_text: str) -> bool:
-        """Whether it is worth looking for the forms in a folded text."""
-        return any(probe in folded_text for probe in self.probes)
-
 
 def _inner_base64(data: bytes) -> list[str]:
     """What of the base64 of anything around `data` is told by `data` alone: it may begin at any of three places."""
-    forms = []
-    for shift in range(3):
-        encoded = base64.b64encode(b"\0" * shift + data).decode()
-        form = encoded[(8 * shift + 5) // 6 : 8 * (shift + len(data)) // 6]
-        if len(form) >= _MIN_INNER_CHARS:
-            forms.append(form)
-    return forms
+    encoded = (base64.b64encode(b"\0" * shift + data).decode() for shift in range(3))
+    forms = (text[start:end] for text, (start, end) in zip(encoded, _inner_bounds(len(data)), strict=True))
+    return [form for form in forms if len(form) >= _MIN_INNER_CHARS]
 
 
-def _longest_run(text: str) -> str:
-    """Its longest run of letters and digits."""
-    return max(_ALPHANUMERIC.findall(text), key=len, default="")
+def _inner_bounds(size: int) -> list[tuple[int, int]]:
+    """Start and end of those characters that say nothing of what stands before or behind `size` bytes."""
+    return [((8 * shift + 5) // 6, 8 * (shift + size) // 6) for shift in range(3)]
+
+
+def _cut_probe(text: str) -> str:
+    """Its longest run of letters and digits, folded. Empty, which stands in every text, where that is no name to go by.
+
+    So a text is looked at closely for a secret without one.
+    """
+    longest = max(_ALPHANUMERIC.findall(text), key=len, default="")
+    return fold(longest) if len(longest) >= MIN_CHARS else ""
+
+
+def _has_base64_run(folded_text: str, chars: int) -> bool:
+    """Whether `chars` characters of base64, or some less, stand in a row."""
+    return _base64_run(min(chars // 8 * 8, 64)).search(folded_text) is not None
+
+
+@lru_cache
+def _base64_run(chars: int) -> re.Pattern[str]:
+    # Begins where a run begins: from each of its characters it would be looked at again.
+    return re.compile(f"(?<![a-z0-9+/_-])[a-z0-9+/_-]{{{chars}}}")

@@ -1,7 +1,7 @@
 """What a target answered, without the secrets it was sent: from here on it goes to logs, to Port and into history."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from longshore.delivery.outcome import Outcome, Response
@@ -12,9 +12,24 @@ from longshore.port.status_patch import TERMINAL
 
 def mask_outcome(outcome: Outcome, mask: Mask) -> Outcome:
     """`outcome` with nothing secret in its cause and its response. The request's headers are left out of it."""
-    mask = _with_signature(mask, outcome.headers)
-    response = None if outcome.response is None else _mask_response(outcome.response, mask)
-    return replace(outcome, cause=mask.text(outcome.cause), response=response, headers={})
+    response = outcome.response
+    if response is not None:
+        mask = _with_sent(mask, outcome.headers, math.inf if response.truncated else _longest_text(outcome, response))
+        response = _mask_response(response, mask)
+    else:
+        mask = _with_sent(mask, outcome.headers, len(outcome.cause))
+    return Outcome(
+        outcome.verdict,
+        outcome.sent,
+        outcome.reason,
+        mask.text(outcome.cause),
+        outcome.status,
+        outcome.retry_after_s,
+        response,
+        outcome.duration_ms,
+        outcome.fault,
+        outcome.redirected,
+    )
 
 
 def mask_certain(response: Response, mask: Mask, headers: Mapping[str, str]) -> Response:
@@ -22,7 +37,7 @@ def mask_certain(response: Response, mask: Mask, headers: Mapping[str, str]) -> 
 
     `headers` are the request's.
     """
-    return _mask_response(response, _with_signature(mask, headers).certain)
+    return _mask_response(response, _with_sent(mask, headers).certain)
 
 
 def mask_report(report: dict[str, Any], mask: Mask, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -31,14 +46,14 @@ def mask_report(report: dict[str, Any], mask: Mask, headers: Mapping[str, str]) 
     Only a summary is a text for people. In a link, an id or a status stays what is but announced as a secret by a name:
     with a hole in it none of them works. A status that ends a run is a word of Port's and no secret at all.
     """
-    mask = _with_signature(mask, headers)
+    mask = _with_sent(mask, headers)
     return {key: _mask_value(key, value, mask) for key, value in report.items()}
 
 
 def _mask_response(response: Response, mask: Mask) -> Response:
     text = mask.cut_text(response.text) if response.truncated else mask.body(response.text)
     headers = {name: mask.text(value) for name, value in response.headers.items()}
-    return replace(response, text=text, headers=headers)
+    return Response(response.status, headers, text, response.truncated)
 
 
 def _mask_value(key: str, value: Any, mask: Mask) -> Any:
@@ -47,6 +62,16 @@ def _mask_value(key: str, value: Any, mask: Mask) -> Any:
     return (mask if key == "summary" else mask.certain).value(value)
 
 
-def _with_signature(mask: Mask, headers: Mapping[str, str]) -> Mask:
-    """The signature is made while sending, so the mask of the request does not know it yet."""
-    return mask + Mask(credentials(headers), sensitive_parameters(headers.items()))
+def _longest_text(outcome: Outcome, response: Response) -> int:
+    """Characters of the longest text to be masked."""
+    return max(len(outcome.cause), len(response.text), *map(len, response.headers.values()))
+
+
+def _with_sent(mask: Mask, headers: Mapping[str, str], max_chars: float = math.inf) -> Mask:
+    """`mask` with what was added while sending, which the mask of the request does not know: the signature.
+
+    Without what is longer than `max_chars`: no spelling of it is shorter than itself (`Spellings`).
+    """
+    certain = [value for value in credentials(headers) if len(value) <= max_chars]
+    guessed = [value for value in sensitive_parameters(headers.items()) if len(value) <= max_chars]
+    return mask + Mask(certain, guessed) if certain or guessed else mask
