@@ -51,12 +51,12 @@ class RequestBuilder:
         entry = self._mapping.entry_of(accepted)
         return self._mapping.select(text) if entry is None else entry
 
-    def decrypt(self, text: str, entry: int) -> DecryptedMessage:
+    def decrypt(self, text: str, entry: int, verbatim: bool = False) -> DecryptedMessage:
         """The message `text` with the secret inputs decrypted that `entry` names.
 
-        Raises `json_text.Malformed` for a text that is not JSON.
+        `verbatim` as in `DecryptedMessage`. Raises `json_text.Malformed` for a text that is not JSON.
         """
-        return decrypt_message(text, self._mapping.decrypt_paths(entry), self._secrets)
+        return decrypt_message(text, self._mapping.decrypt_paths(entry), self._secrets, verbatim)
 
     def build(self, message: DecryptedMessage, entry: int) -> BuiltRequest:
         """The request that `entry` makes of a decrypted message.
@@ -64,9 +64,34 @@ class RequestBuilder:
         It may be one that cannot be sent: see `resolve_target` and `check_variables`. Raises `MappingFault` and
         `JqUnavailable`.
         """
-        request = self._mapping.request(entry, message.text)
-        variables = self._mapping.variables(entry, request, message.text)
-        return BuiltRequest(entry, message, request, build_mask(message, request, self._always, variables))
+        result = self.build_many([(message, entry)])[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def build_many(self, messages: Sequence[tuple[DecryptedMessage, int]]) -> list[BuiltRequest | Exception]:
+        """For each message and its entry what `build` would give or raise; none harms another.
+
+        Asks jq once for each entry, but for large messages, which are evaluated one by one.
+        """
+        results: dict[int, BuiltRequest | Exception] = {}
+        for entry in {entry for _, entry in messages}:
+            places = [place for place, (_, of_entry) in enumerate(messages) if of_entry == entry]
+            requests = self._mapping.requests(entry, [messages[place][0] for place in places])
+            for place, request in zip(places, requests, strict=True):
+                results[place] = self._complete(messages[place][0], entry, request)
+        return [results[place] for place in range(len(messages))]
+
+    def _complete(
+        self, message: DecryptedMessage, entry: int, request: MappedRequest | Exception
+    ) -> BuiltRequest | Exception:
+        if isinstance(request, Exception):
+            return request
+        try:
+            variables = self._mapping.variables(entry, request, message.text)
+            return BuiltRequest(entry, message, request, build_mask(message, request, self._always, variables))
+        except Exception as error:
+            return error
 
     def resolve_target(self, built: BuiltRequest) -> str:
         """The target of a request: as the mapping names it, otherwise the origin of its URL. Raises `BadUrl`."""

@@ -18,15 +18,19 @@ class DecryptedMessage:
     failed_paths: tuple[str, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """The decrypted values."""
+    verbatim: bool = False
+    """Whether `text` is, byte for byte, the body of a request whose mapping gives none. False: nobody has looked."""
 
 
-def decrypt_message(text: str, paths: Sequence[str], secrets: Sequence[str]) -> DecryptedMessage:
+def decrypt_message(
+    text: str, paths: Sequence[str], secrets: Sequence[str], verbatim: bool = False
+) -> DecryptedMessage:
     """The message `text` with the values at `paths` decrypted by one of `secrets`.
 
-    Raises Malformed for a text that is not JSON.
+    `verbatim` is what holds of `text` where nothing is to be decrypted. Raises Malformed for a text that is not JSON.
     """
     if not paths:
-        return DecryptedMessage(text)
+        return DecryptedMessage(text, verbatim=verbatim)
     message = json_text.loads(text)
     decrypted, failed_paths = decrypt(message, paths, secrets)
     decrypted_paths = [path for path in paths if path not in failed_paths]

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.delivery.send_errors import Unsendable
 from longshore.delivery.target import lane_of
-from longshore.errors import LongshoreError
+from longshore.errors import LongshoreError, place_of
 from longshore.invocation import json_text
+from longshore.invocation.decrypted import DecryptedMessage
 from longshore.invocation.mapping import JqUnavailable, MappingFault
 from longshore.ledger.entry import StartedAttempt
 from longshore.ledger.record import bond
 from longshore.ledger.seal import Foreign, Sealer, Unsealable
 from longshore.log import events
 from longshore.log.event_log import EventLog
+from tasks.worker.attempt_result import UNEXPECTED
 
 log = EventLog(__name__)
 
@@ -39,34 +41,82 @@ class AddressedRequest:
     lane: str
 
 
+def build_requests(
+    attempts: Sequence[StartedAttempt], sealer: Sealer, builder: RequestBuilder
+) -> list[AddressedRequest | RequestNotBuildable | JqUnavailable]:
+    """For each attempt what `build_request` would give or raise; none harms another. jq is asked once for a mapping."""
+    opened = [_open(attempt, sealer, builder) for attempt in attempts]
+    built = iter(builder.build_many([each for each in opened if not isinstance(each, Exception)]))
+    return [
+        each if isinstance(each, Exception) else _address(attempt, next(built), builder)
+        for attempt, each in zip(attempts, opened, strict=True)
+    ]
+
+
 def build_request(attempt: StartedAttempt, sealer: Sealer, builder: RequestBuilder) -> AddressedRequest:
     """The request for `attempt`.
 
     Raises `RequestNotBuildable`, never anything with a payload in it, and `JqUnavailable`.
     """
-    text = _message(attempt, sealer)
+    result = build_requests([attempt], sealer, builder)[0]
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _open(
+    attempt: StartedAttempt, sealer: Sealer, builder: RequestBuilder
+) -> tuple[DecryptedMessage, int] | RequestNotBuildable | JqUnavailable:
+    """The decrypted message of an attempt, and its mapping entry."""
     try:
+        text = _message(attempt, sealer)
         entry = builder.select_entry(text, attempt.mapping)
         if entry is None:
-            raise RequestNotBuildable("no_mapping", "no mapping of this worker's file is enabled for it")
-        message = builder.decrypt(text, entry)
+            return RequestNotBuildable("no_mapping", "no mapping of this worker's file is enabled for it")
+        message = builder.decrypt(text, entry, attempt.verbatim)
         for path in message.failed_paths:
-            log.event(
-                events.INVOCATION_DECRYPTION_FAILED,
-                run_id=attempt.run or attempt.id,
-                path=path,
-            )
-        built = builder.build(message, entry)
+            log.event(events.INVOCATION_DECRYPTION_FAILED, run_id=attempt.run or attempt.id, path=path)
+        return message, entry
+    except Exception as error:
+        return _explain(attempt, error)
+
+
+def _address(
+    attempt: StartedAttempt, built: BuiltRequest | Exception, builder: RequestBuilder
+) -> AddressedRequest | RequestNotBuildable | JqUnavailable:
+    """The request with its target and lane, if it is one that can be sent."""
+    if isinstance(built, Exception):
+        return _explain(attempt, built)
+    try:
         target = builder.resolve_target(built)
         builder.check_variables(built)
-    except MappingFault as fault:
-        raise RequestNotBuildable("mapping", str(fault)) from None
-    except json_text.Malformed:
-        raise RequestNotBuildable("malformed", "its message is not JSON") from None
-    except Unsendable as error:
-        raise RequestNotBuildable(error.reason, error.cause) from None
+    except Exception as error:
+        return _explain(attempt, error)
     action = attempt.lane.removeprefix(attempt.target)[1:]
     return AddressedRequest(built, target, lane_of(target, action))
+
+
+def _explain(attempt: StartedAttempt, error: Exception) -> RequestNotBuildable | JqUnavailable:
+    """Why there is no request, for a dead letter; a fault of ours ends this attempt and no other of its batch."""
+    match error:
+        case RequestNotBuildable() | JqUnavailable():
+            return error
+        case MappingFault():
+            return RequestNotBuildable("mapping", str(error))
+        case json_text.Malformed():
+            return RequestNotBuildable("malformed", "its message is not JSON")
+        case Unsendable():
+            return RequestNotBuildable(error.reason, error.cause)
+    name = type(error).__name__
+    log.event(
+        events.DELIVERY_CRASHED,
+        run_id=attempt.run or attempt.id,
+        error=name,
+        at=place_of(error),
+        sent=False,
+        answered=False,
+    )
+    return RequestNotBuildable(UNEXPECTED, f"a fault of the agent ({name})")
 
 
 def _message(attempt: StartedAttempt, sealer: Sealer) -> str:
@@ -79,16 +129,3 @@ def _message(attempt: StartedAttempt, sealer: Sealer) -> str:
         raise RequestNotBuildable("foreign", f"its payload was not sent: {error}") from None
     except Unsealable as error:
         raise RequestNotBuildable("unsealable", f"its payload cannot be opened: {error}") from None
-
-
-def build_requests(
-    attempts: Sequence[StartedAttempt], sealer: Sealer, builder: RequestBuilder
-) -> list[AddressedRequest | RequestNotBuildable | JqUnavailable]:
-    """Temporary."""
-    requests: list[AddressedRequest | RequestNotBuildable | JqUnavailable] = []
-    for attempt in attempts:
-        try:
-            requests.append(build_request(attempt, sealer, builder))
-        except (RequestNotBuildable, JqUnavailable) as error:
-            requests.append(error)
-    return requests

@@ -40,7 +40,11 @@ class EntryPlan:
 
 def evaluate_group(group: Group, text: str) -> list[Any]:
     """The results, with null for each that failed; its log line omits jq's error text, which quotes the message."""
-    results = group.evaluate(text)
+    return replace_failed(group, group.evaluate(text))
+
+
+def replace_failed(group: Group, results: list[Any]) -> list[Any]:
+    """The `results` of a group, with null and a log line for each that failed."""
     for expression, result in zip(group.expressions, results, strict=True):
         if result is FAILED:
             log.event(events.MAPPING_EXPRESSION_FAILED, place=expression.place)

@@ -12,9 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from longshore.invocation.decrypted import DecryptedMessage
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.mapping import lint, request, schema
-from longshore.invocation.mapping.entry_plan import EntryPlan, evaluate_group, null_if_failed
+from longshore.invocation.mapping.entry_plan import EntryPlan, evaluate_group, null_if_failed, replace_failed
 from longshore.invocation.mapping.jq import JqEngine, JqJob, JqLimits
 from longshore.invocation.mapping.jq_process import JqAnswer, Status
 from longshore.invocation.mapping.programs import DEFAULT_METHOD, DEFAULT_URL, Compiler, parse_result, unwrap_result
@@ -139,16 +140,39 @@ class Mapping:
             MappingFault: an expression was cut off, or gives what no request can be made of.
             JqUnavailable: says nothing of the message; come back later.
         """
-        plan = self._plans[entry]
-        parts = fill(plan.request, evaluate_group(plan.request_group, text))
-        place = f"mapping {entry}"
-        return MappedRequest(
-            method=request.method(parts["method"], f"{place}, method"),
-            url=request.url(parts["url"], f"{place}, url"),
-            headers=request.headers(parts["headers"], f"{place}, headers"),
-            query=request.query(parts["query"], f"{place}, query"),
-            body=request.body(parts["body"] if plan.maps_body else parse_result(text, place), f"{place}, body"),
-        )
+        result = self.requests(entry, [DecryptedMessage(text)])[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def requests(self, entry: int, messages: Sequence[DecryptedMessage]) -> list[MappedRequest | Exception]:
+        """For each message what `request` would give or raise; none harms another. Asks jq once for all small ones."""
+        results = self._plans[entry].request_group.evaluate_many([message.text for message in messages])
+        return [self._build_request(entry, message, result) for message, result in zip(messages, results, strict=True)]
+
+    def _build_request(
+        self, entry: int, message: DecryptedMessage, results: list[Any] | Exception
+    ) -> MappedRequest | Exception:
+        if isinstance(results, Exception):
+            return results
+        plan, place = self._plans[entry], f"mapping {entry}"
+        try:
+            parts = fill(plan.request, replace_failed(plan.request_group, results))
+            if plan.maps_body:
+                body = request.body(parts["body"], f"{place}, body")
+            elif message.verbatim:
+                body = message.text
+            else:
+                body = request.body(parse_result(message.text, place), f"{place}, body")
+            return MappedRequest(
+                method=request.method(parts["method"], f"{place}, method"),
+                url=request.url(parts["url"], f"{place}, url"),
+                headers=request.headers(parts["headers"], f"{place}, headers"),
+                query=request.query(parts["query"], f"{place}, query"),
+                body=body,
+            )
+        except Exception as error:
+            return error
 
     def decrypt_paths(self, entry: int) -> tuple[str, ...]:
         """The paths of secret inputs that an entry wants decrypted before its request is made."""

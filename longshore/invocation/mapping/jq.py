@@ -14,9 +14,9 @@ from longshore.invocation.mapping.jq_process import JqAnswer, Status, request_fr
 from longshore.invocation.mapping.jq_runner import JqLimits, JqRunner, JqUnavailable
 from longshore.invocation.mapping.jq_text import readable_by_jq
 
-__all__ = ["JqEngine", "JqJob", "JqLimits", "JqUnavailable"]
+__all__ = ["LARGE_BYTES", "JqEngine", "JqJob", "JqLimits", "JqUnavailable"]
 
-_LARGE_BYTES = 64 * 1024
+LARGE_BYTES = 64 * 1024
 """What is larger than this takes jq longer than 10 ms."""
 
 
@@ -74,7 +74,7 @@ class JqEngine:
             self._changed.notify_all()
 
     def _run(self, requests: list[bytes]) -> list[JqAnswer]:
-        with self._runner(sum(map(len, requests)) > _LARGE_BYTES) as runner:
+        with self._runner(sum(map(len, requests)) > LARGE_BYTES) as runner:
             return runner.run(requests)
 
     @contextmanager

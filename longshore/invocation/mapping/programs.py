@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from longshore.invocation import json_limits, json_text
-from longshore.invocation.mapping.jq import JqEngine, JqJob
+from longshore.invocation.mapping.jq import LARGE_BYTES, JqEngine, JqJob
 from longshore.invocation.mapping.jq_process import JqAnswer, Status
 from longshore.invocation.mapping.jq_text import guard_expression
 from longshore.invocation.mapping.results import MappingFault
@@ -91,13 +91,43 @@ class Group:
             MappingFault: an expression was cut off, or jq cannot read the message.
             JqUnavailable: the jq process cannot be started or kept.
         """
+        results = self.evaluate_many([text])[0]
+        if isinstance(results, Exception):
+            raise results
+        return results
+
+    def evaluate_many(self, texts: Sequence[str]) -> list[list[Any] | Exception]:
+        """For each text what `evaluate` would give or raise; none harms another. Asks jq once for all small ones."""
         if len(self.expressions) < 2:
-            return [self._single(index, text) for index in range(len(self.expressions))]
-        answer = self._engine.evaluate([JqJob(self._together, text)])[0]
-        if answer.status is Status.VALUE:
+            return [self._evaluate_alone(text) for text in texts]
+        answers: dict[int, JqAnswer | Exception] = {}
+        small = [at for at, text in enumerate(texts) if len(text) <= LARGE_BYTES]
+        for batch in filter(None, (small, *([at] for at in range(len(texts)) if len(texts[at]) > LARGE_BYTES))):
+            try:
+                answers |= zip(
+                    batch, self._engine.evaluate([JqJob(self._together, texts[at]) for at in batch]), strict=True
+                )
+            except Exception as error:
+                answers |= dict.fromkeys(batch, error)
+        return [self._parse_together(answers[at], text) for at, text in enumerate(texts)]
+
+    def _parse_together(self, answer: JqAnswer | Exception, text: str) -> list[Any] | Exception:
+        if isinstance(answer, Exception):
+            return answer
+        if answer.status is not Status.VALUE:
+            return self._evaluate_alone(text)
+        try:
             place = self.expressions[0].place.split(",")[0]
             return [unwrap_result(part) for part in parse_result(answer.text, place)]
-        return [self._single(index, text) for index in range(len(self.expressions))]
+        except Exception as error:
+            return error
+
+    def _evaluate_alone(self, text: str) -> list[Any] | Exception:
+        """One expression after the other."""
+        try:
+            return [self._single(index, text) for index in range(len(self.expressions))]
+        except Exception as error:
+            return error
 
     def _single(self, index: int, text: str) -> Any:
         answer = self._engine.evaluate([JqJob(self._alone[index], text)])[0]
