@@ -5,37 +5,30 @@ unpack changes nothing about that. It is then marked as truncated.
 """
 
 from requests.utils import guess_json_utf
-from urllib3.response import BaseHTTPResponse
 
 from longshore.delivery.charset import detect_bom, parse_charset
+from longshore.network.answer import BoundedResponse, wrap
 
 CHUNK_BYTES = 65_536
 """Bytes asked for at once. Also what bounds a compression bomb: never more than this is unpacked before counting."""
 
 
-def read_body(raw: BaseHTTPResponse, max_bytes: int) -> tuple[bytes, bool]:
-    """The unpacked body of `raw` up to `max_bytes` bytes, and whether that is less than the whole.
-
-    Gives the connection back to its pool, or closes it when something is left on it.
-    """
+def read_body(response: BoundedResponse, max_bytes: int) -> tuple[bytes, bool]:
+    """The unpacked body of `response` up to `max_bytes` bytes, and whether that is less than the whole."""
     parts: list[bytes] = []
     remaining = max_bytes
-    truncated = False
     try:
+        reader = wrap(response) if "content-encoding" in response.fields else response
         # One byte more than is kept tells a body of just this length from a longer one. `read1` returns what is there,
         # so that a body which never ends is kept up to where it was cut.
-        while chunk := raw.read1(min(CHUNK_BYTES, remaining + 1), decode_content=True):
+        while chunk := reader.read1(min(CHUNK_BYTES, remaining + 1)):
             parts.append(chunk[:remaining])
             remaining -= len(chunk)
             if remaining < 0:
-                truncated = True
                 break
     except Exception:  # of the connection, or of whatever unpacks what the target claims to have packed
-        truncated = True
-    if truncated:
-        raw.close()
-    raw.release_conn()
-    return b"".join(parts), truncated
+        remaining = -1
+    return b"".join(parts), remaining < 0
 
 
 def decode_body(body: bytes, content_type: str) -> str:

@@ -8,8 +8,6 @@ import time
 from dataclasses import replace
 from http import HTTPStatus
 
-from requests.models import PreparedRequest
-
 from longshore.delivery.failure_reasons import (
     NEEDS_HTTPS,
     classify_missing_response,
@@ -19,10 +17,10 @@ from longshore.delivery.failure_reasons import (
 )
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict, classify_status
 from longshore.delivery.proxy_answers import describe_proxy_failure
+from longshore.delivery.request import SignedRequest
 from longshore.delivery.request_deadline import RequestDeadline
-from longshore.delivery.send_errors import Denied, Unsendable
+from longshore.delivery.send_errors import Denied
 from longshore.delivery.session import Session
-from longshore.delivery.target import origin_of
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.network.retry_after import retry_after_s
@@ -30,13 +28,13 @@ from longshore.network.retry_after import retry_after_s
 log = EventLog(__name__)
 
 
-def classify_response(response: Response, request: PreparedRequest, session: Session) -> Outcome:
+def classify_response(response: Response, request: SignedRequest, session: Session) -> Outcome:
     """The outcome of `request`, which `response` answered; of itself alone, see `merge_redirects`."""
     verdict, fault = classify_status(response.status)
-    target, url = host_and_port(request), request.url or ""
+    target = host_and_port(request)
     wait_s = None if verdict is Verdict.DELIVERED else retry_after_s(response.headers, time.time())
-    is_plain = url.startswith("http:")
-    if is_plain and session.route(url).proxies and (failure := describe_proxy_failure(response)) is not None:
+    is_plain = request.origin[0] == "http"
+    if is_plain and session.route(request.origin).proxy and (failure := describe_proxy_failure(response)) is not None:
         # The target has answered nothing.
         return Outcome(Verdict.RETRY, True, "proxy", f"the proxy for {target} {failure}", retry_after_s=wait_s)
     cause = f"{target} answered {response.status}{_status_phrase(response.status)}"
@@ -49,7 +47,7 @@ def classify_response(response: Response, request: PreparedRequest, session: Ses
 
 
 def classify_error(
-    error: Exception, request: PreparedRequest, deadline: RequestDeadline, timeout_s: float, session: Session
+    error: Exception, request: SignedRequest, deadline: RequestDeadline, timeout_s: float, session: Session
 ) -> Outcome:
     """The outcome of `request`, which ended in `error` in place of an answer.
 
@@ -66,7 +64,7 @@ def classify_error(
         if (rejection := classify_tls_rejection(error, target)) is not None:
             return Outcome(Verdict.RETRY, True, *rejection, fault=Fault.CONNECTION)
         reason, cause = classify_missing_response(error, timeout_s, target)
-        if reason == "connection_lost" and session.speaks_tls(request.url or ""):
+        if reason == "connection_lost" and session.speaks_tls(request.origin):
             cause += f", and speaks TLS: {NEEDS_HTTPS}"
         return Outcome(Verdict.UNKNOWN, True, reason, cause, fault=Fault.ANSWER)
     if deadline.is_over():
@@ -105,18 +103,15 @@ def merge_redirects(outcome: Outcome, redirects: int, rewrite: str) -> Outcome:
     return outcome
 
 
-def reject_redirect(request: PreparedRequest, status: int, problem: str) -> Outcome:
+def reject_redirect(request: SignedRequest, status: int, problem: str) -> Outcome:
     """The outcome of `request`, whose answer with `status` is a redirect that cannot be followed."""
     cause = f"{host_and_port(request)} {problem}"
     return Outcome(Verdict.GIVE_UP, True, "bad_redirect", cause, status=status, fault=Fault.REQUEST, redirected=problem)
 
 
-def host_and_port(request: PreparedRequest) -> str:
+def host_and_port(request: SignedRequest) -> str:
     """Host and port that `request` goes to, without anything secret."""
-    try:
-        _, host, port = origin_of(request.url or "")
-    except Unsendable:
-        return "the target"
+    _, host, port = request.origin
     return f"{host}:{port}"
 
 

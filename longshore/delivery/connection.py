@@ -26,9 +26,6 @@ MAX_IDLE_S = 1.0
 """How long a connection may have been idle to be used again. Targets close idle ones when they like; a request that
 crosses with such a close gets no answer, and would be a false unknown."""
 
-MAX_JOINED_BYTES = 65_536
-"""Bytes up to which a body is joined to its head; copying a longer one costs more than a second system call."""
-
 MIN_CONNECT_SHARE_S = 2.0
 """With several addresses each gets an equal share of the remaining time, but at least this much of it."""
 
@@ -51,7 +48,6 @@ class _DeadlineConnection(_Connection):
         self.raw_socket: socket.socket | None = None
         self.idle_since = 0.0
         self._is_connecting = False
-        self._send_buffer: list[bytes] | None = None
 
     def connect(self) -> None:
         deadline = current_deadline()
@@ -70,37 +66,15 @@ class _DeadlineConnection(_Connection):
         self._set_raw_socket(_unwrap_tls(self.sock))
         deadline.stage = ConnectStage.OPEN
 
-    def request(self, *args: Any, **options: Any) -> None:
+    def write_request(self, *args: Any) -> None:
         deadline = self._attach()
         if self.sock is not None:
             deadline.stage = ConnectStage.OPEN
-        self._send_buffer = []
-        try:
-            super().request(*args, **options)
-            self._flush()
-        finally:
-            self._send_buffer = None
+        super().write_request(*args)
 
     def send(self, data: Any) -> None:
-        if self._is_connecting:  # the CONNECT that asks a proxy for a tunnel: nothing of the request
-            super().send(data)
-            return
-        if self._send_buffer is not None and len(data) <= MAX_JOINED_BYTES:
-            self._send_buffer.append(data)
-            return
-        self._flush()
-        self._transmit(data)
-
-    def _flush(self) -> None:
-        """Send what was gathered: head and body in one packet, one call into the kernel less per request."""
-        data, self._send_buffer = b"".join(self._send_buffer or ()), []
-        if data:
-            self._transmit(data)
-
-    def _transmit(self, data: Any) -> None:
-        if self.sock is None:
-            self.connect()
-        current_deadline().has_sent = True
+        if not self._is_connecting:  # the CONNECT that asks a proxy for a tunnel is nothing of the request
+            current_deadline().has_sent = True
         super().send(data)
 
     def release(self) -> None:

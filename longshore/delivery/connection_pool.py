@@ -34,11 +34,12 @@ class _ReleasingPool(_Pool):
 
     def _close_stale(self) -> None:
         """The pool hands out the most recently used first: if that one is stale, all others are."""
-        if self.pool is not None:
-            with self.pool.mutex:
-                for conn in self.pool.queue:
-                    if conn is not None and conn.is_stale():
-                        conn.close()
+        pool: Any = self.pool
+        while pool is not None and (conn := pool.take_oldest()) is not None:
+            if not conn.is_stale():  # given back a moment ago
+                self._put_conn(conn)
+                return
+            conn.close()
 
 
 class DeadlineHttpPool(_ReleasingPool, connections.HttpPool):

@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from requests.models import PreparedRequest
 from requests.structures import CaseInsensitiveDict
-from urllib3.response import BaseHTTPResponse
 
 from longshore.delivery.body import decode_body, read_body
 from longshore.delivery.classification import (
@@ -23,9 +21,10 @@ from longshore.delivery.classification import (
 )
 from longshore.delivery.outcome import Outcome, Response
 from longshore.delivery.redirect import MAX_REDIRECTS
+from longshore.delivery.request import SignedRequest
 from longshore.delivery.request_deadline import RequestDeadline
 from longshore.delivery.session import Session
-from longshore.network.answer import is_head_truncated, is_status_line_truncated
+from longshore.network.answer import BoundedResponse
 from longshore.network.pooled_request import SentRequest
 
 MAX_HEADERS_CHARS = 65_536
@@ -56,7 +55,7 @@ class Exchange:
         self._response_cap = response_cap
         self._headers = headers
         self._start_s = start_s
-        self._request: PreparedRequest
+        self._request: SignedRequest
         self._sent: SentRequest | None = None
         self._redirects = 0
         self._rewrite = ""
@@ -70,7 +69,7 @@ class Exchange:
         """Is something of the answer here already, for which `socket` need not become readable again?"""
         return self._unanswered.has_buffered_data()
 
-    def begin(self, request: PreparedRequest) -> "Outcome | Exchange":
+    def begin(self, request: SignedRequest) -> "Outcome | Exchange":
         """Send `request`: the first of the attempt."""
         return self._work(lambda: self._send(request))
 
@@ -109,7 +108,7 @@ class Exchange:
             return self
         return replace(outcome, duration_ms=elapsed_ms(self._start_s), headers=self._headers)
 
-    def _send(self, request: PreparedRequest) -> Outcome | None:
+    def _send(self, request: SignedRequest) -> Outcome | None:
         self._request = request
         self._deadline.begin_request()
         try:
@@ -120,31 +119,36 @@ class Exchange:
 
     def _receive(self, timed_out: bool) -> Outcome | None:
         sent, self._sent = self._unanswered, None
-        request, session = self._request, self._session
         try:
             if timed_out and not sent.is_readable():
                 sent.close()
                 raise TimeoutError("no answer within the time for a read")
-            raw = sent.receive(self.timeout_s)
-            session.note_answer(request)
-            if self._deadline.has_expired and is_status_line_truncated(raw):
-                raw.close()
-                raw.release_conn()
-                raise TimeoutError("it was the deadline that broke the line off")
+            response = sent.receive(self.timeout_s)
         except Exception as error:
             return self._fail(error)
-        body, truncated = read_body(raw, self._response_cap)
         try:
-            next_request = session.build_redirect(request, raw)
-        except Exception:  # requests', urllib3's or urlparse's opinion on what the target wrote
-            return reject_redirect(request, raw.status, "redirects to no place that is a URL")
-        if next_request is not None:
-            return self._follow(next_request, raw.status)
-        # A body that lasts until the connection closes looks whole when the watchdog closed it.
-        response = _build_response(raw, body, truncated or is_head_truncated(raw) or self._deadline.has_expired)
-        return self._merge(classify_response(response, request, session))
+            step = self._read(response)
+        finally:
+            sent.release()
+        return step if isinstance(step, Outcome) else self._follow(step, response.status)
 
-    def _follow(self, request: PreparedRequest, status: int) -> Outcome | None:
+    def _read(self, response: BoundedResponse) -> Outcome | SignedRequest:
+        session, request = self._session, self._request
+        session.note_answer(request.origin)
+        if self._deadline.has_expired and response.is_status_line_truncated:
+            return self._fail(TimeoutError("it was the deadline that broke the line off"))
+        body, truncated = read_body(response, self._response_cap)
+        try:
+            next_request = session.build_redirect(request, response)
+        except Exception:  # requests', urllib3's or urlparse's opinion on what the target wrote
+            return reject_redirect(request, response.status, "redirects to no place that is a URL")
+        if next_request is not None:
+            return next_request
+        # A body that lasts until the connection closes looks whole when the watchdog closed it.
+        truncated = truncated or response.is_truncated or self._deadline.has_expired
+        return self._merge(classify_response(_build_response(response, body, truncated), request, session))
+
+    def _follow(self, request: SignedRequest, status: int) -> Outcome | None:
         """Send the request that the last one was redirected to with `status`."""
         if self._redirects == MAX_REDIRECTS:
             return reject_redirect(request, status, f"redirects more than {MAX_REDIRECTS} times")
@@ -165,11 +169,11 @@ def elapsed_ms(start_s: float) -> float:
     return (time.perf_counter() - start_s) * 1_000
 
 
-def _build_response(raw: BaseHTTPResponse, body: bytes, truncated: bool) -> Response:
+def _build_response(response: BoundedResponse, body: bytes, truncated: bool) -> Response:
     headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
     remaining = MAX_HEADERS_CHARS
-    for name, value in raw.headers.itermerged():
+    for name, value in response.fields.values():
         remaining -= len(name) + len(value)
         if remaining >= 0:
             headers[name] = value
-    return Response(raw.status, headers, decode_body(body, headers.get("Content-Type", "")), truncated)
+    return Response(response.status, headers, decode_body(body, response.find("content-type")), truncated)

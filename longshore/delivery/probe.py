@@ -9,15 +9,13 @@ from dataclasses import dataclass, field
 from socket import getaddrinfo
 from typing import Any
 
-from requests.models import PreparedRequest
-
 from longshore.delivery.egress_policy import EgressPolicy
 from longshore.delivery.failure_reasons import classify_unsent_error
 from longshore.delivery.request_deadline import ConnectStage, RequestDeadline
 from longshore.delivery.resolver import AddrInfo, Resolver
 from longshore.delivery.send_errors import Denied
 from longshore.delivery.session import Session
-from longshore.delivery.target import origin_of, prepare_url
+from longshore.delivery.target import Origin, origin_of, prepare_url
 from longshore.network.no_proxy import strip_credentials
 
 
@@ -49,19 +47,17 @@ class Probe:
 
     def check(self, url: str, timeout_s: float) -> ProbeResult:
         """Connect to where `url` leads, within `timeout_s` seconds for each of connecting and TLS. Raises BadUrl."""
-        request = PreparedRequest()
-        request.url = prepare_url(url)
-        _, host, port = origin_of(request.url)
-        proxy = strip_credentials(next(iter(self._session.route(request.url).proxies.values()), ""))
+        _, host, port = origin = origin_of(prepare_url(url))
+        proxy = strip_credentials(self._session.route(origin).proxy)
         with RequestDeadline(3 * timeout_s) as deadline:
             try:
-                conn = self._session.connect(request, timeout_s)
+                conn = self._session.connect(origin, timeout_s)
             except Denied as error:
                 return ProbeResult(deadline.stage, "denied", error.cause, proxy)
             except Exception as error:
                 reason, cause = deadline.failure or classify_unsent_error(error, f"{host}:{port}")[1]
                 addresses = self._addresses.get(host.strip("[]"), ())
-                certificate = self._certificate(request, timeout_s) if reason == "tls" else b""
+                certificate = self._certificate(origin, timeout_s) if reason == "tls" else b""
                 return ProbeResult(deadline.stage, reason, cause, proxy, addresses, certificate=certificate)
             try:
                 protocol, certificate = _tls(conn.sock)
@@ -81,11 +77,11 @@ class Probe:
         """Close what is still open."""
         self._session.close()
 
-    def _certificate(self, request: PreparedRequest, timeout_s: float) -> bytes:
+    def _certificate(self, origin: Origin, timeout_s: float) -> bytes:
         """The certificate that was refused, empty if it cannot be had: who issued it is half of the remedy."""
         try:
             with RequestDeadline(2 * timeout_s):
-                conn = self._session.connect(request, timeout_s, verify=False)
+                conn = self._session.connect(origin, timeout_s, verify=False)
         except Exception:
             return b""
         try:

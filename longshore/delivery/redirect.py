@@ -6,13 +6,17 @@ locations, fragments and cookies of a redirect are handled as `requests` does. D
 credentials.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from requests.models import PreparedRequest, Response
+from requests.structures import CaseInsensitiveDict
 
-from longshore.delivery.request import DEFAULT_HEADERS
+from longshore.delivery.request import DEFAULT_HEADERS, SignedRequest
+from longshore.delivery.target import origin_of, prepare_url
+from longshore.network.answer import BoundedResponse, wrap
 
 MAX_REDIRECTS = 30
 """As in `requests`."""
@@ -28,13 +32,18 @@ _CROSS_HOST_HEADERS = ("Content-Type", "Content-Length", "Cookie")
 class RedirectSession(requests.Session):
     """The rules of redirects. It never sends anything itself."""
 
-    def follow(self, request: PreparedRequest, response: Response) -> PreparedRequest | None:
+    def follow(self, request: SignedRequest, response: BoundedResponse) -> SignedRequest | None:
         """The next request after `response`, whose body was read already, answered `request`."""
-        response._content, response._content_consumed = b"", True  # type: ignore[attr-defined]
         _drop_cookies(response)
-        if request._cookies is None:  # type: ignore[attr-defined]
-            request._cookies = RequestsCookieJar()  # type: ignore[attr-defined]
-        return next(self.resolve_redirects(response, request, yield_requests=True), None)
+        source = request.source or _as_source(request)
+        answer = HTTPAdapter().build_response(source, wrap(response))
+        answer._content, answer._content_consumed = b"", True  # type: ignore[attr-defined]
+        following = next(self.resolve_redirects(answer, source, yield_requests=True), None)
+        if following is None:
+            return None
+        url, body = following.url or "", cast(bytes | None, following.body)
+        origin, headers = origin_of(prepare_url(url)), dict(following.headers)
+        return SignedRequest(following.method or "", url, origin, headers, body, following)
 
     def rebuild_proxies(self, prepared_request: PreparedRequest, proxies: Any) -> dict[str, str]:
         """Leave the proxy's password to the connection to the proxy: the next host may be called directly."""
@@ -51,11 +60,19 @@ class RedirectSession(requests.Session):
             headers.update(crossing_headers)
 
 
-def _drop_cookies(response: Response) -> None:
+def _as_source(request: SignedRequest) -> PreparedRequest:
+    """`request` as `requests` has it."""
+    source: Any = PreparedRequest()
+    source.method, source.url, source.body = request.method, request.url, request.body
+    source.headers = CaseInsensitiveDict(request.headers)
+    source._cookies = RequestsCookieJar()
+    return cast(PreparedRequest, source)
+
+
+def _drop_cookies(response: BoundedResponse) -> None:
     """Leave `MAX_COOKIES` of what the cookie jar will look at."""
-    answer: Any = response.raw._original_response
-    cookies = answer.msg.get_all("Set-Cookie", [])
+    cookies = response.msg.get_all("Set-Cookie", [])
     if len(cookies) > MAX_COOKIES:
-        del answer.msg["Set-Cookie"]
+        del response.msg["Set-Cookie"]
         for cookie in cookies[:MAX_COOKIES]:
-            answer.msg["Set-Cookie"] = cookie
+            response.msg["Set-Cookie"] = cookie

@@ -6,14 +6,15 @@ the two signature headers over mapped ones, in any case of letters; a GET carrie
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Protocol
-
-from requests.models import PreparedRequest
-from requests.structures import CaseInsensitiveDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 from longshore.delivery.send_errors import Unsendable
 from longshore.delivery.signature_headers import build_signature_headers
-from longshore.delivery.target import prepare_url
+from longshore.delivery.target import Origin, origin_of, prepare_url
+
+if TYPE_CHECKING:
+    from requests.models import PreparedRequest
 
 
 class OutgoingRequest(Protocol):
@@ -57,21 +58,39 @@ _FORBIDDEN = re.compile(r"[\r\n\0]")
 _SAFE_WITHOUT_LENGTH = frozenset({"GET", "HEAD"})
 
 
-def prepare(request: OutgoingRequest, extra: Mapping[str, str], secret: str, now: float) -> PreparedRequest:
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request ready to be sent, as it goes over the wire but for `Host`."""
+
+    method: str
+    url: str
+    origin: Origin
+    headers: Mapping[str, str | bytes] = field(repr=False)
+    body: bytes | None = field(repr=False)
+    source: "PreparedRequest | None" = field(default=None, repr=False)
+    """The same as `requests` has it, for one that a redirect led to."""
+
+
+def prepare(request: OutgoingRequest, extra: Mapping[str, str], secret: str, now: float) -> SignedRequest:
     """`request` as it will go over the wire, signed with `secret` at `now` (seconds since 1970).
 
     `extra` headers (such as the idempotency key) give way to mapped ones of the same name. Raises Unsendable, with
     reason `bad_url` or `bad_request`, for what could not be sent or would smuggle something in.
     """
-    prepared = PreparedRequest()
-    prepared.method = _check_method(request.method)
-    prepared.url = prepare_url(request.url or "", request.query)
-    prepared.body = body = _encode_body(request.body)
-    prepared.headers = _merge_headers(request.headers, extra, body, _parse_authority(prepared.url))
-    prepared.headers.update(build_signature_headers(secret, body, now))
-    if body is not None or prepared.method not in _SAFE_WITHOUT_LENGTH:
-        prepared.headers["Content-Length"] = str(len(body or b""))
-    return prepared
+    method = _check_method(request.method)
+    url = prepare_url(request.url or "", request.query)
+    body = _encode_body(request.body)
+    headers = _merge_headers(request.headers, extra, body, _parse_authority(url))
+    for name, value in build_signature_headers(secret, body, now).items():
+        headers[name.lower()] = name, value
+    if body is not None or method not in _SAFE_WITHOUT_LENGTH:
+        headers["content-length"] = "Content-Length", str(len(body or b""))
+    return SignedRequest(method, url, origin_of(url), dict(headers.values()), body)
+
+
+def decode_headers(headers: Mapping[str, str | bytes]) -> dict[str, str]:
+    """`headers` as text; some are bytes."""
+    return {name: value if isinstance(value, str) else value.decode() for name, value in headers.items()}
 
 
 def _check_method(method: str) -> str:
@@ -99,7 +118,8 @@ def _encode_body(body: str | None) -> bytes | None:
 
 def _merge_headers(
     mapped_headers: Mapping[str, str], extra: Mapping[str, str], body: bytes | None, authority: str
-) -> "CaseInsensitiveDict[str]":
+) -> dict[str, tuple[str, str | bytes]]:
+    """Name and value of each header by its name in lower case."""
     headers: dict[str, tuple[str, str | bytes]] = dict(DEFAULT_HEADERS)
     for source in (extra, mapped_headers):
         for name, value in source.items():
@@ -112,7 +132,7 @@ def _merge_headers(
                 raise Unsendable("bad_request", "the header Host names another host than the URL: leave it out")
     if body is not None and "content-type" not in headers:
         headers["content-type"] = "Content-Type", "application/json"
-    return CaseInsensitiveDict(headers.values())  # type: ignore[arg-type]  # bytes are fine, the stubs know only str
+    return headers
 
 
 def _encode_value(name: str, value: str) -> str | bytes:

@@ -5,12 +5,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 
-from requests.models import PreparedRequest
-
 from longshore.delivery.egress_policy import EgressPolicy
 from longshore.delivery.exchange import Exchange, elapsed_ms
 from longshore.delivery.outcome import Fault, Outcome, Verdict
-from longshore.delivery.request import OutgoingRequest, prepare
+from longshore.delivery.request import OutgoingRequest, decode_headers, prepare
 from longshore.delivery.request_deadline import RequestDeadline
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.send_errors import Unsendable
@@ -76,7 +74,7 @@ class Sender:
             cause = f"no request can be made of what the mapping gave ({type(error).__name__})"
             return _reject_request("bad_request", cause, start_s)
         deadline = RequestDeadline(total_s or self._total_s, self._connecting)
-        headers, timeout_s = _headers_as_text(prepared), timeout_s or self._timeout_s
+        headers, timeout_s = decode_headers(prepared.headers), timeout_s or self._timeout_s
         exchange = Exchange(self._session, deadline, timeout_s, self._response_cap, headers, start_s)
         return exchange.begin(prepared)
 
@@ -101,8 +99,3 @@ class Sender:
 def _reject_request(reason: str, cause: str, start_s: float) -> Outcome:
     """The outcome of what never became a request."""
     return Outcome(Verdict.GIVE_UP, False, reason, cause, fault=Fault.REQUEST, duration_ms=elapsed_ms(start_s))
-
-
-def _headers_as_text(request: PreparedRequest) -> Mapping[str, str]:
-    """The headers of `request` as text."""
-    return {name: value if isinstance(value, str) else value.decode() for name, value in request.headers.items()}

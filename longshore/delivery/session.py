@@ -8,17 +8,15 @@ accident), and no cookie outlives its chain of redirects.
 import logging
 from typing import Any
 
-from requests.models import PreparedRequest
-from urllib3.response import BaseHTTPResponse
-
 from longshore.delivery.deadline_adapter import DeadlineAdapter, ProxyRoute
 from longshore.delivery.egress_policy import EgressPolicy
 from longshore.delivery.failure_reasons import wants_client_certificate
 from longshore.delivery.redirect import RedirectSession
+from longshore.delivery.request import SignedRequest
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.send_errors import BadUrl
-from longshore.delivery.target import origin_of, prepare_url
-from longshore.network.answer import is_head_truncated
+from longshore.delivery.target import DEFAULT_PORTS, Origin
+from longshore.network.answer import BoundedResponse
 from longshore.network.no_proxy import select_proxies
 from longshore.network.pooled_request import SentRequest
 
@@ -39,88 +37,84 @@ class Session:
         self._verify = verify
         self._egress_policy = egress_policy
         self._requests = RedirectSession()
-        self._routes: dict[tuple[str, str, int], ProxyRoute] = {}
-        self._http_origins: set[tuple[str, str, int]] = set()
+        self._routes: dict[Origin, ProxyRoute] = {}
+        self._http_origins: set[Origin] = set()
         """Origins that have answered in HTTP."""
         self._adapter = DeadlineAdapter(
             pool_size, resolver, egress_policy, self._read_environment("https://proxy.invalid/").verify
         )
 
-    def send(self, request: PreparedRequest, timeout_s: float) -> SentRequest:
+    def send(self, request: SignedRequest, timeout_s: float) -> SentRequest:
         """Send `request`; see `DeadlineAdapter.transmit`. Raises Denied too, for a host that may not be called."""
-        return self._adapter.transmit(request, self._check(request), timeout_s)
+        return self._adapter.transmit(request, self._check(request.origin), timeout_s)
 
-    def note_answer(self, request: PreparedRequest) -> None:
-        """What listens where `request` went has answered in HTTP."""
-        if len(self._http_origins) >= MAX_ORIGINS:
-            self._http_origins.clear()
-        self._http_origins.add(origin_of(request.url or ""))
+    def note_answer(self, origin: Origin) -> None:
+        """What listens at `origin` has answered in HTTP."""
+        if origin not in self._http_origins:
+            if len(self._http_origins) >= MAX_ORIGINS:
+                self._http_origins.clear()
+            self._http_origins.add(origin)
 
-    def connect(self, request: PreparedRequest, timeout_s: float, *, verify: bool = True) -> Any:
+    def connect(self, origin: Origin, timeout_s: float, *, verify: bool = True) -> Any:
         """A connection as `send` would make it, with nothing sent; without `verify` any certificate is accepted.
 
         Raises as `send`.
         """
-        route = self._check(request)
-        return self._adapter.connect(request, route if verify else route._replace(verify=False), timeout_s)
+        route = self._check(origin)
+        return self._adapter.connect(origin, route if verify else route._replace(verify=False), timeout_s)
 
-    def speaks_tls(self, url: str) -> bool:
-        """Does the port of `url` (plain http, no proxy, never answered in HTTP so far) take a TLS handshake?
+    def speaks_tls(self, origin: Origin) -> bool:
+        """Does the port of `origin` (plain http, no proxy, never answered in HTTP so far) take a TLS handshake?
 
         Many servers hang up without a word on whom they take for no TLS. Nothing is sent to one but the handshake.
         """
-        scheme, host, port = origin = origin_of(url)
-        if scheme != "http" or origin in self._http_origins or self.route(url).proxies:
+        scheme, host, port = origin
+        if scheme != "http" or origin in self._http_origins or self.route(origin).proxy:
             return False
-        request = PreparedRequest()
-        request.url = f"https://{host}:{port}/"
-        if self.route(request.url).proxies:
+        origin = "https", host, port
+        if self.route(origin).proxy:
             return False
         try:
-            self._adapter.connect(request, self.route(request.url)._replace(verify=False), TLS_PROBE_TIMEOUT_S).close()
+            self._adapter.connect(origin, self.route(origin)._replace(verify=False), TLS_PROBE_TIMEOUT_S).close()
         except Exception as error:
             return wants_client_certificate(error)
         return True
 
-    def route(self, url: str) -> ProxyRoute:
-        """How to reach `url`, from the environment as it was when its origin was first called."""
-        origin = origin_of(url)
+    def route(self, origin: Origin) -> ProxyRoute:
+        """How to reach `origin`, from the environment as it was when it was first called."""
         route = self._routes.get(origin)
         if route is None:
             if len(self._routes) >= MAX_ORIGINS:
                 self._routes.clear()
-            route = self._routes[origin] = self._read_environment(url)
+            scheme, host, port = origin
+            authority = host if port == DEFAULT_PORTS[scheme] else f"{host}:{port}"
+            route = self._routes[origin] = self._read_environment(f"{scheme}://{authority}/")
         return route
 
-    def build_redirect(self, request: PreparedRequest, raw: BaseHTTPResponse) -> PreparedRequest | None:
-        """The request that `raw`, the answer to `request`, redirects to; None when it is no redirect.
+    def build_redirect(self, request: SignedRequest, response: BoundedResponse) -> SignedRequest | None:
+        """The request that `response`, the answer to `request`, redirects to; None when it is no redirect.
 
-        The body of `raw` must have been read. Raises BadUrl, `requests`' errors or ValueError for a
-        location that is no URL, or that is missing from a truncated head.
+        Its body must have been read. Raises BadUrl, `requests`' errors or ValueError for a location that is no URL, or
+        that is missing from a truncated head.
         """
-        if raw.status not in (301, 302, 303, 307, 308):
+        if response.status not in (301, 302, 303, 307, 308):
             return None
-        if "location" not in raw.headers:
-            if is_head_truncated(raw):
+        if "location" not in response.fields:
+            if response.is_truncated:
                 raise BadUrl("the redirect broke off before its place", "bad_redirect")
             return None
-        response = self._adapter.build_response(request, raw)
-        next_request = self._requests.follow(request, response)
-        if next_request is not None:
-            origin_of(prepare_url(next_request.url or ""))
-        return next_request
+        return self._requests.follow(request, response)
 
     def close(self) -> None:
         """Close what is idle; attempts under way end by themselves."""
         self._adapter.close()
 
-    def _check(self, request: PreparedRequest) -> ProxyRoute:
-        """The route of `request`. Raises Denied for a host that no proxy may be asked for."""
-        url = request.url or ""
-        route = self.route(url)
-        if route.proxies:
+    def _check(self, origin: Origin) -> ProxyRoute:
+        """The route to `origin`. Raises Denied for a host that no proxy may be asked for."""
+        route = self.route(origin)
+        if route.proxy:
             # The connection to the proxy may have been opened for another target, so each request is judged.
-            _, host, port = origin_of(url)
+            _, host, port = origin
             self._egress_policy.check_for_proxy(host, port)
         return route
 
@@ -128,4 +122,5 @@ class Session:
         # As an argument, because REQUESTS_CA_BUNDLE overrules a session's `verify = False`.
         settings = self._requests.merge_environment_settings(url, {}, None, self._verify, None)
         verify = settings["verify"] if isinstance(settings["verify"], str) else self._verify
-        return ProxyRoute(select_proxies(url, settings["proxies"]), verify)
+        proxies = select_proxies(url, settings["proxies"])
+        return ProxyRoute(next(iter(proxies.values()), ""), verify)

@@ -12,10 +12,13 @@ from longshore.delivery.addresses import parse_any_spelling
 from longshore.delivery.send_errors import BadUrl
 from longshore.invocation.urls import split_url
 
-__all__ = ["DEFAULT_PORTS", "BadUrl", "lane_of", "origin_of", "prepare_url", "target_of"]
+__all__ = ["DEFAULT_PORTS", "BadUrl", "Origin", "lane_of", "origin_of", "prepare_url", "target_of"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 """The schemes that can be called, and the port each means when the URL names none."""
+
+Origin = tuple[str, str, int]
+"""Scheme, host and port."""
 
 MAX_CACHED_URL_CHARS = 2_048
 """Longer URLs are not remembered: 4096 of them would be too much memory."""
@@ -80,14 +83,14 @@ _MAX_HOST_CHARS = 255
 _prepare_cached = lru_cache(maxsize=4096)(_prepare_uncached)
 
 
-def origin_of(url: str) -> tuple[str, str, int]:
+def origin_of(url: str) -> Origin:
     """Scheme, host and port of a URL that `prepare_url` made. Raises BadUrl for a host that is none."""
     # Only what can decide the origin, so that a payload's ids in paths and queries do not wash out the cache.
     return _origin("/".join(url.split("/", 3)[:3]).partition("?")[0])
 
 
 @lru_cache(maxsize=1024)
-def _origin(url: str) -> tuple[str, str, int]:
+def _origin(url: str) -> Origin:
     from urllib3.exceptions import HTTPError
     from urllib3.util import parse_url
 

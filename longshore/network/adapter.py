@@ -8,10 +8,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidProxyURL
 from requests.models import PreparedRequest
+from requests.utils import prepend_scheme_if_needed
+from urllib3.util import parse_url
 
 from longshore.network.connections import POOLS
 from longshore.network.tls import Tls, TlsContexts
@@ -35,7 +38,36 @@ class SharedTlsAdapter(HTTPAdapter):
         self._pool_classes = pool_classes
         self._proxy_verify = proxy_verify
         self._proxy_lock = threading.Lock()
+        self._max_pools = pools
+        self._direct_pools: dict[tuple[Any, ...], Any] = {}
         super().__init__(pool_connections=pools, pool_maxsize=pool_size)
+
+    def find_pool(self, origin: tuple[str, str, int], verify: bool | str, proxy: str = "") -> Any:
+        """The pool (urllib3's) that serves `origin` (scheme, host, port), through `proxy` unless it is empty.
+
+        Direct ones are remembered, as `urllib3` takes as long to find one as to send a request. Raises
+        BundleUnreadable, InvalidProxyURL.
+        """
+        scheme, host, port = origin
+        tls = {"ssl_context": self._contexts.for_verify(verify)} if scheme == "https" else {}
+        if proxy:
+            with _blame_proxy(proxy):
+                address = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
+                if not (parse_url(address).host and urlsplit(proxy)):  # the one takes what the other refuses
+                    raise ValueError("a proxy without a host")
+                return self.proxy_manager_for(address).connection_from_host(host.strip("[]"), port, scheme, tls)
+        key = (origin, tls.get("ssl_context"))
+        pool = self._direct_pools.get(key)
+        if pool is None:
+            if len(self._direct_pools) >= self._max_pools:
+                self._direct_pools.pop(next(iter(self._direct_pools)), None)
+            pool = self._direct_pools[key] = self.poolmanager.connection_from_host(host.strip("[]"), port, scheme, tls)
+        return pool
+
+    def close(self) -> None:
+        """As in `requests`."""
+        self._direct_pools.clear()
+        super().close()
 
     def get_connection_with_tls_context(
         self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None

@@ -6,10 +6,18 @@ be read to its end, or says two things about the body's length, the answer has n
 """
 
 import re
-from http.client import BadStatusLine, HTTPMessage, HTTPResponse, LineTooLong, RemoteDisconnected
+from http.client import (
+    BadStatusLine,
+    HTTPMessage,
+    HTTPResponse,
+    IncompleteRead,
+    LineTooLong,
+    RemoteDisconnected,
+)
 from typing import Any
 
-from urllib3.response import BaseHTTPResponse
+from urllib3 import HTTPHeaderDict
+from urllib3.response import HTTPResponse as UnpackingResponse
 
 MAX_HEAD_BYTES = 262_144
 """Most bytes of a head, interim answers included; far beyond what anything sends on purpose."""
@@ -38,6 +46,8 @@ class BoundedResponse(HTTPResponse):
     is_truncated = False
     is_status_line_truncated = False
     has_surplus = False
+    fields: dict[str, tuple[str, str]]
+    """Name and value of each header by its name in lower case, those of one name joined by `, `."""
     _method: str | None
     _remaining_bytes = MAX_HEAD_BYTES
 
@@ -85,18 +95,31 @@ class BoundedResponse(HTTPResponse):
         except (OSError, LineTooLong):
             self.is_truncated = True
         message = HTTPMessage()
+        self.fields = {}
         for name, values in fields:
-            message[name] = " ".join(values)
+            value = " ".join(values)
+            message.set_raw(name, value)
+            key = name.lower()
+            first, before = self.fields.get(key, (name, None))
+            self.fields[key] = first, value if before is None else f"{before}, {value}"
         return message
+
+    def _check_close(self) -> bool:
+        """Does the answer end the connection (RFC 9112, 9.3)? In HTTP/1.0 it does unless it says otherwise."""
+        connection = self.find("connection").lower()
+        if self.version == 11:
+            return "close" in connection
+        is_kept = self.find("keep-alive") or "keep-alive" in connection + self.find("proxy-connection").lower()
+        return not is_kept
 
     def _set_framing(self) -> None:
         """How the body ends (RFC 9112, 6.3). What leaves a doubt about that leaves the connection to nobody else."""
-        transfer_coding = self._join_header("transfer-encoding").lower()
-        lengths = set(filter(None, map(str.strip, self._join_header("content-length").split(","))))
+        transfer_coding = self.find("transfer-encoding").lower()
+        lengths = set(filter(None, map(str.strip, self.find("content-length").split(","))))
         has_body = bool(transfer_coding or lengths - {"0"})
         self.chunked, self.chunk_left, self.length = False, None, None
         if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
-            del self.headers["content-length"]  # for which urllib3 would refuse the answer
+            del self.headers["content-length"], self.fields["content-length"]  # urllib3 would refuse the answer
             self.is_truncated = True
         if self.status in _BODILESS or self._method == "HEAD":
             self.length = 0
@@ -115,8 +138,26 @@ class BoundedResponse(HTTPResponse):
         while self._read_line() not in _BLANK_LINES:
             pass
 
-    def _join_header(self, name: str) -> str:
-        return ",".join(self.headers.get_all(name, ()))
+    def find(self, name: str) -> str:
+        """The value of the header `name` (in lower case), empty without one."""
+        field = self.fields.get(name)
+        return "" if field is None else field[1]
+
+    def read1(self, n: int = -1) -> bytes:
+        """As in `http.client`; raises IncompleteRead where the connection ends before the body does."""
+        if self.fp is None or self.chunked:
+            return super().read1(n)
+        if self.length is None:
+            if not (data := self.fp.read1(n)) and n:
+                self._close_conn()
+            return data
+        data = self.fp.read1(self.length if n < 0 else min(n, self.length)) if self.length else b""
+        if not data and n and self.length:
+            raise IncompleteRead(data, self.length)
+        self.length -= len(data)
+        if not self.length:
+            self._close_conn()
+        return data
 
     def _read_line(self) -> bytes:
         """The next line of the head. Raises LineTooLong when there is no room for it."""
@@ -134,11 +175,15 @@ class BoundedResponse(HTTPResponse):
         super()._close_conn()  # type: ignore[misc]
 
 
-def is_head_truncated(response: BaseHTTPResponse) -> bool:
-    """Did the head of `response` break off, so that headers and the body may be missing?"""
-    return bool(getattr(getattr(response, "_original_response", None), "is_truncated", False))
-
-
-def is_status_line_truncated(response: BaseHTTPResponse) -> bool:
-    """Did even the status line of `response` break off, behind its status?"""
-    return bool(getattr(getattr(response, "_original_response", None), "is_status_line_truncated", False))
+def wrap(response: BoundedResponse) -> UnpackingResponse:
+    """`response` as `urllib3` has it: unpacks the body by its Content-Encoding, and is what `requests` follows."""
+    return UnpackingResponse(
+        body=response,
+        headers=HTTPHeaderDict(response.headers.items()),
+        status=response.status,
+        version=response.version,
+        reason=response.reason,
+        preload_content=False,
+        original_response=response,
+        request_method=response._method,
+    )

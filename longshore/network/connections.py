@@ -4,7 +4,7 @@ They hook into `urllib3` where it reads an answer, takes a connection from its p
 """
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.ssltransport import SSLTransport
 
 from longshore.network.answer import BoundedResponse
+from longshore.network.idle_connections import IdleConnections
+from longshore.network.request_head import encode_head, format_host, parse_authority
 
 _PRINTABLE_SCHEMES = frozenset({"bearer", "digest", "kerberos", "negotiate", "ntlm"})
 """Login schemes that may be named: other words are whatever the proxy wrote."""
@@ -33,9 +35,46 @@ else:
     _Connection = object
 
 
+MAX_JOINED_BYTES = 65_536
+"""Bytes up to which a body is joined to its head; copying a longer one costs more than a second system call."""
+
+
 class _CheckedConnection(_Connection):
     response_class: type[HTTPResponse] = BoundedResponse
     _last_response: Any = None
+
+    def write_request(
+        self, method: str, request_target: str, headers: Mapping[str, str | bytes], body: bytes | None
+    ) -> None:
+        """Send a request as `request` would, with no header of its own but `Host`. Raises ValueError and OSError."""
+        if request_target.startswith("/"):
+            host, port = (self._tunnel_host, self._tunnel_port) if self._tunnel_host else (self.host, self.port)
+            authority = format_host(host, port, self.default_port)
+        else:
+            authority = parse_authority(request_target)
+        head = encode_head(method, request_target, authority, headers)
+        if self.sock is None:
+            self.connect()
+        else:
+            self._set_timeout()
+        if body is None or len(body) <= MAX_JOINED_BYTES:
+            self.send(head + (body or b""))
+        else:
+            self.send(head)
+            self.send(body)
+
+    def read_response(self, method: str) -> BoundedResponse:
+        """The head of the answer to a request by `method`. Raises HTTPException and OSError."""
+        self._set_timeout()
+        response = self._last_response = BoundedResponse(self.sock, method=method)
+        response.begin()
+        if response.will_close:
+            self.close()  # the response has the socket still
+        return response
+
+    def _set_timeout(self) -> None:
+        if self.sock.gettimeout() != self.timeout:  # setting it is a system call
+            self.sock.settimeout(self.timeout)
 
     def getresponse(self) -> Any:
         """As in `urllib3`."""
@@ -82,12 +121,14 @@ class HttpPool(HTTPConnectionPool):
     """Plain connections to one origin, or to one proxy."""
 
     ConnectionCls = Http
+    QueueCls: Any = IdleConnections
 
 
 class HttpsPool(HTTPSConnectionPool):
     """TLS connections to one origin, or to one proxy."""
 
     ConnectionCls = Https
+    QueueCls: Any = IdleConnections
 
 
 POOLS: dict[str, Any] = {"http": HttpPool, "https": HttpsPool}

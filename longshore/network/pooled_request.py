@@ -8,19 +8,21 @@ import errno
 from collections.abc import Mapping
 from typing import Any
 
-from urllib3.response import BaseHTTPResponse
-from urllib3.util import parse_url, wait_for_read
-from urllib3.util.url import _encode_target
+from urllib3.util import wait_for_read
 
+from longshore.network.answer import BoundedResponse
 from longshore.network.connections import has_unread_tls_data
+from longshore.network.request_head import encode_target
 
 
 class SentRequest:
-    """A request that has left, and whose answer was not read yet. Ends with `receive` or `close`, not with both."""
+    """A request that has left. Ends with `release` after `receive`, or with `close` in place of both."""
 
-    def __init__(self, pool: Any, conn: Any) -> None:
+    def __init__(self, pool: Any, conn: Any, method: str) -> None:
         self._pool = pool
         self._conn = conn
+        self._method = method
+        self._response: BoundedResponse
 
     @property
     def socket(self) -> Any:
@@ -35,20 +37,25 @@ class SentRequest:
         """Would reading wait for nothing?"""
         return self.has_buffered_data() or wait_for_read(self._conn.sock, timeout=0.0)
 
-    def receive(self, timeout_s: float) -> BaseHTTPResponse:
-        """The answer, its body unread; no read of it waits for longer than `timeout_s`.
+    def receive(self, timeout_s: float) -> BoundedResponse:
+        """The head of the answer; no read of it and of the body waits for longer than `timeout_s`.
 
-        Closing or reading the response to its end gives the connection back. Raises OSError and HTTPException.
+        Raises OSError and HTTPException; the connection is closed then.
         """
         self._conn.timeout = timeout_s
         try:
-            response: BaseHTTPResponse = self._conn.getresponse()
+            self._response = self._conn.read_response(self._method)
         except BaseException:
             self.close()
             raise
-        response._connection = self._conn  # type: ignore[attr-defined]
-        response._pool = self._pool  # type: ignore[attr-defined]
-        return response
+        return self._response
+
+    def release(self) -> None:
+        """Give the connection back; closed, unless the body was read to its end."""
+        if not self._response.isclosed():
+            self._response.close()
+            self._conn.close()
+        self._pool._put_conn(self._conn)
 
     def close(self) -> None:
         """Give the connection up: an answer may still come, which must not be the next request's."""
@@ -60,8 +67,8 @@ def send_request(
     pool: Any,
     method: str,
     request_target: str,
-    headers: Mapping[str, Any],
-    body: bytes | str | None,
+    headers: Mapping[str, str | bytes],
+    body: bytes | None,
     timeout_s: float,
 ) -> SentRequest:
     """Send a request over a connection of `pool`, a new one where none is idle.
@@ -70,21 +77,19 @@ def send_request(
     `timeout_s` is for connecting, and for how long a write may be stuck. A target that reads no more may have answered
     all the same (a body too large), so that is no error here. Raises what `urllib3`'s connections raise.
     """
-    if is_path := request_target.startswith("/"):
-        request_target = _encode_target(request_target)
-    else:
-        request_target = parse_url(request_target)._replace(fragment=None).url
+    request_target = encode_target(request_target)
+    is_forwarded = not request_target.startswith("/")
+    if is_forwarded and pool.proxy_headers:
         headers = {**headers, **pool.proxy_headers}
     conn = None
     try:
         conn = pool._get_conn()
         conn.timeout = timeout_s
-        if is_path and pool.proxy is not None and conn.is_closed:
+        if pool.proxy is not None and not is_forwarded and conn.is_closed:
             pool._prepare_proxy(conn)
         pool._validate_conn(conn)
         try:
-            options = {"preload_content": False, "decode_content": False}
-            conn.request(method, request_target, body=body, headers=headers, **options)
+            conn.write_request(method, request_target, headers, body)
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.ECONNRESET):
                 raise
@@ -93,4 +98,4 @@ def send_request(
             conn.close()
         pool._put_conn(None)
         raise
-    return SentRequest(pool, conn)
+    return SentRequest(pool, conn, method)

@@ -8,12 +8,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from requests.models import PreparedRequest
-
 from config.settings import Settings
 from longshore.delivery.outcome import Outcome, Response, Verdict, classify_status
 from longshore.delivery.policy import Dead, Step, next_step
-from longshore.delivery.request import prepare
+from longshore.delivery.request import SignedRequest, decode_headers, prepare
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.delivery.send_errors import Unsendable
 from longshore.invocation import ids
@@ -23,7 +21,7 @@ from longshore.invocation.mapping import Mapping, MappingFault
 from longshore.invocation.signature import SIGNATURE
 from longshore.invocation.stream import Stream, get_object
 from longshore.operations.attempt_reports import MappedReport, RunContext, build_reports, evaluate_mapped_report
-from longshore.operations.masked_request import as_mapped, as_sent, decode_headers
+from longshore.operations.masked_request import as_mapped, as_sent
 from longshore.operations.response_masking import mask_outcome
 from longshore.port import reports
 from longshore.port.api_calls import build_calls
@@ -107,7 +105,7 @@ class _DryRun:
         if not self._settings.secrets:
             self._add_notes("PORT_CLIENT_SECRET is not set: the signature is not the one that would be sent")
         if response is not None:
-            self._apply_response(built_request, decode_headers(prepared_request), response)
+            self._apply_response(built_request, decode_headers(prepared_request.headers), response)
 
     def _skip(self) -> None:
         self._result.skipped, self._result.problem = True, "no mapping is enabled for it"
@@ -124,7 +122,7 @@ class _DryRun:
         self._result.request = as_mapped(built_request)
         return built_request
 
-    def _prepare(self, built_request: BuiltRequest) -> PreparedRequest:
+    def _prepare(self, built_request: BuiltRequest) -> SignedRequest:
         """The request as it would go over the wire. Raises `Unsendable`."""
         self._builder.resolve_target(built_request)
         prepared_request = prepare(

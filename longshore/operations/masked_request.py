@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from requests.models import PreparedRequest
-
+from longshore.delivery.request import SignedRequest, decode_headers
 from longshore.delivery.request_builder import BuiltRequest
 from longshore.invocation.mask_spans import MASK
 from longshore.invocation.masking import Mask
@@ -38,22 +37,16 @@ def as_mapped(built_request: BuiltRequest) -> dict[str, Any]:
     }
 
 
-def as_sent(prepared: PreparedRequest, built_request: BuiltRequest) -> dict[str, Any]:
+def as_sent(prepared: SignedRequest, built_request: BuiltRequest) -> dict[str, Any]:
     """As it goes over the wire, signature included, but for the headers that every request has."""
-    headers = decode_headers(prepared).items()
+    headers = decode_headers(prepared.headers).items()
     return {
         "method": prepared.method,
-        "url": built_request.mask.text(prepared.url or ""),
+        "url": built_request.mask.text(prepared.url),
         "headers": {name: built_request.mask.text(value) for name, value in headers if name.lower() not in _FRAMING},
         "query": _format_query(built_request),
         "body": _format_body(built_request),
     }
-
-
-def decode_headers(prepared: PreparedRequest) -> dict[str, str]:
-    """The headers of a request as texts, not masked; some are bytes in it."""
-    headers: dict[str, str | bytes] = dict(prepared.headers)
-    return {name: value if isinstance(value, str) else value.decode() for name, value in headers.items()}
 
 
 def _format_query(built_request: BuiltRequest) -> dict[str, Any]:

@@ -65,9 +65,7 @@ def longshore(*arguments: str, folder: Path, **environ: str) -> subprocess.Compl
 class Program:
     """The console script running in the background; its standard error is kept in a file."""
 
-    def __init__(
-        self, *arguments: str, folder: Path, command: Sequence[str] = (str(SCRIPT),), **environ: str
-    ) -> None:
+    def __init__(self, *arguments: str, folder: Path, command: Sequence[str] = (str(SCRIPT),), **environ: str) -> None:
         self.log_path = folder / f"{'-'.join(arguments)}.log"
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
