@@ -5,35 +5,25 @@ A program is imported when its command is called, and so are the commands of `la
 not load Kafka and Celery.
 """
 
-import sys
 from typing import Annotated
 
 import typer
 
 from config.roles import Role
-from longshore.cli import terminal
+from longshore.cli import program, terminal
+from longshore.cli.error_exit import exit_on_errors
 from longshore.cli.lazy_commands import LazyGroup
 from longshore.cli.version import version
-from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreError
 
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 sandbox = typer.Typer(no_args_is_help=True, help="An agent with everything around it, on this machine, to try out.")
 app.add_typer(sandbox, name="sandbox")
 
-SupervisedAs = Annotated[str, typer.Option(hidden=True, help="The name a supervisor gave this program.")]
-MetricsSocket = Annotated[str, typer.Option(hidden=True, help="The local socket at which a supervisor asks it.")]
-
 
 def main() -> None:
     """Run the command line; never returns."""
-    try:
+    with exit_on_errors():
         app(prog_name="longshore")
-    except (ConfigError, ConfigProblems) as error:
-        terminal.say(str(error))
-        sys.exit(EX_CONFIG)
-    except LongshoreError as error:
-        terminal.say(f"longshore: {error}")
-        sys.exit(1)
 
 
 def _print_version(value: bool) -> None:
@@ -65,43 +55,34 @@ def run() -> None:
 
 
 @app.command()
-def ingest(supervised_as: SupervisedAs = "", metrics_socket: MetricsSocket = "") -> None:
+def ingest() -> None:
     """Take invocations from Kafka and store them. Any number may run."""
-    from ingest import service
-    from longshore.cli.start import start_program
-
-    raise typer.Exit(service.run(start_program(Role.INGEST, supervised_as, metrics_socket)))
+    raise typer.Exit(program.run(Role.INGEST))
 
 
 @app.command()
-def worker(supervised_as: SupervisedAs = "", metrics_socket: MetricsSocket = "") -> None:
+def worker() -> None:
     """Deliver what is stored, and report to Port. Any number may run."""
-    from longshore.cli.start import start_program
-    from tasks.worker import process as program
-
-    raise typer.Exit(program.run(start_program(Role.WORKER, supervised_as, metrics_socket)))
+    raise typer.Exit(program.run(Role.WORKER))
 
 
 @app.command()
-def flower(supervised_as: SupervisedAs = "", metrics_socket: MetricsSocket = "") -> None:
+def flower() -> None:
     """Show workers and invocations in a browser, at FLOWER_ADDRESS and FLOWER_PORT."""
-    from longshore.cli import flower as program
-    from longshore.cli.start import start_program
-
-    raise typer.Exit(program.run(start_program(Role.FLOWER, supervised_as, metrics_socket)))
+    raise typer.Exit(program.run(Role.FLOWER))
 
 
 @sandbox.command("run")
 def sandbox_run() -> None:
     """Send a stream of invocations through an agent and show what happens to each. Ctrl-C ends it."""
-    from longshore.sandbox.sandbox import run as program
+    from longshore.sandbox.sandbox import run as sandbox
 
-    raise typer.Exit(program(demo=False))
+    raise typer.Exit(sandbox(demo=False))
 
 
 @sandbox.command("demo")
 def sandbox_demo() -> None:
     """Send a fixed list of invocations through an agent; succeeds only if each ends as it should."""
-    from longshore.sandbox.sandbox import run as program
+    from longshore.sandbox.sandbox import run as sandbox
 
-    raise typer.Exit(program(demo=True))
+    raise typer.Exit(sandbox(demo=True))

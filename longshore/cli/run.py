@@ -6,16 +6,17 @@ so that all is over within `WEBHOOK_INVOKER_TIMEOUT` + 5 s unless `DRAIN_S` is l
 
 import fcntl
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
 from config import small_profile
+from config.roles import Role
 from config.settings import Settings
 from ingest.kafka import consumer_options
 from longshore.cli import telemetry
+from longshore.cli.program import build_argv
 from longshore.errors import ConfigError
 from longshore.invocation import mapping
 from longshore.log import events
@@ -111,7 +112,7 @@ def build_children(
     """Ingest and the workers, as children with `environ`; they serve their metrics at `sockets`, by name."""
     ingest = Child(
         "ingest",
-        build_argv("ingest", "ingest", sockets.get("ingest", "")),
+        build_argv(Role.INGEST, "ingest", sockets.get("ingest", "")),
         env=environ,
         stop_grace_s=INGEST_GRACE_S,
         order=0,
@@ -120,7 +121,7 @@ def build_children(
     workers = [
         Child(
             name,
-            build_argv("worker", name, sockets.get(name, "")),
+            build_argv(Role.WORKER, name, sockets.get(name, "")),
             env=environ,
             stop_grace_s=settings.drain_grace_s + WORKER_EXIT_S,
             order=1,
@@ -128,12 +129,3 @@ def build_children(
         for name in (f"worker-{number}" for number in range(1, settings.worker_processes + 1))
     ]
     return [ingest, *workers]
-
-
-def build_argv(command: str, name: str, metrics_socket: str = "") -> list[str]:
-    """The command line of one of our programs, as the child called `name`, with its metrics at `metrics_socket`.
-
-    -P keeps the working directory out of the import path: a `tasks.py` there must not stand in for ours.
-    """
-    argv = [sys.executable, "-P", "-m", "longshore.cli", command]
-    return [*argv, "--supervised-as", name, "--metrics-socket", metrics_socket]

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import typer
-
 from longshore.printable import printable
 
 Item = TypeVar("Item")
@@ -76,6 +74,8 @@ def confirm(question: str, yes: bool) -> bool:
     if not sys.stdin.isatty():
         say(f"{question} Nobody can be asked here: give --yes.")
         return False
+    import typer  # here, as programs print too, and parse no command line
+
     return typer.confirm(printable(question), err=True)
 
 

@@ -106,9 +106,9 @@ def test_a_variable_reaches_every_process_and_the_mapping(site: Site) -> None:
 def part_of(process: psutil.Process) -> str | None:
     """Which program of ours a process is, if it has the variable."""
     words = process.cmdline()
-    if "longshore.cli" not in words or "Größe = 1, a:b" != process.environ().get("TEAM_NAME"):
+    if "longshore.cli.program" not in words or "Größe = 1, a:b" != process.environ().get("TEAM_NAME"):
         return None
-    return words[words.index("longshore.cli") + 1]
+    return words[words.index("longshore.cli.program") + 1]
 
 
 @pytest.mark.parametrize("names", [("HTTP_PROXY", "HTTPS_PROXY"), ("ALL_PROXY",)])
@@ -157,7 +157,8 @@ def test_a_self_signed_certificate_is_trusted(
     site.ends("r_1", "SUCCESS")
 
     assert (site.folder / "bundle" / "all.crt").read_text().count("BEGIN CERTIFICATE") > 50
-    children = [child for child in psutil.Process(agent.process.pid).children() if "longshore.cli" in child.cmdline()]
+    children = psutil.Process(agent.process.pid).children()
+    children = [child for child in children if "longshore.cli.program" in child.cmdline()]
     assert len(children) == 2
     for child in children:
         exported = {child.environ()[name] for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")}

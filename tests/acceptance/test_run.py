@@ -14,6 +14,9 @@ from longshore.sandbox.fake_targets import Behavior, FakeTargets
 from longshore.sandbox.publisher import RecordPublisher, action_run, as_text
 from tests.support.programs import SETTINGS, Program, eventually, longshore
 
+PROGRAM = "longshore.cli.program"
+"""The module as which a child of ours was started."""
+
 
 class Agent:
     """A whole agent as a process, and what it talks to."""
@@ -55,7 +58,7 @@ def tree_of(program: Program) -> dict[str, psutil.Process]:
     for child in psutil.Process(program.process.pid).children():
         try:
             words = child.cmdline()
-            found[words[words.index("longshore.cli") + 1] if "longshore.cli" in words else child.name()] = child
+            found[words[words.index(PROGRAM) + 1] if PROGRAM in words else child.name()] = child
         except psutil.Error:
             continue  # it has just died
     return found
@@ -84,6 +87,16 @@ def test_a_run_goes_from_kafka_to_its_target_and_port_hears_of_it(agent: Agent) 
     eventually(lambda: agent.port.runs.get("r_1") and agent.port.runs["r_1"].state == "SUCCESS", "SUCCESS at Port")
     assert 1 == len(agent.targets.received("r_1"))
     assert not agent.port.violations
+
+
+def test_its_programs_start_side_by_side(agent: Agent) -> None:
+    """Redis first, as all ask it; and nobody waits until another is ready, as each takes a second or more."""
+    lines = agent.start().log().splitlines()
+    starts = [number for number, line in enumerate(lines) if f"event={events.CHILD_STARTED.name} " in line]
+    first_word = next(number for number, line in enumerate(lines) if " program=" in line)
+
+    assert ["redis", "worker-1", "ingest"] == [lines[number].split("child=")[1].split()[0] for number in starts]
+    assert max(starts) < first_word
 
 
 def test_it_ends_with_0_when_told_and_leaves_nothing(agent: Agent) -> None:

@@ -1,16 +1,18 @@
 """What a command loads: nothing that it does not use, as its time and memory are mostly that of imports."""
 
-import os
 import re
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from config.roles import Role
 from longshore.cli.lazy_commands import LAZY, load
-from tests.support.programs import SETTINGS
+from longshore.cli.program import build_argv
+from tests.support.programs import SCRIPT, SETTINGS, bare
 
 OTEL = "opentelemetry.sdk.metrics.export"
 NOT_A_COMMANDS = {"celery", "kombu", "flower", "tornado", "requests", "urllib3", "rich.console", OTEL}
@@ -19,16 +21,17 @@ NOT_A_START = NOT_A_COMMANDS | {"redis.client", "cryptography"}
 KAFKA, METRICS = {"confluent_kafka"}, {"prometheus_client"}
 
 
-def modules_of(*arguments: str, folder: Path, **environ: str) -> set[str]:
-    """The modules that are imported by `longshore` with these arguments."""
+def modules_of(argv: Sequence[str], folder: Path, **environ: str) -> set[str]:
+    """The modules that a program of Python imports."""
+    python, *words = argv
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "longshore.cli", *arguments],
+        [python, "-X", "importtime", *words],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)} | environ,
+        env=bare({"TMPDIR": str(folder)} | environ),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=200,
     )
     return set(re.findall(r"^import time:[ \d|]+\| +(\S+)$", done.stderr, re.MULTILINE))
 
@@ -55,28 +58,25 @@ def modules_of(*arguments: str, folder: Path, **environ: str) -> set[str]:
 def test_a_command_loads_only_what_it_uses(command: str, unused: set[str], tmp_path: Path) -> None:
     """Nobody answers here; what is loaded is the same."""
     nobody = {"REDIS_URL": "redis://127.0.0.1:1", "KAFKA_CONSUMER_AUTHENTICATION_MECHANISM": "none of these"}
-    loaded = modules_of(*command.split(), folder=tmp_path, **(SETTINGS | nobody))
+    loaded = modules_of([sys.executable, str(SCRIPT), *command.split()], tmp_path, **(SETTINGS | nobody))
 
     assert "longshore.cli.main" in loaded
     assert set() == loaded & unused
 
 
 @pytest.mark.parametrize(
-    ("program", "unused"),
+    ("role", "unused"),
     [
-        ("ingest.service", {"flower", "tornado", "rich", "typer", OTEL, "psutil"}),
-        ("tasks.worker.process", {"flower", "tornado", "rich", "typer", OTEL, "confluent_kafka"}),
+        (Role.INGEST, {"flower", "tornado", "rich.console", "typer", OTEL, "psutil"}),
+        (Role.WORKER, {"flower", "tornado", "rich.console", "typer", OTEL, "confluent_kafka"}),
     ],
 )
-def test_a_program_loads_only_what_it_uses(program: str, unused: set[str]) -> None:
-    """Once for each process, as long as it runs."""
-    words = (
-        "import sys; from longshore.cli import unused_extras; unused_extras.hide();"
-        f"import {program}; print(*sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+def test_a_program_of_a_supervisor_loads_only_what_it_uses(role: Role, unused: set[str], tmp_path: Path) -> None:
+    """Once for each process, as long as it runs. This one ends as it misses its settings."""
+    loaded = modules_of(build_argv(role, "child"), tmp_path)
 
-    assert set() == set(done.stdout.split()) & unused
+    assert "config.settings" in loaded
+    assert set() == loaded & unused
 
 
 @pytest.mark.parametrize("name", LAZY)
