@@ -25,7 +25,8 @@ def _find_wrong_addresses(environ: Mapping[str, str]) -> Iterator[str]:
     local = environ.get("USING_LOCAL_PORT_INSTANCE", "").lower() in _TRUE_TEXTS
     # A prefix is not enough: org_AB is another organization than org_A.
     is_own_group = group.startswith(organization) and not group.removeprefix(organization)[:1].isalnum()
-    if organization and group and not local and not is_own_group:
+    reads_kafka = environ.get("STREAMER_NAME") != "POLLING" and not local
+    if organization and group and reads_kafka and not is_own_group:
         yield (
             "KAFKA_CONSUMER_GROUP_ID does not begin with PORT_ORG_ID. Port's Kafka refuses the groups of other "
             f"organizations; give {organization}.<a name of your own>, unless it is the name of your Kafka user"

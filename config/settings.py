@@ -88,7 +88,7 @@ class Settings(BaseModel):
 
     # Ingest
     streamer_name: Literal["KAFKA", "POLLING"] = Field(
-        "KAFKA", description="Where invocations come from; POLLING is not supported yet"
+        "KAFKA", description="Where invocations come from; POLLING where Kafka is out of reach, see how-to/polling.md"
     )
     using_local_port_instance: bool = Field(
         False, description="Do not ask Port for Kafka credentials; the next setting names the brokers, no SASL user"
@@ -97,7 +97,9 @@ class Settings(BaseModel):
         "", description="Comma list of brokers; required with USING_LOCAL_PORT_INSTANCE, otherwise an error"
     )
     kafka_consumer_group_id: str = Field(
-        "", description="Consumer group; Port requires it to start with the organization id. Required with KAFKA"
+        "",
+        description="Consumer group; Port requires it to start with the organization id. Required with KAFKA; with "
+        "POLLING it only names what is kept in Redis",
     )
     kafka_consumer_security_protocol: Annotated[str, AfterValidator(validators.security_protocol)] = Field(
         "plaintext", description="librdkafka's security.protocol; SASL_SSL for Port's cluster"
@@ -117,7 +119,9 @@ class Settings(BaseModel):
         500, description="Messages taken from Kafka and stored in one call, at most"
     )
     commit_delay_s: Factor = Field(
-        3, description="Seconds by which commits trail the ledger; more than the second Redis may lose in a crash"
+        3,
+        description="Seconds by which commits, or acknowledgements of polled runs, trail the ledger; more than the "
+        "second Redis may lose in a crash",
     )
     commit_mode: Annotated[Literal["trail", "finished"] | None, EmptyIsNone] = Field(
         None,
@@ -125,7 +129,7 @@ class Settings(BaseModel):
         "empty: finished where `longshore run` brings its own Redis without LONGSHORE_DATA, otherwise trail",
     )
     redis_wait_replicas: NonNegativeInt = Field(
-        0, description="Replicas of Redis that must have an invocation before its offset is committed"
+        0, description="Replicas of Redis that must have an invocation before its source hears that we have it"
     )
     message_max_bytes: PositiveInt = Field(
         16_777_216, description="A larger message is not parsed; it becomes a dead letter without its payload"
@@ -296,8 +300,16 @@ class Settings(BaseModel):
 
     @property
     def namespace(self) -> str:
-        """The prefix of everything of this agent in Redis and Celery: two agents may share one Redis."""
-        return f"{self.port_org_id}/{self.kafka_consumer_group_id}"
+        """The prefix of everything of this agent in Redis and Celery: two agents may share one Redis.
+
+        A group that is set names it in both modes, so that a switch from one to the other leaves nothing behind.
+        """
+        return f"{self.port_org_id}/{self.kafka_consumer_group_id or 'polling'}"
+
+    @property
+    def is_polling(self) -> bool:
+        """Whether runs are claimed from Port's API instead of read from Kafka."""
+        return self.streamer_name == "POLLING"
 
     @property
     def redis(self) -> Address:
@@ -335,7 +347,7 @@ class Settings(BaseModel):
     @property
     def commits_finished(self) -> bool:
         """Whether commits wait for what is finished, because the ledger is not persistent."""
-        return self.commit_mode == "finished"
+        return self.commit_mode == "finished" and not self.is_polling
 
     @property
     def drain_grace_s(self) -> float:
@@ -387,8 +399,10 @@ def load(environ: Mapping[str, str] | None = None, role: Role | None = Role.RUN)
     environment, and below it a `.env` file; otherwise it is taken as it is.
     """
     values, file_problems = read_secret_files(read_environment() if environ is None else environ)
-    texts = small_profile.with_defaults(
-        {name: values[name.upper()] for name in Settings.model_fields if name.upper() in values}
+    texts = validators.without_unused(
+        small_profile.with_defaults(
+            {name: values[name.upper()] for name in Settings.model_fields if name.upper() in values}
+        )
     )
     problems = [
         *file_problems,

@@ -23,6 +23,10 @@ from longshore.ledger import address
 INVALID = "invalid_setting"
 """The error type of the checks here; the context holds `problem` and `remedy`."""
 
+_GROUP = "kafka_consumer_group_id"
+_OF_KAFKA = ("kafka_", "using_local_port_instance", "commit_mode")
+"""How the names of settings begin that matter with Kafka alone."""
+
 OFFSET_RESETS = ("earliest", "largest", "latest", "smallest", "beginning", "end", "error")
 SASL_PROTOCOLS = ("sasl_plaintext", "sasl_ssl")
 PROTOCOLS = ("plaintext", "ssl", *SASL_PROTOCOLS)
@@ -116,12 +120,22 @@ def host_names(value: str) -> str:
     return value
 
 
+def without_unused(texts: Mapping[str, str]) -> dict[str, str]:
+    """`texts` without the settings of Kafka's client where nothing is read from Kafka: they are not even checked.
+
+    The group's name stays, as it names what is kept in Redis.
+    """
+    if texts.get("streamer_name") != "POLLING":
+        return dict(texts)
+    return {name: text for name, text in texts.items() if name == _GROUP or not name.startswith(_OF_KAFKA)}
+
+
 def find_cross_field_problems(texts: Mapping[str, str], environ: Mapping[str, str], role: Role) -> list[ConfigError]:
     """What is wrong across variables for `role`. `texts` are the settings as texts by field name."""
     assembled = user_ca_bundle.bundle_path(texts.get("longshore_ca_bundle"))
     problems = [*_missing_settings(texts, role), *user_ca_bundle.find_problems(environ, assembled)]
     if role.reads_invocations:
-        problems.extend((*_streamer_problems(texts), *_broker_problems(texts), *_kafka_login_problems(texts)))
+        problems.extend((*_broker_problems(texts), *_kafka_login_problems(texts)))
     if role is not Role.FLOWER:
         problems.extend(_mapping_file_problems(texts))
         problems.extend(limits_file.find_problems(texts.get("limits_file", "")))
@@ -136,17 +150,12 @@ def _missing_settings(texts: Mapping[str, str], role: Role) -> Iterator[ConfigEr
         credentials = "Port shows it under Credentials"
         required |= {"port_client_id": credentials, "port_client_secret": credentials}
     if texts.get("streamer_name", "KAFKA") == "KAFKA":
-        required["kafka_consumer_group_id"] = "Give <PORT_ORG_ID>.<a name of your own>, e.g. org_AbC123.agent"
+        required[_GROUP] = "Give <PORT_ORG_ID>.<a name of your own>, e.g. org_AbC123.agent"
     if not role.brings_redis:
         required["redis_url"] = "Give the address of your Redis, e.g. redis://localhost:6379/0"
     for name, remedy in required.items():
         if not texts.get(name):
             yield ConfigError(name.upper(), "is empty" if name in texts else "is missing", remedy)
-
-
-def _streamer_problems(texts: Mapping[str, str]) -> Iterator[ConfigError]:
-    if texts.get("streamer_name") == "POLLING":
-        yield ConfigError("STREAMER_NAME", "POLLING is not supported yet", "Give KAFKA, or take it out")
 
 
 def _kafka_login_problems(texts: Mapping[str, str]) -> Iterator[ConfigError]:

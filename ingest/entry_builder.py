@@ -8,7 +8,7 @@ from collections.abc import Callable
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
 
-from ingest.source import Record
+from ingest.source import Record, RunIdentity
 from longshore.delivery.policy import RetryPolicy
 from longshore.delivery.target import BadUrl, lane_of, target_of
 from longshore.invocation import ids
@@ -58,10 +58,14 @@ class EntryBuilder:
         *,
         fail_unmatched_nodes: bool,
         record_format: Callable[[], int] = lambda: 1,
+        ack_after_s: float = 0,
         note_target: Callable[[str, int], None] | None = None,
         traces: Traces | None = None,
     ) -> None:
         """`record_format` is that of the records to be written now.
+
+        `ack_after_s` is how long the ledger has had a claim before Port hears of it: longer than what a crash of Redis
+        may lose.
 
         `note_target` is called with each target that is sent to, and the number of the mapping's entry.
         """
@@ -76,16 +80,20 @@ class EntryBuilder:
         self._note_target = note_target
         self._traces = traces or Traces(sealer)
         self._record_format = record_format
+        self._ack_after_ms = round(1000 * ack_after_s)
         self._fail_unmatched_nodes = fail_unmatched_nodes
         self._received_reports = {kind: reports.received(kind) for kind in Kind}
 
     def build(self, record: Record, invocation: Invocation, route: RouteResult) -> Entry | None:
-        """The entry of `invocation`, which the mapping routed so; None where it is left to other agents."""
+        """The entry of `invocation`, which the mapping routed so; None where it is left to other agents.
+
+        What was claimed is left to nobody: no other agent gets it.
+        """
         run = invocation.run_id or ""
         id = ids.run_id(run) if run else ids.event_id(record.key)
         call = _Call(id, invocation.kind, run, invocation.synchronized, invocation.text)
         if isinstance(route, Unmatched):
-            if not (self._fail_unmatched_nodes and invocation.kind is Kind.NODE_RUN):
+            if not (record.run or (self._fail_unmatched_nodes and invocation.kind is Kind.NODE_RUN)):
                 return None
             return self._build_dead_letter(record, call, "no_mapping", "no mapping is enabled for it")
         if isinstance(route, MappingFault):
@@ -103,15 +111,14 @@ class EntryBuilder:
 
     def build_refused(self, record: Record, message: Refused) -> Entry:
         """The dead letter of a message for us that is not to be delivered."""
-        id = ids.refused_id(record.key)
-        call = _Call(id, message.kind, message.run_id or "", message.synchronized, message.text)
-        return self._build_dead_letter(record, call, message.reason, "")
+        identity = record.run or RunIdentity(message.kind, message.run_id or "")
+        call = _Call(_refused_id(record), *identity, message.synchronized, message.text)
+        return self._build_dead_letter(record, call, message.reason, message.cause)
 
     def build_unreadable(self, record: Record, reason: str) -> Entry:
         """The dead letter of a message that could not be read; it has no payload, the source still does."""
-        return self._build_dead_letter(
-            record, _Call(ids.refused_id(record.key), Kind.CHANGE_LOG, "", False, ""), reason, ""
-        )
+        identity = record.run or RunIdentity(Kind.CHANGE_LOG, "")
+        return self._build_dead_letter(record, _Call(_refused_id(record), *identity, False, ""), reason, "")
 
     def _resolve_target(self, route: Route) -> str:
         """Where the invocation will go, as far as can be known before secret inputs are decrypted."""
@@ -166,6 +173,7 @@ class EntryBuilder:
             unknown_outcome=policy.unknown_outcome,
             max_attempts=policy.max_attempts,
             dead=dead,
+            ack_after_ms=self._ack_after_ms if record.run else None,
             trace=self._traces.accepted(
                 record.trace,
                 {"longshore.id": call.id, "longshore.kind": call.kind.value, "longshore.target": target},
@@ -185,3 +193,8 @@ class EntryBuilder:
             ),
             format=record_format,
         )
+
+
+def _refused_id(record: Record) -> str:
+    """Under which id the dead letter of `record` is kept: its run's, where Port says which that is."""
+    return ids.run_id(record.run.run_id) if record.run else ids.refused_id(record.key)

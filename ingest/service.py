@@ -12,7 +12,8 @@ from config.settings import Settings
 from ingest.backpressure import Backpressure
 from ingest.ingest_health import WAIT_S, IngestHealth
 from ingest.ledger_writer import LedgerWriter
-from ingest.wiring import SOURCE, make_limits, make_preparer, make_source
+from ingest.source import SourceLost
+from ingest.wiring import make_limits, make_preparer, make_source, source_name
 from longshore.errors import ConfigError, place_of
 from longshore.invocation.mapping import Mapping
 from longshore.log import events
@@ -58,9 +59,9 @@ class IngestService:
         self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
         self._publisher = Publisher(make_app(settings))
         access = open_ledger(settings, REDIS_CONNECTIONS)
-        self._health = IngestHealth(settings.liveness_s, SOURCE)
+        self._health = IngestHealth(settings.liveness_s, source_name(settings))
         port = CountedPortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
-        self._source = make_source(settings, access.ledger, port, self._health, stop)
+        self._source = make_source(settings, access, port, self._health, self._publisher.publish, stop)
         limits = make_limits(settings, self._mapping, access)
         self._writer = LedgerWriter(
             self._source,
@@ -81,6 +82,9 @@ class IngestService:
             self._read_until_stopped()
         except ConfigError:
             raise
+        except SourceLost as error:
+            log.event(events.INGEST_GIVEN_UP, problem=str(error)[:300])
+            return 1
         except Exception as error:
             log.event(events.INGEST_FAILED, error=type(error).__name__, at=place_of(error))
             return 1

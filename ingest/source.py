@@ -1,4 +1,4 @@
-"""What ingest asks of whatever it takes invocations from: Kafka, or anything that can hand them over and wait.
+"""What ingest asks of whatever it takes invocations from: Kafka, Port's polling API, or anything that can wait.
 
 A source hands over records, and confirms them where they come from no earlier than the ledger has them: a crash in
 between repeats a record, which the ledger recognises, and loses none. How it counts what it has read, who else reads
@@ -7,14 +7,23 @@ of the records, and answers to that; what stands between the two (`Progress`) is
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from opentelemetry.trace import SpanContext
 
+from longshore.errors import LongshoreError
+from longshore.invocation.kinds import Kind
 from longshore.ledger.entry import Accepted, OffsetRange
 
 Progress = Sequence[OffsetRange]
 """What `Ledger.accept` keeps of how far a source has been read; empty for a source that keeps no count."""
+
+
+class RunIdentity(NamedTuple):
+    """Which run a record is, where that is proven whatever the record says: Port gave it out under this id."""
+
+    kind: Kind
+    run_id: str
 
 
 class Record(Protocol):
@@ -41,8 +50,19 @@ class Record(Protocol):
         """Names it and no other record, the same at each reading: what has no id of its own is known by it."""
 
     @property
+    def run(self) -> RunIdentity | None:
+        """The run that was claimed from Port: held in the ledger until Port has acknowledged the claim.
+
+        None for a message that only says itself which run it is.
+        """
+
+    @property
     def trace(self) -> SpanContext | None:
         """Which trace it says it belongs to."""
+
+
+class SourceLost(LongshoreError):
+    """The source has not answered for so long that ingest ends; whoever started it decides what comes next."""
 
 
 R = TypeVar("R", bound=Record)
@@ -66,7 +86,8 @@ class Source(Protocol[R]):
     def run(self, pause_cause: Callable[[], str]) -> None:
         """Read until the program is to stop. Called once the ledger has answered.
 
-        Nothing more is fetched while `pause_cause` names one. Raises `ConfigError` for what no restart mends.
+        Nothing more is fetched while `pause_cause` names one. Raises `ConfigError` for what no restart mends, and
+        `SourceLost` where it has waited long enough.
         """
         ...
 

@@ -1,6 +1,8 @@
 """Ingest, and what stands on it, as the settings describe it."""
 
 import threading
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from config.limits_file import read_host_limits
 from config.settings import Settings
@@ -12,28 +14,38 @@ from ingest.ingest_health import IngestHealth
 from ingest.kafka.consumer_options import consumer_options
 from ingest.kafka.credentials import from_port, from_settings
 from ingest.kafka.rebuild import Rebuild
-from ingest.kafka.record import KafkaRecord
 from ingest.kafka.source import KafkaSource
+from ingest.polling.source import PollingSource
 from ingest.source import Source
 from ingest.target_limits import TargetLimits
 from longshore.errors import ConfigError, StoreUnavailable
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
+from longshore.invocation.polling_message import SHAPES
 from longshore.invocation.stream import Stream
-from longshore.ledger.ledger import Ledger
+from longshore.ledger.entry import Claim
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.port import PortClient
 from longshore.telemetry.tracing import Traces
 
-SOURCE = "Kafka"
-"""The name of what `make_source` makes, for people."""
+
+def source_name(settings: Settings) -> str:
+    """What `make_source` makes, for people."""
+    return "runs from Port" if settings.is_polling else "Kafka"
 
 
 def make_source(
-    settings: Settings, ledger: Ledger, port: PortClient, health: IngestHealth, stop: threading.Event
-) -> Source[KafkaRecord]:
+    settings: Settings,
+    access: LedgerAccess,
+    port: PortClient,
+    health: IngestHealth,
+    publish: Callable[[Sequence[Claim]], None],
+    stop: threading.Event,
+) -> Source[Any]:
     """Where invocations are taken from. Raises `ConfigError` for what the source's client refuses."""
-    return KafkaSource(settings, ledger, port, health, stop)
+    if settings.is_polling:
+        return PollingSource(settings, access, port, health, publish, stop)
+    return KafkaSource(settings, access.ledger, port, health, stop)
 
 
 def make_preparer(
@@ -45,14 +57,22 @@ def make_preparer(
         access.sealer,
         {kind: settings.retry_policy(kind) for kind in Kind},
         record_format=lambda: access.ledger.format,
+        ack_after_s=settings.commit_delay_s,
         fail_unmatched_nodes=settings.unmatched_node_runs == "fail",
         note_target=limits.note if limits else None,
         traces=Traces(access.sealer, tracer()),
     )
-    # Where both have one name, the runs win: an unsigned event must not pass for a run.
-    streams = {settings.change_log_topic: Stream.CHANGE_LOG, settings.runs_topic: Stream.RUNS}
     sync_limits = limits.sync if limits else None
-    return BatchPreparer(streams, settings.secrets, mapping, builder, settings.message_max_bytes, sync_limits)
+    return BatchPreparer(
+        _streams(settings), settings.secrets, mapping, builder, settings.message_max_bytes, sync_limits
+    )
+
+
+def _streams(settings: Settings) -> dict[str, Stream]:
+    if settings.is_polling:
+        return {stream.value: stream for stream in SHAPES}
+    # Where both have one name, the runs win: an unsigned event must not pass for a run.
+    return {settings.change_log_topic: Stream.CHANGE_LOG, settings.runs_topic: Stream.RUNS}
 
 
 def make_limits(settings: Settings, mapping: Mapping, access: LedgerAccess) -> TargetLimits:

@@ -70,14 +70,22 @@ class StoreUnavailable(LongshoreError):
 class PortUnavailable(LongshoreError):
     """The Port API cannot be reached or is overloaded; `retry_after_s` is the wait it asked for, if it did.
 
-    `status` is what it answered, None for no answer.
+    `status` is what it answered, None for no answer. `may_be_taken`: the call may have reached Port, which may have
+    done what it asked for, although nobody said so; otherwise it surely has not.
     """
 
-    def __init__(self, reason: str, retry_after_s: float | None = None, status: int | None = None) -> None:
-        super().__init__(reason, retry_after_s, status)
+    def __init__(
+        self,
+        reason: str,
+        retry_after_s: float | None = None,
+        status: int | None = None,
+        may_be_taken: bool = False,
+    ) -> None:
+        super().__init__(reason, retry_after_s, status, may_be_taken)
         self.reason = reason
         self.retry_after_s = retry_after_s
         self.status = status
+        self.may_be_taken = may_be_taken
 
     def __str__(self) -> str:
         return self.reason

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import TimeoutError as NotDone
 
 from config.settings import Settings
+from ingest.background import in_background
 from ingest.ingest_health import IngestHealth
 from ingest.kafka import consumer_options
-from ingest.kafka.background import in_background
 from ingest.kafka.consumer import KafkaReader
 from ingest.kafka.credential_refresher import CredentialRefresher
 from ingest.kafka.credentials import KafkaAccess

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from ingest.kafka.background import in_background
+from ingest.background import in_background
 from ingest.kafka.consumer import KafkaReader
 from ingest.kafka.credentials import KafkaAccess
 from longshore.log import events

@@ -21,8 +21,6 @@ FIRST_WAIT_S = 1.0
 MAX_WAIT_S = 32.0
 """Port's own advice for retries: 1 s, doubling, at most 32 s."""
 
-STREAMER = "KAFKA"
-
 
 @dataclass(frozen=True, slots=True)
 class KafkaAccess:
@@ -52,12 +50,3 @@ def from_port(port: PortClient, stop: threading.Event) -> KafkaAccess | None:
             outage.end()
             return KafkaAccess(",".join(answer.brokers), answer.username, answer.password)
     return None
-
-
-def announce_streamer(port: PortClient) -> bool:
-    """Tell Port that runs are taken from Kafka. Whatever it says, the start goes on (wire contract, startup): True."""
-    try:
-        port.set_streamer(STREAMER)
-    except LongshoreError as error:
-        log.event(events.PORT_STREAMER_CALL_FAILED, problem=str(error))
-    return True

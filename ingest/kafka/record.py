@@ -38,6 +38,11 @@ class KafkaRecord(NamedTuple):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
     @property
+    def run(self) -> None:
+        """None: which run a message is, only the message says."""
+        return None
+
+    @property
     def key(self) -> str:
         """The same, with the timestamp: it tells apart what stood there before and after a topic was recreated."""
         return f"{self.topic}.{self.partition}.{self.offset}.{self.timestamp_ms}"

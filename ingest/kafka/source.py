@@ -8,13 +8,12 @@ repeats those seconds, and the ledger knows the repeats by their ids.
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotDone
-from typing import TypeVar
 
 from config.settings import Settings
+from ingest.announcement import announce_streamer
+from ingest.background import T, in_background, wait_for
 from ingest.ingest_health import IngestHealth
 from ingest.kafka import consumer_options, credentials
-from ingest.kafka.background import in_background
 from ingest.kafka.consumer_sessions import ConsumerSessions
 from ingest.kafka.credentials import KafkaAccess
 from ingest.kafka.finished_offsets import FinishedOffsets
@@ -36,11 +35,6 @@ log = EventLog(__name__)
 
 ON_HOLD_TAKE_S = 0.3
 """How long `take` waits while a partition is on hold: it may go on as soon as something of it is finished."""
-
-TURN_S = 0.1
-"""Between two heartbeats while Port is asked for the access to Kafka."""
-
-T = TypeVar("T")
 
 
 class KafkaSource(Source[KafkaRecord]):
@@ -89,15 +83,17 @@ class KafkaSource(Source[KafkaRecord]):
                 events.INGEST_OLDER_RECORDS_SKIPPED,
                 group=settings.kafka_consumer_group_id,
             )
-        self._announcement = in_background("announce", lambda: credentials.announce_streamer(self._port))
+        self._announcement = in_background(
+            "announce", lambda: announce_streamer(self._port, self._settings.streamer_name)
+        )
         if self._replicas is not None:
             self._replicas.start()
 
     def run(self, pause_cause: Callable[[], str]) -> None:
         """See `Source`. A consumer that can read no more, or logs in with old credentials, is followed by another."""
         access = credentials.from_settings(self._settings)
-        if access is None and (self._announcement is None or self._result(self._announcement)):
-            access = self._result(in_background("kafka-credentials", self._ask_port))
+        if access is None and (self._announcement is None or self._wait_for(self._announcement)):
+            access = self._wait_for(in_background("kafka-credentials", self._ask_port))
         fetch = None if self._settings.using_local_port_instance else self._ask_port
         while access is not None:
             access = self._sessions.run(access, fetch, pause_cause)
@@ -105,15 +101,8 @@ class KafkaSource(Source[KafkaRecord]):
     def _ask_port(self) -> KafkaAccess | None:
         return credentials.from_port(self._port, self._stop)
 
-    def _result(self, future: "Future[T]") -> T | None:
-        """The result of `future`; None if the end comes first. What is still under way ends with the process."""
-        while not self._stop.is_set():
-            self._health.turn()
-            try:
-                return future.result(TURN_S)
-            except NotDone:
-                continue
-        return None
+    def _wait_for(self, future: "Future[T]") -> T | None:
+        return wait_for(future, self._stop, self._health.turn)
 
     def close(self) -> None:
         """See `Source`."""

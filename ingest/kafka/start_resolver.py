@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from confluent_kafka import KafkaException
 
-from ingest.kafka.background import in_background
+from ingest.background import in_background
 from ingest.kafka.commit_metadata import CommitMetadata
 from ingest.kafka.consumer import KafkaReader
 from ingest.kafka.partition_queries import EARLIEST, LATEST

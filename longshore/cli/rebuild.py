@@ -9,6 +9,7 @@ from config.roles import Role
 from longshore.cli import options, terminal
 from longshore.cli.exit_codes import REFUSED
 from longshore.cli.start import start_program
+from longshore.errors import ConfigError
 
 PROGRESS_S = 1.0
 
@@ -28,6 +29,8 @@ def rebuild(
     if since_ms > time.time() * 1000 + 1:
         raise typer.BadParameter("the time lies ahead", param_hint="--since")
     settings = start_program(Role.INGEST)
+    if settings.is_polling:
+        raise ConfigError("STREAMER_NAME", "POLLING leaves nothing to read again", "Only Kafka keeps what was read")
     from ingest.kafka.rebuild import Progress
     from ingest.wiring import make_rebuild
 

@@ -42,7 +42,8 @@ def run(settings: Settings) -> int:
     # Found out here, once, instead of by each child.
     if settings.mapping_path is not None:
         mapping.Mapping.load(settings.mapping_path, settings.mapping_env()).close()
-    consumer_options.check(settings)
+    if not settings.is_polling:
+        consumer_options.check(settings)
     if settings.has_small_profile:
         for name, value in small_profile.ENVIRONMENT.items():
             os.environ.setdefault(name, value)
@@ -60,8 +61,8 @@ def _run_with_redis(redis: EmbeddedRedis, settings: Settings) -> int:
         log.event(
             events.REDIS_NOT_PERSISTENT,
             text="The embedded Redis keeps its data in a temporary folder: dead letters, unknown outcomes and history "
-            "end with this container; what is not finished is read from Kafka again. Set LONGSHORE_DATA to a folder "
-            "that lasts, or REDIS_URL.",
+            f"end with this container; {_fate_of_unfinished(settings)}. Set LONGSHORE_DATA to a folder that lasts, or "
+            "REDIS_URL.",
         )
     else:
         log.event(events.REDIS_EMBEDDED, data=str(redis.data_dir))
@@ -76,6 +77,12 @@ def _run_with_redis(redis: EmbeddedRedis, settings: Settings) -> int:
             return _supervise(settings, environ, redis_child)
     finally:
         redis.stop()
+
+
+def _fate_of_unfinished(settings: Settings) -> str:
+    if settings.is_polling:
+        return "so do runs that were acknowledged to Port and are not finished, as Port gives them to nobody else"
+    return "what is not finished is read from Kafka again"
 
 
 @contextmanager

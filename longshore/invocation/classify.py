@@ -1,4 +1,4 @@
-"""What a message from Kafka is: an invocation for us, one that is refused, or none of our business.
+"""What a message from Kafka or Port's polling API is: an invocation for us, one that is refused, or not our business.
 
 Owns the order of the decisions (wire contract, filtering) and promises that no bytes whatever raise. Whether a mapping
 wants the invocation is decided later, in `mapping`.
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from longshore.invocation import json_limits, json_text, signature
+from longshore.invocation import json_limits, json_text, polling_message, signature
 from longshore.invocation.kinds import Kind
 from longshore.invocation.stream import Stream, get_object, invocation_method
 
@@ -18,6 +18,9 @@ MAX_ACTION_CHARS = 256
 MAX_VALUES = 131_072
 """Most JSON values in a message that is read before anybody is known to have signed it: each costs up to 3 µs and 250
 bytes. Of what brokers take by default (1 MiB) that is one value for every eight bytes."""
+
+
+NOT_FOR_AGENT = "its invocation method in Port is not set to use an agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,10 @@ class Skipped:
 class Refused:
     """Meant for us, but not to be delivered; kept as a dead letter.
 
-    `reason` is `bad_signature`, `malformed` or `too_complex` (more than `MAX_VALUES`). `text` is what would have been
-    delivered, so that a dead letter refused for an outdated secret can be sent after all; of a malformed one it is what
-    could be read, and it is empty where nothing was. Without a usable run id the kind is CHANGE_LOG, because Port can
-    be told nothing.
+    `reason` is `bad_signature`, `malformed` or `too_complex` (more than `MAX_VALUES`); of what was claimed by polling
+    `not_for_agent` or `incomplete`, and `cause` says more. `text` is what would have been delivered, so that a dead
+    letter refused for an outdated secret can be sent after all; of a malformed one it is what could be read, and it is
+    empty where nothing was. Without a usable run id the kind is CHANGE_LOG, because Port can be told nothing.
     """
 
     reason: str
@@ -48,6 +51,7 @@ class Refused:
     action: str
     synchronized: bool
     type: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,12 @@ Classified = Skipped | Refused | Invocation
 
 
 def classify_message(raw: bytes | None, stream: Stream, secrets: Sequence[str]) -> Classified:
-    """Decide what one Kafka value is; `secrets` are the client secret and, during a rotation, the one before it."""
+    """Decide what one message is; `secrets` are the client secret and, during a rotation, the one before it.
+
+    `raw` is a Kafka value, or the text of one object that Port's polling API gave out.
+    """
+    if stream in polling_message.SHAPES:
+        return _classify_polled(raw or b"", polling_message.SHAPES[stream])
     if not raw:
         return Skipped("tombstone")
     if json_limits.has_more_values_than(MAX_VALUES, raw) and not (
@@ -115,6 +124,27 @@ def _classify_for_agent(
     if run_id is not None and _valid_run_id(run_id) is None:
         return Refused("malformed", kind, None, text, action, synchronized, method_type)
     return Invocation(kind, run_id, unsigned_message, text, synchronized, action, method_type)
+
+
+def _classify_polled(raw: bytes, shape: polling_message.ObjectShape) -> Refused | Invocation:
+    """Nothing claimed is skipped: who has acknowledged it is the only one who can tell Port what became of it."""
+    run_id, text, message, reason, cause = None, "", dict[str, Any](), "", ""
+    try:
+        run = json_text.loads(raw)
+        run_id = shape.id_of(run)
+        message = shape.message_of(run)
+        text = json_text.dumps(message, ascii=False)
+        if not shape.is_for_agent(run):
+            reason, cause = "not_for_agent", NOT_FOR_AGENT
+    except polling_message.Incomplete as error:
+        reason, cause = "incomplete", str(error)
+    except Exception:  # whatever it is, it is in the object: the run is refused, and ingest goes on
+        reason, cause = "incomplete", "Port gave it out in a shape that the agent cannot read"
+    method = invocation_method(message, Stream.POLLED_RUNS)
+    action, synchronized = _action_name(message), bool(method.get("synchronized"))
+    if reason:
+        return Refused(reason, shape.kind, run_id, text, action, synchronized, _clean_name(method.get("type")), cause)
+    return Invocation(shape.kind, run_id, message, text, synchronized, action, _clean_name(method.get("type")))
 
 
 def _kind_of(run_id: Any) -> Kind:

@@ -5,7 +5,7 @@ from typing import Any
 
 
 class Stream(StrEnum):
-    """Which topic a message was read from; it alone decides, never what the message says of itself."""
+    """Where a message was taken from; it alone decides, never what the message says of itself."""
 
     RUNS = "runs"
     """Action runs and workflow node runs, signed."""
@@ -13,13 +13,19 @@ class Stream(StrEnum):
     CHANGE_LOG = "change_log"
     """Change log events: not signed, and never a run, whatever ids they mention."""
 
+    POLLED_RUNS = "polled_runs"
+    """Action runs claimed through Port's API: not signed, as that call is authenticated."""
+
+    POLLED_NODE_RUNS = "polled_node_runs"
+    """Workflow node runs claimed in the same way."""
+
     OTHER = "other"
     """Any other topic: nothing on it is for the agent."""
 
 
 def invocation_method(message: dict[str, Any], stream: Stream) -> dict[str, Any]:
     """The object that says type, url and agent of an invocation; empty where it or a parent is absent or no object."""
-    if stream is Stream.RUNS:
+    if stream in (Stream.RUNS, Stream.POLLED_RUNS, Stream.POLLED_NODE_RUNS):
         return get_object(message, "payload", "action", "invocationMethod")
     if stream is Stream.CHANGE_LOG:
         return get_object(message, "changelogDestination")

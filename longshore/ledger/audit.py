@@ -15,6 +15,8 @@ from longshore.ledger.ledger import Ledger
 from longshore.ledger.states import FAILED_STATES, State
 from longshore.ledger.text import decode, encode
 
+NOT_OURS = "not_ours"
+"""Counter of claims that were stored, and dropped because Port has given them to another agent."""
 PAGE = 500
 """Ids looked at in one call: about 2 ms."""
 MAX_PROBLEMS = 1000
@@ -48,8 +50,8 @@ class Balance:
 
     @property
     def removed(self) -> int:
-        """Dead letters and unknown outcomes that were dropped on purpose."""
-        return sum(n for name, n in self.counts.items() if name.startswith(("pruned:", "purged:")))
+        """What was dropped on purpose: dead letters, unknown outcomes, and claims that Port said are not ours."""
+        return sum(n for name, n in self.counts.items() if name.startswith(("pruned:", "purged:", NOT_OURS)))
 
     @property
     def expired(self) -> int:

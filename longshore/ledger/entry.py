@@ -22,7 +22,7 @@ class Entry:
     lane: str
     synchronized: bool
     origin: str
-    """`topic/partition/offset`."""
+    """`topic/partition/offset`, or `polling/run id`."""
     published_ms: int
     """Timestamp of the Kafka record."""
     mapping: str
@@ -38,6 +38,11 @@ class Entry:
     """Sealed trace context; empty for none."""
     verbatim: bool = False
     """Whether the message, byte for byte, is what the original would send as a body. Stored from format 3 on."""
+    ack_after_ms: int | None = None
+    """When its claim is to be acknowledged to Port, from now; held until Port has answered. None: it is ours already.
+
+    Then it waits, or is the dead letter that `dead` says. If Port says that it is not ours, it is forgotten.
+    """
     format: int = 1
     """Format of its record, for which its values were sealed; the same in a whole batch."""
     reports: tuple[bytes, ...] = field(default=(), repr=False)

@@ -112,6 +112,18 @@ class Keys:
         return f"{self.prefix}unknown"
 
     @property
+    def acks(self) -> str:
+        """Sorted set: runs whose claim is to be acknowledged to Port, all held ones among them; scored with when.
+
+        By the lease clock (ms). While one process asks Port, that is when somebody else may.
+        """
+        return f"{self.prefix}acks"
+
+    def first_reports(self, id: str) -> str:
+        """List: the reports that a held invocation begins with, before they go to the outbox."""
+        return f"{self.prefix}first:{id}"
+
+    @property
     def outbox(self) -> str:
         """Sorted set: invocations with reports to send, scored with when to send them (ms)."""
         return f"{self.prefix}outbox"

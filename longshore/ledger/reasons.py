@@ -4,6 +4,8 @@ CAUSES = {
     "bad_signature": "Its signature fits none of our client secrets: it is not from Port, or the secret was replaced. "
     "During a rotation set PORT_CLIENT_SECRET_PREVIOUS.",
     "malformed": "Its message is not what Port sends.",
+    "not_for_agent": "Port gave it out, but its invocation method is not set to use an agent. No other agent gets it.",
+    "incomplete": "Port gave it out without what a delivery needs, or in a shape that cannot be read.",
     "too_large": "Its message is larger than MESSAGE_MAX_BYTES; it is still in Kafka.",
     "too_complex": "Its message has more than 131,072 values, and Port has not signed it as it stands, so it was not "
     "read; it is still in Kafka.",

@@ -178,13 +178,19 @@ DELIVERY_REVOKED = Event(
 
 FLOWER_STARTED = Event("flower.started", "info", "Flower begins to serve its pages at `url`.")
 
-INGEST_STARTED = Event("ingest.started", "info", "Ingest begins to read Kafka.")
+INGEST_STARTED = Event("ingest.started", "info", "Ingest begins to read Kafka, or to poll Port.")
 INGEST_STOPPED = Event("ingest.stopped", "info", "Ingest ended in order.")
 INGEST_FAILED = Event(
     "ingest.failed",
     "error",
     "A fault of the agent ended ingest; nothing that was not stored is committed.",
     "Report it, with `error` and `at`; whoever started it starts it again.",
+)
+INGEST_GIVEN_UP = Event(
+    "ingest.given_up",
+    "error",
+    "Port has refused or failed all polls for POLLING_MAX_FAILURE_DURATION_SECONDS; ingest ends with exit code 1.",
+    "`longshore doctor` tries Port with our credentials; whoever started ingest starts it again.",
 )
 INGEST_OLDER_RECORDS_SKIPPED = Event(
     "ingest.older_records_skipped",
@@ -450,6 +456,39 @@ OUTBOX_FLUSH_FAILED = Event(
     "outbox.flush_failed", "debug", "Reports were left when the worker ended; another worker sends them."
 )
 
+POLLING_OUTAGE_STARTED = Event(
+    "polling.outage_started",
+    "warning",
+    "Port gives out no runs: a poll failed, and is repeated with growing pauses.",
+    "Nothing if it passes; otherwise `longshore doctor` tries Port with our credentials.",
+)
+POLLING_OUTAGE_CONTINUED = Event("polling.outage_continued", "debug", "A poll failed.")
+POLLING_OUTAGE_ENDED = Event("polling.outage_ended", "info", "Port gives out runs again.")
+POLLING_OUTAGE = OutageEvents(POLLING_OUTAGE_STARTED, POLLING_OUTAGE_CONTINUED, POLLING_OUTAGE_ENDED)
+POLLING_IDS_MISSED = Event(
+    "polling.ids_missed",
+    "error",
+    "Port gave out runs without an id; they cannot be acknowledged and were left alone.",
+    "Report it to Port.",
+)
+POLLING_CLAIM_LOST = Event(
+    "polling.claim_lost",
+    "info",
+    "Port says that a run that was claimed and stored is not ours; it was dropped and is delivered by whoever has it.",
+)
+POLLING_ACK_UNANSWERED = Event(
+    "polling.ack_unanswered",
+    "warning",
+    "Port has not heard that runs are ours; it is told again, and they are not delivered before.",
+    "Nothing if it passes; otherwise `longshore doctor` tries Port with our credentials.",
+)
+POLLING_ACK_FAILED = Event(
+    "polling.ack_failed",
+    "error",
+    "Redis answered with an error when a run was to be moved to its lane; that is tried again.",
+    "Report it, with `id` and `error`.",
+)
+
 PORT_OUTAGE_STARTED = Event(
     "port.outage_started",
     "warning",
@@ -462,7 +501,7 @@ PORT_OUTAGE = OutageEvents(PORT_OUTAGE_STARTED, PORT_OUTAGE_CONTINUED, PORT_OUTA
 PORT_STREAMER_CALL_FAILED = Event(
     "port.streamer_call_failed",
     "warning",
-    "Port could not be told that runs are taken from Kafka; the start goes on.",
+    "Port could not be told how runs are taken, from Kafka or by polling; the start goes on.",
     "If no runs come, look at the agent's settings in Port.",
 )
 

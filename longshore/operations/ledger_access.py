@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from config.settings import Settings
+from longshore.ledger.acknowledgements import Acknowledgements
 from longshore.ledger.connection import TIMEOUT_S, connect
 from longshore.ledger.invocations import InvocationReader
 from longshore.ledger.keys import Keys
@@ -25,6 +26,7 @@ class LedgerAccess:
     pages: PageReader
     requeue: Requeuer
     targets: TargetControls
+    acknowledgements: Acknowledgements
 
     @classmethod
     def build(cls, ledger: Ledger, sealer: Sealer) -> "LedgerAccess":
@@ -38,6 +40,7 @@ class LedgerAccess:
             pages=PageReader(redis, keys, invocations),
             requeue=Requeuer(redis, keys, limits, sealer),
             targets=TargetControls(redis, keys, limits),
+            acknowledgements=Acknowledgements(redis, keys, limits),
         )
 
 

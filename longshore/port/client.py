@@ -6,7 +6,7 @@ token. Repeating is the outbox's business, so that a failing Port API holds up n
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,9 @@ _MAX_TOKEN_LIFE_S = 1e9
 
 _TRANSIENT_STATUSES = frozenset({401, 408, 425, 429})
 """The 4xx that say nothing about the call itself: it may be taken later."""
+
+_UNTAKEN_STATUSES = _TRANSIENT_STATUSES | {503}
+"""The transient ones with which Port says that it has not taken the call; after another 5xx nobody knows."""
 
 _PAUSING_STATUSES = frozenset({429, 503})
 """Transient ones that say that no call would be taken now. The others may be about this one alone."""
@@ -62,18 +65,20 @@ class PortClient:
         )
         self._pause = Pause(clock)
 
-    def call(self, method: str, path: str, json: Any = None) -> Reply:
+    def call(self, method: str, path: str, json: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
         """Make one call; `json` is its body, None for none. Returns Port's reply, whose status is below 300.
+
+        `headers` go along with those that all calls have.
 
         Raises PortUnavailable when it may work later (no connection, no answer, 408, 429, 5xx, credentials not taken)
         and PortRefused when it never will (any other status).
         """
         self._pause.check()
         token = self._tokens.current()
-        reply = self._http.send(method, path, json, token)
+        reply = self._http.send(method, path, json, token, headers)
         if reply.status == 401:
             token = self._tokens.replace_refused(token)
-            reply = self._http.send(method, path, json, token)
+            reply = self._http.send(method, path, json, token, headers)
             if reply.status == 401:
                 raise self._tokens.note_second_refusal()
         self._tokens.note_success()
@@ -115,7 +120,7 @@ class PortClient:
         wait_s = parse_wait_s(reply.headers, time.time(), is_used_up=reply.status == 429)
         if wait_s is not None and reply.status in _PAUSING_STATUSES:
             self._pause.close(wait_s, reason)
-        return PortUnavailable(reason, wait_s, reply.status)
+        return PortUnavailable(reason, wait_s, reply.status, reply.status not in _UNTAKEN_STATUSES)
 
     def _fetch_token(self) -> Token:
         """Ask for a token. Whatever goes wrong says nothing about the call that needs it, so it is always transient."""

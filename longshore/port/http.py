@@ -1,7 +1,8 @@
 """One HTTP exchange with the Port API: pooled connections, timeouts, a bounded body, plain words for what fails."""
 
+import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ from longshore.port.replies import Reply
 from longshore.port.size_limits import encode_json
 
 _HEADERS = {"User-Agent": "port-agent", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
+
+_JSON = {"Content-Type": "application/json"}
 
 MAX_REPLY_BYTES = 4_194_304
 """Most bytes read of one reply: nothing we ask for comes near it."""
@@ -47,7 +50,9 @@ class PortHttp:
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
-    def send(self, method: str, path: str, body: Any, token: str | None) -> Reply:
+    def send(
+        self, method: str, path: str, body: Any, token: str | None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
         """One exchange, with `token` as bearer if given. Raises PortUnavailable when no whole answer came.
 
         No error names more than the host: the texts of requests may hold a proxy's password.
@@ -57,7 +62,7 @@ class PortHttp:
             request.prepare(
                 method=method,
                 url=self._base_url + path,
-                headers=_HEADERS if body is None else {**_HEADERS, "Content-Type": "application/json"},
+                headers={**_HEADERS, **(headers or {}), **({} if body is None else _JSON)},
                 data=None if body is None else encode_json(body),
                 # Given as `auth`, because a ~/.netrc entry would replace a mere Authorization header.
                 auth=_bearer_auth(token),
@@ -70,7 +75,8 @@ class PortHttp:
                     raise requests.exceptions.ProxyError from TunnelRefused(407, schemes)
                 return Reply(response.status_code, self._read_body(response), response.headers)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, BundleUnreadable) as error:
-            raise PortUnavailable(f"Port at {self._host}: {self._describe(error)}") from None
+            reason = f"Port at {self._host}: {self._describe(error)}"
+            raise PortUnavailable(reason, may_be_taken=not _failed_before_sending(error)) from None
 
     def close(self) -> None:
         """Close all connections."""
@@ -106,6 +112,14 @@ class PortHttp:
         if isinstance(error, requests.ConnectionError):
             return "no connection, or it was lost; check PORT_API_BASE_URL and the network"
         return f"the exchange failed ({type(error).__name__})"
+
+
+def _failed_before_sending(error: Exception) -> bool:
+    """Whether there was no connection to send anything over: then Port has surely not taken the call."""
+    if isinstance(error, requests.exceptions.ProxyError | requests.ConnectTimeout | BundleUnreadable | ValueError):
+        return True
+    early = (urllib3.exceptions.NewConnectionError, ssl.SSLCertVerificationError)
+    return any(cause_of(error, each) is not None for each in early)
 
 
 def _bearer_auth(token: str | None) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:

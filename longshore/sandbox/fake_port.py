@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from longshore.sandbox import fake_port_rules as rules
+from longshore.sandbox.fake_port_claims import FakeClaims
 from longshore.sandbox.fake_port_page import PAGE, PAGE_HEADERS
 from longshore.sandbox.fake_port_runs import FakeRun
 from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
@@ -72,6 +73,8 @@ class FakePort:
         self._faults: deque[HttpAnswer] = deque()
         self._failing: dict[str, tuple[HttpAnswer, Callable[[str, Any], bool]]] = {}
         self._tokens: dict[str, float] = {}
+        self.claims = FakeClaims()
+        """The runs that are polled: `offer` adds some."""
         self.streamer = ""
         """The name the organization was set to."""
 
@@ -125,6 +128,12 @@ class FakePort:
         """Show a run before its first report, under a title."""
         with self._changed:
             self._run(run_id).title = title
+            self._changed.notify_all()
+
+    def offer(self, *objects: dict[str, Any]) -> None:
+        """Let these runs be claimed, action runs (with an `id`) and node runs (with an `identifier`)."""
+        with self._changed:
+            self.claims.offer(*objects)
             self._changed.notify_all()
 
     def fail_next(self, count: int, status: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
@@ -207,6 +216,9 @@ class FakePort:
         if len(request.body) > MAX_BODY_BYTES:
             return body, self._refuse(request, 413, "the body is over 1 MiB")
         problem = endpoint.check(body)
+        name, value = rules.RESERVED_USAGE
+        if endpoint.name in rules.POLLING and request.headers.get(name) != value:
+            problem = f"lacks the header {name}"
         if problem:
             return body, self._refuse(request, 422, problem)
         return body, self._apply(request, endpoint.name, run_id, body)
@@ -220,6 +232,9 @@ class FakePort:
         if name == "organization":
             self.streamer = body["settings"]["portAgentStreamerName"]
             return _json(200, {"ok": True})
+        if name in rules.POLLING:
+            status, answer = self.claims.apply(name, body)
+            return _json(status, answer)
         problem = self._run(run_id).apply(name, body, time.time())
         if problem == "repeated":
             return _json(422, {"ok": False, "error": "run_is_finished"})

@@ -88,6 +88,30 @@ def _node_status(body: Any) -> str | None:
     return _object(body, keys, required=("status", "result"))
 
 
+def _claim_runs(body: Any) -> str | None:
+    keys = {"installationId": _text, "limit": _limit, "invocationMethod": _one_of("WEBHOOK")}
+    return _object(body, keys, required=tuple(keys))
+
+
+def _claim_nodes(body: Any) -> str | None:
+    return _object(body, {"installationId": _text, "limit": _limit}, required=("installationId", "limit"))
+
+
+def _ack_runs(body: Any) -> str | None:
+    def ids(value: Any) -> str | None:
+        return None if isinstance(value, list) and value and all(isinstance(id, str) for id in value) else "is no list"
+
+    return _object(body, {"runIds": ids}, required=("runIds",))
+
+
+def _ack_node(body: Any) -> str | None:
+    return _object(body, {"nodeRunIdentifier": _text}, required=("nodeRunIdentifier",))
+
+
+def _limit(value: Any) -> str | None:
+    return None if type(value) is int and value > 0 else "is no positive number"
+
+
 def _object(body: Any, keys: dict[str, Callable[[Any], str | None]], required: tuple[str, ...] = ()) -> str | None:
     if not isinstance(body, dict):
         return "is no object"
@@ -115,7 +139,16 @@ def _one_of(*values: str) -> Callable[[Any], str | None]:
     return check
 
 
+POLLING = frozenset({"claim_runs", "ack_runs", "claim_nodes", "ack_node"})
+"""Calls that also carry `RESERVED_USAGE`."""
+
+RESERVED_USAGE = ("x-port-reserved-usage", "true")
+
 ENDPOINTS = (
+    FakeEndpoint("claim_runs", "POST", re.compile("/v1/actions/runs/claim-pending"), _claim_runs),
+    FakeEndpoint("ack_runs", "PATCH", re.compile("/v1/actions/runs/ack"), _ack_runs),
+    FakeEndpoint("claim_nodes", "POST", re.compile("/v1/workflows/runs/claim-pending"), _claim_nodes),
+    FakeEndpoint("ack_node", "PATCH", re.compile("/v1/workflows/runs/ack"), _ack_node),
     FakeEndpoint("token", "POST", re.compile("/v1/auth/access_token"), _token),
     FakeEndpoint("organization", "PATCH", re.compile("/v1/organization"), _organization),
     FakeEndpoint("kafka_credentials", "GET", re.compile("/v1/kafka-credentials"), _nothing),

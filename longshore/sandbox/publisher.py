@@ -125,3 +125,22 @@ def _trigger(origin: str) -> JsonObject:
     user = {"email": "dana@example.com", "firstName": "Dana", "lastName": "Levi"}
     now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
     return {"by": {"orgId": "sandbox", "userId": "auth0|dana", "user": user}, "origin": origin, "at": now}
+
+
+def polling_run(message: JsonObject) -> JsonObject:
+    """The object that Port's polling API gives out for an action run: its message is the body configured in Port."""
+    method = message["payload"]["action"]["invocationMethod"]
+    body = {name: value for name, value in message.items() if name != "headers"}
+    return {
+        "id": message["context"]["runId"],
+        "status": "IN_PROGRESS",
+        "pendingExecution": True,
+        "installationId": "_PORT_EXEC_AGENT",
+        "payload": {"headers": {}, **method, "body": body},
+    }
+
+
+def polling_node_run(message: JsonObject) -> JsonObject:
+    """The same for a workflow node run."""
+    method = message["payload"]["action"]["invocationMethod"]
+    return {"identifier": message["context"]["runId"], "status": "IN_PROGRESS", "config": dict(method)}

@@ -46,11 +46,20 @@ LAG = Gauge(
 PARTITIONS = Gauge("longshore_ingest_partitions", "Partitions assigned to this process", registry=INGEST)
 PAUSED = Gauge(
     "longshore_ingest_paused",
-    "Whether reading is paused (1): by the `backlog`, Redis's `memory`, an outage of `redis`, or a `stall`",
+    "Whether reading is paused (1): by the `backlog`, Redis's `memory`, an outage of `redis`, a `stall`, or by polling "
+    "while no worker has free `slots`",
     ["cause"],
     registry=INGEST,
 )
 PAUSES = Counter("longshore_ingest_pauses", "Pauses of reading", ["cause"], registry=INGEST)
+
+CLAIMED = Counter("longshore_claimed", "Runs that Port gave out to this process by polling", ["kind"], registry=INGEST)
+ACKNOWLEDGED = Counter(
+    "longshore_acknowledged",
+    "Claims acknowledged to Port: `ours`, `not_ours` and dropped, or `not_heard` and asked again",
+    ["verdict"],
+    registry=INGEST,
+)
 
 ATTEMPTS = Counter(
     "longshore_attempts", "Completed attempts, by target and reason code", ["target", "outcome"], registry=WORKER

@@ -40,7 +40,7 @@ def test_a_broken_mapping_file_is_wrong_settings_too(tmp_path: Path) -> None:
 def test_config_check_refuses_what_a_program_refuses(command: str, tmp_path: Path) -> None:
     """With the same words, and neither waits for Redis, Port or Kafka."""
     wrong = {
-        "STREAMER_NAME": "POLLING",
+        "STREAMER_NAME": "polling",
         "KAFKA_CONSUMER_SECURITY_PROTOCOL": "SASL_SSL",
         "KAFKA_CONSUMER_SESSION_TIMEOUT_MS": "300001",
     }

@@ -441,3 +441,20 @@ def tls_server(authority: Authority) -> Iterator[str]:
         yield f"https://127.0.0.1:{server.getsockname()[1]}"
         server.shutdown(socket.SHUT_RDWR)
         thread.join(10)
+
+
+def test_an_agent_that_polls_is_told_how_and_what_it_holds(ward: Ward) -> None:
+    """No Kafka is asked for; what waits too long, and what no agent would acknowledge any more, is a warning."""
+    polling = {"STREAMER_NAME": "POLLING", "KAFKA_CONSUMER_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    told = ward.told("settings", "kafka", "polling", code=0, **polling)
+    assert ["not used with STREAMER_NAME=POLLING | "] == of(told, "kafka", "ok")
+    claims, held = of(told, "polling", "ok")
+    assert "every 10 s, at most 100 at once" in claims
+    assert "0 runs are held" in held
+
+    with redis.Redis.from_url(ward.redis.url) as client:
+        client.zadd(Keys.of("org/org.agent").acks, {"r_1": -100_000})
+    (overdue,) = of(ward.told("polling", code=0, **polling), "polling", "warning")
+    assert "1 runs are held" in overdue
+    (left,) = of(ward.told("polling", code=0), "polling", "warning")
+    assert "STREAMER_NAME=POLLING" in left

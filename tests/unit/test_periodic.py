@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 SECRET = "sent by a customer"
 
 OTHER_THREADS = {
-    "ingest/kafka/background.py": "once: asks, and hands over an answer that others wait for",
+    "ingest/background.py": "once: asks, and hands over an answer that others wait for",
     "longshore/cli/doctor/runner.py": "once: one check",
     "longshore/delivery/resolver.py": "once: one look-up, which cannot be cut off",
     "longshore/periodic.py": "the loop itself",

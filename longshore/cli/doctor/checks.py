@@ -1,12 +1,13 @@
 """All checks, by area, in the order in which they are told."""
 
-from longshore.cli.doctor import certificates, kafka, mapping, port, proxies, settings, store, targets
+from longshore.cli.doctor import certificates, kafka, mapping, polling, port, proxies, settings, store, targets
 from longshore.cli.doctor.finding import AREAS, Check
 
 _ALL: tuple[Check, ...] = (
     settings.check,
     store.check,
     kafka.check,
+    polling.check,
     port.check,
     certificates.check,
     proxies.check,

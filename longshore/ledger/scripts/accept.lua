@@ -1,4 +1,4 @@
--- accept: stores a batch read from Kafka, once, and claims what may start at once.
+-- accept: stores a batch from a source, once, and claims what may start at once.
 -- uses: clock, transitions, limits_and_breaker, round_robin, dispatch(), claim
 --
 -- KEYS[1]  prefix
@@ -12,7 +12,8 @@
 -- ARGV[6]  count      of entries that follow, each of ENTRY_SIZE values and then its reports. The values are those of
 --          ENTRY_FIELDS in longshore/ledger/record.py: synchronized and verbatim "1" or "", origin
 --          "topic/partition/offset", published ms, unknown "park" or "retry", dead a reason or "", trace sealed or "",
---          reports how many follow
+--          ack_after "" or in ms when its claim is to be acknowledged to Port, by which it is held, reports how many
+--          follow
 --
 -- Returns  {{"topic/n", next or -1}, ...}, {}, {}, 0, name, lowest, workers
 --                          the ledger is behind what this consumer has read: nothing stored
@@ -23,7 +24,7 @@
 -- All or nothing, so a crash on either side of the call repeats the batch and the ids recognise it. Reads all it needs
 -- before it writes: a record that is none fails here, before anything has changed. Offsets and counters come last.
 local max_claims, ranges, new_name, format, count = unpack(ARGV, 2, 6)
-local FIRST_ENTRY, ENTRY_SIZE = 7, 16
+local FIRST_ENTRY, ENTRY_SIZE = 7, 17
 max_claims, ranges, count = tonumber(max_claims), cjson.decode(ranges), tonumber(count)
 
 -- The values of the entry that begins at ARGV[at], in the order of ENTRY_FIELDS.
@@ -75,12 +76,15 @@ local results, tally, here = {}, {}, {}
 at = FIRST_ENTRY
 for n = 1, count do
   local id, kind, run, target, lane, synchronized, origin, published, mapping, payload, unknown, max_attempts, dead,
-    trace, verbatim, reports = entry_at(at)
+    trace, verbatim, ack_after, reports = entry_at(at)
   local record, partition, offset = P .. 'inv:' .. id, string.match(origin, '^(.*)/(%d+)$')
+  partition = partition or origin -- a source without offsets
   local first = here[id] or existing[n]
   local result
   if first then
     result = first == origin and 'repeated' or 'repeated_elsewhere'
+    -- Port gives out again what it has heard no acknowledgement of: if none is under way, ours was lost.
+    if ack_after ~= '' then call('ZADD', P .. 'acks', 'NX', whole(lease_now), id) end
   else
     result = 'accepted'
     here[id] = origin
@@ -91,15 +95,20 @@ for n = 1, count do
     if verbatim ~= '' then append(fields, 'verbatim', verbatim) end
     call('SET', P .. 'pay:' .. id, payload)
     -- Before it is concluded, which takes a dead letter's offset out again.
-    if limits.open then call('ZADD', P .. 'open:' .. partition, offset, id) end
-    if dead ~= '' then
+    if limits.open and ack_after == '' then call('ZADD', P .. 'open:' .. partition, offset, id) end
+    if ack_after ~= '' then
+      call('HSET', record, 'state', 'held', 'reason', dead, unpack(fields))
+      call('ZADD', P .. 'acks', whole(lease_now + tonumber(ack_after)), id)
+    elseif dead ~= '' then
       call('HSET', record, unpack(fields))
       conclude(id, 'held', 'dead', dead)
     else
       set_state(id, 'held', 'waiting', unpack(fields))
       join(id, lane, target)
     end
-    if reports ~= '0' then
+    if ack_after ~= '' and reports ~= '0' then
+      call('RPUSH', P .. 'first:' .. id, unpack(ARGV, at + ENTRY_SIZE, behind_entry(at) - 1))
+    elseif reports ~= '0' then
       local due = dead ~= '' and now or now + limits.report_delay
       report(id, {unpack(ARGV, at + ENTRY_SIZE, behind_entry(at) - 1)}, due, false)
     end
@@ -134,8 +143,10 @@ end
 for partition, counts in pairs(tally) do
   for result, n in pairs(counts) do
     count_up(result, n)
-    count(partition, result, n)
-    if read[partition] then read[partition] = read[partition] - n end
+    if read[partition] then
+      count(partition, result, n)
+      read[partition] = read[partition] - n
+    end
   end
 end
 for partition, gap in pairs(read) do

@@ -14,6 +14,7 @@ local function place_of(state, lane)
   if state == 'waiting' then return 'wait:' .. (lane or '') end
   if state == 'claimed' or state == 'begun' then return 'leased' end
   if state == 'dead' or state == 'unknown' then return state end
+  if state == 'held' then return 'acks' end
   return ''
 end
 

@@ -123,12 +123,36 @@ def test_what_is_required_may_be_neither_missing_nor_empty(name: str, role: Role
     assert "is empty" == problems({**rest, name: ""}, role)[name].problem
 
 
-def test_polling_is_said_to_be_missing() -> None:
-    """Better than to read a Kafka that nobody writes to; and it needs no consumer group."""
-    rest = {name: text for name, text in LEAST.items() if name != "KAFKA_CONSUMER_GROUP_ID"}
+POLLING = {name: text for name, text in LEAST.items() if name != "KAFKA_CONSUMER_GROUP_ID"} | {
+    "STREAMER_NAME": "POLLING"
+}
 
-    assert ["STREAMER_NAME"] == list(problems({**rest, "STREAMER_NAME": "POLLING"}))
-    assert "POLLING" == load({**rest, **REDIS, "STREAMER_NAME": "POLLING"}, Role.WORKER).streamer_name
+
+@pytest.mark.parametrize("role", Role)
+def test_polling_asks_for_nothing_of_kafka_and_checks_nothing(role: Role) -> None:
+    """Whatever is left of it in the environment, for instance by the chart's defaults."""
+    left = {
+        "KAFKA_CONSUMER_GROUP_ID": "",
+        "KAFKA_CONSUMER_SECURITY_PROTOCOL": "SASL-SSL",
+        "KAFKA_CONSUMER_AUTHENTICATION_MECHANISM": "magic",
+        "KAFKA_CONSUMER_SESSION_TIMEOUT_MS": "long",
+        "KAFKA_CONSUMER_BOOTSTRAP_SERVERS": "left:9092",
+        "USING_LOCAL_PORT_INSTANCE": "perhaps",
+        "KAFKA_BATCH_SIZE": "0",
+        "COMMIT_MODE": "finished",
+    }
+    environ = {**POLLING, **REDIS, "FLOWER_UNPROTECTED": "true"}
+    for settings in (load(environ, role), load(environ | left, role)):
+        assert settings.is_polling
+        assert "org_AbC123/polling" == settings.namespace
+        assert not settings.commits_finished
+
+
+def test_a_switch_between_kafka_and_polling_stays_in_the_same_ledger() -> None:
+    """What waits there is delivered in the other mode, too."""
+    both = [load({**LEAST, **REDIS, "STREAMER_NAME": name}).namespace for name in ("KAFKA", "POLLING")]
+
+    assert ["org_AbC123/org_AbC123.agent"] * 2 == both
 
 
 @pytest.mark.parametrize("mechanism", ["none", "", "GSSAPI", "OAUTHBEARER", "scram-sha-512", "SCRAM-SHA-1"])

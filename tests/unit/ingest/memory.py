@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from opentelemetry.trace import SpanContext
 
-from ingest.source import Progress
+from ingest.source import Progress, RunIdentity
 from longshore.ledger.entry import Accepted, Claim, Entry
 from longshore.sandbox.publisher import action_run, as_text
 
@@ -22,6 +22,7 @@ class PolledRun:
     value: bytes | None
     stream: str = "polling"
     timestamp_ms: int = -1
+    run: RunIdentity | None = None
     trace: SpanContext | None = None
 
     @property

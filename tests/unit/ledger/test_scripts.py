@@ -45,7 +45,7 @@ def test_scripts_use_only_names_that_keys_lists(name: str) -> None:
     keys = Keys("P:")
     known = {getattr(keys, attribute) for attribute in dir(Keys) if isinstance(getattr(Keys, attribute), property)}
     of_one = (keys.invocation, keys.payload, keys.attempts, keys.reports, keys.waiting, keys.lanes, keys.job)
-    known |= {make("") for make in of_one}
+    known |= {make("") for make in (*of_one, keys.first_reports)}
     known |= {"P:part:", "P:open:", "P:"}
 
     used = {"P:" + name for name in re.findall(r"P \.\. '([a-z:_]*)'", scripts.text(name))}
@@ -143,13 +143,14 @@ def test_accept_reads_an_entry_in_the_order_in_which_it_is_written() -> None:
         "published_ms": 1,
         "unknown_outcome": "unknown!",
         "verbatim": True,
+        "ack_after_ms": 3,
         "reports": (b"Lone", b"Stwo"),
     }
     new = Entry(**{name: values[name] for name in (f.name for f in fields(Entry)) if name in values})
     row = record.entry_values(new, record.VERBATIM_FROM)
     said = dict(zip(record.ENTRY_FIELDS, row, strict=False))
 
-    others = {"kind": b"node_run", "synchronized": "1", "published": 1, "verbatim": "1", "reports": 2}
+    others = {"kind": b"node_run", "synchronized": "1", "published": 1, "verbatim": "1", "ack_after": 3, "reports": 2}
     assert others == {name: said[name] for name in others}
     assert all(value in (f"{name}!", f"{name}!".encode()) for name, value in said.items() if name not in others)
     assert [b"Lone", b"Stwo"] == row[len(record.ENTRY_FIELDS) :]
