@@ -30,26 +30,23 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     found, here = Results.load(options.out), machine.describe()
     names: list[str] = []
-    failures: list[str] = []
     with open_bed(options.quick) as bed:
         bed.progress(", ".join(f"{what}: {value}" for what, value in here.items()))
         for group in GROUPS:
             if chosen := wanted & set(group.ROWS):
-                try:
+                with bed.failures_noted(", ".join(sorted(chosen))):
                     for measure in group.measure(bed, chosen, options.runs):
                         found.add(measure, here)
                         names.append(measure.name)
                         bed.progress(f"{measure.name}: {measure.text()}  {measure.note}")
                         found.save(options.out)
-                except Exception as error:  # the other rows are measured all the same
-                    failures.append(f"{', '.join(sorted(chosen))}: {type(error).__name__}: {error}")
-                    bed.progress(f"FAILED {failures[-1]}")
         bed.progress("measured")
     print(results.plain_table(results.rows(Results.load(results.BEFORE), found, names)))
     results.PAGE.write_text(results.page(Results.load(results.BEFORE), Results.load(results.NOW)))
     print(f"\nWritten: {options.out}, {results.PAGE}")
-    print("\n".join(f"FAILED {failure}" for failure in failures), file=sys.stderr)
-    return 1 if failures else 0
+    for failure in bed.failures:
+        print(f"FAILED {failure}", file=sys.stderr)
+    return 1 if bed.failures else 0
 
 
 def parse() -> argparse.Namespace:

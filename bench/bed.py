@@ -24,6 +24,7 @@ class Bed:
     """Leave out what takes minutes."""
     started: float = field(default_factory=time.monotonic)
     agents: int = 0
+    failures: list[str] = field(default_factory=list)
 
     def agent(
         self,
@@ -34,6 +35,15 @@ class Bed:
         """A new agent, with an empty Redis and topics of its own."""
         self.agents += 1
         return Agent(self.folder / f"bench{self.agents}", self.broker, ports, environ, redis)
+
+    @contextmanager
+    def failures_noted(self, what: str) -> Iterator[None]:
+        """Notes that `what` could not be measured; the others go on."""
+        try:
+            yield
+        except Exception as error:
+            self.failures.append(f"{what}: {type(error).__name__}: {str(error)[-1000:]}")
+            self.progress(f"FAILED {self.failures[-1]}")
 
     def progress(self, text: str) -> None:
         """A line for whoever waits."""

@@ -45,15 +45,25 @@ class Chunk:
 def measure(bed: Bed, rows: Collection[str], runs: int) -> Iterator[Measure]:
     """Several runs, each with fresh programs."""
     kinds = [kind for kind in ROWS if kind in rows]
-    medians: list[list[Chunk]] = []
+    all_chunks: list[list[Chunk]] = []
     for number in range(runs):
-        bed.progress(f"costs of {', '.join(kinds)}: run {number + 1} of {runs}")
-        with bed.agent(environ=ENVIRON) as agent, Yardstick(agent.target.url()) as yardstick:
+        bed.progress(f"{', '.join(kinds)}: run {number + 1} of {runs}")
+        with (
+            bed.failures_noted(", ".join(kinds)),
+            bed.agent(environ=ENVIRON) as agent,
+            Yardstick(agent.target.url()) as yardstick,
+        ):
             agent.start("ingest")
             agent.start("worker")
-            medians.append(list(measure_chunks(agent, yardstick, kinds)))
+            chunks = []
+            for chunk in measure_chunks(agent, yardstick, kinds):
+                chunks.append(chunk)
+                bed.progress(f"  {chunk.kind}: {chunk.posts:.2f} posts, {chunk.count / chunk.seconds:.0f}/s")
+            all_chunks.append(chunks)
+    if not all_chunks:
+        return
     for kind in kinds:
-        yield from summarize(kind, [[chunk for chunk in run if chunk.kind == kind] for run in medians])
+        yield from summarize(kind, [[chunk for chunk in run if chunk.kind == kind] for run in all_chunks])
 
 
 def measure_chunks(agent: Agent, yardstick: Yardstick, kinds: list[str]) -> Iterator[Chunk]:

@@ -44,8 +44,9 @@ def measure(bed: Bed, rows: Collection[str], runs: int) -> Iterator[Measure]:
             bed.progress(f"size: filling {SMALL:,} and {LARGE:,}")
             for agent, count in ((small, SMALL), (large, LARGE)):
                 agent.pause(True)
-                fill(agent, count)
+                # Before the fill, which writes the format that workers read.
                 agent.start("worker")
+                fill(agent, count)
             costs: dict[Agent, list[float]] = {small: [], large: []}
             for number in range(WINDOWS):
                 bed.progress(f"size: pair {number + 1} of {WINDOWS}")

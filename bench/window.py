@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import psutil
 
 from bench.agent import Agent
+from bench.backlog import waiting
 
+WINDOW_S = 4.0
 SAMPLE_S = 0.05
+RESERVE = 500
+"""As long as more wait, the worker lacks no work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +30,18 @@ class Window:
         return self.answers / self.seconds
 
 
-def watch(agent: Agent, warm_s: float, window_s: float) -> Window:
-    """Waits for `warm_s`, then watches for `window_s`. Raises AssertionError where the ledger ran empty."""
+def watch(agent: Agent, urls: Sequence[str], warm_s: float) -> Window:
+    """Waits for `warm_s`, then watches for `WINDOW_S`, or until few wait for the targets of `urls`.
+
+    Raises AssertionError where that is so at once: more should have been filled in.
+    """
     time.sleep(warm_s)
     psutil.cpu_percent()
-    first, start, samples = agent.target.stats(), time.monotonic(), []
-    while time.monotonic() < start + window_s:
+    first, start = agent.target.stats(), time.monotonic()
+    last, samples = first, []
+    while time.monotonic() < start + WINDOW_S and waiting(agent, urls) > RESERVE:
         time.sleep(SAMPLE_S)
-        samples.append(agent.target.stats()["in_flight"])
-    last, seconds = agent.target.stats(), time.monotonic() - start
-    busy = psutil.cpu_percent() / 100
-    assert agent.count("backlog") > 0, "nothing waited any more when the window ended: fill in more"
-    return Window(last["answers"] - first["answers"], seconds, samples, busy)
+        last, seconds = agent.target.stats(), time.monotonic() - start
+        samples.append(last["in_flight"])
+    assert samples, f"no more than {RESERVE} waited after {warm_s:g} s: fill in more"
+    return Window(last["answers"] - first["answers"], seconds, samples, psutil.cpu_percent() / 100)
