@@ -6,6 +6,7 @@ Kafka; under ten minutes. Figures are comparable between machines where they are
 
 import argparse
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -28,6 +29,8 @@ def main() -> int:
     # Thousands of requests in flight, in the target and in the worker.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    # So that what it started ends with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     found, here = Results.load(options.out), machine.describe()
     names: list[str] = []
     with open_bed(options.quick) as bed:

@@ -18,7 +18,7 @@ from bench.yardstick import Yardstick
 
 ROWS = tuple(KINDS)
 CHUNKS = 5
-CHUNK_S = 2.0
+CHUNK_S = 1.5
 WARM = (100, 400)
 """Messages before the first chunk; the second time says how many make a chunk of `CHUNK_S`."""
 MIN_CHUNK, MAX_CHUNK = 1000, 3000

@@ -10,7 +10,7 @@ from tests.support.programs import eventually
 
 ROWS = ("latency", "hang")
 RATE = 50
-SECONDS = 12
+SECONDS = 10
 WARM = 300
 TARGETS = range(1, 11)
 """Ports of the healthy targets; port 0 hangs."""

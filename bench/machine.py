@@ -9,6 +9,8 @@ from pathlib import Path
 from longshore.runtime.embedded_redis import find_program
 
 PACKAGES = ("celery", "kombu", "redis", "hiredis", "confluent-kafka", "requests", "urllib3", "jq")
+LOAD = "load before"
+"""The only fact that differs between two results of one machine."""
 
 
 def describe() -> dict[str, str]:
@@ -23,7 +25,7 @@ def describe() -> dict[str, str]:
         "java": _first_line("java", "--version"),
         "packages": ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name))),
         "commit": _first_line("git", "-C", str(Path(__file__).parent), "log", "-1", "--format=%h %cs"),
-        "load before": loads,
+        LOAD: loads,
     }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.goals import GOALS, Goal
+from bench.machine import LOAD
 from bench.measure import Measure, number
 
 FOLDER = Path(__file__).parent
@@ -107,12 +108,13 @@ def conditions(results: Results) -> list[str]:
     if not results.measures:
         return ["Not measured yet."]
     lines = [f"- `{name}`: {measure.note}" for name, measure in results.measures.items() if measure.note]
-    machines: list[Mapping[str, str]] = []
-    for machine in results.machines.values():
-        if machine not in machines:
-            machines.append(machine)
-    for machine in machines:
-        names = ", ".join(f"`{name}`" for name, each in results.machines.items() if each == machine)
-        lines += ["", f"Machine of {names}:", ""]
-        lines += [f"- {what}: {value}" for what, value in machine.items()]
-    return lines
+    loads: dict[str, list[str]] = {}
+    machines: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for name, machine in results.machines.items():
+        loads.setdefault(machine.get(LOAD, "?"), []).append(f"`{name}`")
+        machines.setdefault(tuple((what, value) for what, value in machine.items() if what != LOAD), []).append(name)
+    for facts, names in machines.items():
+        rows_text = "" if len(machines) == 1 else f" ({', '.join(f'`{name}`' for name in names)})"
+        lines += ["", f"The machine{rows_text}:", "", *(f"- {what}: {value}" for what, value in facts)]
+    lines += ["", "Its load (1, 5 and 15 minutes) before the first row:", ""]
+    return lines + [f"- {load}: {', '.join(names)}" for load, names in loads.items()]

@@ -10,6 +10,7 @@ arrivals (seconds since 1970).
 
 import asyncio
 import json
+import os
 import re
 import sys
 import time
@@ -92,7 +93,10 @@ async def main() -> None:
     servers = [await loop.create_server(Target, "127.0.0.1", port, backlog=8192) for _ in range(count)]
     print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
-    print(json.dumps(arrivals))
+    try:
+        print(json.dumps(arrivals), flush=True)
+    except BrokenPipeError:  # whoever started it was killed
+        os._exit(1)
 
 
 if __name__ == "__main__":

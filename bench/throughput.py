@@ -12,7 +12,7 @@ from bench.backlog import fill
 from bench.bed import Bed
 from bench.cost import resident_mb
 from bench.goals import POST_MS, TUNED_FLIGHT, TUNED_RATE
-from bench.measure import Measure, percentile
+from bench.measure import Measure, number, percentile
 from bench.window import watch
 from bench.yardstick import Yardstick
 from longshore.ledger.target_control import TargetControl
@@ -25,7 +25,7 @@ SLOW = range(1, 41)
 MEMORY = range(41, 42)
 TUNED = range(42, 82)
 SLOW_MS = 1000
-MEMORY_MS = 3000
+MEMORY_MS = 2000
 MEMORY_FLIGHT = (400, 1000)
 WARM_S = 2.0
 
@@ -47,6 +47,9 @@ def measure(bed: Bed, rows: Collection[str], runs: int) -> Iterator[Measure]:
                     bed.progress(f"{', '.join(chosen)}: run {run + 1} of {runs}")
                     with bed.failures_noted(", ".join(chosen)):
                         figures, note = measure_step(step, agent, yardstick)
+                        bed.progress(
+                            f"  {', '.join(f'{name} {number(value)}' for name, value in figures.items())}; {note}"
+                        )
                         for name, figure in figures.items():
                             values.setdefault(name, []).append(figure)
                             notes[name] = note
@@ -69,14 +72,14 @@ def measure_rate(agent: Agent, yardstick: Yardstick) -> Figures:
     """Deliveries/s of one worker, then of two."""
     urls = [agent.target.url()]
     agent.start("worker", "worker1", **OPEN_LIMITS)
-    fill(agent, urls, 12_000)
+    fill(agent, urls, 10_000)
     before = yardstick.post_s()
     agent.pause(False, QUICK)
     one = watch(agent, urls, WARM_S)
     agent.pause(True, QUICK)
     post_ms = 500 * (before + yardstick.post_s())
     agent.start("worker", "worker2", **OPEN_LIMITS)
-    fill(agent, urls, 16_000)
+    fill(agent, urls, 12_000)
     agent.pause(False, QUICK)
     two = watch(agent, urls, WARM_S)
     cores = f"{os.cpu_count()} cores, {one.busy:.0%} busy with one worker, {two.busy:.0%} with two"

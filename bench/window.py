@@ -9,7 +9,7 @@ import psutil
 from bench.agent import Agent
 from bench.backlog import waiting
 
-WINDOW_S = 4.0
+WINDOW_S = 3.0
 SAMPLE_S = 0.05
 RESERVE = 500
 """As long as more wait, the worker lacks no work."""
