@@ -122,6 +122,10 @@ class QuickConnection(Connection):
         """As kombu's, with shorter waits between tries (seconds) unless the caller names its own."""
         return super().ensure_connection(*args, **{**_WAITS_S, **options})
 
+    def info(self) -> dict[str, Any]:
+        """As kombu's, for `inspect stats` and Flower's page of a worker: a class cannot be sent there, but its name."""
+        return {**super().info(), "transport": Transport.driver_type}
+
 
 class QuickAMQP(AMQP):
     """What a Celery app makes its connections with."""

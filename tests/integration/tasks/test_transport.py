@@ -7,10 +7,14 @@ from kombu.connection import Connection
 from kombu.entity import Queue
 from kombu.transport import redis as kombus
 from kombu.transport import virtual
+from kombu.utils.json import dumps
 
+from config.settings import load
 from longshore.ledger.address import parse
 from longshore.runtime.embedded_redis import EmbeddedRedis
+from tasks.celery.app import make_app
 from tasks.celery.transport import Channel, Transport
+from tests.support.programs import SETTINGS
 
 
 def test_kombu_still_asks_the_attributes_that_are_set() -> None:
@@ -42,3 +46,10 @@ def test_a_message_is_pushed_as_kombu_pushes_it(shared_redis: EmbeddedRedis, red
         queue = connection.SimpleQueue("deliver")
         assert [{"n": n} for n in range(3)] == [queue.get(timeout=5).payload for _ in range(3)]
         queue.close()
+
+
+def test_what_a_worker_tells_of_its_connection_can_be_sent(shared_redis: EmbeddedRedis) -> None:
+    """`inspect stats`, and with it Flower's page of a worker, got no answer as long as a class was in it."""
+    app = make_app(load({**SETTINGS, "REDIS_URL": shared_redis.url}))
+    with app.connection() as connection:
+        assert '"transport": "redis"' in dumps(connection.info())
