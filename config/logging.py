@@ -9,11 +9,13 @@ import logging
 import re
 import sys
 from collections.abc import Collection
+from functools import lru_cache
 from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from config.log_lines import LineHandler, PlainLines
 from longshore.invocation.mask_spans import MASK
 from longshore.invocation.masking import Mask, current_mask
 from longshore.invocation.sensitive_names import is_sensitive, is_sensitive_parameter
@@ -26,7 +28,10 @@ _VALUE = re.compile(
 _HEADER_VALUE = re.compile(r"(?i)(header value:? b?[\\\"']+)(?:bearer|basic)\s[^\"'\\]+")
 """How libraries quote a header that they refuse."""
 
-_HINTS = re.compile("auth|sig|cookie|key|pass|pwd|secret|token|cred|jwt|code=|otp|hmac|sas|crumb|bearer|sid=|header")
+_HINTS = (
+    "auth", "sig", "cookie", "key", "pass", "pwd", "secret", "token", "cred", "jwt", "code=", "otp", "hmac", "sas",
+    "crumb", "bearer", "sid=", "header",
+)  # fmt: skip
 """Parts of the names of secrets; searching a line for these first is quicker than for each of its names."""
 
 MIN_LEVELS = {
@@ -59,10 +64,11 @@ def configure(level: str, secrets: Collection[str] = (), stream: TextIO | None =
     ]
     if program:
         shared.append(_add_program(program))
-    handler = logging.StreamHandler(out)
+    handler = LineHandler(out)
+    mask = SecretMask(secrets)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=_renderers(on_terminal=out.isatty(), secrets=secrets)
+            foreign_pre_chain=shared, processors=_renderers(on_terminal=out.isatty(), mask=mask)
         )
     )
     root = logging.getLogger()
@@ -71,17 +77,34 @@ def configure(level: str, secrets: Collection[str] = (), stream: TextIO | None =
     for name, min_level in MIN_LEVELS.items():
         logging.getLogger(name).setLevel(max(min_level, root.level))
     logging.captureWarnings(True)
+    processors: list[Processor] = [
+        structlog.stdlib.filter_by_level,
+        *shared,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ]
+    global _plain_lines
+    _plain_lines = None if out.isatty() else (tuple(processors), PlainLines(handler, mask.mask, program))
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=processors,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def plain_lines() -> PlainLines | None:
+    """What writes lines past the processors; None where somebody else has a say in how they look, or reads them too."""
+    if _plain_lines is None:
+        return None
+    processors, lines = _plain_lines
+    is_ours = (
+        logging.getLogger().handlers == [lines.handler] and tuple(structlog.get_config()["processors"]) == processors
+    )
+    return lines if is_ours else None
+
+
+_plain_lines: tuple[tuple[Processor, ...], PlainLines] | None = None
 
 
 class SecretMask:
@@ -96,9 +119,17 @@ class SecretMask:
 
     def __call__(self, _logger: WrappedLogger, _method: str, line: str) -> str:
         """Return the line without secrets."""
-        line = current_mask().text(self._mask.text(line))
+        return self.mask(line)
+
+    def mask(self, line: str) -> str:
+        """Return the line without secrets."""
+        current = current_mask()
+        line = current.text(line if current.covers(self._mask) else self._mask.text(line))
         # Folded as the patterns ignore case: they take a long s for an s, too.
-        return _HEADER_VALUE.sub(rf"\1{MASK}", _mask_named_values(line)) if _HINTS.search(line.casefold()) else line
+        folded_line = line.casefold()
+        if not any(hint in folded_line for hint in _HINTS):
+            return line
+        return _HEADER_VALUE.sub(rf"\1{MASK}", _mask_named_values(line))
 
 
 def _mask_named_values(line: str) -> str:
@@ -112,19 +143,18 @@ def _mask_named_values(line: str) -> str:
     return "".join((*parts, line[end:]))
 
 
-def _renderers(*, on_terminal: bool, secrets: Collection[str]) -> list[Processor]:
+def _renderers(*, on_terminal: bool, mask: SecretMask) -> list[Processor]:
     drop_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     # Both render tracebacks plainly: the rich ones show local variables, and with them payloads.
     if on_terminal:
         plain = structlog.dev.plain_traceback
         renderer: Processor = structlog.dev.ConsoleRenderer(timestamp_key="time", exception_formatter=plain)
-        mask = SecretMask(secrets)
         parts = [drop_meta, structlog.processors.format_exc_info, _printable_values(mask), renderer]
         return [*parts, mask]  # type: ignore[list-item]
     order = ["time", "level", "event", "program", "logger"]
     logfmt = structlog.processors.LogfmtRenderer(key_order=order, drop_missing=True, bool_as_flag=False)
     parts = [drop_meta, structlog.processors.format_exc_info, _safe_keys, logfmt]
-    return [*parts, SecretMask(secrets), _printable_line]  # type: ignore[list-item]
+    return [*parts, mask, _printable_line]  # type: ignore[list-item]
 
 
 def _printable_values(mask: SecretMask) -> Processor:
@@ -155,4 +185,9 @@ def _add_program(name: str) -> Processor:
 
 def _safe_keys(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     # logfmt refuses keys with spaces, and a line of somebody's library must not raise for its `extra`.
-    return {printable(key).replace(" ", "_").replace("=", "_").replace('"', "_"): value for key, value in event.items()}
+    return {_safe_key(key): value for key, value in event.items()}
+
+
+@lru_cache(1024)
+def _safe_key(key: str) -> str:
+    return printable(key).replace(" ", "_").replace("=", "_").replace('"', "_")

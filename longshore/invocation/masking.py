@@ -64,6 +64,10 @@ class Mask:
     def __bool__(self) -> bool:
         return bool(self._all_values)
 
+    def covers(self, other: "Mask") -> bool:
+        """Whether it masks all that `other` does."""
+        return other._all_values <= self._all_values
+
     @cached_property
     def certain(self) -> "Mask":
         """The mask of those values alone that are certainly secret."""

@@ -8,7 +8,7 @@ import base64
 import html
 import json
 import re
-from functools import cached_property, lru_cache
+from functools import cached_property
 from urllib.parse import quote, quote_plus
 
 MIN_CHARS = 4
@@ -36,23 +36,12 @@ class Spellings:
         """Whether it is worth looking for the forms in a folded text; never False where one of them is in it."""
         if len(folded_text) < len(self._secret):
             return False
-        if self._probe in folded_text:
-            return True
-        return _has_base64_run(folded_text, self._base64_chars) and any(
-            probe in folded_text for probe in self._base64_probes
-        )
+        return self._probe in folded_text or any(probe in folded_text for probe in self._base64_probes)
 
     @cached_property
     def _probe(self) -> str:
         """What stands in every spelling but base64, as no escaping touches letters and digits; empty for too little."""
         return _cut_probe(self._secret)
-
-    @cached_property
-    def _base64_chars(self) -> int:
-        """Characters of base64 in a row that each of those spellings has at least."""
-        size = len(self._secret.encode("utf-8", "surrogatepass"))
-        inner = [chars for chars in (end - start for start, end in _inner_bounds(size)) if chars >= _MIN_INNER_CHARS]
-        return min([(8 * size + 5) // 6, *inner])
 
     @cached_property
     def _base64_probes(self) -> tuple[str, ...]:
@@ -94,14 +83,3 @@ def _cut_probe(text: str) -> str:
     """
     longest = max(_ALPHANUMERIC.findall(text), key=len, default="")
     return fold(longest) if len(longest) >= MIN_CHARS else ""
-
-
-def _has_base64_run(folded_text: str, chars: int) -> bool:
-    """Whether `chars` characters of base64, or some less, stand in a row."""
-    return _base64_run(min(chars // 8 * 8, 64)).search(folded_text) is not None
-
-
-@lru_cache
-def _base64_run(chars: int) -> re.Pattern[str]:
-    # Begins where a run begins: from each of its characters it would be looked at again.
-    return re.compile(f"(?<![a-z0-9+/_-])[a-z0-9+/_-]{{{chars}}}")

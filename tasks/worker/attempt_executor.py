@@ -23,7 +23,7 @@ from longshore.log.event_log import EventLog
 from longshore.operations.attempt_reports import evaluate_mapped_report
 from longshore.operations.response_masking import mask_outcome
 from longshore.telemetry.tracing import Traces
-from tasks.worker.attempt_log import log_attempt, summarize
+from tasks.worker.attempt_log import AttemptLog, summarize
 from tasks.worker.attempt_request import AddressedRequest, RequestNotBuildable, build_requests
 from tasks.worker.attempt_result import UNEXPECTED, Answer, AttemptResult, Completion, Deferral
 from tasks.worker.delivery_settings import DeliverySettings, DeliverySettingsTable
@@ -55,6 +55,7 @@ class AttemptExecutor:
     clock: RedisClock
     metrics: WorkerMetrics
     traces: Traces
+    attempt_log: AttemptLog
 
     def build(self, attempts: Sequence[StartedAttempt]) -> list[BuiltRequest | AttemptResult]:
         """For each attempt its request; or how it ends because there is none to send here. Raises nothing."""
@@ -86,7 +87,7 @@ class AttemptExecutor:
         if report.problem:
             log.event(events.MAPPING_REPORT_FAILED, run_id=attempt.run or attempt.id, problem=report.problem)
         end = self.results.build_completed(attempt, outcome, answer.step, report)
-        log_attempt(attempt, outcome, answer.step, settings.policy.max_attempts, self.clock.now_ms())
+        self.attempt_log.write(attempt, outcome, answer.step, settings.policy.max_attempts, self.clock.now_ms())
         return Completion(end, summarize(outcome))
 
     def abandon_after_fault(self, attempt: StartedAttempt, error: Exception) -> Completion:

@@ -122,6 +122,7 @@ class WorkerProcess:
             slots=slots,
             connecting=pool.blocking,
         )
+        self._attempt_log = executor.attempt_log
         self._pipeline = Pipeline(
             ledger=ledger,
             executor=executor,
@@ -174,6 +175,7 @@ class WorkerProcess:
         if not self._is_started:
             self._is_started = True
             for part in (
+                self._attempt_log,
                 self._pipeline,
                 self._health,
                 self._heartbeat,
@@ -207,6 +209,7 @@ class WorkerProcess:
             self._task_events,
             self._publisher,
             self._outbox,
+            self._attempt_log,
         ):
             part.stop()
         self._mapping.close()

@@ -12,6 +12,7 @@ from longshore.invocation.mapping import Mapping
 from longshore.operations.ledger_access import build_sealer
 from longshore.telemetry.tracing import Traces
 from tasks.worker.attempt_executor import AttemptExecutor
+from tasks.worker.attempt_log import AttemptLog
 from tasks.worker.delivery_settings import DeliverySettingsTable
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.result_builder import ResultBuilder
@@ -54,4 +55,5 @@ def build_executor(
         clock=clock,
         metrics=metrics,
         traces=Traces(sealer, tracer()),
+        attempt_log=AttemptLog(),
     )
