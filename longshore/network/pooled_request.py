@@ -6,8 +6,10 @@ send, read the head, give the connection back. The methods are internal there, a
 
 import errno
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any
 
+from urllib3.exceptions import HTTPError, ProxyError
 from urllib3.util import wait_for_read
 
 from longshore.network.answer import BoundedResponse
@@ -75,7 +77,8 @@ def send_request(
 
     `request_target` is what the first line names: a path, or the whole URL for a proxy that opens no tunnel.
     `timeout_s` is for connecting, and for how long a write may be stuck. A target that reads no more may have answered
-    all the same (a body too large), so that is no error here. Raises what `urllib3`'s connections raise.
+    all the same (a body too large), so that is no error here. Raises what `urllib3`'s connections raise, and ProxyError
+    in its place when it is the proxy's fault.
     """
     request_target = encode_target(request_target)
     is_forwarded = not request_target.startswith("/")
@@ -93,9 +96,12 @@ def send_request(
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.ECONNRESET):
                 raise
-    except BaseException:
+    except BaseException as error:
+        is_proxy_failure = conn is not None and conn.proxy and not conn.has_connected_to_proxy
         if conn is not None:
             conn.close()
         pool._put_conn(None)
+        if is_proxy_failure and isinstance(error, OSError | HTTPException | HTTPError):
+            raise ProxyError("no way through the proxy", error) from error
         raise
     return SentRequest(pool, conn, method)

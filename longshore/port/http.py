@@ -2,132 +2,144 @@
 
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
-from http.cookiejar import DefaultCookiePolicy
+from collections.abc import Mapping
+from functools import cached_property
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests.exceptions import InvalidProxyURL
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ProxyError
 
 from longshore.errors import PortUnavailable
 from longshore.network.adapter import SharedTlsAdapter
+from longshore.network.answer import BoundedResponse, wrap
 from longshore.network.causes import cause_of
 from longshore.network.connections import TunnelRefused, describe_login, parse_login_schemes
 from longshore.network.no_proxy import select_proxies
+from longshore.network.pooled_request import send_request
 from longshore.network.tls import BundleUnreadable
 from longshore.port.replies import Reply
 from longshore.port.size_limits import encode_json
 
 _HEADERS = {"User-Agent": "port-agent", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 
-_JSON = {"Content-Type": "application/json"}
-
 MAX_REPLY_BYTES = 4_194_304
 """Most bytes read of one reply: nothing we ask for comes near it."""
-
-
-class _Session(requests.Session):
-    """Follows no redirect, nor reads its place: `requests` does so in any case, and may fail at it."""
-
-    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[Any]:
-        return iter(())
 
 
 class PortHttp:
     """Sends requests to paths below `base_url`. Timeouts in seconds; a whole body may take four read timeouts."""
 
     def __init__(self, base_url: str, pool_size: int, connect_timeout_s: float, read_timeout_s: float) -> None:
-        self._base_url = base_url
+        self._base_url = _normalize(base_url)
         self._host = urlsplit(base_url).hostname or "?"
-        self._timeout = (connect_timeout_s, read_timeout_s)
-        self._session = _Session()
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # Proxies and CA bundle as requests finds them; once, as looking them up costs as much as half a call.
-        self._environment = self._session.merge_environment_settings(base_url, {}, True, True, None)
-        self._environment["proxies"] = select_proxies(base_url, self._environment["proxies"])
-        adapter = SharedTlsAdapter(pool_size, self._environment["verify"] or True)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._connect_timeout_s = connect_timeout_s
+        self._read_timeout_s = read_timeout_s
+        # Proxies and CA bundle as requests finds them; once, as looking them up costs more than a call.
+        environment = requests.Session().merge_environment_settings(base_url, {}, True, True, None)
+        self._verify = environment["verify"] or True
+        self._proxy = next(iter(select_proxies(base_url, environment["proxies"]).values()), "")
+        self._adapter = SharedTlsAdapter(pool_size, self._verify)
 
     def send(
         self, method: str, path: str, body: Any, token: str | None, headers: Mapping[str, str] | None = None
     ) -> Reply:
         """One exchange, with `token` as bearer if given. Raises PortUnavailable when no whole answer came.
 
-        No error names more than the host: the texts of requests may hold a proxy's password.
+        No error names more than the host: the texts of HTTP libraries may hold a proxy's password.
         """
-        request = requests.PreparedRequest()
+        content = None if body is None else encode_json(body)
         try:
-            request.prepare(
-                method=method,
-                url=self._base_url + path,
-                headers={**_HEADERS, **(headers or {}), **({} if body is None else _JSON)},
-                data=None if body is None else encode_json(body),
-                # Given as `auth`, because a ~/.netrc entry would replace a mere Authorization header.
-                auth=_bearer_auth(token),
-            )
-            with self._session.send(
-                request, timeout=self._timeout, allow_redirects=False, **self._environment
-            ) as response:
-                if response.status_code == 407:  # Port has no such answer; to a tunnel's it becomes a ProxyError
-                    schemes = parse_login_schemes([response.headers.get("Proxy-Authenticate", "")])
-                    raise requests.exceptions.ProxyError from TunnelRefused(407, schemes)
-                return Reply(response.status_code, self._read_body(response), response.headers)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, BundleUnreadable) as error:
+            return self._exchange(method, path, _build_headers(method, content, token, headers or {}), content)
+        except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError, BundleUnreadable) as error:
             reason = f"Port at {self._host}: {self._describe(error)}"
             raise PortUnavailable(reason, may_be_taken=not _failed_before_sending(error)) from None
 
     def close(self) -> None:
         """Close all connections."""
-        self._session.close()
+        self._adapter.close()
 
-    def _read_body(self, response: requests.Response) -> bytes:
+    def _exchange(self, method: str, path: str, headers: Mapping[str, str | bytes], body: bytes | None) -> Reply:
+        """Raises what HTTP libraries raise. A redirect is a reply, whose place nobody reads."""
+        origin, prefix = self._place
+        pool = self._adapter.find_pool(origin, self._verify, self._proxy)
+        sent = send_request(pool, method, f"{prefix}{path}", headers, body, self._connect_timeout_s)
+        response = sent.receive(self._read_timeout_s)
+        try:
+            if response.status == 407:  # Port has no such answer
+                raise TunnelRefused(407, parse_login_schemes([response.find("proxy-authenticate")]))
+            return Reply(response.status, self._read_body(response), CaseInsensitiveDict(response.fields.values()))
+        finally:
+            sent.release()
+
+    @cached_property
+    def _place(self) -> tuple[tuple[str, str, int], str]:
+        """Scheme, host and port, and what stands before each path in a request line. Raises ValueError."""
+        url = urlsplit(self._base_url)
+        origin = url.scheme, url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+        is_forwarded = self._proxy and url.scheme == "http"
+        return origin, f"http://{url.netloc.rpartition('@')[2]}{url.path}" if is_forwarded else url.path
+
+    def _read_body(self, response: BoundedResponse) -> bytes:
         """The body, read piece by piece so that neither a drip nor an endless one holds a thread for ever."""
-        deadline = time.monotonic() + 4 * self._timeout[1]
+        deadline = time.monotonic() + 4 * self._read_timeout_s
+        reader = wrap(response) if "content-encoding" in response.fields else response
         content = bytearray()
-        while chunk := response.raw.read1(65_536, decode_content=True):
+        while chunk := reader.read1(65_536):
             content += chunk
             if len(content) > MAX_REPLY_BYTES or time.monotonic() > deadline:
-                raise requests.Timeout
+                raise TimeoutError
         return bytes(content)
 
     def _describe(self, error: Exception) -> str:
         """What failed, in plain words."""
         if isinstance(error, BundleUnreadable):
             return str(error)
-        if isinstance(error, requests.exceptions.ProxyError):
-            refusal = cause_of(error, TunnelRefused)
-            if refusal is not None and refusal.status == 407:
-                return f"the proxy {describe_login(refusal.schemes)}"
+        refusal = cause_of(error, TunnelRefused)
+        if refusal is not None and refusal.status == 407:
+            return f"the proxy {describe_login(refusal.schemes)}"
+        if isinstance(error, ProxyError):
             return "the proxy does not answer, or opens no tunnel; check HTTPS_PROXY and NO_PROXY"
-        if isinstance(error, requests.exceptions.InvalidProxyURL):
+        if isinstance(error, InvalidProxyURL):
             return "the address of the proxy cannot be used; check HTTPS_PROXY (`longshore doctor`)"
-        if isinstance(error, requests.exceptions.SSLError):
+        if cause_of(error, ssl.SSLError) is not None:
             return "its certificate is not accepted; if a proxy replaces it, mount the proxy's CA (`longshore ca show`)"
-        if isinstance(error, requests.ConnectTimeout):
-            return f"no connection within {self._timeout[0]:g} s"
-        if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
-            return f"no whole answer within {self._timeout[1]:g} s"
-        if isinstance(error, requests.ConnectionError):
+        if isinstance(error, ConnectTimeoutError):
+            return f"no connection within {self._connect_timeout_s:g} s"
+        if isinstance(error, urllib3.exceptions.TimeoutError | TimeoutError):
+            return f"no whole answer within {self._read_timeout_s:g} s"
+        if isinstance(error, OSError | HTTPException | NewConnectionError | NameResolutionError):
             return "no connection, or it was lost; check PORT_API_BASE_URL and the network"
         return f"the exchange failed ({type(error).__name__})"
 
 
+def _normalize(base_url: str) -> str:
+    """`base_url` as requests would call it; as it is, where that is nothing to call: each call will say so."""
+    try:
+        return (requests.Request("GET", base_url).prepare().url or base_url).rstrip("/")
+    except ValueError:
+        return base_url
+
+
 def _failed_before_sending(error: Exception) -> bool:
     """Whether there was no connection to send anything over: then Port has surely not taken the call."""
-    if isinstance(error, requests.exceptions.ProxyError | requests.ConnectTimeout | BundleUnreadable | ValueError):
-        return True
-    early = (urllib3.exceptions.NewConnectionError, ssl.SSLCertVerificationError)
-    return any(cause_of(error, each) is not None for each in early)
+    early = ProxyError | TunnelRefused | ConnectTimeoutError | NewConnectionError | BundleUnreadable | ValueError
+    return isinstance(error, early) or cause_of(error, ssl.SSLCertVerificationError) is not None
 
 
-def _bearer_auth(token: str | None) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-    """The bearer token, or nothing, as requests' `auth`."""
-
-    def apply(request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if token is not None:
-            request.headers["Authorization"] = f"Bearer {token}"
-        return request
-
-    return apply
+def _build_headers(
+    method: str, content: bytes | None, token: str | None, more: Mapping[str, str]
+) -> dict[str, str | bytes]:
+    """In the order in which requests writes them."""
+    headers: dict[str, str | bytes] = {**_HEADERS, **more}
+    if content is not None:
+        headers["Content-Type"] = "application/json"
+    if content is not None or method != "GET":
+        headers["Content-Length"] = str(len(content or b""))
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    return headers

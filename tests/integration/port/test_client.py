@@ -1,19 +1,24 @@
 """The client against the fake Port: tokens, refusals, pauses, connections, secrets."""
 
+import gzip
 import logging
 import pickle
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+import requests
 
 from longshore.errors import PortRefused, PortUnavailable
 from longshore.port import PortClient
+from longshore.port.size_limits import encode_json
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
-from tests.support.hostile import HostileTarget, Talk, answering
+from tests.support.certificates import Authority
+from tests.support.hostile import FullPort, HostileTarget, Talk, answering, closed_port
 from tests.support.port_clock import Clock
 
 ID, SECRET = "demo-client", "demo-client-secret-0123456789"
@@ -233,6 +238,80 @@ def test_requests_are_ports_agents(server: HttpServer) -> None:
     assert all("cookie" not in each.headers for each in received_requests)
     assert "application/json" == change.headers["content-type"]
     assert "content-type" not in get.headers
+
+
+@pytest.mark.parametrize("base", ["", "/", "/base", "/a b/../ä"])
+@pytest.mark.parametrize(("method", "body"), [("GET", None), ("POST", None), ("PATCH", {"message": "Zürich 🚀"})])
+@pytest.mark.parametrize("run_id", ["r_1", "a/b?c#d", "~ %", "é\ud800"])
+def test_a_call_is_written_as_requests_would(base: str, method: str, body: object, run_id: str) -> None:
+    """Byte for byte: what stands between us and Port has seen nothing else of the original."""
+    path = f"/v1/actions/runs/{quote(run_id, safe='', errors='surrogatepass')}/logs"
+    with HostileTarget(answering(TOKEN)) as target:
+        expected = requests.PreparedRequest()
+        headers = {"User-Agent": "port-agent", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
+        headers |= {} if body is None else {"Content-Type": "application/json"}
+        content = None if body is None else encode_json(body)
+        expected.prepare(method, target.url(base).rstrip("/") + path, headers, data=content, auth=bearer)
+        with requests.Session() as session:
+            session.send(expected)
+        with closing(PortClient(target.url(base), ID, SECRET)) as client:
+            client.call(method, path, body)
+
+    assert target.received[0] == target.received[-1]
+
+
+def bearer(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """As `auth`, so that it comes last."""
+    request.headers["Authorization"] = "Bearer t"
+    return request
+
+
+@pytest.mark.parametrize("url", ["http://", "http://a:b", "http://a:99999"])
+def test_an_address_that_is_none_is_told_by_each_call(url: str) -> None:
+    """It is checked where it is set; here it must not end a program."""
+    with closing(PortClient(url, ID, SECRET)) as client, pytest.raises(PortUnavailable):
+        client.call(*LOG)
+
+
+def test_a_port_that_takes_no_connection_is_told_with_the_time() -> None:
+    """A firewall that drops packets."""
+    with (
+        FullPort() as full,
+        closing(PortClient(f"http://127.0.0.1:{full.port}", ID, SECRET, connect_timeout_s=0.2)) as client,
+        pytest.raises(PortUnavailable, match=r"no connection within 0\.2 s"),
+    ):
+        client.call(*LOG)
+
+
+def test_a_certificate_that_nobody_trusts_is_told(tmp_path: Path) -> None:
+    """With what to do where a proxy replaces it."""
+    with (
+        HostileTarget(answering(TOKEN), Authority.create(tmp_path).context()) as target,
+        closing(PortClient(target.url(""), ID, SECRET)) as client,
+        pytest.raises(PortUnavailable, match="certificate is not accepted"),
+    ):
+        client.call(*LOG)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_is_down_is_told(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not Port."""
+    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{closed_port()}")
+    with (
+        closing(PortClient(f"{scheme}://port.invalid", ID, SECRET)) as client,
+        pytest.raises(PortUnavailable, match="the proxy does not answer"),
+    ):
+        client.call(*LOG)
+
+
+def test_a_packed_reply_is_unpacked() -> None:
+    """As it was asked for."""
+    content = gzip.compress(b'{"accessToken":"t","expiresIn":60,"credentials":null}')
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    with HostileTarget(answering(head + content)) as target, closing(PortClient(target.url(""), ID, SECRET)) as client:
+        bodies = [client.call("GET", "/v1/x").body for _ in range(2)]
+
+    assert ([{"accessToken": "t", "expiresIn": 60, "credentials": None}] * 2, 1) == (bodies, target.connections)
 
 
 def test_a_netrc_entry_does_not_replace_the_token(
