@@ -208,7 +208,7 @@ class Settings(BaseModel):
     breaker_max_open_s: Seconds = Field(60, description="Seconds it is left alone at most")
 
     # Workers
-    worker_slots: PositiveInt = Field(400, description="Requests in flight in one worker process, at most")
+    worker_slots: PositiveInt = Field(1000, description="Requests in flight in one worker process, at most")
     worker_processes: PositiveInt = Field(1, description="Worker processes of `longshore run`; one per CPU core")
     worker_hung_limit: NonNegativeInt = Field(
         10, description="A worker process with more requests than this stuck far beyond their deadline is restarted"

@@ -637,6 +637,12 @@ WORKER_PARK_FAILED = Event(
     "A worker that ends could not store that an outcome is unknown; the lease lapses to the same end.",
     "Nothing if it passes; otherwise bring Redis back.",
 )
+WORKER_OPEN_FILES_LIMITED = Event(
+    "worker.open_files_limited",
+    "warning",
+    "The process may not open as many files as WORKER_SLOTS requests need; some attempts may fail and be repeated.",
+    "Raise the hard limit (ulimit -Hn), or lower WORKER_SLOTS.",
+)
 WORKER_THREAD_FAILED = Event(
     "worker.thread_failed",
     "warning",

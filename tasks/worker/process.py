@@ -14,6 +14,7 @@ from longshore.invocation.mapping import Mapping
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
+from longshore.runtime.open_files import allow_open_files
 from longshore.telemetry.port_calls import CountedPortClient
 from longshore.telemetry.tracing import Traces
 from tasks.celery.app import make_app
@@ -148,6 +149,7 @@ class WorkerProcess:
 
     def run(self) -> int:
         """Runs until SIGTERM; returns the exit code."""
+        allow_open_files(self._settings.worker_slots)
         for warning in self._mapping.warnings:
             log.event(events.MAPPING_LINT_WARNED, problem=warning)
         signals.worker_ready.connect(self._on_ready, weak=False)
