@@ -41,7 +41,7 @@ FINISH_CLAIMS = 20
 them together costs little more than finding one."""
 
 MAX_ENDS = 50
-"""Ends of attempts that one call stores at most, for the same reason: with their claims some 10 million instructions of
+"""Ends of attempts that one call stores at most, for the same reason: with their claims some 11 million instructions of
 Redis."""
 
 LOAD_BYTES = 4 << 20
@@ -349,7 +349,7 @@ def _attempt(id: str, token: int, answer: Any) -> StartedAttempt | record.Unknow
         return record.parse_started(id, token, answer) if answer else None
     except record.UnknownFormat as error:
         return error
-    except (TypeError, ValueError) as error:  # a field is missing, or is no number
+    except (AttributeError, TypeError, ValueError) as error:  # a field is missing, or is no number
         return LedgerFault("load", type(error).__name__)
 
 

@@ -112,7 +112,8 @@ local function lease(lane, target, reads)
     end
   end
   if lane.heads[lane.at] == id then lane.at = lane.at + 2 end
-  local state, attempts, generation, last_token, format = unpack(call('HMGET', P .. 'inv:' .. id,
+  -- What is no record (any more) leaves its lane below.
+  local state, attempts, generation, last_token, format = unpack(redis.pcall('HMGET', P .. 'inv:' .. id,
     'state', 'attempts', 'generation', 'token', 'format'))
   format = format or '1'
   if state == 'waiting' and not among(reads, format) then

@@ -22,7 +22,7 @@ else
 end
 for n = 4, #ARGV, 2 do
   local id, token = ARGV[n], ARGV[n + 1]
-  local state, begun_token = unpack(call('HMGET', P .. 'inv:' .. id, 'state', 'begun_token'))
+  local state, begun_token = unpack(redis.pcall('HMGET', P .. 'inv:' .. id, 'state', 'begun_token'))
   if state == 'begun' and begun_token == token then
     call('ZADD', P .. 'leased', 'XX', whole(lease_now + limits.lease), id)
   end

@@ -72,13 +72,14 @@ local rows = {}
 local max_read = late and 200 or max_invocations
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LIMIT', 0, max_read)) do
   if #rows == max_invocations then break end
-  local kind, run, synchronized, format, trace, generation = unpack(call('HMGET', P .. 'inv:' .. id,
+  local kind, run, synchronized, format, trace, generation = unpack(redis.pcall('HMGET', P .. 'inv:' .. id,
     'kind', 'run', 'synchronized', 'format', 'trace', 'generation'))
   format = tonumber(format) or 1
-  local items = call('LRANGE', P .. 'out:' .. id, 0, 199)
+  local items = redis.pcall('LRANGE', P .. 'out:' .. id, 0, 199)
   if not kind or #items == 0 then
     call('ZREM', P .. 'outbox', id)
-    -- The record has expired (Port was away for longer than it is kept), and with it what Port needs to know.
+    -- The record has expired (Port was away for longer than it is kept), and with it what Port needs to know; or
+    -- somebody else has written to these keys.
     call('DEL', P .. 'out:' .. id)
     call('HDEL', P .. 'outbox:tries', id)
     call('ZREM', P .. 'outbox:since', id)

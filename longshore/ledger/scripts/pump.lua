@@ -6,7 +6,8 @@
 -- ARGV[2]  max_claims  to return at most
 --
 -- Returns  {claim, ...}                       flat, see claim.lua
---          {{id, state, reason, target}, ...}  leases that lapsed, with the state they went to
+--          {{id, state, reason, target}, ...}  leases that lapsed, with the state they went to; `broken_record` if
+--                                              that cannot be done
 --          workers                             how many there are
 --
 -- A claimed one was never sent and goes back to its lane: no attempt, and as no worker has read its payload, no
@@ -27,39 +28,45 @@ local function after_death(id, policy, attempts, max_attempts, synchronized)
   return 'waiting', deaths == limits.suspect and 'suspected' or 'worker_lost'
 end
 
+local lapsed = {}
+
 -- A lease that nobody renews: back to its lane, or to the end that the death of its worker leads to. All of one in this
 -- one script: a crash leaves the lease as it was, or nothing of it.
-local lapsed = {}
-for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(lease_now), 'LIMIT', 0, 100)) do
+local function lapse(id)
   local record = P .. 'inv:' .. id
   local state, lane, target, policy, attempts, max_attempts, synchronized, home = unpack(call('HMGET', record,
     'state', 'lane', 'target', 'unknown', 'attempts', 'max_attempts', 'synchronized', 'home'))
-  if state ~= 'claimed' and state ~= 'begun' then
-    call('ZREM', P .. 'leased', id)
+  if state ~= 'claimed' and state ~= 'begun' then return call('ZREM', P .. 'leased', id) end
+  local to, reason, kind, next_lane = 'waiting', 'not_begun', nil, lane
+  if state == 'begun' then
+    to, reason, kind = after_death(id, policy, attempts, max_attempts, synchronized)
+  end
+  if to == 'waiting' then
+    if reason == 'suspected' then
+      call('HSET', record, 'home', lane)
+      next_lane = target .. SUSPECTS
+    end
+    queue(id, next_lane, target, now)
+    move(id, state, 'waiting', 'lane', next_lane)
   else
-    end_lease(id, lane, target)
-    -- A probe that was lost with its worker opens its breaker again; of others nobody knows.
-    for _, name in ipairs({target, lane}) do
-      local b = breaker_named(name)
-      if b and b.probe == id then observe(name, id, state == 'begun' and 'fault' or '') end
-    end
-    count_up('lapsed:' .. state)
-    local to, reason, kind = 'waiting', 'not_begun', nil
-    if state == 'begun' then
-      to, reason, kind = after_death(id, policy, attempts, max_attempts, synchronized)
-    end
-    if to == 'waiting' then
-      if reason == 'suspected' then
-        call('HSET', record, 'home', lane)
-        lane = target .. SUSPECTS
-      end
-      move(id, state, 'waiting', 'lane', lane)
-      queue(id, lane, target, now)
-    else
-      conclude(id, state, to, reason, 'lane', home or lane)
-      report(id, {kind .. reason}, now)
-    end
-    lapsed[#lapsed + 1] = {id, to, reason, target}
+    report(id, {kind .. reason}, now)
+    conclude(id, state, to, reason, 'lane', home or lane)
+  end
+  end_lease(id, lane, target)
+  count_up('lapsed:' .. state)
+  lapsed[#lapsed + 1] = {id, to, reason, target}
+  -- A probe that was lost with its worker opens its breaker again; of others nobody knows.
+  for _, name in ipairs({target, lane}) do
+    local b = breaker_named(name)
+    if b and b.probe == id then observe(name, id, state == 'begun' and 'fault' or '') end
+  end
+end
+
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(lease_now), 'LIMIT', 0, 100)) do
+  if not pcall(lapse, id) then
+    -- Its record or its reports are broken. It keeps its place, so that it is seen, and is looked at again.
+    call('ZADD', P .. 'leased', 'XX', whole(lease_now + limits.lease), id)
+    lapsed[#lapsed + 1] = {id, 'begun', 'broken_record', ''}
   end
 end
 flush()

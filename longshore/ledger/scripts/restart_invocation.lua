@@ -16,6 +16,7 @@ local function restart_invocation(id, generation, replay, note, dry_run)
   if call('EXISTS', P .. 'pay:' .. id) == 0 then return 'no_payload' end
   local outcome = closed and 'requeued_closed' or 'requeued'
   if dry_run then return outcome end
+  call('RPUSH', P .. 'att:' .. id, note)  -- first, as it fails if that key is broken
   if state ~= 'done' then
     call('ZREM', P .. state, id)
   else
@@ -28,7 +29,6 @@ local function restart_invocation(id, generation, replay, note, dry_run)
   call('HDEL', record, 'begun_token', 'reason', 'status', 'ended', 'deaths', 'moves')
   if home then call('HSET', record, 'home', home, 'deaths', limits.suspect) end
   for _, key in ipairs({record, P .. 'pay:' .. id, P .. 'att:' .. id}) do call('PERSIST', key) end
-  call('RPUSH', P .. 'att:' .. id, note)
   queue(id, lane, target, now)
   count_up('requeued')
   return outcome

@@ -58,7 +58,8 @@ if state == 'canary' or state == 'running' then
     local entry = call('LPOP', job .. ':ids')
     if not entry then break end
     local generation, id = string.match(entry, '^(%d+):(.*)$')
-    local outcome = restart_invocation(id, generation, replay == '1', note)
+    local is_known, outcome = pcall(restart_invocation, id, generation, replay == '1', note)
+    if not is_known then outcome = 'gone' end  -- what is broken cannot be sent either
     call('HINCRBY', job, outcome, 1)
     count = count + 1
     if state == 'canary' and string.sub(outcome, 1, 8) == 'requeued' then call('RPUSH', job .. ':canary', id) end

@@ -22,24 +22,19 @@ local function write(command, key, option, values)
   end
 end
 
-local function append(values, ...)
-  for _, value in ipairs({...}) do values[#values + 1] = value end
+local function append(values, value, another)
+  values[#values + 1] = value
+  if another then values[#values + 1] = another end
 end
 
--- What is collected: what to add to counters; ids whose leases end; how many places that frees in targets and in lanes
--- (as they are counted); their lanes, each with its target; when to visit lanes, by target; scores and ids of failed
--- invocations, by state; for `limits.open` ids and origins of what has ended; ids with new reports, and when these are
--- due.
-local additions, ended_leases, free_in_targets, free_in_lanes, left_lanes = {}, {}, {}, {}, {}
-local visits, failed, origins, reported, due_reports = {}, {}, {}, {}, {}
-
-local function add(sums, name, number)
-  sums[name] = (sums[name] or 0) + number
-end
+-- What is collected: what to add to counters; ids whose leases end; how many that were, by target and lane; when to
+-- visit lanes, by target; for each invocation with new reports when these are due, and its id; for `limits.open` ids
+-- and origins of what has ended.
+local additions, ended_leases, freed, visits, reported, origins = {}, {}, {}, {}, {}, nil
 
 -- Adds to a counter of the ledger.
 local function count_up(name, number)
-  add(additions, name, number or 1)
+  additions[name] = (additions[name] or 0) + (number or 1)
 end
 
 -- The one way to change a state. `from` is what the caller read in this same script; other fields to set may follow.
@@ -97,10 +92,10 @@ end
 
 -- Ends a lease, which frees a place in the target and in the lane.
 local function end_lease(id, lane, target)
-  append(ended_leases, id)
-  add(free_in_targets, target, 1)
-  add(free_in_lanes, counted_as(lane, target), 1)
-  left_lanes[lane] = target
+  ended_leases[#ended_leases + 1] = id
+  local lanes = freed[target] or {}
+  freed[target] = lanes
+  lanes[lane] = (lanes[lane] or 0) + 1
 end
 
 -- Whether an item of the outbox is of one of `kinds`: a REPORTS_... text, see longshore/invocation/report_kinds.py.
@@ -126,8 +121,7 @@ local function report(id, items, due, closed)
   end
   if #accepted == 0 then return end
   call('RPUSH', P .. 'out:' .. id, unpack(accepted))
-  append(reported, id)
-  append(due_reports, whole(due))
+  append(reported, whole(due), id)
 end
 
 -- Ends a delivery in a final state; other fields to set may follow. The caller takes it out of its lane or lease.
@@ -136,14 +130,16 @@ local function conclude(id, from, to, reason, ...)
   move(id, from, to, 'reason', reason, 'ended', NOW, ...)
   count_up(to)
   if from == 'unknown' then call('ZREM', P .. 'unknown', id) end
-  if limits.open then append(origins, id, call('HGET', record, 'origin')) end
+  if limits.open then
+    origins = origins or {}
+    append(origins, id, call('HGET', record, 'origin'))
+  end
   if to == 'done' then
     call('PEXPIRE', P .. 'pay:' .. id, limits.keep_payload)
     call('PEXPIRE', record, limits.keep_done)
     call('PEXPIRE', P .. 'att:' .. id, limits.keep_done)
   else
-    failed[to] = failed[to] or {}
-    append(failed[to], NOW, id)
+    call('ZADD', P .. to, NOW, id)  -- at once, as another end in the same call may take it out again
     count_up(to .. ':' .. reason)
   end
 end
@@ -152,65 +148,74 @@ local function free(busy, name, number)
   if call('HINCRBY', busy, name, -number) <= 0 then call('HDEL', busy, name) end
 end
 
--- Has the lanes of `target` that `visits` names visited at their times, and those whose places were freed when their
--- first is due. A target whose next start is a matter of its rate (half a ms in its score, see dispatch.lua) is left to
--- its time by a free place.
-local function visit_target(target, left)
-  local lanes = visits[target] or {}
+-- Has the lanes of `target` that `visits` names visited at their times, and those with free places when their first is
+-- due. A target whose next start is a matter of its rate (half a ms in its score, see dispatch.lua) is left to its time
+-- by a free place.
+local function visit_target(target)
   local due, scored = nil, {}
-  for lane, at in pairs(lanes) do
-    append(scored, whole(at), lane)
-    due = math.min(due or at, at)
+  if visits[target] then
+    for lane, at in pairs(visits[target]) do
+      append(scored, whole(at), lane)
+      due = math.min(due or at, at)
+    end
   end
-  for _, lane in ipairs(left) do
-    local head = call('ZRANGE', P .. 'wait:' .. lane, 0, 0, 'WITHSCORES')
-    if head[2] then append(scored, whole(due_of(head[2])), lane) end
+  if freed[target] then
+    for lane in pairs(freed[target]) do
+      local head = call('ZRANGE', P .. 'wait:' .. lane, 0, 0, 'WITHSCORES')
+      if head[2] then append(scored, whole(due_of(head[2])), lane) end
+    end
   end
   if #scored > 0 then write('ZADD', P .. 'lanes:' .. target, 'LT', scored) end
   if due then call('ZADD', P .. 'targets', 'LT', whole(due), target) end
-  if #left == 0 then return end
+  if not freed[target] then return end
   local visit = call('ZSCORE', P .. 'targets', target)
   if visit and visit % 1 ~= 0 then return end
   local first = call('ZRANGE', P .. 'lanes:' .. target, 0, 0, 'WITHSCORES')
   if first[2] then call('ZADD', P .. 'targets', 'LT', first[2], target) end
 end
 
--- Reports that somebody is sending are due when that is over.
+-- Has new reports sent when they are due; if somebody is sending older ones of theirs, when that is over.
 local function write_outbox()
   for n = 1, #reported, MAX_UNPACKED do
-    local last = math.min(n + MAX_UNPACKED - 1, #reported)
-    local leases = call('ZMSCORE', P .. 'outbox:leased', unpack(reported, n, last))
-    local since, due = {}, {}
-    for m = n, last do
-      append(since, NOW, reported[m])
-      if not leases[m - n + 1] then append(due, due_reports[m], reported[m]) end
+    local ids, since, due = {}, {}, {}
+    for m = n, math.min(n + MAX_UNPACKED - 1, #reported), 2 do
+      append(ids, reported[m + 1])
+      append(since, NOW, reported[m + 1])
+    end
+    local leases = call('ZMSCORE', P .. 'outbox:leased', unpack(ids))
+    for m, id in ipairs(ids) do
+      if not leases[m] then append(due, reported[n + 2 * m - 2], id) end
     end
     write('ZADD', P .. 'outbox:since', 'NX', since)
     write('ZADD', P .. 'outbox', 'LT', due)
   end
 end
 
--- Writes what was collected, all of it even where one target's keys are broken; that error ends the script then. The
--- same call again finds every state set, and so adds nothing twice.
+-- Writes what was collected, once in a script: all of it, even where one target's keys are broken. That error ends the
+-- script then; the same call again finds every state set, and so adds nothing twice.
 local function flush()
   write('ZREM', P .. 'leased', '', ended_leases)
-  for target, number in pairs(free_in_targets) do free(P .. 'busy:target', target, number) end
-  for lane, number in pairs(free_in_lanes) do free(P .. 'busy:lane', lane, number) end
-  for name, number in pairs(additions) do call('HINCRBY', P .. 'counts', name, number) end
-  for state, scored in pairs(failed) do write('ZADD', P .. state, '', scored) end
-  write('HSET', P .. 'ended', '', origins)
-  write_outbox()
-  local left_by_target, fault = {}, nil
-  for target in pairs(visits) do left_by_target[target] = {} end
-  for lane, target in pairs(left_lanes) do
-    left_by_target[target] = left_by_target[target] or {}
-    append(left_by_target[target], lane)
+  for target, lanes in pairs(freed) do
+    local places = 0
+    for lane, number in pairs(lanes) do
+      free(P .. 'busy:lane', counted_as(lane, target), number)
+      places = places + number
+    end
+    free(P .. 'busy:target', target, places)
   end
-  for target, left in pairs(left_by_target) do
-    local is_written, problem = pcall(visit_target, target, left)
+  for name, number in pairs(additions) do call('HINCRBY', P .. 'counts', name, number) end
+  if origins then write('HSET', P .. 'ended', '', origins) end
+  write_outbox()
+  local fault
+  for target in pairs(freed) do
+    local is_written, problem = pcall(visit_target, target)
     if not is_written then fault = fault or problem end
   end
-  additions, ended_leases, free_in_targets, free_in_lanes, left_lanes = {}, {}, {}, {}, {}
-  visits, failed, origins, reported, due_reports = {}, {}, {}, {}, {}
+  for target in pairs(visits) do
+    if not freed[target] then
+      local is_written, problem = pcall(visit_target, target)
+      if not is_written then fault = fault or problem end
+    end
+  end
   if fault then error(fault, 0) end
 end

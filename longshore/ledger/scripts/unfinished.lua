@@ -14,7 +14,7 @@ local patience, FIRST_PARTITION = tonumber(ARGV[2]), 3
 local ended = call('HGETALL', P .. 'ended')
 for n = 1, #ended, 2 do
   local id, origin = ended[n], ended[n + 1]
-  local state, ended_at = unpack(call('HMGET', P .. 'inv:' .. id, 'state', 'ended'))
+  local state, ended_at = unpack(redis.pcall('HMGET', P .. 'inv:' .. id, 'state', 'ended'))
   local has_ended = not state or state == 'done' or state == 'dead' or state == 'unknown'
   local is_reported = call('EXISTS', P .. 'out:' .. id) == 0 or now - (tonumber(ended_at) or 0) > patience
   if has_ended and is_reported then call('ZREM', P .. 'open:' .. string.match(origin, '^(.*)/%d+$'), id) end

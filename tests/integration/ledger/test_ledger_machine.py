@@ -1,11 +1,13 @@
 """Whatever happens in whatever order: the real scripts on a real Redis, driven at random, looked at after each step.
 
-Claims are lost, doubled and stale; leases lapse; clocks jump; Redis forgets what came since a snapshot. After every
-step each invocation stands in exactly one place, every counter equals what it counts, no limit is exceeded, and what
-had ended is as it was, unless an operator sent it again.
+Workers begin, end and give back many at a time, among them what is lost, doubled, stale, of another format or broken;
+leases lapse; clocks jump; Redis forgets what came since a snapshot. After every step each invocation stands in exactly
+one place, every counter equals what it counts, no limit is exceeded, and what had ended is as it was, unless an
+operator sent it again.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -23,16 +25,17 @@ from hypothesis.stateful import (
 )
 
 from longshore.ledger.audit import audit
-from longshore.ledger.entry import AttemptEnd, Claim, StartedAttempt
+from longshore.ledger.entry import AttemptEnd, Claim, ReportsAck, StartedAttempt
+from longshore.ledger.faults import LedgerFault
 from longshore.ledger.keys import Keys
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.limits import Limits
+from longshore.ledger.record import UnknownFormat
 from longshore.ledger.requeue import RequeueRequest
 from longshore.ledger.seal import Sealer
 from longshore.ledger.states import FINAL_STATES, State
 from longshore.operations.ledger_access import LedgerAccess
 from tests.support.ledger_census import Census, census
-from tests.support.one_claim import ack_one, begin_one, finish_one, release_one
 
 from .conftest import entry, span
 
@@ -42,6 +45,7 @@ TARGETS = ("http://a:80", "http://b:80")
 LEASE_OVER = LIMITS.lease + 1
 A_MINUTE = 61_000
 RESULTS = st.sampled_from(["done", "done", "waiting", "dead", "unknown"])
+REPORTS = (b"Lended", b"Sstatus")
 SENT_AGAIN = {"requeued", "requeued_closed"}
 """What becomes of one that an operator sends again; `closed` if Port was told its end."""
 WHICH = st.integers(0, 10)
@@ -145,49 +149,72 @@ class LedgerMachine(RuleBasedStateMachine):
         """A worker says what it has, or withdraws."""
         self.ledger.heartbeat(worker, slots, [(one.id, one.token) for one in self.attempts] if renew else ())
 
-    @rule(which=WHICH, keep=st.booleans())
-    def begin(self, which: int, keep: bool) -> None:
-        """A worker receives a message, perhaps an old one, perhaps for the second time."""
-        claim = one_of(self.messages, which)
-        if claim is None:
-            return
+    @rule(some=st.lists(WHICH, min_size=1, max_size=4), keep=st.booleans())
+    def begin(self, some: list[int], keep: bool) -> None:
+        """A worker receives messages, perhaps old ones, perhaps for the second time, perhaps one twice."""
+        claims = [claim for which in some if (claim := one_of(self.messages, which))]
         if not keep:
-            self.messages.remove(claim)
-        newest = self.client.hget(self.ledger.keys.invocation(claim.id), "token")
-        if begun := begin_one(self.ledger, claim.id, claim.token):
-            assert newest == b"%d" % claim.token
-            self.attempts.append(begun)
+            self.messages = [message for message in self.messages if message not in claims]
+        self._begin(claims)
+
+    def _begin(self, claims: Sequence[Claim]) -> None:
+        newest = {id: self.client.hget(self.ledger.keys.invocation(id), "token") for id in {one.id for one in claims}}
+        loaded = self.ledger.load([(claim.id, claim.token) for claim in claims])
+        assert len(loaded) == len(claims)
+        attempts = [attempt for attempt in loaded if isinstance(attempt, StartedAttempt)]
+        self._release([claim for claim, one in zip(claims, loaded, strict=True) if isinstance(one, UnknownFormat)])
+        for attempt, first_ms in zip(
+            attempts, self.ledger.begin([(one.id, one.token) for one in attempts]), strict=True
+        ):
+            if isinstance(first_ms, int):
+                assert newest[attempt.id] == b"%d" % attempt.token
+                self.attempts.append(dataclasses.replace(attempt, first_ms=first_ms))
 
     @rule(
-        which=WHICH,
-        result=st.sampled_from(["done", "waiting", "dead", "unknown"]),
+        some=st.lists(WHICH, min_size=1, max_size=4),
+        results=st.lists(st.sampled_from(["done", "waiting", "dead", "unknown"]), min_size=1, max_size=4),
         delay_ms=st.sampled_from([0, 60_000]),
         keep=st.booleans(),
         max_claims=st.integers(0, 2),
         clears=st.booleans(),
     )
-    def finish(self, which: int, result: str, delay_ms: int, keep: bool, max_claims: int, clears: bool) -> None:
-        """An attempt ends, perhaps long after its lease, perhaps told twice, perhaps cut off."""
-        self._finish(one_of(self.attempts, which), result, delay_ms, keep, max_claims, clears)
+    def finish(
+        self, some: list[int], results: list[str], delay_ms: int, keep: bool, max_claims: int, clears: bool
+    ) -> None:
+        """Attempts end, perhaps long after their leases, perhaps told twice or in two ways, perhaps cut off."""
+        self._finish([one_of(self.attempts, which) for which in some], results, delay_ms, keep, max_claims, clears)
 
     def _finish(
-        self, begun: StartedAttempt | None, result: str, delay_ms: int, keep: bool, max_claims: int, clears: bool = True
+        self,
+        some: Sequence[StartedAttempt | None],
+        results: Sequence[str],
+        delay_ms: int,
+        keep: bool,
+        max_claims: int,
+        clears: bool = True,
     ) -> None:
-        if begun is None:
-            return
+        attempts = [attempt for attempt in some if attempt]
         if not keep:
-            self.attempts.remove(begun)
-        self.finishing.add(begun.id)
-        finish = AttemptEnd(State(result), "because", 500, delay_ms, b"attempt", (b"Lended", b"Sstatus"), clears=clears)
-        _, claims = finish_one(self.ledger, begun.id, begun.token, finish, max_claims)
+            self.attempts = [attempt for attempt in self.attempts if attempt not in attempts]
+        self.finishing |= {attempt.id for attempt in attempts}
+        ends = [
+            (attempt, AttemptEnd(State(result), "because", 500, delay_ms, b"attempt", REPORTS, clears=clears))
+            for attempt, result in zip(attempts, itertools.cycle(results), strict=False)
+        ]
+        states, claims, workers = self.ledger.finish(ends, max_claims)
+        assert workers == self.client.zcard(self.ledger.keys.fleet)
         self.messages += claims
+        self.attempts += [
+            attempt
+            for attempt, state in zip(attempts, states, strict=True)
+            if isinstance(state, LedgerFault) and attempt not in self.attempts
+        ]
 
     @rule(results=st.lists(RESULTS, min_size=2, max_size=6))
     def a_fleet_works(self, results: list[str]) -> None:
         """As it goes where nothing is wrong: workers with slots, messages that arrive, attempts that end."""
         self._begin_all()
-        for result in results:
-            self._finish(one_of(self.attempts, 0), result, 0, keep=False, max_claims=1)
+        self._finish(self.attempts[-len(results) :], results, 0, keep=False, max_claims=len(results))
 
     @rule(deaths=st.integers(1, 3), max_claims=st.sampled_from([0, 0, 2]), late=st.lists(RESULTS, max_size=3))
     def workers_die(self, deaths: int, max_claims: int, late: list[str]) -> None:
@@ -197,38 +224,41 @@ class LedgerMachine(RuleBasedStateMachine):
             self._leases_end()
             self.ledger.heartbeat(WORKERS[0], 4)
             claims, _ = self.ledger.pump(max_claims)[:2]
-            for claim in claims:
-                assert begin_one(self.ledger, claim.id, claim.token - 1) is None
+            assert {None} >= set(self.ledger.begin([(claim.id, claim.token - 1) for claim in claims]))
             self.messages += claims
-        for which, result in enumerate(late):
-            self._finish(one_of(self.attempts, which), result, 0, keep=True, max_claims=0)
+        if late:
+            self._finish([one_of(self.attempts, which) for which in range(3)], late, 0, keep=True, max_claims=0)
 
     def _begin_all(self) -> None:
         for worker in WORKERS:
             self.ledger.heartbeat(worker, 4)
         claims, _ = self.ledger.pump()[:2]
         self.messages += claims  # and each may come once more
-        self.attempts += [begun for claim in claims if (begun := begin_one(self.ledger, claim.id, claim.token))]
+        self._begin(claims)
 
-    @rule(which=WHICH, to=st.sampled_from([None, *TARGETS]))
-    def return_unsent(self, which: int, to: str | None) -> None:
+    @rule(some=st.lists(WHICH, min_size=1, max_size=4), to=st.sampled_from([None, *TARGETS]))
+    def return_unsent(self, some: list[int], to: str | None) -> None:
         """A draining worker gives back what it has not begun; or an attempt belongs elsewhere."""
-        if to is None and (claim := one_of(self.messages, which)):
-            release_one(self.ledger, claim.id, claim.token)
-        if to and (begun := one_of(self.attempts, which)):
+        if to is None:
+            self._release([claim for which in some if (claim := one_of(self.messages, which))])
+        elif begun := one_of(self.attempts, some[0]):
             self.ledger.defer(begun, to, f"{to}|z")
+
+    def _release(self, claims: Sequence[Claim]) -> None:
+        self.ledger.release([(claim.id, claim.token) for claim in claims])
 
     @rule(fail=st.booleans())
     def report(self, fail: bool) -> None:
         """A sender takes reports and delivers them, or some."""
-        for taken in self.ledger.lease_reports(3, 60_000):
-            ack_one(self.ledger, taken, taken.items[1:] if fail else (), 0)
+        taken = self.ledger.lease_reports(3, 60_000)
+        self.ledger.ack_reports([ReportsAck(one, one.items[1:] if fail else ()) for one in taken + taken[:1]])
 
     # Operators
 
     @rule(which=WHICH, replay=st.booleans(), stale=st.booleans())
     def requeue(self, which: int, replay: bool, stale: bool) -> None:
         """One that has ended is sent again, perhaps by somebody who has looked at it before it was sent again."""
+        self._mend()
         id = one_of([id for id, state in sorted(self.before.items()) if state in FINAL_STATES], which)
         letter = self.letters.get(id) if id else None
         if letter is None:
@@ -245,6 +275,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(count=st.integers(1, 4), steps=st.integers(1, 3))
     def requeue_many(self, count: int, steps: int) -> None:
         """A job of what is dead or unknown, whose steps more than one worker takes."""
+        self._mend()
         ended = [id for id, state in sorted(self.before.items()) if state in ("dead", "unknown")][:count]
         letters = [letter for id in ended if (letter := self.letters.get(id))]
         if letters:
@@ -259,6 +290,33 @@ class LedgerMachine(RuleBasedStateMachine):
             self.requeued |= set(ended)
 
     # Misfortune
+
+    @rule(which=WHICH, what=st.sampled_from(["history", "reports", "format", "mend"]))
+    def breaks(self, which: int, what: str) -> None:
+        """Somebody else writes to the keys of a record; or another version has written it."""
+        attempt = one_of(self.attempts, which) or one_of(self.messages, which)
+        if what == "mend":
+            self._mend()
+        elif attempt and what == "format":
+            if self.client.exists(self.ledger.keys.invocation(attempt.id)):
+                self.client.hset(self.ledger.keys.invocation(attempt.id), "format", 9)
+        elif attempt:
+            keys = self.ledger.keys
+            name = keys.attempts(attempt.id) if what == "history" else keys.reports(attempt.id)
+            if what == "history" or self.client.exists(name):
+                self.client.set(name, "no list")
+
+    def _mend(self) -> None:
+        """Nothing is broken any more."""
+        names: Any = self.client.keys(f"{self.ledger.keys.prefix}*")
+        for name in names:
+            kind, _, _ = name.decode().removeprefix(self.ledger.keys.prefix).partition(":")
+            if kind == "inv":
+                self.client.hset(name, "format", 1)
+            elif kind in ("att", "out") and self.client.type(name) == b"string":
+                self.client.delete(name)
+                if kind == "out":
+                    self.client.rpush(name, "Lone")
 
     @rule(
         what=st.sampled_from(
@@ -340,14 +398,15 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert after in ("done", "dead", "waiting", "claimed")
 
 
-@pytest.mark.timeout(300)
-def test_every_invocation_is_in_one_place_whatever_happens(client: "redis.Redis") -> None:
-    """Sixteen hundred steps, each followed by a look at everything."""
-    ledger = Ledger(client, Keys.of("org/agent"), LIMITS)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("lasts", [True, False])
+def test_every_invocation_is_in_one_place_whatever_happens(client: "redis.Redis", lasts: bool) -> None:
+    """A thousand steps, each followed by a look at everything; also where offsets of what is open are kept."""
+    ledger = Ledger(client, Keys.of("org/agent"), dataclasses.replace(LIMITS, open=not lasts))
     run_state_machine_as_test(
         lambda: LedgerMachine(ledger),  # type: ignore[arg-type]
         settings=settings(
-            max_examples=40,
+            max_examples=25,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,
