@@ -24,6 +24,9 @@ from tests.support.programs import SCRIPT, Program, eventually
 PATIENCE_S = 120.0
 """No wait of the bench is longer; what takes longer fails its row, and the other rows go on."""
 
+START_PATIENCE_S = 300.0
+"""Under valgrind, on a busy machine."""
+
 OPEN_LIMITS = {"TARGET_CONCURRENCY": "4000", "LANE_CONCURRENCY": "4000"}
 """For one target that gets everything."""
 
@@ -81,7 +84,9 @@ class Agent:
     def start(self, role: str, name: str = "", command: Sequence[str] = (str(SCRIPT),), **environ: str) -> Program:
         """The same; a worker takes tasks, and ingest reads, when this returns."""
         program = self.run(role, name, command, **environ)
-        program.says((events.WORKER_READY if role == "worker" else events.INGEST_STARTED).name)
+        event = (events.WORKER_READY if role == "worker" else events.INGEST_STARTED).name
+        eventually(lambda: event in program.log() or program.process.poll() is not None, event, START_PATIENCE_S)
+        assert event in program.log(), f"{role} ended:\n{program.log()[-2000:]}"
         return program
 
     def stop(self, name: str) -> None:

@@ -9,7 +9,10 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.agent import Agent
@@ -20,6 +23,7 @@ from tests.support.programs import SCRIPT, eventually
 
 ROWS = ("instructions",)
 WARM, COUNT = 50, 400
+IDLE_S = 8.0
 PATIENCE_S = 400.0
 ENVIRON = {
     "TARGET_CONCURRENCY": "400",
@@ -69,16 +73,37 @@ def measure(bed: Bed, rows: Collection[str], runs: int) -> Iterator[Measure]:
 
 
 def count(agent: Agent, folder: Path, pid: int) -> float:
-    """Instructions of process `pid` for an event; callgrind writes into `folder`."""
+    """Instructions of process `pid` for an event, without those that timers cost; callgrind writes into `folder`."""
     agent.publish("event", [agent.target.url()] * WARM)
     await_done(agent, WARM)
+    with counted(folder, pid) as drain:
+        agent.publish("event", [agent.target.url()] * COUNT)
+        await_done(agent, WARM + COUNT)
+    with counted(folder, pid) as idle:
+        time.sleep(IDLE_S)
+    return (drain.instructions - idle.instructions * drain.seconds / idle.seconds) / COUNT
+
+
+@dataclass
+class Counted:
+    """What a process executed in a block, and how long that took."""
+
+    instructions: int = 0
+    seconds: float = 0.0
+
+
+@contextmanager
+def counted(folder: Path, pid: int) -> Iterator[Counted]:
+    """Counts in the block; complete after it."""
+    found, before = Counted(), read_total(folder)
     control(folder, pid, "instrumentation", "on")
-    agent.publish("event", [agent.target.url()] * COUNT)
-    await_done(agent, WARM + COUNT)
+    start = time.monotonic()
+    yield found
+    found.seconds = time.monotonic() - start
     control(folder, pid, "instrumentation", "off")
-    control(folder, pid, "dump")
-    eventually(lambda: read_total(folder), "callgrind has written", 60)
-    return read_total(folder) / COUNT
+    control(folder, pid, "dump")  # which sets the counters to 0
+    eventually(lambda: read_total(folder) > before, "callgrind has written", 60)
+    found.instructions = read_total(folder) - before
 
 
 def await_done(agent: Agent, number: int) -> None:

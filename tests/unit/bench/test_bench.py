@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import costs, latency, results, size, start, throughput
+from bench import costs, instructions, latency, results, size, start, throughput
 from bench.__main__ import GROUPS
 from bench.cost import Cost, Reading
 from bench.costs import Chunk, summarize
@@ -157,3 +157,12 @@ def test_the_model_stands_beside_what_was_measured() -> None:
 
 def test_the_machine_is_described() -> None:
     assert {"cpu", "cores", "python", "redis", "load before"} <= describe().keys()
+
+
+def test_instructions_are_those_of_all_dumps(tmp_path: Path) -> None:
+    """Callgrind writes a file for each dump, with the sum of what came since the one before."""
+    (tmp_path / "callgrind.out").touch()
+    for dump, total in ((1, 1000), (2, 234)):
+        (tmp_path / f"callgrind.out.{dump}").write_text(f"events: Ir\nfn=(1)\n1 5\ntotals: {total}\n")
+
+    assert instructions.read_total(tmp_path) == 1234
