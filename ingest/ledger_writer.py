@@ -43,13 +43,16 @@ class LedgerWriter(Generic[R]):
         source: Source[R],
         preparer: BatchPreparer,
         ledger: Ledger,
-        publish: Callable[[Sequence[Claim]], None],
+        publish: Callable[[Sequence[Claim], int], None],
         backpressure: Backpressure,
         *,
         periodic: Callable[[], None] = lambda: None,
         limit_s: float = LIMIT_S,
     ) -> None:
-        """`periodic` is called a few times a second; it may raise `StoreUnavailable`. One try takes up to `limit_s`."""
+        """`publish` gets claims and the size of the fleet.
+
+        `periodic` is called a few times a second; it may raise `StoreUnavailable`. One try takes up to `limit_s`.
+        """
         self._source = source
         self._preparer = preparer
         self._ledger = ledger
@@ -105,7 +108,8 @@ class LedgerWriter(Generic[R]):
 
     def _try_ledger(self) -> None:
         try:
-            self._publish(self._ledger.accept((), ()).claims)
+            accepted = self._ledger.accept((), ())
+            self._publish(accepted.claims, accepted.workers)
         except StoreUnavailable as error:
             self._outage.wait(error)
         else:
@@ -183,7 +187,7 @@ class LedgerWriter(Generic[R]):
 
     def _stored(self, batch: PreparedBatch[R], accepted: Accepted) -> None:
         # If publishing fails, or we crash before, these claims lapse after seconds and a pump dispatches them again.
-        self._publish(accepted.claims)
+        self._publish(accepted.claims, accepted.workers)
         self._backpressure.note_backlog(accepted.backlog)
         count_stored([reason for _, reason in batch.skipped], batch.entries, accepted)
         for entry, result in zip(batch.entries, accepted.results, strict=True):
@@ -203,7 +207,7 @@ class LedgerWriter(Generic[R]):
             # While ingest is paused it sends no batch that would claim; otherwise the workers' pumps do.
             claims = MAX_CLAIMS if self._backpressure.is_closed else 0
             accepted = self._ledger.accept(self._source.position(), (), claims)
-            self._publish(accepted.claims)
+            self._publish(accepted.claims, accepted.workers)
             if self._source.confirm((), accepted):
                 self._backpressure.note_backlog(accepted.backlog)
         except StoreUnavailable:

@@ -38,14 +38,13 @@ class MessageClaims(NamedTuple):
 
 def split_claims(claims: Sequence[Claim], workers: int) -> list[list[Claim]]:
     """The claims of each message: of one format, and in a fleet of `workers` few enough that all get some."""
-    size = max(1, min(MAX_CLAIMS, -(-len(claims) // max(1, workers))))
-    messages: list[list[Claim]] = []
     by_format: dict[int, list[Claim]] = {}
     for claim in claims:
         by_format.setdefault(claim.format, []).append(claim)
+    messages: list[list[Claim]] = []
     for format, same in by_format.items():
-        step = size if format >= MANY_FROM else 1
-        messages += [same[first : first + step] for first in range(0, len(same), step)]
+        size = min(MAX_CLAIMS, -(-len(same) // max(1, workers))) if format >= MANY_FROM else 1
+        messages += [same[first : first + size] for first in range(0, len(same), size)]
     return messages
 
 

@@ -80,10 +80,11 @@ class BackgroundPublisher:
         self._loop = Periodic("publisher", 0, self._step)
         self._loop.start()
 
-    def publish(self, claims: Sequence[Claim], workers: int = 1) -> None:
-        """Hands `claims` to the thread, and the size of the fleet as it is now."""
-        if claims:
+    def publish(self, claims: Sequence[Claim], workers: int = 0) -> None:
+        """Hands `claims` to the thread, and how many workers the fleet has now; 0: as last known."""
+        if workers:
             self._workers = workers
+        if claims:
             self._queue.put(claims)
 
     def stop(self) -> None:

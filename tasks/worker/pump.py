@@ -22,12 +22,15 @@ class Pump:
     def __init__(
         self,
         ledger: Ledger,
-        publish: Callable[[tuple[Claim, ...]], None],
+        publish: Callable[[tuple[Claim, ...], int], None],
         interval_s: float,
         limit_s: float,
         on_lapsed: Callable[[ExpiredLease], None],
     ) -> None:
-        """Without a turn for `limit_s` it counts as stalled. `on_lapsed` gets every lease that lapsed."""
+        """`publish` gets claims and the size of the fleet. Without a turn for `limit_s` it counts as stalled.
+
+        `on_lapsed` gets every lease that lapsed.
+        """
         self._ledger = ledger
         self._publish = publish
         self._on_lapsed = on_lapsed
@@ -36,7 +39,7 @@ class Pump:
 
     def _step(self) -> float | None:
         result = self._ledger.pump()
-        self._publish(result.claims)
+        self._publish(result.claims, result.workers)
         for lease in result.expired:
             count_expired_lease(lease)
             log.event(events.LEASE_EXPIRED, run_id=lease.id, target=lease.target, now=lease.state, reason=lease.reason)

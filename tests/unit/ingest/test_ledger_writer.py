@@ -90,7 +90,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     preparer = BatchPreparer({"polling": Stream.RUNS}, [SECRET], mapping, builder, 1 << 20)
     source, memory, claims = MemorySource(), MemoryLedger(), list[Claim]()
     ledger: Any = memory
-    writer = LedgerWriter(source, preparer, ledger, claims.extend, Backpressure(10, 0.8))
+    writer = LedgerWriter(source, preparer, ledger, lambda batch, _: claims.extend(batch), Backpressure(10, 0.8))
     writer.start()
     yield Scene(source, memory, writer, claims)
     writer.stop(5)
@@ -164,7 +164,7 @@ def test_a_batch_that_could_not_be_published_is_repeated(scene: Scene) -> None:
     """Its claims lapse; the ledger knows the records by their ids."""
     failures = iter([ConnectionError("away")])
 
-    def publish(claims: Sequence[Claim]) -> None:
+    def publish(claims: Sequence[Claim], _workers: int) -> None:
         if claims and (failure := next(failures, None)) is not None:
             raise failure
         scene.claims.extend(claims)
@@ -184,7 +184,7 @@ def test_a_halved_batch_keeps_each_record_in_memory_until_it_is_stored_or_the_so
     """
     failures = iter([ConnectionError("away")])
 
-    def publish(claims: Sequence[Claim]) -> None:
+    def publish(claims: Sequence[Claim], _workers: int) -> None:
         if claims and (failure := next(failures, None)) is not None:
             raise failure
 
