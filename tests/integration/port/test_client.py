@@ -480,3 +480,38 @@ def test_no_secret_and_no_payload_reaches_a_log_or_an_error(
 
     everything = "\n".join([caplog.text, *texts, repr(client)])
     assert all(secret not in everything for secret in (SECRET, "the payload", "Bearer"))
+
+
+def test_an_error_says_whether_port_may_have_taken_the_call(port: FakePort, client: PortClient) -> None:
+    """Without an answer it may have; without a connection, or where Port says so, it surely has not."""
+    quick = PortClient(port.url, ID, SECRET, read_timeout_s=0.3)
+    with closing(quick):
+        quick.call(*LOG)
+        port.fail("run_log", 0)
+        with pytest.raises(PortUnavailable) as caught:
+            quick.call(*LOG)
+        assert caught.value.may_be_taken
+    for status, may_be_taken in ((500, True), (502, True), (504, True), (503, False), (429, False), (408, False)):
+        port.fail("run_log", status)
+        client = PortClient(port.url, ID, SECRET)
+        with pytest.raises(PortUnavailable) as caught, closing(client):
+            client.call(*LOG)
+        assert may_be_taken is caught.value.may_be_taken, status
+    port.mend()
+    with closing(PortClient(port.url, ID, SECRET)) as client:
+        client.call(*LOG)
+        port.down()
+        for url in (port.url, "https://nowhere.invalid"):
+            client._http = PortClient(url, ID, SECRET)._http
+            with pytest.raises(PortUnavailable) as caught:
+                client.call(*LOG)
+            assert not caught.value.may_be_taken, url
+        port.up()
+
+
+def test_headers_of_a_call_go_along(port: FakePort, client: PortClient) -> None:
+    """Polling needs one."""
+    body = {"installationId": "me", "limit": 1}
+    client.call("POST", "/v1/workflows/runs/claim-pending", body, {"x-port-reserved-usage": "true"})
+
+    assert {"token": 1, "claim_nodes": 1} == port.counts
