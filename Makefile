@@ -35,8 +35,8 @@ help: ## Show these commands
 
 setup: $(STAMP) ## Make the virtual environment; does nothing when nothing changed
 
-run: setup ## Start the sandbox: a whole agent with Kafka, Redis, a fake Port and targets; Ctrl-C ends it
-	@$(BIN)/longshore sandbox run
+run: setup ## Start the sandbox: a whole agent with Kafka (POLLING=1: without), Redis, a fake Port, targets; Ctrl-C ends it
+	@$(BIN)/longshore sandbox run $(if $(POLLING),--polling)
 
 demo: setup ## Send a fixed list of invocations through the sandbox and check how each ended
 	@$(BIN)/longshore sandbox demo

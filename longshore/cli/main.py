@@ -73,11 +73,13 @@ def flower() -> None:
 
 
 @sandbox.command("run")
-def sandbox_run() -> None:
+def sandbox_run(
+    polling: Annotated[bool, typer.Option("--polling", help="Let the agent poll Port, without Kafka.")] = False,
+) -> None:
     """Send a stream of invocations through an agent and show what happens to each. Ctrl-C ends it."""
     from longshore.sandbox.sandbox import run as sandbox
 
-    raise typer.Exit(sandbox(demo=False))
+    raise typer.Exit(sandbox(demo=False, polling=polling))
 
 
 @sandbox.command("demo")

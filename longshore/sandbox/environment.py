@@ -24,7 +24,7 @@ from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import Behavior, FakeTargets
 from longshore.sandbox.programs import CLIENT_ID, ORGANIZATION, PROGRAMS, Parts, command, environment
-from longshore.sandbox.publisher import RecordPublisher, topics
+from longshore.sandbox.publisher import RecordPublisher, polling_object, topics
 from longshore.sandbox.scenario import Case
 from longshore.sandbox.tracker import TrackedMessage, Tracker
 
@@ -54,9 +54,12 @@ class ProgramFailed(LongshoreError):
 class Environment:
     """The parts of a sandbox, with their logs in `folder`; `say` tells the user. Start it once, stop it always."""
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, say: Callable[[str], None], polling: bool = False) -> None:
+        """With `polling` there is no Kafka: the fake Port gives out the runs."""
         self.folder = folder
         self.say = say
+        self.polling = polling
+        self.kafka: EmbeddedKafka | None = None
         self.secret = secrets.token_urlsafe(32)
         self.flower = ""
         self._child_deaths: deque[tuple[str, bool]] = deque(maxlen=1000)
@@ -68,9 +71,9 @@ class Environment:
         self._log_to_file()
         self.redis = EmbeddedRedis(self.folder / "redis", private=True)
         self._stops.append(self.redis.stop)  # the supervisor ends its process; this removes the folder of its socket
-        self.kafka = EmbeddedKafka(dict.fromkeys(topics(ORGANIZATION), PARTITIONS))
-        self._stops.append(self.kafka.stop)
-        self.publisher = RecordPublisher(self.kafka, ORGANIZATION)
+        if not self.polling:
+            self.kafka = EmbeddedKafka(dict.fromkeys(topics(ORGANIZATION), PARTITIONS))
+            self._stops.append(self.kafka.stop)
         self.targets = FakeTargets(HOST, Behavior(slow_s=SLOW_S))
         self._stops.append(self.targets.stop)
         self.targets.start()
@@ -80,7 +83,7 @@ class Environment:
         parts = Parts(
             self.secret,
             self.port.url,
-            self.kafka.bootstrap,
+            self._brokers,
             self.redis.url,
             gitlab_url=self.targets.origin("good"),
             flower_port=flower_port,
@@ -99,8 +102,16 @@ class Environment:
 
     def publish(self, case: Case) -> TrackedMessage:
         """Publish one case, from now on to be followed."""
-        position = self.publisher.change(case.value) if case.change_log else self.publisher.run(case.value, case.run_id)
+        if self.kafka is None:
+            self.port.offer(polling_object(case.value or b""))
+            return TrackedMessage(case, None)
+        publisher = RecordPublisher(self.kafka, ORGANIZATION)
+        position = publisher.change(case.value) if case.change_log else publisher.run(case.value, case.run_id)
         return TrackedMessage(case, position)
+
+    @property
+    def _brokers(self) -> str:
+        return self.kafka.bootstrap if self.kafka is not None else ""
 
     def check(self) -> None:
         """Tell of children that died since the last call; raises `ProgramFailed` for one that will not come back."""
@@ -145,7 +156,7 @@ class Environment:
     def _start_port(self) -> FakePort:
         def start_on(number: int) -> FakePort:
             port = FakePort(
-                HOST, number, client_id=CLIENT_ID, client_secret=self.secret, brokers=[self.kafka.bootstrap]
+                HOST, number, client_id=CLIENT_ID, client_secret=self.secret, brokers=[self._brokers]
             )
             self._stops.append(port.stop)
             return port.start()

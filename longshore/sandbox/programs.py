@@ -30,6 +30,7 @@ class Parts:
     secret: str = field(repr=False)
     port_url: str
     kafka: str
+    """Its brokers; empty where the agent polls Port."""
     redis_url: str
     gitlab_url: str
     flower_port: int
@@ -44,11 +45,7 @@ def environment(parts: Parts) -> dict[str, str]:
         "PORT_CLIENT_ID": CLIENT_ID,
         "PORT_CLIENT_SECRET": parts.secret,
         "PORT_API_BASE_URL": parts.port_url,
-        "USING_LOCAL_PORT_INSTANCE": "true",
-        "KAFKA_CONSUMER_BOOTSTRAP_SERVERS": parts.kafka,
-        "KAFKA_CONSUMER_GROUP_ID": GROUP,
-        # The embedded broker makes a restarted ingest wait this long, less a second.
-        "KAFKA_CONSUMER_SESSION_TIMEOUT_MS": "6000",
+        **_source(parts),
         "CONTROL_THE_PAYLOAD_CONFIG_PATH": str(write_mapping(parts.folder)),
         "GITLAB_URL": parts.gitlab_url,
         f"{GITLAB_GROUP}_{GITLAB_PROJECT}": "sandbox-trigger-token",
@@ -72,6 +69,18 @@ def environment(parts: Parts) -> dict[str, str]:
         "NO_PROXY": HOST,
         # Elsewhere it would stay, or belong to another user of this machine.
         "LONGSHORE_CA_BUNDLE": str(parts.folder / "trusted.crt"),
+    }
+
+
+def _source(parts: Parts) -> dict[str, str]:
+    if not parts.kafka:
+        return {"STREAMER_NAME": "POLLING", "POLLING_INTERVAL_SECONDS": "1", "COMMIT_DELAY_S": "0.5"}
+    return {
+        "USING_LOCAL_PORT_INSTANCE": "true",
+        "KAFKA_CONSUMER_BOOTSTRAP_SERVERS": parts.kafka,
+        "KAFKA_CONSUMER_GROUP_ID": GROUP,
+        # The embedded broker makes a restarted ingest wait this long, less a second.
+        "KAFKA_CONSUMER_SESSION_TIMEOUT_MS": "6000",
     }
 
 

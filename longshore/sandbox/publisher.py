@@ -127,6 +127,13 @@ def _trigger(origin: str) -> JsonObject:
     return {"by": {"orgId": "sandbox", "userId": "auth0|dana", "user": user}, "origin": origin, "at": now}
 
 
+def polling_object(value: bytes) -> JsonObject:
+    """The object that Port's polling API gives out in place of a Kafka value of the runs topic."""
+    message: JsonObject = json.loads(value)
+    is_node = str(message["context"]["runId"]).startswith("wfnr_")
+    return polling_node_run(message) if is_node else polling_run(message)
+
+
 def polling_run(message: JsonObject) -> JsonObject:
     """The object that Port's polling API gives out for an action run: its message is the body configured in Port."""
     method = message["payload"]["action"]["invocationMethod"]

@@ -38,9 +38,10 @@ INTERRUPTED = 130
 """The exit code of a demo that was stopped before it knew (128 + SIGINT, as shells say it)."""
 
 
-def run(demo: bool) -> int:
+def run(demo: bool, polling: bool = False) -> int:
     """Run the sandbox in the foreground until Ctrl-C or SIGTERM, or until the demo is over; returns the exit code.
 
+    With `polling` the agent polls the fake Port, and there is no Kafka; not for the demo, which needs both topics.
     The demo's is 0 only if every invocation ended as it should. No process is left in any case. Main thread only.
     """
     if hasattr(sys.stdout, "reconfigure"):
@@ -48,7 +49,11 @@ def run(demo: bool) -> int:
     folder = Path(tempfile.mkdtemp(prefix="longshore-sandbox-"))
     stop = threading.Event()
     code = 1
-    with Screen() as screen, Environment(folder, screen.say) as environment, _signals_to(stop, environment.hurry):
+    with (
+        Screen() as screen,
+        Environment(folder, screen.say, polling) as environment,
+        _signals_to(stop, environment.hurry),
+    ):
         try:
             screen.say(f"Starting the sandbox; its logs are in {folder}")
             environment.start()
@@ -116,7 +121,7 @@ def _judge(
 
 
 def _stream(environment: Environment, screen: Screen, stop: threading.Event) -> int:
-    cases = _scenario(environment, "run").stream(random.Random())
+    cases = _scenario(environment, "run").stream(random.Random(), polling=environment.polling)
     messages: deque[TrackedMessage] = deque(maxlen=MAX_ROWS)
     screen.say("Publishing two invocations a second. Ctrl-C ends everything.")
     publish_at = time.monotonic()
@@ -154,7 +159,7 @@ def _totals(counts: dict[str, int]) -> str:
         "backlog": "waiting",
     }  # fmt: skip
     if not counts:
-        return "Waiting for the first invocation to be read from Kafka ..."
+        return "Waiting for the first invocation to reach the ledger ..."
     return " · ".join(f"{counts.get(key, 0)} {name}" for key, name in names.items())
 
 
@@ -165,7 +170,10 @@ def _scenario(environment: Environment, prefix: str) -> Scenario:
 def _say_addresses(environment: Environment, screen: Screen) -> None:
     screen.say(f"  Flower            {environment.flower}")
     screen.say(f"  fake Port's page  {environment.port.url}")
-    screen.say(f"  Redis, Kafka      {environment.redis.url}  {environment.kafka.bootstrap}")
+    if environment.kafka is None:
+        screen.say(f"  Redis             {environment.redis.url}  (no Kafka: the agent polls the fake Port)")
+    else:
+        screen.say(f"  Redis, Kafka      {environment.redis.url}  {environment.kafka.bootstrap}")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
 from longshore.sandbox.scenario import Case
 
-NOT_READ = "in Kafka"
+NOT_READ = "not read"
 SKIPPED, REPEATED = "skipped", "repeated"
 FINAL = frozenset({*FINAL_STATES, SKIPPED, REPEATED})
 """States after which only Port may still hear something."""
@@ -25,7 +25,8 @@ class TrackedMessage:
     """A published case and its state; `requests` is the count of its targets, None where nobody counts."""
 
     case: Case
-    position: RecordPosition
+    position: RecordPosition | None
+    """Where it stands in Kafka; None for one that Port gives out to whoever polls."""
     id: str = ""
     state: str = NOT_READ
     reason: str = ""
@@ -97,6 +98,9 @@ class Tracker:
     def _resolve_id(self, message: TrackedMessage) -> bool:
         """Learn the id of its record; sets the state of what has none. Whether there is one now."""
         position, run_id = message.position, message.case.run_id
+        if position is None:
+            message.id = run_id if self._records.summary(run_id) else ""
+            return bool(message.id)
         if self._records.next_offset(position.topic, position.partition) <= position.offset:
             return False
         record = self._records.summary(run_id) if run_id else None

@@ -26,10 +26,10 @@ CHILDREN = {"ingest", "worker", "flower", "redis"}
 class Sandbox:
     """A running sandbox whose output is read line by line."""
 
-    def __init__(self, command: str, temporary: Path) -> None:
+    def __init__(self, command: str, temporary: Path, *options: str) -> None:
         longshore = Path(sys.executable).with_name("longshore")
         self.process = subprocess.Popen(
-            [str(longshore), "sandbox", command],
+            [str(longshore), "sandbox", command, *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -142,6 +142,17 @@ def test_the_stream_shows_its_addresses_and_survives_a_killed_worker(stream: San
     assert 0 == stream.end(), stream.text
     assert gone(left)
     assert "Stopped" in stream.lines[-1]
+
+
+def test_the_stream_runs_without_kafka_where_the_agent_polls(started: list[Sandbox], tmp_path: Path) -> None:
+    """Runs that the fake Port gives out are delivered."""
+    stream = Sandbox("run", tmp_path, "--polling")
+    started.append(stream)
+    stream.wait_for("no Kafka: the agent polls the fake Port")
+    stream.wait_for(" done ")
+    stream.process.send_signal(signal.SIGINT)
+
+    assert 0 == stream.end(), stream.text
 
 
 def command_line(process: psutil.Process) -> list[str]:
