@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ingest.source import Record, RunIdentity
 from longshore.delivery.policy import RetryPolicy
 from longshore.delivery.target import BadUrl, lane_of, target_of
-from longshore.invocation import ids
+from longshore.invocation import ids, json_text
 from longshore.invocation.classify import Invocation, Refused
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping, MappingFault, Route, Unmatched
@@ -45,6 +45,8 @@ class _Call:
     run: str
     synchronized: bool
     text: str
+    verbatim: bool = False
+    """As in `Entry`."""
 
 
 class EntryBuilder:
@@ -91,7 +93,8 @@ class EntryBuilder:
         """
         run = invocation.run_id or ""
         id = ids.run_id(run) if run else ids.event_id(record.key)
-        call = _Call(id, invocation.kind, run, invocation.synchronized, invocation.text)
+        verbatim = self._is_body(invocation, route)
+        call = _Call(id, invocation.kind, run, invocation.synchronized, invocation.text, verbatim)
         if isinstance(route, Unmatched):
             if not (record.run or (self._fail_unmatched_nodes and invocation.kind is Kind.NODE_RUN)):
                 return None
@@ -108,6 +111,14 @@ class EntryBuilder:
             self._note_target(target, route.entry)
         policy = self._refined[call.kind, route.entry]
         return self._make_entry(record, call, policy, target, lane, mapping, "", self._received_reports[call.kind])
+
+    def _is_body(self, invocation: Invocation, route: RouteResult) -> bool:
+        """Whether the worker is to be spared making a body of the text: it would be the same, and it would be sent."""
+        return (
+            isinstance(route, Route)
+            and self._mapping.sends_message(route.entry)
+            and json_text.is_outgoing(invocation.message, invocation.text)
+        )
 
     def build_refused(self, record: Record, message: Refused) -> Entry:
         """The dead letter of a message for us that is not to be delivered."""
@@ -173,6 +184,7 @@ class EntryBuilder:
             unknown_outcome=policy.unknown_outcome,
             max_attempts=policy.max_attempts,
             dead=dead,
+            verbatim=call.verbatim,
             ack_after_ms=self._ack_after_ms if record.run else None,
             trace=self._traces.accepted(
                 record.trace,

@@ -119,5 +119,3 @@ class ClaimLoop:
 
     def _ask(self, name: str, work: Callable[[], T]) -> T | None:
         return wait_for(in_background(name, work), self._stop, self._health.turn)
-
-

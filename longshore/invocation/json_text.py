@@ -93,6 +93,14 @@ def dumps(value: Any, *, ascii: bool) -> str:
     return text
 
 
+def is_outgoing(value: Any, text: str) -> bool:
+    """Whether `text`, the canonical text of `value`, is its outgoing text too, to the byte."""
+    try:
+        return text.isascii() and dumps(value, ascii=True) == text
+    except Malformed:
+        return False
+
+
 def describe_fault(content: bytes) -> str:
     """Where and why a text that a person wrote is not strict JSON, such as `line 3, column 5: Expecting value`."""
     text = content.decode("utf-8-sig", "replace")

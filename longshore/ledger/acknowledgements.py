@@ -26,6 +26,7 @@ from longshore.ledger.text import decode, encode
 RETRY_MS = 2_000
 """Before Port is asked again about a run of which it has not heard."""
 
+
 @dataclass(frozen=True, slots=True)
 class PendingAck:
     """A run that the caller, and nobody else, is to acknowledge now."""

@@ -178,6 +178,10 @@ class Mapping:
         """The paths of secret inputs that an entry wants decrypted before its request is made."""
         return self._entries[entry].decrypt
 
+    def sends_message(self, entry: int) -> bool:
+        """Whether the body of an entry's requests is the message as it came, as the entry changes nothing of it."""
+        return not self._plans[entry].maps_body and not self._entries[entry].decrypt
+
     def variables(self, entry: int, request: MappedRequest, text: str) -> dict[str, str]:
         """The variables whose values the request or the report of an entry may hold.
 

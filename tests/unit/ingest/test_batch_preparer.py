@@ -360,3 +360,13 @@ def test_no_shape_whatever_raises(preparer: BatchPreparer, parts: list[tuple[Any
     assert counted == len(messages)
     for entry in prepared.entries:
         (entry.id + entry.run + entry.target + entry.lane + entry.dead).encode()
+
+
+def test_a_message_that_is_its_own_body_is_marked(make: MakePreparer) -> None:
+    """Not one that would be sent in other words, nor where the mapping decrypts or has a body of its own."""
+    plain, odd = as_text(action_run("r_1", URL), SECRET), as_text(action_run("r_1", URL, properties={"a": "é"}), SECRET)
+
+    assert only(prepare(make(), plain)).verbatim
+    assert not only(prepare(make(), odd)).verbatim
+    assert not only(prepare(make([{"body": "."}]), plain)).verbatim
+    assert not only(prepare(make([{"fieldsToDecryptPaths": ["payload.x"]}]), plain)).verbatim
