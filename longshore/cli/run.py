@@ -18,7 +18,6 @@ from ingest.kafka import consumer_options
 from longshore.cli import telemetry
 from longshore.cli.program import build_argv
 from longshore.errors import ConfigError
-from longshore.invocation import mapping
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.runtime import redis_address_file
@@ -41,6 +40,8 @@ def run(settings: Settings) -> int:
     """Run the agent until it is told to stop; returns the exit code."""
     # Found out here, once, instead of by each child.
     if settings.mapping_path is not None:
+        from longshore.invocation import mapping  # which a supervisor needs for nothing else
+
         mapping.Mapping.load(settings.mapping_path, settings.mapping_env()).close()
     if not settings.is_polling:
         consumer_options.check(settings)
