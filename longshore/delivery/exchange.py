@@ -73,12 +73,14 @@ class Exchange:
         """Send `request`: the first of the attempt."""
         return self._work(lambda: self._send(request))
 
-    def complete(self, timed_out: bool = False) -> "Outcome | Exchange":
+    def complete(self, timed_out: bool = False, polled: bool = False) -> "Outcome | Exchange":
         """Read the answer, or itself with the next request sent if the answer was a redirect.
 
-        Each read waits for up to `timeout_s`. `timed_out` says that the first of them has waited that long already.
+        Each read waits for up to `timeout_s`. `timed_out` says that the first of them has waited that long already;
+        `polled` that `socket` became readable, so that none need wait for an answer of which nothing has come: that
+        was TLS's own, and it is itself, to be waited for again.
         """
-        return self._work(lambda: self._receive(timed_out))
+        return self._work(lambda: self._receive(timed_out, polled))
 
     def close(self) -> None:
         """Give it up, with its connection, whatever comes of the request."""
@@ -117,10 +119,13 @@ class Exchange:
             return self._fail(error)
         return None
 
-    def _receive(self, timed_out: bool) -> Outcome | None:
+    def _receive(self, timed_out: bool, polled: bool) -> Outcome | None:
         sent, self._sent = self._unanswered, None
         try:
-            if timed_out and not sent.is_readable():
+            if (timed_out or polled) and not sent.has_answer():
+                if not timed_out:
+                    self._sent = sent
+                    return None
                 sent.close()
                 raise TimeoutError("no answer within the time for a read")
             response = sent.receive(self.timeout_s)

@@ -42,6 +42,8 @@ MAX_JOINED_BYTES = 65_536
 class _CheckedConnection(_Connection):
     response_class: type[HTTPResponse] = BoundedResponse
     _last_response: Any = None
+    _next_response: BoundedResponse | None = None
+    """Of the request that was sent, where it was looked at before it was read."""
 
     def write_request(
         self, method: str, request_target: str, headers: Mapping[str, str | bytes], body: bytes | None
@@ -66,11 +68,35 @@ class _CheckedConnection(_Connection):
     def read_response(self, method: str) -> BoundedResponse:
         """The head of the answer to a request by `method`. Raises HTTPException and OSError."""
         self._set_timeout()
-        response = self._last_response = BoundedResponse(self.sock, method=method)
+        response = self._last_response = self._next_response or BoundedResponse(self.sock, method=method)
+        self._next_response = None
         response.begin()
         if response.will_close:
             self.close()  # the response has the socket still
         return response
+
+    def has_response(self, method: str) -> bool:
+        """Has the answer to a request by `method` begun, or the connection ended? Waits for nothing. Raises OSError.
+
+        A TLS socket also becomes readable for what is no answer, such as session tickets (RFC 8446, 4.6.1).
+        """
+        if not isinstance(self.sock, ssl.SSLSocket):
+            return True
+        if self._next_response is None:
+            self._next_response = BoundedResponse(self.sock, method=method)
+        self.sock.settimeout(0)
+        try:
+            self._next_response.fp.peek(1)
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """As in `http.client`, with the reading end of an answer that nobody read."""
+        response, self._next_response = self._next_response, None
+        if response is not None:
+            response.close()
+        super().close()
 
     def _set_timeout(self) -> None:
         if self.sock.gettimeout() != self.timeout:  # setting it is a system call

@@ -39,6 +39,17 @@ class SentRequest:
         """Would reading wait for nothing?"""
         return self.has_buffered_data() or wait_for_read(self._conn.sock, timeout=0.0)
 
+    def has_answer(self) -> bool:
+        """Has the answer begun, or the connection ended? Not where only TLS's own messages came.
+
+        Raises OSError; the connection is closed then.
+        """
+        try:
+            return self.is_readable() and self._conn.has_response(self._method)
+        except BaseException:
+            self.close()
+            raise
+
     def receive(self, timeout_s: float) -> BoundedResponse:
         """The head of the answer; no read of it and of the body waits for longer than `timeout_s`.
 

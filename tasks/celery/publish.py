@@ -1,9 +1,8 @@
 """Claims become Celery messages. A message that is lost costs one lease, so nothing here is repeated or awaited."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import groupby
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from celery import Celery
@@ -11,15 +10,11 @@ from celery import Celery
 from longshore.ledger.entry import Claim
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.periodic import Periodic
 from tasks.celery.message_template import MessageTemplate
 from tasks.celery.messages import split_claims
 from tasks.celery.names import queue_of
 
 log = EventLog(__name__)
-
-_IDLE_S = 1.0
-_MAX_BATCH = 500
 
 
 class Publisher:
@@ -28,20 +23,22 @@ class Publisher:
     def __init__(self, app: Celery) -> None:
         self._app = app
         self._lock = threading.Lock()
+        self._workers = 1
         self._connection: Any = None
         self._template: MessageTemplate | None = None
 
-    def publish(self, claims: Iterable[Claim], workers: int = 1) -> None:
+    def publish(self, claims: Iterable[Claim], workers: int = 0) -> None:
         """Puts messages of `claims` on Celery's lists. On failure the claims' leases lapse and they come again.
 
-        `workers`: how many worker processes the fleet has, as far as is known; each is to get some.
+        `workers`: how many worker processes the fleet has, each of which is to get some; 0: as last known.
         """
         claims = list(claims)
         if not claims:
             return
         with self._lock:
+            self._workers = workers or self._workers
             try:
-                self._push(split_claims(claims, workers))
+                self._push(split_claims(claims, self._workers))
             except Exception as error:
                 # Whether some of them arrived is unknown; `begin` takes each token once, so either way is safe.
                 log.event(events.CELERY_PUBLISH_FAILED, claims=len(claims), error=type(error).__name__)
@@ -68,39 +65,3 @@ class Publisher:
                 connection.release()
             except Exception as error:
                 log.event(events.CELERY_RELEASE_FAILED, error=type(error).__name__)
-
-
-class BackgroundPublisher:
-    """Publishes from a thread of its own, so that deliveries which end together share a round trip."""
-
-    def __init__(self, publisher: Publisher) -> None:
-        self._publisher = publisher
-        self._queue: SimpleQueue[Sequence[Claim]] = SimpleQueue()
-        self._workers = 1
-        self._loop = Periodic("publisher", 0, self._step)
-        self._loop.start()
-
-    def publish(self, claims: Sequence[Claim], workers: int = 0) -> None:
-        """Hands `claims` to the thread, and how many workers the fleet has now; 0: as last known."""
-        if workers:
-            self._workers = workers
-        if claims:
-            self._queue.put(claims)
-
-    def stop(self) -> None:
-        """Publishes what it has and ends."""
-        self._loop.stop(0)
-        self._queue.put(())  # so that it does not wait for more
-        self._loop.stop()
-        if not self._queue.empty():
-            self._step()
-
-    def _step(self) -> None:
-        batch: list[Claim] = []
-        try:
-            batch += self._queue.get(timeout=_IDLE_S)
-            while len(batch) < _MAX_BATCH:
-                batch += self._queue.get_nowait()
-        except Empty:
-            pass
-        self._publisher.publish(batch, self._workers)

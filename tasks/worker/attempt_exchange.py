@@ -47,16 +47,16 @@ class AttemptExchange:
         self._sent = False
         self._answer: Answer | None = None
 
-    def advance(self, *, timed_out: bool = False) -> AttemptResult | None:
+    def advance(self, *, timed_out: bool = False, polled: bool = False) -> AttemptResult | None:
         """Takes the next step: sends the request, or reads its response. Raises nothing.
 
-        Returns the result of the attempt; or None where a response is to be waited for (`exchange`). `timed_out`: none
-        came within its time.
+        Returns the result of the attempt; or None where a response is to be waited for (`exchange`). `timed_out` and
+        `polled` are as for `Exchange.complete`.
         """
         # Log lines of this thread are masked from here on, whoever writes them.
         with use_mask(self._built.mask):
             try:
-                answered = self._send() if self.exchange is None else self.exchange.complete(timed_out=timed_out)
+                answered = self._send() if self.exchange is None else self.exchange.complete(timed_out, polled)
                 if isinstance(answered, Exchange):
                     self.exchange = answered
                     return None

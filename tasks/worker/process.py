@@ -20,7 +20,7 @@ from longshore.telemetry.tracing import Traces
 from tasks.celery.app import make_app
 from tasks.celery.lapsed_events import LapsedTaskEvents
 from tasks.celery.names import DELIVER, REQUEUE
-from tasks.celery.publish import BackgroundPublisher, Publisher
+from tasks.celery.publish import Publisher
 from tasks.celery.task_events import TaskEvents
 from tasks.worker.delivery_settings import AttemptDeadlines
 from tasks.worker.drain import Drain
@@ -73,7 +73,7 @@ class WorkerProcess:
         # What hands out claims, and what tells Port.
         self._task_events = TaskEvents(app)
         lapsed_events = LapsedTaskEvents(ledger, self._task_events)
-        self._publisher = BackgroundPublisher(Publisher(app))
+        self._publisher = Publisher(app)
         self._pump = Pump(
             ledger,
             self._publisher.publish,
@@ -209,11 +209,11 @@ class WorkerProcess:
             self._internal_services,
             self._heartbeat,
             self._task_events,
-            self._publisher,
             self._outbox,
             self._attempt_log,
         ):
             part.stop()
+        self._publisher.close()
         self._mapping.close()
         self._port.close()
 

@@ -1,4 +1,4 @@
-"""The second stage: prepared attempts begin, only as many as are sent at once.
+"""The second step: prepared attempts begin, only as many as are sent at once.
 
 From `begin` on bytes may leave, so what is lost with the process lapses to its unknown-outcome policy. That is a false
 alarm for those that nobody had started to send: at most `MAX_UNSENT`.
@@ -7,7 +7,7 @@ alarm for those that nobody had started to send: at most `MAX_UNSENT`.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from longshore.errors import StoreUnavailable
+from longshore.errors import StoreUnavailable, place_of
 from longshore.ledger.faults import LedgerFault
 from longshore.ledger.ledger import Ledger
 from longshore.log import events
@@ -18,15 +18,12 @@ from tasks.worker.in_flight import InFlight
 from tasks.worker.pipeline.attempts import PreparedAttempt
 from tasks.worker.pipeline.claim_release import ClaimRelease
 from tasks.worker.shutdown import Shutdown
-from tasks.worker.stage import IDLE_S, Stage
+from tasks.worker.stage import IDLE_S
 
 log = EventLog(__name__)
 
 MAX_UNSENT = 16
 """Attempts that have begun and that no thread has taken up yet."""
-
-MAX_PREPARED = 64
-"""Requests that are built and wait to begin: bounds what their bodies take of memory."""
 
 
 class Begin:
@@ -41,8 +38,6 @@ class Begin:
         deadlines: AttemptDeadlines,
         shutdown: Shutdown,
     ) -> None:
-        self.room = Gate(MAX_PREPARED)
-        """How much may be put: entered by who puts, left as it begins."""
         self._ledger = ledger
         self._send = send
         self._release = release
@@ -50,18 +45,17 @@ class Begin:
         self._deadlines = deadlines
         self._shutdown = shutdown
         self._unsent = Gate(MAX_UNSENT)
-        self._stage = Stage("begin", self._work, MAX_UNSENT)
-        self.put_all, self.start, self.stop = self._stage.put_all, self._stage.start, self._stage.stop
 
-    def _work(self, batch: list[PreparedAttempt]) -> None:
+    def begin_all(self, batch: Sequence[PreparedAttempt]) -> None:
+        """Begins the attempts of `batch`, some at a time; waits while those before are not taken up. Raises nothing.
+
+        Gives back what has not begun when the process drains.
+        """
         while batch:
             if self._shutdown.draining.is_set():
-                self.room.leave(len(batch))
                 self._give_back(batch)
                 return
-            count = self._unsent.enter(len(batch), IDLE_S)
-            if count:
-                self.room.leave(count)
+            if count := self._unsent.enter(min(len(batch), MAX_UNSENT), IDLE_S):
                 self._begin(batch[:count])
                 batch = batch[count:]
 
@@ -69,7 +63,9 @@ class Begin:
         """`batch` has its places in `_unsent`."""
         try:
             answers = self._ledger.begin([(each.attempt.id, each.attempt.token) for each in batch])
-        except StoreUnavailable:
+        except Exception as error:
+            if not isinstance(error, StoreUnavailable):
+                log.event(events.DELIVERY_CRASHED, claims=len(batch), error=type(error).__name__, at=place_of(error))
             # They may have begun, and only the reply was lost: left so, they would end as unknown, though never sent.
             self._unsent.leave(len(batch))
             self._give_back(batch)

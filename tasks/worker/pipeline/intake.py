@@ -1,4 +1,4 @@
-"""The first stage: claims whose time has come are loaded and their requests built, before anything begins.
+"""The first stage: claims whose time has come are loaded and their requests built, before any of them begins.
 
 Nothing is changed here. What is lost with the process are claims: nothing was sent, and their leases lapse.
 """
@@ -34,7 +34,7 @@ _UNREADABLE_PAUSE_MS = 5_000
 
 
 class Intake:
-    """Takes claims as they are received, and hands prepared attempts to `begin`, no more than it has room for."""
+    """Takes claims as they are received, and has prepared attempts begin before it takes more."""
 
     def __init__(
         self,
@@ -64,16 +64,12 @@ class Intake:
         self._release.give_back(self._queue.take_all())
 
     def _step(self) -> float | None:
-        places = self._begin.room.enter(MAX_BATCH, IDLE_S)
-        claims: Sequence[ReceivedClaim] = self._queue.take(places, IDLE_S) if places else ()
+        claims: Sequence[ReceivedClaim] = self._queue.take(MAX_BATCH, IDLE_S)
         if self._shutdown.draining.is_set():
-            self._begin.room.leave(places)
             self._release.give_back([*claims, *self._queue.take_all()])
             return None
-        self._begin.room.leave(places - len(claims))
         if unreadable := [received for received in claims if received.claim.format not in READS]:
             claims = [received for received in claims if received.claim.format in READS]
-            self._begin.room.leave(len(unreadable))
             self._decline(unreadable, "its message is of another version")
         while claims:
             claims = self._prepare(claims)
@@ -97,10 +93,10 @@ class Intake:
             log.event(events.DELIVERY_CRASHED, claims=len(claims), error=type(error).__name__, at=place_of(error))
             self._drop(claims)
             return ()
-        self._begin.put_all(prepared)
         for received, problem in zip(claims, loaded, strict=False):
             if not isinstance(problem, StartedAttempt):
                 self._refuse(received, problem)
+        self._begin.begin_all(prepared)
         return claims[len(loaded) :]
 
     def _build(self, readable: Sequence[tuple[ReceivedClaim, StartedAttempt]]) -> list[PreparedAttempt]:
@@ -119,7 +115,6 @@ class Intake:
 
     def _refuse(self, received: ReceivedClaim, problem: UnknownFormat | LedgerFault | None) -> None:
         """Lets go of a claim that cannot begin here."""
-        self._begin.room.leave()
         claim = received.claim
         if isinstance(problem, UnknownFormat):
             self._decline([received], str(problem))
@@ -136,6 +131,5 @@ class Intake:
         self._release.give_back(unreadable, _UNREADABLE_PAUSE_MS)
 
     def _drop(self, claims: Sequence[ReceivedClaim]) -> None:
-        self._begin.room.leave(len(claims))
         for received in claims:
             received.ended(None)

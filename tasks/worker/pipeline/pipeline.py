@@ -58,12 +58,12 @@ class Pipeline:
             ledger, results, publish, reports_stored, in_flight, store_retry, clock, shutdown, metrics
         )
         self._send = Send(executor, isolation, deadlines, self._finish, pool)
-        self._begin = Begin(ledger, self._send.put, release, in_flight, deadlines, shutdown)
-        self._intake = Intake(ledger, executor, self._begin, release, store_retry, clock, shutdown)
+        begin = Begin(ledger, self._send.put, release, in_flight, deadlines, shutdown)
+        self._intake = Intake(ledger, executor, begin, release, store_retry, clock, shutdown)
 
     def start(self) -> None:
         """Starts the stages, the last one first."""
-        for stage in (self._finish, self._send, self._begin, self._intake):
+        for stage in (self._finish, self._send, self._intake):
             stage.start()
 
     def receive(self, claims: Sequence[ReceivedClaim]) -> None:
@@ -72,5 +72,5 @@ class Pipeline:
 
     def stop(self) -> None:
         """Gives back what has not begun, stores what has ended, and ends. A drain has waited for what was under way."""
-        for stage in (self._intake, self._begin, self._send, self._finish):
+        for stage in (self._intake, self._send, self._finish):
             stage.stop()

@@ -63,7 +63,7 @@ class Send:
             self._finish.put(EndedAttempt(prepared.received, attempt, request))
 
     def _advance(self, prepared: PreparedAttempt, exchange: AttemptExchange, timed_out: bool) -> None:
-        result = exchange.advance(timed_out=timed_out)
+        result = exchange.advance(timed_out=timed_out, polled=True)
         if result is not None:
             self._finish.put(EndedAttempt(prepared.received, prepared.attempt, result))
         elif exchange.exchange is not None:

@@ -19,10 +19,10 @@ from longshore.periodic import Periodic
 
 log = EventLog(__name__)
 
-AT_WORK = 8
+AT_WORK = 4
 """Threads at work at once."""
 
-STUCK_S = 0.05
+STUCK_S = 0.1
 """A job that takes longer waits for something."""
 
 _SPARE_S = 30.0

@@ -25,7 +25,7 @@ def send_parked(sender: Sender, request: Post, total_s: float | None = None) -> 
         step = starter.submit(sender.start, request, {}, None, total_s).result()
         while isinstance(step, Exchange):
             is_ready = step.has_buffered_data() or select.select([step.socket], [], [], step.timeout_s)[0]
-            step = completer.submit(step.complete, timed_out=not is_ready).result()
+            step = completer.submit(step.complete, timed_out=not is_ready, polled=bool(is_ready)).result()
     return step
 
 
@@ -147,6 +147,21 @@ def test_a_wait_that_was_too_long_is_a_read_timeout() -> None:
     assert isinstance(outcome, Outcome)
     assert (Verdict.UNKNOWN, True, "read_timeout") == (outcome.verdict, outcome.sent, outcome.reason)
     assert outcome.duration_ms < 10_000
+
+
+def test_messages_of_tls_are_no_answer_for_which_a_thread_would_wait(authority: Authority) -> None:
+    """Session tickets make the socket readable; whoever polls it goes on polling."""
+    sender = make_sender(verify=False)
+    with HostileTarget(silent, authority.context()) as target:
+        exchange = sender.start(Post(target.url()))
+        assert isinstance(exchange, Exchange)
+        assert select.select([exchange.socket], [], [], 10)[0], "session tickets, which OpenSSL sends by default"
+        assert exchange is exchange.complete(polled=True)
+        assert not select.select([exchange.socket], [], [], 0)[0]
+        sock = exchange.socket
+        exchange.close()
+        assert -1 == sock.fileno()
+    sender.close()
 
 
 def test_an_answer_that_came_just_after_the_wait_counts(context: ssl.SSLContext | None) -> None:
