@@ -54,6 +54,16 @@ class TlsConnection(redis.SSLConnection):
         except BundleUnreadable as error:
             raise redis.ConnectionError(str(error)) from None
 
+    def on_connect_check_health(self, check_health: bool = True) -> None:
+        """As redis-py's, and one question more.
+
+        TLS 1.3 sends session tickets after its handshake. With hiredis, redis-py takes what is there to be read for an
+        answer that nobody asked for, and its pool refuses the connection. They come before the first answer.
+        """
+        super().on_connect_check_health(check_health)
+        self.send_command("PING", check_health=False)  # type: ignore[no-untyped-call]
+        self.read_response()
+
 
 class SentinelTlsConnection(SentinelManagedConnection, TlsConnection):
     """The same, to the primary that sentinels name."""

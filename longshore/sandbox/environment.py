@@ -155,9 +155,7 @@ class Environment:
 
     def _start_port(self) -> FakePort:
         def start_on(number: int) -> FakePort:
-            port = FakePort(
-                HOST, number, client_id=CLIENT_ID, client_secret=self.secret, brokers=[self._brokers]
-            )
+            port = FakePort(HOST, number, client_id=CLIENT_ID, client_secret=self.secret, brokers=[self._brokers])
             self._stops.append(port.stop)
             return port.start()
 

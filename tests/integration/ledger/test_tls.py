@@ -1,5 +1,6 @@
 """Redis over TLS with a private CA: the ledger's connections and Celery's are checked alike, and say what is wrong."""
 
+import select
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,24 @@ def test_an_old_private_ca_is_trusted(
 
     with TlsFront(old.context(), redis_server.port) as front:
         client(url_of(front).replace(":p%40ss%2Fw0rd@", ""))
+
+
+def test_a_new_connection_is_taken_whatever_tls_sends_of_its_own(
+    redis_server: EmbeddedRedis, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Session tickets of TLS 1.3, also where nothing is asked at the start: no password, no number of a database."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    with (
+        TlsFront(authority.context(), redis_server.port) as front,
+        connect(url_of(front).replace(":p%40ss%2Fw0rd@", "")) as client,
+    ):
+        connection: Any = client.connection_pool.make_connection()
+        connection.connect()
+        assert "TLSv1.3" == connection._sock.version()
+        select.select([connection._sock], [], [], 0.3)  # until the tickets have come
+
+        assert not connection.can_read()
+        connection.disconnect()
 
 
 @CLIENTS

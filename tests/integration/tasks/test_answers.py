@@ -193,7 +193,7 @@ def test_whatever_else_fails_after_the_answer_the_answer_counts(
 
 
 @pytest.mark.parametrize(
-    ("broken_part", "state"), [("executor.builder.build", "dead"), ("executor.sender.start", "unknown")]
+    ("broken_part", "state"), [("executor.builder.decrypt", "dead"), ("executor.sender.start", "unknown")]
 )
 def test_a_fault_of_ours_before_the_answer_is_told_as_what_it_is(
     stage: AttemptHarness, monkeypatch: pytest.MonkeyPatch, broken_part: str, state: str

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.invocation import json_text
+from longshore.invocation import json_text, polling_message
 from longshore.invocation.classify import (
     MAX_ACTION_CHARS,
     MAX_VALUES,
@@ -28,6 +28,7 @@ SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
 INCOMING: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[2] / "vectors" / "signatures.json").read_text(encoding="utf-8")
 )["incoming"]
+KAFKA = [stream for stream in Stream if stream not in polling_message.SHAPES]
 URL = "http://deployer.internal:8080/hooks/port"
 
 
@@ -93,9 +94,13 @@ def test_vector(case: dict[str, Any]) -> None:
     ],
 )
 def test_what_is_no_object_is_skipped(raw: bytes | None, reason: str) -> None:
-    """On every topic."""
-    for source in Stream:
+    """On every topic. What was claimed by polling is never skipped: Port is told what became of it."""
+    for source in KAFKA:
         assert Skipped(reason) == classify_message(raw, source, [SECRET])
+    for source in polling_message.SHAPES:
+        refused = classify_message(raw, source, [SECRET])
+        assert isinstance(refused, Refused)
+        assert "incomplete" == refused.reason
 
 
 def test_a_byte_order_mark_does_no_harm() -> None:
@@ -324,8 +329,8 @@ def test_no_message_raises(message: Any, source: Stream, with_mark: bool) -> Non
 
 @given(raw=st.binary(max_size=300), source=st.sampled_from(Stream))
 def test_no_bytes_raise(raw: bytes, source: Stream) -> None:
-    """Random bytes are skipped."""
-    assert isinstance(classify_message(raw, source, [SECRET]), Skipped)
+    """Random bytes are skipped, or refused where they were claimed by polling."""
+    assert isinstance(classify_message(raw, source, [SECRET]), Skipped if source in KAFKA else Refused)
 
 
 @given(data=st.data())
