@@ -19,5 +19,6 @@ CAUSES = {
     "poison": "Several workers died while sending it, so it is not tried any more.",
     "foreign": "What Redis had as its message does not belong to this record: somebody else writes there. Not sent.",
     "unsealable": "It was sealed with a client secret that the worker does not have: set PORT_CLIENT_SECRET_PREVIOUS.",
+    "broken_record": "Somebody else has changed its keys in Redis, so it cannot be ended; each lapse tries it again.",
     "expired": "An earlier version gave it up because it had waited too long; this one does not. It can be requeued.",
 }

@@ -163,6 +163,12 @@ DELIVERY_CRASHED = Event(
     "A fault of the agent broke off an attempt; what is certain of it decides how it ends.",
     "Report it, with `error` and `at`.",
 )
+DELIVERY_RECORD_BROKEN = Event(
+    "delivery.record_broken",
+    "error",
+    "Somebody else has changed the keys of an invocation in Redis; its lease lapses, and no other is held up.",
+    "Find out who writes to Redis, and mend what `error` names: the runbook page LongshoreUnaccounted says how.",
+)
 DELIVERY_WATCHDOG_FAILED = Event(
     "delivery.watchdog_failed",
     "error",

@@ -90,4 +90,4 @@ def _log_refusal(prepared: PreparedAttempt, answer: LedgerFault | None) -> None:
     if answer is None:
         log.event(events.DELIVERY_MESSAGE_OUTDATED, id=claim.id, token=claim.token)
     else:  # it may have begun: its lease lapses
-        log.event(events.DELIVERY_CRASHED, id=claim.id, error=str(answer))
+        log.event(events.DELIVERY_RECORD_BROKEN, id=claim.id, error=str(answer))

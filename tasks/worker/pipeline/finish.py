@@ -95,7 +95,7 @@ class Finish:
         attempt = ended.attempt
         self._in_flight.remove(attempt)
         if isinstance(state, LedgerFault):  # of one record; its lease lapses
-            log.event(events.DELIVERY_CRASHED, run_id=attempt.run or attempt.id, error=str(state), sent=True)
+            log.event(events.DELIVERY_RECORD_BROKEN, id=attempt.id, error=str(state), sent=True)
             ended.received.ended(None)
             return
         self._metrics.count_end(attempt, completion.end, state, now_ms)

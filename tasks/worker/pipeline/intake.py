@@ -122,7 +122,7 @@ class Intake:
         if problem is None:
             log.event(events.DELIVERY_MESSAGE_OUTDATED, id=claim.id, token=claim.token)
         else:  # of one record; its lease lapses, and it comes again
-            log.event(events.DELIVERY_CRASHED, id=claim.id, error=str(problem))
+            log.event(events.DELIVERY_RECORD_BROKEN, id=claim.id, error=str(problem))
         received.ended(None)
 
     def _decline(self, unreadable: Sequence[ReceivedClaim], reason: str) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import redis
+import structlog
 
 from longshore.ledger.connection import connect
+from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from tasks.worker.pipeline.begin import MAX_UNSENT
 from tasks.worker.pipeline.thread_pool import ThreadPool
@@ -112,10 +114,13 @@ def test_a_broken_record_harms_no_other_in_its_batch(redis_client: "redis.Redis"
     with attempt_harness(redis_client, slots=10) as stage, HostileTarget(answering(OK)) as target:
         ids = [stage.accept(target.url()) for _ in range(5)]
         redis_client.set(stage.ledger.keys.attempts(ids[2]), "garbage")
-        claims = stage.receive()
-        for claim in claims:
-            claim.wait()
+        with structlog.testing.capture_logs() as lines:
+            claims = stage.receive()
+            for claim in claims:
+                claim.wait()
 
         assert {"done": 4, "begun": 1} == states(stage, ids)
         assert "begun" == stage.record(ids[2], "state")
+        (broken,) = [line for line in lines if line["event"] == events.DELIVERY_RECORD_BROKEN.name]
+        assert (ids[2], True) == (broken["id"], "WRONGTYPE" in broken["error"])
         assert [] == stage.in_flight.all()
