@@ -59,9 +59,10 @@ class IngestService:
         self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
         self._publisher = Publisher(make_app(settings))
         access = open_ledger(settings, REDIS_CONNECTIONS)
+        self._ledger = access.ledger
         self._health = IngestHealth(settings.liveness_s, source_name(settings))
-        port = CountedPortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
-        self._source = make_source(settings, access, port, self._health, self._publisher.publish, stop)
+        self._port = CountedPortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
+        self._source = make_source(settings, access, self._port, self._health, self._publisher.publish, stop)
         limits = make_limits(settings, self._mapping, access)
         self._writer = LedgerWriter(
             self._source,
@@ -91,10 +92,12 @@ class IngestService:
         finally:
             self._stop.set()
             self._writer.stop(STORE_GRACE_S)
+            self._port.close()
             if not self._writer.alive:
                 # Otherwise it waits for a Redis that does not answer and still uses them; they end with the process.
                 self._publisher.close()
                 self._mapping.close()
+                self._ledger.close()
             log.event(events.INGEST_STOPPED)
         return 0
 

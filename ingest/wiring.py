@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config.limits_file import read_host_limits
 from config.settings import Settings
@@ -11,11 +11,6 @@ from ingest.backpressure import Backpressure
 from ingest.batch_preparer import BatchPreparer
 from ingest.entry_builder import EntryBuilder
 from ingest.ingest_health import IngestHealth
-from ingest.kafka.consumer_options import consumer_options
-from ingest.kafka.credentials import from_port, from_settings
-from ingest.kafka.rebuild import Rebuild
-from ingest.kafka.source import KafkaSource
-from ingest.polling.source import PollingSource
 from ingest.source import Source
 from ingest.target_limits import TargetLimits
 from longshore.errors import ConfigError, StoreUnavailable
@@ -28,6 +23,9 @@ from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.port import PortClient
 from longshore.telemetry.tracing import Traces
 
+if TYPE_CHECKING:
+    from ingest.kafka.rebuild import Rebuild
+
 
 def source_name(settings: Settings) -> str:
     """What `make_source` makes, for people."""
@@ -39,12 +37,19 @@ def make_source(
     access: LedgerAccess,
     port: PortClient,
     health: IngestHealth,
-    publish: Callable[[Sequence[Claim]], None],
+    publish: Callable[[Sequence[Claim], int], None],
     stop: threading.Event,
 ) -> Source[Any]:
-    """Where invocations are taken from. Raises `ConfigError` for what the source's client refuses."""
+    """Where invocations are taken from. Raises `ConfigError` for what the source's client refuses.
+
+    Only that source is loaded: an agent that polls does without Kafka's client.
+    """
     if settings.is_polling:
+        from ingest.polling.source import PollingSource
+
         return PollingSource(settings, access, port, health, publish, stop)
+    from ingest.kafka.source import KafkaSource
+
     return KafkaSource(settings, access.ledger, port, health, stop)
 
 
@@ -80,8 +85,12 @@ def make_limits(settings: Settings, mapping: Mapping, access: LedgerAccess) -> T
     return TargetLimits(mapping.deliveries, read_host_limits(settings.limits_file), access.targets)
 
 
-def make_rebuild(settings: Settings, *, dry: bool) -> Rebuild:
+def make_rebuild(settings: Settings, *, dry: bool) -> "Rebuild":
     """What reads Kafka again. Asks Port for the access to it, until it answers. `dry`: nothing will be stored."""
+    from ingest.kafka.consumer_options import consumer_options
+    from ingest.kafka.credentials import from_port, from_settings
+    from ingest.kafka.rebuild import Rebuild
+
     kafka_access = from_settings(settings)
     if kafka_access is None:
         port = PortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)

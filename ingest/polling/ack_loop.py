@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from functools import partial
 
 from ingest.background import in_background
+from ingest.outage import Outage
 from ingest.polling.client import PollingClient
 from longshore.ledger.acknowledgements import Acknowledgements, PendingAck, Verdict
 from longshore.ledger.entry import Claim
@@ -30,6 +31,9 @@ INTERVAL_S = 0.25
 AT_ONCE = 8
 """Calls to Port at once, and so the most that a crash leaves in doubt."""
 
+STOP_S = 0.5
+"""Of the second in which ingest ends."""
+
 LEASE_MS = 45_000
 """Longer than a call to Port takes, one more for a new token included."""
 
@@ -41,10 +45,10 @@ class AckLoop:
         self,
         acknowledgements: Acknowledgements,
         client: PollingClient,
-        publish: Callable[[Sequence[Claim]], None],
+        publish: Callable[[Sequence[Claim], int], None],
         is_replicated: Callable[[], bool],
     ) -> None:
-        """`is_replicated`: whether what the ledger has may be relied upon, see `REDIS_WAIT_REPLICAS`."""
+        """`publish` gets claims and the size of the fleet. `is_replicated`: see `REDIS_WAIT_REPLICAS`."""
         self._acknowledgements = acknowledgements
         self._client = client
         self._publish = publish
@@ -52,11 +56,12 @@ class AckLoop:
         self._verdicts: list[tuple[PendingAck, Verdict]] = []
         """Port's answers that the ledger does not have yet: kept while Redis is away, as Port gives each only once."""
         self._loop = Periodic("acknowledge", INTERVAL_S, self.step)
+        self._outage = Outage(events.POLLING_ACKS, self._loop.stopping)
         self.start = self._loop.start
 
     def stop(self) -> None:
-        """Begin no more. Calls under way end with the process; their leases lapse."""
-        self._loop.stop(0)
+        """Begin no more. Calls under way get `STOP_S`; those that take longer are in doubt until their leases lapse."""
+        self._loop.stop(STOP_S)
 
     def step(self) -> float | None:
         """Acknowledge what is due, up to `AT_ONCE`. Returns the pause before the next step, None for the usual one."""
@@ -70,10 +75,22 @@ class AckLoop:
             return None
         settlement = self._acknowledgements.settle(self._verdicts)
         verdicts, self._verdicts = self._verdicts, []
-        self._publish(settlement.claims)
+        self._publish(settlement.claims, settlement.workers)
         for (ack, verdict), outcome in zip(verdicts, settlement.outcomes, strict=True):
-            _tell(ack, verdict, outcome)
+            self._tell(ack, verdict, outcome)
         return 0 if len(verdicts) == AT_ONCE else None
+
+    def _tell(self, ack: PendingAck, verdict: Verdict, outcome: str | LedgerFault) -> None:
+        metrics.ACKNOWLEDGED.labels(verdict.value).inc()
+        if verdict is Verdict.NOT_HEARD:
+            self._outage.begin("Port has not heard it")
+            log.event(events.POLLING_ACKS.continued, id=ack.id)
+        else:
+            self._outage.end()
+        if verdict is Verdict.NOT_OURS:
+            log.event(events.POLLING_CLAIM_LOST, id=ack.id)
+        if isinstance(outcome, LedgerFault):
+            log.event(events.POLLING_ACK_FAILED, id=ack.id, error=outcome.problem)
 
 
 def _verdict_of(call: "Future[Verdict]") -> Verdict:
@@ -81,13 +98,3 @@ def _verdict_of(call: "Future[Verdict]") -> Verdict:
         return call.result()
     except Exception:  # a fault of ours, after which nobody knows whether Port was asked
         return Verdict.OURS
-
-
-def _tell(ack: PendingAck, verdict: Verdict, outcome: str | LedgerFault) -> None:
-    metrics.ACKNOWLEDGED.labels(verdict.value).inc()
-    if verdict is Verdict.NOT_OURS:
-        log.event(events.POLLING_CLAIM_LOST, id=ack.id)
-    elif verdict is Verdict.NOT_HEARD:
-        log.event(events.POLLING_ACK_UNANSWERED, id=ack.id)
-    if isinstance(outcome, LedgerFault):
-        log.event(events.POLLING_ACK_FAILED, id=ack.id, error=outcome.problem)

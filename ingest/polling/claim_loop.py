@@ -6,6 +6,7 @@ leaves claims that lapse, and Port gives the runs out again.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -101,7 +102,8 @@ class ClaimLoop:
         runs = self._ask("claim", partial(self._client.claim, api, limit)) or []
         self._limits[api.kind] = min(self._batch, 2 * self._limits[api.kind])
         metrics.CLAIMED.labels(api.kind.value).inc(len(runs))
-        records = [record for run in runs if (record := make_record(api.stream, run))]
+        now_ms = round(time.time() * 1000)
+        records = [record for run in runs if (record := make_record(api.stream, run, now_ms))]
         if len(records) < len(runs):
             log.event(events.POLLING_IDS_MISSED, kind=api.kind.value, count=len(runs) - len(records))
         self._queue.put(records)

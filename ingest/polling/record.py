@@ -16,11 +16,8 @@ class ClaimedRun:
     stream: str
     run: RunIdentity
     value: bytes | None
-
-    @property
-    def timestamp_ms(self) -> int:
-        """-1: Port does not say when it was published."""
-        return -1
+    timestamp_ms: int
+    """When it was claimed, as Port does not say when it was published."""
 
     @property
     def origin(self) -> str:
@@ -38,8 +35,8 @@ class ClaimedRun:
         return None
 
 
-def make_record(stream: Stream, run: Any) -> ClaimedRun | None:
-    """The record of an object that Port gave out; None for one without an id, which nobody could acknowledge."""
+def make_record(stream: Stream, run: Any, now_ms: int) -> ClaimedRun | None:
+    """The record of an object that Port gave out now; None for one without an id, which nobody could acknowledge."""
     shape = SHAPES[stream]
     id = shape.id_of(run)
     if id is None:
@@ -48,4 +45,4 @@ def make_record(stream: Stream, run: Any) -> ClaimedRun | None:
         value = json_text.dumps(run, ascii=False).encode()
     except json_text.Malformed:  # nested too deeply to be printed; it becomes a dead letter, and Port hears of it
         value = None
-    return ClaimedRun(stream.value, RunIdentity(shape.kind, id), value)
+    return ClaimedRun(stream.value, RunIdentity(shape.kind, id), value, now_ms)

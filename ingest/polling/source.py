@@ -42,10 +42,10 @@ class PollingSource(Source[ClaimedRun]):
         access: LedgerAccess,
         port: PortClient,
         health: IngestHealth,
-        publish: Callable[[Sequence[Claim]], None],
+        publish: Callable[[Sequence[Claim], int], None],
         stop: threading.Event,
     ) -> None:
-        """`publish` takes what may start once Port has acknowledged it. `stop` ends `run`."""
+        """`publish` gets what may start once Port has acknowledged it, and the fleet's size. `stop` ends `run`."""
         self._settings = settings
         self._ledger = access.ledger
         self._port = port

@@ -77,6 +77,7 @@ def _format_event(event: Event) -> str:
 def _describe_next(record: InvocationRecord) -> str:
     ago = terminal.format_span(time.time() * 1000 - record.accepted_ms)
     return {
+        State.HELD: "is held until Port has acknowledged that it is ours; then it is delivered",
         State.WAITING: f"waits in its lane, {ago} since it was accepted",
         State.CLAIMED: "is on its way to a worker",
         State.BEGUN: "is being sent",

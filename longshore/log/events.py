@@ -482,12 +482,15 @@ POLLING_CLAIM_LOST = Event(
     "info",
     "Port says that a run that was claimed and stored is not ours; it was dropped and is delivered by whoever has it.",
 )
-POLLING_ACK_UNANSWERED = Event(
-    "polling.ack_unanswered",
+POLLING_ACKS_DELAYED = Event(
+    "polling.acks_delayed",
     "warning",
     "Port has not heard that runs are ours; it is told again, and they are not delivered before.",
     "Nothing if it passes; otherwise `longshore doctor` tries Port with our credentials.",
 )
+POLLING_ACKS_RETRIED = Event("polling.acks_retried", "debug", "Port has not heard of a run yet, and is told again.")
+POLLING_ACKS_RESUMED = Event("polling.acks_resumed", "info", "Port hears again that runs are ours.")
+POLLING_ACKS = OutageEvents(POLLING_ACKS_DELAYED, POLLING_ACKS_RETRIED, POLLING_ACKS_RESUMED)
 POLLING_ACK_FAILED = Event(
     "polling.ack_failed",
     "error",

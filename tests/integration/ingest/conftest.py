@@ -32,9 +32,10 @@ class Ingest:
     exit_code: int | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+    _service: IngestService | None = None
 
     def start(self) -> "Ingest":
-        service = IngestService(self.settings, self._stop)
+        service = self._service = IngestService(self.settings, self._stop)
 
         def work() -> None:
             self.exit_code = service.run()
@@ -50,9 +51,14 @@ class Ingest:
             assert not self._thread.is_alive()
 
     def close(self) -> None:
-        """Stop it, and let go of its ledger."""
+        """Stop it, and let go of its ledger, and of what its last calls to Port have opened."""
         self.stop()
         self.ledger.redis.close()
+        calls = ("claim", "ack", "room", "announce")
+        eventually(lambda: not any(thread.name in calls for thread in threading.enumerate()), "no call is under way")
+        if self._service is not None:
+            self._service._port.close()
+            self._service._ledger.close()
 
     @cached_property
     def ledger(self) -> Ledger:

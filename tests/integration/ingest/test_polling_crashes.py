@@ -84,7 +84,7 @@ class World:
                 except (PortUnavailable, PortRefused):
                     continue
                 self.step()
-                records = [record for run in runs if (record := make_record(api.stream, run))]
+                records = [record for run in runs if (record := make_record(api.stream, run, 1))]
                 self.ledger.accept((), preparer.prepare(records).entries)
                 self.step()
             while acks.step() is not None or self._is_due():
@@ -94,7 +94,7 @@ class World:
         finally:
             self.kill_in = -1
 
-    def deliver(self, claims: Any) -> None:
+    def deliver(self, claims: Any, workers: int) -> None:
         """The fleet begins and ends these at once. What it is not told of lapses, and a pump finds it."""
         self.step()
         for claim in claims:
