@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -24,24 +24,39 @@ MORE = 25
 LOAD = {**WELL_BEHAVED, "flaky": 20}
 ATTEMPTS = 12
 """More than a flaky target and all crashes can use up."""
-UNDER_WAY = {"after begin", "after bytes sent", "after reply, before finish"}
+REDIRECT = "in the middle of a redirect"
+CLAIMS_AT_FINISH = "after finish, before publish"
+ARRIVED = {"after bytes sent", "while a response is waited for", "after reply, before finish"}
+"""Points at which an invocation is cut off whose request has reached the target."""
+UNDER_WAY = {"after begin", "begun, before a thread has it", REDIRECT, *ARRIVED}
 """Points at which the invocation itself is cut off."""
-ARRIVED = {"after bytes sent", "after reply, before finish"}
-"""And its request has reached the target."""
+
+
+def load_of(point: CrashPoint) -> Mapping[str, int]:
+    """What brings a program to `point`."""
+    return {**LOAD, "moved": 40} if point.name == REDIRECT else LOAD
+
+
+def settings_of(point: CrashPoint) -> Mapping[str, str]:
+    """With more to do than there are slots, an end makes room for another attempt."""
+    return {"WORKER_SLOTS": "8"} if point.name == CLAIMS_AT_FINISH else {}
 
 
 def crash(scene: Scene, point: CrashPoint, passage: int, portion: int) -> None:
     """Have a program under load crash there; returns when it is dead."""
+    load = load_of(point)
     member, mark = scene.fleet.start_crashing(point, passage)
     scene.until(lambda: member.works or not member.alive, f"{member.name} works")
-    scene.load.publish(portion, LOAD)
+    scene.load.publish(portion, load)
     while member.alive:
         if not scene.accounts.unfinished(scene.load.sent):
-            scene.load.publish(MORE, LOAD)
+            scene.load.publish(MORE, load)
         scene.until(
             lambda: not member.alive or not scene.accounts.unfinished(scene.load.sent),
             f"{member.name} crashes {point.name}",
         )
+    if point.role == "worker":
+        scene.note_kill(member)
     scene.recovers(f"{member.name} crashed")
     assert (member.process.returncode, mark.read_text()) == (-signal.SIGKILL, point.name), member.log()[-2000:]
 
@@ -49,17 +64,18 @@ def crash(scene: Scene, point: CrashPoint, passage: int, portion: int) -> None:
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
 def test_a_program_that_crashes_at_a_named_step_loses_nothing(make_scene: MakeScene, point: CrashPoint) -> None:
     """Again and again, beside another program of its kind; the one after the last crash is whole."""
-    scene = make_scene(f"crash: {point.name}", RETRY_MAX_ATTEMPTS=str(ATTEMPTS))
+    scene = make_scene(f"crash: {point.name}", RETRY_MAX_ATTEMPTS=str(ATTEMPTS), **settings_of(point))
     scene.start_fleet(1, 1)
     choice = random.Random(scene.seed)
 
     for passage in [1, *(choice.randint(2, point.max_passages) for _ in range(CRASHES - 1))]:
         crash(scene, point, passage, SIZE // (CRASHES + 1))
     scene.fleet.start(point.role)
-    scene.load.publish(max(MORE, SIZE - len(scene.load.sent)), LOAD)
+    scene.load.publish(max(MORE, SIZE - len(scene.load.sent)), load_of(point))
     scene.until_settled()
 
     check(scene.balance(), point)
+    scene.end()
 
 
 def check(accounts: Sequence[Account], point: CrashPoint) -> None:

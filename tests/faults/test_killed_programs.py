@@ -12,7 +12,7 @@ from tests.faults.conftest import MakeScene
 from tests.support.accounts import POISON, WORKER_LOST, Account
 from tests.support.faults_table import SIZE
 from tests.support.fleet import Role
-from tests.support.scene import BOUND_S, Scene
+from tests.support.scene import BOUND_S, BUSY, Scene
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 
@@ -22,7 +22,7 @@ VICTIMS: Sequence[Role] = ("worker", "worker", "ingest", "worker", "worker", "in
 def kill_under_load(scene: Scene, size: int, victims: Sequence[Role], choice: random.Random) -> set[str]:
     """Publish `size` invocations in portions and kill one of `victims` in each. Returns ids that had begun then."""
     in_flight: set[str] = set()
-    portion = size // (len(victims) + 1)
+    portion = max(2 * BUSY, size // (len(victims) + 1))
     for victim in victims:
         members = scene.fleet.living(victim)
         for member in members:
@@ -34,7 +34,7 @@ def kill_under_load(scene: Scene, size: int, victims: Sequence[Role], choice: ra
             in_flight |= scene.kill_worker(victim_member)
         else:
             scene.kill_ingest(victim_member)
-    scene.load.publish(size - len(scene.load.sent))
+    scene.load.publish(max(BUSY, size - len(scene.load.sent)))
     scene.until_settled()
     return in_flight
 

@@ -21,6 +21,7 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_port_runs import FakeRun
 from longshore.sandbox.fake_targets import Behavior, FakeTargets
 from tests.support.load import Sent
+from tests.support.moved_target import MovedTarget
 
 WORKER_LOST = "worker_lost"
 POISON = "poison"
@@ -40,6 +41,8 @@ class Account:
     """Attempts whose end the ledger knows."""
     arrivals: int
     """Requests that reached the target."""
+    reached: int
+    """Requests that reached the first address, from which a redirect may lead to the target."""
     needed: int
     """Requests that a target of this sort wants before it takes one; 0 for those that never do."""
     port_state: str
@@ -55,6 +58,14 @@ class Account:
     def cut_off(self) -> int:
         """Attempts whose end nobody knows: their worker was killed."""
         return self.attempts - self.ended
+
+    @property
+    def unsent(self) -> int:
+        """Attempts that began and of which nothing was sent, as their worker was killed before.
+
+        0 where nobody listens: there it is not to be seen.
+        """
+        return 0 if self.sent.target == "dead" else max(0, min(self.cut_off, self.attempts - self.reached))
 
     @property
     def repeats(self) -> int:
@@ -99,17 +110,25 @@ class Accounts:
     """Looks invocations up. Raises `redis.ConnectionError` and the like while Redis is away."""
 
     def __init__(
-        self, redis_url: str, namespace: str, targets: FakeTargets, port: FakePort, behavior: Behavior
+        self,
+        redis_url: str,
+        namespace: str,
+        targets: FakeTargets,
+        moved: MovedTarget,
+        port: FakePort,
+        behavior: Behavior,
     ) -> None:
         self.redis = redis.Redis.from_url(
             redis_url, decode_responses=True, socket_timeout=5, retry=Retry(NoBackoff(), 0)
         )
         self.keys = Keys.of(namespace)
         self._targets = targets
+        self._moved = moved
         self._port = port
         self._needed = {
             "good": 1,
             "slow": 1,
+            "moved": 1,
             "flaky": behavior.failures + 1,
             "throttling": behavior.refusals + 1,
         }
@@ -121,6 +140,7 @@ class Accounts:
     def of(self, sent: Sequence[Sent]) -> list[Account]:
         """The accounts of these, as of now."""
         arrivals, runs = self._targets.attempts(), self._port.runs
+        moved = self._moved.arrivals()
         records = self._fields([each.id for each in sent], "state", "reason", "attempts")
         with self.redis.pipeline(transaction=False) as pipe:
             for each in sent:
@@ -134,6 +154,7 @@ class Accounts:
                 attempts=int(attempts or 0),
                 ended=int(known),
                 arrivals=arrivals.get(each.id, 0),
+                reached=(moved if each.target == "moved" else arrivals).get(each.id, 0),
                 needed=self._needed.get(each.target, 0),
                 port_state=run.state if (run := runs.get(each.run)) else "",
                 closings=_closings(run) if run else 0,

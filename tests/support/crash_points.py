@@ -37,7 +37,7 @@ def begins_some(_args: Sequence[Any], result: Any) -> bool:
 
 
 def claims_something(_args: Sequence[Any], result: Any) -> bool:
-    """Pumps that hand work out."""
+    """Pumps and ends of attempts that hand work out."""
     return bool(result.claims)
 
 
@@ -106,7 +106,18 @@ POINTS = (
         max_passages=3,
     ),
     CrashPoint("after begin", "worker", _LEDGER, "Ledger.begin", "after", begins_some, max_passages=3),
-    CrashPoint("after bytes sent", "worker", "longshore.delivery.connection", "_DeadlineConnection._transmit", "after"),
+    CrashPoint("begun, before a thread has it", "worker", "tasks.worker.pipeline.send", "Send.put", "before"),
+    CrashPoint(
+        "after bytes sent", "worker", "longshore.delivery.connection", "_DeadlineConnection.write_request", "after"
+    ),
+    CrashPoint(
+        "while a response is waited for",
+        "worker",
+        "tasks.worker.pipeline.response_waiter",
+        "ResponseWaiter.wait",
+        "after",
+    ),
+    CrashPoint("in the middle of a redirect", "worker", "longshore.delivery.exchange", "Exchange._follow", "before"),
     CrashPoint(
         "after reply, before finish",
         "worker",
@@ -117,6 +128,17 @@ POINTS = (
     ),
     CrashPoint("before finish", "worker", _LEDGER, "Ledger.finish", "before", max_passages=3),
     CrashPoint("after finish, before report", "worker", _LEDGER, "Ledger.finish", "after", has_ended, max_passages=3),
+    CrashPoint(
+        "after finish, before publish", "worker", _LEDGER, "Ledger.finish", "after", claims_something, max_passages=3
+    ),
+    CrashPoint(
+        "after finish, before Celery's ack",
+        "worker",
+        "tasks.celery.receipts",
+        "Receipt.acknowledge",
+        "before",
+        max_passages=5,
+    ),
     CrashPoint("during report", "worker", "longshore.port.client", "PortClient.call", "after", max_passages=10),
     CrashPoint("after reports, before ack", "worker", _LEDGER, "Ledger.ack_reports", "before", max_passages=3),
 )

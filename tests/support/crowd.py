@@ -16,13 +16,14 @@ from longshore.delivery.target import lane_of, target_of
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.ledger.entry import Entry, OffsetRange
+from longshore.ledger.record import bond
 from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.fake_port import FakePort
 from tasks.celery.app import make_app
 from tasks.celery.publish import Publisher
-from tests.support.programs import SETTINGS, Program
+from tests.support.programs import SCRIPT, SETTINGS, Program
 
 BATCH = 500
 
@@ -53,13 +54,14 @@ class Crowd:
         self._digest = mapping.digest
         mapping.close()
 
-    def worker(self) -> Program:
-        """A worker that has offered its slots."""
+    def worker(self, command: Sequence[str] = (str(SCRIPT),)) -> Program:
+        """A worker that has offered its slots; `command` is what starts it, the console script if nothing else."""
         folder = self.folder / f"worker-{len(self._programs)}"
         folder.mkdir()
-        program = Program("worker", folder=folder, **self.environ)
+        program = Program("worker", folder=folder, command=command, **self.environ)
         self._programs.append(program)
         program.says(events.WORKER_READY.name)
+        self.ledger.accept([], [], 0)  # the format to write is that of the workers there are, as for an ingest
         return program
 
     def put(self, ids: Sequence[str], url: str, action: str = "deploy", dead: str = "", start: bool = False) -> None:
@@ -112,7 +114,10 @@ class Crowd:
             origin=f"org.runs/0/{self._offset - 1}",
             published_ms=round(time.time() * 1000),
             mapping=f"{self._digest}/1",
-            payload=self.access.sealer.seal(json.dumps(message, separators=(",", ":")).encode()),
+            payload=self.access.sealer.seal(
+                json.dumps(message, separators=(",", ":")).encode(), bond(self.ledger.format, "payload", id, run=id)
+            ),
+            format=self.ledger.format,
             unknown_outcome="park",
             dead=dead,
         )

@@ -38,6 +38,8 @@ class Row:
     unknown: int
     lost: int
     repeated: int
+    unsent: int
+    """Attempts that began and were never sent."""
     recovery_s: float
 
 

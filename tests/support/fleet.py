@@ -7,6 +7,7 @@ leaves no process behind, nor any of their children.
 from __future__ import annotations
 
 import itertools
+import signal
 import subprocess
 import sys
 import time
@@ -147,6 +148,10 @@ class Fleet:
     def pids(self) -> set[int]:
         """Ids of the processes that run."""
         return {member.process.pid for member in self.started if member.alive}
+
+    def killed_workers(self) -> int:
+        """How many workers ended by SIGKILL."""
+        return sum(member.role == "worker" and member.process.poll() == -signal.SIGKILL for member in self.started)
 
     def orphans(self) -> list[psutil.Process]:
         """Children of killed programs that still run."""

@@ -6,7 +6,7 @@ Waiting is done in `until`, which polls; while it does, it also times how long w
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -15,15 +15,19 @@ import redis
 
 from longshore.ledger.keys import Keys
 from longshore.ledger.states import State
+from longshore.log import events
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import Behavior, FakeTargets
 from longshore.sandbox.publisher import topics
+from tasks.worker.pipeline.begin import MAX_UNSENT
 from tests.support.accounts import Account, Accounts
 from tests.support.faults_table import SIZE, Row
 from tests.support.faulty_redis import FaultyRedis
 from tests.support.fleet import Fleet, Member
+from tests.support.held_claims import held_claims
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.load import Load, Sent
+from tests.support.moved_target import MovedTarget
 from tests.support.programs import eventually
 
 FULL = SIZE >= 2000
@@ -80,11 +84,12 @@ class Scene:
         self.redis = server
         self.seed = seed
         self.targets = FakeTargets(behavior=MANNERS).start()
+        self.moved = MovedTarget(self.targets.url("good"))
         self.port = FakePort().start()
-        urls = {name: self.targets.url(name) for name in FakeTargets.NAMES}
+        urls = {name: self.targets.url(name) for name in FakeTargets.NAMES} | {"moved": self.moved.url}
         self.load = Load(kafka.bootstrap, organization, SECRET, urls, seed)
         group = f"{organization}.agent"
-        self.accounts = Accounts(server.url, f"{organization}/{group}", self.targets, self.port, MANNERS)
+        self.accounts = Accounts(server.url, f"{organization}/{group}", self.targets, self.moved, self.port, MANNERS)
         self.keys: Keys = self.accounts.keys
         self.fleet = Fleet(
             folder / "logs",
@@ -117,6 +122,8 @@ class Scene:
             | environ,
         )
         self.recoveries: list[Recovery] = []
+        self.begun_at_kills: list[set[str]] = []
+        """For each worker that was killed what had begun then, at it or at its siblings."""
 
     def start_fleet(self, ingests: int = 2, workers: int = 2) -> None:
         """Start the programs and wait until all work."""
@@ -159,6 +166,12 @@ class Scene:
         self.until(lambda: self.accounts.reports_left() == 0, "Port has heard everything", within_s)
         self.until_recovered(within_s)
         self.until(lambda: not self.fleet.orphans(), "the children of killed programs have ended", within_s)
+        self.until(self._holds_nothing, "no worker holds a claim", within_s)
+
+    def _holds_nothing(self) -> bool:
+        workers = self.fleet.living("worker")
+        held = held_claims(self.fleet.environ, len(workers)) if workers else {}
+        return held is not None and not any(held.values())
 
     def until_recovered(self, within_s: float = PATIENCE_S) -> None:
         """Wait until whatever was struck has recovered."""
@@ -180,10 +193,17 @@ class Scene:
     def kill_worker(self, worker: Member) -> set[str]:
         """Kill a worker and start another at once. Returns the ids that had begun, its own and its siblings'."""
         worker.kill()
-        held = self.accounts.leased()
+        begun = self.note_kill(worker)
         self.fleet.replace(worker)
+        return begun
+
+    def note_kill(self, worker: Member) -> set[str]:
+        """A worker has been killed this moment. Returns the ids that had begun, its own and its siblings'."""
+        held = self.accounts.leased()
         self.recoveries.append(Recovery(f"{worker.name} killed", lambda: not self.accounts.still_leased(held)))
-        return {id for id, (state, _) in held.items() if state == State.BEGUN}
+        begun = {id for id, (state, _) in held.items() if state == State.BEGUN}
+        self.begun_at_kills.append(begun)
+        return begun
 
     def kill_ingest(self, ingest: Member) -> None:
         """Kill an ingest and start another at once; it has recovered when all published so far is in the ledger."""
@@ -208,6 +228,7 @@ class Scene:
             for problem in account.problems()
             if account.lost or account.sent.id not in forgotten
         ]
+        problems += self._too_many_unsent([account for account in accounts if account.sent.id not in forgotten])
         assert not problems, f"{len(problems)} problems, logs are in {self.fleet.folder}:\n" + "\n".join(problems[:20])
         violations = [one for one in self.port.violations if not any(id in one for id in forgotten)]
         assert not violations, violations
@@ -221,6 +242,26 @@ class Scene:
         assert not slow, slow
         return accounts
 
+    def _too_many_unsent(self, accounts: Sequence[Account]) -> list[str]:
+        """Attempts that began and were never sent: only of killed workers, and no more of each than is promised."""
+        assert len(self.begun_at_kills) == self.fleet.killed_workers(), "a killed worker was not noted"
+        unsent = {account.sent.id: account.unsent for account in accounts if account.unsent}
+        found = [f"{id} began and was never sent, though no worker was killed then" for id in unsent]
+        found = [one for one, id in zip(found, unsent, strict=True) if not any(id in at for at in self.begun_at_kills)]
+        of_each = [sum(id in at for id in unsent) for at in self.begun_at_kills]
+        if max(of_each, default=0) > MAX_UNSENT or sum(unsent.values()) > MAX_UNSENT * len(of_each):
+            found.append(f"began and were never sent: {sum(unsent.values())}; around each kill: {of_each}")
+        return found
+
+    def end(self) -> None:
+        """End every worker with SIGTERM: nothing is under way in any of them, so that each ends at once and well."""
+        for worker in self.fleet.living("worker"):
+            worker.ask_to_end()
+            code, _ = worker.wait_end(2 * EXIT_BOUND_S)
+            assert code == 0, f"{worker.name} ended with code {code}"
+            (line,) = [line for line in worker.log().splitlines() if events.WORKER_DRAINING.name in line]
+            assert "in_flight=0" in line, f"{worker.name}: {line}"
+
     def row(self, fault: str) -> Row:
         """The line of the table, from the accounts as they are."""
         accounts = self.accounts.of(self.load.sent)
@@ -232,6 +273,7 @@ class Scene:
             unknown=sum(account.state == State.UNKNOWN for account in accounts),
             lost=sum(account.lost for account in accounts),
             repeated=sum(account.repeats > 0 for account in accounts),
+            unsent=sum(account.unsent for account in accounts),
             recovery_s=max((each.seconds or 0.0 for each in self.recoveries), default=0.0),
         )
 
@@ -240,6 +282,7 @@ class Scene:
         self.fleet.close()
         self.accounts.close()
         self.port.stop()
+        self.moved.stop()
         self.targets.stop()
 
     def __enter__(self) -> Scene:

@@ -52,15 +52,20 @@ class Begin:
         Gives back what has not begun when the process drains.
         """
         while batch:
+            count = self._unsent.enter(min(len(batch), MAX_UNSENT), IDLE_S)
             if self._shutdown.draining.is_set():
+                self._unsent.leave(count)
                 self._give_back(batch)
                 return
-            if count := self._unsent.enter(min(len(batch), MAX_UNSENT), IDLE_S):
+            if count:
                 self._begin(batch[:count])
                 batch = batch[count:]
 
     def _begin(self, batch: Sequence[PreparedAttempt]) -> None:
         """`batch` has its places in `_unsent`."""
+        # Before it is known: a drain that looks while the answer is on its way has to wait for what has begun.
+        for prepared in batch:
+            self._in_flight.add(prepared.attempt, self._deadlines.max_duration_s(prepared.attempt))
         try:
             answers = self._ledger.begin([(each.attempt.id, each.attempt.token) for each in batch])
         except Exception as error:
@@ -69,6 +74,8 @@ class Begin:
             # They may have begun, and only the reply was lost: left so, they would end as unknown, though never sent.
             self._unsent.leave(len(batch))
             self._give_back(batch)
+            for prepared in batch:
+                self._in_flight.remove(prepared.attempt)
             return
         for prepared, answer in zip(batch, answers, strict=True):
             if isinstance(answer, int):
@@ -78,6 +85,7 @@ class Begin:
                 self._send(replace(prepared, attempt=attempt), self._unsent.leave)
             else:
                 self._unsent.leave()
+                self._in_flight.remove(prepared.attempt)
                 _log_refusal(prepared, answer)
                 prepared.received.ended(None)
 
