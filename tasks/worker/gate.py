@@ -11,10 +11,10 @@ class Gate:
         self._free = limit
         self._changed = threading.Condition()
 
-    def enter(self, max_count: int, timeout_s: float) -> int:
-        """Takes up to `max_count` places, waiting for the first. Returns how many; 0 if none became free in time."""
+    def enter(self, max_count: int, timeout_s: float, min_count: int = 1) -> int:
+        """Takes up to `max_count` places once `min_count` are free. Returns how many; 0 if too few are free in time."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._free > 0, timeout_s):
+            if not self._changed.wait_for(lambda: self._free >= min_count, timeout_s):
                 return 0
             count = min(self._free, max_count)
             self._free -= count

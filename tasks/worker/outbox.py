@@ -30,12 +30,13 @@ SENDERS = 8
 """Runs reported at once by one process: at 100 ms a call enough for Port's whole rate limit."""
 
 MAX_LEASED = 4 * SENDERS
-"""Runs whose reports this process has in hand: a killed one strands so many for LEASE_MS."""
+"""Runs whose reports wait for a sender or have one: a killed process strands so many for LEASE_MS."""
 
 MAX_ACKS = 100
 """Runs whose reports one call drops."""
 
 _IDLE_S = 0.1
+_GATHER_S = 0.02  # between two calls of the ledger: what ends meanwhile shares the next one
 _ACK_PAUSE_S = 0.5
 _ROOM_WAIT_S = 1.0  # for a sender; then the loop turns, to show that it lives
 # Port is away after so many runs in a row that it failed at, and for so long no call that it took.
@@ -93,11 +94,11 @@ class Outbox:
         self._due.wait(self._pause_s)
         self._due.clear()
         self._pause_s = self.send_due()
-        return None
+        return _GATHER_S if self._pause_s else 0.0
 
     def send_due(self) -> float:
         """Gives reports to the senders. Returns how long to pause, in seconds: longer while Port is away."""
-        places = self._room.enter(MAX_LEASED, _ROOM_WAIT_S)
+        places = self._room.enter(MAX_LEASED, _ROOM_WAIT_S, min_count=MAX_LEASED // 2)
         if not places:
             return 0.0
         leases: list[LeasedReports] = []
@@ -142,18 +143,18 @@ class Outbox:
         unsent_items = [item for index, item in enumerate(lease.items) if index in unsent]
         delay_ms = round(sender.delay_s * 1000) if unsent_items else 0
         self._acks.put(ReportsAck(sender.lease, unsent_items, delay_ms))
+        self._room.leave()
         return sender.delay_s
 
     def _ack(self, acks: list[ReportsAck]) -> None:
         """Again and again until Redis has it: otherwise Port would get all of it once more."""
-        try:
-            while True:
-                try:
-                    self._ledger.ack_reports(acks)
+        while True:
+            try:
+                self._ledger.ack_reports(acks)
+            except StoreUnavailable as error:
+                if self._ending.wait(_ACK_PAUSE_S):
+                    log.event(events.REPORT_INTERRUPTED, runs=len(acks), error=str(error))
                     return
-                except StoreUnavailable as error:
-                    if self._ending.wait(_ACK_PAUSE_S):
-                        log.event(events.REPORT_INTERRUPTED, runs=len(acks), error=str(error))
-                        return
-        finally:
-            self._room.leave(len(acks))
+            else:
+                self._ending.wait(_GATHER_S)
+                return

@@ -23,6 +23,7 @@ from tasks.worker.pipeline.begin import Begin
 from tasks.worker.pipeline.claim_release import ClaimRelease
 from tasks.worker.pipeline.finish import Finish, Publish
 from tasks.worker.pipeline.intake import Intake
+from tasks.worker.pipeline.prepare import Prepare
 from tasks.worker.pipeline.received_claim import ReceivedClaim
 from tasks.worker.pipeline.send import Send
 from tasks.worker.pipeline.thread_pool import ThreadPool
@@ -59,7 +60,8 @@ class Pipeline:
         )
         self._send = Send(executor, isolation, deadlines, self._finish, pool)
         begin = Begin(ledger, self._send.put, release, in_flight, deadlines, shutdown)
-        self._intake = Intake(ledger, executor, begin, release, store_retry, clock, shutdown)
+        prepare = Prepare(ledger, executor, begin, release, store_retry)
+        self._intake = Intake(prepare, release, clock, shutdown)
 
     def start(self) -> None:
         """Starts the stages, the last one first."""

@@ -48,7 +48,9 @@ class _Worker:
 class ThreadPool:
     """Runs jobs in any order. Jobs raise nothing."""
 
-    def __init__(self, max_threads: int, at_work: int = AT_WORK) -> None:
+    def __init__(self, max_threads: int, at_work: int = AT_WORK, name: str = "sender") -> None:
+        """At most `max_threads`, of which `at_work` work at once; `name` is theirs."""
+        self._name = name
         self._max_threads = max_threads
         self._max_at_work = at_work
         self._jobs: SimpleQueue[Job] = SimpleQueue()
@@ -59,7 +61,7 @@ class ThreadPool:
         self._recall = threading.Semaphore(0)
         self._local = threading.local()
         self._has_jobs = threading.Event()
-        self._monitor = Periodic("stuck-threads", 0, self._replace_stuck)
+        self._monitor = Periodic(f"stuck-{name}-threads", 0, self._replace_stuck)
         self.start, self.stop = self._monitor.start, self._monitor.stop
 
     def submit(self, job: Job) -> None:
@@ -124,7 +126,7 @@ class ThreadPool:
             self._workers.add(worker)
             self._at_work += 1
         try:
-            threading.Thread(target=self._run, args=(worker,), name="sender", daemon=True).start()
+            threading.Thread(target=self._run, args=(worker,), name=self._name, daemon=True).start()
         except RuntimeError as error:  # no memory or too many threads: those that are there go on
             log.event(events.WORKER_THREAD_FAILED, error=str(error))
             self._forget(worker)

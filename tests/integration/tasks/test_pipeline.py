@@ -2,16 +2,19 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import redis
 import structlog
 
+from longshore.delivery.target import target_of
 from longshore.ledger.connection import connect
+from longshore.ledger.entry import StartedAttempt
 from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis
+from tasks.worker.attempt_executor import AttemptExecutor
 from tasks.worker.pipeline.begin import MAX_UNSENT
 from tasks.worker.pipeline.thread_pool import ThreadPool
 from tests.support.hostile import OK, HostileTarget, Talk, answering
@@ -124,3 +127,31 @@ def test_a_broken_record_harms_no_other_in_its_batch(redis_client: "redis.Redis"
         (broken,) = [line for line in lines if line["event"] == events.DELIVERY_RECORD_BROKEN.name]
         assert (ids[2], True) == (broken["id"], "WRONGTYPE" in broken["error"])
         assert [] == stage.in_flight.all()
+
+
+def test_a_batch_whose_requests_take_long_to_build_holds_up_no_other(
+    redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An expression that takes as long as it may, say."""
+    build, reached, released = AttemptExecutor.build, threading.Event(), threading.Event()
+
+    def build_slowly(executor: AttemptExecutor, attempts: Sequence[StartedAttempt]) -> list[Any]:
+        if any("slow" in attempt.lane for attempt in attempts):
+            reached.set()
+            assert released.wait(60)
+        return build(executor, attempts)
+
+    monkeypatch.setattr(AttemptExecutor, "build", build_slowly)
+    with attempt_harness(redis_client, slots=20) as stage, HostileTarget(answering(OK)) as target:
+        slow = [stage.accept(target.url(), lane=f"{target_of(target.url())} slow") for _ in range(3)]
+        slow_claims = stage.receive()
+        assert reached.wait(60)
+        ids = [stage.accept(target.url()) for _ in range(3)]
+        for claim in stage.receive():
+            claim.wait()
+        assert {"done": 3} == states(stage, ids)
+        assert {"claimed": 3} == states(stage, slow)
+        released.set()
+        for claim in slow_claims:
+            claim.wait()
+        assert {"done": 3} == states(stage, slow)
