@@ -42,7 +42,7 @@ def check(
         raise ConfigProblems(problems)
     mappings = mapping.Mapping.load(settings.mapping_path, settings.mapping_env())
     mappings.close()
-    if role.reads_invocations:
+    if role.reads_invocations and not settings.is_polling:
         consumer_options.check(settings)
     if as_json:
         terminal.print_json({name: value for name, value, _ in _read_effective(settings, environ)})

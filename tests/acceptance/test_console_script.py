@@ -104,3 +104,12 @@ def _status(url: str) -> int | None:
             return int(answer.status)
     except (urllib.error.URLError, OSError):
         return None
+
+
+def test_config_check_asks_for_nothing_of_kafka_where_runs_are_polled(tmp_path: Path) -> None:
+    """Not even librdkafka is asked."""
+    environ = {name: value for name, value in SETTINGS.items() if not name.startswith("KAFKA")}
+    done = longshore("config", "check", folder=tmp_path, **environ, STREAMER_NAME="POLLING")
+
+    assert 0 == done.returncode, done.stderr
+    assert "STREAMER_NAME=POLLING" in done.stdout
