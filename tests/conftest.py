@@ -29,6 +29,11 @@ class ByFile(LoadScopeScheduling):
         return next((folder for folder in ONE_AFTER_THE_OTHER if nodeid.startswith(folder)), nodeid.split("::", 1)[0])
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What can only run one after the other comes first: it would be what all others wait for at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(ONE_AFTER_THE_OTHER))
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     """Take `ByFile`: groups of xdist itself have no effect with pytest 9.2, which takes no changed node ids."""
     return ByFile(config, log)

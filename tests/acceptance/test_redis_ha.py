@@ -47,6 +47,7 @@ class Machines:
         """All of them; returns once replicas are in step and the sentinels know each other."""
         for number in NUMBERS:
             config = FILES["redis.conf"] + (FILES["replica.conf"] if number > 1 else "")
+            config += "repl-diskless-sync-delay 0\n"  # 5 s, in which a primary waits for more replicas
             self._start(f"redis-{number}", self.here(config, number))
         eventually(lambda: self._info(1).get("connected_slaves") == 2, "two replicas are in step")
         for number in NUMBERS:

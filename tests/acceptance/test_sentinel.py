@@ -8,8 +8,9 @@ import redis
 
 from longshore.errors import StoreUnavailable
 from longshore.ledger.connection import connect
-from longshore.runtime.embedded_redis import HOST, EmbeddedRedis
+from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.support.programs import eventually
+from tests.support.replication import replicate
 from tests.support.sentinel import Sentinel
 
 from .conftest import Bench
@@ -18,9 +19,7 @@ from .conftest import Bench
 @pytest.fixture
 def replica(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[EmbeddedRedis]:
     with EmbeddedRedis(tmp_path / "replica") as server:
-        with redis.Redis.from_url(server.url) as client:
-            client.slaveof(HOST, redis_server.port)
-            eventually(lambda: client.info("replication")["master_link_status"] == "up", "the replica is in step")
+        replicate(redis_server, server)
         yield server
 
 

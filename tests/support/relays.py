@@ -13,6 +13,7 @@ import redis
 
 from longshore.runtime.embedded_redis import HOST, EmbeddedRedis
 from tests.support.programs import eventually
+from tests.support.replication import replicate
 
 REFUSED = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n"
 
@@ -117,8 +118,7 @@ class Pair(Switch):
         super().__init__(first.port)
         self._servers = (first, second)
         self._old, self._new = redis.Redis(port=first.port), redis.Redis(port=second.port)
-        self._new.slaveof(HOST, first.port)
-        eventually(lambda: self._link() == "up", "the replica is in step")
+        replicate(first, second)
 
     @property
     def url(self) -> str:
@@ -149,9 +149,6 @@ class Pair(Switch):
 
     def _offset(self) -> int:
         return int(self._old.info("replication")["master_repl_offset"])
-
-    def _link(self) -> str:
-        return str(self._new.info("replication")["master_link_status"])
 
 
 class ForwardProxy(Relay):

@@ -19,6 +19,7 @@ from tests.integration.ingest.conftest import NOBODY, SECRET, Ingest, MakeIngest
 from tests.integration.ingest.topics import Topics, accounted, make
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.programs import eventually, longshore
+from tests.support.replication import replicate
 
 pytestmark = pytest.mark.real_kafka
 
@@ -235,9 +236,7 @@ def test_nothing_is_committed_before_a_replica_has_it(
 ) -> None:
     """REDIS_WAIT_REPLICAS=1: a failover can then not lose what Kafka counts as read."""
     with EmbeddedRedis(tmp_path / "replica") as replica:
-        client = redis.Redis.from_url(replica.url)
-        client.replicaof("127.0.0.1", redis_server.port)
-        eventually(lambda: client.info("replication")["master_link_status"] == "up", "the replica")
+        replicate(redis_server, replica)
         ingest = make(make_ingest, topics, redis_server, REDIS_WAIT_REPLICAS="1", COMMIT_DELAY_S="0").start()
         topics.publish(range(5))
         eventually(lambda: topics.committed() == 5, "the commit")
@@ -248,4 +247,3 @@ def test_nothing_is_committed_before_a_replica_has_it(
             assert topics.committed() == 5
 
         eventually(lambda: topics.committed() == 10, "the commit")
-        client.close()
