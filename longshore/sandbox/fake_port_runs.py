@@ -47,8 +47,8 @@ class FakeRun:
     def apply(self, name: str, body: Any, at: float) -> str | None:
         """Take one call (`name` as in the rules, its body already checked). Returns what is wrong with it now.
 
-        A finished run takes logs, but no change; a repeat of what was taken before is refused too, yet it is no fault
-        of the caller ("repeated"): the answer to the first may have been lost.
+        A finished run takes logs, but no change; a repeat of what was taken before, or of a part of it, is refused
+        too, yet it is no fault of the caller ("repeated"): the answer to the first may have been lost.
         """
         self.changed_at = at
         if name == "run_log":
@@ -59,7 +59,7 @@ class FakeRun:
             for line in body["logs"]:
                 self._log(at, line["level"], line["message"])
         elif self.ended:
-            return "repeated" if (name, body) in self.changes else "the run is finished and cannot be modified"
+            return "repeated" if self._has_taken(name, body) else "the run is finished and cannot be modified"
         elif name == "run_response":
             self.response = body["response"]
         elif name == "run_status":
@@ -69,6 +69,9 @@ class FakeRun:
             self.response = body.get("output")
         self.changes.append((name, body))
         return None
+
+    def _has_taken(self, name: str, body: Any) -> bool:
+        return any(name == taken and body.items() <= change.items() for taken, change in self.changes)
 
     def as_json(self) -> dict[str, Any]:
         """The run for the page."""

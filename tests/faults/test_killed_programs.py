@@ -63,6 +63,7 @@ def test_killed_workers_and_ingests_lose_nothing(make_scene: MakeScene) -> None:
     assert {account.sent.id for account in accounts if account.repeats} <= {
         account.sent.id for account in cut_off if not account.sent.run
     }
+    scene.end()
 
 
 def test_what_a_killed_worker_had_begun_is_sent_again_where_that_is_wanted(make_scene: MakeScene) -> None:
@@ -81,3 +82,4 @@ def test_what_a_killed_worker_had_begun_is_sent_again_where_that_is_wanted(make_
     # What its target never takes may also end with the worker that had its last attempt, or for having seen three die.
     ends = {(account.state, account.reason) for account in find_unnatural(accounts)}
     assert ends <= {(State.UNKNOWN, WORKER_LOST), (State.DEAD, POISON)}
+    scene.end()

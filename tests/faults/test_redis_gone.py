@@ -61,6 +61,7 @@ def test_a_killed_redis_that_comes_back_stops_nothing_and_loses_nothing(make_sce
     for account in scene.balance(at_risk):
         if account.sent.id not in at_risk:
             assert (account.state, account.reason, account.repeats) == (*account.natural_end(), 0), account
+    scene.end()
 
 
 def test_a_redis_that_forgets_its_last_second_gets_it_from_kafka_again(make_scene: MakeScene) -> None:
@@ -88,3 +89,4 @@ def test_a_redis_that_forgets_its_last_second_gets_it_from_kafka_again(make_scen
     for account in scene.balance(at_risk):
         if account.sent.id not in at_risk:
             assert (account.state, account.reason, account.repeats) == (*account.natural_end(), 0), account
+    scene.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from longshore.log import events
 from tests.faults.conftest import MakeScene
 from tests.support.faults_table import SIZE
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import BOUND_S, FULL, Scene
+from tests.support.scene import BOUND_S, BUSY, FULL, Scene
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 
@@ -22,6 +23,7 @@ FULL_DISK_S = 15.0 if FULL else 3.0
 LOADING_S = 15.0 if FULL else 3.0
 CUTS = 40 if FULL else 12
 CUT_EVERY_S = 0.25
+KILLS = 6
 UNSYNCED_S = 2.0
 """What a killed Redis may forget with `appendfsync everysec`."""
 LEASE_S = 15
@@ -73,10 +75,12 @@ def cut_off(scene: Scene) -> None:
 
 
 def killed_while_writing(scene: Scene) -> None:
-    """Killed in the middle of its work, twice."""
-    for _ in range(2):
-        scene.load.publish(SIZE // 8, WELL_BEHAVED)
+    """Killed in the middle of its work, again and again, whatever the stages of the workers are at."""
+    choice = random.Random(scene.seed)
+    for _ in range(KILLS):
+        scene.load.publish(max(2 * BUSY, SIZE // 4 // KILLS), WELL_BEHAVED)
         scene.until_busy()
+        time.sleep(choice.uniform(0, 0.3))
         scene.redis.kill()
         scene.redis.start()
 
@@ -98,7 +102,7 @@ TROUBLES = (
     Trouble(f"SIGSTOP for {STILL_S:g} s", standing_still),
     Trouble("AOF disk full", full_disk),
     Trouble(f"CLIENT KILL of all, {CUTS} times", cut_off),
-    Trouble("killed twice, appendfsync always", killed_while_writing, {"appendfsync": "always"}),
+    Trouble(f"killed {KILLS} times, appendfsync always", killed_while_writing, {"appendfsync": "always"}),
 )
 
 
@@ -128,6 +132,7 @@ def test_redis_in_trouble_costs_nothing_but_time(make_scene: MakeScene, trouble:
     for account in scene.balance(at_risk):
         if account.sent.id not in at_risk:
             assert (account.state, account.reason, account.repeats) == (*account.natural_end(), 0), account
+    scene.end()
 
 
 def nobody_is_deaf(scene: Scene) -> None:
@@ -169,3 +174,4 @@ def test_at_maxmemory_only_intake_stops_and_goes_on_when_there_is_room(make_scen
     assert any(map(scene.fleet.log_lines, (events.INGEST_RESUMED.name, events.REDIS_OUTAGE.ended.name)))
     for account in scene.balance():
         assert (account.state, account.reason, account.repeats) == (*account.natural_end(), 0), account
+    scene.end()

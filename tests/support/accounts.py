@@ -139,8 +139,8 @@ class Accounts:
 
     def of(self, sent: Sequence[Sent]) -> list[Account]:
         """The accounts of these, as of now."""
-        arrivals, runs = self._targets.attempts(), self._port.runs
-        moved = self._moved.arrivals()
+        arrivals, runs = self._targets.attempts() | self._moved.arrivals(), self._port.runs
+        redirects = self._moved.redirects()
         records = self._fields([each.id for each in sent], "state", "reason", "attempts")
         with self.redis.pipeline(transaction=False) as pipe:
             for each in sent:
@@ -154,7 +154,7 @@ class Accounts:
                 attempts=int(attempts or 0),
                 ended=int(known),
                 arrivals=arrivals.get(each.id, 0),
-                reached=(moved if each.target == "moved" else arrivals).get(each.id, 0),
+                reached=(redirects if each.target == "moved" else arrivals).get(each.id, 0),
                 needed=self._needed.get(each.target, 0),
                 port_state=run.state if (run := runs.get(each.run)) else "",
                 closings=_closings(run) if run else 0,

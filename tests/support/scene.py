@@ -84,7 +84,7 @@ class Scene:
         self.redis = server
         self.seed = seed
         self.targets = FakeTargets(behavior=MANNERS).start()
-        self.moved = MovedTarget(self.targets.url("good"))
+        self.moved = MovedTarget()
         self.port = FakePort().start()
         urls = {name: self.targets.url(name) for name in FakeTargets.NAMES} | {"moved": self.moved.url}
         self.load = Load(kafka.bootstrap, organization, SECRET, urls, seed)

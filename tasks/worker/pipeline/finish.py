@@ -5,6 +5,7 @@ What is lost with the process before the call is under way; after it, the claims
 
 from collections.abc import Callable, Sequence
 
+from longshore.errors import place_of
 from longshore.ledger.entry import Claim, StartedAttempt
 from longshore.ledger.faults import LedgerFault
 from longshore.ledger.ledger import FINISH_CLAIMS, MAX_ENDS, Ledger
@@ -69,12 +70,18 @@ class Finish:
         self._ledger.finish([(attempt, end)], 0)
 
     def _work(self, batch: list[EndedAttempt]) -> None:
-        completed = [(each, each.result) for each in batch if isinstance(each.result, Completion)]
-        if completed:
-            self._store(completed)
-        for each in batch:
-            if isinstance(each.result, Deferral):
-                self._defer(each, each.result)
+        try:
+            completed = [(each, each.result) for each in batch if isinstance(each.result, Completion)]
+            if completed:
+                self._store(completed)
+            for each in batch:
+                if isinstance(each.result, Deferral):
+                    self._defer(each, each.result)
+        except Exception as error:  # a fault of ours: what is not stored lapses, and costs no slot until then
+            log.event(events.DELIVERY_CRASHED, claims=len(batch), error=type(error).__name__, at=place_of(error))
+            for each in batch:
+                self._in_flight.remove(each.attempt)
+                each.received.ended(None)
 
     def _store(self, batch: Sequence[tuple[EndedAttempt, Completion]]) -> None:
         ends = [(ended.attempt, completion.end) for ended, completion in batch]

@@ -92,11 +92,15 @@ def test_a_finished_run_cannot_be_modified(port: FakePort, agent: Agent) -> None
 
 
 def test_a_repeat_of_the_ending_is_refused_without_blame(port: FakePort, agent: Agent) -> None:
-    """Its first answer may have been lost on the way."""
-    agent.call("PATCH", RUN, {"status": "FAILURE"})
+    """Its first answer may have been lost on the way. The agent then also tries the status with nothing else."""
+    ending = {"status": "FAILURE", "link": ["https://ci.example/1"]}
+    agent.call("PATCH", RUN, ending)
 
+    assert 422 == agent.call("PATCH", RUN, ending)
     assert 422 == agent.call("PATCH", RUN, {"status": "FAILURE"})
     assert [] == port.violations
+    assert 422 == agent.call("PATCH", RUN, {"status": "SUCCESS"})
+    assert 1 == len(port.violations)
 
 
 def test_tokens_are_asked_for_and_end(agent: Agent, port: FakePort) -> None:

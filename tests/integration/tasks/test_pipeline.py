@@ -155,3 +155,20 @@ def test_a_batch_whose_requests_take_long_to_build_holds_up_no_other(
         for claim in slow_claims:
             claim.wait()
         assert {"done": 3} == states(stage, slow)
+
+
+def test_a_fault_while_ends_are_stored_costs_no_slot(
+    redis_client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their leases lapse; the worker holds nothing of them, and goes on with others."""
+    with attempt_harness(redis_client, slots=10) as stage, HostileTarget(answering(OK)) as target:
+        ids = [stage.accept(target.url()) for _ in range(3)]
+        with monkeypatch.context() as patched:
+            patched.setattr(stage.ledger, "finish", None)  # calling it is an error that nobody expects
+            assert [None] * 3 == [claim.wait() for claim in stage.receive()]
+        assert [] == stage.in_flight.all()
+        assert {"begun": 3} == states(stage, ids)
+
+        _, result = stage.run(target.url())
+        assert result is not None
+        assert "done" == result.state
