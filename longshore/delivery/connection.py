@@ -53,7 +53,7 @@ class _DeadlineConnection(_Connection):
         deadline = current_deadline()
         self._is_connecting = True
         try:
-            with deadline.connecting():
+            with deadline.blocking():
                 super().connect()
         except BaseException as error:
             if isinstance(error, Exception):

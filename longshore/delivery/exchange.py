@@ -6,6 +6,7 @@ deadline goes on meanwhile. When it is over, the watchdog shuts the socket down,
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -128,16 +129,24 @@ class Exchange:
                     return None
                 sent.close()
                 raise TimeoutError("no answer within the time for a read")
+            waits = not (polled and sent.is_answer_whole())
+        except Exception as error:
+            return self._fail(error)
+        with self._deadline.blocking() if waits else nullcontext():
+            return self._read(sent)
+
+    def _read(self, sent: SentRequest) -> Outcome | None:
+        try:
             response = sent.receive(self.timeout_s)
         except Exception as error:
             return self._fail(error)
         try:
-            step = self._read(response)
+            step = self._evaluate(response)
         finally:
             sent.release()
         return step if isinstance(step, Outcome) else self._follow(step, response.status)
 
-    def _read(self, response: BoundedResponse) -> Outcome | SignedRequest:
+    def _evaluate(self, response: BoundedResponse) -> Outcome | SignedRequest:
         session, request = self._session, self._request
         session.note_answer(request.origin)
         if self._deadline.has_expired and response.is_status_line_truncated:

@@ -59,10 +59,10 @@ class RequestDeadline:
     about. `has_expired` is set when the watchdog, or a look at the clock, ended it.
     """
 
-    def __init__(self, total_s: float, connecting: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
-        """`connecting` is entered around what may take long while nothing was sent: opening a connection."""
+    def __init__(self, total_s: float, blocking: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        """`blocking` is entered around what may take long: opening a connection, an answer of which more is to come."""
         self.total_s = total_s
-        self.connecting = connecting
+        self.blocking = blocking
         self.expires_at = time.monotonic() + total_s
         self.connection: InterruptibleConnection | None = None
         self.has_expired = False

@@ -27,8 +27,9 @@ class Sender:
     `secret` signs; it is Port's client secret. `timeout_s` is for connecting (looking the name up included) and for
     each read, `total_s` for an attempt as a whole. `verify` False checks no certificate of any target. `pool_size` is
     how many idle connections are kept per origin: as many as threads send. `response_cap` is how many bytes of an
-    unpacked response body are kept. `egress_policy` says which hosts may be called. `connecting` is entered
-    by a thread that opens a connection. Make it after a fork, not before: connections are not shared between processes.
+    unpacked response body are kept. `egress_policy` says which hosts may be called. `blocking` is entered by a thread
+    that opens a connection, or reads an answer of which more is to come. Make it after a fork, not before: connections
+    are not shared between processes.
     """
 
     def __init__(
@@ -42,13 +43,13 @@ class Sender:
         response_cap: int = 1_048_576,
         egress_policy: EgressPolicy | None = None,
         resolver: Resolver | None = None,
-        connecting: Callable[[], AbstractContextManager[None]] = nullcontext,
+        blocking: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._secret = secret
         self._timeout_s = timeout_s
         self._total_s = total_s
         self._response_cap = response_cap
-        self._connecting = connecting
+        self._blocking = blocking
         self._session = Session(verify, pool_size, resolver or Resolver(), egress_policy or EgressPolicy())
 
     def start(
@@ -73,7 +74,7 @@ class Sender:
             log.event(events.DELIVERY_CRASHED, error=type(error).__name__)
             cause = f"no request can be made of what the mapping gave ({type(error).__name__})"
             return _reject_request("bad_request", cause, start_s)
-        deadline = RequestDeadline(total_s or self._total_s, self._connecting)
+        deadline = RequestDeadline(total_s or self._total_s, self._blocking)
         headers, timeout_s = decode_headers(prepared.headers), timeout_s or self._timeout_s
         exchange = Exchange(self._session, deadline, timeout_s, self._response_cap, headers, start_s)
         return exchange.begin(prepared)

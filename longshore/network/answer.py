@@ -28,6 +28,8 @@ _STATUS_LINE = re.compile(rb"(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t\r](.*)|\n)",
 """Complete with the character behind the status: a target that closes may break off anywhere in the phrase."""
 _TLS_ALERT = b"\x15\x03"  # record type and major version (RFC 8446, 5.1)
 _BLANK_LINES = (b"\r\n", b"\n", b"")
+_LENGTH_FIELD = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?:\r\n|$)")
+_LAST_CHUNK = b"0\r\n\r\n"
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _BODILESS = frozenset({204, 205, 304})
 
@@ -61,6 +63,12 @@ class BoundedResponse(HTTPResponse):
         self.headers = self.msg = self._read_fields()
         self.will_close = self._check_close()
         self._set_framing()
+
+    def is_whole(self) -> bool:
+        """Whether the whole answer is here, as far as can be told before it is read: a small one nearly always is."""
+        head, blank_line, body = self.fp.peek(1).partition(b"\r\n\r\n")
+        length = _LENGTH_FIELD.search(head)
+        return bool(blank_line) and (len(body) >= int(length[1]) if length else body.endswith(_LAST_CHUNK))
 
     def _read_status(self) -> tuple[str, int, str]:
         """The first status line that is final (RFC 9110, 15.2); 101 answers an upgrade, for which nobody asks."""

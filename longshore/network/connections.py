@@ -80,7 +80,7 @@ class _CheckedConnection(_Connection):
 
         A TLS socket also becomes readable for what is no answer, such as session tickets (RFC 8446, 4.6.1).
         """
-        if not isinstance(self.sock, ssl.SSLSocket):
+        if isinstance(self.sock, SSLTransport):  # reads in no other way than to its end
             return True
         if self._next_response is None:
             self._next_response = BoundedResponse(self.sock, method=method)
@@ -90,6 +90,10 @@ class _CheckedConnection(_Connection):
         except ssl.SSLWantReadError:
             return False
         return True
+
+    def is_response_whole(self) -> bool:
+        """Whether the answer that has begun can be read without waiting for more of it."""
+        return self._next_response is not None and self._next_response.is_whole()
 
     def close(self) -> None:
         """As in `http.client`, with the reading end of an answer that nobody read."""

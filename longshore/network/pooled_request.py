@@ -50,6 +50,10 @@ class SentRequest:
             self.close()
             raise
 
+    def is_answer_whole(self) -> bool:
+        """Can the answer that has begun (`has_answer`) be read without waiting for more of it?"""
+        return bool(self._conn.is_response_whole())
+
     def receive(self, timeout_s: float) -> BoundedResponse:
         """The head of the answer; no read of it and of the body waits for longer than `timeout_s`.
 

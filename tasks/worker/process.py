@@ -121,7 +121,7 @@ class WorkerProcess:
             clock=clock,
             metrics=metrics,
             slots=slots,
-            connecting=pool.blocking,
+            blocking=pool.blocking,
         )
         self._attempt_log = executor.attempt_log
         self._pipeline = Pipeline(

@@ -32,9 +32,9 @@ def build_executor(
     clock: RedisClock,
     metrics: WorkerMetrics,
     slots: int,
-    connecting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    blocking: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> AttemptExecutor:
-    """What makes attempts, up to `slots` at once. `connecting` is entered by a thread that opens a connection."""
+    """What makes attempts, up to `slots` at once. `blocking` is entered by a thread that may wait for a target."""
     sealer = build_sealer(settings)
     return AttemptExecutor(
         sealer=sealer,
@@ -47,7 +47,7 @@ def build_executor(
             pool_size=slots,
             response_cap=settings.response_max_bytes,
             egress_policy=egress_policy,
-            connecting=connecting,
+            blocking=blocking,
         ),
         results=results,
         delivery_settings=DeliverySettingsTable(settings, mapping.deliveries),

@@ -28,7 +28,15 @@ class ResponseWaiter:
         self._waiting: dict[int, tuple[float, Exchange, Resume]] = {}
         self._lock = threading.Lock()
         self._loop = Periodic("responses", 0, self._step)
-        self.start, self.stop = self._loop.start, self._loop.stop
+        self.start = self._loop.start
+
+    def stop(self) -> None:
+        """Ends, and gives up what is still waited for: a drain has stored what is known of it."""
+        self._loop.stop()
+        for fd in list(self._waiting):
+            if waiting := self._forget(fd):
+                waiting[1].close()
+        self._epoll.close()
 
     def wait(self, exchange: Exchange, resume: Resume) -> None:
         """`resume` is called once, from the waiter's thread: it hands the work on."""

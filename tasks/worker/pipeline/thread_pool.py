@@ -19,7 +19,7 @@ from longshore.periodic import Periodic
 
 log = EventLog(__name__)
 
-AT_WORK = 4
+AT_WORK = 2
 """Threads at work at once."""
 
 STUCK_S = 0.1
