@@ -76,6 +76,8 @@ def test_requests_that_wait_for_an_answer_need_no_threads(redis_client: "redis.R
 
         assert {"done": 20} == states(stage, ids)
         assert {"begun": 100} == states(stage, hung)
+        hanging.stopped.set()
+        eventually(lambda: not stage.in_flight.all(), "what hung has ended, as its target hangs up")
 
 
 def test_claims_wait_for_a_redis_that_is_away(redis_server: EmbeddedRedis) -> None:
