@@ -1,4 +1,4 @@
-"""When ingest pauses because enough is waiting already: the source is the buffer, Redis is not."""
+"""When ingest pauses: enough is waiting already (the source is the buffer, Redis is not), or an operator stopped it."""
 
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -10,15 +10,25 @@ RESUME_RATIO = 0.9
 
 
 class Backpressure:
-    """Open while less than `backlog_limit` invocations wait and Redis uses less than `memory_limit` of its memory."""
+    """Open while less than `backlog_limit` invocations wait and Redis uses less than `memory_limit` of its memory.
+
+    And only while no operator has stopped intake.
+    """
 
     def __init__(self, backlog_limit: int, memory_limit: float) -> None:
         self._limits = (backlog_limit, memory_limit)
         self._backlog = 0
         self._memory_share = 0.0
+        self.is_stopped = False
+        """Whether an operator has stopped intake."""
         self.is_closed = False
         self.cause = ""
-        """While closed: `backlog` or `memory`."""
+        """While closed: `operator`, `backlog` or `memory`."""
+
+    def note_stop(self, is_stopped: bool) -> None:
+        """Whether an operator has stopped intake."""
+        self.is_stopped = is_stopped
+        self._decide()
 
     def note_backlog(self, waiting: int) -> None:
         """The ledger says that so many invocations wait."""
@@ -33,7 +43,9 @@ class Backpressure:
     def _decide(self) -> None:
         ratio = RESUME_RATIO if self.is_closed else 1.0
         backlog_limit, memory_limit = self._limits
-        if self._backlog > ratio * backlog_limit:
+        if self.is_stopped:
+            self.cause = "operator"
+        elif self._backlog > ratio * backlog_limit:
             self.cause = "backlog"
         elif self._memory_share > ratio * memory_limit:
             self.cause = "memory"
@@ -44,6 +56,7 @@ class Backpressure:
             self.is_closed = is_closed
             log.event(
                 events.INGEST_PAUSED if is_closed else events.INGEST_RESUMED,
+                cause=self.cause or None,
                 backlog=self._backlog,
                 backlog_limit=backlog_limit,
                 memory_share=round(self._memory_share, 3),

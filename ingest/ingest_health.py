@@ -9,7 +9,7 @@ from longshore.telemetry.health import PROCESS_HEALTH, LoopHeartbeat
 
 WAIT_S = 30.0
 """On top of LIVENESS_S: what one turn may wait for a Redis or a source that does not answer."""
-PAUSE_CAUSES = ("backlog", "memory", "redis", "stall", "slots")
+PAUSE_CAUSES = ("backlog", "memory", "redis", "stall", "slots", "operator")
 """Values of the metrics' label."""
 
 

@@ -18,6 +18,7 @@ from ingest.source import R, Source
 from longshore.errors import StoreUnavailable, place_of
 from longshore.invocation.mapping import JqUnavailable
 from longshore.ledger.entry import Accepted, Claim
+from longshore.ledger.intake import IntakeStopped
 from longshore.ledger.ledger import MAX_CLAIMS, Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -85,7 +86,10 @@ class LedgerWriter(Generic[R]):
         return self._loop.alive
 
     def pause_cause(self) -> str:
-        """Why nothing more should be read now: `backlog`, `memory` or `redis`; empty: it may. From any thread."""
+        """Why nothing more should be read now: `operator`, `backlog`, `memory` or `redis`; empty: it may.
+
+        From any thread.
+        """
         return self._backpressure.cause or ("redis" if self._outage.is_on else "")
 
     def _step(self) -> None:
@@ -100,14 +104,26 @@ class LedgerWriter(Generic[R]):
             self._at_hand = list(self._source.take(CHECK_S))
         if self._stopping.is_set():
             return
-        if self._at_hand:
-            self._store(self._at_hand)
-        self._at_hand = []
+        self._store_at_hand()
         self._check_ledger()
         self._run_periodic()
 
+    def _store_at_hand(self) -> None:
+        """While an operator has stopped intake, what is at hand stays there, and all but storing goes on."""
+        if self._at_hand and not self._backpressure.is_stopped:
+            try:
+                self._store(self._at_hand)
+            except IntakeStopped:
+                self._backpressure.note_stop(True)
+            else:
+                self._at_hand = []
+        if self._at_hand:
+            self._stopping.wait(PERIODIC_S)
+
     def _try_ledger(self) -> None:
         try:
+            # Known before the first record is read.
+            self._backpressure.note_stop(self._ledger.is_intake_stopped())
             accepted = self._ledger.accept((), ())
             self._publish(accepted.claims, accepted.workers)
         except StoreUnavailable as error:
@@ -151,6 +167,9 @@ class LedgerWriter(Generic[R]):
                 if batch is None:
                     batch = self._preparer.prepare(records, self._source.is_finished)
                 accepted = self._ledger.accept(self._source.progress(batch.records, batch.skipped), batch.entries)
+            except IntakeStopped:
+                self._outage.end()
+                raise
             except (StoreUnavailable, JqUnavailable) as error:
                 self._outage.wait(error)
             except Exception as error:
@@ -203,6 +222,7 @@ class LedgerWriter(Generic[R]):
         self._checked_at = time.monotonic()
         try:
             self._source.sync()
+            self._backpressure.note_stop(self._ledger.is_intake_stopped())
             self._backpressure.note_memory(self._ledger.memory_share())
             # While ingest is paused it sends no batch that would claim; otherwise the workers' pumps do.
             claims = MAX_CLAIMS if self._backpressure.is_closed else 0

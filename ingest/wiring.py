@@ -24,6 +24,7 @@ from longshore.port import PortClient
 from longshore.telemetry.tracing import Traces
 
 if TYPE_CHECKING:
+    from ingest.kafka.group_offsets import GroupOffsets
     from ingest.kafka.rebuild import Rebuild
 
 
@@ -85,6 +86,23 @@ def make_limits(settings: Settings, mapping: Mapping, access: LedgerAccess) -> T
     return TargetLimits(mapping.deliveries, read_host_limits(settings.limits_file), access.targets)
 
 
+def make_group_offsets(settings: Settings) -> "GroupOffsets":
+    """The commits of the agent's group. Asks Port once for the access to Kafka; raises `LongshoreError`."""
+    from ingest.kafka.consumer_options import consumer_options
+    from ingest.kafka.credentials import KafkaAccess, from_settings
+    from ingest.kafka.group_offsets import GroupOffsets
+
+    access = from_settings(settings)
+    if access is None:
+        port = PortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
+        answer = port.kafka_credentials()
+        access = KafkaAccess(",".join(answer.brokers), answer.username, answer.password)
+    return GroupOffsets(
+        consumer_options(settings, access, lambda _: None, lambda *_: None),
+        [*dict.fromkeys((settings.runs_topic, settings.change_log_topic))],
+    )
+
+
 def make_rebuild(settings: Settings, *, dry: bool) -> "Rebuild":
     """What reads Kafka again. Asks Port for the access to it, until it answers. `dry`: nothing will be stored."""
     from ingest.kafka.consumer_options import consumer_options
@@ -106,6 +124,7 @@ def make_rebuild(settings: Settings, *, dry: bool) -> "Rebuild":
         try:
             backpressure.note_backlog(ledger.backlog())
             backpressure.note_memory(ledger.memory_share())
+            backpressure.note_stop(ledger.is_intake_stopped())
         except StoreUnavailable:
             return False
         return not backpressure.is_closed

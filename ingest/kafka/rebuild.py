@@ -20,6 +20,7 @@ from ingest.kafka.partition_queries import EARLIEST, LATEST, PartitionQueries
 from ingest.kafka.record import KafkaRecord, Partition
 from longshore.errors import LongshoreError, StoreUnavailable
 from longshore.invocation.mapping import JqUnavailable
+from longshore.ledger.intake import IntakeStopped
 from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -158,7 +159,7 @@ class Rebuild:
             try:
                 batch = self._preparer.prepare(records)
                 return self._look_up(batch) if dry else self._store(batch)
-            except (StoreUnavailable, JqUnavailable) as error:
+            except (StoreUnavailable, JqUnavailable, IntakeStopped) as error:
                 on_wait(str(error))
                 time.sleep(RETRY_S)
             except Exception as error:

@@ -54,6 +54,13 @@ EXITS: dict[str, dict[int, str]] = {
         REFUSED: "not confirmed",
         EX_CONFIG: MEANING[EX_CONFIG],
     },
+    "drain": {
+        DONE: "nothing is left but what is exported, and all is committed; with `--dry-run`: shown",
+        FAILED: "Redis, Kafka or Port is away, or the file cannot be written",
+        REFUSED: "something is left that is not exported, or not committed; intake stays stopped",
+        INTERRUPTED: "Ctrl-C while waiting; intake stays stopped",
+        EX_CONFIG: MEANING[EX_CONFIG],
+    },
     "health": {DONE: "it is", FAILED: "it is not, or nobody answers", EX_CONFIG: MEANING[EX_CONFIG]},
     "doctor": {DONE: "nothing is broken; there may be warnings", FAILED: "something is broken"},
     "mapping test": {

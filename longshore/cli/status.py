@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from longshore.cli import options, terminal
 from longshore.ledger.breaker import BreakerStatus
+from longshore.ledger.intake import read_stop
 from longshore.ledger.scan import Filter
 from longshore.ledger.stats import read_stats
 from longshore.operations.ledger_access import LedgerAccess
@@ -27,7 +28,9 @@ def read_status(access: LedgerAccess) -> dict[str, Any]:
     """What is shown; counters are since the ledger began."""
     ledger = access.ledger
     counts_by_reason = access.invocations.count(Filter())
+    stop = read_stop(ledger)
     return {
+        "intake": f"stopped by {stop.by} since {terminal.format_time(stop.at_ms)}" if stop else "open",
         **{name.replace("_", " "): count for name, count in read_stats(ledger).items()},
         "dead_by": [f"{count} {reason} ({state})" for (state, reason), count in counts_by_reason.most_common(10)],
         "broken_by": [

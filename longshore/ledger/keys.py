@@ -239,6 +239,11 @@ class Keys:
         return f"{self.prefix}newest"
 
     @property
+    def intake(self) -> str:
+        """String: exists while an operator has stopped intake; who, and since when, as JSON (`intake.py`)."""
+        return f"{self.prefix}intake"
+
+    @property
     def write_marker(self) -> str:
         """String, empty: written before replicas are asked how far they have come (WAIT)."""
         return f"{self.prefix}touched"

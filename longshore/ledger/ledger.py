@@ -27,6 +27,7 @@ from longshore.ledger.entry import (
     StartedAttempt,
 )
 from longshore.ledger.faults import LedgerFault, with_faults
+from longshore.ledger.intake import IntakeStopped
 from longshore.ledger.keys import Keys
 from longshore.ledger.limits import Limits
 from longshore.ledger.script_connections import connections_of
@@ -95,7 +96,10 @@ class Ledger:
         return with_faults(name, self._run(name, *args))
 
     def accept(self, ranges: Sequence[OffsetRange], entries: Sequence[Entry], max_claims: int = MAX_CLAIMS) -> Accepted:
-        """Stores a batch from Kafka, once, and claims what may start at once."""
+        """Stores a batch from Kafka, once, and claims what may start at once.
+
+        Raises `IntakeStopped` if an operator has stopped intake; then nothing of it was stored.
+        """
         rows = [
             [
                 f"{read.topic}/{read.partition}",
@@ -113,8 +117,10 @@ class Ledger:
         args: list[Any] = [max_claims, json.dumps(rows), uuid.uuid4().hex[:12], format, len(entries)]
         for entry in entries:
             args += record.entry_values(entry, format)
-        behind, results, claims, backlog, ledger, lowest, workers = self._run("accept", *args)
+        behind, results, claims, backlog, ledger, lowest, workers, *stopped = self._run("accept", *args)
         self.format = record.format_for(int(lowest))
+        if stopped:
+            raise IntakeStopped("an operator has stopped intake")
         rewinds = []
         for name, offset in behind:
             topic, _, partition = decode(name).rpartition("/")
@@ -127,6 +133,11 @@ class Ledger:
             decode(ledger),
             int(workers),
         )
+
+    def is_intake_stopped(self) -> bool:
+        """Whether an operator has stopped intake, see `intake.py`."""
+        with reaching_store():
+            return bool(self.redis.exists(self.keys.intake))
 
     def partition_offsets(self, partitions: Collection[tuple[str, int]]) -> PartitionOffsets:
         """Where the ledger stands with `partitions`, each of them topic and number."""

@@ -243,7 +243,7 @@ INGEST_PARTITION_RELEASED = Event("ingest.partition_released", "debug", "A parti
 INGEST_PAUSED = Event(
     "ingest.paused",
     "warning",
-    "Reading is paused: enough waits already, or Redis is nearly full. Kafka keeps the rest.",
+    "Reading is paused: enough waits, Redis is nearly full, or an operator has stopped it. Kafka keeps the rest.",
     "See the runbook page LongshoreIngestPaused.",
 )
 INGEST_RESUMED = Event("ingest.resumed", "info", "Reading goes on after a pause.")
@@ -453,6 +453,13 @@ METRICS_REQUEST_FAILED = Event(
     "metrics.request_failed", "debug", "A request for metrics or a probe ended early, mostly as the client hung up."
 )
 
+OPERATOR_INTAKE_RESUMED = Event("operator.intake_resumed", "info", "An operator lets intake go on.")
+OPERATOR_INTAKE_STOPPED = Event(
+    "operator.intake_stopped",
+    "warning",
+    "An operator has stopped intake: nothing more is accepted, by any ingest.",
+    "`longshore drain --cancel` lets it go on.",
+)
 OPERATOR_REQUEUED = Event("operator.requeued", "info", "An operator requeued or replayed invocations.")
 OPERATOR_JOB_STARTED = Event("operator.job_started", "info", "An operator started a job that requeues invocations.")
 OPERATOR_JOB_STEERED = Event("operator.job_steered", "info", "An operator paused, resumed or ended a job.")

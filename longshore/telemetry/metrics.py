@@ -46,8 +46,8 @@ LAG = Gauge(
 PARTITIONS = Gauge("longshore_ingest_partitions", "Partitions assigned to this process", registry=INGEST)
 PAUSED = Gauge(
     "longshore_ingest_paused",
-    "Whether reading is paused (1): by the `backlog`, Redis's `memory`, an outage of `redis`, a `stall`, or by polling "
-    "while no worker has free `slots`",
+    "Whether reading is paused (1): by the `backlog`, Redis's `memory`, an outage of `redis`, a `stall`, by polling "
+    "while no worker has free `slots`, or by an `operator` (`longshore drain`)",
     ["cause"],
     registry=INGEST,
 )

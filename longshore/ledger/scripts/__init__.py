@@ -49,6 +49,7 @@ NAMES = (
     "audit",
     "sweep",
     "touch",
+    "stop_intake",
 )
 """Scripts, each called by its name."""
 

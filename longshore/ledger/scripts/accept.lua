@@ -19,6 +19,8 @@
 --                          the ledger is behind what this consumer has read: nothing stored
 --          {}, {result, ...}, {claim, ...}, backlog, name, lowest, workers
 --                          result: accepted | repeated | repeated_elsewhere
+--          {}, {}, {}, backlog, name, lowest, workers, 1
+--                          an operator has stopped intake and the batch has something new: nothing stored
 --          lowest: the highest format that all workers read, 0 without any; workers: how many there are
 --
 -- All or nothing, so a crash on either side of the call repeats the batch and the ids recognise it. Reads all it needs
@@ -51,6 +53,15 @@ for _, range in ipairs(ranges) do
 end
 local _, _, lowest = fleet()
 if #behind > 0 then return {behind, {}, {}, 0, name, lowest, 0} end
+
+local is_news = count > 0
+for _, range in ipairs(ranges) do
+  is_news = is_news or range[2] < range[3]
+end
+if is_news and call('EXISTS', P .. 'intake') == 1 then
+  local waiting = tonumber(call('HGET', P .. 'counts', 'backlog')) or 0
+  return {{}, {}, {}, waiting, name, lowest, call('ZCARD', P .. 'fleet'), 1}
+end
 
 -- Of each entry, the state and the origin of its record, if there is one.
 local existing, at = {}, FIRST_ENTRY

@@ -8,6 +8,7 @@ from opentelemetry.trace import SpanContext
 
 from ingest.source import Progress, RunIdentity
 from longshore.ledger.entry import Accepted, Claim, Entry
+from longshore.ledger.intake import IntakeStopped
 from longshore.sandbox.publisher import action_run, as_text
 
 SECRET = "secret-0123456789"
@@ -49,8 +50,11 @@ class MemoryLedger:
         self.answers: deque[Exception | Accepted | Callable[[], None]] = deque()
         self.results: list[str] = []
         self.backlog = 0
+        self.is_stopped = False
 
     def accept(self, progress: Progress, entries: Sequence[Entry], want: int = 0) -> Accepted:
+        if entries and self.is_stopped:
+            raise IntakeStopped("stopped")
         if entries and self.answers:
             answer = self.answers.popleft()
             if isinstance(answer, Exception):
@@ -65,6 +69,9 @@ class MemoryLedger:
         self.stored |= {entry.id: entry for entry in entries}
         claims = tuple(Claim(entry.id, 1, 0, entry.target, 0, 1) for entry in entries if not entry.dead)
         return Accepted(results, (), claims, self.backlog)
+
+    def is_intake_stopped(self) -> bool:
+        return self.is_stopped
 
     def memory_share(self) -> float:
         return 0.0

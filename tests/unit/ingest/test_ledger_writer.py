@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -213,3 +213,32 @@ def test_a_full_backlog_asks_the_source_to_pause(scene: Scene) -> None:
 def test_the_source_may_look_at_what_was_finished_between_batches(scene: Scene) -> None:
     """Also while no record comes."""
     eventually(scene.source.refreshed.is_set, "it was asked to")
+
+
+def test_while_an_operator_has_stopped_intake_nothing_is_stored_or_confirmed(scene: Scene) -> None:
+    """Nor tried again and again; the rest goes on, and what was read is stored as soon as intake goes on."""
+    scene.ledger.is_stopped = True
+    scene.source.waiting.append(polled(1))
+    eventually(lambda: scene.writer.pause_cause() == "operator", "a pause")
+    scene.source.refreshed.clear()
+    eventually(scene.source.refreshed.is_set, "the source learns of what was finished meanwhile")
+    assert (scene.source.confirmed, scene.ledger.stored) == ([], {})
+
+    scene.ledger.is_stopped = False
+    eventually(lambda: scene.source.confirmed == ["r_1"], "it is confirmed")
+    assert scene.writer.pause_cause() == ""
+
+
+def test_an_ingest_that_starts_while_intake_is_stopped_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It knows of the stop before it says that it is ready, which is when its source begins to read."""
+    memory = MemoryLedger()
+    memory.is_stopped = True
+    ledger: Any = memory
+    source, preparer = MemorySource(), cast(BatchPreparer, None)
+    writer = LedgerWriter(source, preparer, ledger, lambda *_: None, Backpressure(10, 0.8))
+    writer.start()
+    try:
+        assert writer.ready.wait(10)
+        assert writer.pause_cause() == "operator"
+    finally:
+        writer.stop(5)
