@@ -22,7 +22,7 @@ from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.runtime import ca_trust
 
 PROGRESS_S = 5.0
-NAMED = 20
+MAX_NAMES = 20
 """How many invocations are named for each reason for which they are left; an export has all."""
 COMMIT_S = 30.0
 """How long commits are waited for after `--timeout` is over: COMMIT_DELAY_S, and a turn of ingest."""
@@ -117,7 +117,8 @@ class _Drain:
             self.ends = operation.settle_commits(self._access, self._group, time.monotonic() + patience_s)
 
     def _look(self) -> None:
-        self.leftover_counts, self.leftovers = operation.count_leftovers(operation.find_leftovers(self._access), NAMED)
+        leftovers = operation.find_leftovers(self._access)
+        self.leftover_counts, self.leftovers = operation.count_leftovers(leftovers, MAX_NAMES)
 
     @property
     def is_empty(self) -> bool:
@@ -168,7 +169,7 @@ def _print(settings: Settings, result: _Drain) -> None:
             [(each.why, *_name(each), each.record.target, each.record.reason) for each in result.leftovers],
         )
     for why, count in result.leftover_counts.items():
-        terminal.say(f"{count} left: {why}{f', {NAMED} of them shown' if count > NAMED else ''}.")
+        terminal.say(f"{count} left: {why}{f', {MAX_NAMES} of them shown' if count > MAX_NAMES else ''}.")
     if result.exported:
         terminal.say(f"{result.exported} exported to {result.export}.")
     if result.ends:

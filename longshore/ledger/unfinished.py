@@ -77,10 +77,10 @@ def count_unfinished(ledger: Ledger) -> UnfinishedCounts:
 
 def find_unfinished(ledger: Ledger) -> Iterator[Unfinished]:
     """Each invocation that is not finished, once. Raises `StoreUnavailable`."""
-    found: set[str] = set()
+    ids: set[str] = set()
     for id, score in _members(ledger):
-        if id not in found:
-            found.add(id)
+        if id not in ids:
+            ids.add(id)
             yield Unfinished(id, score)
 
 

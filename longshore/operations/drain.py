@@ -142,12 +142,12 @@ def find_leftovers(access: LedgerAccess) -> Iterator[Leftover]:
 def count_leftovers(leftovers: Iterator[Leftover], keep: int) -> tuple[Counter[str], list[Leftover]]:
     """How many are left for which reason, and the first `keep` of each reason."""
     counts: Counter[str] = Counter()
-    kept = []
+    examples = []
     for leftover in leftovers:
         counts[leftover.why] += 1
         if counts[leftover.why] <= keep:
-            kept.append(leftover)
-    return counts, kept
+            examples.append(leftover)
+    return counts, examples
 
 
 def export_leftovers(access: LedgerAccess, path: Path) -> int:

@@ -81,6 +81,11 @@ ATTEMPTS_DELAYED = Counter(
     ["cause"],
     registry=WORKER,
 )
+DECRYPTION_FAILURES = Counter(
+    "longshore_decryption_failures",
+    "Encrypted values that could not be decrypted and were sent as they came",
+    registry=WORKER,
+)
 LAPSED = Counter(
     "longshore_leases_lapsed",
     "Lapsed leases that this process has ended, by the new state of the invocation",

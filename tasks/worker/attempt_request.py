@@ -18,6 +18,7 @@ from longshore.ledger.record import bond
 from longshore.ledger.seal import Foreign, Sealer, Unsealable
 from longshore.log import events
 from longshore.log.event_log import EventLog
+from longshore.telemetry import metrics
 from tasks.worker.attempt_result import UNEXPECTED
 
 log = EventLog(__name__)
@@ -75,6 +76,7 @@ def _open(
             return RequestNotBuildable("no_mapping", "no mapping of this worker's file is enabled for it")
         message = builder.decrypt(text, entry, attempt.verbatim)
         for path in message.failed_paths:
+            metrics.DECRYPTION_FAILURES.inc()
             log.event(events.INVOCATION_DECRYPTION_FAILED, run_id=attempt.run or attempt.id, path=path)
         return message, entry
     except Exception as error:

@@ -30,6 +30,20 @@ def test_both_topics_reach_the_ledger(ingest: Ingest, kafka: EmbeddedKafka) -> N
     assert kinds == {b"action_run", b"node_run", b"change_log"}
 
 
+@pytest.mark.parametrize(("reset", "warnings"), [("largest", 1), ("earliest", 0)])
+def test_that_older_records_are_skipped_is_said_at_the_start(
+    make_ingest: MakeIngest, kafka: EmbeddedKafka, redis_server: EmbeddedRedis, reset: str, warnings: int
+) -> None:
+    """Nothing else shows what a new group with `largest` never reads."""
+    with capture_logs() as lines:
+        ingest = make_ingest(kafka.bootstrap, redis_server, KAFKA_CONSUMER_AUTO_OFFSET_RESET=reset).start()
+        eventually(lambda: any(line["event"] == events.INGEST_STARTED.name for line in lines), "it has started")
+        ingest.stop()
+
+    names = [line["event"] for line in lines]
+    assert names.count(events.INGEST_OLDER_RECORDS_SKIPPED.name) == warnings
+
+
 def test_what_may_start_at_once_is_handed_to_celery(ingest: Ingest, kafka: EmbeddedKafka) -> None:
     """Claimed in the call that stores it and published right after, without waiting for a pump."""
     ingest.ledger.heartbeat("worker-1", 10)

@@ -17,6 +17,7 @@ from longshore.ledger.entry import StartedAttempt
 from longshore.ledger.record import bond
 from longshore.ledger.seal import Sealer
 from longshore.sandbox.publisher import action_run, gitlab_run
+from longshore.telemetry import metrics
 from tasks.worker.attempt_request import (
     AddressedRequest,
     RequestNotBuildable,
@@ -124,6 +125,16 @@ def test_a_batch_gives_what_each_would_give_alone(mapping: Mapping, builder: Req
         "unmapped": "no_mapping",
     } == {name: reason for name, reason in reasons.items() if name != "no token"}  # fmt: skip
     assert "ci" == together["named"].target  # type: ignore[union-attr]
+
+
+def test_what_cannot_be_decrypted_is_sent_on_and_counted(mapping: Mapping, builder: RequestBuilder) -> None:
+    """As the original sends it; the receiver sees that it is no value."""
+    before = metrics.DECRYPTION_FAILURES._value.get()
+    (result,) = build_requests([attempts_of(mapping)["undecryptable"]], SEALER, builder)
+
+    assert isinstance(result, AddressedRequest)
+    assert json.loads(result.built.request.body or b"") == {"note": "plain"}
+    assert metrics.DECRYPTION_FAILURES._value.get() == before + 1
 
 
 def test_jq_is_asked_once_for_a_batch_and_a_mapping(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,26 @@ from structlog.testing import capture_logs
 from ingest.batch_preparer import BatchPreparer, PreparedBatch
 from ingest.entry_builder import EntryBuilder
 from ingest.kafka.record import KafkaRecord
+from ingest.polling.record import make_record
 from longshore.delivery.policy import DEFAULTS
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
+from longshore.invocation.polling_message import SHAPES
 from longshore.invocation.stream import Stream
 from longshore.ledger.entry import Entry
 from longshore.ledger.seal import Sealer
 from longshore.log import events
 from longshore.port import decode_report
-from longshore.sandbox.publisher import action_run, as_text, change_log_event, node_run, signed, text_of
+from longshore.sandbox.publisher import (
+    action_run,
+    as_text,
+    change_log_event,
+    node_run,
+    polling_node_run,
+    polling_run,
+    signed,
+    text_of,
+)
 
 SECRET = "secret-0123456789"
 URL = "http://deployer.internal:8080/hooks/port?x=1"
@@ -237,6 +249,24 @@ def test_unmatched_node_runs_are_failed_where_that_is_wanted(make: MakePreparer)
     entry = only(prepared)
     assert (entry.id, entry.dead) == ("wfnr_1", "no_mapping")
     assert decode_reports(entry)[-1] == ("C", {"status": "COMPLETED", "result": "FAILED"})
+
+
+@pytest.mark.parametrize("is_node", [False, True])
+def test_an_unmatched_run_that_was_claimed_is_a_dead_letter_and_port_is_told(is_node: bool) -> None:
+    """Polling: no other agent gets it, so to leave it alone would leave it in progress for ever."""
+    shape = Stream.POLLED_NODE_RUNS if is_node else Stream.POLLED_RUNS
+    message = node_run("wfnr_1", URL) if is_node else action_run("r_1", URL)
+    record = make_record(shape, polling_node_run(message) if is_node else polling_run(message), 0)
+    assert record is not None
+    with closing(Mapping(b"[]", {})) as mapping:
+        builder = EntryBuilder(mapping, SEALER, DEFAULTS, fail_unmatched_nodes=False)
+        streams = {stream.value: stream for stream in SHAPES}
+        prepared = BatchPreparer(streams, [SECRET], mapping, builder, 1 << 20).prepare([record])
+
+    (entry,) = prepared.entries
+    assert entry.dead == "no_mapping"
+    ended = {"status": "COMPLETED", "result": "FAILED"} if is_node else {"status": "FAILURE"}
+    assert ended.items() <= decode_reports(entry)[-1][1].items()
 
 
 def test_a_message_that_is_too_large_is_not_even_parsed(make: MakePreparer) -> None:

@@ -1,5 +1,6 @@
 """Port's signature over incoming messages: what the vectors say, and nothing that is nearly right."""
 
+import hmac
 import json
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from longshore.invocation import json_text
-from longshore.invocation.signature import SIGNATURE, TIMESTAMP, has_signature, strip, verify
+from longshore.invocation.signature import SIGNATURE, TIMESTAMP, has_signature, is_signed_as_text, strip, verify
 
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "vectors" / "signatures.json").read_text(encoding="utf-8")
@@ -85,3 +86,17 @@ def test_the_whole_headers_of_a_gitlab_invocation_go() -> None:
     method = {"payload": {"action": {"invocationMethod": {"type": "GITLAB"}}}}
 
     assert method == strip(method | {"headers": {"X-Team": "core"}})
+
+
+def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the standard library, whichever way a message is read, and against every secret."""
+    compared: list[bytes] = []
+    compare = hmac.compare_digest
+    monkeypatch.setattr(hmac, "compare_digest", lambda a, b: compared.append(b) or compare(a, b))  # type: ignore[func-returns-value]
+    wrong = {"X-Port-Signature": "v1,wrong", "X-Port-Timestamp": "1"}
+    message = json.dumps({"headers": wrong}, separators=(",", ":"))
+
+    assert not has_signature(wrong, message, ["one", "two"])
+    assert not is_signed_as_text(message.encode(), ["one"])
+    assert compared[:2] == [b"v1,wrong"] * 2
+    assert len(compared) > 2
