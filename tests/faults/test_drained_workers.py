@@ -73,13 +73,17 @@ def test_what_does_not_end_within_the_grace_is_parked(make_scene: MakeScene) -> 
     scene.until_settled()
 
     assert (code, seconds < EXIT_BOUND_S) == (0, True), f"{member.name} ended with {code} after {seconds:.1f} s"
-    accounts = scene.balance()
+    # An answer that comes between the parking and the end is still stored; Port has been told that nobody knows.
+    parked_ids = {words.split("run_id=")[1].split()[0] for words in scene.fleet.log_lines(events.WORKER_PARKED.name)}
+    accounts = scene.balance(parked_ids)
     parked = [each for each in accounts if (each.state, each.reason) == (State.UNKNOWN, DRAINED)]
     assert parked, "nothing was cut off: the test proves nothing"
+    assert {each.sent.id for each in parked} <= parked_ids
     for account in accounts:
         assert account.cut_off == 0, account
-        if account not in parked and account.sent.kind is not Kind.CHANGE_LOG:
-            assert (account.state, account.reason, account.repeats) == (*account.natural_end(), 0), account
+        if account not in parked:
+            assert (account.state, account.reason) == account.natural_end(), account
+        assert account.repeats <= (account.sent.id in parked_ids and account.sent.kind is Kind.CHANGE_LOG), account
     scene.end()
 
 
@@ -100,8 +104,8 @@ def test_a_worker_that_is_killed_while_it_drains_loses_nothing(make_scene: MakeS
     choice = random.Random(scene.seed)
 
     for _ in range(KILLS):
-        scene.load.publish(max(4 * BUSY, SIZE // KILLS), LOAD)
         member = choice.choice([each.wait_ready() for each in scene.fleet.living("worker")])
+        scene.load.publish(max(4 * BUSY, SIZE // KILLS), LOAD)
         scene.until_busy(member)
         scene.until(lambda: has_hung(scene), "a target hangs")
         member.ask_to_end()

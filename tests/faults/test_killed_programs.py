@@ -22,7 +22,7 @@ VICTIMS: Sequence[Role] = ("worker", "worker", "ingest", "worker", "worker", "in
 def kill_under_load(scene: Scene, size: int, victims: Sequence[Role], choice: random.Random) -> set[str]:
     """Publish `size` invocations in portions and kill one of `victims` in each. Returns ids that had begun then."""
     in_flight: set[str] = set()
-    portion = max(2 * BUSY, size // (len(victims) + 1))
+    portion = max(4 * BUSY, size // (len(victims) + 1))
     for victim in victims:
         members = scene.fleet.living(victim)
         for member in members:

@@ -78,7 +78,7 @@ def killed_while_writing(scene: Scene) -> None:
     """Killed in the middle of its work, again and again, whatever the stages of the workers are at."""
     choice = random.Random(scene.seed)
     for _ in range(KILLS):
-        scene.load.publish(max(2 * BUSY, SIZE // 4 // KILLS), WELL_BEHAVED)
+        scene.load.publish(max(4 * BUSY, SIZE // 4 // KILLS), WELL_BEHAVED)
         scene.until_busy()
         time.sleep(choice.uniform(0, 0.3))
         scene.redis.kill()

@@ -58,6 +58,8 @@ class Load:
     def __init__(self, bootstrap: str, organization: str, secret: str, urls: Mapping[str, str], seed: int) -> None:
         self.runs_topic, self.change_log_topic = topics(organization)
         self.sent: list[Sent] = []
+        self.targets: Mapping[str, int] = MIXED
+        """Weights of what was published last."""
         self._secret = secret
         self._urls = urls
         self._random = random.Random(seed)
@@ -66,6 +68,7 @@ class Load:
 
     def publish(self, count: int, targets: Mapping[str, int] = MIXED) -> list[Sent]:
         """Publish `count` more, drawn from `targets` by weight; returns when the broker has them."""
+        self.targets = targets
         records: list[Sent] = []
         names, weights = list(targets), list(targets.values())
         for _ in range(count):

@@ -145,10 +145,15 @@ class Scene:
         eventually(holds, lambda: f"{what}; {self._unfinished()}", within_s, every_s=POLL_S)
 
     def until_busy(self, member: Member | None = None) -> None:
-        """Wait until the fleet has work in hand, and `member`, if it is a worker, has a part in it."""
+        """Wait until the fleet has work in hand, and `member`, if it is a worker, has a part in it.
+
+        Publishes more, as before, whenever all has ended too quickly to be seen.
+        """
         before = member.attempts() if member else 0
 
         def busy() -> bool:
+            if not self.accounts.unfinished(self.load.sent):
+                self.load.publish(4 * BUSY, self.load.targets)
             has_part = member is None or member.role != "worker" or member.attempts() > before
             return has_part and len(self.accounts.leased()) >= BUSY
 
