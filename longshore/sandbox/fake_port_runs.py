@@ -71,7 +71,7 @@ class FakeRun:
         return None
 
     def _has_taken(self, name: str, body: Any) -> bool:
-        return any(name == taken and body.items() <= change.items() for taken, change in self.changes)
+        return any(name == other and body.items() <= change.items() for other, change in self.changes)
 
     def as_json(self) -> dict[str, Any]:
         """The run for the page."""
