@@ -46,10 +46,11 @@ class Literal:
         return number if math.isfinite(number) and not _is_integer(self.text) else None
 
 
-def loads(text: str | bytes, max_depth: int = MAX_DEPTH) -> Any:
+def loads(text: str | bytes, max_depth: int = MAX_DEPTH, *, keep_repeated: bool = False) -> Any:
     """The value of a JSON text, with numbers that print as they were written.
 
-    Bytes are UTF-8, with or without a byte order mark. Of a repeated key the last value counts, as in JavaScript.
+    Bytes are UTF-8, with or without a byte order mark. Of a repeated key the last value counts, as in JavaScript; with
+    `keep_repeated` an object that has one becomes the list of its members, so that nothing of the text is missing.
 
     Raises:
         Malformed: not UTF-8, not JSON (`NaN` and `Infinity` are not), or nested deeper than `max_depth`.
@@ -60,13 +61,13 @@ def loads(text: str | bytes, max_depth: int = MAX_DEPTH) -> Any:
         except UnicodeDecodeError:
             raise Malformed("not_utf8") from None
     try:
-        value = _decoder_for(text).decode(text)
+        value = _decoder_for(text, keep_repeated).decode(text)
     except RecursionError:
         raise Malformed("too_deep") from None
     except ValueError as error:
         if isinstance(error, json.JSONDecodeError):
             raise Malformed("not_json") from None
-        value = _decode_exactly(text)
+        value = _decode_exactly(text, keep_repeated)
     if is_deep(value, text, max_depth):
         raise Malformed("too_deep")
     return value
@@ -135,20 +136,34 @@ def _refuse_at(position: int, word: str, text: str) -> Any:
 
 _LONG_CHARS = 1 << 20
 
-_FAST = json.JSONDecoder(parse_float=_float, parse_constant=_refuse)
-_EXACT = json.JSONDecoder(parse_float=_float, parse_int=_integer, parse_constant=_refuse)
+
+def _list_repeated(members: list[tuple[str, Any]]) -> dict[str, Any] | list[dict[str, Any]]:
+    value = dict(members)
+    return value if len(value) == len(members) else [{name: item} for name, item in members]
 
 
-def _decoder_for(text: str) -> json.JSONDecoder:
+_FAST, _FAST_KEEPING = (
+    json.JSONDecoder(parse_float=_float, parse_constant=_refuse, object_pairs_hook=hook)
+    for hook in (None, _list_repeated)
+)
+_EXACT, _EXACT_KEEPING = (
+    json.JSONDecoder(parse_float=_float, parse_int=_integer, parse_constant=_refuse, object_pairs_hook=hook)
+    for hook in (None, _list_repeated)
+)
+
+
+def _decoder_for(text: str, keep_repeated: bool) -> json.JSONDecoder:
     # `-0` is the one whole number that prints differently; looking for it is cheaper than a Python call per number.
     # Thousands of digits take Python long to read and to print, and where they pay, the text is long.
-    return _EXACT if len(text) > _LONG_CHARS or "-0" in text else _FAST
+    if len(text) > _LONG_CHARS or "-0" in text:
+        return _EXACT_KEEPING if keep_repeated else _EXACT
+    return _FAST_KEEPING if keep_repeated else _FAST
 
 
-def _decode_exactly(text: str) -> Any:
+def _decode_exactly(text: str, keep_repeated: bool) -> Any:
     """For a number of more digits than Python's `int` takes, which the fast decoder answers with a bare ValueError."""
     try:
-        return _EXACT.decode(text)
+        return (_EXACT_KEEPING if keep_repeated else _EXACT).decode(text)
     except RecursionError:
         raise Malformed("too_deep") from None
     except ValueError:

@@ -13,7 +13,7 @@ from typing import Any
 
 from longshore.invocation import json_text
 from longshore.invocation.mask_spans import MASK, cover_spans, find_cut_span, find_spans
-from longshore.invocation.spellings import MIN_CHARS, Spellings, fold
+from longshore.invocation.spellings import MIN_CHARS, Spellings, fold, resolve_escapes
 
 MAX_WORK = 100_000_000
 """Secrets times characters: a hundred secrets in an answer of a megabyte, which take some tenths of a second."""
@@ -103,11 +103,19 @@ class Mask:
         if not self._may_contain_secret(text):
             return text
         try:
-            value = json_text.loads(text)
-            masked = self.value(value)
-            return text if masked == value else json_text.dumps(masked, ascii=False)
+            # A repeated key is part of the text, though not of its value.
+            members = json_text.loads(text, keep_repeated=True)
+            if self.value(members) == members:
+                return text
+            return json_text.dumps(self.value(json_text.loads(text)), ascii=False)
         except (json_text.Malformed, RecursionError):
-            return self.text(text)
+            return self._escaped_text(text)
+
+    def _escaped_text(self, text: str) -> str:
+        """`text` without secrets where it is no JSON, but may be made of some: many documents, or one that is deep."""
+        masked = self.text(text)
+        resolved = resolve_escapes(masked)
+        return masked if resolved == masked or not self._forms_in(fold(resolved)) else self.text(resolved)
 
     def _value(self, value: Any, forms: Sequence[str]) -> Any:
         if isinstance(value, str):

@@ -17,6 +17,8 @@ MIN_CHARS = 4
 _MIN_INNER_CHARS = 8
 """Characters of base64 that are no accident, where a secret stands inside of something longer."""
 
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|/)")
+
 _ALPHANUMERIC = re.compile("[A-Za-z0-9]+")
 
 
@@ -24,6 +26,12 @@ def fold(text: str) -> str:
     """`text` in lower case, character by character, so that places in it are places in `text`."""
     # The one character whose lower case is two, and the one with two lower cases.
     return (text if text.isascii() else text.replace("İ", "i").replace("ς", "σ").replace("Σ", "σ")).lower()
+
+
+def resolve_escapes(text: str) -> str:
+    r"""`text` with the characters that JSON's `\uXXXX` and `\/` stand for."""
+    resolved = _ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else "/", text)
+    return resolved.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # a pair of them is one character
 
 
 class Spellings:

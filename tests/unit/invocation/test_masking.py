@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -181,3 +182,56 @@ def test_masking_never_raises_and_json_stays_json(value: object, secret: str) ->
     """Whatever a target answers."""
     json.loads(Mask([secret]).body(json.dumps(value)))
     Mask([secret]).cut_text(json.dumps(value))
+
+
+def _resolve(text: str) -> str:
+    """`text` as JSON's readers see it."""
+    return re.sub(r"\\u([0-9a-f]{4})", lambda match: chr(int(match[1], 16)), text)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"a":"hunter22","a":1}',
+        '{"a":"\\u0068unter22","a":1}',
+        '[{"b":{"a":["hunter22"],"a":1}}]',
+        '{"hunter22":1,"a":{"x":"hunter22","x":"y"},"a":2}',
+        '{"a":"\\u0068unter22"}\n{"a":1}',
+        "[" * 600 + '"\\u0068unter22"' + "]" * 600,
+    ],
+)
+def test_what_no_value_of_a_body_shows_is_masked_too(body: str) -> None:
+    """The first of two equal keys, and what cannot be read as one value."""
+    assert "hunter22" not in _resolve(Mask(["hunter22"]).body(body))
+
+
+names = st.sampled_from(["a", "a", "a", "hunter22"])
+leaves = st.sampled_from(["x", "x", "hunter22", "is hunter22 so"])
+members = st.recursive(
+    leaves,
+    lambda children: (
+        st.lists(children, max_size=2)
+        | st.lists(st.tuples(names, children), min_size=2, max_size=3).map(tuple)
+        | st.tuples(st.tuples(st.just("a"), children), st.tuples(st.just("a"), st.just("x")))
+    ),
+    max_leaves=6,
+)
+
+
+def _spell(value: object, draw: st.DrawFn) -> str:
+    """JSON of `value`, in which a tuple has the members of an object; letters are escaped now and then."""
+    if isinstance(value, tuple):
+        return "{{{}}}".format(",".join(f"{_spell(name, draw)}:{_spell(item, draw)}" for name, item in value))
+    if isinstance(value, list):
+        return "[{}]".format(",".join(_spell(item, draw) for item in value))
+    escaped = draw(st.sampled_from(["", "h", "2", "hunter2"]))
+    return '"{}"'.format("".join(f"\\u{ord(letter):04x}" if letter in escaped else letter for letter in str(value)))
+
+
+@given(st.data())
+def test_no_secret_survives_in_a_body(data: st.DataObject) -> None:
+    """Whichever keys are repeated, however it is spelled, and whether or not it is one JSON text."""
+    body = data.draw(st.composite(lambda draw: _spell(draw(members), draw))())
+    body += data.draw(st.sampled_from(["", "\n{}", ",", "]"]))
+
+    assert "hunter22" not in _resolve(Mask(["hunter22"]).body(body))
