@@ -8,6 +8,8 @@ import time
 from dataclasses import replace
 from http import HTTPStatus
 
+from requests.structures import CaseInsensitiveDict
+
 from longshore.delivery.failure_reasons import (
     NEEDS_HTTPS,
     classify_missing_response,
@@ -32,13 +34,14 @@ def classify_response(response: Response, request: SignedRequest, session: Sessi
     """The outcome of `request`, which `response` answered; of itself alone, see `merge_redirects`."""
     verdict, fault = classify_status(response.status)
     target = host_and_port(request)
-    wait_s = None if verdict is Verdict.DELIVERED else retry_after_s(response.headers, time.time())
+    is_delivered = verdict is Verdict.DELIVERED
+    wait_s = None if is_delivered else retry_after_s(CaseInsensitiveDict(response.headers), time.time())
     is_plain = request.origin[0] == "http"
     if is_plain and session.route(request.origin).proxy and (failure := describe_proxy_failure(response)) is not None:
         # The target has answered nothing.
         return Outcome(Verdict.RETRY, True, "proxy", f"the proxy for {target} {failure}", retry_after_s=wait_s)
     cause = f"{target} answered {response.status}{_status_phrase(response.status)}"
-    reason = "delivered" if verdict is Verdict.DELIVERED else f"http_{response.status}"
+    reason = "delivered" if is_delivered else f"http_{response.status}"
     if verdict is Verdict.UNKNOWN:
         cause += ": a gateway that heard nothing from the service behind it, which may have run"
     if is_plain and is_tls_port_response(response):

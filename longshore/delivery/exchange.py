@@ -7,10 +7,7 @@ deadline goes on meanwhile. When it is over, the watchdog shuts the socket down,
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
-
-from requests.structures import CaseInsensitiveDict
 
 from longshore.delivery.body import decode_body, read_body
 from longshore.delivery.classification import (
@@ -109,7 +106,8 @@ class Exchange:
                 self._deadline.leave()
         if outcome is None:
             return self
-        return replace(outcome, duration_ms=elapsed_ms(self._start_s), headers=self._headers)
+        outcome.duration_ms, outcome.headers = elapsed_ms(self._start_s), self._headers
+        return outcome
 
     def _send(self, request: SignedRequest) -> Outcome | None:
         self._request = request
@@ -184,7 +182,7 @@ def elapsed_ms(start_s: float) -> float:
 
 
 def _build_response(response: BoundedResponse, body: bytes, truncated: bool) -> Response:
-    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+    headers: dict[str, str] = {}
     remaining = MAX_HEADERS_CHARS
     for name, value in response.fields.values():
         remaining -= len(name) + len(value)

@@ -46,9 +46,9 @@ class Fault(StrEnum):
 class Response:
     """The final answer of a target, after redirects.
 
-    `headers` keep the target's spelling, repeated ones joined by `, `. `text` is the decoded body up to the cap;
-    `truncated` says that there was more, or that the connection ended before the body did. Both stay out of the repr:
-    they are payload.
+    `headers` keep the target's spelling, repeated ones joined by `, `; `find` takes any. `text` is the decoded body up
+    to the cap; `truncated` says that there was more, or that the connection ended before the body did. Both stay out of
+    the repr: they are payload.
     """
 
     status: int
@@ -56,10 +56,14 @@ class Response:
     text: str = field(repr=False)
     truncated: bool = False
 
+    def find(self, name: str) -> str:
+        """The value of a header, empty without it; `name` is in lower case."""
+        return next((value for key, value in self.headers.items() if key.lower() == name), "")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Outcome:
-    """The classified result of one attempt.
+    """The classified result of one attempt. Not frozen, which would cost five times as much: `Exchange` completes it.
 
     `sent` is False only if the request provably never left us. An unanswered request counts as sent: the target may
     have acted on it, so that sending it again can run the action twice.

@@ -24,8 +24,8 @@ def describe_proxy_failure(response: Response) -> str | None:
     `Via` (RFC 9110, 7.6.3) does not tell: it stands in answers that were passed on, too.
     """
     if response.status == 407:
-        return describe_login(parse_login_schemes([response.headers.get("Proxy-Authenticate", "")]))
-    cause = _SQUID_CAUSES.get(response.headers.get("X-Squid-Error", "").partition(" ")[0])
+        return describe_login(parse_login_schemes([response.find("proxy-authenticate")]))
+    cause = _SQUID_CAUSES.get(response.find("x-squid-error").partition(" ")[0])
     if cause is None or response.status < 400:
         return None
     return f"did not pass the request on ({response.status}): {cause}"

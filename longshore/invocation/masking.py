@@ -100,7 +100,7 @@ class Mask:
 
     def body(self, text: str) -> str:
         """A body without secrets. JSON stays JSON, and stays as it was where there is nothing to mask."""
-        if not self._may_contain_secret(text):
+        if not self.may_change(text, len(text)):
             return text
         try:
             # A repeated key is part of the text, though not of its value.
@@ -143,28 +143,34 @@ class Mask:
             return []
         if self._is_too_costly(folded_text):
             return None
-        return [form for each in self._candidates(folded_text) for form in each.forms if form in folded_text]
-
-    def _candidates(self, folded_text: str) -> list[Spellings]:
-        return [each for each in self._spellings.values() if each.may_be_in(folded_text)]
+        return [
+            form
+            for each in self._spellings.values()
+            if each.may_be_in(folded_text, len(folded_text))
+            for form in each.forms
+            if form in folded_text
+        ]
 
     def _is_too_costly(self, folded_text: str) -> bool:
         return len(self._spellings) * (len(folded_text) + _SECRET_OVERHEAD) > MAX_WORK
 
-    def _may_contain_secret(self, text: str) -> bool:
-        r"""Whether it is worth looking closer at a body: escapes hide a value from a plain search.
+    def may_change(self, text: str, max_chars: int) -> bool:
+        r"""Whether it is worth looking closer at a body or text, or at many in one, of at most `max_chars` each.
 
-        But of all escapes only `\u` stands for a letter or a digit, and only `\/` for anything else in base64.
+        Never False where `body` or `text` would change any. Escapes hide a value from a plain search; but of all of
+        them only `\u` stands for a letter or a digit, and only `\/` for anything else in base64.
         """
-        if len(text) < self._min_chars and not self._has_short_values:
+        if self._has_short_values:
+            if "\\" in text or any(value in text for value in self._all_values if len(value) < MIN_CHARS):
+                return True
+        elif max_chars < self._min_chars or not self:
             return False
-        is_escaped = "\\" in text
-        if is_escaped and (self._has_short_values or "\\u" in text or "\\/" in text):
-            return bool(self)
-        if self._has_short_values and any(value in text for value in self._all_values if len(value) < MIN_CHARS):
+        elif "\\" in text and ("\\u" in text or "\\/" in text):
             return True
         folded_text = fold(text)
-        return self._is_too_costly(folded_text) or bool(self._candidates(folded_text))
+        return self._is_too_costly(folded_text) or any(
+            each.may_be_in(folded_text, max_chars) for each in self._spellings.values()
+        )
 
 
 NOTHING = Mask()

@@ -46,6 +46,7 @@ _NAME_CHARS = 100
 _TITLE = re.compile(r'"(?:name|key)":"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_ONE_WORD = re.compile(r"[^\s;]+")
 _SCHEME = re.compile(r"(?i)(bearer|basic|token|digest|apikey|key|geniekey|ssws|splunk|negotiate)\s+")
 _CREDENTIAL_HEADERS = frozenset({"authorization", "proxy-authorization", "x-port-signature"})
 
@@ -131,6 +132,17 @@ def sensitive_parameters(items: Iterable[tuple[str, str]]) -> Iterator[str]:
             if name.lower() == "cookie":
                 for cookie in value.split(";"):
                     yield from _credential_forms(cookie.partition("=")[2].strip())
+
+
+def select_sensitive(headers: Mapping[str, str], max_chars: float) -> dict[str, str]:
+    """Those headers that hold secrets by their names, but for words longer than `max_chars`."""
+    sensitive = ((name, headers[name]) for name in _select_names(tuple(headers)))
+    return {name: value for name, value in sensitive if len(value) <= max_chars or not _ONE_WORD.fullmatch(value)}
+
+
+@lru_cache(1024)  # requests to one place have the same headers
+def _select_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(filter(is_sensitive_parameter, names))
 
 
 def credentials(headers: Mapping[str, str]) -> Iterator[str]:

@@ -39,12 +39,16 @@ class Spellings:
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
+        self._chars = len(secret)
 
-    def may_be_in(self, folded_text: str) -> bool:
-        """Whether it is worth looking for the forms in a folded text; never False where one of them is in it."""
-        if len(folded_text) < len(self._secret):
+    def may_be_in(self, folded_text: str, max_chars: int) -> bool:
+        """Whether it is worth looking for the forms in a folded text, or in many in one of at most `max_chars` each.
+
+        Never False where one of them is in it: none is shorter than the secret.
+        """
+        if max_chars < self._chars:
             return False
-        return self._probe in folded_text or any(probe in folded_text for probe in self._base64_probes)
+        return self._probe in folded_text or any(map(folded_text.__contains__, self._base64_probes))
 
     @cached_property
     def _probe(self) -> str:

@@ -2,34 +2,30 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from longshore.delivery.outcome import Outcome, Response
-from longshore.invocation.masking import Mask
-from longshore.invocation.sensitive_names import credentials, sensitive_parameters
+from longshore.invocation.masking import NOTHING, Mask
+from longshore.invocation.sensitive_names import credentials, select_sensitive, sensitive_parameters
 from longshore.port.status_patch import TERMINAL
 
 
 def mask_outcome(outcome: Outcome, mask: Mask) -> Outcome:
-    """`outcome` with nothing secret in its cause and its response. The request's headers are left out of it."""
-    response = outcome.response
-    if response is not None:
-        mask = _with_sent(mask, outcome.headers, math.inf if response.truncated else _longest_text(outcome, response))
-        response = _mask_response(response, mask)
-    else:
-        mask = _with_sent(mask, outcome.headers, len(outcome.cause))
-    return Outcome(
-        outcome.verdict,
-        outcome.sent,
-        outcome.reason,
-        mask.text(outcome.cause),
-        outcome.status,
-        outcome.retry_after_s,
-        response,
-        outcome.duration_ms,
-        outcome.fault,
-        outcome.redirected,
-    )
+    """`outcome` with nothing secret in its cause and its response; itself where there was nothing.
+
+    Its headers stay those of the request as it was sent, and are for nobody but `mask_report` and the mapping's report.
+    """
+    response, cause = outcome.response, outcome.cause
+    texts = [cause, response.text, *response.headers.values()] if response else [cause]
+    max_chars, text = max(map(len, texts)), "\n".join(texts)
+    is_cut = response is not None and response.truncated
+    sent = _mask_sent(outcome.headers, math.inf if is_cut else max_chars)
+    # Nearly no response holds a secret, so all of it is looked at in one text first; not for a piece of one at its end.
+    if not (is_cut or mask.may_change(text, max_chars) or sent.may_change(text, max_chars)):
+        return outcome
+    mask += sent
+    return replace(outcome, cause=mask.text(cause), response=_mask_response(response, mask) if response else None)
 
 
 def mask_certain(response: Response, mask: Mask, headers: Mapping[str, str]) -> Response:
@@ -37,7 +33,7 @@ def mask_certain(response: Response, mask: Mask, headers: Mapping[str, str]) -> 
 
     `headers` are the request's.
     """
-    return _mask_response(response, _with_sent(mask, headers).certain)
+    return _mask_response(response, (mask + _mask_sent(headers)).certain)
 
 
 def mask_report(report: dict[str, Any], mask: Mask, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -46,7 +42,7 @@ def mask_report(report: dict[str, Any], mask: Mask, headers: Mapping[str, str]) 
     Only a summary is a text for people. In a link, an id or a status stays what is but announced as a secret by a name:
     with a hole in it none of them works. A status that ends a run is a word of Port's and no secret at all.
     """
-    mask = _with_sent(mask, headers)
+    mask += _mask_sent(headers)
     return {key: _mask_value(key, value, mask) for key, value in report.items()}
 
 
@@ -62,16 +58,14 @@ def _mask_value(key: str, value: Any, mask: Mask) -> Any:
     return (mask if key == "summary" else mask.certain).value(value)
 
 
-def _longest_text(outcome: Outcome, response: Response) -> int:
-    """Characters of the longest text to be masked."""
-    return max(len(outcome.cause), len(response.text), *map(len, response.headers.values()))
-
-
-def _with_sent(mask: Mask, headers: Mapping[str, str], max_chars: float = math.inf) -> Mask:
-    """`mask` with what was added while sending, which the mask of the request does not know: the signature.
+def _mask_sent(headers: Mapping[str, str], max_chars: float = math.inf) -> Mask:
+    """The mask of what was added while sending, which the mask of the request does not know: the signature.
 
     Without what is longer than `max_chars`: no spelling of it is shorter than itself (`Spellings`).
     """
-    certain = [value for value in credentials(headers) if len(value) <= max_chars]
-    guessed = [value for value in sensitive_parameters(headers.items()) if len(value) <= max_chars]
-    return mask + Mask(certain, guessed) if certain or guessed else mask
+    sent = select_sensitive(headers, max_chars)
+    if not sent:
+        return NOTHING
+    certain = [value for value in credentials(sent) if len(value) <= max_chars]
+    guessed = [value for value in sensitive_parameters(sent.items()) if len(value) <= max_chars]
+    return Mask(certain, guessed)

@@ -88,7 +88,7 @@ def test_the_answer_is_kept_with_its_headers(sender: Sender) -> None:
 
     assert response is not None
     assert (201, '{"id":42}', False) == (response.status, response.text, response.truncated)
-    assert ("1, 2", "application/json") == (response.headers["x-a"], dict(response.headers)["Content-Type"])
+    assert ("1, 2", "application/json") == (response.find("x-a"), dict(response.headers)["Content-Type"])
 
 
 @pytest.mark.parametrize(
