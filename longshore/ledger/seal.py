@@ -11,8 +11,9 @@ Layout 1 has no generation and is bound to nothing: records of format 1 have it,
 import hashlib
 import json
 import os
+import struct
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,6 +24,7 @@ from longshore.errors import LongshoreError
 
 _UNBOUND, _BOUND = b"\x01", b"\x02"
 _LEVEL = 1  # compresses JSON to about a third; higher levels cost three times the CPU for a tenth less
+_MIN_BYTES = 256  # what is shorter hardly shrinks, and setting a compression up costs as much as sealing
 
 
 class Unsealable(LongshoreError):
@@ -36,8 +38,7 @@ class Foreign(Unsealable):
         return "it does not belong to this record: somebody has swapped or altered it in Redis"
 
 
-@dataclass(frozen=True, slots=True)
-class Bond:
+class Bond(NamedTuple):
     """What a sealed value is bound to, beside the agent's namespace."""
 
     purpose: str
@@ -69,7 +70,7 @@ class Sealer:
         """`data` compressed, encrypted and bound; None binds it to nothing, as in records of format 1."""
         head = _UNBOUND + self._id if bond is None else _BOUND + self._id + bond.generation.to_bytes(4, "big")
         nonce = os.urandom(12)
-        return head + nonce + self._current.encrypt(nonce, zlib.compress(data, _LEVEL), self._bound(head, bond))
+        return head + nonce + self._current.encrypt(nonce, pack(data), self._bound(head, bond))
 
     def open(self, blob: bytes, bond: Bond | None = None) -> bytes:
         """What was sealed with this bond, in this generation of the record or an earlier one.
@@ -95,3 +96,12 @@ class Sealer:
             return head
         words = (bond.purpose, self._namespace, bond.id, bond.run)
         return head + json.dumps(words).encode()
+
+
+def pack(data: bytes) -> bytes:
+    """`data` as `zlib.decompress` takes it; what is short is not compressed, but one stored block (RFC 1950, 1951)."""
+    if len(data) >= _MIN_BYTES:
+        return zlib.compress(data, _LEVEL)
+    size = len(data)
+    sizes = struct.pack("<HH", size, size ^ 0xFFFF)
+    return b"\x78\x01\x01" + sizes + data + zlib.adler32(data).to_bytes(4, "big")

@@ -7,6 +7,8 @@ from typing import Any
 from longshore.errors import LongshoreError
 from longshore.invocation.report_kinds import ReportKind
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 class BadReport(LongshoreError):
     """Bytes that are not a report: written by a newer version, or damaged."""
@@ -22,7 +24,7 @@ class Report:
 
 def encode_report(report: Report) -> bytes:
     """A report as bytes for the outbox (JSON); not sealed."""
-    return json.dumps([report.kind, report.body], separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode([report.kind, report.body]).encode()
 
 
 def decode_report(data: bytes) -> Report:
