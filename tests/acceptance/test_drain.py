@@ -43,12 +43,20 @@ class Target:
 class Agent:
     """Ingests and workers over a real broker, the command beside them, and a plain consumer in their group."""
 
-    def __init__(self, folder: Path, broker: KafkaBroker, redis: EmbeddedRedis, port: FakePort, url: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: KafkaBroker,
+        redis: EmbeddedRedis,
+        port: FakePort,
+        url: str,
+        partitions: int = 1,
+    ) -> None:
         self.organization = f"drain{next(_NUMBERS)}"
-        self.folder, self.broker, self.url = folder, broker, url
+        self.folder, self.broker, self.url, self.partitions = folder, broker, url, partitions
         self.topics = (f"{self.organization}.runs", f"{self.organization}.change.log")
         for topic in self.topics:
-            broker.create_topic(topic)
+            broker.create_topic(topic, partitions)
         self.environ = at_home(
             folder,
             SETTINGS
@@ -73,8 +81,9 @@ class Agent:
         """Publish so many runs; returns their ids."""
         producer = Producer({"bootstrap.servers": self.broker.bootstrap, "linger.ms": 1, "log_level": 0})
         runs = [f"r_{len(self.published) + number}" for number in range(count)]
-        for run in runs:
-            producer.produce(self.topics[0], as_text(action_run(run, url or self.url), SECRET))
+        for number, run in enumerate(runs):
+            value = as_text(action_run(run, url or self.url), SECRET)
+            producer.produce(self.topics[0], value, partition=number % self.partitions)
         assert producer.flush(30) == 0
         self.published += runs
         return runs
