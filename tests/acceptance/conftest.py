@@ -1,5 +1,6 @@
 """One worker as a real process, with a ledger that the test fills itself: no Kafka in the way."""
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -49,6 +50,7 @@ class Bench:
         }
         self.programs: list[Program] = []
         self.offset = 0
+        self._numbers = itertools.count(1)
         mapping = Mapping.load(None, {})
         self.digest = mapping.digest
         mapping.close()
@@ -64,6 +66,10 @@ class Bench:
         self.programs.append(program)
         program.says(events.WORKER_READY.name)
         return program
+
+    def new_id(self) -> str:
+        """A run's id that no other test of this bench has."""
+        return f"r_new_{next(self._numbers)}"
 
     def accept(self, id: str, sample: str, synchronized: bool = False, **more: Any) -> None:
         """Puts a run for the sample target `sample`, or for a URL, into the ledger."""
@@ -106,6 +112,18 @@ class Bench:
         eventually(lambda: self.record(id).get("state") in ("done", "dead", "unknown"), f"an end of {id}")
         record = self.record(id)
         assert (state, reason) == (record["state"], record["reason"])
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A bench with a worker, for all tests of a module that leave both as they were; their runs have new ids."""
+    folder = tmp_path_factory.mktemp("served")
+    with EmbeddedRedis(folder / "redis") as redis, FakePort() as port, FakeTargets() as targets:
+        bench = Bench(redis, port, targets, folder)
+        worker = bench.worker()
+        yield bench
+        assert worker.process.poll() is None, worker.log()
+        worker.close()
 
 
 @pytest.fixture

@@ -31,19 +31,26 @@ LOUD = "<script>document.title='owned'</script><img src=x onerror=\"document.tit
 ROUND = "\u202egpj.exe \u2066 שלום"
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     program = chromium.find()
     if program is None:
         reason = "a browser test needs Chromium (Debian: apt install chromium)"
         if os.environ.get(chromium.REQUIRE) == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    folder = tmp_path / "browser"
-    folder.mkdir()
-    with Browser(program, folder) as browser:
+    with Browser(program, tmp_path_factory.mktemp("browser")) as browser:
         browser.log_in(LOGIN)
         yield browser
+
+
+@pytest.fixture
+def browser(window: Browser) -> Browser:
+    """The same for all tests, on an empty page and as it looks at first."""
+    window.open("about:blank")
+    window.look()
+    window.complaints.clear()
+    return window
 
 
 @pytest.fixture

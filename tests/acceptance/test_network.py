@@ -45,9 +45,9 @@ def told(bench: Bench, id: str) -> bool:
     return run is not None and run.state in ("SUCCESS", "FAILURE")
 
 
-@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+@pytest.mark.parametrize("name", ["http_proxy", "all_proxy"])
 def test_plain_calls_to_targets_and_port_go_through_the_proxy_and_redis_does_not(bench: Bench, name: str) -> None:
-    """In either case of the variable, with a password for the proxy that the target never sees."""
+    """With a password for the proxy that the target never sees. In capitals: test_documented_configurations.py."""
     with ForwardProxy("ann", "p@ss word") as proxy:
         bench.worker(**{name: f"http://ann:p%40ss%20word@{proxy.address}"})
         bench.accept("r_1", "good", synchronized=True)
@@ -62,13 +62,12 @@ def test_plain_calls_to_targets_and_port_go_through_the_proxy_and_redis_does_not
     assert "proxy-authorization" not in received.headers
 
 
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
-def test_tls_calls_go_through_a_tunnel(bench: Bench, authority: Authority, target: HostileTarget, name: str) -> None:
+def test_tls_calls_go_through_a_tunnel(bench: Bench, authority: Authority, target: HostileTarget) -> None:
     """The proxy sees host and port alone; the certificate that is checked is the target's."""
     (mounted(bench) / "ca.crt").write_text(authority.bundle.read_text())
     with ForwardProxy("ann", "s3cret") as proxy:
         port = f"{bench.port.url},127.0.0.1:1"
-        bench.worker(**{name: f"http://ann:s3cret@{proxy.address}", "NO_PROXY": port})
+        bench.worker(https_proxy=f"http://ann:s3cret@{proxy.address}", NO_PROXY=port)
         bench.accept("r_1", target.url(host="localhost"))
         bench.ends("r_1", "done", "delivered")
 

@@ -77,13 +77,13 @@ def test_the_wait_that_a_target_asks_for_is_kept_and_bounded(bench: Bench, stack
     ],
 )
 def test_each_answer_has_its_end(
-    bench: Bench, stack: ExitStack, answers: tuple[bytes, ...], kind: Kind, end: tuple[str, str], tries: str
+    served: Bench, stack: ExitStack, answers: tuple[bytes, ...], kind: Kind, end: tuple[str, str], tries: str
 ) -> None:
     """What surely did not run is repeated, what may have run is repeated for events alone."""
-    bench.worker()
-    bench.accept("r_1", stack.enter_context(HostileTarget(answering(*answers))).url(), kind=kind)
-    bench.ends("r_1", *end)
-    assert tries == bench.record("r_1")["attempts"]
+    id = served.new_id()
+    served.accept(id, stack.enter_context(HostileTarget(answering(*answers))).url(), kind=kind)
+    served.ends(id, *end)
+    assert tries == served.record(id)["attempts"]
 
 
 def mapped(bench: Bench, **delivery: object) -> dict[str, str]:

@@ -50,42 +50,42 @@ def test_a_response_over_1_mib_reaches_port_cut(bench: Bench, huge: str) -> None
 @pytest.mark.parametrize(
     ("status", "headers"), [(429, ("Retry-After", "1")), (429, ("x-ratelimit-reset", "1")), (503, ())]
 )
-def test_port_that_cannot_now_hears_it_all_later(bench: Bench, status: int, headers: tuple[str, str]) -> None:
+def test_port_that_cannot_now_hears_it_all_later(served: Bench, status: int, headers: tuple[str, str]) -> None:
     """In order, and the webhook is called once."""
-    bench.worker()
-    bench.port.fail_next(2, status, (headers,) if headers else ())
-    bench.accept("r_1", "good", synchronized=True)
-    is_over(bench, "r_1")
+    id = served.new_id()
+    served.port.fail_next(2, status, (headers,) if headers else ())
+    served.accept(id, "good", synchronized=True)
+    is_over(served, id)
 
-    assert ["run_log", "run_response", "run_status"] == [name for name, _ in bench.port.runs["r_1"].changes]
-    assert 1 == len(bench.targets.received("r_1"))
+    assert ["run_log", "run_response", "run_status"] == [name for name, _ in served.port.runs[id].changes]
+    assert 1 == len(served.targets.received(id))
 
 
-def test_a_token_that_port_forgot_is_renewed_once(bench: Bench) -> None:
+def test_a_token_that_port_forgot_is_renewed_once(served: Bench) -> None:
     """401 in the middle of everything costs one token call."""
-    bench.worker()
-    bench.accept("r_1", "good", synchronized=True)
-    is_over(bench, "r_1")
-    tokens = bench.port.counts["token"]
-    bench.port.revoke_tokens()
-    bench.accept("r_2", "good", synchronized=True)
-    is_over(bench, "r_2")
+    before, after = served.new_id(), served.new_id()
+    served.accept(before, "good", synchronized=True)
+    is_over(served, before)
+    tokens = served.port.counts["token"]
+    served.port.revoke_tokens()
+    served.accept(after, "good", synchronized=True)
+    is_over(served, after)
 
-    assert tokens + 1 == bench.port.counts["token"]
-    assert "SUCCESS" == bench.port.runs["r_2"].state
+    assert tokens + 1 == served.port.counts["token"]
+    assert "SUCCESS" == served.port.runs[after].state
 
 
-def test_a_refused_report_is_named_in_the_log_and_the_others_go_on(bench: Bench) -> None:
+def test_a_refused_report_is_named_in_the_log_and_the_others_go_on(served: Bench) -> None:
     """413 from something in between: what is lost is the log, not the end."""
-    bench.worker()
-    bench.accept("r_0", "good", synchronized=True)
-    is_over(bench, "r_0")  # the token is there: the next call is a log
-    bench.port.fail_next(1, 413)
-    bench.accept("r_1", "good", synchronized=True)
-    is_over(bench, "r_1")
+    before, refused = served.new_id(), served.new_id()
+    served.accept(before, "good", synchronized=True)
+    is_over(served, before)  # the token is there: the next call is a log
+    served.port.fail_next(1, 413)
+    served.accept(refused, "good", synchronized=True)
+    is_over(served, refused)
 
-    assert ["run_response", "run_status"] == [name for name, _ in bench.port.runs["r_1"].changes]
-    assert events.REPORT_REFUSED.name in bench.programs[0].log()
+    assert ["run_response", "run_status"] == [name for name, _ in served.port.runs[refused].changes]
+    assert events.REPORT_REFUSED.name in served.programs[0].log()
 
 
 def test_the_fleet_keeps_to_its_budget_of_calls(bench: Bench) -> None:

@@ -21,15 +21,15 @@ def run_of(bench: Bench, id: str) -> Any:
     return bench.port.runs.get(id)
 
 
-def test_a_synchronous_run_is_delivered_and_reported_in_three_calls(bench: Bench) -> None:
+def test_a_synchronous_run_is_delivered_and_reported_in_three_calls(served: Bench) -> None:
     """Merged logs, the response, then the status."""
-    bench.worker()
-    bench.accept("r_1", "good", synchronized=True)
-    bench.ends("r_1", "done", "delivered")
-    eventually(lambda: run_of(bench, "r_1") and run_of(bench, "r_1").state == "SUCCESS", "SUCCESS at Port")
+    id = served.new_id()
+    served.accept(id, "good", synchronized=True)
+    served.ends(id, "done", "delivered")
+    eventually(lambda: run_of(served, id) and run_of(served, id).state == "SUCCESS", "SUCCESS at Port")
 
-    assert ["run_log", "run_response", "run_status"] == [kind for kind, _ in run_of(bench, "r_1").changes]
-    assert not bench.port.violations
+    assert ["run_log", "run_response", "run_status"] == [kind for kind, _ in run_of(served, id).changes]
+    assert not served.port.violations
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_a_synchronous_run_is_delivered_and_reported_in_three_calls(bench: Bench
         ("hanging", "unknown", "read_timeout", "1"),
     ],
 )
-def test_every_target_leads_to_its_end(bench: Bench, target: str, state: str, reason: str, attempts: str) -> None:
+def test_every_target_leads_to_its_end(served: Bench, target: str, state: str, reason: str, attempts: str) -> None:
     """Retried where surely nothing happened, given up where it is final, parked where it may have run."""
-    bench.worker()
-    bench.accept("r_1", target)
-    bench.ends("r_1", state, reason)
-    assert attempts == bench.record("r_1")["attempts"]
+    id = served.new_id()
+    served.accept(id, target)
+    served.ends(id, state, reason)
+    assert attempts == served.record(id)["attempts"]
 
 
 def test_a_report_that_port_cannot_take_comes_later_and_the_delivery_does_not_repeat(bench: Bench) -> None:
@@ -140,30 +140,30 @@ def types(events: list[dict[str, Any]], uuid: str) -> list[str]:
     return [event["type"] for event in events if event.get("uuid") == uuid]
 
 
-def test_a_revoked_invocation_becomes_a_dead_letter(bench: Bench) -> None:
+def test_a_revoked_invocation_becomes_a_dead_letter(served: Bench) -> None:
     """Celery throws away every later message of that id; without this it would be handed out for ever."""
-    bench.worker()
-    make_app(bench.settings).control.revoke("r_1")
-    bench.accept("r_0", "good")
-    bench.ends("r_0", "done", "delivered")
-    bench.accept("r_1", "good")
-    bench.ends("r_1", "dead", "revoked")
-    assert not bench.targets.received("r_1")
+    before, revoked = served.new_id(), served.new_id()
+    make_app(served.settings).control.revoke(revoked)
+    served.accept(before, "good")
+    served.ends(before, "done", "delivered")
+    served.accept(revoked, "good")
+    served.ends(revoked, "dead", "revoked")
+    assert not served.targets.received(revoked)
 
 
-def test_what_the_client_secret_cannot_open_is_a_dead_letter_that_says_so(bench: Bench) -> None:
+def test_what_the_client_secret_cannot_open_is_a_dead_letter_that_says_so(served: Bench) -> None:
     """The secret was replaced without naming the previous one."""
-    bench.worker()
-    bench.accept("r_1", "good", payload=Sealer("another secret").seal(b"{}"))
-    bench.ends("r_1", "dead", "unsealable")
+    id = served.new_id()
+    served.accept(id, "good", payload=Sealer("another secret").seal(b"{}"))
+    served.ends(id, "dead", "unsealable")
 
 
-def test_a_run_in_the_wrong_lane_moves_to_its_own_without_using_an_attempt(bench: Bench) -> None:
+def test_a_run_in_the_wrong_lane_moves_to_its_own_without_using_an_attempt(served: Bench) -> None:
     """Ingest and worker had different mapping files for a moment."""
-    bench.worker()
-    bench.accept("r_1", "good", target="http://127.0.0.1:1", lane="http://127.0.0.1:1 deploy")
-    bench.ends("r_1", "done", "delivered")
-    assert "1" == bench.record("r_1")["attempts"]
+    id = served.new_id()
+    served.accept(id, "good", target="http://127.0.0.1:1", lane="http://127.0.0.1:1 deploy")
+    served.ends(id, "done", "delivered")
+    assert "1" == served.record(id)["attempts"]
 
 
 @pytest.mark.parametrize("attempts", [0, 1])
