@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import requests
-from opentelemetry.trace import NoOpTracer, Span, SpanContext, SpanKind, StatusCode, Tracer, use_span
+from opentelemetry.trace import INVALID_SPAN, NoOpTracer, Span, SpanContext, SpanKind, StatusCode, Tracer, use_span
 
 from longshore.delivery.outcome import Outcome, Verdict
 from longshore.invocation import trace
@@ -49,6 +49,10 @@ class AttemptSpan:
         self.span.end()
 
 
+_NO_TRACE = AttemptSpan({}, INVALID_SPAN)
+"""What the no-op tracer makes of an attempt without a trace."""
+
+
 class Traces:
     """Continues the traces of invocations. Thread safe; never raises for what concerns only traces."""
 
@@ -56,6 +60,7 @@ class Traces:
         """`tracer`: whom to tell; by default nobody."""
         self._sealer = sealer
         self._tracer = tracer or NoOpTracer()
+        self._tells_nobody = isinstance(self._tracer, NoOpTracer)
 
     def accepted(self, context: SpanContext | None, facts: Facts, bond: Bond | None = None) -> bytes:
         """What is stored of the trace with an invocation, sealed; empty for none."""
@@ -65,6 +70,8 @@ class Traces:
 
     def attempt(self, stored: bytes, mapped: Mapping[str, str], facts: Facts, bond: Bond | None = None) -> AttemptSpan:
         """One attempt, begun now. `mapped` are the headers of the mapping; a trace that they continue wins, whole."""
+        if self._tells_nobody and not stored:
+            return _NO_TRACE
         span = self._start("deliver", SpanKind.CLIENT, self._opened(stored, bond), facts)
         continues_another = any(name.lower() == trace.PARENT for name in mapped)
         return AttemptSpan({} if continues_another else trace.to_headers(span.get_span_context()), span)

@@ -52,3 +52,9 @@ def test_a_mapping_that_continues_its_own_trace_wins(tracer: Tracer) -> None:
 def test_what_cannot_be_unsealed_begins_a_trace_and_stops_nothing() -> None:
     """It is a trace only."""
     assert {} == traces(NoOpTracer()).attempt(b"sealed by another", {}, FACTS).headers
+
+
+def test_an_attempt_without_a_trace_is_what_the_no_op_tracer_makes_of_it() -> None:
+    """Though it is not asked."""
+    attempt = traces(NoOpTracer()).attempt(b"", {}, FACTS)
+    assert ({}, NoOpTracer().start_span("deliver", trace.as_parent(None))) == (attempt.headers, attempt.span)
