@@ -127,7 +127,7 @@ def find_leftovers(access: LedgerAccess) -> Iterator[Leftover]:
             return "in_flight"
         if is_paused(record.target) or is_paused(record.lane):
             return "paused"
-        return "later" if due_ms > now_ms else "waiting"
+        return "later" if due_ms > now_ms else record.state.value
 
     unfinished = find_unfinished(access.ledger)
     while batch := list(islice(unfinished, BATCH)):

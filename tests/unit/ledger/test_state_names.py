@@ -19,6 +19,7 @@ OTHER_MEANINGS = {
     "longshore/cli/doctor/command.py": {"done"},  # what a progress line says at its end
     "longshore/cli/doctor/kafka.py": {"unknown"},  # a setting of the broker that it does not tell
     "longshore/cli/doctor/store.py": {"unknown"},  # the same of Redis
+    "longshore/cli/drain.py": {"stopped", "waiting"},  # names in the command's JSON
     "longshore/cli/exit_codes.py": {"done"},  # what an exit code means
     "longshore/cli/status.py": {"dead"},  # a sample target
     "longshore/cli/targets.py": {"waiting", "paused"},  # a column's head; what an operator said of a target
@@ -39,6 +40,8 @@ OTHER_MEANINGS = {
     "longshore/dashboard/request_params.py": {"canary"},  # a field of a form
     "tasks/worker/attempt_log.py": {"done"},  # what a log line says of the next step
     "longshore/ledger/target_control.py": {"paused"},  # what an operator said of a target
+    "longshore/ledger/unfinished.py": {"paused"},  # why something waits
+    "longshore/operations/drain.py": {"paused"},
     "longshore/ledger/wait_causes.py": {"paused"},  # why something waits
     "longshore/telemetry/fleet.py": {"paused"},  # why something waits
 }
