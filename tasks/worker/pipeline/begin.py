@@ -53,8 +53,8 @@ class Begin:
         """
         while batch:
             # Not one by one as they are taken up: half of the places serve one call of the ledger.
-            wanted = min(len(batch), MAX_UNSENT)
-            count = self._unsent.enter(wanted, IDLE_S, min_count=min(wanted, MAX_UNSENT // 2))
+            size = min(len(batch), MAX_UNSENT)
+            count = self._unsent.enter(size, IDLE_S, min_count=min(size, MAX_UNSENT // 2))
             if self._shutdown.draining.is_set():
                 self._unsent.leave(count)
                 self._give_back(batch)
