@@ -24,8 +24,10 @@ from longshore.port import PortClient
 from longshore.telemetry.tracing import Traces
 
 if TYPE_CHECKING:
+    from ingest.kafka.credentials import KafkaAccess
     from ingest.kafka.group_offsets import GroupOffsets
     from ingest.kafka.rebuild import Rebuild
+    from ingest.kafka.shadow_reader import ShadowReader
 
 
 def source_name(settings: Settings) -> str:
@@ -69,12 +71,11 @@ def make_preparer(
         traces=Traces(access.sealer, tracer()),
     )
     sync_limits = limits.sync if limits else None
-    return BatchPreparer(
-        _streams(settings), settings.secrets, mapping, builder, settings.message_max_bytes, sync_limits
-    )
+    return BatchPreparer(streams(settings), settings.secrets, mapping, builder, settings.message_max_bytes, sync_limits)
 
 
-def _streams(settings: Settings) -> dict[str, Stream]:
+def streams(settings: Settings) -> dict[str, Stream]:
+    """How the messages of each of the source's streams are read."""
     if settings.is_polling:
         return {stream.value: stream for stream in SHAPES}
     # Where both have one name, the runs win: an unsigned event must not pass for a run.
@@ -103,11 +104,9 @@ def make_group_offsets(settings: Settings) -> "GroupOffsets":
     )
 
 
-def make_rebuild(settings: Settings, *, dry: bool) -> "Rebuild":
-    """What reads Kafka again. Asks Port for the access to it, until it answers. `dry`: nothing will be stored."""
-    from ingest.kafka.consumer_options import consumer_options
+def _find_kafka(settings: Settings) -> "KafkaAccess":
+    """The access to Kafka, for commands. Asks Port for it, until it answers."""
     from ingest.kafka.credentials import from_port, from_settings
-    from ingest.kafka.rebuild import Rebuild
 
     kafka_access = from_settings(settings)
     if kafka_access is None:
@@ -115,6 +114,25 @@ def make_rebuild(settings: Settings, *, dry: bool) -> "Rebuild":
         kafka_access = from_port(port, threading.Event())
     if kafka_access is None:
         raise ConfigError("PORT_API_BASE_URL", "Port gave no access to Kafka", "Try again")
+    return kafka_access
+
+
+def make_shadow_reader(settings: Settings, group: str, since_ms: int | None) -> "ShadowReader":
+    """What reads the topics beside an agent, as a member of `group`. Asks Port for the access, until it answers."""
+    from ingest.kafka.consumer_options import consumer_options
+    from ingest.kafka.shadow_reader import ShadowReader
+
+    options = consumer_options(settings, _find_kafka(settings), lambda _: None, lambda *_: None)
+    topics = [*dict.fromkeys((settings.runs_topic, settings.change_log_topic))]
+    return ShadowReader(options, topics, group, since_ms)
+
+
+def make_rebuild(settings: Settings, *, dry: bool) -> "Rebuild":
+    """What reads Kafka again. Asks Port for the access to it, until it answers. `dry`: nothing will be stored."""
+    from ingest.kafka.consumer_options import consumer_options
+    from ingest.kafka.rebuild import Rebuild
+
+    kafka_access = _find_kafka(settings)
     access = open_ledger(settings)
     ledger = access.ledger
     mapping = Mapping.load(settings.mapping_path, settings.mapping_env())

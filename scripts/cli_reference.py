@@ -39,6 +39,8 @@ def iterate_commands(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, command in group.commands.items():
         full_name = f"{prefix}{name}"
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield full_name, command
             yield from iterate_commands(command, f"{full_name} ")
         else:
             yield full_name, command

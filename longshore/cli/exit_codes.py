@@ -69,6 +69,20 @@ EXITS: dict[str, dict[int, str]] = {
         SKIPPED: "it would be skipped: no mapping is enabled for it, or it is not for the agent",
         EX_CONFIG: "the mapping or a setting is wrong",
     },
+    "shadow": {
+        DONE: "ended with Ctrl-C, or with `--once` at the end of the topics",
+        FAILED: "Kafka refuses it, or the file cannot be written to; started again, it continues",
+        EX_CONFIG: MEANING[EX_CONFIG],
+    },
+    "shadow record": {
+        DONE: "ended with Ctrl-C",
+        FAILED: "the file cannot be written to",
+        EX_CONFIG: "a setting, the CA or the address to listen at is wrong",
+    },
+    "shadow diff": {
+        DONE: "all are alike, or what differs is explained",
+        FAILED: "some differ, there is nothing to compare, or a file is none of ours",
+    },
     "sandbox run": {DONE: "ended with Ctrl-C", FAILED: "the sandbox could not go on"},
     "sandbox demo": {
         DONE: "each ended as it should",

@@ -5,7 +5,8 @@ Calls the functions that ingest and worker call, so that its result cannot diffe
 
 import json
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from config.settings import Settings
@@ -26,6 +27,9 @@ from longshore.operations.response_masking import mask_outcome
 from longshore.port import reports
 from longshore.port.api_calls import build_calls
 from longshore.port.report_codec import Report
+
+Respond = Callable[[SignedRequest], Response | Outcome | None]
+"""What a target answers to a request: a response, another outcome, or None to leave that open."""
 
 
 @dataclass(slots=True)
@@ -60,6 +64,17 @@ def dry_run(
 
     Decrypted values and client secrets are masked in all of it. Raises `JqUnavailable`.
     """
+    return rehearse(raw, source, mapping, settings, lambda _: response)
+
+
+def rehearse(
+    raw: bytes, source: Stream, mapping: Mapping, settings: Settings, respond: Respond, id: str = ""
+) -> DryRunResult:
+    """The same, with an answer that depends on the request, which is passed to `respond` as it would be sent.
+
+    That request is the only part with secrets in it. `id` is that of the invocation, where it is known: the id of a
+    change log event is its place in Kafka. Raises `JqUnavailable`.
+    """
     message = classify_message(raw, source, settings.secrets)
     if isinstance(message, Skipped):
         return DryRunResult(skipped=True, problem=f"the agent skips it: {message.reason}")
@@ -70,7 +85,7 @@ def dry_run(
     result.signature = _check_signature(raw, source, message, settings)
     if result.signature == "bad":
         result.notes.append("its signature does not fit PORT_CLIENT_SECRET: the agent would refuse it")
-    _DryRun(message, mapping, settings, result).run(response)
+    _DryRun(message, mapping, settings, result, id).run(respond)
     return result
 
 
@@ -78,15 +93,16 @@ class _DryRun:
     """One message, from the mapping to the reports; also for a message whose signature is wrong."""
 
     def __init__(
-        self, message: Invocation | Refused, mapping: Mapping, settings: Settings, result: DryRunResult
+        self, message: Invocation | Refused, mapping: Mapping, settings: Settings, result: DryRunResult, id: str
     ) -> None:
         self._message = message
+        self._id = id or (ids.run_id(message.run_id) if message.run_id else "")
         self._mapping = mapping
         self._settings = settings
         self._builder = RequestBuilder(mapping, settings.secrets, settings.secrets_to_mask)
         self._result = result
 
-    def run(self, response: Response | None) -> None:
+    def run(self, respond: Respond) -> None:
         """Fills in the result."""
         try:
             entry = self._result.entry = self._builder.select_entry(self._message.text)
@@ -104,6 +120,7 @@ class _DryRun:
         self._result.sent = True
         if not self._settings.secrets:
             self._add_notes("PORT_CLIENT_SECRET is not set: the signature is not the one that would be sent")
+        response = respond(prepared_request)
         if response is not None:
             self._apply_response(built_request, decode_headers(prepared_request.headers), response)
 
@@ -132,12 +149,12 @@ class _DryRun:
         self._builder.check_variables(built_request)
         return prepared_request
 
-    def _apply_response(self, built_request: BuiltRequest, headers: dict[str, str], response: Response) -> None:
+    def _apply_response(
+        self, built_request: BuiltRequest, headers: dict[str, str], response: Response | Outcome
+    ) -> None:
         kind = self._message.kind
-        verdict, _ = classify_status(response.status)
-        reason = "delivered" if verdict is Verdict.DELIVERED else f"http_{response.status}"
-        cause = f"HTTP {response.status}"
-        outcome = Outcome(verdict, True, reason, cause, response.status, response=response, headers=headers)
+        outcome = replace(_as_outcome(response), headers=headers)
+        verdict = outcome.verdict
         policy = self._settings.retry_policy(kind).with_overrides(self._mapping.delivery(built_request.entry))
         step = next_step(outcome, policy.max_attempts, 0.0, policy, 0.0)
         if verdict is Verdict.RETRY or (verdict is Verdict.UNKNOWN and policy.unknown_outcome == "retry"):
@@ -164,9 +181,16 @@ class _DryRun:
         self._result.notes += notes
 
     def _build_extra_headers(self) -> dict[str, str]:
-        name, run = self._settings.idempotency_header, self._message.run_id
-        # The id of a change log event is its Kafka offset, which is not known here.
-        return {name: ids.run_id(run)} if name and run else {}
+        name = self._settings.idempotency_header
+        return {name: self._id} if name and self._id else {}
+
+
+def _as_outcome(response: Response | Outcome) -> Outcome:
+    if isinstance(response, Outcome):
+        return response
+    verdict, _ = classify_status(response.status)
+    reason = "delivered" if verdict is Verdict.DELIVERED else f"http_{response.status}"
+    return Outcome(verdict, True, reason, f"HTTP {response.status}", response.status, response=response)
 
 
 def _check_signature(raw: bytes, source: Stream, message: Invocation | Refused, settings: Settings) -> str:

@@ -13,15 +13,9 @@ from longshore.log import events
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request, reserve_closed_port
 from longshore.sandbox.publisher import polling_node_run, polling_run
-from tests.acceptance.test_transcripts import (
-    ATTEMPTS,
-    SCENARIOS,
-    assert_fits,
-    expected_changes,
-    message_of,
-    run_id_of,
-)
+from tests.acceptance.test_transcripts import ATTEMPTS, assert_fits, expected_changes
 from tests.support.programs import SETTINGS, Program, eventually
+from tests.support.transcripts import SCENARIOS, message_of, run_id_of
 
 POLLED = [scenario for scenario in SCENARIOS if scenario["topic"] == "runs" and scenario["name"] != "gitlab_success"]
 """Change log events and GitLab's pipelines are never polled."""

@@ -5,7 +5,7 @@ The original's calls, with its many logs merged; where a replacement must differ
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,14 +13,11 @@ import pytest
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request, reserve_closed_port
-from longshore.sandbox.publisher import RecordPublisher, action_run, as_text, text_of
+from longshore.sandbox.publisher import RecordPublisher, action_run, as_text
 from tests.support.programs import SETTINGS, Program, eventually
+from tests.support.transcripts import NAMES, SCENARIOS, message_of, run_id_of, value_of
 
 SECRET = SETTINGS["PORT_CLIENT_SECRET"]
-SCENARIOS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "transcripts.json").read_text())[
-    "scenarios"
-]
-NAMES = [scenario["name"] for scenario in SCENARIOS]
 ATTEMPTS = 2
 
 
@@ -41,27 +38,6 @@ class Stage:
     def calls(self, run_id: str) -> list[tuple[str, str, Any]]:
         """What Port was told about a run."""
         return [(call.method, call.path, call.body) for call in self.port.calls if run_id in call.path.split("/")]
-
-
-def run_id_of(scenario: dict[str, Any]) -> str:
-    """The recorded id is the same for many: the scenario's name makes it its own."""
-    recorded = scenario["message"].get("context", {}).get("runId", "")
-    return f"{recorded}_{scenario['name']}" if recorded else ""
-
-
-def message_of(scenario: dict[str, Any], origin: str, nobody: str) -> dict[str, Any]:
-    """The recorded message with our own id and a target that exists."""
-    message: dict[str, Any] = json.loads(json.dumps(scenario["message"]))
-    if run_id := run_id_of(scenario):
-        message["context"]["runId"] = run_id
-    methods = [
-        message.get("payload", {}).get("action", {}).get("invocationMethod"),
-        message.get("changelogDestination"),
-    ]
-    for method in methods:
-        if method is not None and "url" in method:
-            method["url"] = f"{nobody if scenario['name'] == 'connection_refused' else origin}/{scenario['name']}"
-    return message
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +63,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         publisher = RecordPublisher(kafka, "org")
         for scenario in SCENARIOS:
             message = message_of(scenario, origin, f"http://127.0.0.1:{nobody.getsockname()[1]}")
-            if scenario["topic"] == "runs":
-                secret = SECRET if scenario["signature"] == "valid" else "not the secret"
-                headed = message if "GITLAB" in json.dumps(message) else {**message, "headers": {}}
-                publisher.run(as_text(headed, secret), "one")
-            else:
-                publisher.change(text_of(message))
+            publish = publisher.change if scenario["topic"] != "runs" else partial(publisher.run, run_id="one")
+            publish(value_of(scenario, message, SECRET))
         last = action_run("r_last", f"{origin}/async_action_success", synchronized=True)
         publisher.run(as_text(last, SECRET), "one")
         program = Program("run", folder=folder, **environ)
