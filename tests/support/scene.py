@@ -253,9 +253,14 @@ class Scene:
         unsent = {account.sent.id: account.unsent for account in accounts if account.unsent}
         found = [f"{id} began and was never sent, though no worker was killed then" for id in unsent]
         found = [one for one, id in zip(found, unsent, strict=True) if not any(id in at for at in self.begun_at_kills)]
-        of_each = [sum(id in at for id in unsent) for at in self.begun_at_kills]
-        if max(of_each, default=0) > MAX_UNSENT or sum(unsent.values()) > MAX_UNSENT * len(of_each):
-            found.append(f"began and were never sent: {sum(unsent.values())}; around each kill: {of_each}")
+        # One that had begun at several kills was cut off in any of them, and counts for all of them together.
+        kills = self.begun_at_kills
+        of_each = [
+            sum(count for id, count in unsent.items() if id in at and sum(id in other for other in kills) == 1)
+            for at in kills
+        ]
+        if max(of_each, default=0) > MAX_UNSENT or sum(unsent.values()) > MAX_UNSENT * len(kills):
+            found.append(f"began and were never sent: {sum(unsent.values())}; of them at one kill only: {of_each}")
         return found
 
     def end(self) -> None:

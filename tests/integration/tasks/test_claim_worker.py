@@ -197,6 +197,7 @@ def test_inspect_and_heartbeat_tell_what_the_worker_holds(start: Callable[..., C
     )
     assert stats["pool"]["threads"] <= 2
     with rows(worker) as sent:
+        eventually(lambda: "worker-heartbeat" in [event["type"] for event in sent], "a heartbeat")
         beats = [event for event in sent if event["type"] == "worker-heartbeat"]
         assert {"active": 2, "processed": 2}.items() <= beats[0].items()
         answer = worker.app.control.terminate("hold-done-1", destination=[HOSTNAME], reply=True, timeout=5)
