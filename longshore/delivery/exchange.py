@@ -67,6 +67,10 @@ class Exchange:
         """Is something of the answer here already, for which `socket` need not become readable again?"""
         return self._unanswered.has_buffered_data()
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait in this thread until there is something to read; False if nothing came within `timeout_s`."""
+        return self._unanswered.wait(timeout_s)
+
     def begin(self, request: SignedRequest) -> "Outcome | Exchange":
         """Send `request`: the first of the attempt."""
         return self._work(lambda: self._send(request))

@@ -35,9 +35,13 @@ class SentRequest:
         """Has TLS taken something of the answer in already, for which the socket will not become readable again?"""
         return has_unread_tls_data(self._conn.sock)
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until there is something to read; False if nothing came within `timeout_s`."""
+        return self.has_buffered_data() or wait_for_read(self._conn.sock, timeout=timeout_s)
+
     def is_readable(self) -> bool:
         """Would reading wait for nothing?"""
-        return self.has_buffered_data() or wait_for_read(self._conn.sock, timeout=0.0)
+        return self.wait(0.0)
 
     def has_answer(self) -> bool:
         """Has the answer begun, or the connection ended? Not where only TLS's own messages came.

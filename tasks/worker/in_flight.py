@@ -15,6 +15,9 @@ class InFlight:
         self._attempts: dict[tuple[str, int], tuple[float, StartedAttempt]] = {}
         self._stores: dict[tuple[str, int], Callable[[], object]] = {}
 
+    def __len__(self) -> int:
+        return len(self._attempts)
+
     def add(self, attempt: StartedAttempt, max_duration_s: float) -> None:
         """`attempt` is under way. After `max_duration_s` its lease is not renewed: nothing lives for ever."""
         with self._lock:

@@ -1,7 +1,7 @@
 """A stage: a thread that works on whatever has arrived, all of it at once.
 
-There is no timer. While a batch is worked on, the next one collects; so a lone item waits for nothing, and under load
-batches grow by themselves.
+While a batch is worked on, the next one collects; so a lone item waits for nothing. Where much is on its way, batches
+may be given a moment to grow (`gather_s`), as each costs a round trip.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,8 +19,14 @@ IDLE_S = 1.0
 class Stage(Generic[T]):
     """Calls `work` with batches of up to `max_items`, in the order in which they were put."""
 
-    def __init__(self, name: str, work: Callable[[list[T]], None], max_items: int) -> None:
-        """`work` raises nothing that concerns its items: what it does not deal with is lost."""
+    def __init__(
+        self, name: str, work: Callable[[list[T]], None], max_items: int, gather_s: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """`work` raises nothing that concerns its items: what it does not deal with is lost.
+
+        `gather_s` says for how long to wait for more before each batch.
+        """
+        self._gather_s = gather_s
         self._work = work
         self._max_items = max_items
         self._queue: SimpleQueue[T | None] = SimpleQueue()
@@ -48,6 +54,8 @@ class Stage(Generic[T]):
         batch: list[T] = []
         try:
             item = self._queue.get(timeout=IDLE_S)
+            if pause_s := self._gather_s():
+                self._loop.stopping.wait(pause_s)
             while item is not None:
                 batch.append(item)
                 if len(batch) >= self._max_items:

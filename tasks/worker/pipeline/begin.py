@@ -45,6 +45,8 @@ class Begin:
         self._deadlines = deadlines
         self._shutdown = shutdown
         self._unsent = Gate(MAX_UNSENT)
+        self.is_waiting = False
+        """Whether attempts wait for those before them to be taken up: then there is no use in preparing more."""
 
     def begin_all(self, batch: Sequence[PreparedAttempt]) -> None:
         """Begins the attempts of `batch`, some at a time; waits while those before are not taken up. Raises nothing.
@@ -54,7 +56,9 @@ class Begin:
         while batch:
             # Not one by one as they are taken up: half of the places serve one call of the ledger.
             size = min(len(batch), MAX_UNSENT)
+            self.is_waiting = True
             count = self._unsent.enter(size, IDLE_S, min_count=min(size, MAX_UNSENT // 2))
+            self.is_waiting = False
             if self._shutdown.draining.is_set():
                 self._unsent.leave(count)
                 self._give_back(batch)

@@ -23,6 +23,11 @@ from tasks.worker.worker_metrics import WorkerMetrics
 
 log = EventLog(__name__)
 
+BUSY_IN_FLIGHT = 8
+"""With so many attempts under way, more of them end in a moment; few that wait for each other are not held up."""
+
+_GATHER_S = 0.02
+
 Publish = Callable[[Sequence[Claim], int], None]
 """Gets claims, and how many workers the fleet has."""
 
@@ -51,8 +56,11 @@ class Finish:
         self._clock = clock
         self._shutdown = shutdown
         self._metrics = metrics
-        self._stage = Stage("finish", self._work, MAX_ENDS)
+        self._stage = Stage("finish", self._work, MAX_ENDS, self._gather_s)
         self.start, self.stop = self._stage.start, self._stage.stop
+
+    def _gather_s(self) -> float:
+        return _GATHER_S if len(self._in_flight) >= BUSY_IN_FLIGHT else 0.0
 
     def put(self, ended: EndedAttempt) -> None:
         """Stores the end of an attempt. From here on a drain may store it, too; the ledger takes it once."""

@@ -68,7 +68,9 @@ class Intake:
             return None
         done = threading.Event()
         self._pool.submit(partial(self._work, claims, done))
-        done.wait(STUCK_S)  # what comes meanwhile is one batch
+        # What comes meanwhile is one batch. One that only waits for its requests to be sent is not stuck.
+        while not done.wait(STUCK_S) and self._prepare.begin.is_waiting:
+            self._loop.turn()
         return None
 
     def _work(self, claims: Sequence[ReceivedClaim], done: threading.Event) -> None:

@@ -16,6 +16,9 @@ from tasks.worker.pipeline.finish import Finish
 from tasks.worker.pipeline.response_waiter import ResponseWaiter
 from tasks.worker.pipeline.thread_pool import ThreadPool
 
+LINGER_S = 0.002
+"""A quick response is waited for by the thread that has sent the request: handing it over costs more than that."""
+
 
 class Send:
     """Makes the requests of attempts that have begun, and hands their ends to `finish`."""
@@ -64,6 +67,8 @@ class Send:
 
     def _advance(self, prepared: PreparedAttempt, exchange: AttemptExchange, timed_out: bool) -> None:
         result = exchange.advance(timed_out=timed_out, polled=True)
+        while result is None and exchange.exchange is not None and exchange.exchange.wait(LINGER_S):
+            result = exchange.advance(polled=True)
         if result is not None:
             self._finish.put(EndedAttempt(prepared.received, prepared.attempt, result))
         elif exchange.exchange is not None:

@@ -33,6 +33,25 @@ def test_what_arrives_during_a_batch_is_the_next_batch() -> None:
     assert [[0], [1, 2, 3, 4, 5], [6, 7, 8, 9]] == batches
 
 
+def test_a_batch_may_be_given_a_moment_to_grow() -> None:
+    """Where its items say that more is on its way."""
+    batches: list[list[int]] = []
+    asked = threading.Event()
+
+    def gather_s() -> float:
+        asked.set()
+        return 3600.0
+
+    stage: Stage[int] = Stage("numbers", batches.append, max_items=5, gather_s=gather_s)
+    stage.start()
+    stage.put(0)
+    assert asked.wait(60)
+    stage.put_all([1, 2])
+    stage.stop()  # which ends the moment
+
+    assert [[0, 1, 2]] == batches
+
+
 def test_a_stage_that_stops_works_on_what_was_put() -> None:
     """Though it had no time for it."""
     batches: list[list[int]] = []
