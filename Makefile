@@ -49,7 +49,7 @@ test: setup ## Run all tests; of those of faults a few, with fewer invocations t
 faults: setup ## Kill programs, Redis and Port under load, and account for every invocation (Java 17 and Maven)
 	@$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
 
-bench: setup ## Measure cost, rates and latency, under ten minutes; one row: make bench ROW=event (Java 17 and Maven)
+bench: setup ## Measure cost, rates and latency, in twelve minutes; one row: make bench ROW=event (Java 17 and Maven)
 	@$(BIN)/python -m bench $(ROW) $(BENCH_ARGS)
 
 check: setup ## Lint, docstrings, strict types and the direction of imports

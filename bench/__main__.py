@@ -1,7 +1,7 @@
 """Measures what Longshore costs and how fast it is: `make bench`, or one row with `make bench ROW=event`.
 
 Prints a table; writes bench/results.json and bench/RESULTS.md. Needs Java 17 and, the first time, Maven for a real
-Kafka; under ten minutes. Figures are comparable between machines where they are in posts: see bench/README.md.
+Kafka; in about twelve minutes. Figures are comparable between machines where they are in posts: see bench/README.md.
 """
 
 import argparse

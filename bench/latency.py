@@ -36,6 +36,8 @@ def measure(bed: Bed, rows: Collection[str], runs: int) -> Iterator[Measure]:
             if "hang" in rows:
                 agent.publish("event", [agent.target.url(0, "/hang")] * HANGING)
                 eventually(lambda: agent.target.stats()["in_flight"] >= LANE, "they hang", PATIENCE_S)
+                # Otherwise it is ingest's way through them that is measured.
+                eventually(lambda: agent.access.ledger.backlog() >= HANGING - LANE, "the others wait", PATIENCE_S)
                 beside = send_stream(agent)
             # Not in order: a worker waits long for requests that hang.
             arrivals = agent.target.stop()
