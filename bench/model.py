@@ -13,8 +13,8 @@ from bench.results import Results
 SHARE = re.compile(r"(ingest|worker|redis) ([\d.]+)")
 POST = re.compile(r"a post ([\d.]+) ms")
 KINDS = {"event": "change log event", "run": "asynchronous run", "sync": "synchronous run"}
-LANE_REQUESTS, TARGET_REQUESTS = 50, 100
-"""`LANE_CONCURRENCY` and `TARGET_CONCURRENCY` by default."""
+LANE_REQUESTS = 50
+"""`LANE_CONCURRENCY` by default."""
 
 
 @dataclass(frozen=True, slots=True)

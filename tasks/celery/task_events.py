@@ -5,14 +5,13 @@ cannot be sent is only missing from Flower; the ledger has what happened.
 """
 
 import time
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from celery import Celery
 
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.periodic import Periodic
+from tasks.worker.stage import Stage
 
 log = EventLog(__name__)
 
@@ -23,7 +22,6 @@ MAX_EVENTS = 10_000
 """Events that wait to be sent, about 5 MB; while so many do, further ones are dropped."""
 
 _MAX_BATCH = 500
-_IDLE_S = 1.0
 
 
 class TaskEvents:
@@ -34,13 +32,12 @@ class TaskEvents:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
-        self._queue: SimpleQueue[tuple[str, dict[str, Any]] | None] = SimpleQueue()
         self._consumer: Any = None
         self._is_enabled = False
         self._dispatcher: Any = None
         self._dropped = 0
-        self._loop = Periodic("task-events", 0, self._step)
-        self.start = self._loop.start
+        self._stage = Stage("task-events", self._send_batch, _MAX_BATCH, self._gather_s)
+        self.start = self._stage.start
 
     def use(self, consumer: Any) -> None:
         """Celery's consumer, whose dispatcher knows whether anybody wants events."""
@@ -58,39 +55,25 @@ class TaskEvents:
         """An event of task `uuid` has happened now. Thread safe; costs little while nobody wants it."""
         if not self.is_enabled:
             return
-        if self._queue.qsize() >= MAX_EVENTS:
+        if len(self._stage) >= MAX_EVENTS:
             self._dropped += 1
             return
-        self._queue.put((type, {"uuid": uuid, "timestamp": time.time(), **fields}))
+        self._stage.put((type, {"uuid": uuid, "timestamp": time.time(), **fields}))
 
     def stop(self) -> None:
         """Sends what is there, and ends."""
-        self._loop.stop(0)
-        self._queue.put(None)  # so that it does not wait for more
-        self._loop.stop()
-        while not self._queue.empty():
-            self._step()
+        self._stage.stop()
         self._close()
 
-    def _step(self) -> float | None:
-        batch: list[tuple[str, dict[str, Any]]] = []
-        try:
-            event = self._queue.get(timeout=_IDLE_S)
-            while event is not None:
-                batch.append(event)
-                if len(batch) >= _MAX_BATCH:
-                    break
-                event = self._queue.get_nowait()
-        except Empty:
-            pass
-        if not batch:
-            return 0
+    def _gather_s(self) -> float:
+        return 0.0 if len(self._stage) >= _MAX_BATCH - 1 else INTERVAL_S
+
+    def _send_batch(self, batch: list[tuple[str, dict[str, Any]]]) -> None:
         dropped, self._dropped = self._dropped, 0
         if not self._send(batch):
             dropped += len(batch)
         if dropped:
             log.event(events.CELERY_EVENTS_DROPPED, count=dropped)
-        return 0 if self._loop.stopping.is_set() or len(batch) == _MAX_BATCH else INTERVAL_S
 
     def _send(self, batch: list[tuple[str, dict[str, Any]]]) -> bool:
         try:

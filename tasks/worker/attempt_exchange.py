@@ -11,15 +11,13 @@ from dataclasses import replace
 from longshore.delivery.exchange import Exchange
 from longshore.delivery.outcome import Outcome
 from longshore.delivery.request_builder import BuiltRequest
-from longshore.errors import place_of
 from longshore.invocation.masking import use_mask
 from longshore.ledger.entry import StartedAttempt
 from longshore.ledger.record import bond
-from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.telemetry.tracing import AttemptSpan
 from tasks.worker.attempt_executor import AttemptExecutor
-from tasks.worker.attempt_log import span_attributes, summarize
+from tasks.worker.attempt_log import log_fault, span_attributes, summarize
 from tasks.worker.attempt_result import UNEXPECTED, Answer, AttemptResult, Completion
 
 log = EventLog(__name__)
@@ -92,18 +90,10 @@ class AttemptExchange:
             self.exchange = None
         if self._span:
             self._span.failed()
-        results, name = self._executor.results, type(error).__name__
         if not self._sent:
             return self._executor.abandon_after_fault(self.attempt, error)
-        log.event(
-            events.DELIVERY_CRASHED,
-            run_id=self.attempt.run or self.attempt.id,
-            error=name,
-            at=place_of(error),
-            sent=True,
-            answered=self._answer is not None,
-        )
-        cause = f"a fault of the agent ({name})"
+        results = self._executor.results
+        cause = log_fault(self.attempt, error, sent=True, answered=self._answer is not None)
         if self._answer is not None:
             end = results.build_outcome_only(self.attempt, self._answer, cause)
             return Completion(end, summarize(self._answer.outcome))

@@ -13,7 +13,6 @@ from longshore.delivery.outcome import Outcome
 from longshore.delivery.policy import RetryPolicy, next_step
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.delivery.send import Sender
-from longshore.errors import place_of
 from longshore.invocation.mapping import JqUnavailable
 from longshore.ledger.entry import StartedAttempt
 from longshore.ledger.seal import Sealer
@@ -23,7 +22,7 @@ from longshore.log.event_log import EventLog
 from longshore.operations.attempt_reports import evaluate_mapped_report
 from longshore.operations.response_masking import mask_outcome
 from longshore.telemetry.tracing import Traces
-from tasks.worker.attempt_log import AttemptLog, summarize
+from tasks.worker.attempt_log import AttemptLog, log_fault, summarize
 from tasks.worker.attempt_request import AddressedRequest, RequestNotBuildable, build_requests
 from tasks.worker.attempt_result import UNEXPECTED, Answer, AttemptResult, Completion, Deferral
 from tasks.worker.delivery_settings import DeliverySettings, DeliverySettingsTable
@@ -92,16 +91,7 @@ class AttemptExecutor:
 
     def abandon_after_fault(self, attempt: StartedAttempt, error: Exception) -> Completion:
         """How an attempt ends at which a fault of ours was found before anything was sent."""
-        name = type(error).__name__
-        log.event(
-            events.DELIVERY_CRASHED,
-            run_id=attempt.run or attempt.id,
-            error=name,
-            at=place_of(error),
-            sent=False,
-            answered=False,
-        )
-        cause = f"a fault of the agent ({name})"
+        cause = log_fault(attempt, error)
         return Completion(self.results.build_abandoned(attempt, State.DEAD, UNEXPECTED, cause), cause)
 
     def _resolve(

@@ -5,6 +5,7 @@ from logging import INFO, getLogger
 from config import logging
 from longshore.delivery.outcome import Outcome
 from longshore.delivery.policy import Dead, Done, RetryAfter, Step
+from longshore.errors import place_of
 from longshore.ledger.entry import StartedAttempt
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -77,6 +78,20 @@ def _describe_attempt(
         "origin": attempt.origin,
         "next": _describe_step(step),
     }
+
+
+def log_fault(attempt: StartedAttempt, error: Exception, *, sent: bool = False, answered: bool = False) -> str:
+    """Logs that a fault of ours broke the attempt off, with what is certain of it; returns the cause for people."""
+    name = type(error).__name__
+    log.event(
+        events.DELIVERY_CRASHED,
+        run_id=attempt.run or attempt.id,
+        error=name,
+        at=place_of(error),
+        sent=sent,
+        answered=answered,
+    )
+    return f"a fault of the agent ({name})"
 
 
 def span_attributes(attempt: StartedAttempt) -> dict[str, str | int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.delivery.send_errors import Unsendable
 from longshore.delivery.target import lane_of
-from longshore.errors import LongshoreError, place_of
+from longshore.errors import LongshoreError
 from longshore.invocation import json_text
 from longshore.invocation.decrypted import DecryptedMessage
 from longshore.invocation.mapping import JqUnavailable, MappingFault
@@ -19,6 +19,7 @@ from longshore.ledger.seal import Foreign, Sealer, Unsealable
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.telemetry import metrics
+from tasks.worker.attempt_log import log_fault
 from tasks.worker.attempt_result import UNEXPECTED
 
 log = EventLog(__name__)
@@ -45,24 +46,16 @@ class AddressedRequest:
 def build_requests(
     attempts: Sequence[StartedAttempt], sealer: Sealer, builder: RequestBuilder
 ) -> list[AddressedRequest | RequestNotBuildable | JqUnavailable]:
-    """For each attempt what `build_request` would give or raise; none harms another. jq is asked once for a mapping."""
+    """For each attempt its request, or why there is none; none harms another. jq is asked once for a mapping.
+
+    Nothing with a payload in it is raised.
+    """
     opened = [_open(attempt, sealer, builder) for attempt in attempts]
     built = iter(builder.build_many([each for each in opened if not isinstance(each, Exception)]))
     return [
         each if isinstance(each, Exception) else _address(attempt, next(built), builder)
         for attempt, each in zip(attempts, opened, strict=True)
     ]
-
-
-def build_request(attempt: StartedAttempt, sealer: Sealer, builder: RequestBuilder) -> AddressedRequest:
-    """The request for `attempt`.
-
-    Raises `RequestNotBuildable`, never anything with a payload in it, and `JqUnavailable`.
-    """
-    result = build_requests([attempt], sealer, builder)[0]
-    if isinstance(result, Exception):
-        raise result
-    return result
 
 
 def _open(
@@ -109,16 +102,7 @@ def _explain(attempt: StartedAttempt, error: Exception) -> RequestNotBuildable |
             return RequestNotBuildable("malformed", "its message is not JSON")
         case Unsendable():
             return RequestNotBuildable(error.reason, error.cause)
-    name = type(error).__name__
-    log.event(
-        events.DELIVERY_CRASHED,
-        run_id=attempt.run or attempt.id,
-        error=name,
-        at=place_of(error),
-        sent=False,
-        answered=False,
-    )
-    return RequestNotBuildable(UNEXPECTED, f"a fault of the agent ({name})")
+    return RequestNotBuildable(UNEXPECTED, log_fault(attempt, error))
 
 
 def _message(attempt: StartedAttempt, sealer: Sealer) -> str:

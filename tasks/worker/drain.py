@@ -54,7 +54,7 @@ class Drain:
 
     def _watch(self) -> None:
         deadline = time.monotonic() + self._grace_s
-        log.event(events.WORKER_DRAINING, in_flight=len(self._in_flight.all()), grace_s=self._grace_s)
+        log.event(events.WORKER_DRAINING, in_flight=len(self._in_flight), grace_s=self._grace_s)
         try:
             self._withdraw()
         except Exception as error:  # the slots lapse with the lease

@@ -9,16 +9,25 @@ class Gate:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._free = limit
+        self._waiting = 0
         self._changed = threading.Condition()
 
     def enter(self, max_count: int, timeout_s: float, min_count: int = 1) -> int:
         """Takes up to `max_count` places once `min_count` are free. Returns how many; 0 if too few are free in time."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._free >= min_count, timeout_s):
+            self._waiting += 1
+            is_free = self._changed.wait_for(lambda: self._free >= min_count, timeout_s)
+            self._waiting -= 1
+            if not is_free:
                 return 0
             count = min(self._free, max_count)
             self._free -= count
             return count
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits to enter."""
+        return self._waiting > 0
 
     def leave(self, count: int = 1) -> None:
         """Gives `count` places back."""

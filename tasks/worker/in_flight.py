@@ -53,7 +53,7 @@ class InFlight:
 
     def any_in_time(self) -> bool:
         """Whether an attempt is under way that may still end by itself."""
-        return len(self.all()) > len(self.hung())
+        return len(self) > len(self.hung())
 
     def renewable(self) -> list[tuple[str, int]]:
         """Id and token of the attempts within their time."""

@@ -62,7 +62,7 @@ class Outbox:
         self._pause_s = 0.0
         self._due = threading.Event()
         self._ending = threading.Event()
-        self._acks = Stage("report-acks", self._ack, MAX_ACKS)
+        self._acks = Stage("report-acks", self._ack, MAX_ACKS, lambda: _GATHER_S)
         self._loop = Periodic("outbox", 0, self._step)
 
     def start(self) -> None:
@@ -125,8 +125,8 @@ class Outbox:
         else:
             self._last_delay_s = delay_s
             self._failures_in_a_row = self._failures_in_a_row + 1 if delay_s else 0
-            return
-        self._room.leave()
+        finally:
+            self._room.leave()
 
     def _send_run(self, lease: LeasedReports, leased_at: float) -> float:
         """Sends the reports of one run. Returns 0, or after how many seconds Port should be asked again."""
@@ -134,16 +134,14 @@ class Outbox:
         sender = ReportSender(self._ledger, self._port, lease, leased_at)
         try:
             unsent = {pending[index].item_index for index in sender.send([each.report for each in pending])}
-        except ReportLeaseLost:  # Port was slow
-            self._room.leave()
-            return 0.0
+        except ReportLeaseLost:
+            return 0.0  # Port was slow
         finally:
             if sender.port_answered:
                 self._last_answer_at = time.monotonic()
         unsent_items = [item for index, item in enumerate(lease.items) if index in unsent]
         delay_ms = round(sender.delay_s * 1000) if unsent_items else 0
         self._acks.put(ReportsAck(sender.lease, unsent_items, delay_ms))
-        self._room.leave()
         return sender.delay_s
 
     def _ack(self, acks: list[ReportsAck]) -> None:
@@ -151,10 +149,8 @@ class Outbox:
         while True:
             try:
                 self._ledger.ack_reports(acks)
+                return
             except StoreUnavailable as error:
                 if self._ending.wait(_ACK_PAUSE_S):
                     log.event(events.REPORT_INTERRUPTED, runs=len(acks), error=str(error))
                     return
-            else:
-                self._ending.wait(_GATHER_S)
-                return

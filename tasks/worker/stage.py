@@ -4,7 +4,7 @@ While a batch is worked on, the next one collects; so a lone item waits for noth
 may be given a moment to grow (`gather_s`), as each costs a round trip.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
@@ -37,10 +37,8 @@ class Stage(Generic[T]):
         """Hands over one item."""
         self._queue.put(item)
 
-    def put_all(self, items: Iterable[T]) -> None:
-        """Hands over some."""
-        for item in items:
-            self._queue.put(item)
+    def __len__(self) -> int:
+        return self._queue.qsize()
 
     def stop(self) -> None:
         """Works on what was put so far, and ends."""

@@ -44,7 +44,7 @@ class WorkerHealth:
         self._waiting = 0
         self._loop = Periodic("worker-health", CHECK_INTERVAL_S, self._step)
         self.start, self.stop = self._loop.start, self._loop.stop
-        metrics.IN_FLIGHT.set_function(lambda: len(in_flight.all()))
+        metrics.IN_FLIGHT.set_function(lambda: len(in_flight))
         metrics.SLOTS.set_function(lambda: 0 if draining.is_set() else max(0, slots - len(in_flight.hung())))
         PROCESS_HEALTH.alive_if("taking work", self._check_taking)
         PROCESS_HEALTH.ready_if("broker", self._check_broker)
@@ -62,7 +62,7 @@ class WorkerHealth:
         lease = len(celery_state.reserved_requests) - len(celery_state.active_requests)
         start_count = celery_state.all_total_count[0]
         self._waiting = sum(lengths) + max(0, lease)
-        if not self._waiting or start_count != self._start_count or len(self._in_flight.all()) >= self._slots:
+        if not self._waiting or start_count != self._start_count or len(self._in_flight) >= self._slots:
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = time.monotonic()

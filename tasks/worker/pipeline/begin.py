@@ -45,8 +45,11 @@ class Begin:
         self._deadlines = deadlines
         self._shutdown = shutdown
         self._unsent = Gate(MAX_UNSENT)
-        self.is_waiting = False
+
+    @property
+    def is_waiting(self) -> bool:
         """Whether attempts wait for those before them to be taken up: then there is no use in preparing more."""
+        return self._unsent.is_awaited
 
     def begin_all(self, batch: Sequence[PreparedAttempt]) -> None:
         """Begins the attempts of `batch`, some at a time; waits while those before are not taken up. Raises nothing.
@@ -56,9 +59,7 @@ class Begin:
         while batch:
             # Not one by one as they are taken up: half of the places serve one call of the ledger.
             size = min(len(batch), MAX_UNSENT)
-            self.is_waiting = True
             count = self._unsent.enter(size, IDLE_S, min_count=min(size, MAX_UNSENT // 2))
-            self.is_waiting = False
             if self._shutdown.draining.is_set():
                 self._unsent.leave(count)
                 self._give_back(batch)
@@ -85,9 +86,8 @@ class Begin:
             return
         for prepared, answer in zip(batch, answers, strict=True):
             if isinstance(answer, int):
-                attempt = replace(prepared.attempt, first_ms=answer)
-                self._in_flight.add(attempt, self._deadlines.max_duration_s(attempt))
                 prepared.received.started()
+                attempt = replace(prepared.attempt, first_ms=answer)
                 self._send(replace(prepared, attempt=attempt), self._unsent.leave)
             else:
                 self._unsent.leave()

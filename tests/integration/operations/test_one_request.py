@@ -20,7 +20,7 @@ from longshore.operations.dry_run import dry_run
 from longshore.operations.ledger_access import build_sealer
 from longshore.operations.preview import RequestPreviews
 from longshore.sandbox.publisher import action_run
-from tasks.worker.attempt_request import build_request
+from tasks.worker.attempt_request import AddressedRequest, build_requests
 from tests.support.encrypted_input import encrypted
 
 SECRET = "client-secret-0123456789-abcdefghijklmnop"
@@ -44,7 +44,9 @@ class Builders:
             max_attempts=8, deaths=0, moves=0, trace=b"",
         )  # fmt: skip
         builder = RequestBuilder(self.mapping, self.settings.secrets, self.settings.secrets_to_mask)
-        request = build_request(record, sealer, builder).built.request
+        (addressed,) = build_requests([record], sealer, builder)
+        assert isinstance(addressed, AddressedRequest)
+        request = addressed.built.request
         return {"method": request.method, "url": request.url, "headers": request.headers, "body": request.body}
 
     def preview(self, text: str, accepted: str) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from longshore.telemetry import metrics
 from tasks.worker.attempt_request import (
     AddressedRequest,
     RequestNotBuildable,
-    build_request,
     build_requests,
 )
 from tests.support.encrypted_input import encrypted
@@ -108,12 +107,7 @@ def plain(result: AddressedRequest | Exception) -> Any:
 def test_a_batch_gives_what_each_would_give_alone(mapping: Mapping, builder: RequestBuilder) -> None:
     """Whatever the others in it are: undecryptable, cut off by jq, of another mapping file, not for us."""
     attempts = attempts_of(mapping)
-    alone: dict[str, Any] = {}
-    for name, each in attempts.items():
-        try:
-            alone[name] = build_request(each, SEALER, builder)
-        except (RequestNotBuildable, JqUnavailable) as error:
-            alone[name] = error
+    alone = {name: build_requests([each], SEALER, builder)[0] for name, each in attempts.items()}
     together = dict(zip(attempts, build_requests(list(attempts.values()), SEALER, builder), strict=True))
 
     assert {name: plain(result) for name, result in alone.items()} == {

@@ -9,24 +9,13 @@ import structlog
 
 from config.logging import configure
 from longshore.invocation import trace
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
+from tests.support.log_streams import Terminal, logging_restored
 
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
+    with logging_restored():
+        yield
 
 
 @pytest.mark.parametrize("stream_class", [io.StringIO, Terminal])

@@ -22,6 +22,7 @@ from longshore.log import events
 from longshore.log.event_log import EventLog
 from tasks.worker import attempt_log
 from tasks.worker.attempt_log import AttemptLog
+from tests.support.log_streams import Terminal, logging_restored
 
 SECRET = "pä\x9bss-wörd/1"
 ATTEMPT = StartedAttempt(
@@ -34,20 +35,8 @@ DELIVERED = Outcome(Verdict.DELIVERED, True, "delivered", "HTTP 200", 200, durat
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
+    with logging_restored():
+        yield
 
 
 def lines_of(stream: io.StringIO) -> list[str]:

@@ -25,7 +25,8 @@ def test_what_arrives_during_a_batch_is_the_next_batch() -> None:
     stage.start()
     stage.put(0)
     assert first_runs.wait(60)
-    stage.put_all(range(1, 10))
+    for number in range(1, 10):
+        stage.put(number)
     go_on.set()
     assert done.wait(60)
     stage.stop()
@@ -46,7 +47,8 @@ def test_a_batch_may_be_given_a_moment_to_grow() -> None:
     stage.start()
     stage.put(0)
     assert asked.wait(60)
-    stage.put_all([1, 2])
+    for number in (1, 2):
+        stage.put(number)
     stage.stop()  # which ends the moment
 
     assert [[0, 1, 2]] == batches
@@ -56,7 +58,8 @@ def test_a_stage_that_stops_works_on_what_was_put() -> None:
     """Though it had no time for it."""
     batches: list[list[int]] = []
     stage = Stage("numbers", batches.append, max_items=2)
-    stage.put_all(range(5))
+    for number in range(5):
+        stage.put(number)
     stage.start()
     stage.stop()
 
