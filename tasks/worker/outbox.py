@@ -152,5 +152,5 @@ class Outbox:
                 return
             except StoreUnavailable as error:
                 if self._ending.wait(_ACK_PAUSE_S):
-                    log.event(events.REPORT_INTERRUPTED, runs=len(acks), error=str(error))
+                    log.event(events.REPORT_INTERRUPTED, ids=[ack.reports.id for ack in acks], error=str(error))
                     return

@@ -77,7 +77,8 @@ class Begin:
             answers = self._ledger.begin([(each.attempt.id, each.attempt.token) for each in batch])
         except Exception as error:
             if not isinstance(error, StoreUnavailable):
-                log.event(events.DELIVERY_CRASHED, claims=len(batch), error=type(error).__name__, at=place_of(error))
+                ids = [prepared.attempt.id for prepared in batch]
+                log.event(events.DELIVERY_CRASHED, ids=ids, error=type(error).__name__, at=place_of(error))
             # They may have begun, and only the reply was lost: left so, they would end as unknown, though never sent.
             self._unsent.leave(len(batch))
             self._give_back(batch)

@@ -24,9 +24,10 @@ class ClaimRelease:
         if not claims:
             return
         pairs = [(received.claim.id, received.claim.token) for received in claims]
+        ids = [id for id, _ in pairs]
         self.store_retry.until_draining(
-            lambda: self.ledger.release(pairs, delay_ms), events.DELIVERY_START_FAILED, claims=len(pairs)
+            lambda: self.ledger.release(pairs, delay_ms), events.DELIVERY_START_FAILED, ids=ids
         )
-        log.event(events.DELIVERY_RELEASED, claims=len(pairs))
+        log.event(events.DELIVERY_RELEASED, ids=ids)
         for received in claims:
             received.ended(None)

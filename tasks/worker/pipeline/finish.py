@@ -86,7 +86,8 @@ class Finish:
                 if isinstance(each.result, Deferral):
                     self._defer(each, each.result)
         except Exception as error:  # a fault of ours: what is not stored lapses, and costs no slot until then
-            log.event(events.DELIVERY_CRASHED, claims=len(batch), error=type(error).__name__, at=place_of(error))
+            ids = [each.attempt.id for each in batch]
+            log.event(events.DELIVERY_CRASHED, ids=ids, error=type(error).__name__, at=place_of(error))
             for each in batch:
                 self._in_flight.remove(each.attempt)
                 each.received.ended(None)
@@ -97,7 +98,7 @@ class Finish:
         stored = self._store_retry.until_stored(
             lambda: self._ledger.finish(ends, 0 if self._shutdown.draining.is_set() else max(FINISH_CLAIMS, len(ends))),
             events.DELIVERY_RESULT_STORE_RETRIED,
-            results=len(ends),
+            ids=[attempt.id for attempt, _ in ends],
         )
         self._publish(stored.claims, stored.workers)
         if any(end.reports for _, end in ends):
@@ -122,7 +123,7 @@ class Finish:
         self._store_retry.until_stored(
             lambda: self._ledger.defer(ended.attempt, deferral.target, deferral.lane),
             events.DELIVERY_RESULT_STORE_RETRIED,
-            run_id=ended.attempt.run,
+            ids=[ended.attempt.id],
         )
         self._metrics.count_deferral()
         self._in_flight.remove(ended.attempt)

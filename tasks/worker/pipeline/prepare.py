@@ -53,7 +53,9 @@ class Prepare:
         """Loads the first of `claims`, as many as one call gives, and goes on with them; returns the others."""
         pairs = [(received.claim.id, received.claim.token) for received in claims]
         try:
-            loaded = self.store_retry.until_draining(lambda: self.ledger.load(pairs), events.DELIVERY_START_FAILED)
+            loaded = self.store_retry.until_draining(
+                lambda: self.ledger.load(pairs), events.DELIVERY_START_FAILED, ids=[id for id, _ in pairs]
+            )
         except Exception as error:
             _drop(claims, error)
             return ()
@@ -119,6 +121,7 @@ def _batches(loaded: Sequence[_Loaded]) -> Iterator[Sequence[_Loaded]]:
 def _drop(claims: Sequence[ReceivedClaim], error: Exception | None = None) -> None:
     """Lets go of claims whose leases lapse, so that they come again; `error` is a fault of ours."""
     if error is not None:
-        log.event(events.DELIVERY_CRASHED, claims=len(claims), error=type(error).__name__, at=place_of(error))
+        ids = [received.claim.id for received in claims]
+        log.event(events.DELIVERY_CRASHED, ids=ids, error=type(error).__name__, at=place_of(error))
     for received in claims:
         received.ended(None)
