@@ -1,5 +1,6 @@
 """The head of a request is, byte for byte, what `requests` and `urllib3` make of the same parts."""
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,9 +51,12 @@ def both(ours: Any, theirs: Any, method: str, target: str, headers: Any, body: b
     headers = {name: value for name, value in headers.items() if name.lower() not in _OF_FRAMING} | length
     return (
         written(ours, "write_request", method, target, headers, body),
-        written(theirs, "request", method, target, body=body, headers=headers),
+        _ZONE.sub(rb"\1]", written(theirs, "request", method, target, body=body, headers=headers), count=1),
     )
 
+
+_ZONE = re.compile(rb"(\r\nHost: \[[^\]%]*)%[^\]]*\]")
+"""Of an IPv6 address, as a Python before 3.11.4 writes it: Longshore does not (RFC 6874, 4)."""
 
 _OF_FRAMING = {"host", "content-length", "transfer-encoding"}
 HOSTS = ["a.example", "a.example.", "127.0.0.1", "::1", "fe80::1%eth0", "xn--bcher-kva.example"]
