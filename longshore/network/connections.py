@@ -69,8 +69,9 @@ class _CheckedConnection(_Connection):
         """The head of the answer to a request by `method`. Raises HTTPException and OSError."""
         self._set_timeout()
         response = self._last_response = self._next_response or BoundedResponse(self.sock, method=method)
-        self._next_response = None
+        self._next_response = response  # closed with the connection, should there be no head
         response.begin()
+        self._next_response = None
         if response.will_close:
             self.close()  # the response has the socket still
         return response

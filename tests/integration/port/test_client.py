@@ -515,3 +515,19 @@ def test_headers_of_a_call_go_along(port: FakePort, client: PortClient) -> None:
     client.call("POST", "/v1/workflows/runs/claim-pending", body, {"x-port-reserved-usage": "true"})
 
     assert {"token": 1, "claim_nodes": 1} == port.counts
+
+
+def test_a_connection_ends_with_the_call_that_got_no_answer() -> None:
+    """And not when somebody drops the error."""
+    closed = threading.Event()
+
+    def script(talk: Talk) -> None:
+        if talk.receive() is not None and talk.receive() is None:
+            closed.set()
+
+    with HostileTarget(script) as target:
+        port = PortClient(target.url(path=""), ID, SECRET, read_timeout_s=0.1)
+        with pytest.raises(PortUnavailable) as error:
+            port.kafka_credentials()
+        assert closed.wait(5), error.value
+        port.close()
