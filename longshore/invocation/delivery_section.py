@@ -4,13 +4,13 @@ All its keys are ours, so every problem in it prevents the start: a misspelt lim
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any
 
 from longshore.invocation import json_text
 from longshore.invocation.delivery_options import DeliveryOptions
+from longshore.invocation.section_values import InvalidValue, read_boolean, type_name, unknown_keys
 
 KEYS = ("target", "timeout", "retry", "rate", "concurrency", "unknown", "idempotent")
 RETRY_KEYS = ("max_attempts", "base_s", "max_s", "max_age_s")
@@ -31,7 +31,7 @@ def read_section(value: Any, problems: list[str], place: str) -> DeliveryOptions
     if value is None:
         return DeliveryOptions()
     if not isinstance(value, dict):
-        problems.append(f"{place} is {_type_name(value)}, not an object")
+        problems.append(f"{place} is {type_name(value)}, not an object")
         return DeliveryOptions()
     problems += unknown_keys(value, KEYS, place)
     values = {_FIELDS.get(key, key): item for key, item in _read_values(value, _READERS, place, problems)}
@@ -41,7 +41,7 @@ def read_section(value: Any, problems: list[str], place: str) -> DeliveryOptions
         problems += unknown_keys(retry, RETRY_KEYS, f"{place}, retry")
         values |= dict(_read_values(retry, _RETRY_READERS, f"{place}, retry", problems))
     elif retry is not None:
-        problems.append(f"{place}, retry is {_type_name(retry)}, not an object")
+        problems.append(f"{place}, retry is {type_name(retry)}, not an object")
     delivery = DeliveryOptions(**values)
     if delivery.unknown_outcome is None and is_idempotent is not None:
         return replace(delivery, unknown_outcome="retry" if is_idempotent else "park")
@@ -51,23 +51,10 @@ def read_section(value: Any, problems: list[str], place: str) -> DeliveryOptions
 def read_limits(value: Any, problems: list[str], place: str) -> DeliveryOptions:
     """Only `rate` and `concurrency`, as a limits file has them."""
     if not isinstance(value, dict):
-        problems.append(f"{place} is {_type_name(value)}, not an object")
+        problems.append(f"{place} is {type_name(value)}, not an object")
         return DeliveryOptions()
     problems += unknown_keys(value, LIMIT_KEYS, place)
     return DeliveryOptions(**dict(_read_values(value, {key: _READERS[key] for key in LIMIT_KEYS}, place, problems)))
-
-
-def unknown_keys(section: Collection[str], known_keys: tuple[str, ...], place: str) -> Iterator[str]:
-    """A problem for each unknown key, with the known key that is most similar."""
-    for key in section:
-        if key not in known_keys:
-            similar_keys = get_close_matches(key.lower(), known_keys, n=1)
-            hint = f"did you mean {similar_keys[0]!r}?" if similar_keys else f"known are {', '.join(known_keys)}"
-            yield f"{place}: unknown key {key!r}; {hint}"
-
-
-class _InvalidValue(Exception):
-    """A value is invalid; caught where its key is known."""
 
 
 def _read_values(
@@ -77,15 +64,15 @@ def _read_values(
         if section.get(key) is not None:
             try:
                 yield key, read_value(section[key])
-            except _InvalidValue as error:
+            except InvalidValue as error:
                 problems.append(f"{place}, {key} {error}")
 
 
 def _read_target(value: Any) -> str:
     if not isinstance(value, str):
-        raise _InvalidValue(f"is {_type_name(value)}, not a text")
+        raise InvalidValue(f"is {type_name(value)}, not a text")
     if not 0 < len(value) <= MAX_TARGET_CHARS or not value.isprintable() or " " in value or value == "-":
-        raise _InvalidValue(f"is no name; give 1 to {MAX_TARGET_CHARS} characters without spaces, e.g. deployer")
+        raise InvalidValue(f"is no name; give 1 to {MAX_TARGET_CHARS} characters without spaces, e.g. deployer")
     return value
 
 
@@ -94,7 +81,7 @@ def _number_reader(minimum: float, maximum: float, allows_zero: bool = False) ->
         number = _to_number(value)
         if not (allows_zero and number == 0) and not minimum <= number <= maximum:
             range_text = f"{'0 for no limit, or ' if allows_zero else ''}{minimum:.10g} to {maximum:.10g}"
-            raise _InvalidValue(f"is {_shorten(value)}; give {range_text}")
+            raise InvalidValue(f"is {_shorten(value)}; give {range_text}")
         return float(number)
 
     return read_value
@@ -103,7 +90,7 @@ def _number_reader(minimum: float, maximum: float, allows_zero: bool = False) ->
 def _read_integer(value: Any) -> int:
     number = _to_number(value)
     if not 1 <= number <= MAX_COUNT or number != int(number):
-        raise _InvalidValue(f"is {_shorten(value)}; give a whole number from 1 to {MAX_COUNT}")
+        raise InvalidValue(f"is {_shorten(value)}; give a whole number from 1 to {MAX_COUNT}")
     return int(number)
 
 
@@ -112,7 +99,7 @@ def _to_number(value: Any) -> int | float:
         number = value.plain()
         return math.inf if number is None else number
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _InvalidValue(f"is {_type_name(value)}, not a number")
+        raise InvalidValue(f"is {type_name(value)}, not a number")
     return value
 
 
@@ -123,14 +110,8 @@ def _shorten(value: Any) -> str:
 
 def _read_unknown_policy(value: Any) -> str:
     if value not in ("park", "retry"):
-        raise _InvalidValue("is neither 'park' (keep it for a person to decide) nor 'retry'")
+        raise InvalidValue("is neither 'park' (keep it for a person to decide) nor 'retry'")
     return str(value)
-
-
-def _read_boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _InvalidValue(f"is {_type_name(value)}, not true or false")
-    return value
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
@@ -139,17 +120,10 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "rate": _number_reader(MIN_VALUE, MAX_RATE, allows_zero=True),
     "concurrency": _read_integer,
     "unknown": _read_unknown_policy,
-    "idempotent": _read_boolean,
+    "idempotent": read_boolean,
 }
 _RETRY_READERS: dict[str, Callable[[Any], Any]] = {
     "max_attempts": _read_integer,
     **dict.fromkeys(("base_s", "max_s", "max_age_s"), _number_reader(MIN_VALUE, YEAR_S)),
 }
 _FIELDS = {"timeout": "timeout_s", "unknown": "unknown_outcome"}
-
-
-def _type_name(value: Any) -> str:
-    if value is None:
-        return "null"
-    kinds = {dict: "an object", list: "a list", str: "a text", bool: "a boolean"}
-    return kinds.get(type(value), "a number")

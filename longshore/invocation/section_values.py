@@ -1,0 +1,58 @@
+"""What the readers of a `delivery` section share: values are checked, and problems say what would be right."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+
+class InvalidValue(Exception):
+    """A value is invalid; caught where its key is known, so the text goes on behind the key."""
+
+
+def read_object(value: Any, readers: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+    """The members of an object, by the reader of each key; those that are null or missing are left out.
+
+    Raises InvalidValue with all that is wrong.
+    """
+    if not isinstance(value, dict):
+        raise InvalidValue(f"is {type_name(value)}, not an object")
+    problems = [f"has the {problem}" for problem in describe_unknown_keys(value, tuple(readers))]
+    members = {}
+    for key, read_value in readers.items():
+        if value.get(key) is not None:
+            try:
+                members[key] = read_value(value[key])
+            except InvalidValue as error:
+                problems.append(f"{key} {error}")
+    if problems:
+        raise InvalidValue("; ".join(problems))
+    return members
+
+
+def unknown_keys(section: Collection[str], known_keys: tuple[str, ...], place: str) -> Iterator[str]:
+    """A problem for each unknown key, with the known key that is most similar."""
+    return (f"{place}: {problem}" for problem in describe_unknown_keys(section, known_keys))
+
+
+def describe_unknown_keys(section: Collection[str], known_keys: tuple[str, ...]) -> Iterator[str]:
+    """The same, without the place."""
+    for key in section:
+        if key not in known_keys:
+            similar_keys = get_close_matches(key.lower(), known_keys, n=1)
+            hint = f"did you mean {similar_keys[0]!r}?" if similar_keys else f"known are {', '.join(known_keys)}"
+            yield f"unknown key {key!r}; {hint}"
+
+
+def read_boolean(value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise InvalidValue(f"is {type_name(value)}, not true or false")
+    return value
+
+
+def type_name(value: Any) -> str:
+    """What kind of JSON `value` is, in words."""
+    if value is None:
+        return "null"
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "a boolean"}
+    return kinds.get(type(value), "a number")
