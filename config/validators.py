@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from config import flower_login, limits_file, user_ca_bundle
+from config import flower_login, host_table_files, user_ca_bundle
 from config.roles import Role
 from longshore.delivery.host_patterns import HostPatterns
 from longshore.delivery.send_errors import BadHostPattern
@@ -138,7 +138,7 @@ def find_cross_field_problems(texts: Mapping[str, str], environ: Mapping[str, st
         problems.extend((*_broker_problems(texts), *_kafka_login_problems(texts)))
     if role is not Role.FLOWER:
         problems.extend(_mapping_file_problems(texts))
-        problems.extend(limits_file.find_problems(texts.get("limits_file", "")))
+        problems.extend(host_table_files.find_problems(texts.get("limits_file", ""), texts.get("targets_file", "")))
     else:
         problems.extend(flower_login.find_problems(texts, environ))
     return problems

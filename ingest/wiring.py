@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from config.limits_file import read_host_limits
+from config.host_table_files import read_host_limits
 from config.settings import Settings
 from config.tracing import tracer
 from ingest.backpressure import Backpressure

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from longshore.invocation.tls_section import TlsOptions
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOptions:
@@ -21,3 +23,5 @@ class DeliveryOptions:
     """Most in flight at once."""
     unknown_outcome: Literal["park", "retry"] | None = None
     """Policy for an unknown outcome; where the mapping has only `idempotent`, that decides."""
+    tls: TlsOptions | None = None
+    """Whom to trust at the target, and the certificate to show it."""

@@ -10,9 +10,10 @@ from typing import Any
 
 from longshore.invocation import json_text
 from longshore.invocation.delivery_options import DeliveryOptions
-from longshore.invocation.section_values import InvalidValue, read_boolean, type_name, unknown_keys
+from longshore.invocation.section_values import InvalidValue, read_boolean, read_text, type_name, unknown_keys
+from longshore.invocation.tls_section import read_tls
 
-KEYS = ("target", "timeout", "retry", "rate", "concurrency", "unknown", "idempotent")
+KEYS = ("target", "timeout", "retry", "rate", "concurrency", "unknown", "idempotent", "tls")
 RETRY_KEYS = ("max_attempts", "base_s", "max_s", "max_age_s")
 LIMIT_KEYS = ("rate", "concurrency")
 
@@ -69,11 +70,10 @@ def _read_values(
 
 
 def _read_target(value: Any) -> str:
-    if not isinstance(value, str):
-        raise InvalidValue(f"is {type_name(value)}, not a text")
-    if not 0 < len(value) <= MAX_TARGET_CHARS or not value.isprintable() or " " in value or value == "-":
+    name = read_text(value)
+    if not 0 < len(name) <= MAX_TARGET_CHARS or not name.isprintable() or " " in name or name == "-":
         raise InvalidValue(f"is no name; give 1 to {MAX_TARGET_CHARS} characters without spaces, e.g. deployer")
-    return value
+    return name
 
 
 def _number_reader(minimum: float, maximum: float, allows_zero: bool = False) -> Callable[[Any], float]:
@@ -121,6 +121,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "concurrency": _read_integer,
     "unknown": _read_unknown_policy,
     "idempotent": read_boolean,
+    "tls": read_tls,
 }
 _RETRY_READERS: dict[str, Callable[[Any], Any]] = {
     "max_attempts": _read_integer,

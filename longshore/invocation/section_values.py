@@ -50,6 +50,21 @@ def read_boolean(value: Any) -> bool:
     return value
 
 
+def read_text(value: Any) -> str:
+    """Any text."""
+    if not isinstance(value, str):
+        raise InvalidValue(f"is {type_name(value)}, not a text")
+    return value
+
+
+def read_path(value: Any) -> str:
+    """The path of a file; whether it is there is another question."""
+    path = read_text(value)
+    if not path or not path.isprintable():
+        raise InvalidValue("is no path of a file")
+    return path
+
+
 def type_name(value: Any) -> str:
     """What kind of JSON `value` is, in words."""
     if value is None:

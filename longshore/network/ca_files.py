@@ -8,6 +8,8 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from longshore.watched_files import file_version
+
 ENDINGS = (".crt", ".pem", ".cer")
 
 MAX_BYTES = 16_777_216
@@ -41,12 +43,7 @@ def read(path: str) -> bytes:
 
 def folder_version(folder: str) -> tuple[object, ...]:
     """Something that is another when a file below `folder` came, went or changed."""
-    return tuple((entry, _version(entry.path)) for entry in walk(folder))
-
-
-def version(path: str) -> object:
-    """Something that is another when the file was changed or replaced; None without a file."""
-    return _version(path)
+    return tuple((entry, file_version(entry.path)) for entry in walk(folder))
 
 
 def printable(path: str) -> str:
@@ -85,11 +82,3 @@ def _walk(folder: str, visited: set[tuple[int, int]]) -> Iterator[FolderEntry]:
                 yield from _walk(path, visited)
             else:
                 yield FolderEntry(path)
-
-
-def _version(path: str) -> object:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_dev, status.st_ino

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import certifi
 
 from longshore.errors import LongshoreError
+from longshore.watched_files import file_version
 
 
 class BundleUnreadable(LongshoreError):
@@ -53,7 +54,7 @@ class TlsContexts:
 
     def get(self, tls: Tls) -> ssl.SSLContext:
         """The context for `tls`. Raises BundleUnreadable."""
-        version = [_file_version(path) for path in _files_of(tls)]
+        version = [_existing_version(path) for path in _files_of(tls)]
         entry = self._cache.get(tls)
         if entry is not None and entry[0] == version:
             return entry[1]
@@ -94,12 +95,10 @@ def _bundle_path(verify: bool | str) -> str:
     return certifi.where() if verify is True else str(verify)
 
 
-def _file_version(path: str) -> object:
-    try:
-        status = os.stat(path)
-    except OSError:
-        raise BundleUnreadable(path) from None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+def _existing_version(path: str) -> object:
+    if (version := file_version(path)) is None:
+        raise BundleUnreadable(path)
+    return version
 
 
 def _create_context(tls: Tls) -> ssl.SSLContext:

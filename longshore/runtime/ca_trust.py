@@ -19,6 +19,7 @@ from longshore.log.event_log import EventLog
 from longshore.network import ca_files
 from longshore.network.ca_bundle import Bundle, BundleUnwritable, gather, write
 from longshore.periodic import LIMIT_S, Periodic
+from longshore.watched_files import file_version
 
 log = EventLog(__name__)
 
@@ -87,7 +88,7 @@ def kafka_bundle(environ: Mapping[str, str]) -> str | None:
 def kafka_bundle_version(environ: Mapping[str, str]) -> object:
     """A value that differs once that bundle was changed or replaced; None while there is none."""
     path = kafka_bundle(environ)
-    return ca_files.version(path) if path else None
+    return file_version(path) if path else None
 
 
 class BundleWatch:
@@ -118,7 +119,7 @@ class BundleWatch:
 
     def _read_state(self) -> object:
         folder = ca_files.folder_version(str(self._settings.longshore_ca_dir))
-        return folder, [ca_files.version(path) for path in SYSTEM_BUNDLES]
+        return folder, [file_version(path) for path in SYSTEM_BUNDLES]
 
 
 def _write(settings: Settings, bundle: Bundle) -> bool:

@@ -138,4 +138,4 @@ def test_a_limits_file_that_is_wrong_stops_the_worker(bench: Bench) -> None:
     worker = Program("worker", folder=bench.folder, **bench.environ, LIMITS_FILE=str(bench.folder / "limits.json"))
     bench.programs.append(worker)
     assert 78 == worker.process.wait(30)
-    assert "LIMITS_FILE: the file of limits is wrong: '*.internal': unknown key 'reat'" in worker.log()
+    assert "LIMITS_FILE: the file is wrong: '*.internal': unknown key 'reat'" in worker.log()

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from longshore.delivery.host_limits import BadLimits, HostLimits
+from longshore.delivery.host_limits import HostLimits
+from longshore.delivery.host_table import BadHostTable
 from longshore.invocation.delivery_options import DeliveryOptions
 
 LIMITS = HostLimits.parse(
@@ -75,6 +76,6 @@ def test_without_a_file_nothing_is_said() -> None:
 )
 def test_what_is_wrong_is_named(content: bytes, problem: str) -> None:
     """With the pattern and the key."""
-    with pytest.raises(BadLimits) as error:
+    with pytest.raises(BadHostTable) as error:
         HostLimits.parse(content)
     assert str(error.value).startswith(problem)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from longshore.invocation.delivery_options import DeliveryOptions
+from longshore.invocation.delivery_section import KEYS
 from longshore.invocation.mapping.schema import Findings, read
 
 
@@ -60,10 +61,7 @@ def test_a_target_that_takes_repeats_is_sent_unknowns_again(value: Any, policy: 
         ([], "delivery is a list, not an object"),
         ({"tiemout": 3}, "delivery: unknown key 'tiemout'; did you mean 'timeout'?"),
         ({"Rate": 3}, "delivery: unknown key 'Rate'; did you mean 'rate'?"),
-        (
-            {"zzz": 1},
-            "delivery: unknown key 'zzz'; known are target, timeout, retry, rate, concurrency, unknown, idempotent",
-        ),
+        ({"zzz": 1}, f"delivery: unknown key 'zzz'; known are {', '.join(KEYS)}"),
         ({"retry": {"maxAttempts": 3}}, "delivery, retry: unknown key 'maxAttempts'; did you mean 'max_attempts'?"),
         ({"retry": 3}, "delivery, retry is a number, not an object"),
         ({"retry": {"max_attempts": 0}}, "delivery, retry, max_attempts is 0; give a whole number from 1 to 1000000"),

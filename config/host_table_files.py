@@ -1,0 +1,42 @@
+"""The files by host pattern that `LIMITS_FILE` and `TARGETS_FILE` name."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from longshore.delivery.host_limits import HostLimits
+from longshore.delivery.host_table import BadHostTable
+from longshore.delivery.target_options import TargetTable, parse_targets
+from longshore.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def read_host_limits(path: Path | None) -> HostLimits:
+    """The limits in the file at `path`; none where it is None. Raises ConfigError with everything that is wrong."""
+    return HostLimits() if path is None else _read("LIMITS_FILE", path, HostLimits.parse, "rate-limits")
+
+
+def read_targets(path: Path | None) -> TargetTable:
+    """How targets are called, by the file at `path`; empty where it is None. Raises ConfigError as above."""
+    return TargetTable() if path is None else _read("TARGETS_FILE", path, parse_targets, "client-certificates")
+
+
+def find_problems(limits: str, targets: str) -> Iterator[ConfigError]:
+    """What is wrong with the files at these paths; empty is none."""
+    for read_table, path in ((read_host_limits, limits), (read_targets, targets)):
+        try:
+            read_table(Path(path) if path else None)
+        except ConfigError as problem:
+            yield problem
+
+
+def _read(variable: str, path: Path, parse: Callable[[bytes], T], page: str) -> T:
+    try:
+        return parse(path.read_bytes())
+    except OSError as problem:
+        remedy = "Give the path of a readable JSON file, or unset the variable"
+        raise ConfigError(variable, f'"{path}" cannot be read: {problem.strerror}', remedy) from None
+    except BadHostTable as problem:
+        remedy = f"Correct the file; docs/how-to/{page}.md shows one"
+        raise ConfigError(variable, f"the file is wrong: {problem}", remedy) from None
