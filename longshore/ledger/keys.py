@@ -205,6 +205,10 @@ class Keys:
         """Hash: how many invocations made each move, and how many wait now (`backlog`)."""
         return f"{self.prefix}counts"
 
+    def activity(self, span: str) -> str:
+        """Hash: what the fleet did in one span of time, or saw last (`seen`); expires, see `scripts/activity.lua`."""
+        return f"{self.prefix}act:{span}"
+
     @property
     def expiry_warning(self) -> str:
         """String: exists for an hour after a warning that dead letters expire soon."""

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -275,15 +275,19 @@ class Ledger:
         with reaching_store():
             return int(self.redis.zcount(self.keys.unreadable, since_ms, "+inf"))
 
-    def heartbeat(self, worker: str, slots: int, working_on: Iterable[tuple[str, int]] = ()) -> int:
+    def heartbeat(
+        self,
+        worker: str,
+        slots: int,
+        working_on: Iterable[tuple[str, int]] = (),
+        sums: Mapping[str, int] | None = None,
+    ) -> int:
         """Keeps `worker` and the leases of its attempts alive; 0 slots withdraws it. Returns the fleet's slots.
 
-        `working_on`: id and token of each attempt.
+        `working_on`: id and token of each attempt. `sums`: what to add to the fleet's activity, see `activity.py`.
         """
-        pairs: list[Any] = []
-        for id, token in working_on:
-            pairs += [encode(id), token]
-        return int(self._run("heartbeat", worker, slots, *pairs))
+        pairs = (*(sums or {}).items(), *working_on)
+        return int(self._run("heartbeat", worker, slots, len(sums or ()), *_flat(pairs)))
 
     def prune(self) -> int:
         """Drops some dead letters older than they are kept; returns how many."""

@@ -7,13 +7,16 @@ import os
 import socket
 import threading
 import uuid
+from contextlib import suppress
 
+from longshore.errors import LongshoreError
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.retention import Retention
 from longshore.ledger.sweep import Sweep
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
+from tasks.worker.activity_sums import ActivitySums
 from tasks.worker.in_flight import InFlight
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.shutdown import Shutdown
@@ -43,6 +46,7 @@ class Heartbeat:
         hung_limit: int,
         clock: RedisClock,
         shutdown: Shutdown,
+        activity: ActivitySums,
     ) -> None:
         self.worker = worker_name()
         self._ledger = ledger
@@ -55,16 +59,24 @@ class Heartbeat:
         self._hung_limit = hung_limit
         self._clock = clock
         self._shutdown = shutdown
+        self._activity = activity
         self._retention = Retention(ledger)
         self._sweep = Sweep(ledger)
         self._loop = Periodic("heartbeat", lease_s / 3, self.step)
-        self.start, self.stop = self._loop.start, self._loop.stop
+        self.start = self._loop.start
+
+    def stop(self) -> None:
+        """Ends the heartbeats; a last one takes to the ledger what ended since, if Redis is there."""
+        self._loop.stop()
+        if not self._activity.is_empty:
+            with suppress(LongshoreError):
+                self.withdraw()
 
     def withdraw(self) -> None:
         """Offers no slots any more; leases of what is under way are still renewed."""
         with self._sending:
             self._slots = 0
-            self._ledger.heartbeat(self.worker, 0, self._in_flight.renewable())
+            self._beat(0)
 
     def step(self) -> float | None:
         """One heartbeat."""
@@ -72,13 +84,17 @@ class Heartbeat:
         with self._sending:
             # At least one: with none this process would be withdrawn, and with all threads hung it is about to restart.
             free_slots = max(1, self._slots - self._hung) if self._slots else 0
-            self._ledger.heartbeat(self.worker, free_slots, self._in_flight.renewable())
+            self._beat(free_slots)
         self._clock.measure(self._ledger)
         self._sweep.step()
         self._count += 1
         if self._count % _PRUNE_EVERY == 0:
             self._prune()
         return None
+
+    def _beat(self, slots: int) -> None:
+        with self._activity.handing_over() as sums:
+            self._ledger.heartbeat(self.worker, slots, self._in_flight.renewable(), sums)
 
     def _count_hung(self) -> None:
         """A thread that hangs beyond its attempt's deadline is a slot lost, until the process is restarted."""

@@ -60,6 +60,7 @@ class WorkerProcess:
         shutdown = self._shutdown = Shutdown()
         clock = RedisClock()
         in_flight = InFlight()
+        metrics = WorkerMetrics(settings.metrics_targets)
         app = self._app = make_app(settings)
         access = open_ledger(settings, REDIS_CONNECTIONS)
         ledger = self._ledger = access.ledger
@@ -80,6 +81,7 @@ class WorkerProcess:
             interval_s=settings.pump_interval_s,
             limit_s=settings.liveness_s + REDIS_WAIT_S,
             on_lapsed=lapsed_events.send,
+            metrics=metrics,
         )
         self._outbox = Outbox(ledger, access.sealer, self._port, Traces(access.sealer, tracer()))
         self._wait_estimates = WaitEstimates(ledger)
@@ -93,6 +95,7 @@ class WorkerProcess:
             hung_limit=settings.worker_hung_limit,
             clock=clock,
             shutdown=shutdown,
+            activity=metrics.activity,
         )
         self._health = WorkerHealth(
             app, ledger, in_flight, slots=slots, liveness_s=settings.liveness_s, draining=shutdown.draining
@@ -111,7 +114,6 @@ class WorkerProcess:
         # What makes attempts.
         egress_policy = build_egress_policy(settings)
         self._internal_services = InternalServices(settings, ledger, egress_policy)
-        metrics = WorkerMetrics(settings.metrics_targets)
         pool = ThreadPool(slots + AT_WORK)
         executor = build_executor(
             settings,

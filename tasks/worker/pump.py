@@ -11,7 +11,7 @@ from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
-from tasks.worker.worker_metrics import count_expired_lease
+from tasks.worker.worker_metrics import WorkerMetrics
 
 log = EventLog(__name__)
 
@@ -26,6 +26,7 @@ class Pump:
         interval_s: float,
         limit_s: float,
         on_lapsed: Callable[[ExpiredLease], None],
+        metrics: WorkerMetrics,
     ) -> None:
         """`publish` gets claims and the size of the fleet. Without a turn for `limit_s` it counts as stalled.
 
@@ -34,6 +35,7 @@ class Pump:
         self._ledger = ledger
         self._publish = publish
         self._on_lapsed = on_lapsed
+        self._metrics = metrics
         self._loop = Periodic("pump", interval_s, self._step, limit_s=limit_s)
         self.start, self.stop = self._loop.start, self._loop.stop
 
@@ -41,7 +43,7 @@ class Pump:
         result = self._ledger.pump()
         self._publish(result.claims, result.workers)
         for lease in result.expired:
-            count_expired_lease(lease)
+            self._metrics.count_expired_lease(lease)
             log.event(events.LEASE_EXPIRED, run_id=lease.id, target=lease.target, now=lease.state, reason=lease.reason)
             self._on_lapsed(lease)
         return None

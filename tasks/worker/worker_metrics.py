@@ -6,6 +6,7 @@ from longshore.ledger.entry import AttemptEnd, ExpiredLease, StartedAttempt
 from longshore.ledger.states import State
 from longshore.telemetry import metrics
 from longshore.telemetry.labels import TargetLabels, outcome_of
+from tasks.worker.activity_sums import ActivitySums
 
 _DELIVERY_SECONDS = {kind: metrics.DELIVERY_SECONDS.labels(kind.value) for kind in Kind}
 _RETRY, _DEFERRED, _REDIS = (metrics.ATTEMPTS_DELAYED.labels(cause) for cause in ("retry", "deferred", "redis"))
@@ -16,12 +17,16 @@ class WorkerMetrics:
 
     def __init__(self, max_targets: int) -> None:
         self._targets = TargetLabels(max_targets)
+        self.activity = ActivitySums()
+        """What the heartbeat takes to the ledger."""
 
     def count_end(self, attempt: StartedAttempt, end: AttemptEnd, state: str, now_ms: float) -> None:
         """An attempt ended; `state` is what became of the invocation. `now_ms` is Redis's time."""
         metrics.ATTEMPTS.labels(self._targets.of(attempt.target), outcome_of(end.reason)).inc()
+        latency_ms = max(0.0, now_ms - attempt.published_ms)
+        self.activity.count_end(attempt.target, state, latency_ms if attempt.generation == 1 else None)
         if state == State.DONE:
-            _DELIVERY_SECONDS[attempt.kind].observe(max(0.0, now_ms - attempt.published_ms) / 1000)
+            _DELIVERY_SECONDS[attempt.kind].observe(latency_ms / 1000)
         elif state == State.WAITING:
             _RETRY.inc()
         else:
@@ -39,11 +44,11 @@ class WorkerMetrics:
         """A request was made."""
         metrics.REQUEST_SECONDS.observe(outcome.duration_ms / 1000)
 
-
-def count_expired_lease(lease: ExpiredLease) -> None:
-    """A lease lapsed, and this process found it."""
-    metrics.LAPSED.labels(lease.state, lease.reason).inc()
-    _count_bad_end(lease.state, lease.reason)
+    def count_expired_lease(self, lease: ExpiredLease) -> None:
+        """A lease lapsed, and this process found it."""
+        metrics.LAPSED.labels(lease.state, lease.reason).inc()
+        self.activity.count_end(lease.target, lease.state)
+        _count_bad_end(lease.state, lease.reason)
 
 
 def _count_bad_end(state: str, reason: str) -> None:

@@ -10,6 +10,7 @@ from longshore.ledger.entry import StartedAttempt
 from longshore.ledger.keys import Keys
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.limits import Limits
+from tasks.worker.activity_sums import ActivitySums
 from tasks.worker.heartbeat import Heartbeat
 from tasks.worker.in_flight import InFlight
 from tasks.worker.redis_clock import RedisClock
@@ -33,7 +34,7 @@ def attempt(id: str) -> StartedAttempt:
 
 def heartbeat_of(client: "redis.Redis", in_flight: InFlight, shutdown: Shutdown) -> Heartbeat:
     ledger = Ledger(client, Keys.of("org/agent"), Limits())
-    return Heartbeat(ledger, in_flight, 10, 15, 1, RedisClock(), shutdown)
+    return Heartbeat(ledger, in_flight, 10, 15, 1, RedisClock(), shutdown, ActivitySums())
 
 
 def test_a_hung_thread_offers_no_slot_and_too_many_ask_for_another_process(redis_client: "redis.Redis") -> None:

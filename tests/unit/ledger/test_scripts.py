@@ -45,7 +45,7 @@ def test_scripts_use_only_names_that_keys_lists(name: str) -> None:
     keys = Keys("P:")
     known = {getattr(keys, attribute) for attribute in dir(Keys) if isinstance(getattr(Keys, attribute), property)}
     of_one = (keys.invocation, keys.payload, keys.attempts, keys.reports, keys.waiting, keys.lanes, keys.job)
-    known |= {make("") for make in (*of_one, keys.first_reports)}
+    known |= {make("") for make in (*of_one, keys.first_reports, keys.activity)}
     known |= {"P:part:", "P:open:", "P:"}
 
     used = {"P:" + name for name in re.findall(r"P \.\. '([a-z:_]*)'", scripts.text(name))}
