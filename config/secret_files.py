@@ -16,6 +16,8 @@ BY_FILE = frozenset(
         "REDIS_URL",
         "REDIS_PASSWORD",
         "REDIS_SENTINEL_PASSWORD",
+        "STANDARD_WEBHOOKS_SECRET",
+        "STANDARD_WEBHOOKS_SECRET_PREVIOUS",
     }
 )
 """Settings that may come by file."""

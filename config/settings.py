@@ -31,6 +31,8 @@ from config.url_credentials import PROXIES, credentials_of
 from config.user_ca_bundle import CA_BUNDLE, CA_FOLDER, bundle_path
 from config.validation_messages import describe_errors
 from longshore.delivery.policy import DEFAULTS, RetryPolicy
+from longshore.delivery.request_identity import RequestIdentity
+from longshore.delivery.standard_webhooks import PREFIX, WebhookSigner
 from longshore.errors import ConfigProblems
 from longshore.invocation.kinds import Kind
 from longshore.ledger.address import Address, parse
@@ -38,7 +40,15 @@ from longshore.ledger.address import Address, parse
 DEFAULT_MAPPING_FILE = Path("control_the_payload_config.json")
 
 SECRETS = frozenset(
-    {"port_client_secret", "port_client_secret_previous", "redis_url", "redis_password", "redis_sentinel_password"}
+    {
+        "port_client_secret",
+        "port_client_secret_previous",
+        "standard_webhooks_secret",
+        "standard_webhooks_secret_previous",
+        "redis_url",
+        "redis_password",
+        "redis_sentinel_password",
+    }
 )
 """Fields whose value is never shown."""
 
@@ -46,6 +56,8 @@ NOT_FOR_MAPPINGS = frozenset(
     {
         "PORT_CLIENT_SECRET",
         "PORT_CLIENT_SECRET_PREVIOUS",
+        "STANDARD_WEBHOOKS_SECRET",
+        "STANDARD_WEBHOOKS_SECRET_PREVIOUS",
         "REDIS_URL",
         "REDIS_PASSWORD",
         "REDIS_SENTINEL_PASSWORD",
@@ -177,6 +189,14 @@ class Settings(BaseModel):
     idempotency_header: Annotated[str, AfterValidator(validators.header_name)] = Field(
         "Idempotency-Key",
         description="Header with the invocation's id, by which targets recognise repeats; empty: none",
+    )
+    standard_webhooks_secret: Annotated[str, AfterValidator(validators.webhook_secret)] = Field(
+        "",
+        repr=False,
+        description="whsec_ and base64: signs by Standard Webhooks too, see how-to/verify-requests.md; empty: not",
+    )
+    standard_webhooks_secret_previous: Annotated[str, AfterValidator(validators.webhook_secret)] = Field(
+        "", repr=False, description="The secret before a rotation: requests carry both signatures"
     )
     response_max_bytes: PositiveInt = Field(1_048_576, description="Bytes of a target's answer that are read, at most")
     response_keep_bytes: NonNegativeInt = Field(4096, description="Bytes of it that are kept in the attempt history")
@@ -367,8 +387,23 @@ class Settings(BaseModel):
         """What every output must mask: the client secrets, and the passwords of Redis, its sentinels and of proxies."""
         proxies = (self._environ.get(name, "") for name in PROXIES)
         parts = (part for url in (*self.redis_url.split(";"), *proxies) for part in credentials_of(url))
-        secrets = (*self.secrets, self.redis_password, self.redis_sentinel_password, *parts)
+        webhooks = (key for secret in self._webhook_secrets for key in (secret, secret.removeprefix(PREFIX)))
+        secrets = (*self.secrets, *webhooks, self.redis_password, self.redis_sentinel_password, *parts)
         return tuple(dict.fromkeys(filter(None, secrets)))
+
+    @property
+    def request_identity(self) -> RequestIdentity:
+        """By what targets recognise repeats, where a mapping does not say otherwise."""
+        return RequestIdentity(self.idempotency_header, has_standard_webhooks=bool(self.standard_webhooks_secret))
+
+    @property
+    def webhook_signer(self) -> WebhookSigner | None:
+        """What signs by Standard Webhooks, if there is a secret for it."""
+        return WebhookSigner(self._webhook_secrets) if self.standard_webhooks_secret else None
+
+    @property
+    def _webhook_secrets(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.standard_webhooks_secret, self.standard_webhooks_secret_previous)))
 
     @property
     def mapping_path(self) -> Path | None:

@@ -17,7 +17,9 @@ from config import flower_login, host_table_files, user_ca_bundle
 from config.roles import Role
 from longshore.delivery.host_patterns import HostPatterns
 from longshore.delivery.send_errors import BadHostPattern
+from longshore.delivery.standard_webhooks import MAX_BYTES, MIN_BYTES, PREFIX, BadWebhookSecret, read_secret
 from longshore.errors import ConfigError
+from longshore.invocation.idempotency_section import find_header_problem
 from longshore.ledger import address
 
 INVALID = "invalid_setting"
@@ -32,10 +34,6 @@ SASL_PROTOCOLS = ("sasl_plaintext", "sasl_ssl")
 PROTOCOLS = ("plaintext", "ssl", *SASL_PROTOCOLS)
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 """librdkafka's sasl.mechanism, in its spelling: those with a user and a password, as Port issues them."""
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_RESERVED_HEADERS = frozenset(
-    {"host", "content-length", "content-type", "transfer-encoding", "x-port-signature", "x-port-timestamp"}
-)
 
 
 def invalid(problem: str, remedy: str) -> PydanticCustomError:
@@ -96,10 +94,21 @@ def lease(value: float) -> float:
 
 def header_name(value: str) -> str:
     """Check the name of an HTTP header that may be added to every request; empty passes."""
-    if value and not _HEADER_NAME.fullmatch(value):
-        raise invalid("is not the name of an HTTP header", "Give one, e.g. Idempotency-Key, or nothing for no header")
-    if value.lower() in _RESERVED_HEADERS:
-        raise invalid("is a header with a meaning of its own", "Give another, e.g. Idempotency-Key")
+    if value and (problem := find_header_problem(value)):
+        raise invalid(problem, "Give another, e.g. Idempotency-Key, or nothing for no header")
+    return value
+
+
+def webhook_secret(value: str) -> str:
+    """Check a secret of Standard Webhooks; empty passes."""
+    try:
+        if value:
+            read_secret(value)
+    except BadWebhookSecret:
+        size = f"{MIN_BYTES} to {MAX_BYTES} random bytes"
+        raise invalid(
+            f"is not {PREFIX} and the base64 of {size}", 'Make one: printf "whsec_%s" "$(openssl rand -base64 32)"'
+        ) from None
     return value
 
 

@@ -8,6 +8,7 @@ import signal
 import threading
 from types import FrameType
 
+from config.mapping_file import load_mapping
 from config.settings import Settings
 from ingest.backpressure import Backpressure
 from ingest.ingest_health import WAIT_S, IngestHealth
@@ -15,7 +16,6 @@ from ingest.ledger_writer import LedgerWriter
 from ingest.source import SourceLost
 from ingest.wiring import make_limits, make_preparer, make_source, source_name
 from longshore.errors import ConfigError, place_of
-from longshore.invocation.mapping import Mapping
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
@@ -56,7 +56,7 @@ class IngestService:
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
         """Raises `ConfigError`, see `run`."""
         self._stop = stop
-        self._mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
+        self._mapping = load_mapping(settings)
         self._publisher = Publisher(make_app(settings))
         access = open_ledger(settings, REDIS_CONNECTIONS)
         self._ledger = access.ledger

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from config.host_table_files import read_host_limits
+from config.mapping_file import load_mapping
 from config.settings import Settings
 from config.tracing import tracer
 from ingest.backpressure import Backpressure
@@ -135,7 +136,7 @@ def make_rebuild(settings: Settings, *, dry: bool) -> "Rebuild":
     kafka_access = _find_kafka(settings)
     access = open_ledger(settings)
     ledger = access.ledger
-    mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
+    mapping = load_mapping(settings)
     backpressure = Backpressure(settings.backlog_limit, settings.redis_memory_limit_ratio)
 
     def has_room() -> bool:

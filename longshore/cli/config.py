@@ -8,13 +8,13 @@ import typer
 
 from config import flower_login
 from config.environment import find_advice, find_env_file, read_environment
+from config.mapping_file import load_mapping
 from config.roles import Role
 from config.secret_files import BY_FILE
 from config.settings import SECRETS, Settings, load
 from ingest.kafka import consumer_options
 from longshore.cli import terminal
 from longshore.errors import ConfigProblems
-from longshore.invocation import mapping
 
 HIDDEN = "(set, not shown)"
 
@@ -40,7 +40,7 @@ def check(
     # Whatever the role: one environment is often given to all programs.
     if problems := list(flower_login.find_problems({"flower_insecure": "true"}, environ)):
         raise ConfigProblems(problems)
-    mappings = mapping.Mapping.load(settings.mapping_path, settings.mapping_env())
+    mappings = load_mapping(settings)
     mappings.close()
     if role.reads_invocations and not settings.is_polling:
         consumer_options.check(settings)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from config.environment import read_environment
+from config.mapping_file import load_mapping
 from config.pasted import find_pasting_mistakes
 from config.settings import Settings, load
 from longshore.cli import terminal
@@ -81,7 +82,7 @@ def run_test(
     if not isinstance(document, dict):
         raise typer.BadParameter("is no JSON object", param_hint="--message")
     parsed_response = _parse_response(_read(response)) if response is not None else None
-    mapping = Mapping.load(file or settings.mapping_path, settings.mapping_env())
+    mapping = load_mapping(settings, path=file)
     try:
         result = dry_run(raw, topic or derive_stream(document), mapping, settings, parsed_response)
     finally:

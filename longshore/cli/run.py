@@ -40,9 +40,9 @@ def run(settings: Settings) -> int:
     """Run the agent until it is told to stop; returns the exit code."""
     # Found out here, once, instead of by each child.
     if settings.mapping_path is not None:
-        from longshore.invocation import mapping  # which a supervisor needs for nothing else
+        from config.mapping_file import load_mapping  # which a supervisor needs for nothing else
 
-        mapping.Mapping.load(settings.mapping_path, settings.mapping_env()).close()
+        load_mapping(settings).close()
     if not settings.is_polling:
         consumer_options.check(settings)
     if settings.has_small_profile:

@@ -52,8 +52,8 @@ def shadow(
         group = group or f"{settings.kafka_consumer_group_id}.shadow"
         if group == settings.kafka_consumer_group_id:
             raise ConfigError("--group", "is the agent's own group, which would lose messages to it", "Give another")
+        from config.mapping_file import load_mapping
         from ingest.wiring import make_shadow_reader, streams
-        from longshore.invocation.mapping import Mapping
         from longshore.operations.shadow.answers import Answers, read_lines
         from longshore.operations.shadow.follow import Follower
         from longshore.operations.shadow.line_file import LineFile
@@ -63,7 +63,7 @@ def shadow(
         stack.enter_context(as_unwritable(out))
         file = stack.enter_context(LineFile(out, last_kind="message"))
         lines = Lines(settings.secrets, "shadow")
-        mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
+        mapping = load_mapping(settings)
         stack.callback(mapping.close)
         known_answers = Answers(read_lines(answers) if answers else (), lines)
         follower = Follower(Shadow(mapping, settings, known_answers, lines), lines, streams(settings), file)

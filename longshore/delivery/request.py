@@ -1,11 +1,11 @@
 """From what the mapping gave to a request ready to be sent: checked, signed, framed.
 
 Wire contract, webhook request: the bytes that were signed are the bytes that are sent; a mapped header wins over ours,
-the two signature headers over mapped ones, in any case of letters; a GET carries its body too.
+the headers of signatures over mapped ones, in any case of letters; a GET carries its body too.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -41,6 +41,9 @@ class OutgoingRequest(Protocol):
         """The exact JSON text to sign and send; None: no body."""
 
 
+Sign = Callable[[bytes | None, float], Mapping[str, str]]
+"""Gives the headers of a signature over a body (None: no body), at a time in seconds since 1970."""
+
 DEFAULT_HEADERS = {
     "user-agent": ("User-Agent", "longshore"),
     "accept-encoding": ("Accept-Encoding", "gzip, deflate"),
@@ -71,17 +74,27 @@ class SignedRequest:
     """The same as `requests` has it, for one that a redirect led to."""
 
 
-def prepare(request: OutgoingRequest, extra: Mapping[str, str], secret: str, now: float) -> SignedRequest:
+def prepare(
+    request: OutgoingRequest,
+    extra: Mapping[str, str],
+    secret: str,
+    now: float,
+    sign: Sign | None = None,
+) -> SignedRequest:
     """`request` as it will go over the wire, signed with `secret` at `now` (seconds since 1970).
 
-    `extra` headers (such as the idempotency key) give way to mapped ones of the same name. Raises Unsendable, with
+    `extra` headers (such as the idempotency key) give way to mapped ones of the same name. `sign` is for a
+    signature beside Port's. Raises Unsendable, with
     reason `bad_url` or `bad_request`, for what could not be sent or would smuggle something in.
     """
     method = _check_method(request.method)
     url = prepare_url(request.url or "", request.query)
     body = _encode_body(request.body)
     headers = _merge_headers(request.headers, extra, body, _parse_authority(url))
-    for name, value in build_signature_headers(secret, body, now).items():
+    signatures = build_signature_headers(secret, body, now)
+    if sign is not None:
+        signatures |= sign(body, now)
+    for name, value in signatures.items():
         headers[name.lower()] = name, value
     if body is not None or method not in _SAFE_WITHOUT_LENGTH:
         headers["content-length"] = "Content-Length", str(len(body or b""))

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from longshore.delivery.egress_policy import EgressPolicy
 from longshore.delivery.exchange import Exchange, elapsed_ms
 from longshore.delivery.outcome import Fault, Outcome, Verdict
-from longshore.delivery.request import OutgoingRequest, decode_headers, prepare
+from longshore.delivery.request import OutgoingRequest, Sign, decode_headers, prepare
 from longshore.delivery.request_deadline import RequestDeadline
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.send_errors import Unsendable
@@ -58,16 +58,18 @@ class Sender:
         extra: Mapping[str, str] = NO_HEADERS,
         timeout_s: float | None = None,
         total_s: float | None = None,
+        sign: Sign | None = None,
     ) -> Outcome | Exchange:
         """Sign `request` and send it, and do not wait for the answer: see `Exchange`.
 
         An `Outcome` where it ended before: no request came about, or no connection. `extra` headers (the idempotency
-        key) give way to mapped ones of the same name. `timeout_s` and `total_s` replace the sender's own. Raises
-        nothing for whatever a target, a proxy, a name server or the request itself does.
+        key) give way to mapped ones of the same name. `timeout_s` and `total_s` replace the sender's own. `sign` is for
+        a signature beside Port's. Raises nothing for whatever a target, a proxy, a name server or the request itself
+        does.
         """
         start_s = time.perf_counter()
         try:
-            prepared = prepare(request, extra, self._secret, time.time())
+            prepared = prepare(request, extra, self._secret, time.time(), sign)
         except Unsendable as error:
             return _reject_request(error.reason, error.cause, start_s)
         except Exception as error:  # a fault of ours, or parts of another type: it must not end the worker's task

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from longshore.invocation.idempotency_section import IdempotencyOptions
 from longshore.invocation.tls_section import TlsOptions
 
 
@@ -25,3 +26,6 @@ class DeliveryOptions:
     """Policy for an unknown outcome; where the mapping has only `idempotent`, that decides."""
     tls: TlsOptions | None = None
     """Whom to trust at the target, and the certificate to show it."""
+    standard_webhooks: bool | None = None
+    """Whether the headers of Standard Webhooks are sent."""
+    idempotency: IdempotencyOptions | None = None

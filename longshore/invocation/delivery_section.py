@@ -10,10 +10,23 @@ from typing import Any
 
 from longshore.invocation import json_text
 from longshore.invocation.delivery_options import DeliveryOptions
+from longshore.invocation.idempotency_section import read_idempotency
 from longshore.invocation.section_values import InvalidValue, read_boolean, read_text, type_name, unknown_keys
+from longshore.invocation.signature_section import read_signature
 from longshore.invocation.tls_section import read_tls
 
-KEYS = ("target", "timeout", "retry", "rate", "concurrency", "unknown", "idempotent", "tls")
+KEYS = (
+    "target",
+    "timeout",
+    "retry",
+    "rate",
+    "concurrency",
+    "unknown",
+    "idempotent",
+    "tls",
+    "signature",
+    "idempotency",
+)
 RETRY_KEYS = ("max_attempts", "base_s", "max_s", "max_age_s")
 LIMIT_KEYS = ("rate", "concurrency")
 
@@ -122,9 +135,11 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "unknown": _read_unknown_policy,
     "idempotent": read_boolean,
     "tls": read_tls,
+    "signature": read_signature,
+    "idempotency": read_idempotency,
 }
 _RETRY_READERS: dict[str, Callable[[Any], Any]] = {
     "max_attempts": _read_integer,
     **dict.fromkeys(("base_s", "max_s", "max_age_s"), _number_reader(MIN_VALUE, YEAR_S)),
 }
-_FIELDS = {"timeout": "timeout_s", "unknown": "unknown_outcome"}
+_FIELDS = {"timeout": "timeout_s", "unknown": "unknown_outcome", "signature": "standard_webhooks"}

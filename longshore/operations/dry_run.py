@@ -141,9 +141,17 @@ class _DryRun:
 
     def _prepare(self, built_request: BuiltRequest) -> SignedRequest:
         """The request as it would go over the wire. Raises `Unsendable`."""
+        settings = self._settings
         self._builder.resolve_target(built_request)
+        identity = settings.request_identity.with_overrides(self._mapping.delivery(built_request.entry))
+        key = identity.build_key(self._id, generation=1)
+        sign = identity.choose_signature(settings.webhook_signer, key)
         prepared_request = prepare(
-            built_request.request, self._build_extra_headers(), self._settings.port_client_secret, time.time()
+            built_request.request,
+            identity.build_headers(key),
+            settings.port_client_secret,
+            time.time(),
+            sign,
         )
         self._result.request = as_sent(prepared_request, built_request)
         self._builder.check_variables(built_request)
@@ -179,10 +187,6 @@ class _DryRun:
 
     def _add_notes(self, *notes: str) -> None:
         self._result.notes += notes
-
-    def _build_extra_headers(self) -> dict[str, str]:
-        name = self._settings.idempotency_header
-        return {name: self._id} if name and self._id else {}
 
 
 def _as_outcome(response: Response | Outcome) -> Outcome:

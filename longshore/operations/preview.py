@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+from config.mapping_file import load_mapping
 from config.settings import Settings
 from longshore.delivery.request_builder import RequestBuilder
 from longshore.errors import LongshoreError
@@ -61,5 +62,5 @@ class RequestPreviews:
     def _load_mapping(self) -> Mapping:
         with self._lock:
             if self._mapping is None:
-                self._mapping = Mapping.load(self._settings.mapping_path, self._settings.mapping_env())
+                self._mapping = load_mapping(self._settings)
             return self._mapping

@@ -67,11 +67,12 @@ class AttemptExchange:
         attempt, executor, request = self.attempt, self._executor, self._built.request
         trace_bond = bond(attempt.format, "trace", attempt.id)
         self._span = executor.traces.attempt(attempt.trace, request.headers, span_attributes(attempt), trace_bond)
-        headers = dict(self._span.headers)
-        if executor.idempotency_header:
-            headers[executor.idempotency_header] = attempt.id
+        settings, identity = self._settings, self._settings.identity
+        key = identity.build_key(attempt.id, attempt.generation)
+        headers = {**self._span.headers, **identity.build_headers(key)}
+        sign = identity.choose_signature(executor.webhook_signer, key)
         self._sent = True
-        return executor.sender.start(request, headers, self._settings.timeout_s, self._settings.total_s)
+        return executor.sender.start(request, headers, settings.timeout_s, settings.total_s, sign)
 
     def _complete(self, outcome: Outcome) -> Completion:
         executor = self._executor

@@ -13,6 +13,7 @@ from longshore.delivery.outcome import Outcome
 from longshore.delivery.policy import RetryPolicy, next_step
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.delivery.send import Sender
+from longshore.delivery.standard_webhooks import WebhookSigner
 from longshore.invocation.mapping import JqUnavailable
 from longshore.ledger.entry import StartedAttempt
 from longshore.ledger.seal import Sealer
@@ -50,7 +51,7 @@ class AttemptExecutor:
     sender: Sender
     results: ResultBuilder
     delivery_settings: DeliverySettingsTable
-    idempotency_header: str
+    webhook_signer: WebhookSigner | None
     clock: RedisClock
     metrics: WorkerMetrics
     traces: Traces

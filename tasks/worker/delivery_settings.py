@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from config.settings import Settings
 from longshore.delivery.policy import RetryPolicy
+from longshore.delivery.request_identity import RequestIdentity
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
@@ -21,6 +22,7 @@ class DeliverySettings:
     timeout_s: float
     """For connecting, and for each read."""
     total_s: float
+    identity: RequestIdentity
 
 
 class DeliverySettingsTable:
@@ -45,7 +47,8 @@ def _resolve(settings: Settings, kind: Kind, delivery: DeliveryOptions) -> Deliv
     timeout_s = delivery.timeout_s or settings.webhook_invoker_timeout
     # A total that an operator has set is a bound on everything; otherwise it follows the timeout.
     total_s = settings.webhook_total_timeout or 10 * timeout_s
-    return DeliverySettings(settings.retry_policy(kind).with_overrides(delivery), timeout_s, total_s)
+    identity = settings.request_identity.with_overrides(delivery)
+    return DeliverySettings(settings.retry_policy(kind).with_overrides(delivery), timeout_s, total_s, identity)
 
 
 class AttemptDeadlines:

@@ -8,9 +8,9 @@ from celery import signals
 from celery.apps.worker import Worker
 
 from config.egress import build_egress_policy
+from config.mapping_file import load_mapping
 from config.settings import Settings
 from config.tracing import tracer
-from longshore.invocation.mapping import Mapping
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
@@ -64,9 +64,7 @@ class WorkerProcess:
         app = self._app = make_app(settings)
         access = open_ledger(settings, REDIS_CONNECTIONS)
         ledger = self._ledger = access.ledger
-        self._mapping = Mapping.load(
-            settings.mapping_path, settings.mapping_env(), 1 if settings.has_small_profile else JQ_PROCESSES
-        )
+        self._mapping = load_mapping(settings, 1 if settings.has_small_profile else JQ_PROCESSES)
         self._port = CountedPortClient(
             settings.port_api_base_url, settings.port_client_id, settings.port_client_secret, pool_size=SENDERS
         )

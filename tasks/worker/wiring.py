@@ -51,7 +51,7 @@ def build_executor(
         ),
         results=results,
         delivery_settings=DeliverySettingsTable(settings, mapping.deliveries),
-        idempotency_header=settings.idempotency_header,
+        webhook_signer=settings.webhook_signer,
         clock=clock,
         metrics=metrics,
         traces=Traces(sealer, tracer()),

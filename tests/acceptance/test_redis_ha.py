@@ -20,7 +20,7 @@ from tests.support.programs import eventually, longshore
 from .conftest import Bench
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "redis-ha.md").read_text()
-FILES = dict(re.findall(r"^```text ([\w.]+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+FILES = dict(re.findall(r'^```text title="([\w.]+)"\n(.*?)^```$', PAGE, re.MULTILINE | re.DOTALL))
 PASSWORD = re.findall(r"^requirepass (.+)$", FILES["redis.conf"], re.MULTILINE)[0]
 MASTER = re.findall(r"^sentinel monitor (\w+) ", FILES["sentinel.conf"], re.MULTILINE)[0]
 NUMBERS = (1, 2, 3)

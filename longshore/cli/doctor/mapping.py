@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 
+from config.mapping_file import load_mapping
 from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
 from longshore.errors import ConfigError
-from longshore.invocation.mapping import JqUnavailable, Mapping
+from longshore.invocation.mapping import JqUnavailable
 
 
 def check(case: CheckContext) -> Iterator[Finding]:
     """Loads it as the agent would."""
     path = case.settings.mapping_path
     try:
-        mapping = Mapping.load(path, case.settings.mapping_env())
+        mapping = load_mapping(case.settings)
     except ConfigError as error:
         yield broken(f"{error.variable}: {error.problem}", error.remedy)
         return

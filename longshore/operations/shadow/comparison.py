@@ -95,7 +95,7 @@ def _compare_webhooks(original: Line, shadow: Line) -> Iterator[Difference]:
         is_slash = _place(original["url"]) == _place(shadow["url"]) + "api"
         yield Difference("url", original["url"], shadow["url"], "D11" if is_slash else None)
     for difference in compare_values("headers", original["headers"], shadow["headers"]):
-        is_added = difference.original is None and difference.where == f"headers.{shadow.get('added')}"
+        is_added = difference.original is None and difference.where.removeprefix("headers.") in shadow.get("added", ())
         difference.row = "D1" if is_added else difference.row
         yield difference
     yield from _compare_bodies(original["body"] or {}, shadow["body"] or {})

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from config.settings import Settings
+from longshore.delivery import standard_webhooks
 from longshore.delivery.outcome import Outcome, Response
 from longshore.delivery.request import SignedRequest
 from longshore.invocation import ids
@@ -30,6 +31,9 @@ class Shadow:
         self._settings = settings
         self._answers = answers
         self._lines = lines
+        identity = settings.request_identity
+        names = {identity.with_overrides(delivery).header.lower() for delivery in mapping.deliveries}
+        self._added = {*names, *standard_webhooks.HEADERS}
 
     def process(self, raw: bytes | None, stream: Stream, key: str, origin: str) -> list[Line]:
         """The lines of the Kafka value `raw`; none for what is not for the agent. The last one is of kind `message`.
@@ -61,8 +65,8 @@ class Shadow:
         def respond(request: SignedRequest) -> Response | Outcome:
             nonlocal response, basis
             wire = WebhookRequest(request.method, request.url, request.headers, request.body)
-            added = {"added": name.lower()} if (name := self._settings.idempotency_header) else {}
-            lines.append(line := self._lines.webhook(invocation, wire, origin=facts["origin"], **added))
+            added = [name for name in map(str.lower, wire.headers) if name in self._added]
+            lines.append(line := self._lines.webhook(invocation, wire, origin=facts["origin"], added=added))
             answer = self._answers.find(line)
             basis = "assumed" if answer is None else "recorded"
             answer = answer or ASSUMED

@@ -9,9 +9,9 @@ import signal
 
 from config import logging
 from config.egress import build_egress_policy
+from config.mapping_file import load_mapping
 from config.roles import Role
 from config.settings import load
-from longshore.invocation.mapping import Mapping
 from tasks.worker.attempt_exchange import execute
 from tasks.worker.isolation.forkserver import serve_forks
 from tasks.worker.isolation.job import READY, IsolatedJob
@@ -28,7 +28,7 @@ def main() -> None:
     settings = load(role=Role.WORKER)
     logging.configure(settings.log_level, settings.secrets_to_mask, program="suspect")
     connection = serve_forks()
-    mapping = Mapping.load(settings.mapping_path, settings.mapping_env())
+    mapping = load_mapping(settings)
     egress_policy = build_egress_policy(settings)
     connection.sendall(READY)
     with connection.makefile("rb") as stream:

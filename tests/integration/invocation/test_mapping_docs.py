@@ -21,9 +21,8 @@ SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
 def examples() -> list[tuple[str, dict[str, str]]]:
     """Title and named blocks of each section that has any."""
     sections = (DOCS / "how-to" / "mapping.md").read_text().split("\n## ")[1:]
-    blocks_by_title = [
-        (text.split("\n")[0], dict(re.findall(r"```json (\w+)\n(.*?)```", text, re.DOTALL))) for text in sections
-    ]
+    blocks = re.compile(r"```json title=\"(\w+)\.json\"\n(.*?)```", re.DOTALL)
+    blocks_by_title = [(text.split("\n")[0], dict(blocks.findall(text))) for text in sections]
     return [(title, blocks) for title, blocks in blocks_by_title if blocks]
 
 

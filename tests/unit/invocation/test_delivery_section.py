@@ -7,6 +7,7 @@ import pytest
 
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.delivery_section import KEYS
+from longshore.invocation.idempotency_section import IdempotencyOptions
 from longshore.invocation.mapping.schema import Findings, read
 
 
@@ -75,12 +76,36 @@ def test_a_target_that_takes_repeats_is_sent_unknowns_again(value: Any, policy: 
         ({"concurrency": 1.5}, "delivery, concurrency is 1.5; give a whole number from 1 to 1000000"),
         ({"concurrency": 10**400}, f"delivery, concurrency is 1{'0' * 19}...; give a whole number from 1 to 1000000"),
         ({"unknown": "keep"}, "delivery, unknown is neither 'park' (keep it for a person to decide) nor 'retry'"),
+        ({"signature": True}, "delivery, signature is a boolean, not an object"),
+        (
+            {"signature": {"standard-webhooks": 1}},
+            "delivery, signature has the unknown key 'standard-webhooks'; did you mean 'standard_webhooks'?",
+        ),
+        (
+            {"idempotency": {"header": True, "fresh_on_requeue": "yes"}},
+            "delivery, idempotency header is a boolean; give the name of a header, or false for none; "
+            "fresh_on_requeue is a text, not true or false",
+        ),
+        (
+            {"idempotency": {"header": "X-Port-Signature"}},
+            "delivery, idempotency header is a header with a meaning of its own; "
+            "give another, e.g. Idempotency-Key, or false for none",
+        ),
         ({"idempotent": "yes"}, "delivery, idempotent is a text, not true or false"),
     ],
 )
 def test_what_is_wrong_is_named(value: Any, problem: str) -> None:
     """With the entry and the key: a misspelt limit would be no limit."""
     assert (DeliveryOptions(), [f"mapping 1, {problem}"]) == section(value)
+
+
+@pytest.mark.parametrize(("header", "name"), [("X-Run", "X-Run"), (False, ""), (None, None)])
+def test_signature_and_idempotency_have_sections_of_their_own(header: Any, name: str | None) -> None:
+    """No header is something else than what the settings say."""
+    value = {"signature": {"standard_webhooks": True}, "idempotency": {"header": header, "fresh_on_requeue": True}}
+    idempotency = IdempotencyOptions(name, is_fresh_on_requeue=True)
+
+    assert (DeliveryOptions(standard_webhooks=True, idempotency=idempotency), []) == section(value)
 
 
 def test_a_number_that_is_none_is_refused() -> None:

@@ -136,7 +136,7 @@ EXPLAINED: list[tuple[str, list[Line], list[Line]]] = [
     (
         "D1",
         [webhook(ORIGINAL)],
-        [webhook(SHADOW, headers={"Idempotency-Key": "r_1"}, added="idempotency-key")],
+        [webhook(SHADOW, headers={"Idempotency-Key": "r_1"}, added=["idempotency-key"])],
     ),
     (
         "D2",
