@@ -7,11 +7,12 @@ token. Repeating is the outbox's business, so that a failing Port API holds up n
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
 from longshore.errors import PortRefused, PortUnavailable
-from longshore.port.http import PortHttp
+from longshore.port.http import Blocking, PortHttp
 from longshore.port.rate_limit_pause import Pause, parse_wait_s
 from longshore.port.replies import KafkaCredentials, Reply
 from longshore.port.tokens import Token, Tokens
@@ -42,7 +43,8 @@ _CODE = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 class PortClient:
     """Talks to the Port API at `base_url` as the client with these credentials.
 
-    `pool_size` is how many calls can be under way without opening connections of their own. Proxies and the CA bundle
+    `pool_size` is how many calls can be under way without opening connections of their own, and `blocking` is entered
+    by a thread whose answer takes long. Proxies and the CA bundle
     come from the environment as requests reads it; certificates are always checked.
     """
 
@@ -56,10 +58,11 @@ class PortClient:
         connect_timeout_s: float = 5.0,
         read_timeout_s: float = 15.0,
         clock: Callable[[], float] = time.monotonic,
+        blocking: Blocking = nullcontext,
     ) -> None:
         self._credentials = {"clientId": client_id, "clientSecret": client_secret}
         self._host = urlsplit(base_url).hostname or "?"
-        self._http = PortHttp(base_url.rstrip("/"), pool_size, connect_timeout_s, read_timeout_s)
+        self._http = PortHttp(base_url.rstrip("/"), pool_size, connect_timeout_s, read_timeout_s, blocking)
         self._tokens = Tokens(
             self._fetch_token, clock, f"Port at {self._host} refuses the tokens it gives out (HTTP 401)"
         )

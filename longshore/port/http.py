@@ -2,7 +2,8 @@
 
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from http.client import HTTPException
 from typing import Any
@@ -27,6 +28,12 @@ from longshore.port.size_limits import encode_json
 
 _HEADERS = {"User-Agent": "port-agent", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 
+LINGER_S = 0.002
+"""An answer is waited for this long before the thread says that it may wait for long."""
+
+Blocking = Callable[[], AbstractContextManager[None]]
+"""Is entered by a thread that may wait for long."""
+
 MAX_REPLY_BYTES = 4_194_304
 """Most bytes read of one reply: nothing we ask for comes near it."""
 
@@ -34,11 +41,19 @@ MAX_REPLY_BYTES = 4_194_304
 class PortHttp:
     """Sends requests to paths below `base_url`. Timeouts in seconds; a whole body may take four read timeouts."""
 
-    def __init__(self, base_url: str, pool_size: int, connect_timeout_s: float, read_timeout_s: float) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        pool_size: int,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        blocking: Blocking = nullcontext,
+    ) -> None:
         self._base_url = _normalize(base_url)
         self._host = urlsplit(base_url).hostname or "?"
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
+        self._blocking = blocking
         # Proxies and CA bundle as requests finds them; once, as looking them up costs more than a call.
         environment = requests.Session().merge_environment_settings(base_url, {}, True, True, None)
         self._verify = environment["verify"] or True
@@ -68,7 +83,8 @@ class PortHttp:
         origin, prefix = self._place
         pool = self._adapter.find_pool(origin, self._verify, self._proxy)
         sent = send_request(pool, method, f"{prefix}{path}", headers, body, self._connect_timeout_s)
-        response = sent.receive(self._read_timeout_s)
+        with nullcontext() if sent.wait(LINGER_S) else self._blocking():
+            response = sent.receive(self._read_timeout_s)
         try:
             if response.status == 407:  # Port has no such answer
                 raise TunnelRefused(407, parse_login_schemes([response.find("proxy-authenticate")]))

@@ -7,7 +7,7 @@ same. Senders do not wait for each other: a run that Port is slow at, or fails a
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from longshore.errors import LongshoreError, StoreUnavailable, place_of
 from longshore.ledger.entry import LeasedReports, ReportsAck
@@ -23,6 +23,7 @@ from tasks.worker.gate import Gate
 from tasks.worker.report_opening import open_reports
 from tasks.worker.report_sender import LEASE_MS, ReportLeaseLost, ReportSender
 from tasks.worker.stage import Stage
+from tasks.worker.thread_pool import ThreadPool
 
 log = EventLog(__name__)
 
@@ -49,12 +50,15 @@ _STOP_S = 10.0  # for what is due when the worker ends
 class Outbox:
     """Empties the outbox, a few runs at a time."""
 
-    def __init__(self, ledger: Ledger, sealer: Sealer, port: PortClient, traces: Traces | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, sealer: Sealer, port: PortClient, pool: ThreadPool, traces: Traces | None = None
+    ) -> None:
+        """`pool` has `SENDERS` threads at the most."""
         self._ledger = ledger
         self._sealer = sealer
         self._port = port
         self._traces = traces or Traces(sealer)
-        self._pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="report")
+        self._pool = pool
         self._room = Gate(MAX_LEASED)
         self._failures_in_a_row = 0
         self._last_delay_s = 0.0
@@ -68,6 +72,7 @@ class Outbox:
     def start(self) -> None:
         """Starts its threads."""
         self._acks.start()
+        self._pool.start()
         self._loop.start()
 
     def wake(self) -> None:
@@ -87,7 +92,7 @@ class Outbox:
         except Exception as error:
             log.event(events.OUTBOX_FLUSH_FAILED, error=type(error).__name__)
         self._room.wait_until_empty(max(0.0, deadline - time.monotonic()))
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.stop()
         self._acks.stop()
 
     def _step(self) -> float | None:
@@ -108,7 +113,7 @@ class Outbox:
             self._room.leave(places - len(leases))
         leased_at = time.monotonic()
         for lease in leases:
-            self._pool.submit(self._send, lease, leased_at)
+            self._pool.submit(partial(self._send, lease, leased_at))
         if self._failures_in_a_row >= _AWAY_FAILURES and leased_at - self._last_answer_at > _AWAY_AFTER_S:
             return min(self._last_delay_s, _AWAY_PAUSE_S)
         return 0.0 if len(leases) == places else _IDLE_S

@@ -31,11 +31,11 @@ from tasks.worker.isolation.child_processes import ChildProcesses
 from tasks.worker.isolation.runner import IsolationRunner
 from tasks.worker.outbox import SENDERS, Outbox
 from tasks.worker.pipeline.pipeline import Pipeline
-from tasks.worker.pipeline.thread_pool import AT_WORK, ThreadPool
 from tasks.worker.pump import Pump
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.requeue_runner import RequeueRunner
 from tasks.worker.shutdown import Shutdown
+from tasks.worker.thread_pool import AT_WORK, ThreadPool
 from tasks.worker.wait_estimates import WaitEstimates
 from tasks.worker.wiring import build_executor, build_results
 from tasks.worker.worker_health import REDIS_WAIT_S, WorkerHealth
@@ -65,8 +65,13 @@ class WorkerProcess:
         access = open_ledger(settings, REDIS_CONNECTIONS)
         ledger = self._ledger = access.ledger
         self._mapping = load_mapping(settings, 1 if settings.has_small_profile else JQ_PROCESSES)
+        reporters = ThreadPool(SENDERS, at_work=1, name="report")
         self._port = CountedPortClient(
-            settings.port_api_base_url, settings.port_client_id, settings.port_client_secret, pool_size=SENDERS
+            settings.port_api_base_url,
+            settings.port_client_id,
+            settings.port_client_secret,
+            pool_size=SENDERS,
+            blocking=reporters.blocking,
         )
 
         # What hands out claims, and what tells Port.
@@ -81,7 +86,7 @@ class WorkerProcess:
             on_lapsed=lapsed_events.send,
             metrics=metrics,
         )
-        self._outbox = Outbox(ledger, access.sealer, self._port, Traces(access.sealer, tracer()))
+        self._outbox = Outbox(ledger, access.sealer, self._port, reporters, Traces(access.sealer, tracer()))
         self._wait_estimates = WaitEstimates(ledger)
 
         # What says that this process lives, and how it ends.

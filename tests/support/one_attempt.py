@@ -28,10 +28,10 @@ from tasks.worker.in_flight import InFlight
 from tasks.worker.isolation.child_processes import ChildProcesses
 from tasks.worker.isolation.runner import IsolationRunner
 from tasks.worker.pipeline.pipeline import Pipeline
-from tasks.worker.pipeline.thread_pool import ThreadPool
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.result_builder import ResultBuilder
 from tasks.worker.shutdown import Shutdown
+from tasks.worker.thread_pool import ThreadPool
 from tasks.worker.wiring import build_executor, build_results
 from tasks.worker.worker_metrics import WorkerMetrics
 from tests.support.programs import SETTINGS

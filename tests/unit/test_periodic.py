@@ -29,7 +29,7 @@ OTHER_THREADS = {
     "longshore/telemetry/tracing.py": "once: sends the last spans at the end of a process",
     "tasks/worker/drain.py": "once: the end of a worker",
     "tasks/worker/isolation/child_processes.py": "once: a timer that ends one attempt",
-    "tasks/worker/pipeline/thread_pool.py": "once each: jobs that raise nothing, until it is a spare thread too many",
+    "tasks/worker/thread_pool.py": "once each: jobs that raise nothing, until it is a spare thread too many",
 }
 """The modules that make threads of another kind, and why: they do one thing and end, or serve until the end."""
 

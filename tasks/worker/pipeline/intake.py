@@ -14,10 +14,10 @@ from tasks.worker.pipeline.claim_release import ClaimRelease
 from tasks.worker.pipeline.prepare import Prepare
 from tasks.worker.pipeline.received_claim import ReceivedClaim
 from tasks.worker.pipeline.start_queue import StartQueue
-from tasks.worker.pipeline.thread_pool import STUCK_S, ThreadPool
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.shutdown import Shutdown
 from tasks.worker.stage import IDLE_S
+from tasks.worker.thread_pool import STUCK_S, ThreadPool
 
 MAX_BATCH = 50
 """Claims that are prepared together."""

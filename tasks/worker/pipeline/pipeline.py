@@ -26,11 +26,11 @@ from tasks.worker.pipeline.intake import Intake
 from tasks.worker.pipeline.prepare import Prepare
 from tasks.worker.pipeline.received_claim import ReceivedClaim
 from tasks.worker.pipeline.send import Send
-from tasks.worker.pipeline.thread_pool import ThreadPool
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.result_builder import ResultBuilder
 from tasks.worker.shutdown import Shutdown
 from tasks.worker.store_retry import StoreRetry
+from tasks.worker.thread_pool import ThreadPool
 from tasks.worker.worker_metrics import WorkerMetrics
 
 

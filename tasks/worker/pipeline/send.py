@@ -14,7 +14,7 @@ from tasks.worker.isolation.runner import IsolationRunner
 from tasks.worker.pipeline.attempts import EndedAttempt, PreparedAttempt
 from tasks.worker.pipeline.finish import Finish
 from tasks.worker.pipeline.response_waiter import ResponseWaiter
-from tasks.worker.pipeline.thread_pool import ThreadPool
+from tasks.worker.thread_pool import ThreadPool
 
 LINGER_S = 0.002
 """A quick response is waited for by the thread that has sent the request: handing it over costs more than that."""

@@ -12,7 +12,8 @@ from longshore.ledger.seal import Unsealable
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.port.client import PortClient
 from longshore.sandbox.fake_port import FakePort
-from tasks.worker.outbox import Outbox
+from tasks.worker.outbox import SENDERS, Outbox
+from tasks.worker.thread_pool import ThreadPool
 from tests.support.hostile import HostileTarget, answering
 from tests.support.one_attempt import AttemptHarness, attempt_harness
 from tests.support.programs import eventually
@@ -91,7 +92,7 @@ def test_reports_that_belong_elsewhere_are_never_sent(stage: AttemptHarness, how
 
     with FakePort() as port:
         sender = PortClient(port.url, "id", "secret")
-        outbox = Outbox(stage.ledger, stage.sealer, sender)
+        outbox = Outbox(stage.ledger, stage.sealer, sender, ThreadPool(SENDERS))
         outbox.start()
         run_ids = [f"{id}_other" if how == "other run" else id for id in ids]
         eventually(lambda: all(id in port.runs and port.runs[id].logs for id in run_ids), "what Port is told")

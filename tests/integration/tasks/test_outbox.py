@@ -10,8 +10,9 @@ import redis
 from longshore.invocation.kinds import Kind
 from longshore.port import PortClient, delivered, reports
 from longshore.sandbox.fake_port import FakePort
-from tasks.worker.outbox import Outbox
+from tasks.worker.outbox import SENDERS, Outbox
 from tasks.worker.report_sender import ORDERED_TRIES
+from tasks.worker.thread_pool import ThreadPool
 from tests.support.fake_outcome import FakeOutcome
 from tests.support.one_attempt import AttemptHarness, attempt_harness
 from tests.support.programs import eventually
@@ -31,7 +32,7 @@ def stage(redis_client: "redis.Redis", port: FakePort, monkeypatch: pytest.Monke
     monkeypatch.setattr("tasks.worker.report_sender._delay_s", lambda tries, retry_after_s: 0.02)
     client = PortClient(port.url, "id", "secret", read_timeout_s=600)
     with attempt_harness(redis_client, REPORT_DELAY_S="0", PORT_API_RATE="0") as stage:
-        outbox = Outbox(stage.ledger, stage.sealer, client)
+        outbox = Outbox(stage.ledger, stage.sealer, client, ThreadPool(SENDERS))
         outbox.start()
         yield stage
         outbox.stop()

@@ -16,7 +16,7 @@ from longshore.log import events
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from tasks.worker.attempt_executor import AttemptExecutor
 from tasks.worker.pipeline.begin import MAX_UNSENT
-from tasks.worker.pipeline.thread_pool import ThreadPool
+from tasks.worker.thread_pool import ThreadPool
 from tests.support.hostile import OK, HostileTarget, Talk, answering
 from tests.support.one_attempt import AttemptHarness, attempt_harness
 from tests.support.programs import eventually

@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 
-from tasks.worker.pipeline.thread_pool import ThreadPool
+from tasks.worker.thread_pool import ThreadPool
 from tests.support.programs import eventually
 
 
