@@ -5,7 +5,9 @@ from typing import Any
 
 from longshore.dashboard import formatting, invocation_view, request_params, target_overview
 from longshore.dashboard.handlers import ApiHandler
+from longshore.dashboard.overview import intake_as_json, read_overview
 from longshore.ledger.filter_parsing import FIELDS
+from longshore.ledger.intake import read_stop
 from longshore.ledger.requeue import RequeueJob
 from longshore.ledger.stats import read_stats
 from longshore.operations.find import count_invocations
@@ -14,6 +16,15 @@ from longshore.operations.steer import TargetLimits, steer_job, steer_target
 
 MAX_PAGE_SIZE = 500
 MAX_IDS = 1_000
+
+
+class OverviewApi(ApiHandler):
+    """The fleet now, and what it did in the last hour and day."""
+
+    async def get(self) -> None:
+        """The overview."""
+        overview = await self.run_in_thread(read_overview, self.context)
+        self.write_json(overview.as_json())
 
 
 class LettersApi(ApiHandler):
@@ -106,9 +117,15 @@ class TargetsApi(ApiHandler):
     """Targets and lanes."""
 
     async def get(self) -> None:
-        """All that the ledger has data of."""
-        rows = await self.run_in_thread(target_overview.read_rows, self.context)
-        self.write_json({"targets": [row.as_json() for row in rows]})
+        """All that the ledger has data of, or had in the last day."""
+        table = await self.run_in_thread(target_overview.read_table, self.context)
+        self.write_json(
+            {
+                "targets": [row.as_json() for row in table.rows],
+                "idle_left_out": table.idle_left_out,
+                "others_last_day": asdict(table.others),
+            }
+        )
 
 
 class SteerTargetApi(ApiHandler):
@@ -159,8 +176,11 @@ class StatusApi(ApiHandler):
     """The numbers of the agent."""
 
     async def get(self) -> None:
-        """See `longshore.ledger.stats`."""
-        self.write_json(await self.run_in_thread(read_stats, self.context.access.ledger))
+        """See `longshore.ledger.stats`; and who stopped intake."""
+        ledger = self.context.access.ledger
+        stats = await self.run_in_thread(read_stats, ledger)
+        stop = await self.run_in_thread(read_stop, ledger)
+        self.write_json({**stats, "intake_stopped": intake_as_json(stop)})
 
 
 class UnknownApi(ApiHandler):

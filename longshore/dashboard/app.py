@@ -16,6 +16,7 @@ from longshore.dashboard import (
     http_hardening,
     invocation_pages,
     job_pages,
+    overview_pages,
     target_pages,
 )
 from longshore.dashboard.context import DashboardContext
@@ -28,6 +29,8 @@ READER_THREADS = 8
 _STATIC = {"path": str(Path(__file__).with_name("static"))}
 
 HANDLERS: list[URLSpec] = [
+    url(r"/", overview_pages.FirstPage, name="main"),
+    url(r"/overview", overview_pages.OverviewPage, name="longshore-overview"),
     url(r"/dead-letters", dead_letter_pages.DeadLettersPage, name="longshore-dead-letters"),
     url(r"/dead-letters/requeue", dead_letter_pages.RequeueAllPage, name="longshore-requeue-all"),
     url(r"/dead-letters/export", dead_letter_pages.ExportHandler, name="longshore-export"),
@@ -36,6 +39,7 @@ HANDLERS: list[URLSpec] = [
     url(r"/targets", target_pages.TargetsPage, name="longshore-targets"),
     url(r"/jobs", job_pages.JobsPage, name="longshore-jobs"),
     url(r"/longshore/static/([a-z.]+)", handlers.StaticHandler, _STATIC, name="longshore-static"),
+    url(r"/api/longshore/overview", api.OverviewApi),
     url(r"/api/longshore/letters", api.LettersApi),
     url(r"/api/longshore/letters/counts", api.CountsApi),
     url(r"/api/longshore/letters/export", dead_letter_pages.ExportHandler),

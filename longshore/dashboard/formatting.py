@@ -3,6 +3,7 @@
 Templates escape HTML by themselves; this is what escaping does not cover.
 """
 
+import math
 import time
 from datetime import UTC, datetime
 
@@ -45,6 +46,22 @@ def format_span(ms: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def format_latency(ms: float | None) -> str:
+    """A duration with two digits or so, such as `1.2 s`; a dash for None."""
+    if ms is None:
+        return "–"
+    if ms < 1000:
+        return f"{ms:.0f} ms"
+    return f"{ms / 1000:.1f} s" if ms < 10_000 else format_span(ms)
+
+
+def format_share(share: float | None) -> str:
+    """A share in percent, rounded down, so that 100 % leaves nothing out; a dash for None."""
+    if share is None:
+        return "–"
+    return f"{math.floor(share * 1000) / 10:g} %"
+
+
 def format_ago(ms: float) -> str:
     """How long ago a time in ms since 1970 was; empty for 0."""
     return f"{format_span(time.time() * 1000 - ms)} ago" if ms else ""
@@ -57,6 +74,16 @@ def format_code(name: str) -> str:
 
 FORMATTERS = {
     function.__name__: function
-    for function in (format_text, format_line, format_utc, format_iso, format_span, format_ago, format_code)
+    for function in (
+        format_text,
+        format_line,
+        format_utc,
+        format_iso,
+        format_span,
+        format_latency,
+        format_share,
+        format_ago,
+        format_code,
+    )
 }
 """The functions that templates call, by name."""

@@ -1,4 +1,4 @@
-"""The rows of the targets tab: each target and lane with what delays it and its last error."""
+"""The rows of the targets tab: each target and lane with what delays it, its last error, and its last day."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -6,12 +6,17 @@ from typing import Any
 
 from longshore.dashboard import formatting
 from longshore.dashboard.context import DashboardContext
+from longshore.ledger.activity import TargetCounts, read_target_counts
+from longshore.ledger.breaker import BreakerStatus
 from longshore.ledger.scan import Filter
 from longshore.ledger.target_control import TargetControl, effective_concurrency, effective_rate
 from longshore.ledger.target_status import TargetStatus
 
 MAX_DEAD_LETTERS = 500
 """Newest dead letters in which the last error of each target is searched."""
+
+MAX_IDLE_TARGETS = 500
+"""Targets of the last day that are listed though nothing waits, is in flight or is held back: the busiest ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,8 @@ class Row:
     """Starts per second in effect, 0 for no limit."""
     concurrency: int
     """Most in flight at once in effect."""
+    day: TargetCounts | None
+    """Of a target: what came of its invocations in the last day. None for a lane."""
 
     @property
     def action(self) -> str:
@@ -48,14 +55,32 @@ class Row:
             "last_error_at": formatting.format_iso(self.error_ms),
             "rate": self.rate,
             "concurrency": self.concurrency,
+            "delivered_last_day": self.day.delivered if self.day else None,
+            "failed_last_day": self.day.failed if self.day else None,
             "oldest_late_ms": round(self.overdue_ms),
         }
 
 
-def read_rows(context: DashboardContext) -> list[Row]:
-    """Every target that the ledger has data of, each followed by its lanes."""
+@dataclass(frozen=True, slots=True)
+class TargetTable:
+    """The rows, each target followed by its lanes, and what they leave out of the last day."""
+
+    rows: list[Row]
+    idle_left_out: int
+    """Targets beyond `MAX_IDLE_TARGETS`."""
+    others: TargetCounts
+    """Of targets that the ledger counts without their names, as an hour had too many."""
+
+
+def read_table(context: DashboardContext) -> TargetTable:
+    """Every target that the ledger has data of, or had in the last day."""
     limits = context.access.ledger.limits
     statuses = list(context.access.targets.statuses())
+    day = read_target_counts(context.access.ledger)
+    others = day.pop("", TargetCounts())
+    idle = sorted(day.keys() - {status.target for status in statuses}, key=lambda name: (-day[name].ended, name))
+    statuses += [_idle_status(target) for target in idle[:MAX_IDLE_TARGETS]]
+    statuses.sort(key=lambda status: status.target)  # which leaves its lanes behind each
     waiting = context.access.targets.waiting_reasons(
         [status.lane for status in statuses if status.lane and status.waiting]
     )
@@ -73,9 +98,15 @@ def read_rows(context: DashboardContext) -> list[Row]:
                 at_ms,
                 rate=0.0 if status.lane else effective_rate(status.control, status.mapping, limits.rate),
                 concurrency=effective_concurrency(status.control, status.mapping, default_concurrency),
+                day=None if status.lane else day.get(status.target, TargetCounts()),
             )
         )
-    return rows
+    return TargetTable(rows, max(0, len(idle) - MAX_IDLE_TARGETS), others)
+
+
+def _idle_status(target: str) -> TargetStatus:
+    control = TargetControl()
+    return TargetStatus(target, "", 0, 0, 0, control, control, BreakerStatus.CLOSED, 0, 0)
 
 
 def _dead_errors(context: DashboardContext) -> dict[str, tuple[str, int]]:

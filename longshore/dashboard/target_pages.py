@@ -4,6 +4,7 @@ from tornado.web import authenticated
 
 from longshore.dashboard import request_params, target_overview
 from longshore.dashboard.handlers import PageHandler
+from longshore.ledger.intake import read_stop
 from longshore.operations.steer import TargetLimits, steer_target
 
 
@@ -15,8 +16,15 @@ class TargetsPage(PageHandler):
     @authenticated
     async def get(self) -> None:
         """The table."""
-        rows = await self.run_in_thread(target_overview.read_rows, self.context)
-        self.render("longshore_targets.html", rows=rows, format_limits=target_overview.format_limits)
+        table = await self.run_in_thread(target_overview.read_table, self.context)
+        intake_stop = await self.run_in_thread(read_stop, self.context.access.ledger)
+        self.render(
+            "longshore_targets.html",
+            table=table,
+            rows=table.rows,
+            intake_stop=intake_stop,
+            format_limits=target_overview.format_limits,
+        )
 
     @authenticated
     async def post(self) -> None:

@@ -21,7 +21,13 @@ _TAB = """
             {{% if active_tab == '{name}' %}}aria-current="page"{{% end %}}>{label}</a>
         </li>"""
 
+FIRST_TAB = ("overview", "Overview")
 TABS = (("dead-letters", "Dead letters"), ("targets", "Targets"), ("jobs", "Jobs"))
+
+
+def _tabs(*names_and_labels: tuple[str, str]) -> str:
+    return "".join(_TAB.format(name=name, label=label) for name, label in names_and_labels)
+
 
 _FIND = """<form class="longshore-search ms-lg-auto" action="{{ reverse_url('longshore-search') }}" role="search">
         <input class="form-control form-control-sm" type="search" name="id" required maxlength="1000"
@@ -51,13 +57,15 @@ _BROKER_TAB = """
             {% if active_tab == 'broker' %}aria-current="page"{% end %}>Broker</a>
         </li>"""
 """Flower's page on the broker knows kombu's own transports only. Ours never holds what waits: our tabs show that."""
+_FIRST_LIST = '<ul class="app-nav navbar-nav">'
 _SECOND_LIST = '<ul class="app-nav app-nav-secondary navbar-nav ms-lg-auto">'
 _TASK_ACTIONS = '<div class="detail-actions">'
 _FLOWER_STYLE = '<link href="{{ static_url(\'css/flower.css\') }}" rel="stylesheet">'
 
 INSERTIONS = {
     "navbar.html": (
-        (_BROKER_TAB, "".join(_TAB.format(name=name, label=label) for name, label in TABS)),
+        (_FIRST_LIST, _FIRST_LIST + _tabs(FIRST_TAB)),
+        (_BROKER_TAB, _tabs(*TABS)),
         (_SECOND_LIST, _FIND + _SECOND_LIST.replace(" ms-lg-auto", "")),
     ),
     "task.html": ((_TASK_ACTIONS, _TASK_ACTIONS + _LINK),),

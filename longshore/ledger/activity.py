@@ -85,6 +85,11 @@ class TargetCounts:
     delivered: int = 0
     failed: int = 0
 
+    @property
+    def ended(self) -> int:
+        """Both."""
+        return self.delivered + self.failed
+
 
 def read_activity(ledger: Ledger) -> Activity:
     """Reads it in two round trips. Raises `StoreUnavailable`."""

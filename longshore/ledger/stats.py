@@ -13,14 +13,15 @@ def read_stats(ledger: Ledger) -> dict[str, int]:
     keys = ledger.keys
     with reaching_store():
         pipe = ledger.redis.pipeline(transaction=False)
-        for key in (keys.leases, keys.fleet, keys.dead, keys.unknown, keys.outbox):
+        for key in (keys.leases, keys.fleet, keys.dead, keys.unknown, keys.outbox, keys.acks):
             pipe.zcard(key)
         pipe.hgetall(keys.counts)
         pipe.hvals(keys.slots)
-        in_flight, workers, dead, unknown, outbox, fields, slots = pipe.execute()
+        in_flight, workers, dead, unknown, outbox, held_runs, fields, slots = pipe.execute()
     counts = Counter({name.decode(): int(value) for name, value in fields.items()})
     return {
         "waiting": counts["backlog"],
+        "held_runs": held_runs,
         "in_flight": in_flight,
         "worker_processes": workers,
         "slots": sum(map(int, slots)),

@@ -3,16 +3,23 @@
 `LONGSHORE_SCREENSHOTS=folder` keeps pictures of each page there; `docs/images` gets those that the docs show.
 """
 
+import itertools
 import json
 import os
+import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from longshore.ledger.activity import DAY_QUARTERS, HOUR_MINUTES, MINUTE_MS, QUARTER_MS, latency_field
+from longshore.ledger.intake import stop_intake
+from longshore.ledger.ledger import Ledger
 from longshore.ledger.seal import Sealer
+from longshore.ledger.states import State
 from longshore.operations.ledger_access import open_ledger
 from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
 from tasks.celery.app import make_app
@@ -241,6 +248,76 @@ def test_all_that_match_are_previewed_and_requeued_behind_a_canary(
     assert [] == browser.complaints
 
 
+def test_the_first_page_shows_the_fleet_now_and_lately(
+    bench: Bench, start: Callable[..., Flower], browser: Browser, shoot: Callable[[str], None]
+) -> None:
+    """Without Prometheus: what was delivered, failed and how quickly; in charts, and in tables beside them."""
+    flower = start()
+    browser.open(flower.url)
+    browser.reads("Nothing delivered yet")
+    browser.reads("No worker is running")
+    bench.worker(LEASE_S="8")
+    bench.accept("r_bad", "not_found")
+    for number in range(3):
+        bench.accept(f"r_{number}", "good")
+    browser.until("document.querySelector('#sums-table td[data-label=Delivered]')?.innerText === '3'")
+    assert "1" == browser.run("document.querySelector('#dead .metric-value').innerText")
+    assert "75 %" == browser.run("document.querySelector('#sums-table td[data-label=\"Success rate\"]').innerText")
+    assert browser.run("document.querySelectorAll('#chart-throughput rect.longshore-dead').length") >= 1
+    browser.run("document.querySelector('#chart-throughput summary').focus()")
+    browser.press("Enter")
+    browser.reads("Retries")
+    first_row = "document.querySelector('#chart-throughput tbody tr').innerText.split(/\\s+/).slice(1).map(Number)"
+    assert 1 <= max(browser.run(first_row)) <= 4
+    browser.until("document.activeElement.tagName === 'SUMMARY'")
+
+    browser.open(f"{flower.url}/targets")
+    well = f"tr[data-target='{bench.targets.origin('good')}']"
+    browser.until(f"document.querySelector(\"{well} td[data-label=Delivered]\")?.innerText === '3'")
+
+    fill_a_day(open_ledger(bench.settings).ledger)
+    browser.open(f"{flower.url}/overview?span=day")
+    browser.until("document.querySelectorAll('#chart-latency g').length === 96")
+    browser.until("document.querySelectorAll('#chart-latency tbody tr').length >= 95")
+    browser.click("nav.longshore-spans a")
+    browser.until("document.querySelectorAll('#chart-latency g').length === 60")
+    shoot("overview")
+    stop_intake(open_ledger(bench.settings).ledger, "ann")
+    for path in ("overview", "targets"):
+        browser.open(f"{flower.url}/{path}")
+        browser.reads("Intake is stopped by ann")
+    assert [] == browser.complaints
+
+
+def fill_a_day(ledger: Ledger) -> None:
+    """What Redis holds after a day of the same for all pictures: some failures, a few slow deliveries."""
+    choice, now_ms = random.Random(3), ledger.clock_ms()
+    for unit, length_ms, count, scale in (("m", MINUTE_MS, HOUR_MINUTES, 1), ("q", QUARTER_MS, DAY_QUARTERS, 14)):
+        for number in range(now_ms // length_ms - count + 1, now_ms // length_ms):
+            delivered, dead = scale * choice.randint(18, 60), choice.choice((0, 0, 0, 0, 1, 2))
+            durations = Counter(latency_field(choice.lognormvariate(4.6, 0.9)) for _ in range(delivered))
+            counts: Any = {"accepted": delivered + dead, State.DONE: delivered, State.DEAD: dead, **durations}
+            ledger.redis.hset(ledger.keys.activity(f"{unit}:{number}"), mapping=counts)
+
+
+def test_flowers_list_of_tasks_fits_the_screen(bench: Bench, start: Callable[..., Flower], browser: Browser) -> None:
+    """No column is cut off, the worker's neither."""
+    flower = start()
+    bench.worker(WORKER_EVENTS="true")
+    run = "r_with_quite_a_long_run_id_as_ports_are"
+    login = tuple(LOGIN.split(":", 1))
+    for number in itertools.count():
+        bench.accept(f"{run}_{number}", "good")  # until Flower listens
+        bench.ends(f"{run}_{number}", "done", "delivered")
+        if flower.get(f"/task/{run}_{number}", auth=login).ok:
+            break
+    browser.open(f"{flower.url}/tasks")
+    browser.until("document.querySelectorAll('#tasks-table tbody a').length > 0")
+    right = "document.querySelector('#tasks-table tbody tr').lastElementChild.getBoundingClientRect().right"
+    assert browser.run(right) <= 1280
+    assert browser.run("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.dataTables_scrollBody'))") <= 1
+
+
 def test_a_target_is_paused_limited_and_resumed(
     bench: Bench, start: Callable[..., Flower], browser: Browser, shoot: Callable[[str], None]
 ) -> None:
@@ -296,7 +373,15 @@ def test_hostile_texts_are_shown_and_do_nothing(
     ledger.redis.hset(ledger.keys.invocation("r_1"), mapping={"reason": LOUD, "run": run})
     flower = start()
 
-    for path in ("dead-letters", "invocation/r_1", "targets", "jobs", "dead-letters/requeue", f"invocation/{LOUD}"):
+    for path in (
+        "overview",
+        "dead-letters",
+        "invocation/r_1",
+        "targets",
+        "jobs",
+        "dead-letters/requeue",
+        f"invocation/{LOUD}",
+    ):
         browser.open(f"{flower.url}/{path}")
         browser.until("document.body.innerText.length > 20")
         assert "owned" != browser.run("document.title"), path
@@ -335,10 +420,10 @@ def test_flowers_own_pages_work_and_nothing_in_an_event_acts(
 
     eventually(is_known, "Flower knows the task")
     send(uuid=[LOUD], runtime=[LOUD], received={"a": LOUD})
-    for path in ("", "workers", "tasks", "task/loud", "dead-letters"):
+    for path in ("workers", "tasks", "task/loud", "dead-letters"):
         browser.open(f"{flower.url}/{path}")
         browser.until("document.body.innerText.length > 20")
-        if path in ("", "workers"):
+        if path == "workers":
             browser.reads("celery@loud")
         if path == "tasks":
             browser.until("document.querySelectorAll('#tasks-table tbody tr').length === 2")
@@ -360,7 +445,7 @@ def test_a_narrow_screen_shows_all_without_scrolling_aside(
     flower = start()
     for width in (360, 768, 1280):
         browser.look(width, 800)
-        for path in ("dead-letters", "targets", "jobs", "dead-letters/requeue",
+        for path in ("overview", "dead-letters", "targets", "jobs", "dead-letters/requeue",
                      "invocation/r_0_with_quite_a_long_run_id_as_ports_are"):  # fmt: skip
             browser.open(f"{flower.url}/{path}")
             assert browser.run("document.documentElement.scrollWidth") <= width, (path, width)

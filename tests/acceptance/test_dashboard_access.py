@@ -50,6 +50,7 @@ FORMS: list[tuple[str, dict[str, str]]] = [
     ("/jobs", {"job": "x", "do": "pause"}),
 ]
 VIEWS = (
+    "/", "/overview", "/api/longshore/overview",
     "/dead-letters", "/dead-letters/requeue", "/dead-letters/export", "/invocation/r_1", "/invocation?id=r_1",
     "/targets", "/jobs", "/api/longshore/letters", "/api/longshore/letters/counts", "/api/longshore/letters/export",
     "/api/longshore/invocations/r_1", "/api/longshore/targets", "/api/longshore/jobs", "/api/longshore/jobs/x",
@@ -180,7 +181,8 @@ def test_python_in_the_working_directory_is_not_run(bench: Bench, start: Callabl
     assert not (flower.home / "run").exists()
     answer = flower.get("/ops", auth=LOGIN)
     assert (302, "/ops/") == (answer.status_code, answer.headers["Location"])
-    assert 200 == flower.get("/ops/", auth=LOGIN).status_code
+    assert "/ops/overview" == flower.get("/ops/", auth=LOGIN).headers["Location"]
+    assert 200 == flower.get("/ops/overview", auth=LOGIN).status_code
     flower = start(FLOWER_CONF="flowerconfig.py", **environ)
     assert 403 == flower.post("/ops/api/longshore/jobs/x/pause", json={}, auth=LOGIN).status_code
     assert (flower.home / "run").exists()

@@ -27,12 +27,15 @@
     if (newContent.innerHTML === live.innerHTML) { return; }
     var open = openStates(live);
     var focused = live.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    var focusedSummary = Array.prototype.indexOf.call(live.querySelectorAll("summary"), document.activeElement);
     var imported = document.importNode(newContent, true);
     imported.querySelectorAll("details").forEach(function (details, index) {
       if (index < open.length) { details.open = open[index]; }
     });
     live.replaceWith(imported);
     live = imported;
+    var summary = live.querySelectorAll("summary")[focusedSummary];
+    if (summary) { summary.focus({preventScroll: true}); }
     if (focused) {
       Array.prototype.some.call(live.querySelectorAll("a[href]"), function (link) {
         if (link.getAttribute("href") !== focused) { return false; }

@@ -74,8 +74,8 @@ def test_all_of_it_expires_and_its_room_is_bounded(ledger: Ledger, client: "redi
     keys = [key for key in client.scan_iter(f"{ledger.keys.prefix}act:*") if not key.endswith(b":seen")]
     assert all(0 < client.pttl(key) <= 25 * HOURS_MS for key in keys)
     minutes, hours = ([key for key in keys if b":act:" + kind in key] for kind in (b"m:", b"h:"))
-    assert max(client.memory_usage(key) for key in minutes) < 2_000
-    assert max(client.memory_usage(key) for key in hours) < 60_000
+    assert max(client.memory_usage(key) or 0 for key in minutes) < 2_000
+    assert max(client.memory_usage(key) or 0 for key in hours) < 60_000
 
 
 @pytest.mark.parametrize("key", ["act:seen", "act:m", "act:q", "act:h"])
