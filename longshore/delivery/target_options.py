@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from longshore.delivery.host_table import HostTable
+from longshore.invocation.credentials_section import CredentialOptions, read_credentials
 from longshore.invocation.section_values import InvalidValue, read_object
 from longshore.invocation.tls_section import TlsOptions, read_tls
 
@@ -17,6 +18,7 @@ class TargetOptions:
     """What the file says of one host pattern; None leaves it to the settings."""
 
     tls: TlsOptions | None = None
+    credentials: CredentialOptions | None = None
 
 
 TargetTable = HostTable[TargetOptions]
@@ -37,4 +39,5 @@ def _read_options(value: Any, problems: list[str], place: str) -> TargetOptions:
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "tls": read_tls,
+    "credentials": read_credentials,
 }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from longshore.invocation.credentials_section import CredentialOptions
 from longshore.invocation.idempotency_section import IdempotencyOptions
 from longshore.invocation.tls_section import TlsOptions
 
@@ -29,3 +30,5 @@ class DeliveryOptions:
     standard_webhooks: bool | None = None
     """Whether the headers of Standard Webhooks are sent."""
     idempotency: IdempotencyOptions | None = None
+    credentials: CredentialOptions | None = None
+    """What the target is given, so that it takes the request."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from longshore.invocation import json_text
+from longshore.invocation.credentials_section import read_credentials
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.idempotency_section import read_idempotency
 from longshore.invocation.section_values import InvalidValue, read_boolean, read_text, type_name, unknown_keys
@@ -26,6 +27,7 @@ KEYS = (
     "tls",
     "signature",
     "idempotency",
+    "credentials",
 )
 RETRY_KEYS = ("max_attempts", "base_s", "max_s", "max_age_s")
 LIMIT_KEYS = ("rate", "concurrency")
@@ -137,6 +139,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "tls": read_tls,
     "signature": read_signature,
     "idempotency": read_idempotency,
+    "credentials": read_credentials,
 }
 _RETRY_READERS: dict[str, Callable[[Any], Any]] = {
     "max_attempts": _read_integer,

@@ -39,6 +39,13 @@ def warnings_of(entry: MappingEntry, index: int) -> Iterator[str]:
             )
         if _SHORTCUT.search(expression.source):
             yield f"{expression.place}: the invocation method is at .payload.action.invocationMethod"
+    credentials = entry.delivery.credentials
+    headers = entry.headers if isinstance(entry.headers, dict) else {}
+    if credentials is not None and credentials.header.lower() in map(str.lower, headers):
+        yield (
+            f"mapping {index}: sets the header {credentials.header} itself, so its delivery, credentials are never "
+            f"used; leave one of them out"
+        )
     for path in entry.decrypt:
         if path.startswith(".") or "[" in path or "*" in path:
             yield (
