@@ -104,6 +104,7 @@ def _origin(url: str) -> Origin:
     return scheme, _compress_ipv6(host), parts.port if parts.port is not None else DEFAULT_PORTS[scheme]
 
 
+@lru_cache(maxsize=1024)
 def _canonical_host(host: str) -> str:
     """One spelling of what is one machine: `example.com.`, `127.1` and `[::ffff:127.0.0.1]` are no others.
 

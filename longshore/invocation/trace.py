@@ -23,8 +23,10 @@ def from_kafka(headers: Iterable[tuple[str, object]] | None) -> SpanContext | No
 
     None for a malformed parent; a malformed state alone is left out.
     """
+    if not headers:
+        return None
     values: dict[str, list[str]] = {PARENT: [], STATE: []}
-    for name, value in headers or ():
+    for name, value in headers:
         if isinstance(name, str) and (key := name.lower()) in values and isinstance(value, str | bytes):
             values[key].append(value if isinstance(value, str) else value.decode("latin-1"))
     return _extract(values) if len(values[PARENT]) == 1 else None

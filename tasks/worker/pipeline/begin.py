@@ -25,6 +25,9 @@ log = EventLog(__name__)
 MAX_UNSENT = 16
 """Attempts that have begun and that no thread has taken up yet."""
 
+MIN_FREE = 12
+"""So many of these places are waited for. The others keep the senders at work while the ledger begins more."""
+
 
 class Begin:
     """Begins attempts and hands them to `send`, which calls back when a thread takes an attempt up."""
@@ -57,9 +60,9 @@ class Begin:
         Gives back what has not begun when the process drains.
         """
         while batch:
-            # Not one by one as they are taken up: half of the places serve one call of the ledger.
+            # Not one by one as they are taken up: most of the places serve one call of the ledger.
             size = min(len(batch), MAX_UNSENT)
-            count = self._unsent.enter(size, IDLE_S, min_count=min(size, MAX_UNSENT // 2))
+            count = self._unsent.enter(size, IDLE_S, min_count=min(size, MIN_FREE))
             if self._shutdown.draining.is_set():
                 self._unsent.leave(count)
                 self._give_back(batch)

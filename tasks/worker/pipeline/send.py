@@ -6,6 +6,7 @@ What is lost with the process may have been acted on: its lease lapses to its un
 from collections.abc import Callable
 from functools import partial
 
+from longshore.delivery.exchange import Exchange
 from longshore.delivery.request_builder import BuiltRequest
 from tasks.worker.attempt_exchange import AttemptExchange
 from tasks.worker.attempt_executor import AttemptExecutor
@@ -18,6 +19,9 @@ from tasks.worker.thread_pool import ThreadPool
 
 LINGER_S = 0.002
 """A quick response is waited for by the thread that has sent the request: handing it over costs more than that."""
+
+MAX_MISSES = 8
+"""After so many responses in a row that were not quick, only one of as many is waited for: threads are few."""
 
 
 class Send:
@@ -37,6 +41,8 @@ class Send:
         self._finish = finish
         self._pool = pool
         self._waiter = ResponseWaiter()
+        self._misses = 0
+        """Responses in a row that were not quick. Counted by several threads at once: it need not be exact."""
 
     def start(self) -> None:
         """Starts its threads."""
@@ -67,12 +73,21 @@ class Send:
 
     def _advance(self, prepared: PreparedAttempt, exchange: AttemptExchange, timed_out: bool) -> None:
         result = exchange.advance(timed_out=timed_out, polled=True)
-        while result is None and exchange.exchange is not None and exchange.exchange.wait(LINGER_S):
+        while result is None and exchange.exchange is not None and self._linger(exchange.exchange):
             result = exchange.advance(polled=True)
         if result is not None:
             self._finish.put(EndedAttempt(prepared.received, prepared.attempt, result))
         elif exchange.exchange is not None:
             self._waiter.wait(exchange.exchange, partial(self._resume, prepared, exchange))
+
+    def _linger(self, exchange: Exchange) -> bool:
+        """Waits a moment for a response, if that pays; whether it is there."""
+        if self._misses >= MAX_MISSES and self._misses % MAX_MISSES:
+            self._misses += 1
+            return False
+        is_quick = exchange.wait(LINGER_S)
+        self._misses = 0 if is_quick else self._misses + 1
+        return is_quick
 
     def _resume(self, prepared: PreparedAttempt, exchange: AttemptExchange, timed_out: bool) -> None:
         self._pool.submit(partial(self._advance, prepared, exchange, timed_out))
