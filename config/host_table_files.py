@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from config import target_tls
+from config.roles import Role
 from longshore.delivery.host_limits import HostLimits
 from longshore.delivery.host_table import BadHostTable
 from longshore.delivery.target_options import TargetTable, parse_targets
@@ -22,13 +24,23 @@ def read_targets(path: Path | None) -> TargetTable:
     return TargetTable() if path is None else _read("TARGETS_FILE", path, parse_targets, "client-certificates")
 
 
-def find_problems(limits: str, targets: str) -> Iterator[ConfigError]:
-    """What is wrong with the files at these paths; empty is none."""
-    for read_table, path in ((read_host_limits, limits), (read_targets, targets)):
-        try:
-            read_table(Path(path) if path else None)
-        except ConfigError as problem:
-            yield problem
+def find_problems(limits: str, targets: str, role: Role) -> Iterator[ConfigError]:
+    """What is wrong with the files at these paths, empty for none, and with what they name that `role` needs."""
+    try:
+        read_host_limits(_path(limits))
+    except ConfigError as problem:
+        yield problem
+    try:
+        table = read_targets(_path(targets))
+    except ConfigError as problem:
+        yield problem
+    else:
+        if role.delivers:
+            yield from target_tls.find_problems("TARGETS_FILE", target_tls.find_places(table))
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
 
 
 def _read(variable: str, path: Path, parse: Callable[[bytes], T], page: str) -> T:

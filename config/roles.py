@@ -29,6 +29,11 @@ class Role(StrEnum):
         return self is not Role.FLOWER
 
     @property
+    def delivers(self) -> bool:
+        """Whether it calls targets, and needs what is shown to them."""
+        return self in (Role.RUN, Role.WORKER)
+
+    @property
     def brings_redis(self) -> bool:
         """Whether it can do without `REDIS_URL`."""
         return self is Role.RUN

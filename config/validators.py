@@ -147,7 +147,9 @@ def find_cross_field_problems(texts: Mapping[str, str], environ: Mapping[str, st
         problems.extend((*_broker_problems(texts), *_kafka_login_problems(texts)))
     if role is not Role.FLOWER:
         problems.extend(_mapping_file_problems(texts))
-        problems.extend(host_table_files.find_problems(texts.get("limits_file", ""), texts.get("targets_file", "")))
+        problems.extend(
+            host_table_files.find_problems(texts.get("limits_file", ""), texts.get("targets_file", ""), role)
+        )
     else:
         problems.extend(flower_login.find_problems(texts, environ))
     return problems

@@ -39,7 +39,8 @@ class WatchedFiles(Generic[T]):
         self._lock = threading.Lock()
         # Taken before the files are read: a change in between is noticed at the next look.
         self._versions = self._look()
-        self._value = read()
+        self.value = read()
+        """As it was read last; `get` looks for changes."""
 
     def get(self) -> T:
         """The value; costs one `stat` for each file. While one thread reads, the others get the value from before."""
@@ -47,12 +48,12 @@ class WatchedFiles(Generic[T]):
         if versions != self._versions and self._lock.acquire(blocking=False):
             try:
                 self._versions = versions
-                self._value = self._read()
+                self.value = self._read()
             except (LongshoreError, OSError) as error:
                 self._on_failure(error)
             finally:
                 self._lock.release()
-        return self._value
+        return self.value
 
     def _look(self) -> tuple[object, ...]:
         return tuple(map(file_version, self._paths))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-from config import small_profile
+from config import small_profile, target_tls
 from config.roles import Role
 from config.settings import Settings
 from ingest.kafka import consumer_options
@@ -42,7 +42,9 @@ def run(settings: Settings) -> int:
     if settings.mapping_path is not None:
         from config.mapping_file import load_mapping  # which a supervisor needs for nothing else
 
-        load_mapping(settings).close()
+        loaded = load_mapping(settings)
+        loaded.close()
+        target_tls.check_mapping(loaded.deliveries)
     if not settings.is_polling:
         consumer_options.check(settings)
     if settings.has_small_profile:

@@ -15,7 +15,11 @@ from longshore.delivery.failure_reasons import (
     classify_missing_response,
     classify_tls_rejection,
     classify_unsent_error,
+    describe_client_certificate,
+    is_certificate_response,
     is_tls_port_response,
+    name_certificate,
+    wants_client_certificate,
 )
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict, classify_status
 from longshore.delivery.proxy_answers import describe_proxy_failure
@@ -46,6 +50,8 @@ def classify_response(response: Response, request: SignedRequest, session: Sessi
         cause += ": a gateway that heard nothing from the service behind it, which may have run"
     if is_plain and is_tls_port_response(response):
         cause += f": its port speaks TLS, {NEEDS_HTTPS}"
+    elif not is_plain and is_certificate_response(response):
+        cause += f": it {name_certificate(target)}"
     return Outcome(verdict, True, reason, cause, response.status, wait_s, response, fault=fault)
 
 
@@ -64,7 +70,8 @@ def classify_error(
         if deadline.is_over():
             cause = f"{target} had not answered when the total deadline of {deadline.total_s:g} s was over"
             return Outcome(Verdict.UNKNOWN, True, "deadline", cause, fault=Fault.ANSWER)
-        if (rejection := classify_tls_rejection(error, target)) is not None:
+        certificate = session.route(request.origin, request.tls).tls.certificate
+        if (rejection := classify_tls_rejection(error, target, certificate)) is not None:
             return Outcome(Verdict.RETRY, True, *rejection, fault=Fault.CONNECTION)
         reason, cause = classify_missing_response(error, timeout_s, target)
         if reason == "connection_lost" and session.speaks_tls(request.origin):
@@ -75,6 +82,8 @@ def classify_error(
         return Outcome(Verdict.RETRY, False, "deadline", cause, fault=Fault.CONNECTION)
     if deadline.failure is not None:
         reason, cause = deadline.failure
+        if reason == "tls" and wants_client_certificate(error):
+            cause = describe_client_certificate(target, session.route(request.origin, request.tls).tls.certificate)
         fault = Fault.NONE if reason == "proxy" else Fault.CONNECTION
         return Outcome(Verdict.RETRY, False, reason, cause, fault=fault)
     is_final, (reason, cause) = classify_unsent_error(error, target)

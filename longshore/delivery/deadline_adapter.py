@@ -9,30 +9,29 @@ from longshore.delivery.resolver import Resolver
 from longshore.delivery.target import Origin
 from longshore.network.adapter import SharedTlsAdapter
 from longshore.network.pooled_request import SentRequest, send_request
+from longshore.network.tls import Tls
 
 MAX_POOLS = 256
 """Origins whose idle connections are kept."""
 
 
 class ProxyRoute(NamedTuple):
-    """How to reach an origin: its proxy, empty without one, and whom to trust (`TlsContexts.for_verify`)."""
+    """How to reach an origin: its proxy, empty without one; whom to trust there, and which certificate to show."""
 
     proxy: str
-    verify: bool | str
+    tls: Tls
 
 
 class DeadlineAdapter(SharedTlsAdapter):
     """`requests`' adapter with pools that obey the attempt's deadline, and with shared TLS contexts."""
 
-    def __init__(
-        self, pool_size: int, resolver: Resolver, egress_policy: EgressPolicy, proxy_verify: bool | str
-    ) -> None:
-        super().__init__(pool_size, proxy_verify, MAX_POOLS, pool_classes(resolver, egress_policy))
+    def __init__(self, pool_size: int, resolver: Resolver, egress_policy: EgressPolicy, proxy_tls: Tls) -> None:
+        super().__init__(pool_size, proxy_tls, MAX_POOLS, pool_classes(resolver, egress_policy))
 
     def transmit(self, request: SignedRequest, route: ProxyRoute, timeout_s: float) -> SentRequest:
         """Send `request`; `timeout_s` is for connecting, and for each write. Raises whatever `urllib3` raises."""
         scheme, _, _ = request.origin
-        pool = self.find_pool(request.origin, route.verify, route.proxy)
+        pool = self.find_pool(request.origin, route.tls, route.proxy)
         url, _, _ = request.url.partition("#")
         request_target = url if route.proxy and scheme == "http" else "/" + url.split("/", 3)[3]
         return send_request(pool, request.method, request_target, request.headers, request.body, timeout_s)
@@ -42,7 +41,7 @@ class DeadlineAdapter(SharedTlsAdapter):
 
         Raises whatever `urllib3` raises.
         """
-        pool = self.find_pool(origin, route.verify, route.proxy)
+        pool = self.find_pool(origin, route.tls, route.proxy)
         conn = pool._get_conn()
         conn.timeout = timeout_s
         try:

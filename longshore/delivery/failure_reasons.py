@@ -19,6 +19,7 @@ from longshore.delivery.request_deadline import ConnectStage, RequestDeadline
 from longshore.delivery.send_errors import Unsendable
 from longshore.network.answer import TlsAlert
 from longshore.network.causes import cause_of, causes
+from longshore.network.client_certificate import CertificateUnusable
 from longshore.network.connections import TunnelRefused, describe_login
 from longshore.network.tls import BundleUnreadable
 
@@ -38,7 +39,7 @@ _VERIFICATION_CAUSES = {
 }
 _UNKNOWN_CA = f"certificate of {{peer}} is not signed by a known CA: {_MOUNT_CA}"
 
-_NO_CLIENT_CERTIFICATE = "TLS: {peer} wants a client certificate, and there is none to show"
+_WANTS_CERTIFICATE = "wants a client certificate"
 _CLIENT_CERTIFICATE_ALERTS = frozenset(
     {
         "TLSV13_ALERT_CERTIFICATE_REQUIRED",
@@ -46,6 +47,9 @@ _CLIENT_CERTIFICATE_ALERTS = frozenset(
         "SSLV3_ALERT_BAD_CERTIFICATE",
         "SSLV3_ALERT_NO_CERTIFICATE",
         "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
         "TLSV1_ALERT_UNKNOWN_CA",
     }
 )
@@ -54,6 +58,8 @@ _TLS_PORT_TEXT = re.compile(
     r"plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled server"
     r"|sent an HTTP request to an HTTPS server|combination of host and port requires TLS"
 )
+_NO_CERTIFICATE_TEXT = "No required SSL certificate was sent"
+"""What nginx says with 400."""
 NEEDS_HTTPS = "does the URL need https:// instead of http://?"
 
 _LOCAL_CAUSES = {
@@ -122,7 +128,7 @@ def _describe_tls(error: Exception, peer: str, is_timeout: bool) -> str:
     if is_timeout:
         return f"TLS: {peer} did not finish the handshake in time"
     if wants_client_certificate(error):
-        return _NO_CLIENT_CERTIFICATE.format(peer=peer)
+        return f"TLS: {peer} {_WANTS_CERTIFICATE}, and there is none to show"
     failure = cause_of(error, ssl.SSLError)
     if failure is not None and failure.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
         return f"TLS: {peer} does not speak TLS: does the URL need http:// instead of https://?"
@@ -143,10 +149,28 @@ def wants_client_certificate(error: Exception) -> bool:
     )
 
 
-def classify_tls_rejection(error: Exception, target: str) -> Failure | None:
-    """Why `target` refused a request that had left, where it surely has not seen it; None where it may have."""
+def describe_client_certificate(target: str, certificate: str) -> str:
+    """What to do where `target` (host:port) refused the connection for want of a client certificate.
+
+    `certificate` is the file of the one that it was shown; empty for none.
+    """
+    if certificate:
+        return f"TLS: {target} does not accept the client certificate {certificate}: has it expired, or another CA?"
+    return f"TLS: {target} {name_certificate(target)}"
+
+
+def name_certificate(target: str) -> str:
+    """What `target` (host:port) wants, and the remedy, to go on behind its name."""
+    return f"{_WANTS_CERTIFICATE}: name one for host {target.rpartition(':')[0]} in TARGETS_FILE, or in the mapping"
+
+
+def classify_tls_rejection(error: Exception, target: str, certificate: str) -> Failure | None:
+    """Why `target` refused a request that had left, where it surely has not seen it; None where it may have.
+
+    `certificate` is the file of the client certificate that it was shown; empty for none.
+    """
     if wants_client_certificate(error):
-        return "tls", _NO_CLIENT_CERTIFICATE.format(peer=target)
+        return "tls", describe_client_certificate(target, certificate)
     if cause_of(error, TlsAlert) is not None:
         return "tls", f"TLS: {target} speaks TLS: {NEEDS_HTTPS}"
     return None
@@ -155,6 +179,11 @@ def classify_tls_rejection(error: Exception, target: str) -> Failure | None:
 def is_tls_port_response(response: Response) -> bool:
     """Does a TLS server say in plain HTTP that it was called in plain HTTP, as nginx, Apache, Go and Tomcat do?"""
     return response.status == 400 and _TLS_PORT_TEXT.search(response.text, 0, 4_096) is not None
+
+
+def is_certificate_response(response: Response) -> bool:
+    """Does a TLS server ask in HTTP for a client certificate?"""
+    return response.status == 400 and _NO_CERTIFICATE_TEXT in response.text[:4_096]
 
 
 def classify_missing_response(error: Exception, timeout_s: float, target: str) -> Failure:
@@ -172,7 +201,7 @@ def classify_unsent_error(error: Exception, target: str) -> tuple[bool, Failure]
 
     Final is what is wrong with the request itself. A broken proxy setting is not: somebody will mend it.
     """
-    if isinstance(error, BundleUnreadable):
+    if isinstance(error, BundleUnreadable | CertificateUnusable):
         return False, ("tls", f"TLS: {error}")
     if isinstance(error, InvalidProxyURL):
         remedy = "it must be http://host:port or https://, what is special in a password percent-encoded"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from longshore.delivery.send_errors import Unsendable
 from longshore.delivery.signature_headers import build_signature_headers
 from longshore.delivery.target import Origin, origin_of, prepare_url
+from longshore.invocation.tls_section import TlsOptions
 
 if TYPE_CHECKING:
     from requests.models import PreparedRequest
@@ -72,6 +73,8 @@ class SignedRequest:
     body: bytes | None = field(repr=False)
     source: "PreparedRequest | None" = field(default=None, repr=False)
     """The same as `requests` has it, for one that a redirect led to."""
+    tls: TlsOptions | None = None
+    """The mapping's own options, for its own origin alone."""
 
 
 def prepare(
@@ -80,6 +83,7 @@ def prepare(
     secret: str,
     now: float,
     sign: Sign | None = None,
+    tls: TlsOptions | None = None,
 ) -> SignedRequest:
     """`request` as it will go over the wire, signed with `secret` at `now` (seconds since 1970).
 
@@ -98,7 +102,7 @@ def prepare(
         headers[name.lower()] = name, value
     if body is not None or method not in _SAFE_WITHOUT_LENGTH:
         headers["content-length"] = "Content-Length", str(len(body or b""))
-    return SignedRequest(method, url, origin_of(url), dict(headers.values()), body)
+    return SignedRequest(method, url, origin_of(url), dict(headers.values()), body, tls=tls)
 
 
 def decode_headers(headers: Mapping[str, str | bytes]) -> dict[str, str]:

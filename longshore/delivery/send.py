@@ -13,6 +13,8 @@ from longshore.delivery.request_deadline import RequestDeadline
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.send_errors import Unsendable
 from longshore.delivery.session import Session
+from longshore.delivery.target_options import TargetTable
+from longshore.invocation.tls_section import TlsOptions
 from longshore.log import events
 from longshore.log.event_log import EventLog
 
@@ -27,9 +29,9 @@ class Sender:
     `secret` signs; it is Port's client secret. `timeout_s` is for connecting (looking the name up included) and for
     each read, `total_s` for an attempt as a whole. `verify` False checks no certificate of any target. `pool_size` is
     how many idle connections are kept per origin: as many as threads send. `response_cap` is how many bytes of an
-    unpacked response body are kept. `egress_policy` says which hosts may be called. `blocking` is entered by a thread
-    that opens a connection, or reads an answer of which more is to come. Make it after a fork, not before: connections
-    are not shared between processes.
+    unpacked response body are kept. `egress_policy` says which hosts may be called, `targets` how. `blocking` is
+    entered by a thread that opens a connection, or reads an answer of which more is to come. Make it after a fork, not
+    before: connections are not shared between processes.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Sender:
         response_cap: int = 1_048_576,
         egress_policy: EgressPolicy | None = None,
         resolver: Resolver | None = None,
+        targets: TargetTable | None = None,
         blocking: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._secret = secret
@@ -50,7 +53,7 @@ class Sender:
         self._total_s = total_s
         self._response_cap = response_cap
         self._blocking = blocking
-        self._session = Session(verify, pool_size, resolver or Resolver(), egress_policy or EgressPolicy())
+        self._session = Session(verify, pool_size, resolver or Resolver(), egress_policy or EgressPolicy(), targets)
 
     def start(
         self,
@@ -59,17 +62,18 @@ class Sender:
         timeout_s: float | None = None,
         total_s: float | None = None,
         sign: Sign | None = None,
+        tls: TlsOptions | None = None,
     ) -> Outcome | Exchange:
         """Sign `request` and send it, and do not wait for the answer: see `Exchange`.
 
         An `Outcome` where it ended before: no request came about, or no connection. `extra` headers (the idempotency
-        key) give way to mapped ones of the same name. `timeout_s` and `total_s` replace the sender's own. `sign` is for
-        a signature beside Port's. Raises nothing for whatever a target, a proxy, a name server or the request itself
-        does.
+        key) give way to mapped ones of the same name. `timeout_s` and `total_s` replace the sender's own, `tls` what
+        `targets` has for the origin. `sign` is for a signature beside Port's. Raises nothing for whatever a target, a
+        proxy, a name server or the request itself does.
         """
         start_s = time.perf_counter()
         try:
-            prepared = prepare(request, extra, self._secret, time.time(), sign)
+            prepared = prepare(request, extra, self._secret, time.time(), sign, tls)
         except Unsendable as error:
             return _reject_request(error.reason, error.cause, start_s)
         except Exception as error:  # a fault of ours, or parts of another type: it must not end the worker's task
@@ -87,9 +91,10 @@ class Sender:
         extra: Mapping[str, str] = NO_HEADERS,
         timeout_s: float | None = None,
         total_s: float | None = None,
+        tls: TlsOptions | None = None,
     ) -> Outcome:
         """Sign `request`, send it, follow its redirects, and say what came of it. As `start`, but it waits."""
-        step = self.start(request, extra, timeout_s, total_s)
+        step = self.start(request, extra, timeout_s, total_s, tls=tls)
         while isinstance(step, Exchange):
             step = step.complete()
         return step

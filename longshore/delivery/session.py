@@ -6,6 +6,7 @@ accident), and no cookie outlives its chain of redirects.
 """
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from longshore.delivery.deadline_adapter import DeadlineAdapter, ProxyRoute
@@ -15,10 +16,13 @@ from longshore.delivery.redirect import RedirectSession
 from longshore.delivery.request import SignedRequest
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.send_errors import BadUrl
-from longshore.delivery.target import DEFAULT_PORTS, Origin
+from longshore.delivery.target import DEFAULT_PORTS, Origin, target_of
+from longshore.delivery.target_options import TargetTable
+from longshore.invocation.tls_section import TlsOptions
 from longshore.network.answer import BoundedResponse
 from longshore.network.no_proxy import select_proxies
 from longshore.network.pooled_request import SentRequest
+from longshore.network.tls import Tls
 
 MAX_ORIGINS = 1_024
 """Origins whose route is remembered. They come from payloads, so their number has no natural end."""
@@ -33,20 +37,27 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)
 class Session:
     """Connections for any number of threads at once."""
 
-    def __init__(self, verify: bool, pool_size: int, resolver: Resolver, egress_policy: EgressPolicy) -> None:
+    def __init__(
+        self,
+        verify: bool,
+        pool_size: int,
+        resolver: Resolver,
+        egress_policy: EgressPolicy,
+        targets: TargetTable | None = None,
+    ) -> None:
         self._verify = verify
+        self._targets = targets or TargetTable()
         self._egress_policy = egress_policy
         self._requests = RedirectSession()
-        self._routes: dict[Origin, ProxyRoute] = {}
+        self._routes: dict[Origin | tuple[Origin, TlsOptions], ProxyRoute] = {}
         self._http_origins: set[Origin] = set()
         """Origins that have answered in HTTP."""
-        self._adapter = DeadlineAdapter(
-            pool_size, resolver, egress_policy, self._read_environment("https://proxy.invalid/").verify
-        )
+        proxy_tls = self._find_route("https://proxy.invalid/", TlsOptions()).tls
+        self._adapter = DeadlineAdapter(pool_size, resolver, egress_policy, proxy_tls)
 
     def send(self, request: SignedRequest, timeout_s: float) -> SentRequest:
         """Send `request`; see `DeadlineAdapter.transmit`. Raises Denied too, for a host that may not be called."""
-        return self._adapter.transmit(request, self._check(request.origin), timeout_s)
+        return self._adapter.transmit(request, self._check(request.origin, request.tls), timeout_s)
 
     def note_answer(self, origin: Origin) -> None:
         """What listens at `origin` has answered in HTTP."""
@@ -61,7 +72,7 @@ class Session:
         Raises as `send`.
         """
         route = self._check(origin)
-        return self._adapter.connect(origin, route if verify else route._replace(verify=False), timeout_s)
+        return self._adapter.connect(origin, route if verify else _unverified(route), timeout_s)
 
     def speaks_tls(self, origin: Origin) -> bool:
         """Does the port of `origin` (plain http, no proxy, never answered in HTTP so far) take a TLS handshake?
@@ -75,20 +86,25 @@ class Session:
         if self.route(origin).proxy:
             return False
         try:
-            self._adapter.connect(origin, self.route(origin)._replace(verify=False), TLS_PROBE_TIMEOUT_S).close()
+            self._adapter.connect(origin, _unverified(self.route(origin)), TLS_PROBE_TIMEOUT_S).close()
         except Exception as error:
             return wants_client_certificate(error)
         return True
 
-    def route(self, origin: Origin) -> ProxyRoute:
-        """How to reach `origin`, from the environment as it was when it was first called."""
-        route = self._routes.get(origin)
+    def route(self, origin: Origin, tls: TlsOptions | None = None) -> ProxyRoute:
+        """How to reach `origin`, from the environment as it was when it was first called.
+
+        `tls` are the options of the mapping; without them those count that the targets file has for it.
+        """
+        key = origin if tls is None else (origin, tls)
+        route = self._routes.get(key)
         if route is None:
             if len(self._routes) >= MAX_ORIGINS:
                 self._routes.clear()
             scheme, host, port = origin
             authority = host if port == DEFAULT_PORTS[scheme] else f"{host}:{port}"
-            route = self._routes[origin] = self._read_environment(f"{scheme}://{authority}/")
+            url = f"{scheme}://{authority}/"
+            route = self._routes[key] = self._find_route(url, tls or self._find_options(url))
         return route
 
     def build_redirect(self, request: SignedRequest, response: BoundedResponse) -> SignedRequest | None:
@@ -109,18 +125,27 @@ class Session:
         """Close what is idle; attempts under way end by themselves."""
         self._adapter.close()
 
-    def _check(self, origin: Origin) -> ProxyRoute:
+    def _check(self, origin: Origin, tls: TlsOptions | None = None) -> ProxyRoute:
         """The route to `origin`. Raises Denied for a host that no proxy may be asked for."""
-        route = self.route(origin)
+        route = self.route(origin, tls)
         if route.proxy:
             # The connection to the proxy may have been opened for another target, so each request is judged.
             _, host, port = origin
             self._egress_policy.check_for_proxy(host, port)
         return route
 
-    def _read_environment(self, url: str) -> ProxyRoute:
+    def _find_route(self, url: str, options: TlsOptions) -> ProxyRoute:
+        verify = bool(options.ca) or (self._verify if options.verify is None else options.verify)
         # As an argument, because REQUESTS_CA_BUNDLE overrules a session's `verify = False`.
-        settings = self._requests.merge_environment_settings(url, {}, None, self._verify, None)
-        verify = settings["verify"] if isinstance(settings["verify"], str) else self._verify
-        proxies = select_proxies(url, settings["proxies"])
-        return ProxyRoute(next(iter(proxies.values()), ""), verify)
+        environment = self._requests.merge_environment_settings(url, {}, None, verify, None)
+        bundle = environment["verify"] if isinstance(environment["verify"], str) else verify
+        tls = Tls(options.ca or bundle, options.certificate, options.key, key_password_file=options.key_password_file)
+        return ProxyRoute(next(iter(select_proxies(url, environment["proxies"]).values()), ""), tls)
+
+    def _find_options(self, url: str) -> TlsOptions:
+        target = self._targets.find(target_of(url))
+        return (target and target.tls) or TlsOptions()
+
+
+def _unverified(route: ProxyRoute) -> ProxyRoute:
+    return route._replace(tls=replace(route.tls, verify=False))

@@ -15,6 +15,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 from longshore.errors import StoreUnavailable
 from longshore.ledger.address import Address, Login, parse
 from longshore.ledger.failover import following, says_demoted
+from longshore.network.client_certificate import CertificateUnusable
 from longshore.network.tls import BundleUnreadable, Tls, TlsContexts
 
 TIMEOUT_S = 10.0
@@ -51,7 +52,7 @@ class TlsConnection(redis.SSLConnection):
     def _wrap_socket_with_ssl(self, sock: socket.socket) -> ssl.SSLSocket:
         try:
             return _CONTEXTS.get(self.tls).wrap_socket(sock, server_hostname=self.host)
-        except BundleUnreadable as error:
+        except (BundleUnreadable, CertificateUnusable) as error:
             raise redis.ConnectionError(str(error)) from None
 
     def on_connect_check_health(self, check_health: bool = True) -> None:

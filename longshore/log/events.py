@@ -621,6 +621,20 @@ ISOLATION_PROCESS_FAILED = Event(
 
 TARGET_LIMITS_APPLIED = Event("target.limits_applied", "info", "The limits of a target in the mapping hold.")
 
+TLS_RELOADED = Event("tls.reloaded", "info", "New TLS connections use certificates that were changed.")
+TLS_RELOAD_FAILED = Event(
+    "tls.reload_failed",
+    "error",
+    "A client certificate, its key or a bundle of CAs was changed and cannot be read; those from before are used.",
+    "Correct the file that `problem` names; it is read again once it changes.",
+)
+TLS_VERIFICATION_DISABLED = Event(
+    "tls.verification_disabled",
+    "warning",
+    "The certificates of the targets that `place` means are not checked, as `verify` is false.",
+    "Name their CA with `ca` in place of it.",
+)
+
 TRACING_STARTED = Event("tracing.started", "info", "Traces are exported.")
 TRACING_NOT_INSTALLED = Event(
     "tracing.not_installed",

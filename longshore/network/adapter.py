@@ -4,6 +4,7 @@ Without this, every new connection reads the whole bundle, and a connection to a
 trusted at first.
 """
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from longshore.network.tls import Tls, TlsContexts
 
 
 class SharedTlsAdapter(HTTPAdapter):
-    """`requests`' adapter; `proxy_verify` says whom to trust as an https proxy (see `TlsContexts.for_verify`).
+    """`requests`' adapter; `proxy_tls` says whom to trust as an https proxy.
 
     `pool_classes` are `urllib3`'s pools by scheme. A proxy that cannot be used raises InvalidProxyURL, whatever is
     wrong with its address: other errors would be taken for the request's, and may quote the proxy's password.
@@ -30,38 +31,40 @@ class SharedTlsAdapter(HTTPAdapter):
     def __init__(
         self,
         pool_size: int,
-        proxy_verify: bool | str,
+        proxy_tls: Tls,
         pools: int = 10,
         pool_classes: dict[str, Any] = POOLS,
     ) -> None:
-        self._contexts = TlsContexts()
+        self._contexts = TlsContexts(self._drop_pools)
         self._pool_classes = pool_classes
-        self._proxy_verify = proxy_verify
+        self._proxy_tls = proxy_tls
         self._proxy_lock = threading.Lock()
         self._max_pools = pools
         self._direct_pools: dict[tuple[Any, ...], Any] = {}
         super().__init__(pool_connections=pools, pool_maxsize=pool_size)
 
-    def find_pool(self, origin: tuple[str, str, int], verify: bool | str, proxy: str = "") -> Any:
+    def find_pool(self, origin: tuple[str, str, int], tls: Tls, proxy: str = "") -> Any:
         """The pool (urllib3's) that serves `origin` (scheme, host, port), through `proxy` unless it is empty.
 
-        Direct ones are remembered, as `urllib3` takes as long to find one as to send a request. Raises
-        BundleUnreadable, InvalidProxyURL.
+        Pools of other `tls` options are others. Direct ones are remembered, as `urllib3` takes as long to find one as
+        to send a request. Raises BundleUnreadable, CertificateUnusable, InvalidProxyURL.
         """
         scheme, host, port = origin
-        tls = {"ssl_context": self._contexts.for_verify(verify)} if scheme == "https" else {}
+        options = {"ssl_context": self._contexts.get(tls)} if scheme == "https" else {}
         if proxy:
             with _blame_proxy(proxy):
                 address = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
                 if not (parse_url(address).host and urlsplit(proxy)):  # the one takes what the other refuses
                     raise ValueError("a proxy without a host")
-                return self.proxy_manager_for(address).connection_from_host(host.strip("[]"), port, scheme, tls)
-        key = (origin, tls.get("ssl_context"))
+                return self.proxy_manager_for(address).connection_from_host(host.strip("[]"), port, scheme, options)
+        key = (origin, options.get("ssl_context"))
         pool = self._direct_pools.get(key)
         if pool is None:
             if len(self._direct_pools) >= self._max_pools:
                 self._direct_pools.pop(next(iter(self._direct_pools)), None)
-            pool = self._direct_pools[key] = self.poolmanager.connection_from_host(host.strip("[]"), port, scheme, tls)
+            pool = self._direct_pools[key] = self.poolmanager.connection_from_host(
+                host.strip("[]"), port, scheme, options
+            )
         return pool
 
     def close(self) -> None:
@@ -85,7 +88,7 @@ class SharedTlsAdapter(HTTPAdapter):
         """As in `requests`. An https proxy is checked like an https target, and again when the bundle has changed."""
         with self._proxy_lock:
             if proxy.lower().startswith("https"):
-                context = options["proxy_ssl_context"] = self._contexts.for_verify(self._proxy_verify)
+                context = options["proxy_ssl_context"] = self._contexts.get(self._proxy_tls)
                 manager = self.proxy_manager.get(proxy)
                 if manager is not None and manager.proxy_config.ssl_context is not context:
                     del self.proxy_manager[proxy]
@@ -106,6 +109,17 @@ class SharedTlsAdapter(HTTPAdapter):
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing: the context decides. `requests` would load the bundle into it once more for each connection."""
+
+    def _drop_pools(self, context: ssl.SSLContext) -> None:
+        """Nobody finds the pools of `context` any more. Not closed: a request may just have found one."""
+        for key in list(self._direct_pools):
+            if key[1] is context:
+                self._direct_pools.pop(key, None)
+        for manager in (self.poolmanager, *list(self.proxy_manager.values())):
+            pools = manager.pools
+            with pools.lock:
+                for key in [key for key in pools._container if key.key_ssl_context is context]:
+                    del pools._container[key]
 
     def _set_pool_classes(self, pool_manager: Any) -> Any:
         pool_manager.pool_classes_by_scheme = self._pool_classes

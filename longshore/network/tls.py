@@ -1,19 +1,26 @@
-"""TLS contexts, made once per set of trusted certificates.
+"""TLS contexts, made once per set of trusted certificates and certificate to show.
 
 Left alone, `urllib3` reads the whole CA bundle (10 to 20 CPU-ms) for every new connection. A context may serve any
-number of connections at once, so one is kept per bundle, and made again when the bundle's file changes: a rotated CA
-needs no restart.
+number of connections at once, so one is kept per set, and made again when one of its files changes: a rotated CA or
+client certificate needs no restart, and one that cannot be read leaves the one from before.
 """
 
 import os
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import certifi
 
 from longshore.errors import LongshoreError
-from longshore.watched_files import file_version
+from longshore.log import events
+from longshore.log.event_log import EventLog
+from longshore.network import client_certificate
+from longshore.watched_files import WatchedFiles
+
+log = EventLog(__name__)
 
 
 class BundleUnreadable(LongshoreError):
@@ -39,30 +46,35 @@ class Tls:
     """PEM files of the client's own certificate; the first may hold both."""
     check_hostname: bool = True
     """Whether the certificate must be for the name that was asked for."""
+    key_password_file: str = ""
+    """File of the key's password, where it has one."""
 
 
 class TlsContexts:
-    """The contexts of one sender, by what to trust. Any number of threads may ask."""
+    """The contexts of one sender, by what to trust and what to show. Any number of threads may ask."""
 
-    def __init__(self) -> None:
-        self._cache: dict[Tls, tuple[object, ssl.SSLContext]] = {}
+    def __init__(self, on_replaced: Callable[[ssl.SSLContext], None] = lambda context: None) -> None:
+        """`on_replaced` hears of each context that new connections do not use any more."""
+        self._on_replaced = on_replaced
+        self._cache: dict[tuple[Tls, tuple[str, ...]], WatchedFiles[ssl.SSLContext]] = {}
         self._lock = threading.Lock()
 
-    def for_verify(self, verify: bool | str) -> ssl.SSLContext:
-        """The context for `verify` as `requests` means it. Raises BundleUnreadable."""
-        return self.get(Tls(verify))
-
     def get(self, tls: Tls) -> ssl.SSLContext:
-        """The context for `tls`. Raises BundleUnreadable."""
-        version = [_existing_version(path) for path in _files_of(tls)]
-        entry = self._cache.get(tls)
-        if entry is not None and entry[0] == version:
-            return entry[1]
-        with self._lock:
-            entry = self._cache.get(tls)
-            if entry is None or entry[0] != version:
-                entry = self._cache[tls] = (version, _create_context(tls))
-            return entry[1]
+        """The context for `tls`. Raises BundleUnreadable and CertificateUnusable, if it could never be made so far."""
+        key = tls, (files := _files_of(tls))
+        context = self._cache.get(key)
+        if context is None:
+            with self._lock:
+                context = self._cache.get(key) or WatchedFiles(files, partial(self._create, *key), _log_failure)
+                self._cache[key] = context
+        return context.get()
+
+    def _create(self, tls: Tls, files: tuple[str, ...]) -> ssl.SSLContext:
+        context = create_context(tls)
+        if (watched := self._cache.get((tls, files))) is not None:
+            log.event(events.TLS_RELOADED, files=files)
+            self._on_replaced(watched.value)
+        return context
 
 
 class HandshakeSocket(ssl.SSLSocket):
@@ -81,27 +93,27 @@ class HandshakeSocket(ssl.SSLSocket):
             raise
 
 
-def _files_of(tls: Tls) -> list[str]:
+def _files_of(tls: Tls) -> tuple[str, ...]:
     """What a context for `tls` is read from."""
-    own = [path for path in (tls.certificate, tls.key) if path]
+    paths: tuple[str | None, ...] = ()
     if tls.verify is None:
-        # Those that are not there are None.
-        paths = ssl.get_default_verify_paths()
-        return [*own, *(path for path in (paths.cafile, paths.capath) if path)]
-    return own if tls.verify is False else [*own, _bundle_path(tls.verify)]
+        defaults = ssl.get_default_verify_paths()
+        paths = defaults.cafile, defaults.capath  # those that are not there are None
+    elif tls.verify is not False:
+        paths = (_bundle_path(tls.verify),)
+    return tuple(filter(None, (*paths, tls.certificate, tls.key, tls.key_password_file)))
 
 
 def _bundle_path(verify: bool | str) -> str:
     return certifi.where() if verify is True else str(verify)
 
 
-def _existing_version(path: str) -> object:
-    if (version := file_version(path)) is None:
-        raise BundleUnreadable(path)
-    return version
+def _log_failure(error: LongshoreError | OSError) -> None:
+    log.event(events.TLS_RELOAD_FAILED, problem=str(error))
 
 
-def _create_context(tls: Tls) -> ssl.SSLContext:
+def create_context(tls: Tls) -> ssl.SSLContext:
+    """A new context for `tls`. Raises BundleUnreadable and CertificateUnusable."""
     from urllib3.util.ssl_ import (
         create_urllib3_context,  # whoever only names a `Tls`, as the settings do, needs no HTTP
     )
@@ -117,10 +129,7 @@ def _create_context(tls: Tls) -> ssl.SSLContext:
         _load_trusted(context, tls.verify)
     context.sslsocket_class = HandshakeSocket
     if tls.certificate:
-        try:
-            context.load_cert_chain(tls.certificate, tls.key or None, password=_no_password)
-        except (OSError, ValueError):
-            raise BundleUnreadable(tls.certificate) from None
+        client_certificate.load(context, tls.certificate, tls.key, tls.key_password_file)
     return context
 
 
@@ -136,8 +145,3 @@ def _load_trusted(context: ssl.SSLContext, verify: bool | str | None) -> None:
             context.load_verify_locations(cafile=path)
     except OSError:
         raise BundleUnreadable(path) from None
-
-
-def _no_password() -> str:
-    # Without this OpenSSL would ask for one at the terminal, and wait.
-    raise ValueError("a key with a password")

@@ -22,7 +22,7 @@ from longshore.network.causes import cause_of
 from longshore.network.connections import TunnelRefused, describe_login, parse_login_schemes
 from longshore.network.no_proxy import select_proxies
 from longshore.network.pooled_request import send_request
-from longshore.network.tls import BundleUnreadable
+from longshore.network.tls import BundleUnreadable, Tls
 from longshore.port.replies import Reply
 from longshore.port.size_limits import encode_json
 
@@ -56,9 +56,9 @@ class PortHttp:
         self._blocking = blocking
         # Proxies and CA bundle as requests finds them; once, as looking them up costs more than a call.
         environment = requests.Session().merge_environment_settings(base_url, {}, True, True, None)
-        self._verify = environment["verify"] or True
+        self._tls = Tls(environment["verify"] or True)
         self._proxy = next(iter(select_proxies(base_url, environment["proxies"]).values()), "")
-        self._adapter = SharedTlsAdapter(pool_size, self._verify)
+        self._adapter = SharedTlsAdapter(pool_size, self._tls)
 
     def send(
         self, method: str, path: str, body: Any, token: str | None, headers: Mapping[str, str] | None = None
@@ -81,7 +81,7 @@ class PortHttp:
     def _exchange(self, method: str, path: str, headers: Mapping[str, str | bytes], body: bytes | None) -> Reply:
         """Raises what HTTP libraries raise. A redirect is a reply, whose place nobody reads."""
         origin, prefix = self._place
-        pool = self._adapter.find_pool(origin, self._verify, self._proxy)
+        pool = self._adapter.find_pool(origin, self._tls, self._proxy)
         sent = send_request(pool, method, f"{prefix}{path}", headers, body, self._connect_timeout_s)
         with nullcontext() if sent.wait(LINGER_S) else self._blocking():
             response = sent.receive(self._read_timeout_s)

@@ -18,6 +18,7 @@ from longshore.ledger.seal import Bond, Sealer, Unsealable
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.network.adapter import SharedTlsAdapter
+from longshore.network.tls import Tls
 
 log = EventLog(__name__)
 
@@ -125,7 +126,7 @@ def exporting_tracer(service_name: str | None, *, own_session: bool) -> Tracer |
 
 def _trusting_session() -> requests.Session:
     session = requests.Session()
-    session.mount("https://", SharedTlsAdapter(1, proxy_verify=True))
+    session.mount("https://", SharedTlsAdapter(1, proxy_tls=Tls()))
     return session
 
 

@@ -72,7 +72,7 @@ class AttemptExchange:
         headers = {**self._span.headers, **identity.build_headers(key)}
         sign = identity.choose_signature(executor.webhook_signer, key)
         self._sent = True
-        return executor.sender.start(request, headers, settings.timeout_s, settings.total_s, sign)
+        return executor.sender.start(request, headers, settings.timeout_s, settings.total_s, sign, settings.tls)
 
     def _complete(self, outcome: Outcome) -> Completion:
         executor = self._executor

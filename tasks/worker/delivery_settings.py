@@ -9,6 +9,7 @@ from longshore.delivery.request_identity import RequestIdentity
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
+from longshore.invocation.tls_section import TlsOptions
 from longshore.ledger.entry import StartedAttempt
 
 _AROUND_S = 30.0  # what an attempt may take besides its request: its start time, the mapping, Redis
@@ -23,6 +24,8 @@ class DeliverySettings:
     """For connecting, and for each read."""
     total_s: float
     identity: RequestIdentity
+    tls: TlsOptions | None = None
+    """The mapping's own; None leaves them to the targets file."""
 
 
 class DeliverySettingsTable:
@@ -48,7 +51,8 @@ def _resolve(settings: Settings, kind: Kind, delivery: DeliveryOptions) -> Deliv
     # A total that an operator has set is a bound on everything; otherwise it follows the timeout.
     total_s = settings.webhook_total_timeout or 10 * timeout_s
     identity = settings.request_identity.with_overrides(delivery)
-    return DeliverySettings(settings.retry_policy(kind).with_overrides(delivery), timeout_s, total_s, identity)
+    policy = settings.retry_policy(kind).with_overrides(delivery)
+    return DeliverySettings(policy, timeout_s, total_s, identity, delivery.tls)
 
 
 class AttemptDeadlines:

@@ -8,8 +8,10 @@ from celery import signals
 from celery.apps.worker import Worker
 
 from config.egress import build_egress_policy
+from config.host_table_files import read_targets
 from config.mapping_file import load_mapping
 from config.settings import Settings
+from config.target_tls import check_mapping, find_mapping_places, find_places
 from config.tracing import tracer
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -65,6 +67,7 @@ class WorkerProcess:
         access = open_ledger(settings, REDIS_CONNECTIONS)
         ledger = self._ledger = access.ledger
         self._mapping = load_mapping(settings, 1 if settings.has_small_profile else JQ_PROCESSES)
+        check_mapping(self._mapping.deliveries)
         reporters = ThreadPool(SENDERS, at_work=1, name="report")
         self._port = CountedPortClient(
             settings.port_api_base_url,
@@ -157,6 +160,10 @@ class WorkerProcess:
         allow_open_files(self._settings.worker_slots)
         for warning in self._mapping.warnings:
             log.event(events.MAPPING_LINT_WARNED, problem=warning)
+        targets = read_targets(self._settings.targets_file)
+        for place, tls in (*find_places(targets), *find_mapping_places(self._mapping.deliveries)):
+            if tls.verify is False:
+                log.event(events.TLS_VERIFICATION_DISABLED, place=place)
         signals.worker_ready.connect(self._on_ready, weak=False)
         signals.worker_shutting_down.connect(self._on_shutting_down, weak=False)
         worker = Worker(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
+from config.host_table_files import read_targets
 from config.settings import Settings
 from config.tracing import tracer
 from longshore.delivery import EgressPolicy
@@ -47,6 +48,7 @@ def build_executor(
             pool_size=slots,
             response_cap=settings.response_max_bytes,
             egress_policy=egress_policy,
+            targets=read_targets(settings.targets_file),
             blocking=blocking,
         ),
         results=results,

@@ -41,6 +41,20 @@ class Authority:
 
     def context(self, name: str = "localhost", days: int = 1) -> ssl.SSLContext:
         """A server's context with a certificate for `name` and 127.0.0.1; negative `days`: expired that long ago."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.issue(name, days))
+        return context
+
+    def demanding_context(self, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
+        """The same for localhost, where clients must show a certificate of this authority."""
+        context = self.context()
+        context.maximum_version = version
+        context.load_verify_locations(self.bundle)
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def issue(self, name: str = "localhost", days: int = 1, password: bytes = b"") -> Path:
+        """A file with a key, encrypted if there is a `password`, and the certificate that `context` tells of."""
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [x509.DNSName(name)]
         if name == "localhost":
@@ -51,16 +65,16 @@ class Authority:
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         builder = builder.add_extension(identifier, critical=False)
         signed = builder.sign(self.key, hashes.SHA256())
-        path = self.folder / f"{name}{days}.pem"
+        path = self.folder / f"{name}{days}{'-encrypted' if password else ''}.pem"
         path.write_bytes(
             key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption(),
             )
             + signed.public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
+        return path
 
 
 def _builder(name: str, issuer: str, key: ec.EllipticCurvePrivateKey, days: int) -> x509.CertificateBuilder:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from longshore.delivery import EgressPolicy
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.send import Sender
+from longshore.delivery.target_options import TargetTable
 
 SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
 
@@ -29,6 +30,7 @@ def make_sender(
     response_cap: int = 1_048_576,
     egress_policy: EgressPolicy | None = None,
     resolver: Resolver | None = None,
+    targets: TargetTable | None = None,
 ) -> Sender:
     """A sender that waits long enough for a busy machine, unless told otherwise."""
     return Sender(
@@ -39,4 +41,5 @@ def make_sender(
         response_cap=response_cap,
         egress_policy=egress_policy,
         resolver=resolver,
+        targets=targets,
     )

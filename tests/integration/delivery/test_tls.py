@@ -1,6 +1,5 @@
 """Certificates: who is trusted, and what is said when somebody is not."""
 
-import socket
 import ssl
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from longshore.delivery import Fault, Verdict
 from longshore.delivery.send import Sender
-from longshore.network.tls import TlsContexts
+from longshore.network.tls import Tls, TlsContexts
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, Talk, answering
 from tests.support.posting import Post, make_sender
@@ -116,41 +115,6 @@ def test_a_target_that_hangs_up_in_the_handshake_got_nothing(sender: Sender) -> 
     assert (Verdict.RETRY, False, "tls") == (outcome.verdict, outcome.sent, outcome.reason)
 
 
-def test_a_wanted_client_certificate_is_no_unknown(authority: Authority) -> None:
-    """In TLS 1.3 the refusal arrives in place of an answer; the target has processed nothing."""
-    context = authority.context()
-    context.load_verify_locations(authority.bundle)
-    context.verify_mode = ssl.CERT_REQUIRED
-
-    def refuse(talk: Talk) -> None:
-        wrapped = context.wrap_socket(talk.sock, server_side=True, do_handshake_on_connect=False)
-        talk.sock = wrapped
-        with pytest.raises(ssl.SSLError):
-            wrapped.do_handshake()
-        # What is unread when a socket closes makes the close a reset, which would overtake the refusal.
-        while socket.socket.recv(wrapped, 65_536):
-            pass
-
-    with HostileTarget(refuse) as target:
-        outcome = make_sender(verify=False).send(Post(target.url().replace("http:", "https:")))
-
-    assert (Verdict.RETRY, "tls") == (outcome.verdict, outcome.reason)
-    assert "client certificate" in outcome.cause
-
-
-def test_a_wanted_client_certificate_is_told_in_tls_1_2_too(authority: Authority) -> None:
-    """There it is one alert for several faults."""
-    context = authority.context()
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(authority.bundle)
-    context.verify_mode = ssl.CERT_REQUIRED
-    with HostileTarget(answering(OK), context) as target:
-        outcome = make_sender(verify=False).send(Post(target.url()))
-
-    assert (Verdict.RETRY, False, "tls") == (outcome.verdict, outcome.sent, outcome.reason)
-    assert f"TLS: {target.address} wants a client certificate, and there is none to show" == outcome.cause
-
-
 def test_no_cipher_in_common_is_no_wanted_certificate(authority: Authority) -> None:
     """The other fault with that alert."""
     context = authority.context()
@@ -217,7 +181,7 @@ def test_a_tls_connection_is_kept(authority: Authority) -> None:
 
 def test_a_ca_without_the_extensions_that_newer_pythons_want_is_trusted(authority: Authority) -> None:
     """Many private CAs are so; Python 3.13 would refuse them where 3.11 did not."""
-    context = TlsContexts().for_verify(str(authority.bundle))
+    context = TlsContexts().get(Tls(str(authority.bundle)))
 
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert context.verify_mode is ssl.CERT_REQUIRED

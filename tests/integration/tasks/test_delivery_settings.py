@@ -1,11 +1,16 @@
 """What a mapping makes of an attempt: how long it may take, and where it goes if its URL is never the same."""
 
+import json
+import ssl
 from dataclasses import replace
+from pathlib import Path
 
 import redis
 
 from longshore.ledger.entry import StartedAttempt
 from longshore.runtime.embedded_redis import EmbeddedRedis
+from tests.support.certificates import Authority
+from tests.support.hostile import OK, HostileTarget, answering
 from tests.support.one_attempt import attempt_harness
 
 
@@ -23,6 +28,31 @@ def test_an_attempt_is_held_as_long_as_its_own_mapping_allows(redis_server: Embe
             for mapping in (f"{digest}/0", f"{digest}/1", "another/0")
         ]
     assert [80, 9030, 9030] == held_s
+
+
+def test_a_certificate_is_shown_as_the_mapping_or_the_targets_file_says(
+    redis_server: EmbeddedRedis, tmp_path: Path
+) -> None:
+    """Without either, the dead letter names the remedy."""
+    authority = Authority.create(tmp_path / "ca")
+    tls = {"certificate": str(authority.issue("ann")), "ca": str(authority.bundle)}
+    targets = tmp_path / "targets.json"
+    delivery = {"retry": {"max_attempts": 1}}
+    ends = []
+    with HostileTarget(answering(OK), authority.demanding_context(ssl.TLSVersion.TLSv1_2)) as target:
+        for own, of_file in ((tls, {}), (None, tls), (None, {"ca": tls["ca"]})):
+            targets.write_text(json.dumps({"localhost": {"tls": of_file}}))
+            entries = [{"enabled": True, "delivery": {**delivery, "tls": own}}]
+            with (
+                redis.Redis.from_url(redis_server.url) as client,
+                attempt_harness(client, entries=entries, TARGETS_FILE=str(targets)) as stage,
+            ):
+                client.flushdb()
+                id, _ = stage.run(target.url(host="localhost"))
+                ends.append(stage.record(id, "state"))
+                log = stage.log(id)
+    assert ["done", "done", "dead"] == ends
+    assert "wants a client certificate: name one for host localhost in TARGETS_FILE" in log
 
 
 def test_a_run_whose_url_leads_elsewhere_each_time_ends(redis_server: EmbeddedRedis) -> None:

@@ -9,6 +9,7 @@ from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.delivery_section import KEYS
 from longshore.invocation.idempotency_section import IdempotencyOptions
 from longshore.invocation.mapping.schema import Findings, read
+from longshore.invocation.tls_section import TlsOptions
 
 
 def section(value: Any) -> tuple[DeliveryOptions, list[str]]:
@@ -32,6 +33,18 @@ def test_every_key_is_taken() -> None:
     expected = DeliveryOptions("deployer", 90, 3, 0.5, 60, 600, 2.5, 4, "retry")
 
     assert (expected, []) == section(delivery_section)
+
+
+def test_tls_names_files() -> None:
+    """Whether they are there is found out by what uses them."""
+    files = {"certificate": "/c/tls.crt", "key": "/c/tls.key", "key_password_file": "/c/pw", "ca": "/c/ca.crt"}
+
+    expected = TlsOptions("/c/tls.crt", "/c/tls.key", "/c/pw", "/c/ca.crt")
+
+    assert (DeliveryOptions(tls=expected), []) == section({"tls": {**files, "verify": None}})
+    assert ["mapping 1, delivery, tls has the unknown key 'verfy'; did you mean 'verify'?"] == section(
+        {"tls": {"verfy": False}}
+    )[1]
 
 
 @pytest.mark.parametrize(
