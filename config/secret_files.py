@@ -18,6 +18,7 @@ BY_FILE = frozenset(
         "REDIS_SENTINEL_PASSWORD",
         "STANDARD_WEBHOOKS_SECRET",
         "STANDARD_WEBHOOKS_SECRET_PREVIOUS",
+        "NOTIFY_URLS",
     }
 )
 """Settings that may come by file."""

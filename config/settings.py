@@ -36,6 +36,8 @@ from longshore.delivery.standard_webhooks import PREFIX, WebhookSigner
 from longshore.errors import ConfigProblems
 from longshore.invocation.kinds import Kind
 from longshore.ledger.address import Address, parse
+from longshore.notification.kinds import Kind as NotificationKind
+from longshore.notification.urls import secrets_of, split_urls
 
 DEFAULT_MAPPING_FILE = Path("control_the_payload_config.json")
 
@@ -48,6 +50,7 @@ SECRETS = frozenset(
         "redis_url",
         "redis_password",
         "redis_sentinel_password",
+        "notify_urls",
     }
 )
 """Fields whose value is never shown."""
@@ -61,6 +64,7 @@ NOT_FOR_MAPPINGS = frozenset(
         "REDIS_URL",
         "REDIS_PASSWORD",
         "REDIS_SENTINEL_PASSWORD",
+        "NOTIFY_URLS",
         "CELERY_BROKER_URL",
         "CELERY_RESULT_BACKEND",
     }
@@ -319,6 +323,26 @@ class Settings(BaseModel):
         False, description="Take the host from X-Forwarded-Host, where a proxy in front of Flower always sets it"
     )
 
+    # Notifications
+    notify_urls: Annotated[str, AfterValidator(validators.notify_urls)] = Field(
+        "",
+        repr=False,
+        description="Where people are told of what needs them: URLs of apprise, with spaces or commas between them; "
+        "empty: nobody is told, see how-to/notifications.md",
+    )
+    notify_on: Annotated[str, AfterValidator(validators.notification_kinds)] = Field(
+        ",".join(NotificationKind), description="Of what they are told, comma list of these four"
+    )
+    notify_interval_s: Seconds = Field(300, description="Seconds between two messages to one URL, at least")
+    notify_silence_s: Seconds = Field(
+        300,
+        description="Seconds without a worker, without an ingest that can read, or that an invocation or a report to "
+        "Port is overdue, before people are told",
+    )
+    flower_public_url: Annotated[str, AfterValidator(validators.public_url)] = Field(
+        "", description="Flower's address for people, with its URL prefix: links in notifications lead there"
+    )
+
     _environ: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @property
@@ -384,11 +408,12 @@ class Settings(BaseModel):
 
     @property
     def secrets_to_mask(self) -> tuple[str, ...]:
-        """What every output must mask: the client secrets, and the passwords of Redis, its sentinels and of proxies."""
+        """What every output must mask: client secrets, passwords of Redis, sentinels and proxies, NOTIFY_URLS."""
         proxies = (self._environ.get(name, "") for name in PROXIES)
         parts = (part for url in (*self.redis_url.split(";"), *proxies) for part in credentials_of(url))
         webhooks = (key for secret in self._webhook_secrets for key in (secret, secret.removeprefix(PREFIX)))
-        secrets = (*self.secrets, *webhooks, self.redis_password, self.redis_sentinel_password, *parts)
+        notify = secrets_of(split_urls(self.notify_urls))
+        secrets = (*self.secrets, *webhooks, self.redis_password, self.redis_sentinel_password, *parts, *notify)
         return tuple(dict.fromkeys(filter(None, secrets)))
 
     @property

@@ -21,6 +21,8 @@ from longshore.delivery.standard_webhooks import MAX_BYTES, MIN_BYTES, PREFIX, B
 from longshore.errors import ConfigError
 from longshore.invocation.idempotency_section import find_header_problem
 from longshore.ledger import address
+from longshore.notification.kinds import Kind, parse_kinds
+from longshore.notification.urls import split_urls
 
 INVALID = "invalid_setting"
 """The error type of the checks here; the context holds `problem` and `remedy`."""
@@ -127,6 +129,27 @@ def host_names(value: str) -> str:
         if not re.fullmatch(r"[\w.-]+", name):
             raise invalid(f'has an entry that is no host name: "{name}"', "Give names without scheme, port and path")
     return value
+
+
+def notify_urls(value: str) -> str:
+    """Check that a list holds URLs; whether a service takes them, `longshore doctor` says."""
+    if any("://" not in url for url in split_urls(value)):
+        raise invalid("has an entry that is no URL", "See docs/how-to/notifications.md")
+    return value.strip()
+
+
+def notification_kinds(value: str) -> str:
+    """Check a comma list of kinds of notifications."""
+    try:
+        parse_kinds(value)
+    except ValueError:
+        raise invalid("has an entry that is no kind of notification", f"Give some of {', '.join(Kind)}") from None
+    return value
+
+
+def public_url(value: str) -> str:
+    """As `base_url`; empty passes."""
+    return base_url(value) if value else ""
 
 
 def without_unused(texts: Mapping[str, str]) -> dict[str, str]:

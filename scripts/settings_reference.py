@@ -21,6 +21,7 @@ SECTIONS = {
     "worker_slots": "Workers",
     "detailed_logging": "Reports, and what is kept",
     "redis_url": "The installation",
+    "notify_urls": "Notifications",
 }
 """The first field of each section."""
 

@@ -63,6 +63,12 @@ EXITS: dict[str, dict[int, str]] = {
     },
     "health": {DONE: "it is", FAILED: "it is not, or nobody answers", EX_CONFIG: MEANING[EX_CONFIG]},
     "doctor": {DONE: "nothing is broken; there may be warnings", FAILED: "something is broken"},
+    "notify test": {
+        DONE: "each URL took the message",
+        FAILED: "one did not",
+        NOT_FOUND: "NOTIFY_URLS is empty",
+        EX_CONFIG: MEANING[EX_CONFIG],
+    },
     "mapping test": {
         DONE: "it would be sent",
         FAILED: "it would fail before that",

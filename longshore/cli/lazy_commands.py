@@ -26,6 +26,7 @@ LAZY = {
     "health": "Ask the program that serves METRICS_PORT on this machine how it is, and say why where it is not well.",
     "doctor": "Look at everything the agent stands on, and say what is broken and what to do. Changes nothing.",
     "mapping": "Try mapping files out.",
+    "notify": "Notifications to people: try them out.",
     "shadow": "Write what Longshore would send for each message, beside an agent that goes on. Sends nothing.",
 }
 """Name → what the list of commands says. For a command it is the first paragraph of its own text."""

@@ -62,4 +62,8 @@ def start_program(role: Role, supervised_as: str = "", metrics_socket: str = "")
             telemetry.serve(settings, role, metrics_socket)
         warn = role is Role.INGEST or not supervised_as
         wait_for_usable_redis(settings, say_warnings=warn, wait=role is not Role.FLOWER)
+        if settings.notify_urls:
+            from longshore.cli import notifications
+
+            notifications.start(settings, role)
     return settings

@@ -248,6 +248,11 @@ class Keys:
         return f"{self.prefix}intake"
 
     @property
+    def notify(self) -> str:
+        """Hash: which process sends notifications and until when (ms), and what each destination was told."""
+        return f"{self.prefix}notify"
+
+    @property
     def write_marker(self) -> str:
         """String, empty: written before replicas are asked how far they have come (WAIT)."""
         return f"{self.prefix}touched"

@@ -453,6 +453,26 @@ METRICS_REQUEST_FAILED = Event(
     "metrics.request_failed", "debug", "A request for metrics or a probe ended early, mostly as the client hung up."
 )
 
+NOTIFICATION_SENT = Event("notification.sent", "info", "A notification was sent to `destination`.")
+NOTIFICATION_FAILED = Event(
+    "notification.failed",
+    "warning",
+    "A notification was not taken; it is sent again after `again_in_s`, with what has happened since.",
+    "See `error`; `longshore notify test` tries each URL.",
+)
+NOTIFICATION_URL_REJECTED = Event(
+    "notification.url_rejected",
+    "error",
+    "A URL of NOTIFY_URLS cannot be used; nobody is notified there.",
+    "Correct the URL at `position` in the list; `longshore notify test` tries each.",
+)
+NOTIFICATION_NOT_INSTALLED = Event(
+    "notification.not_installed",
+    "warning",
+    "NOTIFY_URLS is set, but what sends notifications is not installed.",
+    "`pip install longshore[notify]`, or unset NOTIFY_URLS.",
+)
+
 OPERATOR_INTAKE_RESUMED = Event("operator.intake_resumed", "info", "An operator lets intake go on.")
 OPERATOR_INTAKE_STOPPED = Event(
     "operator.intake_stopped",

@@ -36,6 +36,12 @@ ProcessCollector(registry=PROCESS)
 INFO = Gauge("longshore_info", "Always 1; says which program this is", ["role", "version"], registry=PROCESS)
 ALIVE = Gauge("longshore_alive", "Whether /livez says yes (1) or no (0)", registry=PROCESS)
 READY = Gauge("longshore_ready", "Whether /readyz says yes (1) or no (0)", registry=PROCESS)
+NOTIFICATIONS = Counter(
+    "longshore_notifications",
+    "Notifications of NOTIFY_URLS that this process sent: `sent`, or `failed` and tried again later",
+    ["outcome"],
+    registry=PROCESS,
+)
 
 ACCEPTED = Counter("longshore_accepted", "Invocations that were new to the ledger", ["kind"], registry=INGEST)
 REPEATED = Counter("longshore_repeated", "Invocations that the ledger had already", registry=INGEST)

@@ -1,6 +1,17 @@
 """All checks, by area, in the order in which they are told."""
 
-from longshore.cli.doctor import certificates, kafka, mapping, polling, port, proxies, settings, store, targets
+from longshore.cli.doctor import (
+    certificates,
+    kafka,
+    mapping,
+    notifications,
+    polling,
+    port,
+    proxies,
+    settings,
+    store,
+    targets,
+)
 from longshore.cli.doctor.finding import AREAS, Check
 
 _ALL: tuple[Check, ...] = (
@@ -13,6 +24,7 @@ _ALL: tuple[Check, ...] = (
     proxies.check,
     mapping.check,
     targets.check,
+    notifications.check,
 )
 
 CHECKS: dict[str, Check] = dict(zip(AREAS, _ALL, strict=True))

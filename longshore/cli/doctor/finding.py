@@ -8,7 +8,18 @@ from typing import Any
 from config.roles import Role
 from config.settings import Settings
 
-AREAS = ("settings", "redis", "kafka", "polling", "port", "certificates", "proxies", "mapping", "targets")
+AREAS = (
+    "settings",
+    "redis",
+    "kafka",
+    "polling",
+    "port",
+    "certificates",
+    "proxies",
+    "mapping",
+    "targets",
+    "notifications",
+)
 """What is looked at, in the order in which it is told."""
 
 

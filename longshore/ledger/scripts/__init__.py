@@ -50,6 +50,7 @@ NAMES = (
     "sweep",
     "touch",
     "stop_intake",
+    "notify",
 )
 """Scripts, each called by its name."""
 

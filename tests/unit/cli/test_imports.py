@@ -15,7 +15,7 @@ from longshore.cli.program import build_argv
 from tests.support.programs import SCRIPT, SETTINGS, bare
 
 OTEL = "opentelemetry.sdk.metrics.export"
-NOT_A_COMMANDS = {"celery", "kombu", "flower", "tornado", "requests", "urllib3", "rich.console", OTEL}
+NOT_A_COMMANDS = {"celery", "kombu", "flower", "tornado", "requests", "urllib3", "rich.console", "apprise", OTEL}
 """What no command needs that looks at the ledger, without a terminal."""
 NOT_A_START = NOT_A_COMMANDS | {"redis.client", "cryptography"}
 KAFKA, METRICS = {"confluent_kafka"}, {"prometheus_client"}
@@ -74,8 +74,8 @@ def test_no_other_command_loads_more(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("role", "unused"),
     [
-        (Role.INGEST, {"flower", "tornado", "rich.console", "typer", OTEL, "psutil"}),
-        (Role.WORKER, {"flower", "tornado", "rich.console", "typer", OTEL, "confluent_kafka"}),
+        (Role.INGEST, {"flower", "tornado", "rich.console", "typer", OTEL, "apprise", "psutil"}),
+        (Role.WORKER, {"flower", "tornado", "rich.console", "typer", OTEL, "apprise", "confluent_kafka"}),
     ],
 )
 def test_a_program_of_a_supervisor_loads_only_what_it_uses(role: Role, unused: set[str], tmp_path: Path) -> None:
