@@ -316,6 +316,15 @@ class Settings(BaseModel):
         "127.0.0.1", description="Address Flower listens at; other than loopback needs a login, see how-to/flower.md"
     )
     flower_insecure: bool = Field(False, description="Let Flower listen at any address without a login of its own")
+    flower_operators: str = Field(
+        "",
+        description="Who may change things in Flower: list of user names, e-mail addresses, group:<name>; empty: "
+        "everybody who is not in FLOWER_VIEWERS",
+    )
+    flower_viewers: str = Field(
+        "",
+        description="Who only sees its pages, the same; empty: everybody else. With both set, others do not get in",
+    )
     flower_hosts: Annotated[str, AfterValidator(validators.host_names)] = Field(
         "", description="Host names of Flower, comma list; without a login it answers to no other, see how-to/flower.md"
     )

@@ -67,14 +67,13 @@ class RequeueApi(ApiHandler):
 
     async def post(self) -> None:
         """Requeues `ids` at once, or `all` that match `filter` as a job; `dry_run` only shows what that would send."""
-        self.require_writable()
         body = self.read_json_body()
         ids = body.get("ids")
         if (ids is None) == (body.get("all") is not True):
             raise request_params.BadRequest("give ids, or all with a filter")
         dry_run = request_params.parse_flag(body.get("dry_run"))
         fields = {"why": "dry run"} | body if dry_run else body
-        request = request_params.parse_requeue(self.actor, fields.get)
+        request = request_params.parse_requeue(self.user, fields.get)
         if ids is None:
             await self._requeue_all(body, request, dry_run)
         else:
@@ -133,7 +132,6 @@ class SteerTargetApi(ApiHandler):
 
     async def post(self, command: str) -> None:
         """Of `target`, or of one `action` of it."""
-        self.require_writable()
         body = self.read_json_body()
         limits = _parse_limits(body) if command == "limit" else {}
         target, action = request_params.parse_text(body.get("target")), request_params.parse_text(body.get("action"))
@@ -168,7 +166,6 @@ class SteerJobApi(ApiHandler):
 
     async def post(self, id: str, command: str) -> None:
         """Answers the job as it is then."""
-        self.require_writable()
         self.write_json(_job_as_json(await self.run_in_thread(steer_job, self.context.access, id, command, self.actor)))
 
 

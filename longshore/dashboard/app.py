@@ -19,6 +19,7 @@ from longshore.dashboard import (
     overview_pages,
     target_pages,
 )
+from longshore.dashboard.access_roles import AccessRoles
 from longshore.dashboard.context import DashboardContext
 from longshore.dashboard.event_receiver import EventReceiver
 from longshore.dashboard.templates import Loader
@@ -61,6 +62,7 @@ class Dashboard(Flower):
     def __init__(self, context: DashboardContext, *, capp: Any, options: Any, **settings: Any) -> None:
         self.context = context
         self.readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
+        self.access_roles = AccessRoles.parse(context.settings.flower_operators, context.settings.flower_viewers)
         self._find_refusal = http_hardening.build_guard(options, context.settings)
         super().__init__(
             capp=capp,

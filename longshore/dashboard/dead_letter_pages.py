@@ -50,8 +50,7 @@ class DeadLettersPage(PageHandler):
     @authenticated
     async def post(self) -> None:
         """Requeues the selected ones."""
-        self.require_writable()
-        requeue_request = request_params.parse_requeue(self.actor, lambda name: self.get_body_argument(name, ""))
+        requeue_request = request_params.parse_requeue(self.user, lambda name: self.get_body_argument(name, ""))
         picks = [_parse_pick(pick) for pick in self.get_body_arguments("pick")]
         if not picks:
             raise request_params.BadRequest("nothing was selected")
@@ -84,9 +83,8 @@ class RequeueAllPage(PageHandler):
     @authenticated
     async def post(self) -> None:
         """Starts the job that was previewed."""
-        self.require_writable()
         parsed_filter = request_params.ParsedFilter.parse(lambda name: self.get_body_argument(name, ""))
-        requeue_request = request_params.parse_requeue(self.actor, lambda name: self.get_body_argument(name, ""))
+        requeue_request = request_params.parse_requeue(self.user, lambda name: self.get_body_argument(name, ""))
         job = await self.run_in_thread(requeue_all, self.context.requeue_access, parsed_filter.filter, requeue_request)
         self.redirect(f"{self.reverse_url('longshore-jobs')}?job={job.id}")
 

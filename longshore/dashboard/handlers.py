@@ -9,6 +9,7 @@ from tornado.ioloop import IOLoop
 from tornado.web import HTTPError, MissingArgumentError, RequestHandler, StaticFileHandler
 
 from longshore.dashboard import formatting, request_params
+from longshore.dashboard.access_roles import User
 from longshore.dashboard.context import DashboardContext
 from longshore.dashboard.http_hardening import AuthenticatedHandler
 from longshore.errors import LongshoreError, StoreUnavailable
@@ -22,7 +23,7 @@ Result = TypeVar("Result")
 
 
 class Handler(AuthenticatedHandler):
-    """A handler of Flower's, but stricter: XSRF is always checked, and `read_only` on every change."""
+    """A handler of Flower's, but stricter: XSRF is always checked."""
 
     def set_default_headers(self) -> None:
         """Browsers and proxies store nothing."""
@@ -38,11 +39,6 @@ class Handler(AuthenticatedHandler):
         """Tornado's own check, which Flower skips where there is no login, and with basic auth."""
         RequestHandler.check_xsrf_cookie(self)
 
-    def require_writable(self) -> None:
-        """Called first by every handler that changes something. Raises 403 in Flower's read-only mode."""
-        if self.application.options.read_only:
-            raise HTTPError(403, "read-only mode")
-
     @property
     def context(self) -> DashboardContext:
         """The ledger and its readers."""
@@ -50,9 +46,15 @@ class Handler(AuthenticatedHandler):
         return context
 
     @property
+    def user(self) -> User:
+        """Who is logged in."""
+        user: User = self.current_user
+        return user
+
+    @property
     def actor(self) -> str:
-        """The name of the user who is logged in."""
-        return str(self.current_user)
+        """Their name."""
+        return self.user.name
 
     async def run_in_thread(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """The result of a function that blocks, called in a thread so that other requests are served meanwhile."""
@@ -102,11 +104,14 @@ class PageHandler(Handler):
     def get_template_namespace(self) -> dict[str, Any]:
         """Flower's names, and the functions that format values for a page."""
         names: dict[str, Any] = super().get_template_namespace()
+        refusal = self.find_refusal()
+        if not (refusal or self.context.has_secret):
+            refusal = "Flower was started without PORT_CLIENT_SECRET"
         return names | {
             "tab": self.tab,
             **formatting.FORMATTERS,
-            "read_only": self.application.options.read_only,
-            "may_requeue": self.context.has_secret and not self.application.options.read_only,
+            "refusal": refusal,
+            "may_requeue": not refusal,
             "refresh": self.application.options.auto_refresh,
         }
 
@@ -130,6 +135,7 @@ class ApiHandler(Handler):
         """Answers 401 rather than redirecting to a login page."""
         if not self.current_user:
             raise HTTPError(401)
+        super().prepare()
 
     def check_token(self) -> None:
         """A basic login with a JSON body needs no token: pages of other sites can send that only if CORS allows it."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from flower.utils.authentication import authenticate
 from flower.views import BaseHandler
+from flower.views.tasks import TasksDataTable
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.iostream import IOStream
@@ -15,6 +16,11 @@ from tornado.web import HTTPError, OutputTransform, RequestHandler
 
 from config.settings import Settings
 from longshore.dashboard import request_checks
+from longshore.dashboard.access_roles import AccessRole, User
+from longshore.log import events
+from longshore.log.event_log import EventLog
+
+log = EventLog(__name__)
 
 MAX_CONNECTIONS = 256
 """Open at once; one more closes the oldest, so that idle connections cannot lock others out."""
@@ -79,22 +85,59 @@ class SecurityHeaders(OutputTransform):
 
 
 class AuthenticatedHandler(BaseHandler):
-    """A handler of Flower's whose login takes any character and gives the user's name."""
+    """A handler of Flower's whose login takes any character, and whose users look or act as their role allows."""
 
-    def get_current_user(self) -> str | None:
-        """The user's name; None where an OAuth login is needed first. Raises 401 without the right basic login."""
+    def get_current_user(self) -> User | None:
+        """Who is logged in; None where an OAuth login is needed first.
+
+        Raises 401 without the right basic login, and 403 for a user without a role.
+        """
         options = self.application.options
-        user_name: str | None = request_checks.ANONYMOUS
+        name: str | None = request_checks.ANONYMOUS
+        groups: list[str] = []
         if options.basic_auth:
-            user_name = request_checks.authenticate_basic(
-                options.basic_auth, self.request.headers.get("Authorization", "")
-            )
-            if user_name is None:
+            name = request_checks.authenticate_basic(options.basic_auth, self.request.headers.get("Authorization", ""))
+            if name is None:
                 raise HTTPError(401)
-        if not options.auth:
-            return user_name
-        user = (self.get_secure_cookie("user") or b"").decode("utf-8", "replace")
-        return user if user and authenticate(options.auth, user) else None
+        if options.auth:
+            name, *groups = (self.get_secure_cookie("user") or b"").decode("utf-8", "replace").split("\n")
+            if not (name and authenticate(options.auth, name)):
+                return None
+        user: User | None = self.application.access_roles.find_user(name, groups)
+        if user is None:
+            raise HTTPError(403, "%s is neither in FLOWER_OPERATORS nor in FLOWER_VIEWERS", name)
+        return user
+
+    def prepare(self) -> None:
+        """Before every request that may change something, of Flower's own API too: whether this user may."""
+        super().prepare()
+        reads = self.request.method in ("GET", "HEAD", "OPTIONS") or isinstance(self, TasksDataTable)
+        if not reads and self.current_user:  # without a user, the handler asks for a login
+            self._check_change(self.current_user)
+
+    def find_refusal(self) -> str:
+        """Why this user cannot change anything; empty for an operator."""
+        if self.application.options.read_only:
+            return "Flower is in read-only mode"
+        if self.current_user and self.current_user.role is AccessRole.VIEWER:
+            return f"{self.current_user} is a viewer: ask an operator, or to be added to FLOWER_OPERATORS"
+        return ""
+
+    def render(self, *arguments: Any, **names: Any) -> Any:
+        """With `read_only` as it is for this user; Flower's own pages take it for a setting."""
+        return super().render(*arguments, **{**names, "read_only": bool(self.find_refusal())})
+
+    def _check_change(self, user: User) -> None:
+        request = {
+            "actor": user.name,
+            "role": user.role.value,
+            "method": self.request.method,
+            "path": self.request.path,
+        }
+        if refusal := self.find_refusal():
+            log.event(events.DASHBOARD_CHANGE_REFUSED, **request)
+            raise HTTPError(403, "%s", refusal)
+        log.event(events.DASHBOARD_CHANGE_REQUESTED, **request)
 
 
 @cache

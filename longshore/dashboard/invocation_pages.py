@@ -52,8 +52,7 @@ class InvocationPage(PageHandler):
     @authenticated
     async def post(self, name: str) -> None:
         """Requeues or replays it, if it is still in the generation that the page showed."""
-        self.require_writable()
-        request = request_params.parse_requeue(self.actor, lambda field: self.get_body_argument(field, ""))
+        request = request_params.parse_requeue(self.user, lambda field: self.get_body_argument(field, ""))
         generation = request_params.parse_number(self.get_body_argument("generation"), "generation", minimum=1)
         pick = (name, int(generation))
         [(id, outcome)] = await self.run_in_thread(requeue, self.context.requeue_access, [pick], request)

@@ -20,7 +20,6 @@ class JobsPage(PageHandler):
     @authenticated
     async def post(self) -> None:
         """Pauses or resumes one."""
-        self.require_writable()
         job, command = self.get_body_argument("job"), self.get_body_argument("do")
         await self.run_in_thread(steer_job, self.context.access, job, command, self.actor)
         self.redirect(self.reverse_url("longshore-jobs"))

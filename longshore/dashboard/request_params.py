@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from longshore.dashboard.access_roles import User
 from longshore.errors import LongshoreError
 from longshore.ledger.filter_parsing import FIELDS, InvalidFilter, parse_filter
 from longshore.ledger.requeue import RequeueRequest
@@ -47,7 +48,7 @@ class ParsedFilter:
         return urlencode({name: value for name, value in ({**self.fields, **changes}).items() if value})
 
 
-def parse_requeue(actor: str, get_field: Callable[[str], Any]) -> RequeueRequest:
+def parse_requeue(user: User, get_field: Callable[[str], Any]) -> RequeueRequest:
     """The requeue request in these fields: `why` (required), `rate`, `canary`, `replay`. Raises `BadRequest`."""
     why = parse_text(get_field("why")).strip()
     if not why:
@@ -58,7 +59,7 @@ def parse_requeue(actor: str, get_field: Callable[[str], Any]) -> RequeueRequest
     canary = parse_number(get_field("canary"), "canary", 0.0)
     if canary != int(canary):
         raise BadRequest("canary must be a whole number")
-    return RequeueRequest(actor, why, rate, int(canary), parse_flag(get_field("replay")))
+    return RequeueRequest(user.name, why, rate, int(canary), parse_flag(get_field("replay")), user.role.value)
 
 
 def parse_text(value: Any) -> str:

@@ -29,7 +29,6 @@ class TargetsPage(PageHandler):
     @authenticated
     async def post(self) -> None:
         """Pauses, resumes or limits one."""
-        self.require_writable()
         command = self.get_body_argument("do")
         target, action = self.get_body_argument("target"), self.get_body_argument("action", "")
         limits = self._parse_limits(action) if command == "limit" else {}

@@ -58,6 +58,8 @@ class RequeueRequest:
     """So many first; the rest only after all of these were delivered."""
     replay: bool = False
     """Also delivered invocations."""
+    role: str = ""
+    """The actor's role in Flower; empty for a command."""
 
     def __post_init__(self) -> None:
         if not self.actor.strip() or not self.why.strip():
@@ -198,4 +200,6 @@ class Requeuer:
 
     def _note(self, request: RequeueRequest, binding: Bond | None) -> bytes:
         note = {"requeued_by": request.actor, "why": request.why, "at": time.time(), "replay": request.replay}
+        if request.role:
+            note["role"] = request.role
         return self._sealer.seal(json.dumps(note).encode(), binding)

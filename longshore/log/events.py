@@ -94,6 +94,17 @@ CONFIG_ADVICE_GIVEN = Event(
     "Follow `text`.",
 )
 
+DASHBOARD_CHANGE_REFUSED = Event(
+    "dashboard.change_refused",
+    "warning",
+    "A user of Flower asked for a change that their `role`, or read-only mode, does not allow.",
+    "If they should be able to, add them to FLOWER_OPERATORS.",
+)
+DASHBOARD_CHANGE_REQUESTED = Event(
+    "dashboard.change_requested",
+    "info",
+    "A user of Flower, `actor` with `role`, asked for a change: by a page, the JSON API or Flower's own API.",
+)
 DASHBOARD_REQUEST_FAILED = Event(
     "dashboard.request_failed", "info", "A page was not answered: Redis was away or the request was invalid."
 )

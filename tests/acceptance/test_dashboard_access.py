@@ -49,6 +49,10 @@ FORMS: list[tuple[str, dict[str, str]]] = [
     ("/targets", {"target": "http://a:80", "do": "pause"}),
     ("/jobs", {"job": "x", "do": "pause"}),
 ]
+FLOWERS_CHANGES = (
+    "/api/worker/shutdown/x", "/api/worker/pool/grow/x", "/api/worker/queue/cancel-consumer/x", "/api/task/revoke/x",
+    "/api/task/send-task/x", "/api/task/rate-limit/x",
+)  # fmt: skip
 VIEWS = (
     "/", "/overview", "/api/longshore/overview",
     "/dead-letters", "/dead-letters/requeue", "/dead-letters/export", "/invocation/r_1", "/invocation?id=r_1",
@@ -205,6 +209,43 @@ def test_in_read_only_mode_everything_is_shown_and_nothing_can_be_done(
     assert "dead" == bench.record("r_1")["state"]
     assert "requeue-form" not in page.text
     assert {200} == {flower.get(f"/{tab}", auth=LOGIN).status_code for tab in ("dead-letters", "targets", "jobs")}
+
+
+def test_a_viewer_sees_everything_and_changes_nothing_of_flowers_own_either(
+    bench: Bench, start: Callable[..., Flower]
+) -> None:
+    """403 with the reason, and no buttons; an operator of the same Flower can; both are told apart in the log."""
+    bench.accept("r_1", "good", dead="http_500")
+    viewer, stranger = ("vic", "see"), ("sam", "who")
+    logins = ",".join(":".join(login) for login in (LOGIN, viewer, stranger))
+    flower = start(FLOWER_BASIC_AUTH=logins, FLOWER_OPERATORS="Ann", FLOWER_VIEWERS="vic,group:all")
+    with requests.Session() as session:
+        session.trust_env, session.auth = False, viewer
+        page = session.get(flower.url + "/invocation/r_1")
+        token = session.cookies["_xsrf"]
+        answers = [session.post(flower.url + path, data=form | {"_xsrf": token}) for path, form in FORMS]
+        answers += [session.post(flower.url + path, json=body) for path, body in CHANGES]
+        answers += [session.post(flower.url + path) for path in FLOWERS_CHANGES]
+
+    assert {200} == {flower.get(path, auth=viewer).status_code for path in ("/dead-letters", "/targets", "/api/tasks")}
+    assert "requeue-form" not in page.text
+    assert "vic is a viewer" in flower.get("/dead-letters/requeue", auth=viewer).text
+    assert {403} == {answer.status_code for answer in answers}
+    assert all("vic is a viewer: ask an operator" in answer.text for answer in answers)
+    assert "dead" == bench.record("r_1")["state"]
+    refused = flower.get("/dead-letters", auth=stranger)
+    assert (403, True) == (refused.status_code, "sam is neither in FLOWER_OPERATORS" in refused.text)
+
+    assert "requeue-form" in flower.get("/invocation/r_1", auth=LOGIN).text
+    assert {404} == {flower.post(path, auth=LOGIN).status_code for path in FLOWERS_CHANGES if "worker" in path}
+    assert flower.post("/api/longshore/requeue", json=CHANGES[0][1], auth=LOGIN).ok
+    (note,) = flower.get("/api/longshore/invocations/r_1", auth=LOGIN).json()["history"]
+    assert ("ann", "operator") == (note["requeued_by"], note["role"])
+    lines = flower.log().splitlines()
+    (line,) = [one for one in lines if events.DASHBOARD_CHANGE_REFUSED.name in one and "path=/targets" in one]
+    assert {"actor=vic", "role=viewer"} <= set(line.split())
+    (line,) = [one for one in lines if events.DASHBOARD_CHANGE_REQUESTED.name in one and "worker/shutdown" in one]
+    assert {"actor=ann", "role=operator"} <= set(line.split())
 
 
 def test_beyond_this_machine_it_starts_only_with_a_login_or_when_told_so(

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from longshore.dashboard.access_roles import AccessRole, User
 from longshore.dashboard.request_params import BadRequest, ParsedFilter, parse_number, parse_requeue
 from longshore.ledger.filter_parsing import time_ms
+
+ANN = User("ann", AccessRole.OPERATOR)
 
 
 def parse(**fields: str) -> ParsedFilter:
@@ -37,16 +40,17 @@ def test_times_are_iso_or_a_span(text: str) -> None:
 def test_a_requeue_needs_a_reason(why: Any) -> None:
     """It is what the next person on call reads."""
     with pytest.raises(BadRequest):
-        parse_requeue("ann", {"why": why}.get)
+        parse_requeue(ANN, {"why": why}.get)
 
 
 def test_a_requeue_takes_forms_and_json_alike() -> None:
     """Texts and numbers."""
-    form = parse_requeue("ann", {"why": "fixed", "rate": "2.5", "canary": "3", "replay": "1"}.get)
+    form = parse_requeue(ANN, {"why": "fixed", "rate": "2.5", "canary": "3", "replay": "1"}.get)
 
-    assert form == parse_requeue("ann", {"why": "fixed", "rate": 2.5, "canary": 3, "replay": True}.get)
+    assert ("ann", "operator") == (form.actor, form.role)
+    assert form == parse_requeue(ANN, {"why": "fixed", "rate": 2.5, "canary": 3, "replay": True}.get)
     assert (50, 0, False) == (
-        (request := parse_requeue("ann", {"why": "fixed"}.get)).rate,
+        (request := parse_requeue(ANN, {"why": "fixed"}.get)).rate,
         request.canary,
         request.replay,
     )
