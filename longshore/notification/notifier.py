@@ -109,6 +109,7 @@ class Notifier:
             return
         title, body = word(news, self._plan.agent, self._plan.flower_url)
         error = destination.send(title, body, SEND_S, good=news.is_good)
+        self._loop.turn()  # however many destinations hang
         NOTIFICATIONS.labels("failed" if error else "sent").inc()
         if error:
             again_in_s = (attempt.next_ms - now_ms) / 1000
