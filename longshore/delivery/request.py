@@ -39,7 +39,11 @@ class OutgoingRequest(Protocol):
 
     @property
     def body(self) -> str | None:
-        """The exact JSON text to sign and send; None: no body."""
+        """The exact text to sign and send; None: no body."""
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type of the body, unless the mapping gave one."""
 
 
 Sign = Callable[[bytes | None, float], Mapping[str, str]]
@@ -94,7 +98,8 @@ def prepare(
     method = _check_method(request.method)
     url = prepare_url(request.url or "", request.query)
     body = _encode_body(request.body)
-    headers = _merge_headers(request.headers, extra, body, _parse_authority(url))
+    content_type = request.content_type if body is not None else None
+    headers = _merge_headers(request.headers, extra, content_type, _parse_authority(url))
     signatures = build_signature_headers(secret, body, now)
     if sign is not None:
         signatures |= sign(body, now)
@@ -134,7 +139,7 @@ def _encode_body(body: str | None) -> bytes | None:
 
 
 def _merge_headers(
-    mapped_headers: Mapping[str, str], extra: Mapping[str, str], body: bytes | None, authority: str
+    mapped_headers: Mapping[str, str], extra: Mapping[str, str], content_type: str | None, authority: str
 ) -> dict[str, tuple[str, str | bytes]]:
     """Name and value of each header by its name in lower case."""
     headers: dict[str, tuple[str, str | bytes]] = dict(DEFAULT_HEADERS)
@@ -147,8 +152,8 @@ def _merge_headers(
             elif value.strip().lower() != authority.lower():
                 # Behind a proxy or a gateway it chooses the target, past the limits and lists that go by the URL.
                 raise Unsendable("bad_request", "the header Host names another host than the URL: leave it out")
-    if body is not None and "content-type" not in headers:
-        headers["content-type"] = "Content-Type", "application/json"
+    if content_type is not None and "content-type" not in headers:
+        headers["content-type"] = "Content-Type", content_type
     return headers
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from longshore.invocation.body_format import BodyFormat
 from longshore.invocation.mapping import MappedRequest
 
 
@@ -43,7 +44,7 @@ def build_report_context(
         "text": response.text,
     }
     return (
-        f'{{"body":{message},"request":{{"body":{request.body or "null"},{json.dumps(request_fields)[1:]},'
+        f'{{"body":{message},"request":{{"body":{_request_body(request)},{json.dumps(request_fields)[1:]},'
         f'"response":{{"json":{_json_or_null(response.text)},{json.dumps(response_fields)[1:]}}}'
     )
 
@@ -57,6 +58,13 @@ def is_too_deep(text: str) -> bool:
     except (ValueError, RecursionError) as error:
         return isinstance(error, RecursionError)
     return False
+
+
+def _request_body(request: MappedRequest) -> str:
+    """As JSON: what is no JSON is a text of it."""
+    if request.body is None:
+        return "null"
+    return request.body if request.body_format is BodyFormat.JSON else json.dumps(request.body)
 
 
 def _group_query(request: MappedRequest) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from longshore.invocation.decrypted import DecryptedMessage
 from longshore.invocation.mapping import MappedRequest
 from longshore.invocation.masking import NOTHING, Mask
 from longshore.invocation.secret_variables import classify_variables
-from longshore.invocation.sensitive_names import credentials, sensitive_parameters, sensitive_text_values
+from longshore.invocation.sensitive_names import credentials, sensitive_body_values, sensitive_parameters
 from longshore.invocation.urls import split_url
 
 
@@ -25,7 +25,7 @@ def build_mask(
     url = split_url(request.url or "")
     by_name = {
         *sensitive_parameters([*request.headers.items(), *request.query, *parse_qsl(url.query)]),
-        *sensitive_text_values(request.body),
+        *sensitive_body_values(request.body, request.body_format),
     }
     certain, guessed = classify_variables(variables or {}, by_name, f"{url.scheme}://{url.place}".lower())
     sent_credentials = (*credentials(request.headers), unquote((url.login or "").partition(":")[2]))

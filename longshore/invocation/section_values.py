@@ -57,6 +57,16 @@ def read_text(value: Any) -> str:
     return value
 
 
+def read_choice(value: Any, choices: tuple[str, ...]) -> str:
+    """One of some words."""
+    word = read_text(value)
+    if word not in choices:
+        similar_words = get_close_matches(word.lower(), choices, n=1)
+        hint = f"did you mean {similar_words[0]!r}?" if similar_words else f"known are {', '.join(choices)}"
+        raise InvalidValue(f"is {word!r}; {hint}")
+    return word
+
+
 def read_path(value: Any) -> str:
     """The path of a file; whether it is there is another question."""
     path = read_text(value)

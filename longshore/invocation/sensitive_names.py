@@ -6,12 +6,15 @@ masked in texts for people, and never in links, ids and statuses (see `masking.M
 
 import base64
 import binascii
+import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 from longshore.invocation import json_text
+from longshore.invocation.body_format import BodyFormat
 
 MIN_CHARS = 8
 """Shorter values are flags and words, such as `"secret": "none"`."""
@@ -44,6 +47,10 @@ _NAME_CHARS = 100
 """Characters of a name that are looked at, from its end."""
 
 _TITLE = re.compile(r'"(?:name|key)":"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
+
+_XML_ELEMENT = re.compile(r"<(?:[\w.-]++:)?([\w.-]++)(?:\s[^<>]*+)?>(?:<!\[CDATA\[)?([^<]++)")
+_XML_ATTRIBUTE = re.compile(r"""(?<![\w.-])([\w.-]++)\s*+=\s*+(["'])([^<"']*+)\2""")
+"""Names, and what stands under them; in time that grows with the text alone."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _ONE_WORD = re.compile(r"[^\s;]+")
@@ -91,6 +98,25 @@ def sensitive_text_values(text: str | None) -> Iterator[str]:
     except json_text.Malformed:  # also where it is deeper than a message may be
         return
     yield from sensitive_values(value)
+
+
+def sensitive_body_values(body: str | None, body_format: BodyFormat) -> Iterator[str]:
+    """The values under sensitive names in a body of this format; a text has no names."""
+    if not body or body_format is BodyFormat.TEXT:
+        return
+    if body_format is BodyFormat.JSON:
+        yield from sensitive_text_values(body)
+    elif body_format is BodyFormat.FORM:
+        pairs = parse_qsl(body)
+        yield from sensitive_parameters(pairs)
+        for _, value in pairs:
+            yield from sensitive_text_values(value)
+    else:
+        elements = (match.groups() for match in _XML_ELEMENT.finditer(body))
+        attributes = (match.group(1, 3) for match in _XML_ATTRIBUTE.finditer(body))
+        for name, value in (*elements, *attributes):
+            if is_sensitive(name):
+                yield from _credential_forms(html.unescape(value.removesuffix("]]>")).strip())
 
 
 def _may_have_sensitive_name(text: str) -> bool:

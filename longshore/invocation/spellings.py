@@ -5,10 +5,11 @@ spelling has: as many characters as the secret, and one of its *probes*, which a
 """
 
 import base64
-import html
 import json
 import re
+from collections.abc import Iterator
 from functools import cached_property
+from itertools import product
 from urllib.parse import quote, quote_plus
 
 MIN_CHARS = 4
@@ -18,6 +19,9 @@ _MIN_INNER_CHARS = 8
 """Characters of base64 that are no accident, where a secret stands inside of something longer."""
 
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|/)")
+
+_IN_MARKUP = {">": (">", "&gt;"), '"': ('"', "&quot;", "&#34;"), "'": ("'", "&#x27;", "&#39;", "&apos;")}
+"""How programs write what HTML and XML need not escape everywhere; `&` and `<` all write alike."""
 
 _ALPHANUMERIC = re.compile("[A-Za-z0-9]+")
 
@@ -70,10 +74,21 @@ class Spellings:
         escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
         # A text inside JSON inside JSON, as `tojson` makes it.
         escaped |= {json.dumps(form)[1:-1] for form in escaped}
+        # JSON in a field of a form.
+        quoted |= {quote_plus(form.encode("utf-8", "surrogatepass")) for form in escaped}
         encoded = {base64.b64encode(data).decode().rstrip("="), *_inner_base64(data)}
         encoded |= {form.replace("+", "-").replace("/", "_") for form in encoded}
-        forms = {fold(form) for form in (secret, html.escape(secret), *quoted, *escaped, *encoded)}
+        forms = {fold(form) for form in (secret, *_in_markup(secret), *quoted, *escaped, *encoded)}
         return tuple(sorted(forms, key=len, reverse=True))
+
+
+def _in_markup(secret: str) -> Iterator[str]:
+    """`secret` as HTML and XML have it."""
+    escaped = secret.replace("&", "&amp;").replace("<", "&lt;")
+    characters = [character for character in _IN_MARKUP if character in secret]
+    for forms in product(*(_IN_MARKUP[character] for character in characters)):
+        table = {ord(character): form for character, form in zip(characters, forms, strict=True)}
+        yield escaped.translate(table)
 
 
 def _inner_base64(data: bytes) -> list[str]:

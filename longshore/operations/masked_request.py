@@ -1,9 +1,11 @@
 """A request as plain data, for people and for programs of theirs: whatever of it is secret is masked."""
 
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from longshore.delivery.request import SignedRequest, decode_headers
 from longshore.delivery.request_builder import BuiltRequest
+from longshore.invocation.body_format import BodyFormat
 from longshore.invocation.mask_spans import MASK
 from longshore.invocation.masking import Mask
 from longshore.invocation.sensitive_names import is_sensitive_parameter
@@ -58,7 +60,11 @@ def _format_query(built_request: BuiltRequest) -> dict[str, Any]:
 
 
 def _format_body(built_request: BuiltRequest) -> str | None:
-    return built_request.mask.body(built_request.request.body) if built_request.request.body is not None else None
+    request, mask = built_request.request, built_request.mask
+    if request.body is None or request.body_format is not BodyFormat.FORM:
+        return None if request.body is None else mask.body(request.body)
+    pairs = parse_qsl(request.body, keep_blank_values=True)
+    return urlencode([(mask.text(name), mask.body(value)) for name, value in pairs], safe="*")
 
 
 def _mask_parameter(name: str, value: str, mask: Mask) -> str:

@@ -20,6 +20,7 @@ class Post:
     method: str = "POST"
     headers: dict[str, str] = field(default_factory=dict)
     query: Sequence[tuple[str, str]] = ()
+    content_type: str = "application/json"
 
 
 def make_sender(

@@ -12,9 +12,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from longshore.invocation.body_format import BodyFormat
 from longshore.invocation.decrypted import DecryptedMessage
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.mapping import lint, request, schema
+from longshore.invocation.mapping.body import encode_body
 from longshore.invocation.mapping.entry_plan import EntryPlan, evaluate_group, null_if_failed, replace_failed
 from longshore.invocation.mapping.jq import JqEngine, JqJob, JqLimits
 from longshore.invocation.mapping.jq_process import JqAnswer, Status
@@ -155,21 +157,22 @@ class Mapping:
     ) -> MappedRequest | Exception:
         if isinstance(results, Exception):
             return results
-        plan, place = self._plans[entry], f"mapping {entry}"
+        plan, place, body_format = self._plans[entry], f"mapping {entry}", self._entries[entry].body_format
         try:
             parts = fill(plan.request, replace_failed(plan.request_group, results))
             if plan.maps_body:
-                body = request.body(parts["body"], f"{place}, body")
-            elif message.verbatim:
+                body = encode_body(parts["body"], body_format, f"{place}, body")
+            elif message.verbatim and body_format is BodyFormat.JSON:
                 body = message.text
             else:
-                body = request.body(parse_result(message.text, place), f"{place}, body")
+                body = encode_body(parse_result(message.text, place), body_format, f"{place}, body")
             return MappedRequest(
                 method=request.method(parts["method"], f"{place}, method"),
                 url=request.url(parts["url"], f"{place}, url"),
                 headers=request.headers(parts["headers"], f"{place}, headers"),
                 query=request.query(parts["query"], f"{place}, query"),
                 body=body,
+                body_format=body_format,
             )
         except Exception as error:
             return error
@@ -180,7 +183,8 @@ class Mapping:
 
     def sends_message(self, entry: int) -> bool:
         """Whether the body of an entry's requests is the message as it came, as the entry changes nothing of it."""
-        return not self._plans[entry].maps_body and not self._entries[entry].decrypt
+        mapping = self._entries[entry]
+        return mapping.body is None and mapping.body_format is BodyFormat.JSON and not mapping.decrypt
 
     def variables(self, entry: int, request: MappedRequest, text: str) -> dict[str, str]:
         """The variables whose values the request or the report of an entry may hold.
@@ -192,7 +196,8 @@ class Mapping:
         variables_by_name = {name: self._env[name] for name in reads.names if name in self._env}
         if not reads.computed:
             return variables_by_name
-        parts = [request.url, request.body, *request.headers.values(), *(value for _, value in request.query)]
+        body = request.body_format.unescape(request.body or "")
+        parts = [request.url, body, *request.headers.values(), *(value for _, value in request.query)]
         request_text = "\n".join(filter(None, parts))
         return variables_by_name | {
             name: value

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from longshore.invocation import json_text
 from longshore.invocation.mapping.results import MappingFault
+from longshore.invocation.section_values import type_name
 
 
 def method(value: Any, place: str) -> str:
@@ -15,14 +16,14 @@ def method(value: Any, place: str) -> str:
     if value is None or value == "":
         return "POST"
     if not isinstance(value, str):
-        raise MappingFault(place, f"gives {_type_name(value)}, not a text")
+        raise MappingFault(place, f"gives {type_name(value)}, not a text")
     return value.upper()
 
 
 def url(value: Any, place: str) -> str | None:
     """The url; None where there is none."""
     if value is not None and not isinstance(value, str):
-        raise MappingFault(place, f"gives {_type_name(value)}, not a text")
+        raise MappingFault(place, f"gives {type_name(value)}, not a text")
     return value or None
 
 
@@ -31,7 +32,7 @@ def headers(value: Any, place: str) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise MappingFault(place, f"gives {_type_name(value)}, not an object")
+        raise MappingFault(place, f"gives {type_name(value)}, not an object")
     return {
         name: item if isinstance(item, str) else json_text.dumps(item, ascii=True)
         for name, item in value.items()
@@ -49,7 +50,7 @@ def query(value: Any, place: str) -> list[tuple[str, str]]:
     if isinstance(value, str):
         return parse_qsl(value, keep_blank_values=True)
     if not isinstance(value, dict):
-        raise MappingFault(place, f"gives {_type_name(value)}, not an object")
+        raise MappingFault(place, f"gives {type_name(value)}, not an object")
     return [
         (name, _format_scalar(item))
         for name, items in value.items()
@@ -58,25 +59,7 @@ def query(value: Any, place: str) -> list[tuple[str, str]]:
     ]
 
 
-def body(value: Any, place: str) -> str | None:
-    """The request body as it is signed and sent; None is no body."""
-    if value is None:
-        return None
-    try:
-        return json_text.dumps(value, ascii=True)
-    except json_text.Malformed:
-        raise MappingFault(place, "is nested too deeply") from None
-
-
 def _format_scalar(value: Any) -> str:
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, bool) else json_text.dumps(value, ascii=True)
-
-
-def _type_name(value: Any) -> str:
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "a list"
-    return "a boolean" if isinstance(value, bool) else "a number"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from longshore.errors import ConfigError, LongshoreError
+from longshore.invocation.body_format import BodyFormat
 
 
 class MappingFileError(ConfigError):
@@ -43,7 +44,8 @@ class MappedRequest:
     """A request as the mapping wants it, before signature and Content-Type are added.
 
     `url` is None where the mapping gives none or an empty one. `query` comes after a query already in the url, a name
-    may repeat. `body` is exactly the text to sign and send; None is no body, which is signed as `null`.
+    may repeat. `body` is exactly the text to sign and send, in the format `body_format`; None is no body, which is
+    signed as `null`.
     """
 
     method: str
@@ -51,3 +53,9 @@ class MappedRequest:
     headers: dict[str, str] = field(repr=False)
     query: list[tuple[str, str]] = field(repr=False)
     body: str | None = field(repr=False)
+    body_format: BodyFormat = BodyFormat.JSON
+
+    @property
+    def content_type(self) -> str:
+        """That of a body, unless `headers` have one."""
+        return self.body_format.content_type

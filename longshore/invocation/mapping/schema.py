@@ -6,7 +6,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from longshore.invocation import delivery_section, json_text
+from longshore.invocation.body_format import BodyFormat
 from longshore.invocation.delivery_options import DeliveryOptions
+from longshore.invocation.section_values import InvalidValue, read_choice, type_name
 
 MAX_DEPTH = 64
 """Deepest nesting of a file: bodies are walked by recursion, at every message."""
@@ -14,7 +16,18 @@ MAX_DEPTH = 64
 STRICT = "YAML, comments and commas at the end of lists are not supported"
 
 REPORT_KEYS = ("status", "link", "summary", "externalRunId")
-KEYS = ("enabled", "url", "method", "headers", "body", "query", "report", "fieldsToDecryptPaths", "delivery")
+KEYS = (
+    "enabled",
+    "url",
+    "method",
+    "headers",
+    "body",
+    "bodyFormat",
+    "query",
+    "report",
+    "fieldsToDecryptPaths",
+    "delivery",
+)
 
 _TRUE = {"true", "yes", "on", "t", "y", "1"}
 _FALSE = {"false", "no", "off", "f", "n", "0"}
@@ -33,6 +46,7 @@ class MappingEntry:
     report: dict[str, str] = field(default_factory=dict)
     decrypt: tuple[str, ...] = ()
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
+    body_format: BodyFormat = BodyFormat.JSON
 
 
 @dataclass(slots=True)
@@ -41,10 +55,6 @@ class Findings:
 
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-
-
-class _InvalidValue(Exception):
-    """A value is against the schema; caught here, where its place is known."""
 
 
 def read(content: bytes, findings: Findings) -> tuple[MappingEntry, ...]:
@@ -58,14 +68,14 @@ def read(content: bytes, findings: Findings) -> tuple[MappingEntry, ...]:
         )
         return ()
     if not isinstance(mappings, list):
-        findings.problems.append(f"is {_type_name(mappings)}, not a list of mappings")
+        findings.problems.append(f"is {type_name(mappings)}, not a list of mappings")
         return ()
     return tuple(_read_entry(mapping, f"mapping {index}", findings) for index, mapping in enumerate(mappings))
 
 
 def _read_entry(mapping: Any, place: str, findings: Findings) -> MappingEntry:
     if not isinstance(mapping, dict):
-        findings.problems.append(f"{place} is {_type_name(mapping)}, not an object")
+        findings.problems.append(f"{place} is {type_name(mapping)}, not an object")
         return MappingEntry()
     findings.warnings.extend(_unknown_keys(mapping, KEYS, place))
     if isinstance(mapping.get("report"), dict):
@@ -75,9 +85,13 @@ def _read_entry(mapping: Any, place: str, findings: Findings) -> MappingEntry:
         if key in mapping and (mapping[key] is not None or key in _NEVER_NULL):
             try:
                 values[key] = read_value(mapping[key])
-            except _InvalidValue as error:
+            except InvalidValue as error:
                 findings.problems.append(f"{place}, {key} {error}")
     values["decrypt"] = values.pop("fieldsToDecryptPaths", ())
+    if (body_format := values.pop("bodyFormat", None)) is not None:
+        values["body_format"] = body_format
+        if body_format in (BodyFormat.TEXT, BodyFormat.XML) and not isinstance(values.get("body"), str):
+            findings.problems.append(f"{place}, bodyFormat is {body_format}: body must be a jq text that gives a text")
     values["delivery"] = delivery_section.read_section(mapping.get("delivery"), findings.problems, f"{place}, delivery")
     return MappingEntry(**values)
 
@@ -96,13 +110,13 @@ def _read_expression(value: Any) -> str:
         return value
     if isinstance(value, bool | int | float | json_text.Literal):
         return json_text.dumps(value, ascii=False)
-    raise _InvalidValue(f"is {_type_name(value)}, not a jq text")
+    raise InvalidValue(f"is {type_name(value)}, not a jq text")
 
 
 def _read_enabled(value: Any) -> bool | str:
     expression = _read_expression(value) if value is not None else None
     if expression is None:
-        raise _InvalidValue("is null; leave it out, or give true, false or a jq text")
+        raise InvalidValue("is null; leave it out, or give true, false or a jq text")
     # 1.0 and 0.0 are the numbers 1 and 0.
     keyword = expression.lower().removesuffix(".0") if not isinstance(value, str) else value.lower()
     return True if keyword in _TRUE else False if keyword in _FALSE else expression
@@ -117,25 +131,29 @@ def _read_expressions(value: Any) -> dict[str, str] | str:
 def _read_member(key: str, value: Any) -> str:
     try:
         return _read_expression(value)
-    except _InvalidValue as error:
-        raise _InvalidValue(f"{key!r}: {error}") from None
+    except InvalidValue as error:
+        raise InvalidValue(f"{key!r}: {error}") from None
 
 
 def _read_body(value: Any) -> dict[str, Any] | str:
     if isinstance(value, list):
-        raise _InvalidValue('is a list; put it into a jq text, such as "[.action]"')
+        raise InvalidValue('is a list; put it into a jq text, such as "[.action]"')
     return value if isinstance(value, dict) else _read_expression(value)
+
+
+def _read_body_format(value: Any) -> BodyFormat:
+    return BodyFormat(read_choice(value, tuple(map(str, BodyFormat))))
 
 
 def _read_report(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise _InvalidValue(f"is {_type_name(value)}, not an object")
+        raise InvalidValue(f"is {type_name(value)}, not an object")
     return {key: _read_member(key, value[key]) for key in REPORT_KEYS if value.get(key) is not None}
 
 
 def _read_paths(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise _InvalidValue(f"is {_type_name(value)}, not a list of paths")
+        raise InvalidValue(f"is {type_name(value)}, not a list of paths")
     return tuple(_read_member(str(index), path) for index, path in enumerate(value))
 
 
@@ -145,15 +163,9 @@ _READERS = {
     "method": _read_expression,
     "headers": _read_expressions,
     "body": _read_body,
+    "bodyFormat": _read_body_format,
     "query": _read_expressions,
     "report": _read_report,
     "fieldsToDecryptPaths": _read_paths,
 }
 _NEVER_NULL = ("enabled", "fieldsToDecryptPaths")
-
-
-def _type_name(value: Any) -> str:
-    if value is None:
-        return "null"
-    kinds = {dict: "an object", list: "a list", str: "a text", bool: "a boolean"}
-    return kinds.get(type(value), "a number")

@@ -7,6 +7,8 @@ import pytest
 
 from longshore.delivery import Verdict, build_signature_headers
 from longshore.delivery.send import Sender
+from longshore.invocation.body_format import BodyFormat
+from longshore.invocation.mapping import MappedRequest
 from tests.support.hostile import OK, HostileTarget, Talk, answering
 from tests.support.posting import SECRET, Post, make_sender
 
@@ -31,6 +33,22 @@ def test_exactly_the_signed_bytes_are_sent(sender: Sender) -> None:
     )
     assert "application/json" == received.header("Content-Type")
     assert received.header("X-Port-Signature") == outcome.headers["X-Port-Signature"]
+
+
+@pytest.mark.parametrize("body_format", [BodyFormat.FORM, BodyFormat.TEXT, BodyFormat.XML])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_bodies_that_are_no_json_are_signed_as_they_are_sent(
+    sender: Sender, body_format: BodyFormat, method: str
+) -> None:
+    """With their own type, which a mapped header replaces."""
+    with HostileTarget(answering(OK)) as target:
+        for headers in ({}, {"content-type": "text/xml"}):
+            sender.send(MappedRequest(method, target.url(), headers, [], "a=é", body_format))
+
+    for received, content_type in zip(target.received, (body_format.content_type, "text/xml"), strict=True):
+        signed = build_signature_headers(SECRET, "a=é", int(received.header("X-Port-Timestamp") or 0))
+        assert ("a=é".encode(), content_type) == (received.body, received.header("Content-Type"))
+        assert signed["X-Port-Signature"] == received.header("X-Port-Signature")
 
 
 def test_a_body_that_fills_many_packets_arrives_whole(sender: Sender) -> None:

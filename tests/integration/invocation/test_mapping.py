@@ -9,9 +9,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from longshore.errors import ConfigError
+from longshore.invocation.decrypted import DecryptedMessage
 from longshore.invocation.mapping import (
     JqLimits,
     JqUnavailable,
+    MappedRequest,
     Mapping,
     MappingFault,
     MappingFileError,
@@ -309,3 +311,13 @@ def test_a_variable_that_nobody_sets_is_named(load: Load) -> None:
     assert [
         f"the variable {name}, which the mapping reads, is not set" for name in ("ALSO_UNSET", "TOKEN", "UNSET")
     ] == [text.partition(", or is a secret")[0] for text in warnings]
+
+
+def test_a_message_that_is_sent_as_a_form_is_not_its_own_body(load: Load) -> None:
+    """Whatever ingest has found out about its text."""
+    mapping = load([{"bodyFormat": "form"}, {}])
+    message = DecryptedMessage('{"a":"1 2"}', verbatim=True)
+    requests = [mapping.requests(entry, [message])[0] for entry in (0, 1)]
+
+    assert ["a=1+2", '{"a":"1 2"}'] == [request.body for request in requests if isinstance(request, MappedRequest)]
+    assert [False, True] == [mapping.sends_message(entry) for entry in (0, 1)]

@@ -63,13 +63,14 @@ class Builders:
 
 
 @pytest.fixture
-def builders(tmp_path: Path) -> Iterator[Builders]:
-    """With a mapping of two entries, of which the message selects the second."""
+def builders(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Builders]:
+    """With a mapping of two entries, of which the message selects the second; a parameter adds keys to that."""
     entry = {
         "method": '"PUT"',
         "fieldsToDecryptPaths": ["payload.properties.note"],
         "headers": {"X-Mode": ".payload.properties.mode"},
         "body": {"mode": ".payload.properties.mode", "n": 1},
+        **getattr(request, "param", {}),
     }
     file = tmp_path / "mapping.json"
     file.write_text(json.dumps([{"enabled": False}, entry]))
@@ -90,3 +91,20 @@ def test_the_same_message_becomes_the_same_request(builders: Builders, accepted:
 
     assert {"method": "PUT", "url": URL, "headers": {"X-Mode": "fast"}, "body": '{"mode":"fast","n":1}'} == worker
     assert worker == builders.preview(text, accepted) == builders.tried(text)
+
+
+@pytest.mark.parametrize(
+    ("builders", "body"),
+    [
+        ({"bodyFormat": "form"}, "mode=fast&n=1"),
+        ({"bodyFormat": "text", "body": ".payload.properties.mode"}, "fast"),
+        ({"bodyFormat": "xml", "body": '"<mode>" + .payload.properties.mode + "</mode>"'}, "<mode>fast</mode>"),
+    ],
+    indirect=["builders"],
+)
+def test_bodies_of_every_format_are_the_same_too(builders: Builders, body: str) -> None:
+    """Character by character."""
+    text = json.dumps(action_run("r_1", URL, properties={"mode": "fast"}))
+
+    assert body == builders.worker(text, builders.mapping.reference(1))["body"]
+    assert body == builders.preview(text, builders.mapping.reference(1))["body"] == builders.tried(text)["body"]

@@ -50,6 +50,31 @@ def test_secrets_are_masked_wherever_the_mapping_puts_them(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    ("entry", "shown"),
+    [
+        (
+            {"bodyFormat": "form", "body": {"pw": ".payload.properties.password", "j": "{a: env.JENKINS}", "b": "1"}},
+            "pw=***&j=%7B%22a%22%3A%22***%22%7D&b=1",
+        ),
+        (
+            {"bodyFormat": "xml", "body": '"<a b=\\"" + (.payload.properties.password | @html) + "\\"/>"'},
+            '<a b="***"/>',
+        ),
+        ({"bodyFormat": "text", "body": '"pw: " + .payload.properties.password'}, "pw: ***"),
+    ],
+)  # fmt: skip
+def test_secrets_are_masked_in_bodies_of_every_format(tmp_path: Path, entry: dict[str, Any], shown: str) -> None:
+    """Also where they are percent-encoded, inside JSON inside a form, or escaped as XML has it."""
+    entry = {"url": '"https://a.example/"', "fieldsToDecryptPaths": ["payload.properties.password"], **entry}
+    message = {"payload": {"properties": {"password": encrypted("hunter2 <'&\"> hunter2", SECRET)}}}
+    previews = RequestPreviews(settings(tmp_path, [entry]))
+    try:
+        assert shown == previews.preview_message(json.dumps(message), ACCEPTED)["body"]
+    finally:
+        previews.close()
+
+
+@pytest.mark.parametrize(
     ("mapping", "text", "field", "words"),
     [
         ([{"enabled": False}], "{}", "problem", "no entry of the mapping file that Flower was started with is enabled"),

@@ -2,8 +2,10 @@
 
 import pytest
 
+from longshore.invocation.body_format import BodyFormat
 from longshore.invocation.json_text import Literal
 from longshore.invocation.mapping import MappingFault, request
+from longshore.invocation.mapping.body import encode_body
 from longshore.invocation.mapping.jq_text import guard_expression, readable_by_jq
 from longshore.invocation.mapping.lint import warnings_of
 from longshore.invocation.mapping.schema import MappingEntry
@@ -69,7 +71,7 @@ def test_a_body_that_is_too_deep_is_a_fault() -> None:
         body = [body]
 
     with pytest.raises(MappingFault, match="mapping 0, body is nested too deeply"):
-        request.body(body, "mapping 0, body")
+        encode_body(body, BodyFormat.JSON, "mapping 0, body")
 
 
 @pytest.mark.parametrize("source", [".body", "{a: .body}", "[.request.url]", ". as $x | .response", ".a, .body.b"])

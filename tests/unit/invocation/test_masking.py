@@ -29,6 +29,8 @@ SECRET = 'pä"ss wörd/1'
         repr(SECRET),
         base64.b64encode(SECRET.encode()).decode(),
         'pä&quot;ss wörd/1',
+        quote_plus(json.dumps({"deep": SECRET})),
+        quote_plus(json.dumps({"deep": SECRET}, ensure_ascii=False)),
     ],
 )  # fmt: skip
 def test_a_secret_is_found_in_every_spelling(spelling: str) -> None:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.invocation import json_text
+from longshore.invocation.body_format import BodyFormat
+from longshore.invocation.mapping.body import encode_body
 from longshore.invocation.mapping.programs import parse_result
-from longshore.invocation.mapping.request import body
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,7 @@ from longshore.invocation.mapping.request import body
 def test_plain_ascii_is_its_own_body(text: str) -> None:
     """Numbers too that no float can hold: they are sent as they came."""
     assert json_text.is_outgoing(json_text.loads(text), text)
-    assert text == body(parse_result(text, ""), "")
+    assert text == encode_body(parse_result(text, ""), BodyFormat.JSON, "")
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,6 @@ def test_what_is_said_to_be_the_body_is_the_body(raw: str) -> None:
     except json_text.Malformed:
         return
     text = json_text.dumps(value, ascii=False)
-    outgoing = body(parse_result(text, ""), "") if value is not None else text
+    outgoing = encode_body(parse_result(text, ""), BodyFormat.JSON, "") if value is not None else text
 
     assert (outgoing == text) == json_text.is_outgoing(value, text)
