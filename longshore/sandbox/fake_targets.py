@@ -81,7 +81,7 @@ class FakeTargets:
 
     def url(self, name: str) -> str:
         """The address of a target, with a path that names it. Raises KeyError for an unknown one or before `start`."""
-        return f"{self.origin(name)}/hooks/{name}"
+        return f"{self.origin(name)}{path_of(name)}"
 
     def origin(self, name: str) -> str:
         """Scheme, host and port of a target; of `good` it can stand for GitLab's address."""
@@ -146,6 +146,11 @@ class FakeTargets:
             number = next(self._pipelines)
             return _json(201, {"id": number, "web_url": f"{self.origin('good')}/pipelines/{number}"})
         return _json(200, {"ok": True, "target": name, "attempt": attempt})
+
+
+def path_of(name: str) -> str:
+    """The path at which the target `name` is called."""
+    return f"/hooks/{name}"
 
 
 def _json(

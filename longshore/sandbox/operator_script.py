@@ -45,7 +45,7 @@ class OperatorScript:
         self._waiting_since = self._resumed_at = 0.0
         self._job = ""
         self._is_resolved = False
-        steer_target(self._access, targets.origin("paused"), "", "pause", ACTOR)
+        steer_target(self._access, "paused", "", "pause", ACTOR)
         say("You pause the target `paused`: what comes for it waits.")
 
     def act(self, messages: Sequence[TrackedMessage]) -> None:
@@ -73,14 +73,14 @@ class OperatorScript:
         self._waiting_since = self._waiting_since or time.monotonic()
         if time.monotonic() > self._waiting_since + PAUSE_S:
             self._resumed_at = time.time()
-            steer_target(self._access, self._targets.origin("paused"), "", "resume", ACTOR)
+            steer_target(self._access, "paused", "", "resume", ACTOR)
             self._say("You resume `paused`: what waited for it is delivered now.")
 
     def _requeue_broken(self, dead_letters: Sequence[TrackedMessage]) -> None:
         if self._job or not all(message.state == State.DEAD for message in dead_letters):
             return
         self._targets.mend()
-        filter = Filter(reason="http_422", target=self._targets.origin("broken"))
+        filter = Filter(reason="http_422", target="broken")
         request = RequeueRequest(ACTOR, "the environment exists now", rate=0, canary=CANARY)
         self._job = start_job(self._access, select(self._access, filter), request).id
         self._say(
@@ -125,7 +125,7 @@ class OperatorScript:
 
     def _breaker(self) -> Observation:
         open_count = move_counts(self._access.ledger)["breaker_opened"]
-        statuses = self._access.targets.statuses([self._targets.origin("flapping")])
+        statuses = self._access.targets.statuses(["flapping"])
         still_open = [
             status.breaker for status in statuses if status.breaker in (BreakerStatus.OPEN, BreakerStatus.HALF_OPEN)
         ]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from longshore.invocation import mapping
 from longshore.runtime.embedded_redis import HOST
+from longshore.sandbox.fake_targets import FakeTargets, path_of
 from longshore.sandbox.scenario import ATTEMPTS, GITLAB_GROUP, GITLAB_PROJECT, LIMITED_RATE
 
 PROGRAMS = ("ingest", "worker", "flower")
@@ -85,15 +86,15 @@ def _source(parts: Parts) -> dict[str, str]:
 
 
 def write_mapping(folder: Path) -> Path:
-    """The mapping file of the sandbox: the built-in one, and an action whose target is limited."""
-    everything = json.loads(Path(mapping.__file__).with_name("default.json").read_text("utf-8"))
-    limited_entry = {
-        **everything[-1],
-        "enabled": '.payload.action.identifier == "call_limited"',
-        "delivery": {"target": "limited", "rate": LIMITED_RATE},
-    }
+    """The mapping file of the sandbox: the built-in one, whose targets are called by the sample targets' names."""
+    gitlab, webhook = json.loads(Path(mapping.__file__).with_name("default.json").read_text("utf-8"))
+    entries = [{**gitlab, "delivery": {"target": "gitlab"}}]
+    for name in FakeTargets.NAMES:
+        limits = {"rate": LIMITED_RATE} if name == "limited" else {}
+        is_for_it = f'{webhook["url"]} | strings | endswith("{path_of(name)}")'
+        entries.append({**webhook, "enabled": is_for_it, "delivery": {"target": name, **limits}})
     path = folder / "mapping.json"
-    path.write_text(json.dumps([limited_entry, *everything], indent=2), "utf-8")
+    path.write_text(json.dumps([*entries, webhook], indent=2), "utf-8")
     return path
 
 

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 import redis
 
+from config.settings import load
+from longshore.dashboard.context import DashboardContext
+from longshore.dashboard.overview import read_overview
+from longshore.dashboard.target_overview import read_table
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
@@ -45,10 +49,22 @@ def test_a_user_of_least_rights_is_enough(kafka: EmbeddedKafka, redis_server: Em
                 done = longshore(*words, folder=tmp_path, **SETTINGS, REDIS_URL=url)
                 assert 0 == done.returncode, done.stderr
             assert 0 == agent.stop()
+            assert 2 == show_overview(url)
         finally:
             agent.close()
     refused = {(entry["reason"], entry["object"]) for entry in admin.acl_log()}
     assert set() == refused
+
+
+def show_overview(url: str) -> int:
+    """How many invocations ended in the last day, as Flower shows it; the workers' last heartbeats said so."""
+    context = DashboardContext.open(load(SETTINGS | {"REDIS_URL": url}))
+    try:
+        by_target = read_table(context).rows
+        assert 2 == sum(row.day.ended for row in by_target if row.day)
+        return read_overview(context).day.ended
+    finally:
+        context.close()
 
 
 @pytest.mark.parametrize(

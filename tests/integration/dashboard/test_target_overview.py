@@ -1,0 +1,47 @@
+"""The tab of targets lists what was busy in the last day, and says what it leaves out."""
+
+import pytest
+import redis
+
+from config.settings import load
+from longshore.dashboard.context import DashboardContext
+from longshore.dashboard.target_overview import MAX_IDLE_TARGETS, read_table
+from longshore.ledger.activity import HOUR_MS, target_field
+from longshore.ledger.states import State
+from longshore.ledger.target_control import TargetControl
+from longshore.runtime.embedded_redis import EmbeddedRedis
+from tests.support.programs import SETTINGS
+
+
+@pytest.mark.usefixtures("redis_client")
+def test_targets_that_are_well_are_listed_up_to_a_bound(shared_redis: EmbeddedRedis) -> None:
+    """The busiest ones; one that an operator holds back is there however little it got."""
+    context = DashboardContext.open(load(SETTINGS | {"REDIS_URL": shared_redis.url}))
+    ledger, counts = context.access.ledger, {}
+    for number in range(MAX_IDLE_TARGETS + 20):
+        counts[target_field(f"t{number:03}", State.DONE)] = 1 + number
+    counts |= {target_field("t519", State.DEAD): 7, target_field("", State.DONE): 5}
+    hour = ledger.clock_ms() // HOUR_MS
+    fields: dict[str, dict[str, int]] = {ledger.keys.activity(f"h:{hour}"): counts}
+    fields[ledger.keys.activity(f"h:{hour - 2}")] = {target_field("t519", State.DONE): 1000}
+    for key, values in fields.items():
+        add_all(ledger.redis, key, values)
+    context.access.targets.set("t000", "", TargetControl(paused=True))
+    context.access.targets.set("t001", "t001 deploy", TargetControl(paused=True))
+
+    table = read_table(context)
+    context.close()
+
+    targets = [row for row in table.rows if row.day]
+    assert [f"t{number:03}" for number in (0, 1, *range(20, 520))] == [row.status.target for row in targets]
+    assert (18, 5) == (table.idle_left_out, table.others.delivered)
+    assert (1520, 7) == (targets[-1].as_json()["delivered_last_day"], targets[-1].as_json()["failed_last_day"])
+    assert ["t000", "t001", "t001 deploy"] == [row.status.lane or row.status.target for row in table.rows[:3]]
+
+
+def add_all(client: "redis.Redis", key: str, values: dict[str, int]) -> None:
+    """What heartbeats of many hours left."""
+    with client.pipeline() as pipe:
+        for field, number in values.items():
+            pipe.hincrby(key, field, number)
+        pipe.execute()
