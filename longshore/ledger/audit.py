@@ -106,7 +106,7 @@ class _Audit:
                 if len(ids) >= PAGE:
                     self._check_records(ids)
                     ids = []
-            elif kind == "wait" or name in _SETS:
+            elif kind in ("wait", "order") or name in _SETS:
                 self._check_set(name)
             elif kind == "part":
                 self._check_partition(rest)

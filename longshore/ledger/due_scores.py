@@ -5,6 +5,9 @@ First attempts go before late retries, so a retry's score is its due time and th
 `due_of` in `scripts/transitions.lua` are the one in Lua.
 """
 
+NEVER_MS = 9e15
+"""The score of what waits for its turn in an order (`scripts/order.lua`), as `NEVER` in `scripts/transitions.lua`."""
+
 
 def due_ms(score: float, late_ms: float) -> float:
     """When an invocation with `score` is due (ms)."""

@@ -38,6 +38,8 @@ class Entry:
     """Sealed trace context; empty for none."""
     verbatim: bool = False
     """Whether the message, byte for byte, is what the original would send as a body. Stored from format 3 on."""
+    order: str = ""
+    """Its policy and its order, as `order.py` makes them; empty for none."""
     ack_after_ms: int | None = None
     """When its claim is to be acknowledged to Port, from now; held until Port has answered. None: it is ours already.
 

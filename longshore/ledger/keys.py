@@ -38,6 +38,15 @@ class Keys:
         """Sorted set: invocations waiting in a lane, scored with when they are due (ms), see `due_scores`."""
         return f"{self.prefix}wait:{lane}"
 
+    def order(self, hash: str) -> str:
+        """Sorted set: invocations of one key that have not ended, first accepted first: scripts/order.lua."""
+        return f"{self.prefix}order:{hash}"
+
+    @property
+    def orders(self) -> str:
+        """Sorted set: hashes of orders in which something waits for its turn, scored with when to look at them (ms)."""
+        return f"{self.prefix}orders"
+
     def lanes(self, target: str) -> str:
         """Sorted set: lanes of a target, scored with their turn (small numbers) or when to visit them (ms)."""
         return f"{self.prefix}lanes:{target}"
@@ -72,7 +81,7 @@ class Keys:
         """Hash: the ledger's clocks, the fleet's size and formats, and the ledger's layout.
 
         `last`, `lead` and `lease`; `slots` and until when they count, `reads` (formats that some worker reads) and
-        `writes` (the highest that all read); `layout`.
+        `writes` (the highest that all read); `layout`; `ordered` once a mapping has asked for an order.
         """
         return f"{self.prefix}clock"
 

@@ -32,7 +32,7 @@ JOB_NOTE = Bond("requeue job", "")
 
 ENTRY_FIELDS = (
     "id", "kind", "run", "target", "lane", "synchronized", "origin", "published", "mapping", "payload", "unknown",
-    "max_attempts", "dead", "trace", "verbatim", "ack_after", "reports",
+    "max_attempts", "dead", "trace", "verbatim", "order", "ack_after", "reports",
 )  # fmt: skip
 """Values of an entry that accept.lua gets, in this order; the last is the number of reports that follow."""
 
@@ -93,6 +93,7 @@ def entry_values(entry: Entry, format: int) -> list[Any]:
         entry.dead,
         entry.trace,
         "1" if entry.verbatim and format >= VERBATIM_FROM else "",
+        entry.order,
         "" if entry.ack_after_ms is None else entry.ack_after_ms,
         len(entry.reports),
         *entry.reports,

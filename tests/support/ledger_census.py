@@ -6,6 +6,7 @@ from typing import Any
 
 import redis
 
+from longshore.ledger.due_scores import NEVER_MS
 from longshore.ledger.keys import Keys
 
 SUSPECTS = "!suspects"
@@ -26,6 +27,11 @@ class Census:
     """Target → its lanes that are on the round; only targets that are on it themselves."""
     reports: dict[str, int] = field(default_factory=dict)
     """Id → in how many of the outbox's sets it stands, for those with reports."""
+    orders: dict[str, list[str]] = field(default_factory=dict)
+    """Hash → the ids in that order, the first one first."""
+    orders_looked_at: set[str] = field(default_factory=set)
+    turns_awaited: set[str] = field(default_factory=set)
+    """Ids that are due never."""
 
     @property
     def states(self) -> dict[str, str]:
@@ -38,6 +44,7 @@ class Census:
             *self._wrong_places(),
             *self._wrong_counters(),
             *self._forgotten_lanes(),
+            *self._wrong_orders(),
             *(f"reports of {id} stand in {sets} sets" for id, sets in self.reports.items() if sets != 1),
         ]
 
@@ -78,15 +85,40 @@ class Census:
                 wrong.append(f"{partition} does not add up")
         return wrong
 
+    def _wrong_orders(self) -> list[str]:
+        """Of each order only the first may start, and nobody waits behind what has ended, unless it is held there."""
+        wrong, expected = [], {}
+        for id, record in self.records.items():
+            policy, _, hash = record.get("order", "").partition(" ")
+            is_there = record["state"] in ("held", "waiting", "claimed", "begun") or (
+                policy == "hold" and record["state"] in ("dead", "unknown")
+            )
+            if hash and is_there:
+                expected.setdefault(hash, set()).add(id)
+        if (found := {hash: set(ids) for hash, ids in self.orders.items()}) != expected:
+            wrong.append(f"in orders are {found}, expected {expected}")
+        for hash, (first, *others) in self.orders.items():
+            if first in self.turns_awaited:
+                wrong.append(f"{first} is the first of {hash} and waits for its turn")
+            wrong += [
+                f"{id} is {self.states[id]} behind {first}"
+                for id in others
+                if self.states[id] in ("claimed", "begun") or (self.states[id] == "waiting") != (id in self.turns_awaited)
+            ]
+            if others and hash not in self.orders_looked_at:
+                wrong.append(f"nobody looks at {hash}")
+        return wrong
+
     def _forgotten_lanes(self) -> list[str]:
         """Lanes in which something waits, that nobody will visit though nothing of theirs is in flight."""
         busy = set(self.lane_busy)
         return [
             f"nobody visits {record['lane']}"
-            for record in self.records.values()
+            for id, record in self.records.items()
             if record["state"] == "waiting"
             and record["target"] not in self.target_busy
             and record["lane"] not in busy
+            and id not in self.turns_awaited
             and record["lane"] not in self.visited.get(record["target"], set())
         ]
 
@@ -101,9 +133,12 @@ def census(client: "redis.Redis", keys: Keys) -> Census:
         kind, _, what = rest.partition(":")
         if kind == "inv":
             found.records[what] = _hash(client, name)
+        elif kind == "order":
+            found.orders[what] = _texts(client.zrange(name, 0, -1))
         elif kind == "wait" or rest in ("leased", "dead", "unknown"):
             for id in _texts(client.zrange(name, 0, -1)):
                 found.places.setdefault(id, []).append(rest)
+            found.turns_awaited |= set(_texts(client.zrangebyscore(name, NEVER_MS, "+inf"))) if kind == "wait" else set()
         elif kind == "part":
             found.partitions.append(_numbers(client, name))
         elif kind == "lanes" and what in on_the_round:
@@ -111,6 +146,7 @@ def census(client: "redis.Redis", keys: Keys) -> Census:
         elif kind == "out":
             sets = (keys.outbox, keys.outbox_leases)
             found.reports[what] = sum(client.zscore(one, what) is not None for one in sets)
+    found.orders_looked_at = set(_texts(client.zrange(keys.orders, 0, -1)))
     found.target_busy, found.lane_busy = _numbers(client, keys.target_busy), _numbers(client, keys.lane_busy)
     found.counts = _numbers(client, keys.counts)
     return found

@@ -1,5 +1,5 @@
 -- accept: stores a batch from a source, once, and claims what may start at once.
--- uses: clock, transitions, limits_and_breaker, round_robin, dispatch(), claim
+-- uses: clock, transitions, order, limits_and_breaker, round_robin, dispatch(), claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -12,8 +12,8 @@
 -- ARGV[6]  count      of entries that follow, each of ENTRY_SIZE values and then its reports. The values are those of
 --          ENTRY_FIELDS in longshore/ledger/record.py: synchronized and verbatim "1" or "", origin
 --          "topic/partition/offset", published ms, unknown "park" or "retry", dead a reason or "", trace sealed or "",
---          ack_after "" or in ms when its claim is to be acknowledged to Port, by which it is held, reports how many
---          follow
+--          order "" or as order.lua has it, ack_after "" or in ms when its claim is to be acknowledged to Port, by
+--          which it is held, reports how many follow
 --
 -- Returns  {{"topic/n", next or -1}, ...}, {}, {}, 0, name, lowest, workers
 --                          the ledger is behind what this consumer has read: nothing stored
@@ -26,7 +26,8 @@
 -- All or nothing, so a crash on either side of the call repeats the batch and the ids recognise it. Reads all it needs
 -- before it writes: a record that is none fails here, before anything has changed. Offsets and counters come last.
 local max_claims, ranges, new_name, format, count = unpack(ARGV, 2, 6)
-local FIRST_ENTRY, ENTRY_SIZE = 7, 17
+local FIRST_ENTRY, ENTRY_SIZE = 7, 18
+local ORDER = 15 -- where it stands behind the id
 max_claims, ranges, count = tonumber(max_claims), cjson.decode(ranges), tonumber(count)
 
 -- The values of the entry that begins at ARGV[at], in the order of ENTRY_FIELDS.
@@ -67,6 +68,8 @@ end
 local existing, at = {}, FIRST_ENTRY
 for n = 1, count do
   local id = entry_at(at)
+  local order = ARGV[at + ORDER]
+  if order ~= '' then call('ZCARD', order_key(order)) end
   local state, origin = unpack(call('HMGET', P .. 'inv:' .. id, 'state', 'origin'))
   existing[n] = state and origin
   at = behind_entry(at)
@@ -75,10 +78,10 @@ end
 -- New waiting invocations by lane: scores and ids for the sorted set.
 local lanes = {}
 
-local function join(id, lane, target)
+local function join(id, lane, target, due)
   lanes[lane] = lanes[lane] or {}
-  append(lanes[lane], NOW, id)
-  wake(lane, target, now)
+  append(lanes[lane], whole(due), id)
+  wake(lane, target, due)
   count_up('backlog')
 end
 
@@ -87,7 +90,7 @@ local results, tally, here = {}, {}, {}
 at = FIRST_ENTRY
 for n = 1, count do
   local id, kind, run, target, lane, synchronized, origin, published, mapping, payload, unknown, max_attempts, dead,
-    trace, verbatim, ack_after, reports = entry_at(at)
+    trace, verbatim, order, ack_after, reports = entry_at(at)
   local record, partition, offset = P .. 'inv:' .. id, string.match(origin, '^(.*)/(%d+)$')
   partition = partition or origin -- a source without offsets
   local first = here[id] or existing[n]
@@ -104,6 +107,11 @@ for n = 1, count do
       'unknown', unknown, 'max_attempts', max_attempts, 'generation', 1, 'attempts', 0}
     if trace ~= '' then append(fields, 'trace', trace) end
     if verbatim ~= '' then append(fields, 'verbatim', verbatim) end
+    local is_first = true
+    if order ~= '' then
+      append(fields, 'order', order)
+      if dead == '' or holds(order) then is_first = take_place(id, order) end
+    end
     call('SET', P .. 'pay:' .. id, payload)
     -- Before it is concluded, which takes a dead letter's offset out again.
     if limits.open and ack_after == '' then call('ZADD', P .. 'open:' .. partition, offset, id) end
@@ -115,7 +123,7 @@ for n = 1, count do
       conclude(id, 'held', 'dead', dead)
     else
       set_state(id, 'held', 'waiting', unpack(fields))
-      join(id, lane, target)
+      join(id, lane, target, is_first and now or NEVER)
     end
     if ack_after ~= '' and reports ~= '0' then
       call('RPUSH', P .. 'first:' .. id, unpack(ARGV, at + ENTRY_SIZE, behind_entry(at) - 1))

@@ -42,7 +42,7 @@ local function whole(number)
 end
 
 local LAYOUT = whole(limits.layout)
-local clock = call('HMGET', P .. 'clock', 'last', 'lease', 'layout', 'lead')
+local clock = call('HMGET', P .. 'clock', 'last', 'lease', 'layout', 'lead', 'ordered')
 if clock[3] and clock[3] ~= LAYOUT then
   return redis.error_reply('LAYOUT the ledger is of layout ' .. clock[3] .. ', this program works with ' .. LAYOUT)
 end
@@ -63,3 +63,6 @@ do
 end
 
 local NOW = whole(now)
+
+-- Whether a mapping has ever asked for an order, see order.lua.
+local ordered = clock[5]

@@ -1,5 +1,5 @@
 -- finish: what came of some attempts, their reports, and who may start in their place: one step.
--- uses: allow_when_full, judge, clock, transitions, limits_and_breaker, round_robin, dispatch(), claim
+-- uses: allow_when_full, judge, clock, transitions, order, limits_and_breaker, round_robin, dispatch(), claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -34,8 +34,8 @@ local function finish(at)
   local id, token, result, delay, reason, status, attempt, about_target, about_lane, clears,
     reports = unpack(ARGV, at, at + END_SIZE - 1)
   local record = P .. 'inv:' .. id
-  local state, begun_token, lane, target, home, deaths, closed = unpack(call('HMGET', record,
-    'state', 'begun_token', 'lane', 'target', 'home', 'deaths', 'closed'))
+  local state, begun_token, lane, target, home, deaths, closed, order = unpack(call('HMGET', record,
+    'state', 'begun_token', 'lane', 'target', 'home', 'deaths', 'closed', 'order'))
   if not state then return 'gone' end
   if begun_token ~= token then return 'stale' end
   local definite = result == 'done' or result == 'dead'
@@ -58,7 +58,7 @@ local function finish(at)
     call('HDEL', record, 'deaths', 'home')
   end
   if result == 'waiting' then
-    queue(id, next_lane, target, now + tonumber(delay), true)
+    queue_in_order(id, order, next_lane, target, now + tonumber(delay), true)
     move(id, state, 'waiting', 'reason', reason, 'status', status, 'lane', next_lane)
     if state == 'unknown' then call('ZREM', P .. 'unknown', id) end
     count_up('retried')
@@ -69,6 +69,7 @@ local function finish(at)
   if was_queued then call('ZREM', P .. 'wait:' .. lane, id) end
   observe(target, id, about_target)
   observe(home_lane, id, about_lane)
+  leave_order(id, order, result)
   return result
 end
 

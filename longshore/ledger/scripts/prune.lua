@@ -1,5 +1,5 @@
 -- prune: drops dead letters and unknown outcomes that are older than the time they are kept, or more than are kept.
--- uses: allow_when_full, clock, transitions
+-- uses: allow_when_full, clock, transitions, discard
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -11,8 +11,7 @@ for _, set in ipairs({'dead', 'unknown'}) do
   local beyond = math.min(100, call('ZCARD', P .. set) - limits.keep_dead_count)
   if #old < beyond then old = call('ZRANGE', P .. set, 0, beyond - 1) end
   for _, id in ipairs(old) do
-    call('ZREM', P .. set, id)
-    call('DEL', P .. 'inv:' .. id, P .. 'pay:' .. id, P .. 'att:' .. id)
+    discard(id, set, ordered and call('HGET', P .. 'inv:' .. id, 'order'))
     call('HINCRBY', P .. 'counts', 'pruned:' .. set, 1)
     dropped = dropped + 1
   end

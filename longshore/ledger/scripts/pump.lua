@@ -1,5 +1,5 @@
 -- pump: lapsed leases first, then what may start now.
--- uses: allow_when_full, clock, transitions, limits_and_breaker, round_robin, dispatch(), claim
+-- uses: allow_when_full, clock, transitions, order, limits_and_breaker, round_robin, dispatch(), claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -34,8 +34,8 @@ local lapsed = {}
 -- one script: a crash leaves the lease as it was, or nothing of it.
 local function lapse(id)
   local record = P .. 'inv:' .. id
-  local state, lane, target, policy, attempts, max_attempts, synchronized, home = unpack(call('HMGET', record,
-    'state', 'lane', 'target', 'unknown', 'attempts', 'max_attempts', 'synchronized', 'home'))
+  local state, lane, target, policy, attempts, max_attempts, synchronized, home, order = unpack(call('HMGET',
+    record, 'state', 'lane', 'target', 'unknown', 'attempts', 'max_attempts', 'synchronized', 'home', 'order'))
   if state ~= 'claimed' and state ~= 'begun' then return call('ZREM', P .. 'leased', id) end
   local to, reason, kind, next_lane = 'waiting', 'not_begun', nil, lane
   if state == 'begun' then
@@ -60,6 +60,7 @@ local function lapse(id)
     local b = breaker_named(name)
     if b and b.probe == id then observe(name, id, state == 'begun' and 'fault' or '') end
   end
+  leave_order(id, order, to)
 end
 
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(lease_now), 'LIMIT', 0, 100)) do
@@ -69,5 +70,6 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'leased', '-inf', '(' .. whole(le
     lapsed[#lapsed + 1] = {id, 'begun', 'broken_record', ''}
   end
 end
+check_orders()
 flush()
 return {claim(tonumber(max_claims)), lapsed, call('ZCARD', P .. 'fleet')}

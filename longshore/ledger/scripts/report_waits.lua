@@ -20,6 +20,9 @@ local MAX_LOOKS, MAX_LANES = 20, 50
 local max_reports, interval = tonumber(ARGV[2]), tonumber(ARGV[3])
 local FORECAST, FORETOLD = P .. 'forecast', P .. 'foretold'
 
+-- Without those that wait for their turn in an order: no rate and no pace says when that is.
+local UNTIL_NEVER = '(' .. whole(NEVER)
+
 -- How many invocations of other lanes, with `waiting_beside` in each, start before the one of `rank` in its lane: lanes
 -- take turns.
 local function starts_beside(waiting_beside, rank)
@@ -122,9 +125,10 @@ local function report_lane(lane, count)
       rank, cursor = rank + 1, score
     end
   end
-  local last_score = call('ZREVRANGE', wait, 0, 0, 'WITHSCORES')[2]
-  call('HSET', FORETOLD, lane, string.format('%s|%s|%d|%d', cursor, last_score, call('ZCARD', wait), now))
-  local next_score = call('ZRANGEBYSCORE', wait, '(' .. cursor, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+  local last_score = call('ZREVRANGEBYSCORE', wait, UNTIL_NEVER, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)[2] or '-inf'
+  local count = call('ZCOUNT', wait, '-inf', UNTIL_NEVER)
+  call('HSET', FORETOLD, lane, string.format('%s|%s|%d|%d', cursor, last_score, count, now))
+  local next_score = call('ZRANGEBYSCORE', wait, '(' .. cursor, UNTIL_NEVER, 'WITHSCORES', 'LIMIT', 0, 1)[2]
   local next_look = next_score and due_of(next_score) + limits.forecast or now + limits.forecast
   call('ZADD', FORECAST, whole(math.max(next_look, now + interval)), lane)
   return written

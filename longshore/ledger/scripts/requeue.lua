@@ -1,5 +1,5 @@
 -- requeue: an operator sends one ended invocation again.
--- uses: allow_when_full, clock, transitions, restart_invocation
+-- uses: allow_when_full, clock, transitions, order, restart_invocation
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

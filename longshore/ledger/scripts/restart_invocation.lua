@@ -1,5 +1,5 @@
 -- restart_invocation: an invocation that has ended waits again, as a new generation. Used by requeue and run_job after
--- transitions.lua; they flush.
+-- transitions.lua and order.lua; they flush.
 
 -- Returns  requeued | requeued_closed (Port's run has ended: only its log hears of this) | gone | changed (not the
 --          generation that was meant) | busy (it has not ended) | delivered (only a replay repeats it) | no_payload
@@ -7,8 +7,8 @@
 -- `generation` "" takes any. `note` joins the history: who, when, why. With `dry_run` it only returns what it would.
 local function restart_invocation(id, generation, replay, note, dry_run)
   local record = P .. 'inv:' .. id
-  local state, present, lane, target, closed, home, reason = unpack(call('HMGET', record,
-    'state', 'generation', 'lane', 'target', 'closed', 'home', 'reason'))
+  local state, present, lane, target, closed, home, reason, order = unpack(call('HMGET', record,
+    'state', 'generation', 'lane', 'target', 'closed', 'home', 'reason', 'order'))
   if not state then return 'gone' end
   if generation ~= '' and present ~= generation then return 'changed' end
   if state == 'done' and not replay then return 'delivered' end
@@ -29,7 +29,7 @@ local function restart_invocation(id, generation, replay, note, dry_run)
   call('HDEL', record, 'begun_token', 'reason', 'status', 'ended', 'deaths', 'moves')
   if home then call('HSET', record, 'home', home, 'deaths', limits.suspect) end
   for _, key in ipairs({record, P .. 'pay:' .. id, P .. 'att:' .. id}) do call('PERSIST', key) end
-  queue(id, lane, target, now)
+  queue_in_order(id, order, lane, target, now)
   count_up('requeued')
   return outcome
 end

@@ -1,5 +1,5 @@
 -- run_job: one step of a requeue job: as many invocations as its rate allows by now, each once.
--- uses: allow_when_full, clock, transitions, restart_invocation
+-- uses: allow_when_full, clock, transitions, order, restart_invocation
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits

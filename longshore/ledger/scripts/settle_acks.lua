@@ -1,6 +1,6 @@
 -- settle_acks: what Port said of leased runs. Ours: they wait in their lanes. Not ours: they are forgotten. Not heard:
 -- it is asked again. And what may start at once.
--- uses: allow_when_full, judge, clock, transitions, limits_and_breaker, round_robin, dispatch(), claim
+-- uses: allow_when_full, judge, clock, transitions, order, limits_and_breaker, round_robin, dispatch(), claim
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -19,20 +19,22 @@
 -- Calling it again after a lost reply changes nothing. A crash before the call leaves the leases, which lapse.
 local max_claims, delay, FIRST_VERDICT, SIZE = tonumber(ARGV[2]), tonumber(ARGV[3]), 4, 3
 
-local function forget(id)
+local function forget(id, order)
   call('DEL', P .. 'inv:' .. id, P .. 'pay:' .. id, P .. 'first:' .. id)
+  leave_order(id, order)
   count_up('not_ours')
   return 'gone'
 end
 
-local function take(id, lane, target, dead)
+local function take(id, lane, target, dead, order)
   local is_dead = dead ~= ''
   local due = is_dead and now or now + limits.report_delay
   report(id, call('LRANGE', P .. 'first:' .. id, 0, -1), due, false)
   if is_dead then
     conclude(id, 'held', 'dead', dead)
+    leave_order(id, order, 'dead')
   else
-    queue(id, lane, target, now)
+    queue_in_order(id, order, lane, target, now)
     move(id, 'held', 'waiting')
   end
   call('DEL', P .. 'first:' .. id)
@@ -41,8 +43,8 @@ end
 
 local function settle(id, token, verdict)
   local record = P .. 'inv:' .. id
-  local state, asks, asked, lane, target, dead = unpack(call('HMGET', record,
-    'state', 'asks', 'asked', 'lane', 'target', 'reason'))
+  local state, asks, asked, lane, target, dead, order = unpack(call('HMGET', record,
+    'state', 'asks', 'asked', 'lane', 'target', 'reason', 'order'))
   if not state then return 'gone' end
   if asks ~= token then return 'stale' end
   local outcome = state
@@ -51,7 +53,7 @@ local function settle(id, token, verdict)
     call('ZADD', P .. 'acks', 'XX', whole(lease_now + delay), id)
     return state
   elseif state == 'held' then
-    outcome = verdict == 'ours' and take(id, lane, target, dead or '') or forget(id)
+    outcome = verdict == 'ours' and take(id, lane, target, dead or '', order) or forget(id, order)
   end
   call('ZREM', P .. 'acks', id) -- last: whatever goes wrong before is tried again
   return outcome

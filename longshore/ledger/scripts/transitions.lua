@@ -71,6 +71,9 @@ local function due_of(score)
   return is_late(score) and score - 0.5 - limits.late or tonumber(score)
 end
 
+-- When those are due that wait for their turn in an order (order.lua): long after everything else.
+local NEVER = 9e15
+
 -- Has a lane and its target visited no later than `due`.
 local function wake(lane, target, due)
   local lanes = visits[target] or {}

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 )
 
 from longshore.ledger.audit import audit
+from longshore.ledger.due_scores import NEVER_MS
 from longshore.ledger.entry import AttemptEnd, Claim, ReportsAck, StartedAttempt
 from longshore.ledger.faults import LedgerFault
 from longshore.ledger.keys import Keys
@@ -82,7 +83,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def a_backlog(self) -> None:
         """Something to do from the start."""
         for n in range(8):
-            self.accept(TARGETS[n % 2], "x", ("retry", "park")[n % 4 == 0], 5, "", 1, 0, 0)
+            self.accept(TARGETS[n % 2], "x", ("retry", "park")[n % 4 == 0], 5, "", 1, 0, ("", "go_on k1")[n % 3 == 0], 0)
 
     @rule(
         to=st.sampled_from(TARGETS),
@@ -92,6 +93,7 @@ class LedgerMachine(RuleBasedStateMachine):
         dead=st.sampled_from(["", "", "", "malformed"]),
         count=st.integers(1, 3),
         gap=st.integers(0, 2),
+        order=st.sampled_from(["", "", "go_on k1", "hold k1", "go_on k2", "hold k2"]),
         max_claims=st.integers(0, 3),
     )
     def accept(
@@ -103,6 +105,7 @@ class LedgerMachine(RuleBasedStateMachine):
         dead: str,
         count: int,
         gap: int,
+        order: str,
         max_claims: int,
     ) -> None:
         """New invocations arrive, between records that were not for us or are gone."""
@@ -116,6 +119,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 unknown_outcome=unknown_outcome,
                 max_attempts=attempts,
                 dead=dead,
+                order=order,
                 reports=(b"Lone",),
             )
             for n in range(first, first + count)
@@ -354,7 +358,7 @@ class LedgerMachine(RuleBasedStateMachine):
             plain = name.decode().removeprefix(self.ledger.keys.prefix)
             if plain.startswith(("wait:", "lanes:")) or plain in ("targets", "outbox"):
                 scores: Any = self.client.zrange(name, 0, -1, withscores=True)
-                if later := {member: score - A_MINUTE for member, score in scores if score > 1e12}:
+                if later := {member: score - A_MINUTE for member, score in scores if 1e12 < score < NEVER_MS}:
                     self.client.zadd(name, later)
 
     def _roll_back(self) -> None:

@@ -45,7 +45,7 @@ def test_scripts_use_only_names_that_keys_lists(name: str) -> None:
     keys = Keys("P:")
     known = {getattr(keys, attribute) for attribute in dir(Keys) if isinstance(getattr(Keys, attribute), property)}
     of_one = (keys.invocation, keys.payload, keys.attempts, keys.reports, keys.waiting, keys.lanes, keys.job)
-    known |= {make("") for make in (*of_one, keys.first_reports, keys.activity)}
+    known |= {make("") for make in (*of_one, keys.first_reports, keys.activity, keys.order)}
     known |= {"P:part:", "P:open:", "P:"}
 
     used = {"P:" + name for name in re.findall(r"P \.\. '([a-z:_]*)'", scripts.text(name))}
@@ -135,6 +135,7 @@ def test_accept_reads_an_entry_in_the_order_in_which_it_is_written() -> None:
     assert names is not None
     assert list(record.ENTRY_FIELDS) == re.split(r",\s+", names[1])
     assert f"ENTRY_SIZE = 7, {len(record.ENTRY_FIELDS)}\n" in body
+    assert f"ORDER = {record.ENTRY_FIELDS.index('order')} " in body
 
     values: dict[str, Any] = {name: f"{name}!" for name in record.ENTRY_FIELDS}
     values |= {
