@@ -36,7 +36,7 @@ class PreparedBatch(Generic[R]):
     skipped: Sequence[tuple[R, str]]
     """Those that are not for us, with the reason."""
     entries: Sequence[Entry]
-    """Of the others, in no order."""
+    """Of the others: those without a route, then the routed ones as they were read; orders go by that."""
 
 
 class BatchPreparer:

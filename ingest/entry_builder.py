@@ -16,6 +16,7 @@ from longshore.invocation.classify import Invocation, Refused
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping, MappingFault, Route, Unmatched
 from longshore.ledger.entry import Entry
+from longshore.ledger.order import make_order
 from longshore.ledger.record import bond
 from longshore.ledger.report_items import seal_item
 from longshore.ledger.seal import Sealer
@@ -110,7 +111,14 @@ class EntryBuilder:
         if self._note_target is not None:
             self._note_target(target, route.entry)
         policy = self._refined[call.kind, route.entry]
-        return self._make_entry(record, call, policy, target, lane, mapping, "", self._received_reports[call.kind])
+        order = self._order_of(route, target)
+        received = self._received_reports[call.kind]
+        return self._make_entry(record, call, policy, target, lane, mapping, "", received, order)
+
+    def _order_of(self, route: Route, target: str) -> str:
+        """The order that the mapping asks for, among the invocations of one target; empty for none."""
+        options = self._mapping.delivery(route.entry).order
+        return make_order(self._sealer, target, route.order, options.behind_dead) if options and route.order else ""
 
     def _is_body(self, invocation: Invocation, route: RouteResult) -> bool:
         """Whether the worker is to be spared making a body of the text: it would be the same, and it would be sent."""
@@ -167,6 +175,7 @@ class EntryBuilder:
         mapping: str,
         dead: str,
         initial_reports: list[Report],
+        order: str = "",
     ) -> Entry:
         record_format = self._record_format()
         payload = call.text.encode("utf-8", "surrogatepass")
@@ -185,6 +194,7 @@ class EntryBuilder:
             max_attempts=policy.max_attempts,
             dead=dead,
             verbatim=call.verbatim,
+            order=order,
             ack_after_ms=self._ack_after_ms if record.run else None,
             trace=self._traces.accepted(
                 record.trace,

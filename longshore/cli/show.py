@@ -2,15 +2,23 @@
 
 import shlex
 import time
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from longshore.cli import options, terminal
 from longshore.cli.exit_codes import NOT_FOUND
-from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.states import FAILED_STATES, State
-from longshore.operations.explain import AttemptEvent, Event, Explanation, RequeueEvent, SealedEvent, explain
+from longshore.operations.explain import (
+    AttemptEvent,
+    Event,
+    Explanation,
+    RequeueEvent,
+    SealedEvent,
+    describe_turn,
+    explain,
+)
 from longshore.operations.find import find_invocations
 
 
@@ -26,7 +34,15 @@ def show(
         raise typer.Exit(NOT_FOUND)
     if as_json:
         terminal.print_json(
-            [{**each.record.as_dict(), "cause": _format_cause(each), "history": each.history} for each in explanations]
+            [
+                {
+                    **each.record.as_dict(),
+                    "cause": _format_cause(each),
+                    "turn": each.turn and asdict(each.turn),
+                    "history": each.history,
+                }
+                for each in explanations
+            ]
         )
         return
     for explanation in explanations:
@@ -50,7 +66,7 @@ def format_timeline(explanation: Explanation) -> list[str]:
         timeline.append(f"  cause       {cause}")
     if record.ended_ms:
         timeline.append(f"  ended       {terminal.format_time(record.ended_ms)}")
-    timeline.append(f"  next        {_describe_next(record)}")
+    timeline.append(f"  next        {_describe_next(explanation)}")
     return timeline
 
 
@@ -74,7 +90,10 @@ def _format_event(event: Event) -> str:
             )
 
 
-def _describe_next(record: InvocationRecord) -> str:
+def _describe_next(explanation: Explanation) -> str:
+    record = explanation.record
+    if explanation.turn:
+        return f"waits {describe_turn(explanation.turn)}"
     ago = terminal.format_span(time.time() * 1000 - record.accepted_ms)
     return {
         State.HELD: "is held until Port has acknowledged that it is ours; then it is delivered",

@@ -96,7 +96,7 @@ def _format_row(line: TargetStatus) -> tuple[object, ...]:
     return (
         line.target,
         action,
-        line.waiting,
+        f"{line.waiting} ({line.awaiting_turn} in order)" if line.awaiting_turn else line.waiting,
         line.in_flight,
         late,
         breaker,

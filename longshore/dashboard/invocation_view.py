@@ -1,5 +1,6 @@
 """The view of one invocation for its page and for the API: its fields, timeline, next step and request."""
 
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -7,7 +8,15 @@ from longshore.dashboard import formatting
 from longshore.dashboard.context import DashboardContext
 from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.states import FINAL_STATES, State
-from longshore.operations.explain import AttemptEvent, Event, Explanation, RequeueEvent, SealedEvent, explain
+from longshore.operations.explain import (
+    AttemptEvent,
+    Event,
+    Explanation,
+    RequeueEvent,
+    SealedEvent,
+    describe_turn,
+    explain,
+)
 from longshore.operations.find import find_invocations
 
 NEXT_STEPS = {
@@ -37,7 +46,8 @@ def build_view(context: DashboardContext, record: InvocationRecord, full: bool =
     return {
         **record_as_json(record),
         "cause": explanation.cause,
-        "next": NEXT_STEPS.get(record.state, ""),
+        "next": f"Waits {describe_turn(turn)}." if (turn := explanation.turn) else NEXT_STEPS.get(record.state, ""),
+        "turn": turn and asdict(turn),
         "history": explanation.history,
         "timeline": build_timeline(explanation),
         "request": preview_request(context, record, full),

@@ -5,6 +5,7 @@ from typing import Literal
 
 from longshore.invocation.credentials_section import CredentialOptions
 from longshore.invocation.idempotency_section import IdempotencyOptions
+from longshore.invocation.order_section import OrderOptions
 from longshore.invocation.tls_section import TlsOptions
 
 
@@ -32,3 +33,5 @@ class DeliveryOptions:
     idempotency: IdempotencyOptions | None = None
     credentials: CredentialOptions | None = None
     """What the target is given, so that it takes the request."""
+    order: OrderOptions | None = None
+    """Which of its invocations are delivered one after the other."""

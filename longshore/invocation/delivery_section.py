@@ -12,6 +12,7 @@ from longshore.invocation import json_text
 from longshore.invocation.credentials_section import read_credentials
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.idempotency_section import read_idempotency
+from longshore.invocation.order_section import read_order
 from longshore.invocation.section_values import InvalidValue, read_boolean, read_text, type_name, unknown_keys
 from longshore.invocation.signature_section import read_signature
 from longshore.invocation.tls_section import read_tls
@@ -28,6 +29,7 @@ KEYS = (
     "signature",
     "idempotency",
     "credentials",
+    "order",
 )
 RETRY_KEYS = ("max_attempts", "base_s", "max_s", "max_age_s")
 LIMIT_KEYS = ("rate", "concurrency")
@@ -140,6 +142,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "signature": read_signature,
     "idempotency": read_idempotency,
     "credentials": read_credentials,
+    "order": read_order,
 }
 _RETRY_READERS: dict[str, Callable[[Any], Any]] = {
     "max_attempts": _read_integer,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import redis
 
 from longshore.ledger import clock
-from longshore.ledger.due_scores import due_ms, last_due_score
+from longshore.ledger.due_scores import NEVER_MS, due_ms, last_due_score
 from longshore.ledger.keys import Keys
 from longshore.ledger.known_names import KnownNames
 from longshore.ledger.target_control import Controls
@@ -37,6 +37,8 @@ class Totals:
     dead: int
     unknown: int
     reports: int
+    orders: int
+    """In how many orders something waits for its turn."""
     oldest_report: list[tuple[bytes, float]]
     """One, or none: an invocation, and since when it has unsent reports (ms)."""
     port_budget: bytes | None
@@ -50,12 +52,13 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class LaneHead:
-    """How much waits in a lane, how much of it is due, and for how long its oldest has been due."""
+    """How much waits in a lane, how much of it is due, for how long its oldest has been due; how much awaits a turn."""
 
     lane: bytes
     waiting: int
     due: int
     age_s: float
+    awaiting_turn: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def read_totals(client: "redis.Redis", keys: Keys) -> Totals:
     """The first round trip."""
     pipe = client.pipeline(transaction=False)
     clock.ask(pipe, keys)
-    for key in (keys.leases, keys.fleet, keys.dead, keys.unknown, keys.outbox_since):
+    for key in (keys.leases, keys.fleet, keys.dead, keys.unknown, keys.outbox_since, keys.orders):
         pipe.zcard(key)
     pipe.zrange(keys.outbox_since, 0, 0, withscores=True)
     pipe.get(keys.port_budget)
@@ -102,9 +105,10 @@ def read_lanes(client: "redis.Redis", keys: Keys, names: KnownNames) -> tuple[li
 
 
 def read_queues(
-    client: "redis.Redis", keys: Keys, targets: Sequence[bytes], lanes: Sequence[Lane], now_ms: int, late_ms: int
+    client: "redis.Redis", keys: Keys, targets: Sequence[bytes], lanes: Sequence[Lane], totals: Totals, late_ms: int
 ) -> Queues:
     """The third round trip. `late_ms` is `Limits.late`."""
+    now_ms = totals.now_ms
     pages = list(_pages(Controls.fields([*targets, *(lane.name for lane in lanes)])))
     pipe = client.pipeline(transaction=False)
     for lane in lanes:
@@ -112,14 +116,23 @@ def read_queues(
         pipe.zcard(key)
         pipe.zcount(key, "-inf", last_due_score(now_ms, late_ms))
         pipe.zrange(key, 0, 0, withscores=True)
+        if totals.orders:
+            pipe.zcount(key, NEVER_MS, "+inf")
     for page in pages:
         pipe.hmget(keys.gates, page)
     if targets:
         pipe.hmget(keys.starts, targets)
-    # Read in the order in which they were queued: three for each lane, one for each page, and one for all targets.
+    # Read in the order in which they were queued: three or four for each lane, one for each page, one for all targets.
     answers = iter(pipe.execute())
     heads = [
-        LaneHead(lane.name, next(answers), next(answers), _age_s(next(answers), now_ms, late_ms)) for lane in lanes
+        LaneHead(
+            lane.name,
+            waiting=next(answers),
+            due=next(answers),
+            age_s=_age_s(next(answers), now_ms, late_ms),
+            awaiting_turn=next(answers) if totals.orders else 0,
+        )
+        for lane in lanes
     ]
     texts = {field: text for page in pages for field, text in zip(page, next(answers), strict=True) if text}
     starts = dict(zip(targets, next(answers), strict=True)) if targets else {}

@@ -68,7 +68,7 @@ def take_snapshot(ledger: Ledger) -> FleetSnapshot:
     with reaching_store():
         totals = read_totals(client, keys)
         targets, lanes = read_lanes(client, keys, totals.names)
-        queues = read_queues(client, keys, targets, lanes, totals.now_ms, limits.late)
+        queues = read_queues(client, keys, targets, lanes, totals, limits.late)
     counts = {name.decode(): int(value) for name, value in totals.counts.items()}
     backlog = max(0, counts.get("backlog", 0))
     fleet = _Fleet(totals.names, queues, limits, totals.workers, totals.now_ms)
@@ -135,7 +135,7 @@ class _Fleet:
 
     def _lane_queue(self, head: LaneHead) -> LaneQueue:
         concurrency = max(1, self.workers) if head.lane.endswith(_SUSPECTS) else self.limits.lane
-        return LaneQueue(self._throttle(head.lane, concurrency), head.waiting, head.due)
+        return LaneQueue(self._throttle(head.lane, concurrency), head.waiting, head.due, head.awaiting_turn)
 
     def _throttle(self, name: bytes, concurrency: int) -> Throttle:
         controls = self.queues.controls

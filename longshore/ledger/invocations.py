@@ -12,6 +12,7 @@ import redis
 
 from longshore.ledger.connection import reaching_store
 from longshore.ledger.keys import Keys
+from longshore.ledger.order import Turn, read_turn
 from longshore.ledger.record import JOB_NOTE, UnknownFormat, bond, sealed_payload
 from longshore.ledger.scan import FailedScan, Filter
 from longshore.ledger.scripts import Script
@@ -40,6 +41,7 @@ FIELDS = (
     "closed",
     "synchronized",
     "format",
+    "order",
 )
 
 
@@ -66,6 +68,8 @@ class InvocationRecord:
     """Whether Port's run has ended, so that only its log can still be written."""
     synchronized: bool
     format: int = 1
+    order: str = ""
+    """As in `Entry`."""
 
     @property
     def action(self) -> str:
@@ -77,7 +81,7 @@ class InvocationRecord:
         return dict(zip(_NAMES, _values(self), strict=True))
 
 
-_NAMES = tuple(field.name for field in fields(InvocationRecord) if field.name != "format")
+_NAMES = tuple(field.name for field in fields(InvocationRecord) if field.name not in ("format", "order"))
 _values = attrgetter(*_NAMES)
 
 
@@ -145,6 +149,10 @@ class InvocationReader:
             [self._open(item, bond(int(format or 1), "history", id, int(generation or 1))) for item in items if item]
             for id, (format, generation), items in zip(ids, answers, answers, strict=True)
         ]
+
+    def read_turn(self, record: InvocationRecord) -> Turn | None:
+        """What `record` waits behind in its order; None where it waits for no turn."""
+        return read_turn(self._redis, self._keys, record.id, record.order) if record.state is State.WAITING else None
 
     def payload(self, id: str) -> str | None:
         """The message of `id` as accepted (secret inputs still encrypted), or None if it has expired.
@@ -233,4 +241,5 @@ def _record(id: str, values: dict[str, str]) -> InvocationRecord:
         closed=values["closed"] == "1",
         synchronized=values["synchronized"] == "1",
         format=int(values["format"] or 1),
+        order=values["order"],
     )

@@ -39,7 +39,7 @@ class Keys:
         return f"{self.prefix}wait:{lane}"
 
     def order(self, hash: str) -> str:
-        """Sorted set: invocations of one key that have not ended, first accepted first: scripts/order.lua."""
+        """Sorted set: invocations of one key that have not ended, first accepted first (scripts/order.lua)."""
         return f"{self.prefix}order:{hash}"
 
     @property

@@ -50,8 +50,12 @@ class Bond(NamedTuple):
     """Port's id of the run that it is told to."""
 
 
+def _derive(secret: str, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret.encode())
+
+
 def _cipher(secret: str) -> tuple[bytes, AESGCM]:
-    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"longshore seal v1").derive(secret.encode())
+    key = _derive(secret, b"longshore seal v1")
     return hashlib.sha256(b"longshore key id" + key).digest()[:4], AESGCM(key)
 
 
@@ -60,11 +64,17 @@ class Sealer:
 
     def __init__(self, secret: str, previous: str = "", namespace: str = "") -> None:
         self._id, self._current = _cipher(secret)
+        self._digest_key = _derive(secret, b"longshore digest v1")
         self._ciphers = {self._id: self._current}
         self._namespace = namespace
         if previous:
             id, cipher = _cipher(previous)
             self._ciphers.setdefault(id, cipher)
+
+    def digest(self, purpose: str, *texts: str) -> str:
+        """24 hex digits that are the same for the same texts, and tell them to nobody without the secret."""
+        words = json.dumps((purpose, self._namespace, *texts)).encode()
+        return hashlib.blake2b(words, key=self._digest_key, digest_size=12).hexdigest()
 
     def seal(self, data: bytes, bond: Bond | None = None) -> bytes:
         """`data` compressed, encrypted and bound; None binds it to nothing, as in records of format 1."""

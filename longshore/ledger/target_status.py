@@ -8,7 +8,7 @@ import redis
 from longshore.ledger import clock
 from longshore.ledger.breaker import BreakerStatus
 from longshore.ledger.connection import reaching_store
-from longshore.ledger.due_scores import due_ms
+from longshore.ledger.due_scores import NEVER_MS, due_ms
 from longshore.ledger.keys import Keys
 from longshore.ledger.known_names import KnownNames
 from longshore.ledger.target_control import Controls, TargetControl
@@ -24,6 +24,8 @@ class TargetStatus:
     target: str
     lane: str
     waiting: int
+    awaiting_turn: int
+    """Those of them that wait behind others of their order."""
     in_flight: int
     oldest_due_ms: int
     """When the one that has waited longest was due."""
@@ -40,6 +42,7 @@ class _Queue:
     """What waits in a lane, or in all lanes of a target."""
 
     waiting: int
+    awaiting_turn: int
     oldest_due_ms: int
 
 
@@ -83,20 +86,23 @@ class StatusReader:
         with reaching_store(), self._client.pipeline(transaction=False) as pipe:
             pipe.hmget(self._keys.gates, fields)
             for lane in lanes:
-                pipe.zcard(self._keys.waiting(lane.decode()))
-                pipe.zrange(self._keys.waiting(lane.decode()), 0, 0, withscores=True)
-            # The answers come in the order of the commands: one, and then two for each lane.
-            texts, *counts_and_heads = pipe.execute()
+                key = self._keys.waiting(lane.decode())
+                pipe.zcard(key)
+                pipe.zcount(key, NEVER_MS, "+inf")
+                pipe.zrangebyscore(key, "-inf", f"({NEVER_MS:.0f}", 0, 1, withscores=True)
+            # The answers come in the order of the commands: one, and then three for each lane.
+            texts, *answers = pipe.execute()
         queues = [
-            _Queue(waiting, int(due_ms(head[0][1], self._late_ms)) if head else 0)
-            for waiting, head in zip(counts_and_heads[::2], counts_and_heads[1::2], strict=True)
+            _Queue(waiting, awaiting_turn, int(due_ms(head[0][1], self._late_ms)) if head else 0)
+            for waiting, awaiting_turn, head in zip(*[iter(answers)] * 3, strict=True)
         ]
         return queues, Controls({field: text for field, text in zip(fields, texts, strict=True) if text})
 
 
 def _sum(queues: Sequence[_Queue]) -> _Queue:
     due = [queue.oldest_due_ms for queue in queues if queue.oldest_due_ms]
-    return _Queue(sum(queue.waiting for queue in queues), min(due, default=0))
+    waiting, awaiting_turn = (sum(queue.waiting for queue in queues), sum(queue.awaiting_turn for queue in queues))
+    return _Queue(waiting, awaiting_turn, min(due, default=0))
 
 
 def _status(
@@ -108,6 +114,7 @@ def _status(
         target=target.decode(),
         lane=lane.decode(),
         waiting=queue.waiting,
+        awaiting_turn=queue.awaiting_turn,
         in_flight=names.in_flight(name),
         oldest_due_ms=queue.oldest_due_ms,
         control=controls.operator(name),

@@ -7,6 +7,7 @@ import redis
 
 from longshore.ledger import clock
 from longshore.ledger.connection import reaching_store
+from longshore.ledger.due_scores import NEVER_MS
 from longshore.ledger.keys import Keys
 from longshore.ledger.known_names import MAX_NAMES
 from longshore.ledger.limits import Limits
@@ -98,7 +99,7 @@ class TargetControls:
         """
         with reaching_store(), self._redis.pipeline(transaction=False) as pipe:
             for lane in lanes:
-                pipe.zrevrange(self._keys.waiting(lane), 0, 0)
+                pipe.zrevrangebyscore(self._keys.waiting(lane), f"({NEVER_MS:.0f}", "-inf", 0, 1)
             last = [(lane, ids[0]) for lane, ids in zip(lanes, pipe.execute(), strict=True) if ids]
             for _, id in last:
                 pipe.hget(self._keys.invocation(decode(id)), "reason")

@@ -28,6 +28,8 @@ class LaneQueue:
     waiting: int
     due: int
     """Those of them whose time has come."""
+    awaiting_turn: int = 0
+    """Those of them that wait behind others of their order."""
 
 
 def count_causes(target: Throttle, lanes: Sequence[LaneQueue], startable: float, now_ms: int) -> Counter[str]:
@@ -38,7 +40,8 @@ def count_causes(target: Throttle, lanes: Sequence[LaneQueue], startable: float,
     causes: Counter[str] = Counter()
     free = 0
     for lane in lanes:
-        causes["retry"] += lane.waiting - lane.due
+        causes["order"] += lane.awaiting_turn
+        causes["retry"] += lane.waiting - lane.due - lane.awaiting_turn
         free += _pass(lane.throttle, lane.due, now_ms, causes)
     free = _pass(target, free, now_ms, causes)
     within_rate = free if startable >= free else int(startable)

@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+from longshore.ledger.due_scores import NEVER_MS
 from longshore.ledger.intake import IntakeStop, resume_intake
 from longshore.ledger.intake import stop_intake as stop_in_ledger
 from longshore.ledger.invocations import InvocationRecord
@@ -55,7 +56,8 @@ class Leftover:
 
     record: InvocationRecord
     why: str
-    """`paused`, `later` (it is not due yet), `waiting`, `in_flight`, `unacknowledged`, `reports`, `dead`, `unknown`."""
+    """`paused`, `order` (others of its order come first), `later` (it is not due yet), `waiting`, `in_flight`,
+    `unacknowledged`, `reports`, `dead`, `unknown`."""
 
     def as_dict(self) -> dict[str, Any]:
         """Its clear fields, as `longshore dlq export` has them, and why it is left."""
@@ -127,6 +129,8 @@ def find_leftovers(access: LedgerAccess) -> Iterator[Leftover]:
             return "in_flight"
         if is_paused(record.target) or is_paused(record.lane):
             return "paused"
+        if due_ms >= NEVER_MS:
+            return "order"
         return "later" if due_ms > now_ms else record.state.value
 
     unfinished = find_unfinished(access.ledger)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from longshore.ledger.invocations import InvocationRecord
+from longshore.ledger.order import Turn
 from longshore.ledger.reasons import CAUSES
 from longshore.ledger.states import State
 from longshore.operations.ledger_access import LedgerAccess
@@ -63,13 +64,26 @@ class Explanation:
     """Oldest first."""
     cause: str
     """Why it failed or is retried, in words; empty if nothing went wrong."""
+    turn: Turn | None = None
+    """What it waits behind in its order; None where it waits for no turn."""
 
 
 def explain(access: LedgerAccess, record: InvocationRecord) -> Explanation:
     """What the ledger knows of `record`."""
     history = access.invocations.history(record.id)
     events = [_parse_event(entry) for entry in history]
-    return Explanation(record, history, events, _explain_cause(record, events))
+    return Explanation(
+        record, history, events, _explain_cause(record, events), turn=access.invocations.read_turn(record)
+    )
+
+
+def describe_turn(turn: Turn) -> str:
+    """What it waits for, in words that go on behind "waits"."""
+    first = f"{turn.first}, which is {turn.first_state}"
+    others = f"{turn.ahead - 1} more, behind " if turn.ahead > 1 else ""
+    if turn.is_held:
+        return f"for its turn behind {others}{first} and holds its order until somebody requeues or discards it"
+    return f"for its turn behind {others}{first}"
 
 
 def _parse_event(entry: dict[str, Any]) -> Event:

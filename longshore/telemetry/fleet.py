@@ -107,7 +107,7 @@ class FleetCollector(Collector):
         return rows
 
 
-CAUSES = ("retry", "paused", "breaker", "concurrency", "rate", "slots", "uncounted")
+CAUSES = ("retry", "order", "paused", "breaker", "concurrency", "rate", "slots", "uncounted")
 
 PER_TARGET: tuple[tuple[str, Callable[[TargetSnapshot], float], Callable[[list[float]], float]], ...] = (
     ("longshore_fleet_target_waiting", lambda target: target.waiting, sum),

@@ -142,9 +142,9 @@ FLEET = {
     "longshore_fleet_backlog": MetricSpec("gauge", "Invocations that wait"),
     "longshore_fleet_waiting": MetricSpec(
         "gauge",
-        "The backlog by what it waits for: a `retry` whose time has not come, a `paused` target or lane, an open "
-        "`breaker`, the `concurrency` or `rate` limit of its target, free `slots`, or `uncounted`, where there are "
-        "more lanes than one snapshot reads",
+        "The backlog by what it waits for: a `retry` whose time has not come, others of its `order` that come first, "
+        "a `paused` target or lane, an open `breaker`, the `concurrency` or `rate` limit of its target, free `slots`, "
+        "or `uncounted`, where there are more lanes than one snapshot reads",
         ("cause",),
     ),
     "longshore_fleet_runnable": MetricSpec(

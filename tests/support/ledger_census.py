@@ -87,7 +87,8 @@ class Census:
 
     def _wrong_orders(self) -> list[str]:
         """Of each order only the first may start, and nobody waits behind what has ended, unless it is held there."""
-        wrong, expected = [], {}
+        wrong: list[str] = []
+        expected: dict[str, set[str]] = {}
         for id, record in self.records.items():
             policy, _, hash = record.get("order", "").partition(" ")
             is_there = record["state"] in ("held", "waiting", "claimed", "begun") or (
@@ -103,7 +104,8 @@ class Census:
             wrong += [
                 f"{id} is {self.states[id]} behind {first}"
                 for id in others
-                if self.states[id] in ("claimed", "begun") or (self.states[id] == "waiting") != (id in self.turns_awaited)
+                if self.states[id] in ("claimed", "begun")
+                or (self.states[id] == "waiting") != (id in self.turns_awaited)
             ]
             if others and hash not in self.orders_looked_at:
                 wrong.append(f"nobody looks at {hash}")
@@ -138,7 +140,9 @@ def census(client: "redis.Redis", keys: Keys) -> Census:
         elif kind == "wait" or rest in ("leased", "dead", "unknown"):
             for id in _texts(client.zrange(name, 0, -1)):
                 found.places.setdefault(id, []).append(rest)
-            found.turns_awaited |= set(_texts(client.zrangebyscore(name, NEVER_MS, "+inf"))) if kind == "wait" else set()
+            found.turns_awaited |= (
+                set(_texts(client.zrangebyscore(name, NEVER_MS, "+inf"))) if kind == "wait" else set()
+            )
         elif kind == "part":
             found.partitions.append(_numbers(client, name))
         elif kind == "lanes" and what in on_the_round:

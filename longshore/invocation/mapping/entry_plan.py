@@ -26,6 +26,8 @@ class EntryPlan:
         }
         for key, source in pointers.items():
             target.add(source, f"{place}, {key}")
+        if entry.delivery.order:
+            target.add(entry.delivery.order.key, f"{place}, delivery, order")
         self.request = {key: parts.add(source, f"{place}, {key}") for key, source in pointers.items()}
         for key, part in (("headers", entry.headers), ("query", entry.query), ("body", entry.body)):
             self.request[key] = parts.add(part, f"{place}, {key}")

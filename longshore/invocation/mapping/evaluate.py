@@ -20,6 +20,7 @@ from longshore.invocation.mapping.body import encode_body
 from longshore.invocation.mapping.entry_plan import EntryPlan, evaluate_group, null_if_failed, replace_failed
 from longshore.invocation.mapping.jq import JqEngine, JqJob, JqLimits
 from longshore.invocation.mapping.jq_process import JqAnswer, Status
+from longshore.invocation.mapping.order_key import parse_order_key
 from longshore.invocation.mapping.programs import DEFAULT_METHOD, DEFAULT_URL, Compiler, parse_result, unwrap_result
 from longshore.invocation.mapping.results import MappedRequest, MappingFault, MappingFileError, Route, Unmatched
 from longshore.invocation.mapping.schema import Findings
@@ -91,6 +92,9 @@ class Mapping:
         compiler = Compiler(self._engine, expressions)
         for expression in expressions:
             if fault := compiler.errors.get(expression.source):
+                if expression.place.endswith(", delivery, order"):
+                    problem = f"{expression.place} is no jq expression: {fault}"
+                    raise MappingFileError(_VARIABLE, f"the mapping file: {problem}", "Correct the file.")
                 findings.warnings.append(f"{expression.place}: gives null always: {fault}")
         self._router = compiler.router(self._entries)
         self._plans = [EntryPlan(compiler, self._reports, entry, index) for index, entry in enumerate(self._entries)]
@@ -250,12 +254,13 @@ class Mapping:
         except MappingFault as fault:
             return fault
 
-    def _build_route(self, index: int, url: Any, method: Any) -> Route:
+    def _build_route(self, index: int, url: Any, method: Any, *order: Any) -> Route:
         place = f"mapping {index}"
         return Route(
             index,
             request.method(null_if_failed(unwrap_result(method)), f"{place}, method"),
             request.url(null_if_failed(unwrap_result(url)), f"{place}, url"),
+            parse_order_key(unwrap_result(order[0]), f"{place}, delivery, order") if order else "",
         )
 
     def _route_slowly(self, text: str) -> Route | Unmatched:
@@ -265,8 +270,8 @@ class Mapping:
             if not isinstance(enabled, bool):
                 enabled = plan.enabled_group.evaluate(text)[0]
             if enabled is True:  # not 1, which Python takes for equal
-                url, method = (null_if_failed(result) for result in plan.target_group.evaluate(text))
-                return self._build_route(index, [url], [method])
+                results = (null_if_failed(result) for result in plan.target_group.evaluate(text))
+                return self._build_route(index, *([result] for result in results))
         return Unmatched()
 
 

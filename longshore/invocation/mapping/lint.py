@@ -22,6 +22,7 @@ def expressions_of(entry: MappingEntry, index: int) -> tuple[list[Expression], l
         "headers": entry.headers,
         "body": entry.body,
         "query": entry.query,
+        "delivery, order": entry.delivery.order and entry.delivery.order.key,
     }
     for key, part in parts.items():
         message.add(part, f"mapping {index}, {key}")

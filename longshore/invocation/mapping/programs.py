@@ -61,14 +61,15 @@ class Compiler:
         return Group(engine or self._engine, self, tuple(expressions))
 
     def router(self, entries: Sequence[MappingEntry]) -> int:
-        """The program that gives `[entry, url, method]` of the first enabled entry, or null."""
+        """The program that gives `[entry, url, method]` of the first enabled entry, and its order if any; or null."""
         branches = [self._branch(index, entry) for index, entry in enumerate(entries)]
         return self._engine.program(f"first({','.join(branch for branch in [*branches, 'null'] if branch)})|tojson")
 
     def _branch(self, index: int, entry: MappingEntry) -> str:
         url = self.guard_expression(DEFAULT_URL if entry.url is None else entry.url)
         method = self.guard_expression(DEFAULT_METHOD if entry.method is None else entry.method)
-        result = f"[{index},{url},{method}]"
+        order = f",{self.guard_expression(entry.delivery.order.key)}" if entry.delivery.order else ""
+        result = f"[{index},{url},{method}{order}]"
         if isinstance(entry.enabled, bool):
             return result if entry.enabled else ""
         return f"(if {self.guard_expression(entry.enabled)}==[true] then {result} else empty end)"

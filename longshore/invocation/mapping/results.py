@@ -26,12 +26,14 @@ class MappingFault(LongshoreError):
 class Route:
     """The mapping entry (from 0) that a message selects, and where it points before anything is decrypted.
 
-    `url` is None where the entry gives none; that is the worker's to report.
+    `url` is None where the entry gives none; that is the worker's to report. `order` is the key of those that are
+    delivered one after the other; empty for none.
     """
 
     entry: int
     method: str
     url: str | None
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,11 +107,8 @@ for n = 1, count do
       'unknown', unknown, 'max_attempts', max_attempts, 'generation', 1, 'attempts', 0}
     if trace ~= '' then append(fields, 'trace', trace) end
     if verbatim ~= '' then append(fields, 'verbatim', verbatim) end
-    local is_first = true
-    if order ~= '' then
-      append(fields, 'order', order)
-      if dead == '' or holds(order) then is_first = take_place(id, order) end
-    end
+    if order ~= '' then append(fields, 'order', order) end
+    local is_first = order == '' or take_place(id, order)
     call('SET', P .. 'pay:' .. id, payload)
     -- Before it is concluded, which takes a dead letter's offset out again.
     if limits.open and ack_after == '' then call('ZADD', P .. 'open:' .. partition, offset, id) end
@@ -121,6 +118,7 @@ for n = 1, count do
     elseif dead ~= '' then
       call('HSET', record, unpack(fields))
       conclude(id, 'held', 'dead', dead)
+      leave_order(id, order ~= '' and order, 'dead')
     else
       set_state(id, 'held', 'waiting', unpack(fields))
       join(id, lane, target, is_first and now or NEVER)

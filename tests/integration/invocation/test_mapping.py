@@ -81,6 +81,26 @@ def test_halt_stops_only_its_own_expression(load: Load) -> None:
     assert '{"a":"deploy","b":null,"c":1}' == request.body
 
 
+def test_an_order_is_evaluated_with_the_route(load: Load) -> None:
+    """In either way; one that fails over a message gives none, and the log says where."""
+    order = {"order": '.payload.properties.service | if . == "bad" then error else . end'}
+    mapping = load([{"delivery": order}])
+    services = ["checkout", None, "bad", {"a": [1]}]
+    with capture_logs() as lines:
+        routes = mapping.routes([message(service=service) for service in services])
+
+    assert [Route(0, "POST", URL, key) for key in ("checkout", "", "", '{"a":[1]}')] == routes
+    assert ["mapping 0, delivery, order"] == [line["place"] for line in lines if "place" in line]
+    slow = load([{"enabled": "halt"}, {"delivery": order}])
+    assert [Route(1, "POST", URL, "checkout")] == slow.routes([message(service="checkout")])
+
+
+def test_an_order_that_is_no_jq_prevents_the_start(load: Load) -> None:
+    """As null it would be no order at all."""
+    with pytest.raises(MappingFileError, match=r"mapping 0, delivery, order is no jq expression"):
+        load([{"delivery": {"order": ".payload["}}])
+
+
 def test_halt_in_a_route_is_not_enabled(load: Load) -> None:
     """The next mapping is asked."""
     assert [Route(1, "POST", URL)] == load([{"enabled": "halt"}, {}]).routes([message()])

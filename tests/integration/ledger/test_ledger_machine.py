@@ -83,7 +83,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def a_backlog(self) -> None:
         """Something to do from the start."""
         for n in range(8):
-            self.accept(TARGETS[n % 2], "x", ("retry", "park")[n % 4 == 0], 5, "", 1, 0, ("", "go_on k1")[n % 3 == 0], 0)
+            self.accept(
+                TARGETS[n % 2], "x", ("retry", "park")[n % 4 == 0], 5, "", 1, 0, ("", "go_on k1")[n % 3 == 0], 0
+            )
 
     @rule(
         to=st.sampled_from(TARGETS),

@@ -103,6 +103,27 @@ def test_an_action_run_waits_in_the_lane_of_its_target_and_action(preparer: Batc
     assert [type for type, _ in decode_reports(entry)] == ["L"]
 
 
+def test_invocations_of_one_key_are_one_order(make: MakePreparer) -> None:
+    """Within a target, entries in the order read; without a key there is none, and no digest tells what the key is."""
+    delivery = {"order": {"key": ".payload.properties.service", "behind_dead": "hold"}}
+    preparer = make([{"delivery": delivery}])
+    services = ["checkout", "billing", "checkout", None, "", False, 7, "7"]
+    messages = [
+        as_text(action_run(f"r_{n}", URL, properties={"service": service}), SECRET)
+        for n, service in enumerate(services)
+    ]
+    elsewhere = as_text(action_run("r_8", "http://other:80", properties={"service": "checkout"}), SECRET)
+    entries = prepare(preparer, *messages, elsewhere).entries
+    orders = [entry.order for entry in entries]
+
+    assert [f"r_{n}" for n in range(9)] == [entry.id for entry in entries]
+    assert orders[0] == orders[2]
+    assert orders[6] == orders[7]
+    assert ["", "", ""] == orders[3:6]
+    assert 4 == len({*orders} - {""})
+    assert all(order.startswith("hold ") and len(order) == 29 for order in orders if order)
+
+
 def test_the_payload_rests_sealed_and_without_the_signature(preparer: BatchPreparer) -> None:
     """Redis never holds it in clear; the message is the signed text, key order and emptied headers included."""
     message = action_run("r_1", URL, properties={"city": "Zürich 🚀", "n": 2**60})

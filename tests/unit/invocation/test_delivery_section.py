@@ -9,6 +9,7 @@ from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.delivery_section import KEYS
 from longshore.invocation.idempotency_section import IdempotencyOptions
 from longshore.invocation.mapping.schema import Findings, read
+from longshore.invocation.order_section import OrderOptions
 from longshore.invocation.tls_section import TlsOptions
 
 
@@ -56,6 +57,18 @@ def test_what_is_left_out_or_null_is_left_to_the_settings(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "order"),
+    [
+        (".payload.context.entity", OrderOptions(".payload.context.entity")),
+        ({"key": ".action", "behind_dead": "hold"}, OrderOptions(".action", "hold")),
+    ],
+)
+def test_an_order_is_a_key_or_an_object(value: Any, order: OrderOptions) -> None:
+    """Behind a dead letter the others go on unless it says otherwise."""
+    assert (DeliveryOptions(order=order), []) == section({"order": value})
+
+
+@pytest.mark.parametrize(
     ("value", "policy"),
     [
         ({"idempotent": True}, "retry"),
@@ -78,6 +91,20 @@ def test_a_target_that_takes_repeats_is_sent_unknowns_again(value: Any, policy: 
         ({"zzz": 1}, f"delivery: unknown key 'zzz'; known are {', '.join(KEYS)}"),
         ({"retry": {"maxAttempts": 3}}, "delivery, retry: unknown key 'maxAttempts'; did you mean 'max_attempts'?"),
         ({"retry": 3}, "delivery, retry is a number, not an object"),
+        ({"order": ""}, "delivery, order is empty; give a jq expression, e.g. .payload.context.entity"),
+        ({"order": 3}, "delivery, order is a number, not a text"),
+        (
+            {"order": {"behind_dead": "hold"}},
+            "delivery, order has no key: give the jq expression that all of one order have in common",
+        ),
+        (
+            {"order": {"key": ".a", "behind": "hold"}},
+            "delivery, order has the unknown key 'behind'; did you mean 'behind_dead'?",
+        ),
+        (
+            {"order": {"key": ".a", "behind_dead": "stop"}},
+            "delivery, order behind_dead is neither 'go_on' nor 'hold' (until a person has requeued or discarded it)",
+        ),
         ({"retry": {"max_attempts": 0}}, "delivery, retry, max_attempts is 0; give a whole number from 1 to 1000000"),
         ({"retry": {"max_s": 0}}, "delivery, retry, max_s is 0; give 0.001 to 31536000"),
         ({"target": " a"}, "delivery, target is no name; give 1 to 200 characters without spaces, e.g. deployer"),
