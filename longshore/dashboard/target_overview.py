@@ -106,7 +106,7 @@ def read_table(context: DashboardContext) -> TargetTable:
 
 def _idle_status(target: str) -> TargetStatus:
     control = TargetControl()
-    return TargetStatus(target, "", 0, 0, 0, control, control, BreakerStatus.CLOSED, 0, 0)
+    return TargetStatus(target, "", 0, 0, 0, 0, control, control, BreakerStatus.CLOSED, 0, 0)
 
 
 def _dead_errors(context: DashboardContext) -> dict[str, tuple[str, int]]:
