@@ -10,6 +10,7 @@ from longshore.errors import ConfigError
 
 BY_FILE = frozenset(
     {
+        "KAFKA_CONSUMER_SSL_KEY_PASSWORD",
         "PORT_CLIENT_ID",
         "PORT_CLIENT_SECRET",
         "PORT_CLIENT_SECRET_PREVIOUS",

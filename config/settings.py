@@ -36,6 +36,7 @@ from longshore.delivery.standard_webhooks import PREFIX, WebhookSigner
 from longshore.errors import ConfigProblems
 from longshore.invocation.kinds import Kind
 from longshore.ledger.address import Address, parse
+from longshore.network.tls import Tls
 from longshore.notification.kinds import Kind as NotificationKind
 from longshore.notification.urls import secrets_of, split_urls
 
@@ -43,6 +44,7 @@ DEFAULT_MAPPING_FILE = Path("control_the_payload_config.json")
 
 SECRETS = frozenset(
     {
+        "kafka_consumer_ssl_key_password",
         "port_client_secret",
         "port_client_secret_previous",
         "standard_webhooks_secret",
@@ -57,6 +59,7 @@ SECRETS = frozenset(
 
 NOT_FOR_MAPPINGS = frozenset(
     {
+        "KAFKA_CONSUMER_SSL_KEY_PASSWORD",
         "PORT_CLIENT_SECRET",
         "PORT_CLIENT_SECRET_PREVIOUS",
         "STANDARD_WEBHOOKS_SECRET",
@@ -101,6 +104,11 @@ class Settings(BaseModel):
     port_api_base_url: Annotated[str, AfterValidator(validators.base_url)] = Field(
         "https://api.getport.io", description="Address of the Port API; US region: https://api.us.getport.io"
     )
+    port_api_tls_certificate: str = Field(
+        "", description="PEM file of a client certificate, and its chain, for a gateway in front of the Port API"
+    )
+    port_api_tls_key: str = Field("", description="PEM file of its key; empty: in the file of the certificate")
+    port_api_tls_key_password_file: str = Field("", description="File of the key's password, if it has one")
 
     # Ingest
     streamer_name: Literal["KAFKA", "POLLING"] = Field(
@@ -122,6 +130,21 @@ class Settings(BaseModel):
     )
     kafka_consumer_authentication_mechanism: str = Field(
         "none", description="librdkafka's sasl.mechanism; SCRAM-SHA-512 for Port's cluster"
+    )
+    kafka_consumer_ssl_certificate_location: str = Field(
+        "", description="librdkafka's ssl.certificate.location: PEM file of a client certificate, and its chain"
+    )
+    kafka_consumer_ssl_key_location: str = Field(
+        "", description="ssl.key.location: PEM file of its key; empty: in the file of the certificate"
+    )
+    kafka_consumer_ssl_key_password: str = Field(
+        "", repr=False, description="ssl.key.password: the key's password, if it has one"
+    )
+    kafka_consumer_ssl_ca_location: str = Field(
+        "", description="ssl.ca.location: PEM file of the only CAs to trust at the brokers; empty: SSL_CERT_FILE"
+    )
+    kafka_consumer_ssl_endpoint_identification_algorithm: Literal["https", "none"] = Field(
+        "https", description="none: the broker's certificate may be for any name"
     )
     kafka_consumer_session_timeout_ms: Annotated[PositiveInt, Field(le=300_000)] = Field(
         45000, description="session.timeout.ms of the consumer; 300000 at most"
@@ -355,6 +378,15 @@ class Settings(BaseModel):
     _environ: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @property
+    def port_tls(self) -> Tls:
+        """Which certificate the Port API is shown."""
+        return Tls(
+            certificate=self.port_api_tls_certificate,
+            key=self.port_api_tls_key,
+            key_password_file=self.port_api_tls_key_password_file,
+        )
+
+    @property
     def namespace(self) -> str:
         """The prefix of everything of this agent in Redis and Celery: two agents may share one Redis.
 
@@ -417,12 +449,13 @@ class Settings(BaseModel):
 
     @property
     def secrets_to_mask(self) -> tuple[str, ...]:
-        """What every output must mask: client secrets, passwords of Redis, sentinels and proxies, NOTIFY_URLS."""
+        """What every output must mask: client secrets, passwords of Redis, sentinels, proxies, keys, NOTIFY_URLS."""
         proxies = (self._environ.get(name, "") for name in PROXIES)
         parts = (part for url in (*self.redis_url.split(";"), *proxies) for part in credentials_of(url))
         webhooks = (key for secret in self._webhook_secrets for key in (secret, secret.removeprefix(PREFIX)))
         notify = secrets_of(split_urls(self.notify_urls))
-        secrets = (*self.secrets, *webhooks, self.redis_password, self.redis_sentinel_password, *parts, *notify)
+        passwords = self.kafka_consumer_ssl_key_password, self.redis_password, self.redis_sentinel_password
+        secrets = (*self.secrets, *webhooks, *passwords, *parts, *notify)
         return tuple(dict.fromkeys(filter(None, secrets)))
 
     @property

@@ -1,14 +1,12 @@
 """The TLS options that TARGETS_FILE and the mapping have for targets: whether the files that they name can be used."""
 
-import ssl
 from collections.abc import Iterator, Sequence
 
-from config.user_ca_bundle import find_defect
+from config.tls_files import REMEDY, find_defects
 from longshore.delivery.target_options import TargetTable
 from longshore.errors import ConfigError, ConfigProblems
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.tls_section import TlsOptions
-from longshore.network import client_certificate
 
 Place = tuple[str, TlsOptions]
 """In words where options stand, and the options."""
@@ -36,19 +34,6 @@ def check_mapping(deliveries: Sequence[DeliveryOptions]) -> None:
 
 def find_problems(variable: str, places: Iterator[Place]) -> Iterator[ConfigError]:
     """What is wrong with the files of options in the file that `variable` names."""
-    remedy = "Correct the file, or name another; docs/how-to/client-certificates.md says how"
     for place, options in places:
         for defect in find_defects(options):
-            yield ConfigError(variable, f"{place}, tls: {defect}", remedy)
-
-
-def find_defects(options: TlsOptions) -> Iterator[str]:
-    """Why the certificate, its key or the CAs cannot be used."""
-    if options.certificate:
-        try:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            client_certificate.load(context, options.certificate, options.key, options.key_password_file)
-        except client_certificate.CertificateUnusable as error:
-            yield str(error)
-    if options.ca and (defect := find_defect(options.ca)) is not None:
-        yield f'ca: "{options.ca}" {defect}'
+            yield ConfigError(variable, f"{place}, tls: {defect}", REMEDY)

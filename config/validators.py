@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from config import flower_login, host_table_files, user_ca_bundle
+from config import flower_login, host_table_files, tls_files, user_ca_bundle
 from config.roles import Role
 from longshore.delivery.host_patterns import HostPatterns
 from longshore.delivery.send_errors import BadHostPattern
@@ -167,7 +167,11 @@ def find_cross_field_problems(texts: Mapping[str, str], environ: Mapping[str, st
     assembled = user_ca_bundle.bundle_path(texts.get("longshore_ca_bundle"))
     problems = [*_missing_settings(texts, role), *user_ca_bundle.find_problems(environ, assembled)]
     if role.reads_invocations:
-        problems.extend((*_broker_problems(texts), *_kafka_login_problems(texts)))
+        problems.extend(
+            (*_broker_problems(texts), *_kafka_login_problems(texts), *tls_files.find_kafka_problems(texts))
+        )
+    if role.talks_to_port:
+        problems.extend(tls_files.find_port_problems(texts))
     if role is not Role.FLOWER:
         problems.extend(_mapping_file_problems(texts))
         problems.extend(

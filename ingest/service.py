@@ -61,7 +61,9 @@ class IngestService:
         access = open_ledger(settings, REDIS_CONNECTIONS)
         self._ledger = access.ledger
         self._health = IngestHealth(settings.liveness_s, source_name(settings))
-        self._port = CountedPortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
+        self._port = CountedPortClient(
+            settings.port_api_base_url, settings.port_client_id, settings.port_client_secret, tls=settings.port_tls
+        )
         self._source = make_source(settings, access, self._port, self._health, self._publisher.publish, stop)
         limits = make_limits(settings, self._mapping, access)
         self._writer = LedgerWriter(

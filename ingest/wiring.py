@@ -96,12 +96,18 @@ def make_group_offsets(settings: Settings) -> "GroupOffsets":
 
     access = from_settings(settings)
     if access is None:
-        port = PortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
+        port = _make_port(settings)
         answer = port.kafka_credentials()
         access = KafkaAccess(",".join(answer.brokers), answer.username, answer.password)
     return GroupOffsets(
         consumer_options(settings, access, lambda _: None, lambda *_: None),
         [*dict.fromkeys((settings.runs_topic, settings.change_log_topic))],
+    )
+
+
+def _make_port(settings: Settings) -> PortClient:
+    return PortClient(
+        settings.port_api_base_url, settings.port_client_id, settings.port_client_secret, tls=settings.port_tls
     )
 
 
@@ -111,7 +117,7 @@ def _find_kafka(settings: Settings) -> "KafkaAccess":
 
     kafka_access = from_settings(settings)
     if kafka_access is None:
-        port = PortClient(settings.port_api_base_url, settings.port_client_id, settings.port_client_secret)
+        port = _make_port(settings)
         kafka_access = from_port(port, threading.Event())
     if kafka_access is None:
         raise ConfigError("PORT_API_BASE_URL", "Port gave no access to Kafka", "Try again")

@@ -18,6 +18,8 @@ VARIABLES = {
     "security.protocol": "KAFKA_CONSUMER_SECURITY_PROTOCOL",
     "auto.offset.reset": "KAFKA_CONSUMER_AUTO_OFFSET_RESET",
     "group.id": "KAFKA_CONSUMER_GROUP_ID",
+    "ssl.certificate": "KAFKA_CONSUMER_SSL_CERTIFICATE_LOCATION",
+    "ssl.key": "KAFKA_CONSUMER_SSL_KEY_LOCATION",
     "ssl": "LONGSHORE_CA_BUNDLE",
 }
 """What librdkafka names when it refuses an option → the variable that it came from. The first that fits counts."""
@@ -57,10 +59,24 @@ def consumer_options(
         options |= small_profile.KAFKA_OPTIONS
     if access.username is not None:
         options |= {"sasl.username": access.username, "sasl.password": access.password}
-    bundle = kafka_bundle(os.environ if environ is None else environ)
-    if bundle and "ssl" in settings.kafka_consumer_security_protocol.lower():
-        options["ssl.ca.location"] = bundle
+    if "ssl" in settings.kafka_consumer_security_protocol.lower():
+        options |= _build_tls_options(settings, os.environ if environ is None else environ)
     return options
+
+
+def _build_tls_options(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
+    certificate = settings.kafka_consumer_ssl_certificate_location
+    options = {
+        "ssl.ca.location": settings.kafka_consumer_ssl_ca_location or kafka_bundle(environ),
+        "ssl.certificate.location": certificate,
+        "ssl.key.location": settings.kafka_consumer_ssl_key_location or certificate,
+        "ssl.key.password": settings.kafka_consumer_ssl_key_password,
+    }
+    options = {name: value for name, value in options.items() if value}
+    return {
+        **options,
+        "ssl.endpoint.identification.algorithm": settings.kafka_consumer_ssl_endpoint_identification_algorithm,
+    }
 
 
 def open_consumer(options: dict[str, Any]) -> Consumer:

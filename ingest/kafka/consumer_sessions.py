@@ -1,5 +1,6 @@
 """One consumer from its making to its leaving of the group, with what lives as long as it does."""
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as NotDone
@@ -8,6 +9,7 @@ from config.settings import Settings
 from ingest.background import in_background
 from ingest.ingest_health import IngestHealth
 from ingest.kafka import consumer_options
+from ingest.kafka.certificate_files import CertificateFiles
 from ingest.kafka.consumer import KafkaReader
 from ingest.kafka.credential_refresher import CredentialRefresher
 from ingest.kafka.credentials import KafkaAccess
@@ -68,7 +70,9 @@ class ConsumerSessions:
             reader,
             self._state,
             resolver=StartOffsetResolver(self._ledger, settings.kafka_consumer_auto_offset_reset),
-            refresher=CredentialRefresher(access, fetch),
+            refresher=CredentialRefresher(
+                access, fetch, read_certificate_version=CertificateFiles(settings, os.environ).read_version
+            ),
             batch=settings.kafka_batch_size,
             pause_cause=pause_cause,
             health=self._health,

@@ -3,7 +3,6 @@
 Credentials when the brokers no longer take the ones at hand; certificates when the file with them has changed.
 """
 
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,7 +12,6 @@ from ingest.kafka.consumer import KafkaReader
 from ingest.kafka.credentials import KafkaAccess
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from longshore.runtime.ca_trust import kafka_bundle_version
 
 log = EventLog(__name__)
 
@@ -33,13 +31,13 @@ class CredentialRefresher:
         access: KafkaAccess,
         fetch: Callable[[], KafkaAccess | None] | None,
         clock: Callable[[], float] = time.monotonic,
-        read_bundle_version: Callable[[], object] = lambda: kafka_bundle_version(os.environ),
+        read_certificate_version: Callable[[], object] = lambda: None,
     ) -> None:
         self._access = access
         self._fetch = fetch
         self._clock = clock
-        self._read_bundle_version = read_bundle_version
-        self._bundle_version = read_bundle_version()
+        self._read_certificate_version = read_certificate_version
+        self._certificate_version = read_certificate_version()
         self._request: Future[KafkaAccess | None] | None = None
         self._not_before = 0.0
         self._wait_s = FIRST_WAIT_S
@@ -62,10 +60,10 @@ class CredentialRefresher:
 
     def _have_certificates_changed(self) -> bool:
         # librdkafka reads the certificates once, when a consumer is made.
-        version = self._read_bundle_version()
-        if version is None or version == self._bundle_version:
+        version = self._read_certificate_version()
+        if version is None or version == self._certificate_version:
             return False
-        self._bundle_version = version
+        self._certificate_version = version
         log.event(events.KAFKA_CERTIFICATES_CHANGED)
         return True
 

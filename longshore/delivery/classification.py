@@ -19,7 +19,6 @@ from longshore.delivery.failure_reasons import (
     is_certificate_response,
     is_tls_port_response,
     name_certificate,
-    wants_client_certificate,
 )
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict, classify_status
 from longshore.delivery.proxy_answers import describe_proxy_failure
@@ -29,6 +28,7 @@ from longshore.delivery.send_errors import Denied
 from longshore.delivery.session import Session
 from longshore.log import events
 from longshore.log.event_log import EventLog
+from longshore.network.client_certificate import wants_client_certificate
 from longshore.network.retry_after import retry_after_s
 
 log = EventLog(__name__)

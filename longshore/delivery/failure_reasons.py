@@ -19,7 +19,7 @@ from longshore.delivery.request_deadline import ConnectStage, RequestDeadline
 from longshore.delivery.send_errors import Unsendable
 from longshore.network.answer import TlsAlert
 from longshore.network.causes import cause_of, causes
-from longshore.network.client_certificate import CertificateUnusable
+from longshore.network.client_certificate import CertificateUnusable, wants_client_certificate
 from longshore.network.connections import TunnelRefused, describe_login
 from longshore.network.tls import BundleUnreadable
 
@@ -40,19 +40,6 @@ _VERIFICATION_CAUSES = {
 _UNKNOWN_CA = f"certificate of {{peer}} is not signed by a known CA: {_MOUNT_CA}"
 
 _WANTS_CERTIFICATE = "wants a client certificate"
-_CLIENT_CERTIFICATE_ALERTS = frozenset(
-    {
-        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
-        # What servers say before TLS 1.3 of the certificate that they did not get.
-        "SSLV3_ALERT_BAD_CERTIFICATE",
-        "SSLV3_ALERT_NO_CERTIFICATE",
-        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
-        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
-        "SSLV3_ALERT_CERTIFICATE_REVOKED",
-        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
-        "TLSV1_ALERT_UNKNOWN_CA",
-    }
-)
 
 _TLS_PORT_TEXT = re.compile(
     r"plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled server"
@@ -134,19 +121,6 @@ def _describe_tls(error: Exception, peer: str, is_timeout: bool) -> str:
         return f"TLS: {peer} does not speak TLS: does the URL need http:// instead of https://?"
     detail = f" ({failure.reason})" if failure is not None and failure.reason else ""
     return f"TLS: the handshake with {peer} failed{detail}"
-
-
-def wants_client_certificate(error: Exception) -> bool:
-    """Was the connection refused for want of a client certificate?
-
-    In TLS 1.3 that comes after our handshake, in place of an answer; in TLS 1.2 as one of several alerts within it.
-    """
-    failure = cause_of(error, ssl.SSLError)
-    if failure is None or failure.reason is None:
-        return False
-    return failure.reason in _CLIENT_CERTIFICATE_ALERTS or (
-        failure.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE" and getattr(failure, "has_cipher", False)
-    )
 
 
 def describe_client_certificate(target: str, certificate: str) -> str:

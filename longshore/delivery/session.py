@@ -11,7 +11,6 @@ from typing import Any
 
 from longshore.delivery.deadline_adapter import DeadlineAdapter, ProxyRoute
 from longshore.delivery.egress_policy import EgressPolicy
-from longshore.delivery.failure_reasons import wants_client_certificate
 from longshore.delivery.redirect import RedirectSession
 from longshore.delivery.request import SignedRequest
 from longshore.delivery.resolver import Resolver
@@ -20,6 +19,7 @@ from longshore.delivery.target import DEFAULT_PORTS, Origin, target_of
 from longshore.delivery.target_options import TargetTable
 from longshore.invocation.tls_section import TlsOptions
 from longshore.network.answer import BoundedResponse
+from longshore.network.client_certificate import wants_client_certificate
 from longshore.network.no_proxy import select_proxies
 from longshore.network.pooled_request import SentRequest
 from longshore.network.tls import Tls

@@ -4,6 +4,21 @@ import ssl
 
 from longshore.errors import LongshoreError
 from longshore.network import ca_files
+from longshore.network.causes import cause_of
+
+_CLIENT_CERTIFICATE_ALERTS = frozenset(
+    {
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        # What servers say before TLS 1.3 of the certificate that they did not get.
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_NO_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "TLSV1_ALERT_UNKNOWN_CA",
+    }
+)
 
 MAX_PASSWORD_BYTES = 1_024
 """Longest password that OpenSSL takes."""
@@ -21,13 +36,15 @@ class CertificateUnusable(LongshoreError):
         return f"the client certificate {self.path} cannot be used: {self.problem}"
 
 
-def load(context: ssl.SSLContext, certificate: str, key: str = "", key_password_file: str = "") -> None:
+def load(
+    context: ssl.SSLContext, certificate: str, key: str = "", key_password_file: str = "", password: bytes = b""
+) -> None:
     """Let `context` show the certificate in the PEM file `certificate`, and its chain. Raises CertificateUnusable.
 
-    An empty `key` is in that file, too.
+    An empty `key` is in that file, too. Its password, if it has one, is `password` or in a file.
     """
     content = {path: _read(certificate, path) for path in (certificate, key, key_password_file) if path}
-    password = content.get(key_password_file, b"").rstrip(b"\r\n")
+    password = password or content.get(key_password_file, b"").rstrip(b"\r\n")
     if len(password) > MAX_PASSWORD_BYTES:
         raise CertificateUnusable(certificate, f"{key_password_file} is too large for a password")
     try:
@@ -37,6 +54,19 @@ def load(context: ssl.SSLContext, certificate: str, key: str = "", key_password_
         key = key or certificate
         problem = _explain(certificate, content[certificate], key, content[key], password) or _reason_of(error)
         raise CertificateUnusable(certificate, problem) from None
+
+
+def wants_client_certificate(error: Exception) -> bool:
+    """Was the connection refused for want of a client certificate?
+
+    In TLS 1.3 that comes after our handshake, in place of an answer; in TLS 1.2 as one of several alerts within it.
+    """
+    failure = cause_of(error, ssl.SSLError)
+    if failure is None or failure.reason is None:
+        return False
+    return failure.reason in _CLIENT_CERTIFICATE_ALERTS or (
+        failure.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE" and getattr(failure, "has_cipher", False)
+    )
 
 
 def _read(certificate: str, path: str) -> bytes:

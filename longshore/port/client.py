@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from longshore.errors import PortRefused, PortUnavailable
+from longshore.network.tls import Tls
 from longshore.port.http import Blocking, PortHttp
 from longshore.port.rate_limit_pause import Pause, parse_wait_s
 from longshore.port.replies import KafkaCredentials, Reply
@@ -44,8 +45,8 @@ class PortClient:
     """Talks to the Port API at `base_url` as the client with these credentials.
 
     `pool_size` is how many calls can be under way without opening connections of their own, and `blocking` is entered
-    by a thread whose answer takes long. Proxies and the CA bundle
-    come from the environment as requests reads it; certificates are always checked.
+    by a thread whose answer takes long. Proxies and the CA bundle come from the environment as requests reads it;
+    certificates are always checked. `tls` names a client certificate.
     """
 
     def __init__(
@@ -59,10 +60,11 @@ class PortClient:
         read_timeout_s: float = 15.0,
         clock: Callable[[], float] = time.monotonic,
         blocking: Blocking = nullcontext,
+        tls: Tls | None = None,
     ) -> None:
         self._credentials = {"clientId": client_id, "clientSecret": client_secret}
         self._host = urlsplit(base_url).hostname or "?"
-        self._http = PortHttp(base_url.rstrip("/"), pool_size, connect_timeout_s, read_timeout_s, blocking)
+        self._http = PortHttp(base_url.rstrip("/"), pool_size, connect_timeout_s, read_timeout_s, blocking, tls)
         self._tokens = Tokens(
             self._fetch_token, clock, f"Port at {self._host} refuses the tokens it gives out (HTTP 401)"
         )

@@ -4,6 +4,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from http.client import HTTPException
 from typing import Any
@@ -19,6 +20,7 @@ from longshore.errors import PortUnavailable
 from longshore.network.adapter import SharedTlsAdapter
 from longshore.network.answer import BoundedResponse, wrap
 from longshore.network.causes import cause_of
+from longshore.network.client_certificate import CertificateUnusable, wants_client_certificate
 from longshore.network.connections import TunnelRefused, describe_login, parse_login_schemes
 from longshore.network.no_proxy import select_proxies
 from longshore.network.pooled_request import send_request
@@ -34,6 +36,9 @@ LINGER_S = 0.002
 Blocking = Callable[[], AbstractContextManager[None]]
 """Is entered by a thread that may wait for long."""
 
+UNREADABLE = (BundleUnreadable, CertificateUnusable)
+"""Files of ours."""
+
 MAX_REPLY_BYTES = 4_194_304
 """Most bytes read of one reply: nothing we ask for comes near it."""
 
@@ -48,7 +53,9 @@ class PortHttp:
         connect_timeout_s: float,
         read_timeout_s: float,
         blocking: Blocking = nullcontext,
+        tls: Tls | None = None,
     ) -> None:
+        """`tls` names a client certificate; whom to trust is read from the environment."""
         self._base_url = _normalize(base_url)
         self._host = urlsplit(base_url).hostname or "?"
         self._connect_timeout_s = connect_timeout_s
@@ -56,9 +63,9 @@ class PortHttp:
         self._blocking = blocking
         # Proxies and CA bundle as requests finds them; once, as looking them up costs more than a call.
         environment = requests.Session().merge_environment_settings(base_url, {}, True, True, None)
-        self._tls = Tls(environment["verify"] or True)
+        self._tls = replace(tls or Tls(), verify=environment["verify"] or True)
         self._proxy = next(iter(select_proxies(base_url, environment["proxies"]).values()), "")
-        self._adapter = SharedTlsAdapter(pool_size, self._tls)
+        self._adapter = SharedTlsAdapter(pool_size, Tls(self._tls.verify))
 
     def send(
         self, method: str, path: str, body: Any, token: str | None, headers: Mapping[str, str] | None = None
@@ -70,7 +77,7 @@ class PortHttp:
         content = None if body is None else encode_json(body)
         try:
             return self._exchange(method, path, _build_headers(method, content, token, headers or {}), content)
-        except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError, BundleUnreadable) as error:
+        except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError, *UNREADABLE) as error:
             reason = f"Port at {self._host}: {self._describe(error)}"
             raise PortUnavailable(reason, may_be_taken=not _failed_before_sending(error)) from None
 
@@ -113,8 +120,10 @@ class PortHttp:
 
     def _describe(self, error: Exception) -> str:
         """What failed, in plain words."""
-        if isinstance(error, BundleUnreadable):
+        if isinstance(error, UNREADABLE):
             return str(error)
+        if wants_client_certificate(error):
+            return "it wants a client certificate, or another one: name it with PORT_API_TLS_CERTIFICATE"
         refusal = cause_of(error, TunnelRefused)
         if refusal is not None and refusal.status == 407:
             return f"the proxy {describe_login(refusal.schemes)}"
@@ -143,8 +152,9 @@ def _normalize(base_url: str) -> str:
 
 def _failed_before_sending(error: Exception) -> bool:
     """Whether there was no connection to send anything over: then Port has surely not taken the call."""
-    early = ProxyError | TunnelRefused | ConnectTimeoutError | NewConnectionError | BundleUnreadable | ValueError
-    return isinstance(error, early) or cause_of(error, ssl.SSLCertVerificationError) is not None
+    early = ProxyError, TunnelRefused, ConnectTimeoutError, NewConnectionError, ValueError, *UNREADABLE
+    is_verification = cause_of(error, ssl.SSLCertVerificationError) is not None
+    return isinstance(error, early) or is_verification or wants_client_certificate(error)
 
 
 def _build_headers(

@@ -85,12 +85,6 @@ def kafka_bundle(environ: Mapping[str, str]) -> str | None:
     return path if path and Path(path).is_file() else None
 
 
-def kafka_bundle_version(environ: Mapping[str, str]) -> object:
-    """A value that differs once that bundle was changed or replaced; None while there is none."""
-    path = kafka_bundle(environ)
-    return file_version(path) if path else None
-
-
 class BundleWatch:
     """Assembles the bundle again when one of its sources was added, removed or changed, or when it was deleted itself.
 

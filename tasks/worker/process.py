@@ -75,6 +75,7 @@ class WorkerProcess:
             settings.port_client_secret,
             pool_size=SENDERS,
             blocking=reporters.blocking,
+            tls=settings.port_tls,
         )
 
         # What hands out claims, and what tells Port.

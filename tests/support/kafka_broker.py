@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from longshore.runtime.embedded_redis import HOST, free_port
+from tests.support.certificates import Authority
 from tests.support.programs import eventually
 
 POM = Path(__file__).with_name("kafka") / "pom.xml"
@@ -65,13 +66,18 @@ def jars() -> Path:
 
 
 class KafkaBroker:
-    """One broker process with its data in `folder`; restartable at the same address with the same data."""
+    """One broker process with its data in `folder`; restartable at the same address with the same data.
+
+    Its door `demanding` speaks TLS, and wants a client certificate of `authority`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port, self.controller_port = free_port(), free_port()
         self.bootstrap = f"{HOST}:{self.port}"
+        self.demanding = f"{HOST}:{free_port()}"
+        self.authority = Authority.create(self.folder / "ca")
         self.properties = self.folder / "server.properties"
         self.log_path = self.folder / "broker.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -107,15 +113,22 @@ class KafkaBroker:
         self._end(signal.SIGKILL)
 
     def _properties(self) -> str:
+        doors = f"PLAINTEXT://{self.bootstrap},SSL://{self.demanding}"
         return "\n".join(
             f"{name}={value}"
             for name, value in {
                 "process.roles": "broker,controller",
                 "node.id": 1,
                 "controller.quorum.voters": f"1@{HOST}:{self.controller_port}",
-                "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{HOST}:{self.controller_port}",
-                "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+                "listeners": f"{doors},CONTROLLER://{HOST}:{self.controller_port}",
+                "advertised.listeners": doors,
                 "controller.listener.names": "CONTROLLER",
+                "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL",
+                "ssl.keystore.type": "PEM",
+                "ssl.keystore.location": self.authority.issue(),
+                "ssl.truststore.type": "PEM",
+                "ssl.truststore.location": self.authority.bundle,
+                "ssl.client.auth": "required",
                 "log.dirs": self.folder / "data",
                 "auto.create.topics.enable": "false",  # a mistyped name must show
                 "message.max.bytes": 32 << 20,  # tests send 5 MB values

@@ -64,6 +64,7 @@ def _from_port(case: CheckContext) -> KafkaAccess:
         settings.port_client_secret,
         connect_timeout_s=case.connect_s,
         read_timeout_s=10.0,
+        tls=settings.port_tls,
     )
     try:
         credentials = port.kafka_credentials()

@@ -24,7 +24,7 @@ def check(case: CheckContext) -> Iterator[Finding]:
     if not (settings.port_client_id and settings.port_client_secret):
         yield broken("PORT_CLIENT_ID or PORT_CLIENT_SECRET is missing, so Port is not asked", _REMEDIES[401])
         return
-    wire = PortHttp(settings.port_api_base_url, 1, case.connect_s, READ_S)
+    wire = PortHttp(settings.port_api_base_url, 1, case.connect_s, READ_S, tls=settings.port_tls)
     credentials = {"clientId": settings.port_client_id, "clientSecret": settings.port_client_secret}
     before = time.time()
     try:

@@ -12,6 +12,7 @@ from config.validators import MECHANISMS, OFFSET_RESETS, SASL_PROTOCOLS
 from ingest.kafka.consumer_options import check, consumer_options, open_consumer
 from ingest.kafka.credentials import KafkaAccess, from_settings
 from longshore.errors import ConfigError
+from tests.support.certificates import Authority
 
 BASE = {
     "PORT_ORG_ID": "org",
@@ -74,6 +75,33 @@ def test_a_local_kafka_gets_no_user() -> None:
 def test_ports_kafka_is_asked_for_otherwise() -> None:
     """No access comes from the settings then."""
     assert from_settings(settings()) is None
+
+
+def test_a_client_certificate_is_handed_to_librdkafka(tmp_path: Path) -> None:
+    """With its key, or the key in its own file; the CAs for Kafka alone come before the bundle."""
+    authority = Authority.create(tmp_path)
+    certificate = str(authority.issue("ann", password=b"hush"))
+    ssl = "KAFKA_CONSUMER_SSL_"
+    chosen = settings(
+        KAFKA_CONSUMER_SECURITY_PROTOCOL="ssl",
+        KAFKA_CONSUMER_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM="none",
+        **{
+            f"{ssl}CERTIFICATE_LOCATION": certificate,
+            f"{ssl}KEY_PASSWORD": "hush",
+            f"{ssl}CA_LOCATION": str(authority.bundle),
+        },
+    )
+
+    options = build_options(chosen, KafkaAccess("a:9196"), {"SSL_CERT_FILE": certificate})
+
+    assert {
+        "ssl.certificate.location": certificate,
+        "ssl.key.location": certificate,
+        "ssl.key.password": "hush",
+        "ssl.ca.location": str(authority.bundle),
+        "ssl.endpoint.identification.algorithm": "none",
+    } == {name: value for name, value in options.items() if name.startswith("ssl.")}
+    check(chosen)
 
 
 def test_a_ca_bundle_holds_for_kafka_too(tmp_path: Path) -> None:

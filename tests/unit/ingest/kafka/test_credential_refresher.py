@@ -113,6 +113,6 @@ def test_a_local_kafka_has_nobody_to_ask() -> None:
 def test_changed_certificates_need_another_consumer() -> None:
     """The client reads them once; while the file is away for a moment, the old ones do."""
     versions = iter(["old", "old", None, "old", "new", "new"])
-    refresher, reader = CredentialRefresher(OLD, None, read_bundle_version=lambda: next(versions)), KafkaReader()
+    refresher, reader = CredentialRefresher(OLD, None, read_certificate_version=lambda: next(versions)), KafkaReader()
 
     assert [None, None, None, OLD, None] == [refresher.refresh(reader) for _ in range(5)]  # type: ignore[arg-type]
