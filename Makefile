@@ -24,7 +24,7 @@ TEST_PROCESSES ?= $(shell echo $$((2 * $$(nproc))))
 FAULTS_SEED ?= $(shell git rev-list --count HEAD 2>/dev/null || echo 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults bench check docs reference lock clean
+.PHONY: help setup run demo test faults bench check docs reference lock audit clean
 
 ifneq ($(STALE),)
 .PHONY: $(STAMP)
@@ -69,6 +69,9 @@ lock: ## Pin the dependencies of pyproject.toml (needs uv)
 	@$(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 	@sed -i "1i # Made from pyproject.toml by 'make lock'; do not edit. Wheels only, CPython 3.11 to 3.13 on Linux x86-64." \
 		requirements/run.txt requirements/dev.txt requirements/build.txt
+
+audit: setup ## Ask for known vulnerabilities of all that is pinned (needs pip-audit)
+	@for list in run dev build; do pip-audit --require-hashes --disable-pip -r requirements/$$list.txt || exit; done
 
 clean: ## Remove everything that the other commands made
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .cache

@@ -21,7 +21,8 @@ class Notes:
     @property
     def read_ms(self) -> int | None:
         """When an ingest last had all it needs to read its source; None: never."""
-        return int(self.fields["read"]) if "read" in self.fields else None
+        text = self.fields.get("read", "")
+        return int(text) if text.isdecimal() and text.isascii() else None
 
 
 class NotificationLease:

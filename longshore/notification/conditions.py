@@ -48,7 +48,7 @@ class ConditionClock:
 
     def __init__(self, notes: Notes) -> None:
         self._now_ms = notes.now_ms
-        self._since: Mapping[str, int] = json.loads(notes.fields.get(SINCE, "{}"))
+        self._since = _parse_times(notes.fields.get(SINCE, ""))
 
     def update(self, conditions: Mapping[str, Condition]) -> str | None:
         """Starts and stops clocks; returns what to note, None if that has not changed."""
@@ -61,3 +61,11 @@ class ConditionClock:
     def is_due(self, condition: Condition) -> bool:
         """Whether it has held for long enough."""
         return self._now_ms - self._since[condition.name] >= condition.patience_s * 1000
+
+
+def _parse_times(text: str) -> dict[str, int]:
+    """What was noted; empty for anything else."""
+    try:
+        return {name: int(ms) for name, ms in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}

@@ -96,11 +96,11 @@ class Notifier:
     ) -> None:
         now_ms, interval_s = notes.now_ms, self._plan.interval_s
         until_ms = now_ms - 1  # in this millisecond more may fail yet
-        if field not in notes.fields:
+        progress = Progress.parse(notes.fields.get(field, ""))
+        if progress is None:
             # What had failed before anybody was to be told is no news.
             self._lease.note(field, Progress(until_ms).dump())
             return
-        progress = Progress.parse(notes.fields[field])
         if now_ms < progress.next_ms:
             return
         news, now_open = compile_news(progress, self._read_failures(progress.told_ms, until_ms), conditions, remaining)

@@ -23,10 +23,14 @@ class Progress:
     """Messages in a row that it did not take, or of which nobody knows."""
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """What `dump` wrote."""
-        values = json.loads(text)
-        return cls(**{**values, "open": tuple(values["open"])})
+    def parse(cls, text: str) -> Self | None:
+        """What `dump` wrote, in this version or another; None for anything else."""
+        try:
+            values = json.loads(text)
+            open = tuple(str(name) for name in values.get("open", ()))
+            return cls(int(values["told_ms"]), int(values["next_ms"]), open, int(values["failures"]))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
 
     def dump(self) -> str:
         """For a note."""

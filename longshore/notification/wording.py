@@ -81,7 +81,7 @@ def _describe_silence(silence: Condition) -> str:
 def _describe_end(name: str) -> str:
     if name.startswith("breaker "):
         return f"The breaker of {_clean(name.removeprefix('breaker '))} is closed"
-    return _SILENCES[name][1]
+    return _SILENCES[name][1] if name in _SILENCES else f"{_clean(name)} is over"  # another version began it
 
 
 def _list(lines: Sequence[str], most: int) -> str:

@@ -25,7 +25,7 @@ from tasks.worker.shutdown import DRAINED
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
-BESIDE = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md")]
+BESIDE = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md")]
 """Pages that are read in the repository and not on the site, so mkdocs does not look at them."""
 README_LINES = 150
 ARCHITECTURE = ROOT / "docs" / "explanation" / "architecture.md"

@@ -14,7 +14,7 @@ local notes = P .. 'notify'
 if reads == '1' then call('HSET', notes, 'read', NOW) end
 local holder, lapses = unpack(call('HMGET', notes, 'holder', 'lapses'))
 local is_holder = holder == process
-if not is_holder and (#ARGV > 4 or (lapses and now < tonumber(lapses))) then return {} end
+if not is_holder and (#ARGV > 4 or (lapses and now < (tonumber(lapses) or 0))) then return {} end
 call('HSET', notes, 'holder', process, 'lapses', whole(now + lease), unpack(ARGV, 5))
 local answer = call('HGETALL', notes)
 table.insert(answer, 1, NOW)

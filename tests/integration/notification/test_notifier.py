@@ -258,6 +258,21 @@ def test_silence_is_told_and_its_end(redis_client: "redis.Redis", receiver: Rece
     )
 
 
+@pytest.mark.parametrize("field", ["progress:0", "since", "read", "lapses"])
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"told_ms": "x"}', "1e400"])
+def test_notes_that_nobody_of_ours_wrote_stop_nothing(
+    ledger: Ledger, receiver: Receiver, field: str, text: str
+) -> None:
+    """A process that fell over them would be restarted, and again."""
+    one = notifier(ledger, plan(receiver))
+    ledger.redis.hset(KEYS.notify, field, text)
+    one.step()
+    notifier(ledger, plan(receiver), "p2")
+    accept(ledger, 1, dead="mapping")
+    one.step()
+    assert 1 == len(receiver.texts)
+
+
 def test_only_what_was_asked_for_is_told(ledger: Ledger, receiver: Receiver) -> None:
     one = notifier(ledger, plan(receiver, kinds=frozenset({Kind.UNKNOWN_OUTCOMES})))
     accept(ledger, 1, dead="mapping")
