@@ -30,7 +30,7 @@ READER_THREADS = 8
 _STATIC = {"path": str(Path(__file__).with_name("static"))}
 
 HANDLERS: list[URLSpec] = [
-    url(r"/", overview_pages.FirstPage, name="main"),
+    url(r"/", overview_pages.FirstPage),
     url(r"/overview", overview_pages.OverviewPage, name="longshore-overview"),
     url(r"/dead-letters", dead_letter_pages.DeadLettersPage, name="longshore-dead-letters"),
     url(r"/dead-letters/requeue", dead_letter_pages.RequeueAllPage, name="longshore-requeue-all"),

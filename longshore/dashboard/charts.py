@@ -69,7 +69,7 @@ def _throughput(spans: Sequence[Span]) -> Chart:
     return _chart(
         "throughput",
         "Throughput",
-        [("delivered", "delivered"), ("dead", "given up"), ("unknown", "outcome unknown")],
+        [("delivered", "delivered"), ("dead", "dead letters"), ("unknown", "unknown outcomes")],
         spans,
         lambda span: (span.delivered, span.dead, span.unknown),
         _round_up(max(span.ended for span in spans)),
@@ -142,12 +142,13 @@ def _chart(
 
 
 def _stack(series: Sequence[str], values: Sequence[float], top: float) -> list[Segment]:
+    parts = [(name, value) for name, value in zip(series, values, strict=True) if value > 0]
     segments, y = [], float(HEIGHT)
-    for name, value in zip(series, values, strict=True):
-        if value > 0:
-            height = min(max(LEAST, HEIGHT * value / top), y)
-            y -= height
-            segments.append(Segment(name, round(y, 2), round(height, 2)))
+    for number, (name, value) in enumerate(parts, 1):
+        above = LEAST * (len(parts) - number)
+        height = min(max(LEAST, HEIGHT * value / top), y - above)
+        y -= height
+        segments.append(Segment(name, round(y, 2), round(height, 2)))
     return segments
 
 

@@ -88,7 +88,8 @@ def read_table(context: DashboardContext) -> TargetTable:
     rows = []
     for status in statuses:
         name = status.lane or status.target
-        error = next((waiting[lane] for lane in waiting if lane == name or lane.startswith(f"{name} ")), "")
+        lanes = (lane for lane in waiting if lane == name or lane.startswith(f"{name} ")) if status.waiting else ()
+        error = next((waiting[lane] for lane in lanes), "")
         reason, at_ms = (error, 0) if error else dead.get(name, ("", 0))
         default_concurrency = limits.lane if status.lane else limits.target
         rows.append(

@@ -268,11 +268,14 @@ def test_the_first_page_shows_the_fleet_now_and_lately(
     browser.reads("Retries")
     first_row = "document.querySelector('#chart-throughput tbody tr').innerText.split(/\\s+/).slice(1).map(Number)"
     assert 1 <= max(browser.run(first_row)) <= 4
-    browser.until("document.activeElement.tagName === 'SUMMARY'")
+    first = browser.run("document.querySelector('#longshore-live').innerText")
+    bench.accept("r_more", "good")
+    browser.until(f"document.querySelector('#longshore-live').innerText !== {json.dumps(first)}")
+    assert "SUMMARY" == browser.run("document.activeElement.tagName"), "a refresh leaves the focus where it was"
 
     browser.open(f"{flower.url}/targets")
     well = f"tr[data-target='{bench.targets.origin('good')}']"
-    browser.until(f"document.querySelector(\"{well} td[data-label=Delivered]\")?.innerText === '3'")
+    browser.until(f"document.querySelector(\"{well} td[data-label=Delivered]\")?.innerText === '4'")
 
     fill_a_day(open_ledger(bench.settings).ledger)
     browser.open(f"{flower.url}/overview?span=day")
@@ -281,6 +284,8 @@ def test_the_first_page_shows_the_fleet_now_and_lately(
     browser.click("nav.longshore-spans a")
     browser.until("document.querySelectorAll('#chart-latency g').length === 60")
     shoot("overview")
+    bench.accept("r_held", "good", ack_after_ms=3_600_000)
+    browser.until("document.querySelector('#held .metric-value')?.innerText === '1'")
     stop_intake(open_ledger(bench.settings).ledger, "ann")
     for path in ("overview", "targets"):
         browser.open(f"{flower.url}/{path}")

@@ -4,6 +4,7 @@
 
   var live = document.getElementById("longshore-live");
   if (!live) { return; }
+  var FOCUSABLE = "a[href], summary";
   var isPressed = false;
   var intervalMs = 1000 * Number(live.getAttribute("data-refresh") || 0);
 
@@ -20,29 +21,31 @@
     return Array.prototype.map.call(root.querySelectorAll("details"), function (details) { return details.open; });
   }
 
+  // At the same place, or wherever the same link is now; a summary has no link.
+  function restoreFocus(place, href) {
+    var all = Array.prototype.slice.call(live.querySelectorAll(FOCUSABLE));
+    [all[place]].concat(all).some(function (element) {
+      if (!element || element.getAttribute("href") !== href) { return false; }
+      element.focus({preventScroll: true});
+      return true;
+    });
+  }
+
   function replace(text) {
     var page = new DOMParser().parseFromString(text, "text/html");
     var newContent = page.getElementById("longshore-live");
     if (!newContent) { window.location.reload(); return; }
     if (newContent.innerHTML === live.innerHTML) { return; }
     var open = openStates(live);
-    var focused = live.contains(document.activeElement) && document.activeElement.getAttribute("href");
-    var focusedSummary = Array.prototype.indexOf.call(live.querySelectorAll("summary"), document.activeElement);
+    var focused = live.contains(document.activeElement) && document.activeElement;
+    var place = Array.prototype.indexOf.call(live.querySelectorAll(FOCUSABLE), focused);
     var imported = document.importNode(newContent, true);
     imported.querySelectorAll("details").forEach(function (details, index) {
       if (index < open.length) { details.open = open[index]; }
     });
     live.replaceWith(imported);
     live = imported;
-    var summary = live.querySelectorAll("summary")[focusedSummary];
-    if (summary) { summary.focus({preventScroll: true}); }
-    if (focused) {
-      Array.prototype.some.call(live.querySelectorAll("a[href]"), function (link) {
-        if (link.getAttribute("href") !== focused) { return false; }
-        link.focus({preventScroll: true});
-        return true;
-      });
-    }
+    if (place >= 0) { restoreFocus(place, focused.getAttribute("href")); }
   }
 
   function refreshPage() {

@@ -30,6 +30,7 @@ def test_a_bar_is_as_high_as_its_number_and_stands_on_the_ground() -> None:
     for bar in throughput.bars:
         bottoms = [part.y + part.height for part in bar.segments]
         assert [HEIGHT, *(part.y for part in bar.segments[:-1])] == pytest.approx(bottoms)
+    assert {"delivered": HEIGHT - LEAST, "dead": LEAST} == heights(drawn["success"])[0]
     assert {"delivered": 80.0, "dead": 20.0} == pytest.approx(heights(drawn["success"])[1])
 
 
