@@ -12,6 +12,7 @@ from typing import Generic
 
 from ingest.backpressure import Backpressure
 from ingest.batch_preparer import BatchPreparer, PreparedBatch
+from ingest.current_preparer import CurrentPreparer
 from ingest.ingest_health import count_stored
 from ingest.outage import Outage
 from ingest.source import R, Source
@@ -42,7 +43,7 @@ class LedgerWriter(Generic[R]):
     def __init__(
         self,
         source: Source[R],
-        preparer: BatchPreparer,
+        preparer: BatchPreparer | CurrentPreparer,
         ledger: Ledger,
         publish: Callable[[Sequence[Claim], int], None],
         backpressure: Backpressure,

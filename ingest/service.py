@@ -8,17 +8,18 @@ import signal
 import threading
 from types import FrameType
 
-from config.mapping_file import load_mapping
+from config.mapping_file import MappingFile
 from config.settings import Settings
 from ingest.backpressure import Backpressure
 from ingest.ingest_health import WAIT_S, IngestHealth
 from ingest.ledger_writer import LedgerWriter
 from ingest.source import SourceLost
-from ingest.wiring import make_limits, make_preparer, make_source, source_name
+from ingest.wiring import make_current_preparer, make_source, source_name
 from longshore.errors import ConfigError, place_of
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
+from longshore.runtime.mapping_watch import MappingWatch
 from longshore.telemetry.port_calls import CountedPortClient
 from tasks.celery.app import make_app
 from tasks.celery.publish import Publisher
@@ -56,7 +57,8 @@ class IngestService:
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
         """Raises `ConfigError`, see `run`."""
         self._stop = stop
-        self._mapping = load_mapping(settings)
+        self._mappings = MappingFile(settings)
+        self._mapping_watch = MappingWatch(self._mappings)
         self._publisher = Publisher(make_app(settings))
         access = open_ledger(settings, REDIS_CONNECTIONS)
         self._ledger = access.ledger
@@ -65,22 +67,21 @@ class IngestService:
             settings.port_api_base_url, settings.port_client_id, settings.port_client_secret, tls=settings.port_tls
         )
         self._source = make_source(settings, access, self._port, self._health, self._publisher.publish, stop)
-        limits = make_limits(settings, self._mapping, access)
+        preparer = make_current_preparer(settings, self._mappings, access)
         self._writer = LedgerWriter(
             self._source,
-            make_preparer(settings, self._mapping, access, limits),
+            preparer,
             access.ledger,
             self._publisher.publish,
             Backpressure(settings.backlog_limit, settings.redis_memory_limit_ratio),
-            periodic=limits.sync,
+            periodic=preparer.sync_limits,
             limit_s=BATCH_LIVENESS_FACTOR * settings.liveness_s + WAIT_S,
         )
 
     def run(self) -> int:
         """Start, read, end; returns the exit code: 0 if asked to stop, 1 if something broke that a restart may mend."""
         self._source.start()
-        for warning in self._mapping.warnings:
-            log.event(events.MAPPING_LINT_WARNED, problem=warning)
+        self._mapping_watch.start()
         try:
             self._read_until_stopped()
         except ConfigError:
@@ -93,12 +94,13 @@ class IngestService:
             return 1
         finally:
             self._stop.set()
+            self._mapping_watch.stop()
             self._writer.stop(STORE_GRACE_S)
             self._port.close()
             if not self._writer.alive:
                 # Otherwise it waits for a Redis that does not answer and still uses them; they end with the process.
                 self._publisher.close()
-                self._mapping.close()
+                self._mappings.close()
                 self._ledger.close()
             log.event(events.INGEST_STOPPED)
         return 0

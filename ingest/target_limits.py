@@ -7,7 +7,7 @@ it, in the ledger.
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 from longshore.delivery.host_limits import HostLimits
@@ -34,8 +34,10 @@ class TargetLimits:
     A crash loses nothing: the next process compares all that the ledger has with the mapping first.
     """
 
-    def __init__(self, deliveries: Sequence[DeliveryOptions], file: HostLimits, targets: TargetControls) -> None:
-        """`deliveries` are the mapping's entries, `file` the limits file, `targets` the ledger's side."""
+    def __init__(
+        self, deliveries: Sequence[DeliveryOptions], file: Callable[[], HostLimits], targets: TargetControls
+    ) -> None:
+        """`deliveries` are the mapping's entries, `file` gives the limits file of now, `targets` is the ledger's."""
         self._by_entry = [TargetControl(rate=options.rate, concurrency=options.concurrency) for options in deliveries]
         self._by_name: dict[str, TargetControl] = {}
         self._for_origins: list[TargetControl] = []
@@ -45,9 +47,10 @@ class TargetLimits:
                 self._by_name[options.target] = strictest(self._by_name.get(options.target, NO_LIMITS), limits)
             elif limits != NO_LIMITS:
                 self._for_origins.append(limits)
-        self._file = file
+        self._read_file = file
+        self._file = file()
         self._targets = targets
-        self._is_without_limits = not file and all(limits == NO_LIMITS for limits in self._by_entry)
+        self._has_entry_limits = any(limits != NO_LIMITS for limits in self._by_entry)
         self._pairs: set[tuple[str, int]] = set()
         self._by_origin: dict[str, TargetControl] = {}
         self._synced_at: dict[str, float] = {}
@@ -57,7 +60,7 @@ class TargetLimits:
 
     def note(self, target: str, entry: int) -> None:
         """The mapping `entry` sends to `target`."""
-        if self._is_without_limits:
+        if not (self._has_entry_limits or self._file):
             return
         if (target, entry) not in self._pairs:
             if len(self._pairs) >= MAX_PAIRS:
@@ -76,6 +79,10 @@ class TargetLimits:
 
         Where that happens, the rest stays pending for the next call.
         """
+        if (file := self._read_file()) is not self._file:
+            self._file = file
+            self._refreshed_at = -math.inf
+            self._pending |= self._synced_at.keys()
         if self._refreshed_at == -math.inf:
             self._pending |= self._targets.all_mapping_controls().keys()
             if self._file:

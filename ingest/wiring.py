@@ -5,30 +5,39 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from config.host_table_files import read_host_limits
-from config.mapping_file import load_mapping
+from config.mapping_file import MappingFile, PerMapping, load_mapping
 from config.settings import Settings
 from config.tracing import tracer
 from ingest.backpressure import Backpressure
 from ingest.batch_preparer import BatchPreparer
+from ingest.current_preparer import CurrentPreparer, MappedPreparer
 from ingest.entry_builder import EntryBuilder
 from ingest.ingest_health import IngestHealth
 from ingest.source import Source
 from ingest.target_limits import TargetLimits
-from longshore.errors import ConfigError, StoreUnavailable
+from longshore.delivery.host_limits import HostLimits
+from longshore.errors import ConfigError, LongshoreError, StoreUnavailable
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.polling_message import SHAPES
 from longshore.invocation.stream import Stream
 from longshore.ledger.entry import Claim
+from longshore.log import events
+from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.port import PortClient
 from longshore.telemetry.tracing import Traces
+from longshore.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from ingest.kafka.credentials import KafkaAccess
     from ingest.kafka.group_offsets import GroupOffsets
     from ingest.kafka.rebuild import Rebuild
     from ingest.kafka.shadow_reader import ShadowReader
+
+log = EventLog(__name__)
+
+NO_LIMITS = HostLimits()
 
 
 def source_name(settings: Settings) -> str:
@@ -75,6 +84,17 @@ def make_preparer(
     return BatchPreparer(streams(settings), settings.secrets, mapping, builder, settings.message_max_bytes, sync_limits)
 
 
+def make_current_preparer(settings: Settings, mappings: MappingFile, access: LedgerAccess) -> CurrentPreparer:
+    """What makes entries of messages with the mapping that is in force."""
+    limits_file = follow_limits_file(settings)
+
+    def make(mapping: Mapping) -> MappedPreparer:
+        limits = make_limits(mapping, limits_file, access)
+        return MappedPreparer(make_preparer(settings, mapping, access, limits), limits)
+
+    return CurrentPreparer(PerMapping(mappings, make))
+
+
 def streams(settings: Settings) -> dict[str, Stream]:
     """How the messages of each of the source's streams are read."""
     if settings.is_polling:
@@ -83,9 +103,21 @@ def streams(settings: Settings) -> dict[str, Stream]:
     return {settings.change_log_topic: Stream.CHANGE_LOG, settings.runs_topic: Stream.RUNS}
 
 
-def make_limits(settings: Settings, mapping: Mapping, access: LedgerAccess) -> TargetLimits:
+def make_limits(mapping: Mapping, limits_file: Callable[[], HostLimits], access: LedgerAccess) -> TargetLimits:
     """What keeps the limits of targets in the ledger."""
-    return TargetLimits(mapping.deliveries, read_host_limits(settings.limits_file), access.targets)
+    return TargetLimits(mapping.deliveries, limits_file, access.targets)
+
+
+def follow_limits_file(settings: Settings) -> Callable[[], HostLimits]:
+    """What gives the limits file as it is now; a wrong one is logged, and the one before holds. Raises ConfigError."""
+    path = settings.limits_file
+    if path is None:
+        return lambda: NO_LIMITS
+    return WatchedFiles([str(path)], lambda: read_host_limits(path), _log_refused).get
+
+
+def _log_refused(error: LongshoreError | OSError) -> None:
+    log.event(events.LIMITS_FILE_REFUSED, problem=str(error))
 
 
 def make_group_offsets(settings: Settings) -> "GroupOffsets":
@@ -143,6 +175,7 @@ def make_rebuild(settings: Settings, *, dry: bool) -> "Rebuild":
     access = open_ledger(settings)
     ledger = access.ledger
     mapping = load_mapping(settings)
+    limits = None if dry else make_limits(mapping, follow_limits_file(settings), access)
     backpressure = Backpressure(settings.backlog_limit, settings.redis_memory_limit_ratio)
 
     def has_room() -> bool:
@@ -157,7 +190,7 @@ def make_rebuild(settings: Settings, *, dry: bool) -> "Rebuild":
     return Rebuild(
         consumer_options(settings, kafka_access, lambda _: None, lambda *_: None),
         [*dict.fromkeys((settings.runs_topic, settings.change_log_topic))],
-        make_preparer(settings, mapping, access, None if dry else make_limits(settings, mapping, access)),
+        make_preparer(settings, mapping, access, limits),
         ledger,
         has_room,
         settings.kafka_batch_size,

@@ -21,8 +21,8 @@ from longshore.telemetry.process_tree import ProcessTree
 log = EventLog(__name__)
 
 REGISTRIES_BY_ROLE: dict[Role, tuple[CollectorRegistry, ...]] = {
-    Role.INGEST: (metrics.PROCESS, metrics.INGEST, metrics.FAILURES, metrics.PORT),
-    Role.WORKER: (metrics.PROCESS, metrics.WORKER, metrics.FAILURES, metrics.PORT),
+    Role.INGEST: (metrics.PROCESS, metrics.INGEST, metrics.FAILURES, metrics.MAPPING, metrics.PORT),
+    Role.WORKER: (metrics.PROCESS, metrics.WORKER, metrics.FAILURES, metrics.MAPPING, metrics.PORT),
     Role.FLOWER: (metrics.PROCESS,),
     Role.RUN: (metrics.PROCESS, metrics.SUPERVISOR),
 }

@@ -431,11 +431,24 @@ LOOP_RESUMED = Event("loop.resumed", "info", "The periodic work of a thread succ
 
 LONGSHORE_STARTED = Event("longshore.started", "info", "A program starts, in this role and version.")
 
+LIMITS_FILE_REFUSED = Event(
+    "limits_file.refused",
+    "error",
+    "The file of limits was changed and is wrong; the one from before holds until a restart.",
+    "Correct what `problem` names: the file is taken up at once.",
+)
 MAPPING_LINT_WARNED = Event(
     "mapping.lint_warned",
     "warning",
     "The mapping file is valid, but an expression in it probably does not mean what its author thinks.",
     "Follow `problem`; `longshore config check` shows all of them.",
+)
+MAPPING_RELOADED = Event("mapping.reloaded", "info", "The mapping file was changed, and is in force from now on.")
+MAPPING_REFUSED = Event(
+    "mapping.refused",
+    "error",
+    "The mapping file was changed and is wrong; the mapping from before stays in force until a restart.",
+    "Correct what `problem` names: the file is taken up within seconds. A restart with it fails.",
 )
 MAPPING_EXPRESSION_FAILED = Event(
     "mapping.expression_failed",

@@ -21,6 +21,9 @@ class CheckResult:
     text: str
 
 
+MAPPING = "mapping"
+"""Name of a check that always passes, and says which mapping is in force, and why a changed one is not."""
+
 Check = Callable[[], CheckResult]
 
 

@@ -23,6 +23,8 @@ WORKER = CollectorRegistry()
 """Of workers."""
 FAILURES = CollectorRegistry()
 """Of the programs that give up invocations: ingest and workers."""
+MAPPING = CollectorRegistry()
+"""Of the programs that work by the mapping: ingest and workers."""
 PORT = CollectorRegistry()
 """Of the programs that call the Port API: ingest and workers."""
 SUPERVISOR = CollectorRegistry()
@@ -109,6 +111,18 @@ UNKNOWN_OUTCOMES = Counter(
     "Invocations that this process parked with an unknown outcome",
     ["reason"],
     registry=FAILURES,
+)
+
+MAPPING_VALID = Gauge(
+    "longshore_mapping_valid",
+    "Whether the mapping file, as it is now, is right (1), or was changed and is refused (0)",
+    registry=MAPPING,
+)
+MAPPING_LOADED = Gauge(
+    "longshore_mapping_loaded_timestamp_seconds", "When the mapping in force was loaded", registry=MAPPING
+)
+MAPPING_INFO = Gauge(
+    "longshore_mapping_info", "Always 1; says which mapping is in force", ["fingerprint"], registry=MAPPING
 )
 
 PORT_CALLS = Counter(

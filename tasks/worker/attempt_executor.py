@@ -14,7 +14,7 @@ from longshore.delivery.policy import RetryPolicy, next_step
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.delivery.send import Sender
 from longshore.delivery.standard_webhooks import WebhookSigner
-from longshore.invocation.mapping import JqUnavailable
+from longshore.invocation.mapping import JqUnavailable, Mapping
 from longshore.ledger.entry import StartedAttempt
 from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
@@ -36,6 +36,8 @@ log = EventLog(__name__)
 REVOKED = "revoked"
 """Reason code of what an operator took back, in Flower say: it would be handed out for ever otherwise."""
 
+_AROUND_S = 30.0  # what an attempt may take besides its request: its start time, the mapping, Redis
+
 _JQ_PAUSE_S = 1.0  # for a machine without memory for jq
 
 _MAX_MOVES = 10
@@ -44,9 +46,10 @@ _MAX_MOVES = 10
 
 @dataclass(frozen=True)
 class AttemptExecutor:
-    """Makes attempts. One for all threads of a process."""
+    """Makes attempts by one mapping. One for all threads of a process, until the mapping is changed."""
 
     sealer: Sealer
+    mapping: Mapping
     builder: RequestBuilder
     sender: Sender
     results: ResultBuilder
@@ -66,6 +69,14 @@ class AttemptExecutor:
         if requests and all(isinstance(request, JqUnavailable) for request in requests):
             time.sleep(_JQ_PAUSE_S)  # says nothing of the messages
         return [self._resolve(attempt, request) for attempt, request in zip(attempts, requests, strict=True)]
+
+    def max_duration_s(self, attempt: StartedAttempt) -> float:
+        """How long it may take, with what is around its request.
+
+        By its mapping entry; by any of them if it was accepted under another mapping file.
+        """
+        entry, table = self.mapping.entry_of(attempt.mapping), self.delivery_settings
+        return (table.max_duration_s if entry is None else table.of(attempt.kind, entry).total_s) + _AROUND_S
 
     def revoke(self, attempt: StartedAttempt) -> Completion:
         """How an attempt ends that an operator has revoked before it began."""

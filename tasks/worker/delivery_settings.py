@@ -8,11 +8,7 @@ from longshore.delivery.policy import RetryPolicy
 from longshore.delivery.request_identity import RequestIdentity
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.kinds import Kind
-from longshore.invocation.mapping import Mapping
 from longshore.invocation.tls_section import TlsOptions
-from longshore.ledger.entry import StartedAttempt
-
-_AROUND_S = 30.0  # what an attempt may take besides its request: its start time, the mapping, Redis
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +49,3 @@ def _resolve(settings: Settings, kind: Kind, delivery: DeliveryOptions) -> Deliv
     identity = settings.request_identity.with_overrides(delivery)
     policy = settings.retry_policy(kind).with_overrides(delivery)
     return DeliverySettings(policy, timeout_s, total_s, identity, delivery.tls)
-
-
-class AttemptDeadlines:
-    """How long an attempt may take, with what is around its request."""
-
-    def __init__(self, table: DeliverySettingsTable, mapping: Mapping) -> None:
-        self._table = table
-        self._mapping = mapping
-
-    def max_duration_s(self, attempt: StartedAttempt) -> float:
-        """By its mapping entry; by any of them if it was accepted under another mapping file."""
-        entry = self._mapping.entry_of(attempt.mapping)
-        total_s = self._table.max_duration_s if entry is None else self._table.of(attempt.kind, entry).total_s
-        return total_s + _AROUND_S

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from functools import partial
 from typing import Any
 
 from celery import signals
@@ -9,13 +10,14 @@ from celery.apps.worker import Worker
 
 from config.egress import build_egress_policy
 from config.host_table_files import read_targets
-from config.mapping_file import load_mapping
+from config.mapping_file import MappingFile, PerMapping
 from config.settings import Settings
 from config.target_tls import check_mapping, find_mapping_places, find_places
 from config.tracing import tracer
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
+from longshore.runtime.mapping_watch import MappingWatch
 from longshore.runtime.open_files import allow_open_files
 from longshore.telemetry.port_calls import CountedPortClient
 from longshore.telemetry.tracing import Traces
@@ -24,7 +26,6 @@ from tasks.celery.lapsed_events import LapsedTaskEvents
 from tasks.celery.names import DELIVER, REQUEUE
 from tasks.celery.publish import Publisher
 from tasks.celery.task_events import TaskEvents
-from tasks.worker.delivery_settings import AttemptDeadlines
 from tasks.worker.drain import Drain
 from tasks.worker.heartbeat import Heartbeat
 from tasks.worker.in_flight import InFlight
@@ -39,7 +40,7 @@ from tasks.worker.requeue_runner import RequeueRunner
 from tasks.worker.shutdown import Shutdown
 from tasks.worker.thread_pool import AT_WORK, ThreadPool
 from tasks.worker.wait_estimates import WaitEstimates
-from tasks.worker.wiring import build_executor, build_results
+from tasks.worker.wiring import build_executor, build_results, with_mapping
 from tasks.worker.worker_health import REDIS_WAIT_S, WorkerHealth
 from tasks.worker.worker_metrics import WorkerMetrics
 
@@ -66,8 +67,9 @@ class WorkerProcess:
         app = self._app = make_app(settings)
         access = open_ledger(settings, REDIS_CONNECTIONS)
         ledger = self._ledger = access.ledger
-        self._mapping = load_mapping(settings, 1 if settings.has_small_profile else JQ_PROCESSES)
-        check_mapping(self._mapping.deliveries)
+        jq_processes = 1 if settings.has_small_profile else JQ_PROCESSES
+        self._mappings = MappingFile(settings, jq_processes, check_mapping)
+        self._mapping_watch = MappingWatch(self._mappings)
         reporters = ThreadPool(SENDERS, at_work=1, name="report")
         self._port = CountedPortClient(
             settings.port_api_base_url,
@@ -124,7 +126,7 @@ class WorkerProcess:
         pool = ThreadPool(slots + AT_WORK)
         executor = build_executor(
             settings,
-            self._mapping,
+            self._mappings.current,
             egress_policy,
             self._results,
             clock=clock,
@@ -135,10 +137,9 @@ class WorkerProcess:
         self._attempt_log = executor.attempt_log
         self._pipeline = Pipeline(
             ledger=ledger,
-            executor=executor,
+            executors=PerMapping(self._mappings, partial(with_mapping, executor, settings)),
             isolation=IsolationRunner(ChildProcesses(), self._results, egress_policy, clock, shutdown),
             results=self._results,
-            deadlines=AttemptDeadlines(executor.delivery_settings, self._mapping),
             in_flight=in_flight,
             pool=pool,
             publish=self._publisher.publish,
@@ -159,10 +160,9 @@ class WorkerProcess:
     def run(self) -> int:
         """Runs until SIGTERM; returns the exit code."""
         allow_open_files(self._settings.worker_slots)
-        for warning in self._mapping.warnings:
-            log.event(events.MAPPING_LINT_WARNED, problem=warning)
+        self._mapping_watch.start()
         targets = read_targets(self._settings.targets_file)
-        for place, tls in (*find_places(targets), *find_mapping_places(self._mapping.deliveries)):
+        for place, tls in (*find_places(targets), *find_mapping_places(self._mappings.current.deliveries)):
             if tls.verify is False:
                 log.event(events.TLS_VERIFICATION_DISABLED, place=place)
         signals.worker_ready.connect(self._on_ready, weak=False)
@@ -220,6 +220,7 @@ class WorkerProcess:
             self._requeue_runner,
             self._wait_estimates,
             self._internal_services,
+            self._mapping_watch,
             self._heartbeat,
             self._task_events,
             self._outbox,
@@ -227,7 +228,7 @@ class WorkerProcess:
         ):
             part.stop()
         self._publisher.close()
-        self._mapping.close()
+        self._mappings.close()
         self._port.close()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from config.host_table_files import read_targets
 from config.settings import Settings
@@ -39,6 +40,7 @@ def build_executor(
     sealer = build_sealer(settings)
     return AttemptExecutor(
         sealer=sealer,
+        mapping=mapping,
         builder=RequestBuilder(mapping, settings.secrets, settings.secrets_to_mask),
         sender=Sender(
             secret=settings.port_client_secret,
@@ -58,4 +60,14 @@ def build_executor(
         metrics=metrics,
         traces=Traces(sealer, tracer()),
         attempt_log=AttemptLog(),
+    )
+
+
+def with_mapping(executor: AttemptExecutor, settings: Settings, mapping: Mapping) -> AttemptExecutor:
+    """The same executor, but for its mapping."""
+    return replace(
+        executor,
+        mapping=mapping,
+        builder=RequestBuilder(mapping, settings.secrets, settings.secrets_to_mask),
+        delivery_settings=DeliverySettingsTable(settings, mapping.deliveries),
     )

@@ -5,11 +5,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import redis
 
 from config.egress import build_egress_policy
+from config.mapping_file import PerMapping
 from config.settings import Settings, load
 from longshore.delivery.target import lane_of, target_of
 from longshore.invocation.kinds import Kind
@@ -23,7 +26,6 @@ from longshore.operations.ledger_access import build_limits, build_sealer
 from longshore.port.report_codec import Report, decode_report, encode_report
 from tasks.worker.attempt_executor import AttemptExecutor
 from tasks.worker.attempt_result import StoredResult
-from tasks.worker.delivery_settings import AttemptDeadlines
 from tasks.worker.in_flight import InFlight
 from tasks.worker.isolation.child_processes import ChildProcesses
 from tasks.worker.isolation.runner import IsolationRunner
@@ -32,7 +34,7 @@ from tasks.worker.redis_clock import RedisClock
 from tasks.worker.result_builder import ResultBuilder
 from tasks.worker.shutdown import Shutdown
 from tasks.worker.thread_pool import ThreadPool
-from tasks.worker.wiring import build_executor, build_results
+from tasks.worker.wiring import build_executor, build_results, with_mapping
 from tasks.worker.worker_metrics import WorkerMetrics
 from tests.support.programs import SETTINGS
 
@@ -68,14 +70,19 @@ class AttemptHarness:
 
     ledger: Ledger
     pipeline: Pipeline
-    executor: AttemptExecutor
+    executors: PerMapping[AttemptExecutor]
     results: ResultBuilder
     in_flight: InFlight
-    deadlines: AttemptDeadlines
+    mappings: SimpleNamespace
     shutdown: Shutdown
     mapping: Mapping
     sealer: Sealer
     run_count: int = field(default=0)
+
+    @property
+    def executor(self) -> AttemptExecutor:
+        """The one for the mapping in force."""
+        return self.executors.get()
 
     def accept(
         self,
@@ -167,13 +174,13 @@ def attempt_harness(
     metrics = WorkerMetrics(settings.metrics_targets)
     pool = pool or ThreadPool(slots)
     executor = build_executor(settings, mapping, egress_policy, results, clock, metrics, slots, pool.blocking)
-    in_flight, deadlines = InFlight(), AttemptDeadlines(executor.delivery_settings, mapping)
+    in_flight, mappings = InFlight(), SimpleNamespace(current=mapping)
+    executors = PerMapping(mappings, partial(with_mapping, executor, settings))
     pipeline = Pipeline(
         ledger=ledger,
-        executor=executor,
+        executors=executors,
         isolation=IsolationRunner(ChildProcesses(), results, egress_policy, clock, shutdown),
         results=results,
-        deadlines=deadlines,
         in_flight=in_flight,
         pool=pool,
         publish=lambda claims, workers: None,
@@ -185,7 +192,7 @@ def attempt_harness(
     pipeline.start()
     try:
         yield AttemptHarness(
-            ledger, pipeline, executor, results, in_flight, deadlines, shutdown, mapping, build_sealer(settings)
+            ledger, pipeline, executors, results, in_flight, mappings, shutdown, mapping, build_sealer(settings)
         )
     finally:
         pipeline.stop()

@@ -36,7 +36,8 @@ class Mapping:
     """A mapping file, ready to be evaluated by any number of threads.
 
     Attributes:
-        digest: 16 hex digits that change with the file's content.
+        content: the file's.
+        digest: 16 hex digits that change with it.
         warnings: what is likely a mistake in it, one line each, to be logged at start.
     """
 
@@ -55,6 +56,7 @@ class Mapping:
         entries = schema.read(content, findings)
         if findings.problems:
             raise MappingFileError(_VARIABLE, f"the mapping file {'; '.join(findings.problems)}", "Correct the file.")
+        self.content = content
         self.digest = hashlib.sha256(content).hexdigest()[:16]
         self._entries = entries
         self._env = dict(env)

@@ -9,10 +9,11 @@ import signal
 
 from config import logging
 from config.egress import build_egress_policy
-from config.mapping_file import load_mapping
 from config.roles import Role
 from config.settings import load
+from longshore.invocation.mapping import JqUnavailable, Mapping
 from tasks.worker.attempt_exchange import execute
+from tasks.worker.attempt_result import AttemptResult, Deferral
 from tasks.worker.isolation.forkserver import serve_forks
 from tasks.worker.isolation.job import READY, IsolatedJob
 from tasks.worker.redis_clock import RedisClock
@@ -28,17 +29,22 @@ def main() -> None:
     settings = load(role=Role.WORKER)
     logging.configure(settings.log_level, settings.secrets_to_mask, program="suspect")
     connection = serve_forks()
-    mapping = load_mapping(settings)
     egress_policy = build_egress_policy(settings)
     connection.sendall(READY)
     with connection.makefile("rb") as stream:
         job: IsolatedJob = pickle.load(stream)
     egress_policy.internal_services = job.internal_services
     clock, metrics = RedisClock(job.clock_offset_ms), WorkerMetrics(settings.metrics_targets)
-    executor = build_executor(settings, mapping, egress_policy, build_results(settings), clock, metrics, slots=1)
-    body = pickle.dumps(execute(executor, job.attempt))
+    try:
+        mapping = Mapping(job.mapping, settings.mapping_env())
+    except JqUnavailable:  # says nothing of the invocation
+        result: AttemptResult = Deferral(job.attempt.target, job.attempt.lane, "the mapping could not be evaluated")
+    else:
+        executor = build_executor(settings, mapping, egress_policy, build_results(settings), clock, metrics, slots=1)
+        result = execute(executor, job.attempt)
+        mapping.close()
+    body = pickle.dumps(result)
     connection.sendall(len(body).to_bytes(8, "big") + body)
-    mapping.close()
 
 
 if __name__ == "__main__":

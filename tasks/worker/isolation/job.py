@@ -5,7 +5,7 @@ The worker opens a connection; the child says `READY`, gets an `IsolatedJob` and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from longshore.delivery import InternalService
 from longshore.ledger.entry import StartedAttempt
@@ -19,6 +19,8 @@ class IsolatedJob:
     """One attempt, with what the child cannot find out by itself."""
 
     attempt: StartedAttempt
+    mapping: bytes = field(repr=False)
+    """Content of the mapping file that is in force in the worker."""
     clock_offset_ms: float
     """Redis's clock minus this machine's."""
     internal_services: Sequence[InternalService]

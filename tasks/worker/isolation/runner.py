@@ -40,11 +40,12 @@ class IsolationRunner:
     clock: RedisClock
     shutdown: Shutdown
 
-    def execute(self, attempt: StartedAttempt, max_duration_s: float) -> AttemptResult:
-        """The attempt, which may take `max_duration_s`. Raises nothing."""
+    def execute(self, attempt: StartedAttempt, mapping: bytes, max_duration_s: float) -> AttemptResult:
+        """The attempt, by a mapping file of this content; it may take `max_duration_s`. Raises nothing."""
         try:
             answer = self.children.run(
-                IsolatedJob(attempt, self.clock.offset_ms, tuple(self.egress_policy.internal_services)), max_duration_s
+                IsolatedJob(attempt, mapping, self.clock.offset_ms, tuple(self.egress_policy.internal_services)),
+                max_duration_s,
             )
         except TimeoutError:
             cause = "the process in which it was tried alone did not end in time"

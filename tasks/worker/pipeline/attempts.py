@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from longshore.delivery.request_builder import BuiltRequest
 from longshore.ledger.entry import StartedAttempt
+from tasks.worker.attempt_executor import AttemptExecutor
 from tasks.worker.attempt_result import AttemptResult
 from tasks.worker.pipeline.received_claim import ReceivedClaim
 
@@ -16,6 +17,8 @@ class PreparedAttempt:
     attempt: StartedAttempt
     request: BuiltRequest | AttemptResult | None = field(repr=False)
     """What is to be sent; how it ends where there is nothing to send; None if it is made in a process of its own."""
+    executor: AttemptExecutor = field(repr=False)
+    """Has built it, and goes on with it whatever mapping is in force by then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from longshore.ledger.faults import LedgerFault
 from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog
-from tasks.worker.delivery_settings import AttemptDeadlines
 from tasks.worker.gate import Gate
 from tasks.worker.in_flight import InFlight
 from tasks.worker.pipeline.attempts import PreparedAttempt
@@ -38,14 +37,12 @@ class Begin:
         send: Callable[[PreparedAttempt, Callable[[], None]], None],
         release: ClaimRelease,
         in_flight: InFlight,
-        deadlines: AttemptDeadlines,
         shutdown: Shutdown,
     ) -> None:
         self._ledger = ledger
         self._send = send
         self._release = release
         self._in_flight = in_flight
-        self._deadlines = deadlines
         self._shutdown = shutdown
         self._unsent = Gate(MAX_UNSENT)
 
@@ -75,7 +72,7 @@ class Begin:
         """`batch` has its places in `_unsent`."""
         # Before it is known: a drain that looks while the answer is on its way has to wait for what has begun.
         for prepared in batch:
-            self._in_flight.add(prepared.attempt, self._deadlines.max_duration_s(prepared.attempt))
+            self._in_flight.add(prepared.attempt, prepared.executor.max_duration_s(prepared.attempt))
         try:
             answers = self._ledger.begin([(each.attempt.id, each.attempt.token) for each in batch])
         except Exception as error:

@@ -14,9 +14,9 @@ tests/faults kills a worker at each of them.
 
 from collections.abc import Callable, Sequence
 
+from config.mapping_file import PerMapping
 from longshore.ledger.ledger import Ledger
 from tasks.worker.attempt_executor import AttemptExecutor
-from tasks.worker.delivery_settings import AttemptDeadlines
 from tasks.worker.in_flight import InFlight
 from tasks.worker.isolation.runner import IsolationRunner
 from tasks.worker.pipeline.begin import Begin
@@ -40,10 +40,9 @@ class Pipeline:
     def __init__(
         self,
         ledger: Ledger,
-        executor: AttemptExecutor,
+        executors: PerMapping[AttemptExecutor],
         isolation: IsolationRunner,
         results: ResultBuilder,
-        deadlines: AttemptDeadlines,
         in_flight: InFlight,
         pool: ThreadPool,
         publish: Publish,
@@ -58,9 +57,9 @@ class Pipeline:
         self._finish = Finish(
             ledger, results, publish, reports_stored, in_flight, store_retry, clock, shutdown, metrics
         )
-        self._send = Send(executor, isolation, deadlines, self._finish, pool)
-        begin = Begin(ledger, self._send.put, release, in_flight, deadlines, shutdown)
-        prepare = Prepare(ledger, executor, begin, release, store_retry)
+        self._send = Send(isolation, self._finish, pool)
+        begin = Begin(ledger, self._send.put, release, in_flight, shutdown)
+        prepare = Prepare(ledger, executors, begin, release, store_retry)
         self._intake = Intake(prepare, release, clock, shutdown)
 
     def start(self) -> None:

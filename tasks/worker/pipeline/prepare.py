@@ -5,7 +5,9 @@ Nothing is changed here. What is lost with the process are claims: nothing was s
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
+from config.mapping_file import PerMapping
 from longshore.errors import place_of
 from longshore.ledger.entry import StartedAttempt
 from longshore.ledger.faults import LedgerFault
@@ -36,7 +38,7 @@ class Prepare:
     """Prepares claims and has them begin. For any number of threads, each with a batch of its own."""
 
     ledger: Ledger
-    executor: AttemptExecutor
+    executors: PerMapping[AttemptExecutor]
     begin: Begin
     release: ClaimRelease
     store_retry: StoreRetry
@@ -78,18 +80,19 @@ class Prepare:
         return claims[len(loaded) :]
 
     def _build(self, batch: Sequence[_Loaded]) -> list[PreparedAttempt]:
+        executor = self.executors.get()
         prepared, received_together, together = [], [], []
         for received, attempt in batch:
             if received.is_revoked:
-                prepared.append(PreparedAttempt(received, attempt, self.executor.revoke(attempt)))
+                prepared.append(PreparedAttempt(received, attempt, executor.revoke(attempt), executor))
             elif attempt.deaths >= self.ledger.limits.suspect:
                 # What was under way when several workers died is not even looked at here.
-                prepared.append(PreparedAttempt(received, attempt, None))
+                prepared.append(PreparedAttempt(received, attempt, None, executor))
             else:
                 received_together.append(received)
                 together.append(attempt)
-        requests = self.executor.build(together)
-        return [*map(PreparedAttempt, received_together, together, requests), *prepared]
+        requests = executor.build(together)
+        return [*map(PreparedAttempt, received_together, together, requests, repeat(executor)), *prepared]
 
     def _refuse(self, received: ReceivedClaim, problem: UnknownFormat | LedgerFault | None) -> None:
         """Lets go of a claim that cannot begin here."""

@@ -9,8 +9,6 @@ from functools import partial
 from longshore.delivery.exchange import Exchange
 from longshore.delivery.request_builder import BuiltRequest
 from tasks.worker.attempt_exchange import AttemptExchange
-from tasks.worker.attempt_executor import AttemptExecutor
-from tasks.worker.delivery_settings import AttemptDeadlines
 from tasks.worker.isolation.runner import IsolationRunner
 from tasks.worker.pipeline.attempts import EndedAttempt, PreparedAttempt
 from tasks.worker.pipeline.finish import Finish
@@ -29,15 +27,11 @@ class Send:
 
     def __init__(
         self,
-        executor: AttemptExecutor,
         isolation: IsolationRunner,
-        deadlines: AttemptDeadlines,
         finish: Finish,
         pool: ThreadPool,
     ) -> None:
-        self._executor = executor
         self._isolation = isolation
-        self._deadlines = deadlines
         self._finish = finish
         self._pool = pool
         self._waiter = ResponseWaiter()
@@ -60,14 +54,14 @@ class Send:
 
     def _take_up(self, prepared: PreparedAttempt, taken_up: Callable[[], None]) -> None:
         taken_up()
-        attempt, request = prepared.attempt, prepared.request
+        attempt, request, executor = prepared.attempt, prepared.request, prepared.executor
         if request is None:
             with self._pool.blocking():
-                result = self._isolation.execute(attempt, self._deadlines.max_duration_s(attempt))
+                result = self._isolation.execute(attempt, executor.mapping.content, executor.max_duration_s(attempt))
             self._finish.put(EndedAttempt(prepared.received, attempt, result))
         elif isinstance(request, BuiltRequest):
             on_answer = partial(self._finish.keep_answer, attempt)
-            self._advance(prepared, AttemptExchange(self._executor, attempt, request, on_answer), timed_out=False)
+            self._advance(prepared, AttemptExchange(executor, attempt, request, on_answer), timed_out=False)
         else:
             self._finish.put(EndedAttempt(prepared.received, attempt, request))
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from tests.support.programs import SETTINGS, eventually
 A, B = "http://a:80", "http://b.internal:80"
 FILE = HostLimits.parse(b'{"*.internal": {"rate": 5, "concurrency": 10}}')
 
+NO_FILE = HostLimits()
+
 Start = Callable[..., TargetLimits]
 
 
@@ -34,7 +37,7 @@ def start(targets: TargetControls) -> Start:
     """Starts an ingest with these mappings; what it hears goes to the ledger."""
 
     def begin(*deliveries: DeliveryOptions, file: HostLimits | None = None, hears: str = "") -> TargetLimits:
-        limits = TargetLimits(deliveries, file or HostLimits(), targets)
+        limits = TargetLimits(deliveries, lambda: file or NO_FILE, targets)
         for entry, target in enumerate(hears.split()):
             limits.note(target, entry)
         limits.sync()
@@ -140,3 +143,10 @@ def test_what_ingest_reads_goes_on_the_terms_of_its_mapping(
         ),
         "both limits",
     )
+
+    def has_rate(rate: float) -> bool:
+        return read_limits()["http://127.0.0.1:9"].rate == rate
+
+    for content, rate in (("{", 7), ('{"127.0.0.0/8": {"rate": 8}}', 8)):
+        limits.write_text(content)
+        eventually(partial(has_rate, rate), f"the rate {rate}")

@@ -77,7 +77,7 @@ def test_secrets_are_masked_in_bodies_of_every_format(tmp_path: Path, entry: dic
 @pytest.mark.parametrize(
     ("mapping", "text", "field", "words"),
     [
-        ([{"enabled": False}], "{}", "problem", "no entry of the mapping file that Flower was started with is enabled"),
+        ([{"enabled": False}], "{}", "problem", "no entry of the mapping file is enabled"),
         ([{"url": ".a | error"}], '{"a": "b"}', "url", ""),
         ([{"url": "1"}], "not json", "problem", "mapping 0, url cannot be evaluated over the message"),
         ([{"headers": "def f: f; f"}], "{}", "problem", "mapping 0, headers did not end within its limit of CPU time"),

@@ -24,7 +24,7 @@ def test_an_attempt_is_held_as_long_as_its_own_mapping_allows(redis_server: Embe
         assert isinstance(attempt, StartedAttempt)
         digest = stage.mapping.digest
         held_s = [
-            stage.deadlines.max_duration_s(replace(attempt, mapping=mapping))
+            stage.executor.max_duration_s(replace(attempt, mapping=mapping))
             for mapping in (f"{digest}/0", f"{digest}/1", "another/0")
         ]
     assert [80, 9030, 9030] == held_s
