@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
-from config.secret_files import FLOWER_LOGIN, read_secret
+from config.secret_files import FLOWER_LOGIN, FLOWER_SECRETS, read_secret
 from longshore.errors import ConfigError
 
 OAUTH = "FLOWER_AUTH"
 CONFIG_FILE = "FLOWER_CONF"
 """Options of Flower's own: the addresses that may log in with a provider, and a file with more options."""
+CLIENT = ("FLOWER_OAUTH2_KEY", "FLOWER_OAUTH2_SECRET", "FLOWER_OAUTH2_REDIRECT_URI")
+"""And those with which Flower is a client of a provider."""
 
 _REMEDY = "Give name:password, several divided by commas; a password has no comma, and neither part is empty"
 
@@ -18,7 +20,7 @@ _REMEDY = "Give name:password, several divided by commas; a password has no comm
 def find_problems(texts: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[ConfigError]:
     """What is wrong as far as variables show. `texts` are the settings as texts by field name."""
     try:
-        login = read_secret(environ, FLOWER_LOGIN)
+        environ = read_login_secrets(environ)
     except ConfigError as error:
         yield error
         return
@@ -26,7 +28,9 @@ def find_problems(texts: Mapping[str, str], environ: Mapping[str, str]) -> Itera
     if environ.get(file) == "":
         yield ConfigError(file, "is empty", "Name a file with the login, or take the variable out")
         return
-    login = environ.get(FLOWER_LOGIN) if login is None else login
+    login = environ.get(FLOWER_LOGIN)
+    if texts.get("flower_oidc_issuer") and CONFIG_FILE not in environ:
+        yield from find_oidc_problems({name: environ.get(name, "") for name in (OAUTH, *CLIENT)})
     yield from find_access_problems(
         logins=None if login is None else login.split(","),
         oauth=environ.get(OAUTH),
@@ -35,6 +39,28 @@ def find_problems(texts: Mapping[str, str], environ: Mapping[str, str]) -> Itera
         open_to_all=CONFIG_FILE in environ or _is_true(texts.get("flower_insecure", "")),
         unix_socket=environ.get("FLOWER_UNIX_SOCKET", ""),
     )
+
+
+def read_login_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` with the secrets of Flower's own options whose files it names. Raises `ConfigError`."""
+    values = dict(environ)
+    for name in FLOWER_SECRETS:
+        if (value := read_secret(environ, name)) is not None:
+            values[name] = value
+    return values
+
+
+def find_oidc_problems(options: Mapping[str, str | None]) -> Iterator[ConfigError]:
+    """What FLOWER_OIDC_ISSUER needs of Flower's own `options`, by variable, and is missing."""
+    remedies = {
+        OAUTH: "Give the e-mail addresses that may log in, e.g. .*@acme.io, or ann@acme.io|bob@acme.io",
+        "FLOWER_OAUTH2_KEY": "Give the client id that the provider knows Flower by",
+        "FLOWER_OAUTH2_SECRET": "Give that client's secret, or name its file with FLOWER_OAUTH2_SECRET_FILE",
+        "FLOWER_OAUTH2_REDIRECT_URI": "Give Flower's address as browsers see it and /login, e.g. https://flower.acme.io/login",
+    }
+    for name, remedy in remedies.items():
+        if not options.get(name):
+            yield ConfigError(name, "is missing although FLOWER_OIDC_ISSUER is set", remedy)
 
 
 def find_access_problems(

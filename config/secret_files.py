@@ -25,9 +25,10 @@ BY_FILE = frozenset(
 """Settings that may come by file."""
 
 FLOWER_LOGIN = "FLOWER_BASIC_AUTH"
-"""The option of Flower's own that may come by file too."""
+FLOWER_SECRETS = (FLOWER_LOGIN, "FLOWER_OAUTH2_SECRET", "FLOWER_COOKIE_SECRET")
+"""The options of Flower's own that may come by file too."""
 
-FILE_NAMES = frozenset(f"{name}_FILE" for name in (*BY_FILE, FLOWER_LOGIN))
+FILE_NAMES = frozenset(f"{name}_FILE" for name in (*BY_FILE, *FLOWER_SECRETS))
 """The variables that name such files."""
 
 MAX_BYTES = 65_536

@@ -348,6 +348,15 @@ class Settings(BaseModel):
         "",
         description="Who only sees its pages, the same; empty: everybody else. With both set, others do not get in",
     )
+    flower_oidc_issuer: Annotated[str, AfterValidator(validators.oidc_issuer)] = Field(
+        "",
+        description="Address of a provider of OpenID Connect by which people log in to Flower, e.g. "
+        "https://login.acme.io/realms/acme; empty: none",
+    )
+    flower_oidc_scopes: str = Field(
+        "openid email", description="What is asked of it; many providers tell groups only if `groups` is asked for"
+    )
+    flower_oidc_groups_claim: str = Field("groups", description="Claim of the provider that lists a user's groups")
     flower_hosts: Annotated[str, AfterValidator(validators.host_names)] = Field(
         "", description="Host names of Flower, comma list; without a login it answers to no other, see how-to/flower.md"
     )

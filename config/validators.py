@@ -51,6 +51,11 @@ def base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def oidc_issuer(value: str) -> str:
+    """Check the address of a provider of OpenID Connect; empty passes."""
+    return base_url(value) if value else ""
+
+
 def redis_url(value: str) -> str:
     """Check a Redis address, or those of several sentinels joined by semicolons; empty passes."""
     try:

@@ -10,8 +10,7 @@ from tornado.ioloop import PeriodicCallback
 from tornado.options import options
 
 from config.environment import read_environment
-from config.flower_login import CONFIG_FILE, find_access_problems
-from config.secret_files import FLOWER_LOGIN, read_secret
+from config.flower_login import CLIENT, CONFIG_FILE, OAUTH, find_access_problems, find_oidc_problems, read_login_secrets
 from config.settings import Settings
 from longshore.dashboard.app import Dashboard
 from longshore.dashboard.context import DashboardContext
@@ -60,9 +59,7 @@ def _read_options(settings: Settings) -> None:
 
     Flower by itself would also run the Python of a `flowerconfig.py` in the working directory, whoever put it there.
     """
-    environ = read_environment()
-    if (login := read_secret(environ, FLOWER_LOGIN)) is not None:
-        environ[FLOWER_LOGIN] = login
+    environ = read_login_secrets(read_environment())
     # It reads its options there alone.
     os.environ.update({name: value for name, value in environ.items() if name.startswith(command.ENV_VAR_PREFIX)})
     command.apply_env_options()
@@ -75,6 +72,8 @@ def _read_options(settings: Settings) -> None:
     # Tornado would set up logging once more.
     arguments = [f"--address={settings.flower_address}", f"--port={settings.flower_port}", "--logging=none"]
     options.parse_command_line(["flower", *arguments])
+    if settings.flower_oidc_issuer:
+        options.auth_provider = "longshore.dashboard.oidc_login.OidcLoginHandler"
     command.extract_settings()
     command.setup_logging()
 
@@ -90,6 +89,9 @@ def _check_access(settings: Settings) -> None:
             unix_socket=options.unix_socket,
         )
     )
+    if settings.flower_oidc_issuer:
+        client = (options.oauth2_key, options.oauth2_secret, options.oauth2_redirect_uri)
+        problems.extend(find_oidc_problems(dict(zip((OAUTH, *CLIENT), (options.auth, *client), strict=True))))
     if problems:
         raise ConfigProblems(problems)
 

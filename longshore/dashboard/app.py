@@ -1,8 +1,9 @@
 """Flower's application with our handlers before its own, and our templates around them."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flower.app import Flower, rewrite_handler
 from tornado.httputil import HTTPServerRequest
@@ -23,6 +24,9 @@ from longshore.dashboard.access_roles import AccessRoles
 from longshore.dashboard.context import DashboardContext
 from longshore.dashboard.event_receiver import EventReceiver
 from longshore.dashboard.templates import Loader
+
+if TYPE_CHECKING:
+    from longshore.dashboard.oidc_provider import OidcProvider
 
 READER_THREADS = 8
 """Threads that read from Redis for our pages; Flower has its own."""
@@ -76,6 +80,15 @@ class Dashboard(Flower):
         self.add_handlers(r".*", [rewrite_handler(route, prefix) for route in HANDLERS] if prefix else HANDLERS)
         if prefix:
             self.add_handlers(r".*", [url(f"/{prefix}", RedirectHandler, {"url": f"/{prefix}/", "permanent": False})])
+
+    @cached_property
+    def oidc_provider(self) -> "OidcProvider":
+        """Whom FLOWER_OIDC_ISSUER names, as the client of Flower's options."""
+        from longshore.dashboard.oidc_provider import OidcProvider  # its library costs memory where nobody logs in so
+
+        client = self.settings["oauth"]
+        issuer = self.context.settings.flower_oidc_issuer
+        return OidcProvider(issuer, client["key"], client["secret"], client["redirect_uri"])
 
     def start_http_server(self) -> None:
         """Opens the sockets of Flower's options."""

@@ -25,6 +25,14 @@ log = EventLog(__name__)
 MAX_CONNECTIONS = 256
 """Open at once; one more closes the oldest, so that idle connections cannot lock others out."""
 
+LOGIN_COOKIE = "user"
+"""Holds the name of who is logged in by a provider and, one a line, the groups that FLOWER_OPERATORS or FLOWER_VIEWERS
+names. Signed by Flower's cookie secret."""
+
+OIDC_LOGIN_DAYS = 1
+"""Then the provider is asked again, for a user who left or whose groups changed. Logins by Flower's own providers last
+a month, as in Flower."""
+
 HTTP_LIMITS = {
     "max_body_size": 256 * 1024,  # 1,000 ids for the API, at 250 bytes each
     "max_header_size": 32 * 1024,
@@ -100,7 +108,9 @@ class AuthenticatedHandler(BaseHandler):
             if name is None:
                 raise HTTPError(401)
         if options.auth:
-            name, *groups = (self.get_secure_cookie("user") or b"").decode("utf-8", "replace").split("\n")
+            days = OIDC_LOGIN_DAYS if self.application.context.settings.flower_oidc_issuer else 31
+            cookie = self.get_secure_cookie(LOGIN_COOKIE, max_age_days=days) or b""
+            name, *groups = cookie.decode("utf-8", "replace").split("\n")
             if not (name and authenticate(options.auth, name)):
                 return None
         user: User | None = self.application.access_roles.find_user(name, groups)

@@ -105,6 +105,15 @@ DASHBOARD_CHANGE_REQUESTED = Event(
     "info",
     "A user of Flower, `actor` with `role`, asked for a change: by a page, the JSON API or Flower's own API.",
 )
+DASHBOARD_LOGIN_ACCEPTED = Event(
+    "dashboard.login_accepted", "info", "Somebody logged in to Flower by FLOWER_OIDC_ISSUER: `actor` with `role`."
+)
+DASHBOARD_LOGIN_REFUSED = Event(
+    "dashboard.login_refused",
+    "warning",
+    "A login by FLOWER_OIDC_ISSUER failed, or its user may not enter: `problem`.",
+    "`problem` says what to change: at the provider, in FLOWER_AUTH, or in FLOWER_OPERATORS and FLOWER_VIEWERS.",
+)
 DASHBOARD_REQUEST_FAILED = Event(
     "dashboard.request_failed", "info", "A page was not answered: Redis was away or the request was invalid."
 )

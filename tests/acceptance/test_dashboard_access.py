@@ -12,6 +12,7 @@ import requests
 from longshore.log import events
 from longshore.runtime.embedded_redis import free_port
 from tests.support.flower import Flower
+from tests.support.oidc_server import CLIENT, OidcServer
 from tests.support.warm import longshore
 
 from .conftest import Bench
@@ -246,6 +247,64 @@ def test_a_viewer_sees_everything_and_changes_nothing_of_flowers_own_either(
     assert {"actor=vic", "role=viewer"} <= set(line.split())
     (line,) = [one for one in lines if events.DASHBOARD_CHANGE_REQUESTED.name in one and "worker/shutdown" in one]
     assert {"actor=ann", "role=operator"} <= set(line.split())
+
+
+def test_people_log_in_with_a_provider_and_their_groups_say_what_they_may(
+    bench: Bench, start: Callable[..., Flower]
+) -> None:
+    """As a browser does it: to the provider and back, with a cookie jar, to the page that was asked for."""
+    bench.accept("r_1", "good", dead="http_500")
+    with OidcServer() as provider:
+        port = str(free_port())
+        provider.redirect_uri = f"http://127.0.0.1:{port}/login"
+        flower = start(
+            FLOWER_PORT=port, FLOWER_OIDC_ISSUER=provider.issuer, FLOWER_AUTH=".*@acme.io",
+            FLOWER_OAUTH2_KEY=CLIENT[0], FLOWER_OAUTH2_SECRET=CLIENT[1], FLOWER_OPERATORS="group:sre",
+            FLOWER_OAUTH2_REDIRECT_URI=provider.redirect_uri, FLOWER_OIDC_GROUPS_CLAIM="teams",
+        )  # fmt: skip
+
+        def log_in(**user: Any) -> tuple[requests.Session, requests.Response]:
+            provider.user = {"email_verified": True} | user
+            browser = requests.Session()
+            browser.trust_env = False
+            return browser, browser.get(f"{flower.url}/invocation/r_1?a=1&b=2", timeout=60)
+
+        browser, page = log_in(email="ann@acme.io", teams=["all", "sre"])
+        assert (200, f"{flower.url}/invocation/r_1?a=1&b=2") == (page.status_code, page.url)
+        assert "requeue-form" in page.text
+        form = {"generation": "1", "why": "it is back", "_xsrf": browser.cookies["_xsrf"]}
+        assert browser.post(f"{flower.url}/invocation/r_1", data=form).ok
+        (note,) = browser.get(f"{flower.url}/api/longshore/invocations/r_1").json()["history"]
+        assert ("ann@acme.io", "operator") == (note["requeued_by"], note["role"])
+        browser.close()
+
+        browser, page = log_in(email="vic@acme.io", teams="all")
+        assert (200, False) == (page.status_code, "requeue-form" in page.text)
+        form["_xsrf"] = browser.cookies["_xsrf"]
+        assert 403 == browser.post(f"{flower.url}/invocation/r_1", data=form).status_code
+        shutdown = browser.post(f"{flower.url}/api/worker/shutdown/x", headers={"X-XSRFToken": form["_xsrf"]})
+        assert (403, True) == (shutdown.status_code, "vic@acme.io is a viewer" in shutdown.text)
+        # Another browser cannot be logged in with an answer that was meant for this one, nor this one twice.
+        forged = browser.get(f"{flower.url}/login", params={"code": "x", "state": "x"})
+        assert (403, True) == (forged.status_code, "belongs to no login of this browser" in forged.text)
+        browser.close()
+
+        for user, problem in (
+            ({"email": "eve@evil.io"}, "FLOWER_AUTH"), ({"email": "ann@acme.io", "email_verified": False}, "verified"),
+            ({}, "verified"), ({"email": "x\ngroup@acme.io"}, "FLOWER_AUTH"),
+        ):  # fmt: skip
+            browser, page = log_in(**user)
+            assert (403, True) == (page.status_code, problem in page.text)
+            assert "user" not in browser.cookies
+            browser.close()
+        provider.denies = "access_denied"
+        browser, page = log_in(email="ann@acme.io")
+        assert (403, True) == (page.status_code, "access_denied" in page.text)
+        browser.close()
+    log = flower.log()
+    assert f"event={events.DASHBOARD_LOGIN_ACCEPTED.name}" in log
+    assert f"event={events.DASHBOARD_LOGIN_REFUSED.name}" in log
+    assert not any(secret in log for secret in (CLIENT[1], "code=", "let-me-in"))
 
 
 def test_beyond_this_machine_it_starts_only_with_a_login_or_when_told_so(

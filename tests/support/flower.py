@@ -17,7 +17,7 @@ class Flower:
     """One that answers, on a port of its own."""
 
     def __init__(self, folder: Path, **environ: str) -> None:
-        port = free_port()
+        port = environ.get("FLOWER_PORT") or free_port()
         home = folder / f"flower-{next(_numbers)}"
         home.mkdir()
         for file in folder.glob("flowerconfig.py"):

@@ -81,3 +81,21 @@ def test_host_names_are_names(hosts: str) -> None:
     """Neither addresses of pages nor patterns."""
     with pytest.raises(ConfigProblems, match="FLOWER_HOSTS"):
         load({**NAMES, "FLOWER_HOSTS": hosts}, Role.FLOWER)
+
+
+def test_what_a_provider_needs_and_is_missing_is_named() -> None:
+    """Before anybody is sent to it in vain."""
+    needed = {
+        "FLOWER_AUTH": ".*@acme.io",
+        "FLOWER_OAUTH2_KEY": "flower",
+        "FLOWER_OAUTH2_SECRET": "s",
+        "FLOWER_OAUTH2_REDIRECT_URI": "https://flower.acme.io/login",
+    }
+    issuer = NAMES | {"FLOWER_OIDC_ISSUER": "https://login.acme.io/"}
+
+    assert "https://login.acme.io" == load({**issuer, **needed}, Role.FLOWER).flower_oidc_issuer
+    for name in needed:
+        with pytest.raises(ConfigProblems, match=f"{name}: is missing although FLOWER_OIDC_ISSUER is set"):
+            load({**issuer, **needed, name: ""}, Role.FLOWER)
+    with pytest.raises(ConfigProblems, match="FLOWER_OIDC_ISSUER"):
+        load({**issuer, **needed, "FLOWER_OIDC_ISSUER": "login.acme.io"}, Role.FLOWER)
