@@ -66,12 +66,12 @@ class Session:
                 self._http_origins.clear()
             self._http_origins.add(origin)
 
-    def connect(self, origin: Origin, timeout_s: float, *, verify: bool = True) -> Any:
+    def connect(self, origin: Origin, timeout_s: float, *, verify: bool = True, tls: TlsOptions | None = None) -> Any:
         """A connection as `send` would make it, with nothing sent; without `verify` any certificate is accepted.
 
         Raises as `send`.
         """
-        route = self._check(origin)
+        route = self._check(origin, tls)
         return self._adapter.connect(origin, route if verify else _unverified(route), timeout_s)
 
     def speaks_tls(self, origin: Origin) -> bool:

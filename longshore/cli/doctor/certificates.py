@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 
 from config.user_ca_bundle import SSL_CERT_FILE, find_defect, find_problems, find_requests_bundle, user_value
+from longshore.cli.doctor import client_certificates
 from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
 from longshore.network import ca_files
 from longshore.network.pem import extract
@@ -36,6 +37,7 @@ def check(case: CheckContext) -> Iterator[Finding]:
     for path, der in mounted:
         yield from _expiry(path, der)
     yield from _own_bundles(case)
+    yield from client_certificates.check(case)
     if not settings.webhook_verify_ssl:
         yield warning(
             "certificates of webhook targets are not checked (WEBHOOK_VERIFY_SSL=false)",

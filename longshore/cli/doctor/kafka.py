@@ -23,6 +23,11 @@ STRATEGIES = frozenset({"range", "roundrobin", ""})
 
 _ACCESS = "Check KAFKA_CONSUMER_SECURITY_PROTOCOL and KAFKA_CONSUMER_AUTHENTICATION_MECHANISM"
 
+_TLS = (
+    "Mount the CA's certificate below LONGSHORE_CA_DIR; if the brokers want a client certificate, name it with "
+    "KAFKA_CONSUMER_SSL_CERTIFICATE_LOCATION"
+)
+
 FINAL = AUTH_ERRORS | {KafkaError._RESOLVE, KafkaError._SSL, KafkaError._ALL_BROKERS_DOWN}
 
 
@@ -108,7 +113,7 @@ def _away(access: KafkaAccess, error: KafkaError, errors_seen: list[KafkaError])
             return broken(f"{access.brokers} refuse the login: {errors[code].str()}", _ACCESS)
     if KafkaError._SSL in errors:
         text = errors[KafkaError._SSL].str()
-        return broken(f"TLS with {access.brokers} fails: {text}", "Mount the CA's certificate below LONGSHORE_CA_DIR")
+        return broken(f"TLS with {access.brokers} fails: {text}", _TLS)
     if KafkaError._RESOLVE in errors:
         return broken(f"{access.brokers}: the name is not known", "Check the brokers' names and this machine's DNS")
     reason = next((each.str() for each in errors_seen if each.code() == KafkaError._TRANSPORT), error.str())

@@ -1,16 +1,17 @@
 """Which targets are known: from the command line, from the mapping file and from the ledger."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from config.settings import Settings
 from longshore.cli.doctor.finding import CheckContext
 from longshore.delivery.send_errors import BadUrl
 from longshore.delivery.target import target_of
 from longshore.errors import StoreUnavailable
+from longshore.invocation.mapping import schema
+from longshore.invocation.mapping.schema import MappingEntry
+from longshore.invocation.tls_section import TlsOptions
 from longshore.ledger.kafka_addresses import KafkaAddresses
 from longshore.operations.ledger_access import open_ledger
 
@@ -38,21 +39,21 @@ def known_targets(case: CheckContext) -> KnownTargets:
     return KnownTargets(tuple(dict.fromkeys(urls)), unasked)
 
 
-def literal_urls(settings: Settings) -> list[str]:
-    """Origins that stand in the mapping file as they are; none if it cannot be read."""
-    path = settings.mapping_path
-    if path is None:
-        return []
+def mapping_entries(settings: Settings) -> tuple[MappingEntry, ...]:
+    """What stands in the mapping file, as far as it can be read."""
     try:
-        entries: Any = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return []
-    targets = []
-    for entry in entries if isinstance(entries, list) else ():
-        text = entry.get("url") if isinstance(entry, dict) else None
-        for origin in _ORIGIN.findall(text) if isinstance(text, str) else ():
+        return schema.read(settings.mapping_path.read_bytes(), schema.Findings()) if settings.mapping_path else ()
+    except OSError:
+        return ()
+
+
+def literal_urls(settings: Settings) -> dict[str, TlsOptions | None]:
+    """Origins that stand in the mapping file as they are, and the TLS options of the first entry that has them."""
+    targets: dict[str, TlsOptions | None] = {}
+    for entry in mapping_entries(settings):
+        for origin in _ORIGIN.findall(entry.url or ""):
             try:
-                targets.append(target_of(origin))
+                targets.setdefault(target_of(origin), entry.delivery.tls)
             except BadUrl:
                 continue
     return targets

@@ -5,11 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from config.egress import build_egress_policy, collect_internal_services
+from config.host_table_files import read_targets
 from longshore.cli.doctor.certificates import read
 from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
-from longshore.cli.doctor.known_targets import known_brokers, known_targets
+from longshore.cli.doctor.known_targets import known_brokers, known_targets, literal_urls
 from longshore.delivery.probe import Probe, ProbeResult
 from longshore.delivery.request_deadline import ConnectStage
+from longshore.errors import ConfigError
 
 MOST = 100
 """Targets that are looked at; in the order command line, mapping file, ledger."""
@@ -46,11 +48,18 @@ def check(case: CheckContext) -> Iterator[Finding]:
     egress_policy.internal_services = collect_internal_services(
         case.settings, [*settled, *known_brokers(case.settings)]
     )
-    probe = Probe(case.settings.webhook_verify_ssl, egress_policy)
+    try:
+        targets = read_targets(case.settings.targets_file)
+    except ConfigError:
+        targets = None  # what is said of the settings says why
+    own = literal_urls(case.settings)
+    probe = Probe(case.settings.webhook_verify_ssl, egress_policy, targets)
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="probe")
     try:
         for url, reached in zip(
-            places.urls, pool.map(lambda url: probe.check(url, case.connect_s), places.urls[:MOST]), strict=False
+            places.urls,
+            pool.map(lambda url: probe.check(url, case.connect_s, own.get(url)), places.urls[:MOST]),
+            strict=False,
         ):
             yield from report(url, reached, checked=case.settings.webhook_verify_ssl)
     finally:
@@ -84,6 +93,8 @@ def _failed(url: str, reached: ProbeResult, facts: dict[str, str | None]) -> Fin
     cause = reached.cause + (f" (it was issued by {issuer})" if issuer else "")
     cause = cause.removeprefix(f"{step.upper()}: ")
     remedy = _REMEDIES.get(reached.reason, "Check the URL")
+    if "client certificate" in cause:
+        remedy = "See docs/how-to/client-certificates.md"
     return broken(
         f"{url} {step.upper() if step != 'proxy' else 'proxy'}: {cause}",
         remedy,

@@ -10,7 +10,9 @@ from typing import Any, cast
 import pytest
 import structlog
 
-from longshore.delivery import Verdict
+from longshore.delivery import EgressPolicy, Verdict
+from longshore.delivery.probe import Probe
+from longshore.delivery.request_deadline import ConnectStage
 from longshore.delivery.send import Sender
 from longshore.delivery.target_options import TargetTable, parse_targets
 from longshore.invocation.tls_section import TlsOptions
@@ -228,6 +230,20 @@ def test_a_certificate_goes_through_a_proxys_tunnel(
 
     assert ["ann", "bob", "ann"] == names
     assert 2 == len(proxy.lines)
+
+
+def test_a_probe_finds_out_that_a_certificate_is_wanted(
+    target: HostileTarget, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the handshake of TLS 1.3 ends well on our side."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
+    probe = Probe(True, EgressPolicy())
+    url = target.url(host="localhost")
+    without, shown = probe.check(url, 10), probe.check(url, 10, file_options(authority.issue("ann")))
+    probe.close()
+
+    assert ("tls", True) == (without.reason, "wants a client certificate: name one" in without.cause)
+    assert (ConnectStage.OPEN, "") == (shown.stage, shown.cause)
 
 
 def test_the_mappings_certificate_is_not_shown_where_a_redirect_leads(trusting: Sender, authority: Authority) -> None:

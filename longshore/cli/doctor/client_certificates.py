@@ -1,0 +1,62 @@
+"""The client certificates and CAs that are named for targets, Port and Kafka: usable, whole, and for how long."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from cryptography import x509
+
+from config.host_table_files import read_targets
+from config.target_tls import find_mapping_places, find_places
+from config.tls_files import REMEDY, find_defects, kafka_options, port_options
+from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
+from longshore.cli.doctor.known_targets import mapping_entries
+from longshore.errors import ConfigError
+from longshore.invocation.tls_section import TlsOptions
+from longshore.network import ca_files
+
+SOON = timedelta(days=30)
+"""How long before its end a certificate is worth a word."""
+
+
+def check(case: CheckContext) -> Iterator[Finding]:
+    """All that are named."""
+    settings = case.settings
+    texts = settings.model_dump()
+    try:
+        places = list(find_places(read_targets(settings.targets_file)))
+    except ConfigError:
+        places = []  # what is said of the settings says why
+    places = [(f"{place} of TARGETS_FILE", options) for place, options in places]
+    places += find_mapping_places([entry.delivery for entry in mapping_entries(settings)])
+    for place, options in places:
+        yield from _check_options(place, options)
+        if options.verify is False:
+            yield warning(f"{place}: the certificates of these targets are not checked", "Name their CA in place of it")
+    yield from _check_options("PORT_API_TLS_*", port_options(texts))
+    yield from _check_options("KAFKA_CONSUMER_SSL_*", kafka_options(texts), settings.kafka_consumer_ssl_key_password)
+
+
+def _check_options(place: str, options: TlsOptions, password: str = "") -> Iterator[Finding]:
+    if defects := list(find_defects(options, password)):
+        yield from (broken(f"{place}: {defect}", REMEDY) for defect in defects)
+        return
+    if options.certificate:
+        chain = x509.load_pem_x509_certificates(ca_files.read(options.certificate))
+        yield _check_expiry(f"{place}: the client certificate {options.certificate}", chain)
+        if any(each.issuer != issuer.subject for each, issuer in pairwise(chain)):
+            yield warning(
+                f"{place}: the chain in {options.certificate} has a gap, or another order",
+                "Write the certificate first, then the one that issued it, and so on",
+            )
+    if options.ca:
+        yield _check_expiry(f"{place}: ca {options.ca}", x509.load_pem_x509_certificates(ca_files.read(options.ca)))
+
+
+def _check_expiry(text: str, certificates: list[x509.Certificate]) -> Finding:
+    end, now = min(each.not_valid_after_utc for each in certificates), datetime.now(UTC)
+    if end < now:
+        return broken(f"{text} expired on {end.date()}", "Replace it by the renewed one")
+    if end - now < SOON:
+        return warning(f"{text} expires on {end.date()}", "Have it renewed; no restart is needed")
+    return ok(f"{text} is valid until {end.date()}", until=end.isoformat())
