@@ -147,7 +147,9 @@ class Settings(BaseModel):
         "https", description="none: the broker's certificate may be for any name"
     )
     kafka_consumer_session_timeout_ms: Annotated[PositiveInt, Field(le=300_000)] = Field(
-        45000, description="session.timeout.ms of the consumer; 300000 at most"
+        10_000,
+        description="session.timeout.ms of the consumer: after so long others take over what a killed ingest had; "
+        "300000 at most",
     )
     kafka_consumer_auto_offset_reset: Annotated[str, AfterValidator(validators.offset_reset)] = Field(
         "earliest", description="Where a group without committed offsets begins: earliest or largest (latest)"
@@ -264,7 +266,7 @@ class Settings(BaseModel):
         10, description="A worker process with more requests than this stuck far beyond their deadline is restarted"
     )
     lease_s: Annotated[Seconds, AfterValidator(validators.lease)] = Field(
-        15, description="Seconds after which the work of a worker that died is dispatched again; 8 or more"
+        12, description="Seconds after which the work of a worker that died is dispatched again; 8 or more"
     )
     pump_interval_s: Seconds = Field(0.2, description="How often each worker looks for what may start now")
     drain_s: Annotated[Factor | None, EmptyIsNone] = Field(

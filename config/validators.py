@@ -94,7 +94,7 @@ def lease(value: float) -> float:
     if value < MIN_LEASE_S:
         raise invalid(
             "is too short: live work would be dispatched twice when Redis restarts",
-            f"Give {MIN_LEASE_S:g} or more; 15 suits most",
+            f"Give {MIN_LEASE_S:g} or more; 12 suits most",
         )
     return value
 

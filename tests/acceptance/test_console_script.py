@@ -67,7 +67,7 @@ def test_config_check_shows_what_is_in_effect_and_no_secret(tmp_path: Path) -> N
 
     assert 0 == done.returncode
     assert "WORKER_SLOTS=7\n" in done.stdout
-    assert "LEASE_S=15.0  (default)\n" in done.stdout
+    assert "LEASE_S=12.0  (default)\n" in done.stdout
     assert "Did you mean LOG_LEVEL?" in done.stderr
     assert not re.search("hush|s3cret", done.stdout + done.stderr)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from config.settings import Settings
 from longshore.log import events
 from tests.faults.conftest import MakeScene
 from tests.support.faults_table import SIZE
@@ -40,6 +41,27 @@ def test_an_ingest_that_stood_still_for_longer_than_its_session_gives_its_partit
     assert asleep.alive
     for account in scene.balance():
         assert (account.state, account.repeats) == (account.natural_end()[0], 0), account
+
+
+def test_by_default_what_killed_programs_held_is_taken_up_soon(make_scene: MakeScene) -> None:
+    """An ingest and a worker killed at once, nobody started in their place; the table says how long it took."""
+    lease, session = (
+        str(round(Settings.model_fields[name].default)) for name in ("lease_s", "kafka_consumer_session_timeout_ms")
+    )
+    scene = make_scene("kill -9: ingest and worker, defaults", LEASE_S=lease, KAFKA_CONSUMER_SESSION_TIMEOUT_MS=session)
+    scene.start_fleet()
+    scene.load.publish(PORTION)
+    (ingest, _), (worker, _) = scene.fleet.living("ingest"), scene.fleet.living("worker")
+    scene.until_busy(worker)
+    worker.kill()
+    scene.note_kill(worker)
+    ingest.kill()
+    scene.load.publish(PORTION)
+    published = list(scene.load.sent)
+    scene.recoveries.append(Recovery(f"{ingest.name} killed", lambda: not scene.accounts.missing(published)))
+    scene.until_settled()
+
+    scene.balance()
 
 
 def test_a_redis_restored_from_an_older_copy_under_load_loses_nothing(make_scene: MakeScene, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_local_kafka_gets_no_user() -> None:
 
     assert options["bootstrap.servers"] == "127.0.0.1:9092"
     assert (options["security.protocol"], options["sasl.mechanism"]) == ("plaintext", "none")
-    assert (options["session.timeout.ms"], options["auto.offset.reset"]) == (45000, "earliest")
+    assert (options["session.timeout.ms"], options["auto.offset.reset"]) == (10_000, "earliest")
     assert not {"sasl.username", "sasl.password"} & options.keys()
 
 
@@ -160,3 +160,14 @@ def test_librdkafka_takes_what_our_own_rules_take() -> None:
     for reset in OFFSET_RESETS:
         check(settings(KAFKA_CONSUMER_AUTO_OFFSET_RESET=reset, KAFKA_CONSUMER_SESSION_TIMEOUT_MS="1"))
     check(settings(USING_LOCAL_PORT_INSTANCE="true", KAFKA_CONSUMER_BOOTSTRAP_SERVERS="127.0.0.1:9"))
+
+
+def test_by_default_others_take_up_what_a_killed_program_had_within_15_s() -> None:
+    """The session, then the next heartbeat of each other member, who join again; or the lease, then a pump."""
+    chosen = settings()
+    options = build_options(chosen, KafkaAccess("127.0.0.1:9092"))
+    librdkafkas_heartbeat_s = 3
+
+    assert "heartbeat.interval.ms" not in options
+    assert options["session.timeout.ms"] / 1000 + librdkafkas_heartbeat_s < 15
+    assert chosen.lease_s + chosen.pump_interval_s < 15
