@@ -4,8 +4,11 @@ from pathlib import Path
 
 from longshore.log import events
 from longshore.operations.ledger_access import open_ledger
+from longshore.sandbox.embedded_kafka import EmbeddedKafka
+from longshore.sandbox.fake_port import FakePort
 from tests.support.programs import Program, eventually
 from tests.support.receiver import receivers
+from tests.support.whole_agent import start_agent
 
 from .conftest import Bench
 
@@ -44,3 +47,18 @@ def test_one_of_two_workers_notifies_and_the_other_one_after_a_kill(bench: Bench
         for worker in workers:
             worker.says(events.NOTIFICATION_SENT.name)
             assert "a-token-nobody-may-see" not in worker.log()
+
+
+def test_an_agent_that_cannot_read_kafka_any_more_says_so_and_when_it_can(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    """`longshore run`: its ingest or its worker sends."""
+    with receivers(1) as (receiver,), FakePort() as port:
+        environ = {"NOTIFY_URLS": receiver.url, "NOTIFY_INTERVAL_S": "0.5", "NOTIFY_SILENCE_S": "2"}
+        agent = start_agent(tmp_path / "agent", kafka, port, **environ)
+        try:
+            agent.says(events.KAFKA_ASSIGNED.name)
+            kafka.down()
+            eventually(lambda: any("No ingest can read" in text for text in receiver.texts), "silence is told")
+            kafka.up()
+            eventually(lambda: any("Invocations are read again" in text for text in receiver.texts), "its end is told")
+        finally:
+            agent.close()
