@@ -374,7 +374,7 @@ class Settings(BaseModel):
         "empty: nobody is told, see how-to/notifications.md",
     )
     notify_on: Annotated[str, AfterValidator(validators.notification_kinds)] = Field(
-        ",".join(NotificationKind), description="Of what they are told, comma list of these four"
+        ",".join(sorted(NotificationKind)), description="Of what they are told, comma list of these four; empty: all"
     )
     notify_interval_s: Seconds = Field(300, description="Seconds between two messages to one URL, at least")
     notify_silence_s: Seconds = Field(

@@ -144,12 +144,11 @@ def notify_urls(value: str) -> str:
 
 
 def notification_kinds(value: str) -> str:
-    """Check a comma list of kinds of notifications."""
+    """Check a comma list of kinds of notifications; empty means all."""
     try:
-        parse_kinds(value)
+        return ",".join(sorted(parse_kinds(value) or Kind))
     except ValueError:
         raise invalid("has an entry that is no kind of notification", f"Give some of {', '.join(Kind)}") from None
-    return value
 
 
 def public_url(value: str) -> str:

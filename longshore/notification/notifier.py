@@ -23,7 +23,7 @@ from longshore.notification.destinations import Destination, UnusableUrl
 from longshore.notification.kinds import FAILED_STATES, Kind
 from longshore.notification.news import compile_news
 from longshore.notification.progress import Progress
-from longshore.notification.wording import word
+from longshore.notification.wording import compose
 from longshore.periodic import Periodic
 from longshore.telemetry.metrics import NOTIFICATIONS
 
@@ -107,7 +107,7 @@ class Notifier:
         attempt = progress.before_sending(now_ms, interval_s)
         if not news or not self._lease.note(field, attempt.dump()):
             return
-        title, body = word(news, self._plan.agent, self._plan.flower_url)
+        title, body = compose(news, self._plan.agent, self._plan.flower_url)
         error = destination.send(title, body, SEND_S, good=news.is_good)
         self._loop.turn()  # however many destinations hang
         NOTIFICATIONS.labels("failed" if error else "sent").inc()

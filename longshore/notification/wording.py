@@ -27,11 +27,11 @@ _SILENCES = {
 """The name of a condition → what is said when it begins, and when it has ended."""
 
 
-def word(news: News, agent: str, flower_url: str) -> tuple[str, str]:
+def compose(news: News, agent: str, flower_url: str) -> tuple[str, str]:
     """Title and text of the message. `agent` says which one it is; `flower_url` is Flower's address, or empty."""
     sections = [
         *(_describe_failures(failures, flower_url) for failures in news.failures),
-        *_describe_conditions([each for each in news.beginnings if each.name.startswith("breaker ")], flower_url),
+        *_describe_breakers([each for each in news.beginnings if each.name.startswith("breaker ")], flower_url),
         *(_describe_silence(each) for each in news.beginnings if each.name in _SILENCES),
         *([f"Resolved:\n{_list([_describe_end(name) for name in news.endings], MAX_NAMES)}"] if news.endings else []),
     ]
@@ -66,7 +66,7 @@ def _describe_failures(failures: FailureGroups, flower_url: str) -> str:
     return "\n".join(lines)
 
 
-def _describe_conditions(breakers: Sequence[Condition], flower_url: str) -> Iterator[str]:
+def _describe_breakers(breakers: Sequence[Condition], flower_url: str) -> Iterator[str]:
     if breakers:
         names = [_clean(each.name.removeprefix("breaker ")) for each in breakers]
         link = f"\nAll: {flower_url}/targets" if flower_url else ""

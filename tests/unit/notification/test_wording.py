@@ -13,7 +13,7 @@ from longshore.notification.kinds import Kind
 from longshore.notification.news import News
 from longshore.notification.progress import Progress
 from longshore.notification.urls import secrets_of, split_urls
-from longshore.notification.wording import word
+from longshore.notification.wording import compose
 
 
 def test_what_others_named_is_no_markup_and_calls_nobody() -> None:
@@ -22,8 +22,8 @@ def test_what_others_named_is_no_markup_and_calls_nobody() -> None:
     breaker = Condition(Kind.BREAKERS, f"breaker {target}", 0)
     failures = FailureGroups(State.DEAD, Counter({(target, "http_500"): 1}), (id,))
     texts = [
-        *word(News([failures], [breaker], [breaker.name]), "org", "https://flower"),
-        *word(News([failures], [], []), "org", ""),
+        *compose(News([failures], [breaker], [breaker.name]), "org", "https://flower"),
+        *compose(News([failures], [], []), "org", ""),
     ]
 
     assert not set("<>*@|`!") & set("".join(texts))
@@ -33,7 +33,7 @@ def test_a_message_stays_short_however_much_there_is() -> None:
     counts = Counter({(f"http://target-{n}:80", "http_500"): 1000 - n for n in range(500)})
     breakers = [Condition(Kind.BREAKERS, f"breaker http://target-{n}:80", 0) for n in range(500)]
     failures = FailureGroups(State.DEAD, counts, ("r_1",), has_more=True)
-    title, body = word(News([failures], breakers, [each.name for each in breakers]), "org", "")
+    title, body = compose(News([failures], breakers, [each.name for each in breakers]), "org", "")
 
     assert "more than 375250 dead letters, 500 breakers open" in title
     assert "and 490 more" in body
@@ -59,6 +59,11 @@ def test_repetitions_are_ever_rarer_and_as_rare_as_messages() -> None:
     assert [15, 30, 60, 120, 240, 300, 300] == pauses
     assert Progress.parse(progress.dump()) == progress
     assert 0 == progress.after_sending(1, 1, {"workers"}, 300).failures
+
+
+def test_an_empty_list_of_kinds_is_all_of_them() -> None:
+    """As `NOTIFY_ON: ${NOTIFY_ON:-}` of a compose file means "not set"."""
+    assert load({"NOTIFY_ON": ""}, role=None).notify_on == load({}, role=None).notify_on
 
 
 def test_the_urls_are_shown_nowhere() -> None:
