@@ -14,7 +14,7 @@ from longshore.delivery.send_errors import BadUrl, Unsendable
 from longshore.delivery.target import target_of
 from longshore.invocation.decrypted import DecryptedMessage, decrypt_message
 from longshore.invocation.gitlab import missing_token
-from longshore.invocation.mapping import MappedRequest, Mapping
+from longshore.invocation.mapping import JqUnavailable, MappedRequest, Mapping, Route
 from longshore.invocation.masking import Mask
 from longshore.invocation.report_context import AnyResponse, build_report_context
 from longshore.invocation.request_mask import build_mask
@@ -48,8 +48,27 @@ class RequestBuilder:
         It is the one that it was `accepted` with (see `Mapping.reference`) if that is of the same file. Raises
         `MappingFault` and `JqUnavailable`.
         """
-        entry = self._mapping.entry_of(accepted)
-        return self._mapping.select(text) if entry is None else entry
+        result = self.select_entries([(text, accepted)])[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def select_entries(self, messages: Sequence[tuple[str, str]]) -> list[int | Exception | None]:
+        """For each text, and the entry it was accepted with, what `select_entry` would give or raise.
+
+        Asks jq once for all that were accepted with another file: after a change that is a whole backlog.
+        """
+        results: list[int | Exception | None] = [self._mapping.entry_of(accepted) for _, accepted in messages]
+        others = [place for place, entry in enumerate(results) if entry is None]
+        try:
+            routes: Sequence[object] = self._mapping.routes([messages[place][0] for place in others]) if others else ()
+        except JqUnavailable as error:
+            routes = [error] * len(others)
+        for place, route in zip(others, routes, strict=True):
+            results[place] = (
+                route.entry if isinstance(route, Route) else route if isinstance(route, Exception) else None
+            )
+        return results
 
     def decrypt(self, text: str, entry: int, verbatim: bool = False) -> DecryptedMessage:
         """The message `text` with the secret inputs decrypted that `entry` names.

@@ -23,10 +23,11 @@ class MappingWatch:
         self._mappings = mappings
         self._loop = Periodic("mapping-watch", CHECK_S, self._step, first_s=CHECK_S)
         PROCESS_HEALTH.ready_if(MAPPING, self._check)
+        self._measure()
 
     def start(self) -> None:
-        """Say what the mapping is like, and look for another from now on."""
-        self._tell()
+        """Log what is likely wrong in the mapping, and look for another from now on."""
+        self._warn()
         if self._mappings.path is not None:
             self._loop.start()
 
@@ -35,22 +36,24 @@ class MappingWatch:
         self._loop.stop()
 
     def _step(self) -> None:
-        if self._mappings.refresh():
-            if self._mappings.problem is None:
-                fingerprint, entries = self._mappings.current.digest, len(self._mappings.current.deliveries)
-                log.event(events.MAPPING_RELOADED, fingerprint=fingerprint, entries=entries)
-            self._tell()
-
-    def _tell(self) -> None:
+        if not self._mappings.refresh():
+            return
+        self._measure()
         mapping, problem = self._mappings.current, self._mappings.problem
-        metrics.MAPPING_VALID.set(problem is None)
-        metrics.MAPPING_LOADED.set(self._mappings.loaded_at)
-        metrics.MAPPING_INFO.clear()
-        metrics.MAPPING_INFO.labels(mapping.digest).set(1)
         if problem is not None:
             log.event(events.MAPPING_REFUSED, problem=str(problem), in_force=mapping.digest)
             return
-        for warning in mapping.warnings:
+        log.event(events.MAPPING_RELOADED, fingerprint=mapping.digest, entries=len(mapping.deliveries))
+        self._warn()
+
+    def _measure(self) -> None:
+        metrics.MAPPING_VALID.set(self._mappings.problem is None)
+        metrics.MAPPING_LOADED.set(self._mappings.loaded_at)
+        metrics.MAPPING_INFO.clear()
+        metrics.MAPPING_INFO.labels(self._mappings.current.digest).set(1)
+
+    def _warn(self) -> None:
+        for warning in self._mappings.current.warnings:
             log.event(events.MAPPING_LINT_WARNED, problem=warning)
 
     def _check(self) -> CheckResult:

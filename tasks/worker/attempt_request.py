@@ -50,7 +50,7 @@ def build_requests(
 
     Nothing with a payload in it is raised.
     """
-    opened = [_open(attempt, sealer, builder) for attempt in attempts]
+    opened = _open(attempts, sealer, builder)
     built = iter(builder.build_many([each for each in opened if not isinstance(each, Exception)]))
     return [
         each if isinstance(each, Exception) else _address(attempt, next(built), builder)
@@ -59,14 +59,26 @@ def build_requests(
 
 
 def _open(
-    attempt: StartedAttempt, sealer: Sealer, builder: RequestBuilder
+    attempts: Sequence[StartedAttempt], sealer: Sealer, builder: RequestBuilder
+) -> list[tuple[DecryptedMessage, int] | RequestNotBuildable | JqUnavailable]:
+    """For each attempt its decrypted message, and its mapping entry."""
+    texts = [_message(attempt, sealer) for attempt in attempts]
+    accepted = zip(texts, (attempt.mapping for attempt in attempts), strict=True)
+    entries = iter(builder.select_entries([(text, mapping) for text, mapping in accepted if isinstance(text, str)]))
+    return [
+        _decrypt(attempt, text, next(entries), builder) if isinstance(text, str) else text
+        for attempt, text in zip(attempts, texts, strict=True)
+    ]
+
+
+def _decrypt(
+    attempt: StartedAttempt, text: str, entry: int | Exception | None, builder: RequestBuilder
 ) -> tuple[DecryptedMessage, int] | RequestNotBuildable | JqUnavailable:
-    """The decrypted message of an attempt, and its mapping entry."""
+    if isinstance(entry, Exception):
+        return _explain(attempt, entry)
+    if entry is None:
+        return RequestNotBuildable("no_mapping", "no mapping of this worker's file is enabled for it")
     try:
-        text = _message(attempt, sealer)
-        entry = builder.select_entry(text, attempt.mapping)
-        if entry is None:
-            return RequestNotBuildable("no_mapping", "no mapping of this worker's file is enabled for it")
         message = builder.decrypt(text, entry, attempt.verbatim)
         for path in message.failed_paths:
             metrics.DECRYPTION_FAILURES.inc()
@@ -105,13 +117,15 @@ def _explain(attempt: StartedAttempt, error: Exception) -> RequestNotBuildable |
     return RequestNotBuildable(UNEXPECTED, log_fault(attempt, error))
 
 
-def _message(attempt: StartedAttempt, sealer: Sealer) -> str:
-    """The message as it was accepted, its secret inputs still encrypted."""
+def _message(attempt: StartedAttempt, sealer: Sealer) -> str | RequestNotBuildable | JqUnavailable:
+    """The message as it was accepted, its secret inputs still encrypted; or why it cannot be had."""
     try:
         bound = bond(attempt.format, "payload", attempt.id, run=attempt.run)
         return sealer.open(attempt.payload, bound).decode("utf-8", "surrogatepass")
     except Foreign as error:
         log.event(events.INVOCATION_BINDING_MISMATCHED, run_id=attempt.run or attempt.id, problem=str(error))
-        raise RequestNotBuildable("foreign", f"its payload was not sent: {error}") from None
+        return RequestNotBuildable("foreign", f"its payload was not sent: {error}")
     except Unsealable as error:
-        raise RequestNotBuildable("unsealable", f"its payload cannot be opened: {error}") from None
+        return RequestNotBuildable("unsealable", f"its payload cannot be opened: {error}")
+    except Exception as error:
+        return _explain(attempt, error)

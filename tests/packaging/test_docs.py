@@ -64,11 +64,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_page_is_built(site: Path) -> None:
-    """As a folder of its own."""
+    """As a folder of its own, and every block of code as one: behind a language only `title="..."` may stand."""
     for page in DOCS:
         name = page.relative_to(ROOT / "docs").with_suffix("")
         built = site / (name.parent if name.name == "index" else name) / "index.html"
         assert built.is_file(), name
+        assert "```" not in built.read_text(), name
 
 
 def test_reading_it_fetches_nothing_from_elsewhere(site: Path) -> None:

@@ -94,3 +94,19 @@ def test_what_makes_no_request_is_a_problem_in_words(
         previews.close()
 
     assert words == shown[field][: len(words) or None]
+
+
+def test_a_changed_mapping_file_is_shown_and_a_wrong_one_is_told(tmp_path: Path) -> None:
+    """What Flower shows is what a worker would send now."""
+    previews = RequestPreviews(settings(tmp_path, [{"url": '"http://first/"'}]))
+    file = tmp_path / "mapping.json"
+    try:
+        shown = [previews.preview_message("{}", ACCEPTED)]
+        for content in ("{", '[{"url": "\\"http://second/\\""}]'):
+            file.write_text(content)
+            shown.append(previews.preview_message("{}", ACCEPTED))
+    finally:
+        previews.close()
+
+    assert ["http://first/", "http://first/", "http://second/"] == [each["url"] for each in shown]
+    assert [False, True, False] == ["is refused" in each["note"] for each in shown]

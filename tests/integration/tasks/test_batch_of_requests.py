@@ -92,6 +92,8 @@ def attempts_of(mapping: Mapping) -> dict[str, StartedAttempt]:
         "no json": attempt("{", mapping.reference(0)),
         "unmapped": attempt(run_of("other")),
         "of another file": attempt(run_of("plain"), "0123456789abcdef/1"),
+        "of another file too": attempt(run_of("named"), "0123456789abcdef/0"),
+        "no json of another file": attempt("{", "0123456789abcdef/0"),
         "no token": attempt(json.dumps(gitlab_run("r_1", "group", "project")), mapping.reference(5)),
         "plain too": attempt(run_of("plain", n=2), mapping.reference(0)),
     }
@@ -116,7 +118,7 @@ def test_a_batch_gives_what_each_would_give_alone(mapping: Mapping, builder: Req
     reasons = {name: result.reason for name, result in together.items() if isinstance(result, RequestNotBuildable)}
     assert {
         "foreign": "foreign", "endless": "mapping", "wrong": "mapping", "no url": "bad_url", "no json": "mapping",
-        "unmapped": "no_mapping",
+        "unmapped": "no_mapping", "no json of another file": "mapping",
     } == {name: reason for name, reason in reasons.items() if name != "no token"}  # fmt: skip
     assert "ci" == together["named"].target  # type: ignore[union-attr]
 

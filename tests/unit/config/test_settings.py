@@ -17,6 +17,7 @@ LEAST = {
     "PORT_CLIENT_SECRET": "s3cret-value",
     "KAFKA_CONSUMER_GROUP_ID": "org_AbC123.agent",
 }
+WEBHOOKS = "whsec_" + "c2VjcmV0" * 4
 REDIS = {"REDIS_URL": "redis://:hush-hush@localhost:6379/0"}
 
 CONTRACT_DEFAULTS: dict[str, Any] = {
@@ -233,6 +234,7 @@ def test_the_streamer_is_kafka_or_polling(text: str) -> None:
         ("KAFKA_BATCH_SIZE", "1000000", "1000001"),
         ("KAFKA_CONSUMER_AUTO_OFFSET_RESET", "largest", "newest"),
         ("IDEMPOTENCY_HEADER", "", "a b"),
+        ("STANDARD_WEBHOOKS_SECRET", WEBHOOKS, "whsec_c2hvcnQ="),
         ("REDIS_URL", "sentinel://one:26379;sentinel://two:26379", "http://localhost"),
         ("UNKNOWN_OUTCOME", "retry", "guess"),
         ("UNMATCHED_NODE_RUNS", "fail", "drop"),
@@ -309,7 +311,8 @@ def test_the_mapping_file_in_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_mappings_see_the_environment_without_our_secrets() -> None:
     """GitLab tokens are there to be read; the client secret and the address of Redis are not."""
     environ = {**LEAST, **REDIS, "platform_tools_billing": "token", "PORT_CLIENT_SECRET_PREVIOUS": "old"}
-    hidden = {"PORT_CLIENT_SECRET", "PORT_CLIENT_SECRET_PREVIOUS", "REDIS_URL"}
+    environ |= {"STANDARD_WEBHOOKS_SECRET": WEBHOOKS, "STANDARD_WEBHOOKS_SECRET_PREVIOUS": WEBHOOKS}
+    hidden = {name for name in environ if "_SECRET" in name} | {"REDIS_URL"}
 
     assert set(environ) - hidden == set(load(environ).mapping_env())
     environ["MAPPING_SEES_SECRETS"] = "yes"
@@ -322,6 +325,15 @@ def test_both_secrets_and_the_password_of_redis_are_masked() -> None:
 
     assert ("s3cret-value", "older-value") == loaded.secrets
     assert {"s3cret-value", "older-value", "hush-hush"} == set(loaded.secrets_to_mask)
+
+
+def test_the_secret_of_standard_webhooks_is_masked_with_its_prefix_and_without() -> None:
+    """It switches the signature on."""
+    loaded = settings(STANDARD_WEBHOOKS_SECRET=WEBHOOKS)
+
+    assert {"s3cret-value", WEBHOOKS, WEBHOOKS.removeprefix("whsec_")} == set(loaded.secrets_to_mask)
+    assert (True, False) == tuple(each.request_identity.has_standard_webhooks for each in (loaded, settings()))
+    assert WEBHOOKS not in repr(loaded)
 
 
 def test_credentials_of_proxies_are_masked() -> None:
