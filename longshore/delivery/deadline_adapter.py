@@ -34,7 +34,9 @@ class DeadlineAdapter(SharedTlsAdapter):
         pool = self.find_pool(request.origin, route.tls, route.proxy)
         url, _, _ = request.url.partition("#")
         request_target = url if route.proxy and scheme == "http" else "/" + url.split("/", 3)[3]
-        return send_request(pool, request.method, request_target, request.headers, request.body, timeout_s)
+        return send_request(
+            pool, request.method, request_target, request.headers, request.body, timeout_s, request.host
+        )
 
     def connect(self, origin: Origin, route: ProxyRoute, timeout_s: float) -> Any:
         """A connection (urllib3's) as a request would get it, through which nothing was sent; to be closed.

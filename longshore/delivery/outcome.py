@@ -14,7 +14,7 @@ class Verdict(StrEnum):
     """What an attempt calls for."""
 
     DELIVERED = "delivered"
-    """The target took it (status below 400 after redirects)."""
+    """The target took it (status below 400 after redirects, or as the mapping's `delivery.success` says)."""
 
     RETRY = "retry"
     """Surely not processed, or declared so by the target: send it again later."""
@@ -76,6 +76,8 @@ class Outcome:
     `redirected` says where a redirect led that changed the request (a POST became a GET), and to which method; it is
     part of `cause` too. The status is then that of the changed request. Or it says why a redirect led nowhere.
 
+    `objection` says why the mapping does not count the answer as a success (`success.py`); it is part of `cause` too.
+
     `retry_after_s` is the wait the target asked for, in seconds from its answer. `duration_ms` covers everything from
     the call of `send` to its end. `headers` are those of the first request as sent, with the signature, for the
     mapping's report (`.request.headers`); empty when no request came about. They stay out of the repr.
@@ -91,6 +93,7 @@ class Outcome:
     duration_ms: float = 0.0
     fault: Fault = Fault.NONE
     redirected: str = ""
+    objection: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

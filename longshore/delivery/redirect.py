@@ -43,8 +43,8 @@ class RedirectSession(requests.Session):
             return None
         url, body = following.url or "", cast(bytes | None, following.body)
         origin, headers = origin_of(prepare_url(url)), dict(following.headers)
-        tls = request.tls if origin == request.origin else None
-        return SignedRequest(following.method or "", url, origin, headers, body, following, tls)
+        tls, host = (request.tls, request.host) if origin == request.origin else (None, "")
+        return SignedRequest(following.method or "", url, origin, headers, body, following, tls, host)
 
     def rebuild_proxies(self, prepared_request: PreparedRequest, proxies: Any) -> dict[str, str]:
         """Leave the proxy's password to the connection to the proxy: the next host may be called directly."""

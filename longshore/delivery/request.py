@@ -5,7 +5,7 @@ the headers of signatures over mapped ones, in any case of letters; a GET carrie
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -45,6 +45,10 @@ class OutgoingRequest(Protocol):
     def content_type(self) -> str:
         """The Content-Type of the body, unless the mapping gave one."""
 
+    @property
+    def host(self) -> str:
+        """The `Host` to send in place of the URL's; empty for that."""
+
 
 Sign = Callable[[bytes | None, float], Mapping[str, str]]
 """Gives the headers of a signature over a body (None: no body), at a time in seconds since 1970."""
@@ -68,7 +72,7 @@ _SAFE_WITHOUT_LENGTH = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """A request ready to be sent, as it goes over the wire but for `Host`."""
+    """A request ready to be sent, as it goes over the wire but for a `Host` that the URL gives."""
 
     method: str
     url: str
@@ -79,6 +83,8 @@ class SignedRequest:
     """The same as `requests` has it, for one that a redirect led to."""
     tls: TlsOptions | None = None
     """The mapping's own options, for its own origin alone."""
+    host: str = ""
+    """The `Host` that the mapping asks for, for its own origin alone; empty for the URL's."""
 
 
 def prepare(
@@ -99,7 +105,7 @@ def prepare(
     url = prepare_url(request.url or "", request.query)
     body = _encode_body(request.body)
     content_type = request.content_type if body is not None else None
-    headers = _merge_headers(request.headers, extra, content_type, _parse_authority(url))
+    headers = _merge_headers(request.headers, extra, content_type, _name_hosts(url, request.host))
     signatures = build_signature_headers(secret, body, now)
     if sign is not None:
         signatures |= sign(body, now)
@@ -107,7 +113,7 @@ def prepare(
         headers[name.lower()] = name, value
     if body is not None or method not in _SAFE_WITHOUT_LENGTH:
         headers["content-length"] = "Content-Length", str(len(body or b""))
-    return SignedRequest(method, url, origin_of(url), dict(headers.values()), body, tls=tls)
+    return SignedRequest(method, url, origin_of(url), dict(headers.values()), body, tls=tls, host=request.host)
 
 
 def decode_headers(headers: Mapping[str, str | bytes]) -> dict[str, str]:
@@ -124,9 +130,10 @@ def _check_method(method: str) -> str:
     return method.upper()
 
 
-def _parse_authority(url: str) -> str:
-    """Host and port as `url` has them."""
-    return url.split("/", 3)[2]
+def _name_hosts(url: str, host: str) -> tuple[str, ...]:
+    """What a mapped `Host` may name: the URL's host and port, and the `host` that the mapping asks for."""
+    authority = url.split("/", 3)[2].lower()
+    return (authority, host.lower()) if host else (authority,)
 
 
 def _encode_body(body: str | None) -> bytes | None:
@@ -139,9 +146,9 @@ def _encode_body(body: str | None) -> bytes | None:
 
 
 def _merge_headers(
-    mapped_headers: Mapping[str, str], extra: Mapping[str, str], content_type: str | None, authority: str
+    mapped_headers: Mapping[str, str], extra: Mapping[str, str], content_type: str | None, hosts: Collection[str]
 ) -> dict[str, tuple[str, str | bytes]]:
-    """Name and value of each header by its name in lower case."""
+    """Name and value of each header by its name in lower case; `hosts` are those that a mapped `Host` may name."""
     headers: dict[str, tuple[str, str | bytes]] = dict(DEFAULT_HEADERS)
     for source in (extra, mapped_headers):
         for name, value in source.items():
@@ -149,9 +156,10 @@ def _merge_headers(
                 raise Unsendable("bad_request", f"the header {name} is not the mapping's to set: leave it out")
             if key != "host":
                 headers[key] = name, _encode_value(name, value)
-            elif value.strip().lower() != authority.lower():
+            elif value.strip().lower() not in hosts:
                 # Behind a proxy or a gateway it chooses the target, past the limits and lists that go by the URL.
-                raise Unsendable("bad_request", "the header Host names another host than the URL: leave it out")
+                remedy = "leave it out, or name it in the mapping's delivery.host_header"
+                raise Unsendable("bad_request", f"the header Host names another host than the URL: {remedy}")
     if content_type is not None and "content-type" not in headers:
         headers["content-type"] = "Content-Type", content_type
     return headers

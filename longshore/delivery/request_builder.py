@@ -8,9 +8,12 @@ sending are for others. Decrypted values live only in what `build` returns.
 from collections.abc import Mapping as Table
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from longshore.delivery.outcome import Outcome
 from longshore.delivery.send_errors import BadUrl, Unsendable
+from longshore.delivery.success import judge_answer
 from longshore.delivery.target import target_of
 from longshore.invocation.decrypted import DecryptedMessage, decrypt_message
 from longshore.invocation.gitlab import missing_token
@@ -124,6 +127,13 @@ class RequestBuilder:
         """Raises `Unsendable` (`missing_variable`) if the environment lacks what the target will insist on."""
         if (problem := missing_token(self._mapping, built.entry, built.message.text, built.request)) is not None:
             raise Unsendable("missing_variable", problem)
+
+    def judge(self, built: BuiltRequest, outcome: Outcome) -> Outcome:
+        """`outcome` as the mapping's rules of success take it; itself where it has none."""
+        rule = self._mapping.delivery(built.entry).success
+        if rule is None:
+            return outcome
+        return judge_answer(outcome, rule, partial(self._mapping.find_answer_problem, built.entry))
 
     def evaluate_report(
         self, built: BuiltRequest, headers: Table[str, str], response: AnyResponse

@@ -14,7 +14,7 @@ from longshore.delivery.egress_policy import EgressPolicy
 from longshore.delivery.redirect import RedirectSession
 from longshore.delivery.request import SignedRequest
 from longshore.delivery.resolver import Resolver
-from longshore.delivery.send_errors import BadUrl
+from longshore.delivery.send_errors import BadUrl, Denied
 from longshore.delivery.target import DEFAULT_PORTS, Origin, target_of
 from longshore.delivery.target_options import TargetTable
 from longshore.invocation.tls_section import TlsOptions
@@ -57,7 +57,11 @@ class Session:
 
     def send(self, request: SignedRequest, timeout_s: float) -> SentRequest:
         """Send `request`; see `DeadlineAdapter.transmit`. Raises Denied too, for a host that may not be called."""
-        return self._adapter.transmit(request, self._check(request.origin, request.tls), timeout_s)
+        route = self._check(request.origin, request.tls)
+        if request.host and route.proxy and request.origin[0] == "http":
+            # It forwards what it reads, and some choose the target by it: past the limits and lists that go by the URL.
+            raise Denied("delivery.host_header cannot be used over http through a proxy: call the gateway without one")
+        return self._adapter.transmit(request, route, timeout_s)
 
     def note_answer(self, origin: Origin) -> None:
         """What listens at `origin` has answered in HTTP."""

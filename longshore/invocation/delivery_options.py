@@ -6,6 +6,7 @@ from typing import Literal
 from longshore.invocation.credentials_section import CredentialOptions
 from longshore.invocation.idempotency_section import IdempotencyOptions
 from longshore.invocation.order_section import OrderOptions
+from longshore.invocation.success_section import SuccessOptions
 from longshore.invocation.tls_section import TlsOptions
 
 
@@ -35,3 +36,7 @@ class DeliveryOptions:
     """What the target is given, so that it takes the request."""
     order: OrderOptions | None = None
     """Which of its invocations are delivered one after the other."""
+    success: SuccessOptions | None = None
+    """Which answers are a success; None: those below 400."""
+    host_header: str = ""
+    """The `Host` of requests, in place of the URL's host."""

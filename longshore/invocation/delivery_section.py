@@ -11,10 +11,12 @@ from typing import Any
 from longshore.invocation import json_text
 from longshore.invocation.credentials_section import read_credentials
 from longshore.invocation.delivery_options import DeliveryOptions
+from longshore.invocation.host_section import read_host_header
 from longshore.invocation.idempotency_section import read_idempotency
 from longshore.invocation.order_section import read_order
 from longshore.invocation.section_values import InvalidValue, read_boolean, read_text, type_name, unknown_keys
 from longshore.invocation.signature_section import read_signature
+from longshore.invocation.success_section import read_success
 from longshore.invocation.tls_section import read_tls
 
 KEYS = (
@@ -30,6 +32,8 @@ KEYS = (
     "idempotency",
     "credentials",
     "order",
+    "success",
+    "host_header",
 )
 RETRY_KEYS = ("max_attempts", "base_s", "max_s", "max_age_s")
 LIMIT_KEYS = ("rate", "concurrency")
@@ -141,6 +145,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "tls": read_tls,
     "signature": read_signature,
     "idempotency": read_idempotency,
+    "success": read_success,
+    "host_header": read_host_header,
     "credentials": read_credentials,
     "order": read_order,
 }

@@ -49,6 +49,16 @@ def build_report_context(
     )
 
 
+def build_answer_context(response: AnyResponse) -> str:
+    """The JSON text that `delivery.success.condition` is evaluated over.
+
+    It has the names of headers in lower case, and as body the JSON or, where it is none, the text.
+    """
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    body = response.text if is_json(response.text) else json.dumps(response.text)
+    return f'{{"status":{response.status},"headers":{json.dumps(headers)},"body":{body}}}'
+
+
 def is_too_deep(text: str) -> bool:
     """Whether `text` is JSON that expressions do not get as `.response.json`, as it is nested too deeply to be read."""
     if text.count("[") + text.count("{") < _READABLE_DEPTH:
@@ -77,13 +87,18 @@ def _group_query(request: MappedRequest) -> dict[str, Any]:
     return query
 
 
-def _json_or_null(text: str) -> str:
-    """`text` where it is JSON, as it is: printing it again would change its numbers, and fail where it is deep."""
+def is_json(text: str) -> bool:
+    """Whether `text` is JSON that expressions can get."""
     try:
         _READER.decode(text)
     except (ValueError, RecursionError):
-        return "null"
-    return text
+        return False
+    return True
+
+
+def _json_or_null(text: str) -> str:
+    """`text` where it is JSON, as it is: printing it again would change its numbers, and fail where it is deep."""
+    return text if is_json(text) else "null"
 
 
 _READABLE_DEPTH = 500

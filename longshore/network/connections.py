@@ -46,10 +46,17 @@ class _CheckedConnection(_Connection):
     """Of the request that was sent, where it was looked at before it was read."""
 
     def write_request(
-        self, method: str, request_target: str, headers: Mapping[str, str | bytes], body: bytes | None
+        self,
+        method: str,
+        request_target: str,
+        headers: Mapping[str, str | bytes],
+        body: bytes | None,
+        host_header: str = "",
     ) -> None:
         """Send a request as `request` would, with no header of its own but `Host`. Raises ValueError and OSError."""
-        if request_target.startswith("/"):
+        if host_header:
+            authority = host_header
+        elif request_target.startswith("/"):
             host, port = (self._tunnel_host, self._tunnel_port) if self._tunnel_host else (self.host, self.port)
             authority = format_host(host, port, self.default_port)
         else:

@@ -91,11 +91,13 @@ def send_request(
     headers: Mapping[str, str | bytes],
     body: bytes | None,
     timeout_s: float,
+    host: str = "",
 ) -> SentRequest:
     """Send a request over a connection of `pool`, a new one where none is idle.
 
     `request_target` is what the first line names: a path, or the whole URL for a proxy that opens no tunnel.
-    `timeout_s` is for connecting, and for how long a write may be stuck. A target that reads no more may have answered
+    `timeout_s` is for connecting, and for how long a write may be stuck. `host` is the `Host` to send in place of the
+    target's. A target that reads no more may have answered
     all the same (a body too large), so that is no error here. Raises what `urllib3`'s connections raise, and ProxyError
     in its place when it is the proxy's fault.
     """
@@ -111,7 +113,7 @@ def send_request(
             pool._prepare_proxy(conn)
         pool._validate_conn(conn)
         try:
-            conn.write_request(method, request_target, headers, body)
+            conn.write_request(method, request_target, headers, body, host)
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.ECONNRESET):
                 raise

@@ -161,7 +161,7 @@ class _DryRun:
         self, built_request: BuiltRequest, headers: dict[str, str], response: Response | Outcome
     ) -> None:
         kind = self._message.kind
-        outcome = replace(_as_outcome(response), headers=headers)
+        outcome = self._builder.judge(built_request, replace(_as_outcome(response), headers=headers))
         verdict = outcome.verdict
         policy = self._settings.retry_policy(kind).with_overrides(self._mapping.delivery(built_request.entry))
         step = next_step(outcome, policy.max_attempts, 0.0, policy, 0.0)

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 from longshore.delivery.request import SignedRequest, decode_headers
 from longshore.delivery.request_builder import BuiltRequest
 from longshore.invocation.body_format import BodyFormat
+from longshore.invocation.mapping import MappedRequest
 from longshore.invocation.mask_spans import MASK
 from longshore.invocation.masking import Mask
 from longshore.invocation.sensitive_names import is_sensitive_parameter
@@ -21,7 +22,7 @@ def as_preview(built_request: BuiltRequest) -> dict[str, Any]:
     return {
         "method": request.method.upper(),
         "url": mask.text(mask_login(request.url or "")),
-        "headers": {name: _mask_parameter(name, value, mask) for name, value in request.headers.items()},
+        "headers": _host_of(request) | {n: _mask_parameter(n, value, mask) for n, value in request.headers.items()},
         "query": [[name, _mask_parameter(name, value, mask)] for name, value in request.query],
         "body": _format_body(built_request),
     }
@@ -33,7 +34,7 @@ def as_mapped(built_request: BuiltRequest) -> dict[str, Any]:
     return {
         "method": request.method,
         "url": mask.text(mask_login(request.url or "")) or None,
-        "headers": {name: mask.text(value) for name, value in request.headers.items()},
+        "headers": _host_of(request) | {name: mask.text(value) for name, value in request.headers.items()},
         "query": _format_query(built_request),
         "body": _format_body(built_request),
     }
@@ -41,7 +42,7 @@ def as_mapped(built_request: BuiltRequest) -> dict[str, Any]:
 
 def as_sent(prepared: SignedRequest, built_request: BuiltRequest) -> dict[str, Any]:
     """As it goes over the wire, signature included, but for the headers that every request has."""
-    headers = decode_headers(prepared.headers).items()
+    headers = (_host_of(built_request.request) | decode_headers(prepared.headers)).items()
     return {
         "method": prepared.method,
         "url": built_request.mask.text(prepared.url),
@@ -49,6 +50,11 @@ def as_sent(prepared: SignedRequest, built_request: BuiltRequest) -> dict[str, A
         "query": _format_query(built_request),
         "body": _format_body(built_request),
     }
+
+
+def _host_of(request: MappedRequest) -> dict[str, str]:
+    """The `Host` that the mapping asks for by name."""
+    return {"Host": request.host} if request.host else {}
 
 
 def _format_query(built_request: BuiltRequest) -> dict[str, Any]:

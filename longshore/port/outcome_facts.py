@@ -31,5 +31,9 @@ class OutcomeFacts(Protocol):
         """Where a redirect led that changed the request, and to what; empty for none."""
 
     @property
+    def objection(self) -> str:
+        """Why the mapping does not count the answer as a success; empty for no reason."""
+
+    @property
     def response(self) -> ResponseFacts | None:
         """The response, if there was one."""

@@ -45,6 +45,8 @@ def describe_outcome(outcome: OutcomeFacts, detailed: bool = False) -> str:
         return as_sentence(outcome.cause)
     text = outcome.response.text if detailed and outcome.response is not None else ""
     sentence = f"the target answered HTTP {outcome.status}"
+    if outcome.objection:
+        sentence += f", {outcome.objection}"
     if outcome.redirected:
         sentence += f" ({outcome.redirected})"
     return f"{sentence}: {truncate(text, MAX_QUOTE_BYTES)}" if text.strip() else f"{sentence}."

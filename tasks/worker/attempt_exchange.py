@@ -76,6 +76,7 @@ class AttemptExchange:
 
     def _complete(self, outcome: Outcome) -> Completion:
         executor = self._executor
+        outcome = executor.builder.judge(self._built, outcome)
         self._answer = answer = executor.classify(self.attempt, outcome, self._settings.policy)
         if self._on_answer:
             self._on_answer(answer)

@@ -107,7 +107,7 @@ def span_attributes(attempt: StartedAttempt) -> dict[str, str | int]:
 
 def summarize(outcome: Outcome) -> str:
     """An outcome in one line: the status or the cause, and how long it took."""
-    what = f"HTTP {outcome.status}" if outcome.status is not None else outcome.cause
+    what = outcome.cause if outcome.status is None or outcome.objection else f"HTTP {outcome.status}"
     return f"{what} in {outcome.duration_ms:.0f} ms"
 
 

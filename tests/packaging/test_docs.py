@@ -33,7 +33,14 @@ WORDS = {5: "five"}
 """Numbers that a page spells out."""
 
 OURS = ("longshore", "ingest", "tasks", "config")
-REASON_AT = {"Outcome": 2, "Unsendable": 0, "_build_dead_letter": 2, "build_abandoned": 2, "build_interrupted": 1}
+REASON_AT = {
+    "Outcome": 2,
+    "Unsendable": 0,
+    "_build_dead_letter": 2,
+    "build_abandoned": 2,
+    "build_interrupted": 1,
+    "_object": 2,
+}
 """What is called with a reason code, and as which of its arguments."""
 FOLLOWS = {
     "again": Verdict.RETRY,

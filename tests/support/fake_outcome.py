@@ -20,6 +20,7 @@ class FakeOutcome:
     cause: str = ""
     response: FakeResponse | None = None
     redirected: str = ""
+    objection: str = ""
 
     @classmethod
     def of(cls, status: int, text: str = "") -> Self:

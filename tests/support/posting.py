@@ -21,6 +21,7 @@ class Post:
     headers: dict[str, str] = field(default_factory=dict)
     query: Sequence[tuple[str, str]] = ()
     content_type: str = "application/json"
+    host: str = ""
 
 
 def make_sender(

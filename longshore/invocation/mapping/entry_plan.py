@@ -3,6 +3,7 @@
 from typing import Any
 
 from longshore.invocation.mapping.jq import JqEngine
+from longshore.invocation.mapping.lint import condition_of
 from longshore.invocation.mapping.programs import DEFAULT_METHOD, DEFAULT_URL, FAILED, Compiler, Group
 from longshore.invocation.mapping.schema import MappingEntry
 from longshore.invocation.mapping.template import Expression, Expressions
@@ -38,6 +39,9 @@ class EntryPlan:
         self.target_group = compiler.group(target.all)
         self.request_group = compiler.group(parts.all)
         self.report_group = compiler.group(report.all, reports)
+        self.success_group: Group | None = None
+        if (condition := condition_of(entry, index)) is not None:
+            self.success_group = compiler.group([condition], reports)
 
 
 def evaluate_group(group: Group, text: str) -> list[Any]:

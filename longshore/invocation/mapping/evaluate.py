@@ -21,7 +21,14 @@ from longshore.invocation.mapping.entry_plan import EntryPlan, evaluate_group, n
 from longshore.invocation.mapping.jq import JqEngine, JqJob, JqLimits
 from longshore.invocation.mapping.jq_process import JqAnswer, Status
 from longshore.invocation.mapping.order_key import parse_order_key
-from longshore.invocation.mapping.programs import DEFAULT_METHOD, DEFAULT_URL, Compiler, parse_result, unwrap_result
+from longshore.invocation.mapping.programs import (
+    DEFAULT_METHOD,
+    DEFAULT_URL,
+    FAILED,
+    Compiler,
+    parse_result,
+    unwrap_result,
+)
 from longshore.invocation.mapping.results import MappedRequest, MappingFault, MappingFileError, Route, Unmatched
 from longshore.invocation.mapping.schema import Findings
 from longshore.invocation.mapping.template import Expression, fill
@@ -91,10 +98,11 @@ class Mapping:
             findings.warnings.extend(lint.warnings_of(entry, index))
             for entry_expressions in lint.expressions_of(entry, index):
                 expressions.extend(entry_expressions)
+            expressions.extend(filter(None, [lint.condition_of(entry, index)]))
         compiler = Compiler(self._engine, expressions)
         for expression in expressions:
             if fault := compiler.errors.get(expression.source):
-                if expression.place.endswith(", delivery, order"):
+                if ", delivery, " in expression.place:
                     problem = f"{expression.place} is no jq expression: {fault}"
                     raise MappingFileError(_VARIABLE, f"the mapping file: {problem}", "Correct the file.")
                 findings.warnings.append(f"{expression.place}: gives null always: {fault}")
@@ -179,6 +187,7 @@ class Mapping:
                 query=request.query(parts["query"], f"{place}, query"),
                 body=body,
                 body_format=body_format,
+                host=self._entries[entry].delivery.host_header,
             )
         except Exception as error:
             return error
@@ -241,6 +250,19 @@ class Mapping:
         plan = self._plans[entry]
         report: dict[str, Any] = fill(plan.report, evaluate_group(plan.report_group, context_text))
         return report
+
+    def find_answer_problem(self, entry: int, context_text: str) -> str:
+        """Why the condition of an entry does not hold over an answer, empty where it does (`delivery.success`).
+
+        Raises:
+            MappingFault: it was cut off.
+            JqUnavailable: come back later.
+        """
+        group = self._plans[entry].success_group
+        if group is None:
+            return ""
+        (result,) = group.evaluate(context_text)
+        return "" if result is True else "fails over it" if result is FAILED else "is not true of it"
 
     def close(self) -> None:
         """End the jq processes."""

@@ -30,6 +30,14 @@ def expressions_of(entry: MappingEntry, index: int) -> tuple[list[Expression], l
     return message.all, report.all
 
 
+def condition_of(entry: MappingEntry, index: int) -> Expression | None:
+    """The expression of an entry over the answer of its target."""
+    success = entry.delivery.success
+    if success is None or not success.condition:
+        return None
+    return Expression(f"mapping {index}, delivery, success, condition", success.condition)
+
+
 def warnings_of(entry: MappingEntry, index: int) -> Iterator[str]:
     """What is likely a mistake in one entry."""
     for expression in expressions_of(entry, index)[0]:

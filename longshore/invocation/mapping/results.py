@@ -56,6 +56,8 @@ class MappedRequest:
     query: list[tuple[str, str]] = field(repr=False)
     body: str | None = field(repr=False)
     body_format: BodyFormat = BodyFormat.JSON
+    host: str = ""
+    """The `Host` to send in place of the URL's; empty for that."""
 
     @property
     def content_type(self) -> str:

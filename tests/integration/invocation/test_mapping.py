@@ -341,3 +341,11 @@ def test_a_message_that_is_sent_as_a_form_is_not_its_own_body(load: Load) -> Non
 
     assert ["a=1+2", '{"a":"1 2"}'] == [request.body for request in requests if isinstance(request, MappedRequest)]
     assert [False, True] == [mapping.sends_message(entry) for entry in (0, 1)]
+
+
+def test_a_condition_with_a_syntax_error_prevents_the_start(load: Load) -> None:
+    """It would make a failure of every delivery."""
+    with pytest.raises(
+        MappingFileError, match=r"mapping 1, delivery, success, condition is no jq expression: syntax error"
+    ):
+        load([{}, {"delivery": {"success": {"condition": ".body.["}}}])

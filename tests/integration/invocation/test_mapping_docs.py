@@ -1,4 +1,4 @@
-"""The examples of docs/how-to/mapping.md, and the keys of docs/reference/mapping.md, are true."""
+"""The examples of docs/how-to/mapping.md and success.md, and the keys of docs/reference/mapping.md, are true."""
 
 import json
 import re
@@ -12,6 +12,7 @@ from config.settings import load
 from longshore.cli import mapping as command
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.mapping.schema import KEYS, REPORT_KEYS
+from longshore.invocation.success_section import SuccessOptions
 from longshore.operations.dry_run import DryRunResult, derive_stream, dry_run
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -20,7 +21,11 @@ SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
 
 def examples() -> list[tuple[str, dict[str, str]]]:
     """Title and named blocks of each section that has any."""
-    sections = (DOCS / "how-to" / "mapping.md").read_text().split("\n## ")[1:]
+    sections = [
+        section
+        for page in ("mapping.md", "success.md")
+        for section in (DOCS / "how-to" / page).read_text().split("\n## ")[1:]
+    ]
     blocks = re.compile(r"```json title=\"(\w+)\.json\"\n(.*?)```", re.DOTALL)
     blocks_by_title = [(text.split("\n")[0], dict(blocks.findall(text))) for text in sections]
     return [(title, blocks) for title, blocks in blocks_by_title if blocks]
@@ -30,7 +35,7 @@ def examples() -> list[tuple[str, dict[str, str]]]:
 def test_an_example_becomes_what_the_page_says(title: str, blocks: dict[str, str]) -> None:
     """Request by request, and what Port is told."""
     settings = load({"PORT_CLIENT_SECRET": SECRET}, role=None)
-    message, expected = blocks["message"].encode(), json.loads(blocks["request"])
+    message, expected = blocks["message"].encode(), json.loads(blocks.get("request", "{}"))
     answer = command._parse_response(blocks["response"].encode()) if "response" in blocks else None
     with closing(Mapping(blocks["mapping"].encode(), {})) as mapping:
         assert () == mapping.warnings, title
@@ -39,7 +44,8 @@ def test_an_example_becomes_what_the_page_says(title: str, blocks: dict[str, str
         assert result.request is None
         return
     request: dict[str, Any] = result.request or {}
-    assert expected.pop("body") == (json.loads(request["body"]) if request["body"] is not None else None)
+    if "request" in blocks:
+        assert expected.pop("body") == (json.loads(request["body"]) if request["body"] is not None else None)
     assert expected.pop("headers", {}).items() <= request["headers"].items()
     assert expected.items() <= request.items()
     if "patch" in blocks:
@@ -47,9 +53,10 @@ def test_an_example_becomes_what_the_page_says(title: str, blocks: dict[str, str
 
 
 def test_the_reference_has_every_key() -> None:
-    """Of a mapping, and of its report."""
+    """Of a mapping, its rules of success, and its report."""
     text = (DOCS / "reference" / "mapping.md").read_text()
-    assert not [key for key in (*KEYS, *REPORT_KEYS) if f"`{key}`" not in text]
+    keys = (*KEYS, *REPORT_KEYS, *SuccessOptions.__dataclass_fields__)
+    assert not [key for key in keys if f"`{key}`" not in text]
 
 
 def test_the_reference_has_every_part_of_the_json_that_the_command_prints() -> None:

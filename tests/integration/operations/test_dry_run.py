@@ -36,3 +36,21 @@ def test_json_that_is_too_deep_for_the_report_is_told_in_the_log() -> None:
     result = tried({"report": {"link": ".response.json.u"}}, deep)
 
     assert "nested too deeply" in json.dumps(result.calls)
+
+
+def test_the_rules_of_success_hold_as_in_a_worker() -> None:
+    """An answer that they refuse is told as a failure, and how often it would be sent."""
+    entry = {"delivery": {"success": {"condition": ".body.ok", "otherwise": "retry"}}}
+    refused, taken = (tried(entry, Response(200, {}, f'{{"ok":{ok}}}')) for ok in ("false", "true"))
+
+    assert "FAILURE" == refused.calls[-1]["json"]["status"]
+    assert "up to 8 times" in refused.notes[-1]
+    assert "Delivered" in json.dumps(taken.calls[-1])
+
+
+def test_the_host_that_the_mapping_asks_for_is_shown() -> None:
+    """As it goes to the gateway."""
+    entry = {"delivery": {"host_header": "app.internal"}, "headers": {"Host": '"app.internal"'}}
+    request = tried(entry, Response(200, {}, "")).request or {}
+
+    assert "app.internal" == request["headers"]["Host"]
