@@ -66,6 +66,8 @@ class Notifier:
             ledger, process or f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:6]}", LEASE_S
         )
         self._destinations: list[Destination | None] | None = None
+        for outcome in ("sent", "failed"):
+            NOTIFICATIONS.labels(outcome)  # from 0 on: an increase is only seen after a first value
         self._loop = Periodic("notifications", min(TURN_S, plan.interval_s / 2), self.step)
         self.start, self.stop = self._loop.start, self._loop.stop
 
