@@ -3,7 +3,10 @@
 A wrong file makes no program unready: each goes on by the mapping from before, and all would be unready at once.
 """
 
+from collections.abc import Callable
+
 from config.mapping_file import MappingFile
+from longshore.invocation.mapping import Mapping
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.periodic import Periodic
@@ -19,15 +22,17 @@ CHECK_S = 5.0
 class MappingWatch:
     """Follows a mapping file, in a thread of its own; the built-in mapping needs none."""
 
-    def __init__(self, mappings: MappingFile) -> None:
+    def __init__(self, mappings: MappingFile, on_use: Callable[[Mapping], None] = lambda _: None) -> None:
+        """`on_use` is called with each mapping that comes into force, the first one too."""
         self._mappings = mappings
+        self._on_use = on_use
         self._loop = Periodic("mapping-watch", CHECK_S, self._step, first_s=CHECK_S)
         PROCESS_HEALTH.ready_if(MAPPING, self._check)
         self._measure()
 
     def start(self) -> None:
         """Log what is likely wrong in the mapping, and look for another from now on."""
-        self._warn()
+        self._use()
         if self._mappings.path is not None:
             self._loop.start()
 
@@ -44,7 +49,7 @@ class MappingWatch:
             log.event(events.MAPPING_REFUSED, problem=str(problem), in_force=mapping.digest)
             return
         log.event(events.MAPPING_RELOADED, fingerprint=mapping.digest, entries=len(mapping.deliveries))
-        self._warn()
+        self._use()
 
     def _measure(self) -> None:
         metrics.MAPPING_VALID.set(self._mappings.problem is None)
@@ -52,9 +57,11 @@ class MappingWatch:
         metrics.MAPPING_INFO.clear()
         metrics.MAPPING_INFO.labels(self._mappings.current.digest).set(1)
 
-    def _warn(self) -> None:
-        for warning in self._mappings.current.warnings:
+    def _use(self) -> None:
+        mapping = self._mappings.current
+        for warning in mapping.warnings:
             log.event(events.MAPPING_LINT_WARNED, problem=warning)
+        self._on_use(mapping)
 
     def _check(self) -> CheckResult:
         text = f"the mapping {self._mappings.current.digest} is in force"

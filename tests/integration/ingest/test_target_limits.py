@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.ledger.target_control import TargetControl
 from longshore.ledger.targets import TargetControls
 from longshore.operations.ledger_access import open_ledger
+from longshore.runtime import mapping_watch
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from tests.integration.ingest.conftest import MakeIngest, run
@@ -137,16 +137,33 @@ def test_what_ingest_reads_goes_on_the_terms_of_its_mapping(
     assert [b"deployer", b"retry", b"2"] == first
     assert [b"http://127.0.0.1:9", b"park", b"8"] == second
     read_limits = open_ledger(ingest.settings).targets.all_mapping_controls
-    eventually(
-        lambda: (
-            read_limits() == {"deployer": TargetControl(concurrency=3), "http://127.0.0.1:9": TargetControl(rate=7)}
-        ),
-        "both limits",
-    )
+    limited = {"deployer": TargetControl(concurrency=3), "http://127.0.0.1:9": TargetControl(rate=7)}
+    eventually(lambda: read_limits() == limited, "both limits")
 
-    def has_rate(rate: float) -> bool:
-        return read_limits()["http://127.0.0.1:9"].rate == rate
 
-    for content, rate in (("{", 7), ('{"127.0.0.0/8": {"rate": 8}}', 8)):
-        limits.write_text(content)
-        eventually(partial(has_rate, rate), f"the rate {rate}")
+def test_limits_follow_both_files_while_nothing_comes(
+    make_ingest: MakeIngest,
+    kafka: EmbeddedKafka,
+    redis_server: EmbeddedRedis,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As they hold from the start, for all targets that are known. A wrong file changes nothing."""
+    monkeypatch.setattr(mapping_watch, "CHECK_S", 0.05)
+    mapping, limits = tmp_path / "mapping.json", tmp_path / "limits.json"
+    mapping.write_text('[{"delivery": {"rate": 2}}]')
+    limits.write_text("{}")
+    more = {"CONTROL_THE_PAYLOAD_CONFIG_PATH": str(mapping), "LIMITS_FILE": str(limits)}
+    ingest = make_ingest(kafka.bootstrap, redis_server, **more).start()
+    read_limits = open_ledger(ingest.settings).targets.all_mapping_controls
+
+    def are(expected: dict[str, TargetControl]) -> None:
+        eventually(lambda: read_limits() == expected, str(expected))
+
+    kafka.publish("org.runs", run(1))
+    are({"http://127.0.0.1:9": TargetControl(rate=2)})
+    limits.write_text("{")
+    mapping.write_text('[{"delivery": {"target": "deployer", "rate": 3}}]')
+    are({"deployer": TargetControl(rate=3)})
+    limits.write_text('{"127.0.0.0/8": {"concurrency": 5}}')
+    are({"deployer": TargetControl(rate=3), "http://127.0.0.1:9": TargetControl(concurrency=5)})

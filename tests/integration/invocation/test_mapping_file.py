@@ -132,7 +132,8 @@ def test_a_change_is_told(
 ) -> None:
     """By metrics, by the log, and by readiness, which stays: all programs would be unready at once."""
     monkeypatch.setattr(mapping_watch, "CHECK_S", 0.01)
-    watch = MappingWatch(mappings)
+    used: list[str] = []
+    watch = MappingWatch(mappings, lambda mapping: used.append(mapping.digest))
     watch.start()
     try:
         first = mappings.current.digest
@@ -147,6 +148,7 @@ def test_a_change_is_told(
     finally:
         watch.stop()
     second = mappings.current.digest
+    assert [first, second] == used
     assert (None, 1) == tuple(value("longshore_mapping_info", fingerprint=each) for each in (first, second))
     assert value("longshore_mapping_loaded_timestamp_seconds") == mappings.loaded_at
     lines = capsys.readouterr().out.splitlines()
