@@ -50,8 +50,9 @@ FOLLOWS = {
 }
 OF_OTHERS = re.compile(
     r"OTEL_\w+|FLOWER_\w+|SASL_SSL|TRIGGER_PAYLOAD|PORT_API|CI_LOGIN|RUN_ID|HTTPS?_PROXY|ALL_PROXY|NO_PROXY"
+    r"|(?:JENKINS|ADO|ARGO|TFC|GITHUB|AWX)_(?:URL|USER|TOKEN)|PORT_RUN_ID|DRY_RUN"
 )
-"""Names that are no settings of ours: of OpenTelemetry, Flower, GitLab, examples and placeholders."""
+"""Names that are no settings of ours: of OpenTelemetry, Flower, GitLab, recipes, examples and placeholders."""
 
 
 @pytest.fixture(scope="module")
