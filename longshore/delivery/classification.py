@@ -41,7 +41,8 @@ def classify_response(response: Response, request: SignedRequest, session: Sessi
     is_delivered = verdict is Verdict.DELIVERED
     wait_s = None if is_delivered else retry_after_s(CaseInsensitiveDict(response.headers), time.time())
     is_plain = request.origin[0] == "http"
-    if is_plain and session.route(request.origin).proxy and (failure := describe_proxy_failure(response)) is not None:
+    is_forwarded = is_plain and session.route(request.origin).is_forwarded
+    if is_forwarded and (failure := describe_proxy_failure(response)) is not None:
         # The target has answered nothing.
         return Outcome(Verdict.RETRY, True, "proxy", f"the proxy for {target} {failure}", retry_after_s=wait_s)
     cause = f"{target} answered {response.status}{_status_phrase(response.status)}"

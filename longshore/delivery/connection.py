@@ -21,6 +21,7 @@ from longshore.delivery.failure_reasons import classify_connect_error
 from longshore.delivery.request_deadline import ConnectStage, RequestDeadline, current_deadline
 from longshore.delivery.resolver import AddrInfo, Resolver
 from longshore.network import connections
+from longshore.network.socks_proxy import SocksProxy, open_tunnel
 
 MAX_IDLE_S = 1.0
 """How long a connection may have been idle to be used again. Targets close idle ones when they like; a request that
@@ -109,9 +110,12 @@ class _DeadlineConnection(_Connection):
         timeout_s = min(self.timeout or deadline.remaining_s(), deadline.remaining_s())
         deadline_at = time.monotonic() + timeout_s
         try:
-            addresses = self._resolve(timeout_s)
-            deadline.stage = ConnectStage.CONNECT
-            sock = _connect_any(addresses, deadline_at, self.socket_options)
+            if self.socks_proxy is not None:
+                sock = self._connect_through(self.socks_proxy, deadline, timeout_s, deadline_at)
+            else:
+                addresses = self._resolve(timeout_s)
+                deadline.stage = ConnectStage.CONNECT
+                sock = _connect_any(addresses, deadline_at, self.socket_options)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
@@ -123,6 +127,31 @@ class _DeadlineConnection(_Connection):
         self._set_raw_socket(sock.dup())
         deadline.stage = ConnectStage.TLS
         return sock
+
+    def _connect_through(
+        self, proxy: SocksProxy, deadline: RequestDeadline, timeout_s: float, deadline_at: float
+    ) -> socket.socket:
+        """A socket that leads to the target. What we look up ourselves is filtered, and asked for by its address."""
+        host = self._dns_host.strip("[]")
+        hosts = [host] if proxy.resolves else [str(each[4][0]) for each in self._resolve(timeout_s)]
+        deadline.set_stage(ConnectStage.RESOLVE, f"{proxy.host}:{proxy.port}", peer_is_proxy=True)
+        addresses = self.resolver.resolve(proxy.host, proxy.port, timeout_s)
+        failure: OSError = OSError("the name has no address")
+        for each in hosts:
+            deadline.stage = ConnectStage.CONNECT
+            sock = _connect_any(addresses, deadline_at, self.socket_options)
+            deadline.stage = ConnectStage.TUNNEL
+            self._set_raw_socket(sock.dup())
+            try:
+                sock.settimeout(max(deadline_at - time.monotonic(), 0.001))
+                open_tunnel(sock, proxy, each, self.port)
+            except OSError as error:
+                sock.close()
+                failure = error
+            else:
+                deadline.set_stage(ConnectStage.TLS, f"{host}:{self.port}", peer_is_proxy=False)
+                return sock
+        raise failure
 
     def _resolve(self, timeout_s: float) -> Sequence[AddrInfo]:
         """The addresses to connect to; only those of a target are filtered, as a proxy is the operator's choice."""

@@ -9,6 +9,7 @@ from longshore.delivery.resolver import Resolver
 from longshore.delivery.target import Origin
 from longshore.network.adapter import SharedTlsAdapter
 from longshore.network.pooled_request import SentRequest, send_request
+from longshore.network.socks_proxy import is_socks
 from longshore.network.tls import Tls
 
 MAX_POOLS = 256
@@ -20,6 +21,16 @@ class ProxyRoute(NamedTuple):
 
     proxy: str
     tls: Tls
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether a plain request goes to an HTTP proxy, which may answer in the target's place."""
+        return bool(self.proxy) and not is_socks(self.proxy)
+
+    @property
+    def is_resolved_here(self) -> bool:
+        """Whether we look the name up, and so know the address."""
+        return not self.proxy or self.proxy.lower().startswith("socks5:")
 
 
 class DeadlineAdapter(SharedTlsAdapter):
@@ -33,7 +44,7 @@ class DeadlineAdapter(SharedTlsAdapter):
         scheme, _, _ = request.origin
         pool = self.find_pool(request.origin, route.tls, route.proxy)
         url, _, _ = request.url.partition("#")
-        request_target = url if route.proxy and scheme == "http" else "/" + url.split("/", 3)[3]
+        request_target = url if scheme == "http" and route.is_forwarded else "/" + url.split("/", 3)[3]
         return send_request(
             pool, request.method, request_target, request.headers, request.body, timeout_s, request.host
         )

@@ -21,6 +21,7 @@ from longshore.network.answer import TlsAlert
 from longshore.network.causes import cause_of, causes
 from longshore.network.client_certificate import CertificateUnusable, wants_client_certificate
 from longshore.network.connections import TunnelRefused, describe_login
+from longshore.network.socks_proxy import SocksRefused
 from longshore.network.tls import BundleUnreadable
 
 Failure = tuple[str, str]
@@ -100,6 +101,8 @@ def _describe_dns(error: Exception, host: str, is_timeout: bool) -> str:
 def _describe_tunnel(error: Exception, is_timeout: bool) -> str:
     if is_timeout:
         return "it did not open the tunnel in time"
+    if (socks_refusal := cause_of(error, SocksRefused)) is not None:
+        return f"it {socks_refusal}"
     refusal = cause_of(error, TunnelRefused)
     if refusal is None:
         return "it broke off while opening the tunnel"
@@ -178,7 +181,7 @@ def classify_unsent_error(error: Exception, target: str) -> tuple[bool, Failure]
     if isinstance(error, BundleUnreadable | CertificateUnusable):
         return False, ("tls", f"TLS: {error}")
     if isinstance(error, InvalidProxyURL):
-        remedy = "it must be http://host:port or https://, what is special in a password percent-encoded"
+        remedy = "it must be http://host:port, https:// or socks5h://, what is special in a password percent-encoded"
         return False, ("proxy", f"the proxy set for {target} cannot be used: {remedy}")
     if isinstance(error, ValueError | LocationValueError | Unsendable):
         return True, ("bad_request", f"no request to {target} can be made of what the mapping gave")

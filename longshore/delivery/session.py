@@ -132,7 +132,7 @@ class Session:
     def _check(self, origin: Origin, tls: TlsOptions | None = None) -> ProxyRoute:
         """The route to `origin`. Raises Denied for a host that no proxy may be asked for."""
         route = self.route(origin, tls)
-        if route.proxy:
+        if not route.is_resolved_here:
             # The connection to the proxy may have been opened for another target, so each request is judged.
             _, host, port = origin
             self._egress_policy.check_for_proxy(host, port)

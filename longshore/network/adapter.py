@@ -18,6 +18,7 @@ from requests.utils import prepend_scheme_if_needed
 from urllib3.util import parse_url
 
 from longshore.network.connections import POOLS
+from longshore.network.socks_proxy import is_socks, parse_socks
 from longshore.network.tls import Tls, TlsContexts
 
 
@@ -46,22 +47,26 @@ class SharedTlsAdapter(HTTPAdapter):
     def find_pool(self, origin: tuple[str, str, int], tls: Tls, proxy: str = "") -> Any:
         """The pool (urllib3's) that serves `origin` (scheme, host, port), through `proxy` unless it is empty.
 
-        Pools of other `tls` options are others. Direct ones are remembered, as `urllib3` takes as long to find one as
-        to send a request. Raises BundleUnreadable, CertificateUnusable, InvalidProxyURL.
+        Pools of other `tls` options are others. Direct ones, and those through a SOCKS proxy, are remembered, as
+        `urllib3` takes as long to find one as to send a request. Raises BundleUnreadable, CertificateUnusable,
+        InvalidProxyURL.
         """
         scheme, host, port = origin
-        options = {"ssl_context": self._contexts.get(tls)} if scheme == "https" else {}
-        if proxy:
+        options: dict[str, Any] = {"ssl_context": self._contexts.get(tls)} if scheme == "https" else {}
+        if proxy and not is_socks(proxy):
             with _blame_proxy(proxy):
                 address = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
                 if not (parse_url(address).host and urlsplit(proxy)):  # the one takes what the other refuses
                     raise ValueError("a proxy without a host")
                 return self.proxy_manager_for(address).connection_from_host(host.strip("[]"), port, scheme, options)
-        key = (origin, options.get("ssl_context"))
+        key = (origin, options.get("ssl_context"), proxy)
         pool = self._direct_pools.get(key)
         if pool is None:
             if len(self._direct_pools) >= self._max_pools:
                 self._direct_pools.pop(next(iter(self._direct_pools)), None)
+            if proxy:
+                with _blame_proxy(proxy):
+                    options["_socks_options"] = {"proxy": parse_socks(proxy)}
             pool = self._direct_pools[key] = self.poolmanager.connection_from_host(
                 host.strip("[]"), port, scheme, options
             )
@@ -92,7 +97,8 @@ class SharedTlsAdapter(HTTPAdapter):
                 manager = self.proxy_manager.get(proxy)
                 if manager is not None and manager.proxy_config.ssl_context is not context:
                     del self.proxy_manager[proxy]
-            return self._set_pool_classes(super().proxy_manager_for(proxy, **options))
+            manager = super().proxy_manager_for(proxy, **options)
+            return manager if is_socks(proxy) else self._set_pool_classes(manager)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """As in `requests`, with our pools."""

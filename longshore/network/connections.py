@@ -3,6 +3,7 @@
 They hook into `urllib3` where it reads an answer, takes a connection from its pool and asks for a tunnel.
 """
 
+import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from http.client import HTTPResponse
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ProxyError
 from urllib3.util.ssltransport import SSLTransport
 
 from longshore.network.answer import BoundedResponse
 from longshore.network.idle_connections import IdleConnections
 from longshore.network.request_head import encode_head, format_host, parse_authority
+from longshore.network.socks_proxy import SocksProxy, open_tunnel
 
 _PRINTABLE_SCHEMES = frozenset({"bearer", "digest", "kerberos", "negotiate", "ntlm"})
 """Login schemes that may be named: other words are whatever the proxy wrote."""
@@ -44,6 +47,28 @@ class _CheckedConnection(_Connection):
     _last_response: Any = None
     _next_response: BoundedResponse | None = None
     """Of the request that was sent, where it was looked at before it was read."""
+
+    def __init__(self, *args: Any, _socks_options: Mapping[str, SocksProxy] | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.socks_proxy = _socks_options["proxy"] if _socks_options else None
+
+    def _new_conn(self) -> socket.socket:
+        if self.socks_proxy is None:
+            return super()._new_conn()
+        try:
+            return self._connect_to_socks(self.socks_proxy)
+        except OSError as error:
+            raise ProxyError("no way through the proxy", error) from error
+
+    def _connect_to_socks(self, proxy: SocksProxy) -> socket.socket:
+        sock = socket.create_connection((proxy.host, proxy.port), self.timeout)
+        try:
+            host = self.host if proxy.resolves else socket.gethostbyname(self.host)
+            open_tunnel(sock, proxy, host, self.port)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def write_request(
         self,

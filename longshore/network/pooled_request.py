@@ -5,6 +5,7 @@ send, read the head, give the connection back. The methods are internal there, a
 """
 
 import errno
+import ssl
 from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
@@ -97,9 +98,9 @@ def send_request(
 
     `request_target` is what the first line names: a path, or the whole URL for a proxy that opens no tunnel.
     `timeout_s` is for connecting, and for how long a write may be stuck. `host` is the `Host` to send in place of the
-    target's. A target that reads no more may have answered
-    all the same (a body too large), so that is no error here. Raises what `urllib3`'s connections raise, and ProxyError
-    in its place when it is the proxy's fault.
+    target's. A target that reads no more may have answered all the same (a body too large, no client certificate), so
+    that is no error here. Raises what `urllib3`'s connections raise, and ProxyError in its place when it is the proxy's
+    fault.
     """
     request_target = encode_target(request_target)
     is_forwarded = not request_target.startswith("/")
@@ -115,7 +116,7 @@ def send_request(
         try:
             conn.write_request(method, request_target, headers, body, host)
         except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.ECONNRESET):
+            if error.errno not in (errno.EPIPE, errno.ECONNRESET) and not isinstance(error, ssl.SSLEOFError):
                 raise
     except BaseException as error:
         is_proxy_failure = conn is not None and conn.proxy and not conn.has_connected_to_proxy

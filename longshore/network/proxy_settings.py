@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
+from longshore.network import socks_proxy
 from longshore.network.no_proxy import normalize_no_proxy, split_entries, strip_credentials
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-SCHEMES = ("http", "https")
+SCHEMES = ("http", "https", *socks_proxy.SCHEMES)
 
+_PAC = re.compile(r"(?i)^pac\+|\.pac(?:$|[?#])|/wpad\.dat")
 _HOST = re.compile(r"\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?(:\d+)?")
 _ADDRESS_PREFIX = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,2})(?:\.\*){0,3}\.?")
 """Of an IPv4 address: `10.`, `10.*`, `192.168.*.*`."""
@@ -45,15 +47,17 @@ def find_entry_problems(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]
 
 def check_proxy(name: str, proxy: str) -> tuple[str, str] | None:
     """Why nothing can be called through `proxy`, and the remedy; None for one that can be used."""
-    remedy = "Give http://host:port, or https://host:port"
+    remedy = "Give http://host:port, https://host:port, or socks5h://host:port"
     address = strip_credentials(proxy)
+    if _PAC.search(proxy):
+        return f"{name} names a PAC file, which is not read: {address}", f"{remedy}, as the file names it"
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         is_usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return f"{name} is no address of a proxy: {address}", remedy
-    if parts.scheme.startswith("socks"):
-        return f"{name} is a SOCKS proxy, {address}: those are not supported, so every call fails", remedy
+    if parts.scheme.startswith("socks") and parts.scheme not in SCHEMES:
+        return f"{name} is a SOCKS proxy, {address}, but not of version 5: every call fails", remedy
     if is_usable and parts.scheme in SCHEMES:
         return None
     return f"{name} is no address of a proxy: {address}", remedy

@@ -24,6 +24,7 @@ from longshore.network.client_certificate import CertificateUnusable, wants_clie
 from longshore.network.connections import TunnelRefused, describe_login, parse_login_schemes
 from longshore.network.no_proxy import select_proxies
 from longshore.network.pooled_request import send_request
+from longshore.network.socks_proxy import is_socks
 from longshore.network.tls import BundleUnreadable, Tls
 from longshore.port.replies import Reply
 from longshore.port.size_limits import encode_json
@@ -104,7 +105,7 @@ class PortHttp:
         """Scheme, host and port, and what stands before each path in a request line. Raises ValueError."""
         url = urlsplit(self._base_url)
         origin = url.scheme, url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
-        is_forwarded = self._proxy and url.scheme == "http"
+        is_forwarded = self._proxy and not is_socks(self._proxy) and url.scheme == "http"
         return origin, f"http://{url.netloc.rpartition('@')[2]}{url.path}" if is_forwarded else url.path
 
     def _read_body(self, response: BoundedResponse) -> bytes:

@@ -95,6 +95,24 @@ def answering(*answers: bytes) -> Script:
     return script
 
 
+def refusing(context: ssl.SSLContext) -> Script:
+    """Demands a certificate that the client does not have.
+
+    What is unread when a socket closes makes the close a reset, which could overtake the refusal, so all is read.
+    """
+
+    def script(talk: Talk) -> None:
+        wrapped = context.wrap_socket(talk.sock, server_side=True, do_handshake_on_connect=False)
+        talk.sock = wrapped
+        try:
+            wrapped.do_handshake()
+        except ssl.SSLError:
+            while socket.socket.recv(wrapped, 65_536):
+                pass
+
+    return script
+
+
 def _then_last(answers: tuple[bytes, ...]) -> Iterator[bytes]:
     yield from answers
     while True:

@@ -97,7 +97,7 @@ class TlsFront(Relay):
         if not first:
             return
         self.trusted += 1
-        await _join(reader, writer, "127.0.0.1", self._target, first, rename=self._rename)
+        await join(reader, writer, "127.0.0.1", self._target, first, rename=self._rename)
 
 
 class Switch(Relay):
@@ -108,7 +108,7 @@ class Switch(Relay):
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass everything on."""
-        await _join(reader, writer, "127.0.0.1", self.target)
+        await join(reader, writer, "127.0.0.1", self.target)
 
 
 class Pair(Switch):
@@ -192,7 +192,7 @@ class ForwardProxy(Relay):
         self.heads.append(head)
         method, url, _ = line.split(" ")
         if method == "CONNECT":
-            await _join(reader, writer, *self._resolve(url), greeting=b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await join(reader, writer, *self._resolve(url), greeting=b"HTTP/1.1 200 Connection established\r\n\r\n")
             return
         _, _, rest = url.partition("://")
         authority, slash, path = rest.partition("/")
@@ -221,7 +221,7 @@ class ForwardProxy(Relay):
         return ("127.0.0.1", port_of_host) if port_of_host else (host, int(port))
 
 
-async def _join(
+async def join(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     host: str,
@@ -230,6 +230,7 @@ async def _join(
     greeting: bytes = b"",
     rename: Mapping[bytes, bytes] | None = None,
 ) -> None:
+    """Connect to `host` and pass everything on, after `greeting` to the client and `first` to the server."""
     upstream_reader, upstream = await asyncio.open_connection(host, port)
     try:
         writer.write(greeting)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 import structlog
+from urllib3.util import wait_for_read
 
 from longshore.delivery import EgressPolicy, Verdict
 from longshore.delivery.probe import Probe
@@ -17,8 +18,12 @@ from longshore.delivery.send import Sender
 from longshore.delivery.target_options import TargetTable, parse_targets
 from longshore.invocation.tls_section import TlsOptions
 from longshore.log import events
+from longshore.network.client_certificate import wants_client_certificate
+from longshore.network.connections import HttpsPool
+from longshore.network.pooled_request import send_request
+from longshore.network.tls import Tls, create_context
 from tests.support.certificates import Authority
-from tests.support.hostile import HostileTarget, Talk, answering
+from tests.support.hostile import OK, HostileTarget, Talk, answering, refusing
 from tests.support.posting import Post, make_sender
 from tests.support.relays import ForwardProxy
 
@@ -31,20 +36,6 @@ def greet(talk: Talk) -> None:
     name = subject["commonName"].encode()
     while talk.receive() is not None:
         talk.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s" % (len(name), name))
-
-
-def refuse(context: ssl.SSLContext) -> Any:
-    """Like OpenSSL's servers, but that the refusal is not overtaken by the reset of a connection with unread bytes."""
-
-    def script(talk: Talk) -> None:
-        wrapped = context.wrap_socket(talk.sock, server_side=True, do_handshake_on_connect=False)
-        talk.sock = wrapped
-        with pytest.raises(ssl.SSLError):
-            wrapped.do_handshake()
-        while super(ssl.SSLSocket, wrapped).recv(65_536):
-            pass
-
-    return script
 
 
 def table(**sections: dict[str, Any]) -> TargetTable:
@@ -112,7 +103,7 @@ def test_without_a_certificate_the_remedy_is_named_and_nothing_was_processed(
     trusting: Sender, authority: Authority, version: ssl.TLSVersion
 ) -> None:
     """In TLS 1.3 the refusal comes in place of an answer."""
-    with HostileTarget(refuse(authority.demanding_context(version))) as target:
+    with HostileTarget(refusing(authority.demanding_context(version))) as target:
         outcome = trusting.send(Post(f"https://localhost:{target.port}/"))
 
     assert (Verdict.RETRY, version is TLS_1_3, "tls") == (outcome.verdict, outcome.sent, outcome.reason)
@@ -120,6 +111,25 @@ def test_without_a_certificate_the_remedy_is_named_and_nothing_was_processed(
         f"TLS: localhost:{target.port} wants a client certificate: name one for host localhost in TARGETS_FILE, "
         "or in the mapping"
     ) == outcome.cause
+
+
+def test_the_refusal_is_read_where_the_request_cannot_be_written_any_more(authority: Authority) -> None:
+    """It may have come, with the end of the connection, before we write."""
+
+    class LatePool(HttpsPool):
+        def _validate_conn(self, conn: Any) -> None:
+            conn.connect()
+            wait_for_read(conn.sock, timeout=30)
+
+    with HostileTarget(answering(OK), authority.demanding_context()) as target:
+        context = create_context(Tls(str(authority.bundle)))
+        pool = LatePool("localhost", target.port, ssl_context=context)
+        sent = send_request(pool, "POST", "/", {}, b"{}", 30)
+        with pytest.raises(ssl.SSLError) as error:
+            sent.receive(30)
+        pool.close()
+
+    assert wants_client_certificate(error.value)
 
 
 def test_a_server_that_asks_for_it_in_http_is_understood(trusting: Sender, authority: Authority) -> None:
@@ -140,7 +150,7 @@ def test_a_certificate_that_is_not_accepted_is_named(
     trusting: Sender, authority: Authority, version: ssl.TLSVersion
 ) -> None:
     expired = authority.issue("ann", -2)
-    with HostileTarget(refuse(authority.demanding_context(version))) as target:
+    with HostileTarget(refusing(authority.demanding_context(version))) as target:
         outcome = trusting.send(Post(f"https://localhost:{target.port}/"), tls=file_options(expired))
 
     assert (Verdict.RETRY, "tls") == (outcome.verdict, outcome.reason)
@@ -249,7 +259,7 @@ def test_a_probe_finds_out_that_a_certificate_is_wanted(
 def test_the_mappings_certificate_is_not_shown_where_a_redirect_leads(trusting: Sender, authority: Authority) -> None:
     """It is for the place that the mapping names."""
     context = authority.demanding_context()
-    with HostileTarget(refuse(context)) as elsewhere:
+    with HostileTarget(refusing(context)) as elsewhere:
         answer = f"HTTP/1.1 307 There\r\nLocation: https://localhost:{elsewhere.port}/\r\nContent-Length: 0\r\n\r\n"
 
         def redirect(talk: Talk) -> None:

@@ -262,7 +262,7 @@ def test_an_https_proxy_is_checked_anew_when_the_bundle_changes(
 @pytest.mark.parametrize(
     "proxy",
     [
-        "socks5://127.0.0.1:1",
+        "socks4://127.0.0.1:1",
         "http://",
         "gopher://127.0.0.1:1",
         "http://ann:hun[ter2@127.0.0.1:1",

@@ -122,7 +122,7 @@ def test_stray_white_space_is_pointed_out_without_the_value() -> None:
         ("PORT_CLIENT_SECRET", "hush\N{ZERO WIDTH SPACE}hush", "cannot be seen"),
         ("PORT_CLIENT_SECRET", "hush\r\n", "white space"),
         ("PORT_API_BASE_URL", "https://api.getport.io/v1/", "/v1"),
-        ("ALL_PROXY", "socks5://ann:hush@proxy:1080", "SOCKS"),
+        ("ALL_PROXY", "socks4://ann:hush@proxy:1080", "SOCKS"),
         ("NO_PROXY", "10.*,ann:hush@x", "10.0.0.0/8"),
     ],
 )

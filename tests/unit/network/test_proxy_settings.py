@@ -45,11 +45,25 @@ def test_what_means_something_is_left_alone(value: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ALL_PROXY", "https_proxy"])
-@pytest.mark.parametrize("scheme", ["socks5", "socks5h", "SOCKS4"])
-def test_a_socks_proxy_is_named(name: str, scheme: str) -> None:
+@pytest.mark.parametrize("scheme", ["socks", "socks4a", "SOCKS4"])
+def test_a_socks_proxy_of_another_version_is_named(name: str, scheme: str) -> None:
     """Without its password."""
     [(problem, remedy)] = find_problems({name: f"{scheme}://ann:hush@proxy:1080"})
 
     assert f"{name.upper()} is a SOCKS proxy" in problem
     assert "hush" not in problem
-    assert "http://host:port" in remedy
+    assert "socks5h://host:port" in remedy
+
+
+@pytest.mark.parametrize("proxy", ["socks5://ann:hush@proxy", "SOCKS5H://proxy:1080", "https://pacific.acme.io:8080"])
+def test_a_proxy_that_can_be_used_is_left_alone(proxy: str) -> None:
+    assert [] == list(find_problems({"ALL_PROXY": proxy}))
+
+
+@pytest.mark.parametrize("proxy", ["http://wpad/wpad.dat", "https://acme.io/Proxy.PAC?x=1", "pac+http://acme.io/proxy"])
+def test_a_pac_file_is_named(proxy: str) -> None:
+    """It is a program that chooses a proxy, and nobody here runs it."""
+    [(problem, remedy)] = find_problems({"HTTPS_PROXY": proxy})
+
+    assert problem.startswith("HTTPS_PROXY names a PAC file, which is not read: ")
+    assert remedy.endswith("as the file names it")
