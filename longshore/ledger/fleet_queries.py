@@ -38,7 +38,7 @@ class Totals:
     unknown: int
     reports: int
     orders: int
-    """In how many orders something waits for its turn."""
+    """How many orders there are."""
     oldest_report: list[tuple[bytes, float]]
     """One, or none: an invocation, and since when it has unsent reports (ms)."""
     port_budget: bytes | None

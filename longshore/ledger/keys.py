@@ -44,7 +44,7 @@ class Keys:
 
     @property
     def orders(self) -> str:
-        """Sorted set: hashes of orders in which something waits for its turn, scored with when to look at them (ms)."""
+        """Sorted set: hashes of the orders there are, scored with when to look at them (ms): see scripts/order.lua."""
         return f"{self.prefix}orders"
 
     def lanes(self, target: str) -> str:

@@ -18,7 +18,7 @@ from longshore.delivery.send_errors import Unsendable
 from longshore.invocation import ids
 from longshore.invocation.classify import Invocation, Refused, Skipped, classify_message
 from longshore.invocation.kinds import Kind
-from longshore.invocation.mapping import Mapping, MappingFault
+from longshore.invocation.mapping import Mapping, MappingFault, Route
 from longshore.invocation.signature import SIGNATURE
 from longshore.invocation.stream import Stream, get_object
 from longshore.operations.attempt_reports import MappedReport, RunContext, build_reports, evaluate_mapped_report
@@ -109,6 +109,7 @@ class _DryRun:
             if entry is None:
                 self._skip()
                 return
+            self._note_order(entry)
             built_request = self._build_request(entry)
             prepared_request = self._prepare(built_request)
         except MappingFault as fault:
@@ -128,6 +129,13 @@ class _DryRun:
         self._result.skipped, self._result.problem = True, "no mapping is enabled for it"
         if self._message.kind is Kind.NODE_RUN and self._settings.unmatched_node_runs == "fail":
             self._record_calls(reports.refused(self._message.kind, "no_mapping", self._result.problem))
+
+    def _note_order(self, entry: int) -> None:
+        if self._mapping.delivery(entry).order is None:
+            return
+        route = self._mapping.routes([self._message.text])[0]
+        key = route.order if isinstance(route, Route) else ""
+        self._add_notes(f"it is delivered in the order of its key: {key}" if key else "its order has no key for it")
 
     def _build_request(self, entry: int) -> BuiltRequest:
         message = self._builder.decrypt(self._message.text, entry)

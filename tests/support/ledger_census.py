@@ -98,6 +98,8 @@ class Census:
                 expected.setdefault(hash, set()).add(id)
         if (found := {hash: set(ids) for hash, ids in self.orders.items()}) != expected:
             wrong.append(f"in orders are {found}, expected {expected}")
+        if forgotten := self.orders.keys() - self.orders_looked_at:
+            wrong.append(f"nobody looks at {forgotten}")
         for hash, (first, *others) in self.orders.items():
             if first in self.turns_awaited:
                 wrong.append(f"{first} is the first of {hash} and waits for its turn")
@@ -107,8 +109,6 @@ class Census:
                 if self.states[id] in ("claimed", "begun")
                 or (self.states[id] == "waiting") != (id in self.turns_awaited)
             ]
-            if others and hash not in self.orders_looked_at:
-                wrong.append(f"nobody looks at {hash}")
         return wrong
 
     def _forgotten_lanes(self) -> list[str]:

@@ -21,7 +21,7 @@ local function place_of(state, lane)
   return ''
 end
 
--- One that is due NEVER (transitions.lua) waits behind others of its order, which somebody looks at.
+-- One that is due NEVER (transitions.lua) has a place in an order, and what is in `orders` is set right by order.lua.
 local function problem_of_turn(id)
   local order = call('HGET', P .. 'inv:' .. id, 'order')
   local hash = order and string.match(order, '^%S+ (.+)$') or ''
@@ -32,7 +32,7 @@ end
 
 local function problem_of(id, state, expected)
   if place_kind == 'order' then
-    if not call('ZSCORE', P .. place, id) then return '' end
+    if not call('ZSCORE', P .. place, id) or call('ZSCORE', P .. 'orders', string.sub(place, 7)) then return '' end
     local order = state and call('HGET', P .. 'inv:' .. id, 'order') or ''
     local is_failed = state == 'dead' or state == 'unknown'
     local is_held = is_failed and string.sub(order, 1, 5) == 'hold '

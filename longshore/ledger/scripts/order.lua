@@ -6,8 +6,8 @@
 -- is due NEVER in its lane, until those before it have ended (leave_order). A retry keeps its place; what comes back
 -- after it has left its order gets the last one.
 --
--- `orders` says when to look at each order in which something waits: for the end of a first one that nobody noticed,
--- because a program of an earlier version or `discard` ended it.
+-- `orders` says when to look at each order: for the end of a first one that nobody noticed, because a program of an
+-- earlier version or `discard` ended it.
 local CHECK_MS, MAX_CHECKS = 10000, 20
 
 local function hash_of(order)
@@ -32,9 +32,8 @@ local function take_place(id, order)
     ordered = '1'
     call('HSET', P .. 'clock', 'ordered', ordered)
   end
-  if not last[1] or call('ZRANK', key, id) == 0 then return true end
   call('ZADD', P .. 'orders', 'NX', whole(now + CHECK_MS), hash_of(order))
-  return false
+  return not last[1] or call('ZRANK', key, id) == 0
 end
 
 -- `queue` for one that may have an order: due NEVER if it is not the first.
@@ -47,7 +46,7 @@ local function queue_in_order(id, order, lane, target, due, retry)
 end
 
 -- Lets the first of an order start, as if it had waited in its lane since it was accepted. Those before it that have
--- ended leave.
+-- ended leave, and an order without any is forgotten.
 local function advance(hash)
   local key = P .. 'order:' .. hash
   local id = call('ZRANGE', key, 0, 0)[1]
@@ -63,6 +62,7 @@ local function advance(hash)
     call('ZREM', key, id)
     id = call('ZRANGE', key, 0, 0)[1]
   end
+  call('ZREM', P .. 'orders', hash)
 end
 
 -- One that has ended in the state `to` (nil: it is forgotten) leaves its order, if it has one, and the next may start.
@@ -82,7 +82,5 @@ local function check_orders()
   for _, hash in ipairs(call('ZRANGEBYSCORE', P .. 'orders', '-inf', NOW, 'LIMIT', 0, MAX_CHECKS)) do
     call('ZADD', P .. 'orders', whole(now + CHECK_MS), hash)
     pcall(advance, hash)
-    local is_known, members = pcall(call, 'ZCARD', P .. 'order:' .. hash)
-    if is_known and members < 2 then call('ZREM', P .. 'orders', hash) end
   end
 end

@@ -247,7 +247,7 @@ def test_in_every_history_each_key_keeps_its_order_and_nothing_starves(
     for hash, in_turn in began.items():
         if hash:
             assert in_turn == [id for id in accepted[hash] if id in in_turn]
-    assert not client.keys(f"{ledger.keys.prefix}order:*")
+    assert not client.keys(f"{ledger.keys.prefix}order*")
     assert audit(ledger).is_balanced
 
 

@@ -54,3 +54,13 @@ def test_the_host_that_the_mapping_asks_for_is_shown() -> None:
     request = tried(entry, Response(200, {}, "")).request or {}
 
     assert "app.internal" == request["headers"]["Host"]
+
+
+def test_the_key_of_an_order_is_told() -> None:
+    """So that nobody has to publish messages to find out."""
+    keyed, keyless = (
+        tried({"delivery": {"order": order}}, Response(200, {}, "")) for order in (".payload.properties.env", "null")
+    )
+
+    assert ["it is delivered in the order of its key: staging"] == keyed.notes[:1]
+    assert ["its order has no key for it"] == keyless.notes[:1]
