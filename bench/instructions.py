@@ -1,8 +1,8 @@
 """Row `instructions`: user-space instructions of worker and Redis for a change log event, counted by callgrind.
 
-Counts do not depend on the load of the machine. First the worker runs under valgrind, then Redis, some fifty times
-slower, so timeouts are long and the timers of the others few; their start is not counted. jq is a process of its own
-and not counted. Left out where valgrind is missing.
+Counts do not depend on the load of the machine, so the worker of one agent and the Redis of another are counted at the
+same time. Under valgrind they are some fifty times slower, so timeouts are long and the timers of the others few; their
+start is not counted. jq is a process of its own and not counted. Left out where valgrind is missing.
 """
 
 import re
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,17 +60,18 @@ def measure(bed: Bed, rows: Collection[str], runs: int) -> Iterator[Measure]:
         bed.progress("instructions: left out (quick, or no valgrind)")
         return
     note = f"{COUNT} events, callgrind"
-    bed.progress("instructions: the worker under valgrind")
-    with bed.agent(environ=ENVIRON) as agent:
-        agent.start("ingest")
-        worker = agent.start("worker", command=(*callgrind(agent.folder), sys.executable, str(SCRIPT)))
-        yield Measure("event_worker", [count(agent, agent.folder, worker.process.pid) / 1000], note)
-    bed.progress("instructions: Redis under valgrind")
-    with bed.agent(environ=ENVIRON, redis=CountedRedis) as agent:
-        agent.start("ingest")
-        agent.start("worker")
-        assert agent.redis.process is not None
-        yield Measure("event_redis", [count(agent, agent.redis.data_dir, agent.redis.process.pid) / 1000], note)
+    bed.progress("instructions: a worker and another agent's Redis under valgrind")
+    with bed.agent(environ=ENVIRON) as one, bed.agent(environ=ENVIRON, redis=CountedRedis) as other:
+        for agent in (one, other):
+            agent.start("ingest")
+        worker = one.start("worker", command=(*callgrind(one.folder), sys.executable, str(SCRIPT)))
+        other.start("worker")
+        assert other.redis.process is not None
+        pids = (worker.process.pid, other.redis.process.pid)
+        with ThreadPoolExecutor(2) as pool:
+            counts = pool.map(count, (one, other), (one.folder, other.redis.data_dir), pids)
+            for name, instructions in zip(("event_worker", "event_redis"), counts, strict=True):
+                yield Measure(name, [instructions / 1000], note)
 
 
 def count(agent: Agent, folder: Path, pid: int) -> float:

@@ -8,6 +8,7 @@ the others are copies with another id that nobody opens.
 import statistics
 import time
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psutil
@@ -21,7 +22,7 @@ from config.settings import load
 from ingest.kafka.record import KafkaRecord
 from ingest.wiring import make_preparer
 from longshore.invocation.mapping import Mapping
-from longshore.ledger.entry import Entry, OffsetRange
+from longshore.ledger.entry import Entry
 
 ROWS = ("size",)
 SMALL, LARGE = 10_000, 1_000_000
@@ -69,22 +70,23 @@ def fill(agent: Agent, count: int) -> None:
     mapping = Mapping.load(None, {})
     preparer = make_preparer(settings, mapping, agent.access)
     template: list[Entry] = []
-    for first in range(0, count + DELIVERABLE, BATCH):
-        numbers = range(first, first + BATCH)
-        if first < DELIVERABLE:
-            now_ms = round(time.time() * 1000)
-            records = [
-                KafkaRecord(settings.change_log_topic, 0, n, now_ms, event(f"r_{n}", agent.target.url()))
-                for n in numbers
-            ]
-            template = list(preparer.prepare(records).entries)
-            entries = template
-        else:
-            entries = [replace(entry, id=f"copy_{n}", origin=f"{settings.change_log_topic}/0/{n}")
-                       for entry, n in zip(template, numbers, strict=True)]  # fmt: skip
-        span = OffsetRange(settings.change_log_topic, 0, first, first + BATCH)
-        agent.access.ledger.accept([span], entries, max_claims=0)
+    for first in range(0, DELIVERABLE, BATCH):
+        now_ms = round(time.time() * 1000)
+        records = [
+            KafkaRecord(settings.change_log_topic, 0, n, now_ms, event(f"r_{n}", agent.target.url()))
+            for n in range(first, first + BATCH)
+        ]
+        template = list(preparer.prepare(records).entries)
+        agent.access.ledger.accept((), template, max_claims=0)
     mapping.close()
+
+    def accept_copies(first: int) -> None:
+        copies = [replace(entry, id=f"copy_{n}", origin=f"copies/0/{n}") for n, entry in enumerate(template, first)]
+        agent.access.ledger.accept((), copies, max_claims=0)
+
+    with ThreadPoolExecutor(2) as pool:  # while Redis works for one, the other makes more
+        for _ in pool.map(accept_copies, range(0, count, BATCH)):
+            pass
 
 
 def measure_window(agent: Agent) -> float:
