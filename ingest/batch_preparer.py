@@ -81,7 +81,9 @@ class BatchPreparer:
                 skipped.append((record, result.reason))
             else:
                 entries.append(result)
-        routes = self._mapping.routes([invocation.text for _, invocation in to_route]) if to_route else []
+        routes = self._mapping.routes(
+            [invocation.text for _, invocation in to_route], [invocation.message for _, invocation in to_route]
+        )
         for (record, invocation), route in zip(to_route, routes, strict=True):
             entry = self._build(record, invocation, route)
             if entry is None:

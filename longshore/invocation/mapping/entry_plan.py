@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from longshore.invocation.mapping.defaults import DEFAULT_METHOD, DEFAULT_URL
 from longshore.invocation.mapping.jq import JqEngine
 from longshore.invocation.mapping.lint import condition_of
-from longshore.invocation.mapping.programs import DEFAULT_METHOD, DEFAULT_URL, FAILED, Compiler, Group
+from longshore.invocation.mapping.programs import FAILED, Compiler, Group
 from longshore.invocation.mapping.schema import MappingEntry
 from longshore.invocation.mapping.template import Expression, Expressions
 from longshore.invocation.variables import variables_of

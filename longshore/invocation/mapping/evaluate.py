@@ -12,24 +12,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from longshore.invocation import json_text
 from longshore.invocation.body_format import BodyFormat
 from longshore.invocation.decrypted import DecryptedMessage
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.mapping import lint, request, schema
 from longshore.invocation.mapping.body import encode_body
-from longshore.invocation.mapping.entry_plan import EntryPlan, evaluate_group, null_if_failed, replace_failed
-from longshore.invocation.mapping.jq import JqEngine, JqJob, JqLimits
-from longshore.invocation.mapping.jq_process import JqAnswer, Status
-from longshore.invocation.mapping.order_key import parse_order_key
-from longshore.invocation.mapping.programs import (
-    DEFAULT_METHOD,
-    DEFAULT_URL,
-    FAILED,
-    Compiler,
-    parse_result,
-    unwrap_result,
-)
-from longshore.invocation.mapping.results import MappedRequest, MappingFault, MappingFileError, Route, Unmatched
+from longshore.invocation.mapping.defaults import DEFAULT_METHOD, DEFAULT_URL
+from longshore.invocation.mapping.entry_plan import EntryPlan, evaluate_group, replace_failed
+from longshore.invocation.mapping.jq import JqEngine, JqLimits
+from longshore.invocation.mapping.programs import FAILED, Compiler, parse_result
+from longshore.invocation.mapping.results import MappedRequest, MappingFault, MappingFileError, Route
+from longshore.invocation.mapping.router import Router, RouteResult
 from longshore.invocation.mapping.schema import Findings
 from longshore.invocation.mapping.template import Expression, fill
 from longshore.invocation.variables import find_paste_problem
@@ -106,8 +100,8 @@ class Mapping:
                     problem = f"{expression.place} is no jq expression: {fault}"
                     raise MappingFileError(_VARIABLE, f"the mapping file: {problem}", "Correct the file.")
                 findings.warnings.append(f"{expression.place}: gives null always: {fault}")
-        self._router = compiler.router(self._entries)
         self._plans = [EntryPlan(compiler, self._reports, entry, index) for index, entry in enumerate(self._entries)]
+        self._router = Router(self._engine, compiler, self._entries, self._plans)
         for name in sorted({name for plan in self._plans for name in plan.reads.names}):
             # A key or a certificate has line breaks of its own.
             if (value := self._env.get(name, "")).strip().isprintable() and (fault := find_paste_problem(value)):
@@ -115,18 +109,16 @@ class Mapping:
         for name in sorted({name for plan in self._plans for name in plan.reads.required} - self._env.keys()):
             findings.warnings.append(f"the variable {name}, which the mapping reads, {_NOT_SET}")
 
-    def routes(self, texts: Sequence[str]) -> list[Route | Unmatched | MappingFault]:
+    def routes(self, texts: Sequence[str], messages: Sequence[Any] | None = None) -> list[RouteResult]:
         """For each canonical message text the entry it selects, in one round trip for all of them.
 
-        A message whose evaluation is cut off gives a fault, and harms no other in the batch.
+        `messages` are the texts as values, where they are at hand. A message whose evaluation is cut off gives a fault,
+        and harms no other in the batch.
 
         Raises:
             JqUnavailable: says nothing of the messages; come back later.
         """
-        if not self._entries:
-            return [Unmatched() for _ in texts]
-        answers = self._engine.evaluate([JqJob(self._router, text) for text in texts])
-        return [self._route(answer, text) for answer, text in zip(answers, texts, strict=True)]
+        return self._router.routes(texts, [_parse(text) for text in texts] if messages is None else messages)
 
     def select(self, text: str) -> int | None:
         """The entry that a message selects, None if none is enabled for it.
@@ -269,34 +261,13 @@ class Mapping:
         self._engine.close()
         self._reports.close()
 
-    def _route(self, answer: JqAnswer, text: str) -> Route | Unmatched | MappingFault:
-        try:
-            if answer.status is not Status.VALUE:
-                return self._route_slowly(text)
-            selection = parse_result(answer.text, "mapping")
-            return self._build_route(*selection) if selection is not None else Unmatched()
-        except MappingFault as fault:
-            return fault
 
-    def _build_route(self, index: int, url: Any, method: Any, *order: Any) -> Route:
-        place = f"mapping {index}"
-        return Route(
-            index,
-            request.method(null_if_failed(unwrap_result(method)), f"{place}, method"),
-            request.url(null_if_failed(unwrap_result(url)), f"{place}, url"),
-            parse_order_key(unwrap_result(order[0]), f"{place}, delivery, order") if order else "",
-        )
-
-    def _route_slowly(self, text: str) -> Route | Unmatched:
-        """One expression after the other, which finds out which one was cut off, or halts jq."""
-        for index, plan in enumerate(self._plans):
-            enabled = self._entries[index].enabled
-            if not isinstance(enabled, bool):
-                enabled = plan.enabled_group.evaluate(text)[0]
-            if enabled is True:  # not 1, which Python takes for equal
-                results = (null_if_failed(result) for result in plan.target_group.evaluate(text))
-                return self._build_route(index, *([result] for result in results))
-        return Unmatched()
+def _parse(text: str) -> Any:
+    """`text` as a value; one that is no message where it is not JSON, of which jq is then asked."""
+    try:
+        return json_text.loads(text)
+    except json_text.Malformed:
+        return ()
 
 
 @lru_cache(1)

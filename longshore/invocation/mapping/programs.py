@@ -10,17 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from longshore.invocation import json_limits, json_text
+from longshore.invocation.mapping.defaults import DEFAULT_METHOD, DEFAULT_URL, PLAIN_DEFAULTS
 from longshore.invocation.mapping.jq import LARGE_BYTES, JqEngine, JqJob
 from longshore.invocation.mapping.jq_process import JqAnswer, Status
 from longshore.invocation.mapping.jq_text import guard_expression
+from longshore.invocation.mapping.plain_expressions import NeedsJq, compile_plain
 from longshore.invocation.mapping.results import MappingFault
 from longshore.invocation.mapping.schema import MappingEntry
 from longshore.invocation.mapping.template import Expression
-
-# What the mapping leaves out comes from the invocation method, wherever the message has it.
-_METHOD_OBJECT = "((.payload?|.action?|.invocationMethod?|objects) // (.changelogDestination?|objects))"
-DEFAULT_URL = f'{_METHOD_OBJECT} | .url // ""'
-DEFAULT_METHOD = f'{_METHOD_OBJECT} | .method // "POST"'
 
 RESULT_DEPTH = json_limits.MAX_DEPTH + 8
 """A result is a part of a message, inside the lists that the programs put around it."""
@@ -81,6 +78,8 @@ class Group:
     def __init__(self, engine: JqEngine, compiler: Compiler, expressions: tuple[Expression, ...]) -> None:
         self.expressions = expressions
         self._engine = engine
+        plain = [PLAIN_DEFAULTS.get(each.source) or compile_plain(each.source) for each in expressions]
+        self._plain = [evaluate for evaluate in plain if evaluate is not None]
         parts = [compiler.guard_expression(expression.source) for expression in expressions]
         self._together = engine.program(f"[{','.join(parts)}]|tojson")
         self._alone = [engine.program(f"{part}|tojson") for part in parts]
@@ -97,8 +96,28 @@ class Group:
             raise results
         return results
 
+    def evaluate_plainly(self, message: Any) -> list[Any]:
+        """The results over a message as a value, without jq. Raises NeedsJq."""
+        if len(self._plain) < len(self.expressions):
+            raise NeedsJq
+        return [evaluate(message) for evaluate in self._plain]
+
     def evaluate_many(self, texts: Sequence[str]) -> list[list[Any] | Exception]:
         """For each text what `evaluate` would give or raise; none harms another. Asks jq once for all small ones."""
+        plain = [self._parse_plainly(text) for text in texts]
+        missing = [at for at, results in enumerate(plain) if results is None]
+        asked = dict(zip(missing, self._ask([texts[at] for at in missing]), strict=True))
+        return [asked[at] if results is None else results for at, results in enumerate(plain)]
+
+    def _parse_plainly(self, text: str) -> list[Any] | None:
+        if len(self._plain) < len(self.expressions) or len(text) > LARGE_BYTES:
+            return None  # to read a large text here would hold up other threads
+        try:
+            return self.evaluate_plainly(json_text.loads(text, RESULT_DEPTH))
+        except (NeedsJq, json_text.Malformed):
+            return None
+
+    def _ask(self, texts: Sequence[str]) -> list[list[Any] | Exception]:
         if len(self.expressions) < 2:
             return [self._evaluate_alone(text) for text in texts]
         answers: dict[int, JqAnswer | Exception] = {}

@@ -241,7 +241,7 @@ def test_a_large_text_leaves_no_child_that_keeps_its_memory(engine: JqEngine) ->
 
 def test_reports_are_evaluated_apart_from_requests(load: Load, stuck: Stuck) -> None:
     """What targets answer may be large and take long; no request waits for it."""
-    mapping = load([{"url": ".u", "report": {"summary": ".response.body"}}], limits=PATIENT)
+    mapping = load([{"url": ".u", "report": {"summary": ".response.body | ."}}], limits=PATIENT)
     go_on = stuck(lambda: mapping.report(0, "{}"), lambda: mapping.report(0, "{}"))
 
     assert "http://x/" == mapping.request(0, '{"u": "http://x/"}').url

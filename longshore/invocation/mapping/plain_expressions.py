@@ -1,0 +1,152 @@
+"""Expressions so plain that evaluating them here costs less than asking jq: paths, texts, `//`, `==`, `and`, `or`.
+
+    .payload.action.invocationMethod.url // .changelogDestination.url
+    .payload.action.identifier == "deploy" and .payload.status != null
+
+Only what jq surely gives is given (jq manual, "Basic filters" and "Conditionals and Comparisons"); everything else is
+left to jq: whatever jq might see otherwise in the source, a path through what is no object, and a result that is
+neither a text nor true, false or null, as jq prints numbers in its own way.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+_TOKEN = re.compile(
+    r"[ \t\r\n]*(?:(?P<path>(?:\.[A-Za-z_][A-Za-z0-9_]*)+)(?![.\[?\w])"
+    r'|(?P<text>"[^"\\\x00-\x1f\x7f]*")'
+    r"|(?P<word>true|false|null|and|or)(?!\w)"
+    r"|(?P<operator>//|==|!=)(?!=))"
+)
+_CONSTANTS = {"true": True, "false": False, "null": None}
+
+Evaluate = Callable[[Any], Any]
+"""From a message, as `json_text.loads` gives it, to the result. Raises NeedsJq."""
+
+
+class NeedsJq(Exception):
+    """This message may be one that jq sees otherwise."""
+
+
+def compile_plain(source: str) -> Evaluate | None:
+    """What evaluates the jq expression `source`; None for one that is left to jq."""
+    tokens = _tokens(source)
+    if tokens is None:
+        return None
+    parser = _Parser(tokens)
+    evaluate = parser.alternatives()
+    return evaluate if evaluate is not None and parser.is_at_end else None
+
+
+def _tokens(source: str) -> list[str] | None:
+    tokens, position, end = [], 0, len(source.rstrip(" \t\r\n"))
+    while position < end:
+        match = _TOKEN.match(source, position)
+        if match is None:
+            return None
+        tokens.append(match[match.lastgroup or 0])
+        position = match.end()
+    return tokens
+
+
+class _Parser:
+    """By precedence, the loosest first: `//` (from the right), `or`, `and`, comparisons (which do not chain)."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self._tokens = tokens
+        self._next = 0
+
+    @property
+    def is_at_end(self) -> bool:
+        return self._next == len(self._tokens)
+
+    def alternatives(self) -> Evaluate | None:
+        left = self._logical("or", partial(self._logical, "and", self._comparison))
+        if left is None or not self._take("//"):
+            return left
+        right = self.alternatives()
+        return None if right is None else partial(_alternative, left, right)
+
+    def _logical(self, word: str, operand: Callable[[], Evaluate | None]) -> Evaluate | None:
+        left = operand()
+        while left is not None and self._take(word):
+            right = operand()
+            if right is None:
+                return None
+            left = partial(_or if word == "or" else _and, left, right)
+        return left
+
+    def _comparison(self) -> Evaluate | None:
+        left = self._operand()
+        for operator, expected in (("==", True), ("!=", False)):
+            if left is not None and self._take(operator):
+                right = self._operand()
+                return None if right is None else partial(_equals, left, right, expected)
+        return left
+
+    def _operand(self) -> Evaluate | None:
+        if self.is_at_end:
+            return None
+        token = self._tokens[self._next]
+        self._next += 1
+        if token.startswith("."):
+            return partial(_walk, tuple(token[1:].split(".")))
+        if token.startswith('"'):
+            return partial(_constant, token[1:-1])
+        return partial(_constant, _CONSTANTS[token]) if token in _CONSTANTS else None
+
+    def _take(self, token: str) -> bool:
+        if self.is_at_end or self._tokens[self._next] != token:
+            return False
+        self._next += 1
+        return True
+
+
+def _constant(value: Any, _: Any) -> Any:
+    return value
+
+
+def _walk(names: tuple[str, ...], message: Any) -> Any:
+    value = message
+    for name in names:
+        if value is None:
+            return None
+        if type(value) is not dict:
+            raise NeedsJq
+        value = value.get(name)
+    return scalar(value)
+
+
+def scalar(value: Any) -> Any:
+    """`value`, if it is one that jq gives as it is; raises NeedsJq."""
+    if value is None or value is True or value is False:
+        return value
+    if type(value) is str and (value.isascii() or _is_text(value)):  # a lone surrogate is not what jq reads
+        return value
+    raise NeedsJq
+
+
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _alternative(left: Evaluate, right: Evaluate, message: Any) -> Any:
+    value = left(message)
+    return right(message) if value is None or value is False else value
+
+
+def _is_true(value: Any) -> bool:
+    return value is not None and value is not False
+
+
+def _and(left: Evaluate, right: Evaluate, message: Any) -> bool:
+    return _is_true(left(message)) and _is_true(right(message))
+
+
+def _or(left: Evaluate, right: Evaluate, message: Any) -> bool:
+    return _is_true(left(message)) or _is_true(right(message))
+
+
+def _equals(left: Evaluate, right: Evaluate, expected: bool, message: Any) -> bool:
+    return (left(message) == right(message)) is expected
