@@ -40,39 +40,9 @@ PLAIN = st.builds(
     st.lists(st.tuples(OPERATORS, OPERANDS), max_size=4),
 )
 SYMBOLS = [
-    ".a",
-    ".b",
-    ".",
-    "..",
-    "#",
-    "//",
-    "//=",
-    "==",
-    "=",
-    '"',
-    '"x"',
-    '"\\u0041"',
-    "(",
-    ")",
-    "[",
-    "]",
-    "?",
-    "|",
-    ",",
-    "and",
-    "or",
-    "not",
-    "true",
-    "nullx",
-    "1",
-    "-",
-    "$",
-    "@base64",
-    "if",
-    "\\",
-    "a",
-    "é",
-]
+    ".a", ".b", ".", "..", "#", "//", "//=", "==", "=", '"', '"x"', '"\\u0041"', "(", ")", "[", "]", "?", "|", ",",
+    "and", "or", "not", "true", "nullx", "1", "-", "$", "@base64", "if", "\\", "a", "é",
+]  # fmt: skip
 JUNK = st.lists(st.sampled_from([*SYMBOLS, " ", "\n"]), min_size=1, max_size=5).map("".join)
 
 
