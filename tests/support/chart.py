@@ -81,12 +81,12 @@ class Rendered:
 
 
 class Pod:
-    """The pod template of a Deployment, and what its one container gets."""
+    """The pod template of a Deployment, and what the agent's container gets."""
 
     def __init__(self, deployment: Manifest, rendered: Rendered) -> None:
         self.metadata: Manifest = deployment["spec"]["template"]["metadata"]
         self.spec: Manifest = deployment["spec"]["template"]["spec"]
-        (self.container,) = self.spec["containers"]
+        self.container, *self.sidecars = self.spec["containers"]
         self._rendered = rendered
 
     @property
@@ -120,7 +120,9 @@ class Pod:
         if "value" in entry:
             assert isinstance(entry["value"], str), f"{entry['name']} is not a text"
             return entry["value"]
-        reference = entry["valueFrom"]["secretKeyRef"]
+        reference = entry["valueFrom"].get("secretKeyRef")
+        if reference is None:
+            return f"({entry['valueFrom']})"
         if reference["name"] not in self._rendered.all("Secret"):
             return f"(Secret {reference['name']}, key {reference['key']})"
         return self._rendered.secret(reference["name"])[reference["key"]]

@@ -8,11 +8,16 @@
 {{- if and (eq $redis "embedded") (or (gt (int $v.replicaCount) 1) (ne $v.rolloutStrategy "Recreate")) }}
 {{- fail "redis.mode: embedded allows one pod at a time: replicaCount must be 1 and rolloutStrategy Recreate. Or take redis.mode out, for a Redis that the chart runs." }}
 {{- end }}
-{{- if and (eq $redis "external") (not $v.redis.external.url) (not $v.redis.external.existingSecret) (not $v.secret.useExistingSecret) (not (get (include "longshore.given" . | fromJson) "REDIS_URL")) }}
+{{- if and (eq $redis "external") (not $v.redis.external.url) (not $v.redis.external.existingSecret) (not $v.secret.useExistingSecret) (not $v.envFrom) (not (include "longshore.redisGiven" .)) }}
 {{- fail "redis.mode: external needs the address: set redis.external.url, or redis.external.existingSecret, or REDIS_URL under env.secret." }}
 {{- end }}
-{{- if and $v.redis.external.url $v.redis.external.existingSecret }}
-{{- fail "redis.external: url and existingSecret are both set; give one of them." }}
+{{- $external := $v.redis.external }}
+{{- $keys := or $external.existingSecretPasswordKey $external.sentinel.existingSecretPasswordKey }}
+{{- if and $external.url $external.existingSecret (not $keys) }}
+{{- fail "redis.external: url and existingSecret are both set; give one of them, or existingSecretPasswordKey for the password." }}
+{{- end }}
+{{- if and $keys (not $external.existingSecret) }}
+{{- fail "redis.external: existingSecretPasswordKey is a key of existingSecret; name that Secret." }}
 {{- end }}
 {{- if and (has "flower" (include "longshore.parts" . | fromJsonArray)) (eq $redis "embedded") }}
 {{- fail "flower.enabled: the Redis embedded in the agent's pod cannot be reached by Flower. Set redis.mode: deployed as well." }}

@@ -1,18 +1,45 @@
-{{/* Variables that you gave and that can be seen here: a JSON object. */}}
+{{/* Variables that you gave and that can be seen here: a JSON object. One of extraEnv that comes from elsewhere is null. */}}
 {{- define "longshore.given" -}}
-{{- $secret := ternary (dict) (.Values.env.secret | default dict) .Values.secret.useExistingSecret }}
-{{- toJson (merge (dict) (.Values.env.normal | default dict) $secret) }}
+{{- $given := deepCopy (ternary (dict) (.Values.env.secret | default dict) .Values.secret.useExistingSecret) }}
+{{- $given = mergeOverwrite $given (.Values.env.normal | default dict) }}
+{{- range include "longshore.tpl" (list . .Values.extraEnv) | fromYamlArray }}
+{{- $_ := set $given .name .value }}
+{{- end }}
+{{- toJson $given }}
 {{- end }}
 
-{{/* `env:` of a part: (list $ "worker"). Yours first; one of `env.normal` hides the same of `env.secret`; ours only
-where you gave none. */}}
+{{/* "true" where you gave an address of Redis as a variable. */}}
+{{- define "longshore.redisGiven" -}}
+{{- $given := include "longshore.given" . | fromJson }}
+{{- if or (get $given "REDIS_URL") (and (hasKey $given "REDIS_URL") (kindIs "invalid" (get $given "REDIS_URL"))) }}true{{ end }}
+{{- end }}
+
+{{/* `envFrom:` of a part: a YAML list. */}}
+{{- define "longshore.envFrom" -}}
+{{- $root := index . 0 }}
+{{- if $root.Values.secret.useExistingSecret }}
+- secretRef:
+    name: {{ include "longshore.secretName" $root | quote }}
+{{- end }}
+{{- if and (eq (index . 1) "flower") $root.Values.flower.auth.existingSecret }}
+- secretRef:
+    name: {{ $root.Values.flower.auth.existingSecret | quote }}
+{{- end }}
+{{ include "longshore.tpl" (list $root $root.Values.envFrom) }}
+{{- end }}
+
+{{/* `env:` of a part: (list $ "worker"). Yours first: one of `extraEnv` hides the same of `env.normal`, and that one of
+`env.secret`; ours only where you gave none. */}}
 {{- define "longshore.env" -}}
 {{- $root := index . 0 }}{{ $part := index . 1 }}
 {{- $normal := $root.Values.env.normal | default dict }}
 {{- $given := include "longshore.given" $root | fromJson }}
+{{- $extra := include "longshore.tpl" (list $root $root.Values.extraEnv) | fromYamlArray }}
+{{- $extraNames := list }}
+{{- range $extra }}{{ $extraNames = append $extraNames .name }}{{ end }}
 {{- if not $root.Values.secret.useExistingSecret }}
 {{- range $name, $_ := $root.Values.env.secret }}
-{{- if not (hasKey $normal $name) }}
+{{- if not (or (hasKey $normal $name) (has $name $extraNames)) }}
 - name: {{ $name | quote }}
   valueFrom:
     secretKeyRef:
@@ -22,8 +49,13 @@ where you gave none. */}}
 {{- end }}
 {{- end }}
 {{- range $name, $value := $normal }}
+{{- if not (has $name $extraNames) }}
 - name: {{ $name | quote }}
   value: {{ include "longshore.text" $value | quote }}
+{{- end }}
+{{- end }}
+{{- range $extra }}
+- {{ toYaml . | nindent 2 | trim }}
 {{- end }}
 {{- range $entry := include "longshore.ours" . | fromYamlArray }}
 {{- if not (hasKey $given $entry.name) }}
@@ -73,6 +105,9 @@ where you gave none. */}}
 {{- with $root.Values.redis.external.masterName }}
 - name: REDIS_MASTER_NAME
   value: {{ . | quote }}
+{{- end }}
+{{- if eq $redis "external" }}
+{{- include "longshore.externalRedis" $root }}
 {{- end }}
 {{- if eq $part "flower" }}
 - name: FLOWER_ADDRESS

@@ -16,7 +16,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
   labels:
-    {{- include "longshore.allLabels" $this | nindent 4 }}
+    {{- include "longshore.podLabels" $this | nindent 4 }}
 spec:
   {{- with include "longshore.serviceAccountName" $root }}
   serviceAccountName: {{ . | quote }}
@@ -30,9 +30,27 @@ spec:
   {{- with $values.priorityClassName }}
   priorityClassName: {{ . | quote }}
   {{- end }}
+  {{- with $values.runtimeClassName }}
+  runtimeClassName: {{ . | quote }}
+  {{- end }}
+  {{- with $values.hostAliases }}
+  hostAliases:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.dnsPolicy }}
+  dnsPolicy: {{ . }}
+  {{- end }}
+  {{- with $values.dnsConfig }}
+  dnsConfig:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   securityContext:
     {{- include "longshore.podSecurityContext" (list $root $data) | nindent 4 }}
   terminationGracePeriodSeconds: {{ include "longshore.grace" $root }}
+  {{- with include "longshore.tpl" (list $root $values.initContainers) }}
+  initContainers:
+    {{- . | nindent 4 }}
+  {{- end }}
   containers:
     - name: {{ ternary (include "longshore.name" $root) $part (eq $part "agent") | quote }}
       image: {{ include "longshore.image" $root | quote }}
@@ -42,15 +60,9 @@ spec:
         {{- include "longshore.containerSecurityContext" $root | nindent 8 }}
       env:
         {{- include "longshore.env" $this | nindent 8 }}
-      {{- $from := list }}
-      {{- if $values.secret.useExistingSecret }}{{ $from = append $from (include "longshore.secretName" $root) }}{{ end }}
-      {{- if and (eq $part "flower") $values.flower.auth.existingSecret }}{{ $from = append $from $values.flower.auth.existingSecret }}{{ end }}
-      {{- with $from }}
+      {{- with include "longshore.envFrom" $this | fromYamlArray }}
       envFrom:
-        {{- range . }}
-        - secretRef:
-            name: {{ . | quote }}
-        {{- end }}
+        {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- if or $port (eq $part "flower") }}
       ports:
@@ -64,11 +76,13 @@ spec:
         {{- end }}
       {{- end }}
       {{- include "longshore.probes" (list $root $part $port) | nindent 6 }}
-      {{- if gt (int $values.preStopSleepSeconds) 0 }}
+      {{- $lifecycle := $values.lifecycle | default dict }}
+      {{- if and (gt (int $values.preStopSleepSeconds) 0) (not $lifecycle.preStop) }}
+      {{- $lifecycle = merge (dict "preStop" (dict "exec" (dict "command" (list "sleep" (toString $values.preStopSleepSeconds))))) $lifecycle }}
+      {{- end }}
+      {{- with $lifecycle }}
       lifecycle:
-        preStop:
-          exec:
-            command: [sleep, {{ $values.preStopSleepSeconds | quote }}]
+        {{- toYaml . | nindent 8 }}
       {{- end }}
       resources:
         {{- include "longshore.resources" $this | nindent 8 }}
@@ -94,6 +108,7 @@ spec:
           readOnly: true
         {{- end }}
         {{- include "longshore.tpl" (list $root $values.extraVolumeMounts) | nindent 8 }}
+    {{- include "longshore.tpl" (list $root $values.extraContainers) | nindent 4 }}
   volumes:
     {{- if not (has "/tmp/port-agent" $ownMounts) }}
     - name: longshore-scratch
@@ -150,7 +165,7 @@ spec:
   {{- end }}
 {{- end }}
 
-{{/* extraVolumes and extraVolumeMounts, templates in them evaluated: (list $ value). A list or text; empty: nothing. */}}
+{{/* A value such as extraVolumes, templates in it evaluated: (list $ value). A list or text; empty: nothing. */}}
 {{- define "longshore.tpl" -}}
 {{- with index . 1 }}
 {{- tpl (ternary . (toYaml .) (kindIs "string" .)) (index $ 0) }}
@@ -162,9 +177,14 @@ spec:
 {{- toYaml (merge (dict) (include "longshore.selector" . | fromYaml) ((index . 0).Values.extraLabels | default dict) (include "longshore.labels" . | fromYaml)) }}
 {{- end }}
 
+{{/* Labels of a pod of a part: those, and podLabels. */}}
+{{- define "longshore.podLabels" -}}
+{{- toYaml (merge (dict) (include "longshore.selector" . | fromYaml) ((index . 0).Values.podLabels | default dict) (include "longshore.allLabels" . | fromYaml)) }}
+{{- end }}
+
 {{/* Changes when what pods read at their start changes, so that they are replaced. */}}
 {{- define "longshore.checksum" -}}
-{{- $redis := ternary (include "longshore.redisPassword" .) (.Values.redis.external.url) (eq (include "longshore.redis" .) "deployed") }}
+{{- $redis := ternary (include "longshore.redisPassword" .) (.Values.redis.external | toJson) (eq (include "longshore.redis" .) "deployed") }}
 {{- include "longshore.fingerprint" (list . (list .Values.env .Values.controlThePayloadConfig .Values.selfSignedCertificate .Values.flower.auth $redis)) }}
 {{- end }}
 
@@ -187,7 +207,7 @@ release and made once in a rendering, as it is slow. */}}
 
 {{- define "longshore.podSecurityContext" -}}
 {{- $root := index . 0 }}{{ $data := index . 1 }}
-{{- $openshift := $root.Capabilities.APIVersions.Has "security.openshift.io/v1" }}
+{{- $openshift := or (eq (toString $root.Values.openshift) "true") (and (eq (toString $root.Values.openshift) "auto") ($root.Capabilities.APIVersions.Has "security.openshift.io/v1")) }}
 {{- $context := $root.Values.podSecurityContext | default dict }}
 {{- if not $context }}
 {{- $context = dict "runAsNonRoot" true "seccompProfile" (dict "type" "RuntimeDefault") }}

@@ -1,9 +1,8 @@
 {{/* Which Redis is used: embedded, deployed or external. */}}
 {{- define "longshore.redis" -}}
 {{- $external := .Values.redis.external }}
-{{- $given := include "longshore.given" . | fromJson }}
 {{- if ne .Values.redis.mode "auto" }}{{ .Values.redis.mode }}
-{{- else if or $external.url $external.existingSecret (get $given "REDIS_URL") }}external
+{{- else if or $external.url $external.existingSecret (include "longshore.redisGiven" .) }}external
 {{- /* Two pods at once cannot share the folder of one embedded Redis, not even while one replaces the other. */}}
 {{- else if and (eq .Values.mode "single") (le (int .Values.replicaCount) 1) (eq .Values.rolloutStrategy "Recreate") }}embedded
 {{- else }}deployed
@@ -15,14 +14,14 @@
 {{- $redis := include "longshore.redis" . }}
 {{- if eq $redis "deployed" }}{{ include "longshore.part" (list . "redis") }}
 {{- else if eq $redis "external" }}
-{{- if .Values.redis.external.existingSecret }}{{ .Values.redis.external.existingSecret }}
-{{- else if .Values.redis.external.url }}{{ include "longshore.part" (list . "redis") }}
+{{- if .Values.redis.external.url }}{{ include "longshore.part" (list . "redis") }}
+{{- else if not (include "longshore.redisGiven" .) }}{{ .Values.redis.external.existingSecret }}
 {{- end }}
 {{- end }}
 {{- end }}
 
 {{- define "longshore.redisSecretKey" -}}
-{{- if and (eq (include "longshore.redis" .) "external") .Values.redis.external.existingSecret }}
+{{- if and (eq (include "longshore.redis" .) "external") .Values.redis.external.existingSecret (not .Values.redis.external.url) }}
 {{- .Values.redis.external.existingSecretKey }}
 {{- else }}redis-url
 {{- end }}
@@ -53,6 +52,35 @@ since `helm template` and Argo CD see no Secret; random. Made once in a renderin
 
 {{- define "longshore.redisPassword" -}}
 {{- include "longshore.password" (list . (include "longshore.part" (list . "redis")) "redis-password" .Values.redis.auth.password) }}
+{{- end }}
+
+{{/* Logins and TLS of your Redis and its sentinels, where the address does not say it: a YAML list. */}}
+{{- define "longshore.externalRedis" -}}
+{{- $external := .Values.redis.external }}
+{{- $own := include "longshore.part" (list . "redis") }}
+{{- $passwords := list (list "REDIS_PASSWORD" "redis-password" $external) (list "REDIS_SENTINEL_PASSWORD" "sentinel-password" $external.sentinel) }}
+{{- range $passwords }}
+{{- $from := index . 2 | default dict }}
+{{- if or $from.password $from.existingSecretPasswordKey }}
+- name: {{ index . 0 }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ ternary $own $external.existingSecret (not (empty $from.password)) | quote }}
+      key: {{ ternary (index . 1) $from.existingSecretPasswordKey (not (empty $from.password)) | quote }}
+{{- end }}
+{{- end }}
+{{- with $external.tls }}
+- name: REDIS_TLS
+  value: "true"
+{{- end }}
+{{- with $external.sentinel.username }}
+- name: REDIS_SENTINEL_USERNAME
+  value: {{ . | quote }}
+{{- end }}
+{{- with $external.sentinel.tls }}
+- name: REDIS_SENTINEL_TLS
+  value: "true"
+{{- end }}
 {{- end }}
 
 {{/* Empty where you gave LONGSHORE_DATA, and with it a volume. */}}
