@@ -6,7 +6,7 @@ A jq expression that gives their key, or {"key": ".payload.context.entity", "beh
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from longshore.invocation.section_values import InvalidValue, read_object, read_text
+from longshore.invocation.section_values import InvalidValue, read_choice, read_object, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,4 @@ def _read_key(value: Any) -> str:
     return source
 
 
-def _read_behind_dead(value: Any) -> str:
-    if value not in ("go_on", "hold"):
-        raise InvalidValue("is neither 'go_on' nor 'hold' (until a person has requeued or discarded it)")
-    return str(value)
-
-
-_READERS = {"key": _read_key, "behind_dead": _read_behind_dead}
+_READERS = {"key": _read_key, "behind_dead": lambda value: read_choice(value, ("go_on", "hold"))}

@@ -103,7 +103,7 @@ def test_a_target_that_takes_repeats_is_sent_unknowns_again(value: Any, policy: 
         ),
         (
             {"order": {"key": ".a", "behind_dead": "stop"}},
-            "delivery, order behind_dead is neither 'go_on' nor 'hold' (until a person has requeued or discarded it)",
+            "delivery, order behind_dead is 'stop'; known are go_on, hold",
         ),
         ({"retry": {"max_attempts": 0}}, "delivery, retry, max_attempts is 0; give a whole number from 1 to 1000000"),
         ({"retry": {"max_s": 0}}, "delivery, retry, max_s is 0; give 0.001 to 31536000"),
