@@ -27,8 +27,9 @@ from tests.support.encrypted_input import encrypted
 
 SECRET = "client-secret-0123456789-abcdefghijklmnop"
 URL = "http://deployer.internal:8080/hooks/port"
+NEEDS_JQ = '"post" | ascii_upcase'
 ENTRIES: list[dict[str, Any]] = [
-    {"enabled": '.action == "plain"'},
+    {"enabled": '.action == "plain"', "method": NEEDS_JQ},
     {
         "enabled": '.action == "decrypted"',
         "fieldsToDecryptPaths": ["payload.properties.note"],
@@ -36,7 +37,7 @@ ENTRIES: list[dict[str, Any]] = [
     },
     {"enabled": '.action == "endless"', "body": {"n": "def f: f; f"}},
     {"enabled": '.action == "wrong"', "headers": "1"},
-    {"enabled": '.action == "named"', "delivery": {"target": "ci"}},
+    {"enabled": '.action == "named"', "method": NEEDS_JQ, "delivery": {"target": "ci"}},
     {
         "enabled": '.action == "run_pipeline"',
         "url": '"http://gitlab"',
