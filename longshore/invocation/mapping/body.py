@@ -1,14 +1,18 @@
 """From what a mapping's `body` gave to the text that is signed and sent, by its `bodyFormat`."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 from xml.parsers import expat
 
 from longshore.invocation import json_text
 from longshore.invocation.body_format import BodyFormat
 from longshore.invocation.mapping.results import MappingFault
 from longshore.invocation.section_values import type_name
+
+_ENCODED_FORM = re.compile("(?:[!-$&-~]|%[0-9A-Fa-f]{2})*")
+"""Printable ASCII without spaces, and percent signs only where they encode something."""
 
 
 def encode_body(value: Any, body_format: BodyFormat, place: str) -> str | None:
@@ -27,15 +31,17 @@ def _encode_json(value: Any, place: str) -> str:
 
 
 def _encode_form(value: Any, place: str) -> str:
-    """Pairs in the order of the object's keys; a text is taken as a form that is encoded already."""
+    """Pairs in the order of the object's keys; a text must be encoded already, and stays as it is."""
     if isinstance(value, str):
-        pairs = parse_qsl(value, keep_blank_values=True)
-    elif isinstance(value, dict):
-        pairs = list(_pairs(value, place))
-    else:
+        if _ENCODED_FORM.fullmatch(value):
+            return value
+        raise MappingFault(
+            place, "gives a text that is no form yet: encode names and values with @uri, or give an object"
+        )
+    if not isinstance(value, dict):
         raise MappingFault(place, f"gives {type_name(value)}, not an object, as its bodyFormat is form")
     try:
-        return urlencode(pairs)
+        return urlencode(list(_pairs(value, place)))
     except UnicodeEncodeError:
         raise MappingFault(place, "holds a lone surrogate, which no form can say") from None
 

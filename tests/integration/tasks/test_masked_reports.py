@@ -5,9 +5,10 @@ from typing import Any
 
 import redis
 
+from longshore.ledger.invocations import InvocationReader
 from tests.integration.delivery.test_wire import whole
 from tests.support.encrypted_input import encrypted
-from tests.support.hostile import HostileTarget, answering
+from tests.support.hostile import HostileTarget, Talk, answering
 from tests.support.one_attempt import attempt_harness
 
 SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
@@ -54,3 +55,35 @@ def test_certain_secrets_are_in_no_part_of_a_report(redis_client: "redis.Redis")
     assert "https://ci/***/***/***/platform-team" == status["link"]
     assert "canary" not in json.dumps(status)
     assert "put-1234" not in json.dumps(status)
+
+
+BODIES: list[dict[str, Any]] = [
+    {"bodyFormat": "form", "body": {"plain": ".payload.properties.pw", "j": {"deep": ".payload.properties.pw"}}},
+    {"bodyFormat": "xml", "body": '"<a b=\\"" + (.payload.properties.pw | @html) + "\\">x</a>"'},
+    {"bodyFormat": "text", "body": '"pw: " + .payload.properties.pw'},
+]
+
+
+def test_a_body_of_any_format_that_comes_back_tells_nothing(redis_client: "redis.Redis") -> None:
+    """Neither to Port, nor in the history that a dead letter keeps, however the format spells the secret."""
+    properties = {"pw": encrypted("canary \"<'&> 1", SECRET)}
+    entries = [{"fieldsToDecryptPaths": ["payload.properties.pw"], **entry} for entry in BODIES]
+
+    def echo(talk: Talk) -> None:
+        while (request := talk.receive()) is not None:
+            talk.send(whole(b"you sent: " + request.body, status="400 Bad Request"))
+
+    with (
+        attempt_harness(redis_client, entries=entries, PORT_CLIENT_SECRET=SECRET) as stage,
+        HostileTarget(echo) as target,
+    ):
+        history = InvocationReader(redis_client, stage.ledger.keys, stage.sealer)
+        for number in range(len(BODIES)):
+            id, _ = stage.run(target.url(), properties=properties, mapping=f"{stage.mapping.digest}/{number}")
+            reports = json.dumps([report.body for report in stage.pending_reports(id)])
+
+            assert b"canary" in target.received[number].body
+            for text in (json.dumps(history.history(id)), reports):
+                assert "you sent: " in text
+                assert "***" in text
+                assert "canary" not in text
