@@ -45,6 +45,7 @@ class Exchange:
         response_cap: int,
         headers: Mapping[str, str],
         start_s: float,
+        max_redirects: int = MAX_REDIRECTS,
     ) -> None:
         """`headers` are those of the first request; `start_s` is when the attempt began (`time.perf_counter`)."""
         self.timeout_s = timeout_s
@@ -55,6 +56,7 @@ class Exchange:
         self._start_s = start_s
         self._request: SignedRequest
         self._sent: SentRequest | None = None
+        self._max_redirects = max_redirects
         self._redirects = 0
         self._rewrite = ""
 
@@ -62,6 +64,11 @@ class Exchange:
     def socket(self) -> Any:
         """What becomes readable; another one after a redirect. It has a `fileno`."""
         return self._unanswered.socket
+
+    @property
+    def is_redirected(self) -> bool:
+        """Whether the last request is one that an answer led to."""
+        return self._redirects > 0
 
     def has_buffered_data(self) -> bool:
         """Is something of the answer here already, for which `socket` need not become readable again?"""
@@ -166,8 +173,8 @@ class Exchange:
 
     def _follow(self, request: SignedRequest, status: int) -> Outcome | None:
         """Send the request that the last one was redirected to with `status`."""
-        if self._redirects == MAX_REDIRECTS:
-            return reject_redirect(request, status, f"redirects more than {MAX_REDIRECTS} times")
+        if self._redirects == self._max_redirects:
+            return reject_redirect(request, status, f"redirects more than {self._max_redirects} times")
         self._redirects += 1
         if request.method != self._request.method or request.body != self._request.body:
             self._rewrite = f"redirected to {host_and_port(request)}, asked with {request.method}"

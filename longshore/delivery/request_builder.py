@@ -7,10 +7,11 @@ sending are for others. Decrypted values live only in what `build` returns.
 
 from collections.abc import Mapping as Table
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from longshore.delivery.credentials.issued import IssuedCredential, NoToken
 from longshore.delivery.outcome import Outcome
 from longshore.delivery.send_errors import BadUrl, Unsendable
 from longshore.delivery.success import judge_answer
@@ -34,6 +35,13 @@ class BuiltRequest:
     request: MappedRequest = field(repr=False)
     mask: Mask = field(repr=False)
     """What of it no log line, no text for Port, no dead letter and no page may hold."""
+    credential: IssuedCredential | NoToken | None = field(default=None, repr=False)
+    """What it is given for its target beside what the mapping gave; or why there is none, and it cannot be sent now."""
+
+    def with_credential(self, credential: IssuedCredential | NoToken) -> "BuiltRequest":
+        """The same with `credential`, masked against its coming back."""
+        mask = self.mask + credential.mask if isinstance(credential, IssuedCredential) else self.mask
+        return replace(self, credential=credential, mask=mask)
 
 
 class RequestBuilder:

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from longshore.delivery.egress_policy import EgressPolicy
 from longshore.delivery.exchange import Exchange, elapsed_ms
 from longshore.delivery.outcome import Fault, Outcome, Verdict
-from longshore.delivery.request import OutgoingRequest, Sign, decode_headers, prepare
+from longshore.delivery.redirect import MAX_REDIRECTS
+from longshore.delivery.request import OutgoingRequest, Sign, SignedRequest, decode_headers, prepare
 from longshore.delivery.request_deadline import RequestDeadline
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.send_errors import Unsendable
@@ -52,8 +53,11 @@ class Sender:
         self._timeout_s = timeout_s
         self._total_s = total_s
         self._response_cap = response_cap
-        self._blocking = blocking
-        self._session = Session(verify, pool_size, resolver or Resolver(), egress_policy or EgressPolicy(), targets)
+        self.targets = targets or TargetTable()
+        self.blocking = blocking
+        self._session = Session(
+            verify, pool_size, resolver or Resolver(), egress_policy or EgressPolicy(), self.targets
+        )
 
     def start(
         self,
@@ -80,10 +84,7 @@ class Sender:
             log.event(events.DELIVERY_CRASHED, error=type(error).__name__)
             cause = f"no request can be made of what the mapping gave ({type(error).__name__})"
             return _reject_request("bad_request", cause, start_s)
-        deadline = RequestDeadline(total_s or self._total_s, self._blocking)
-        headers, timeout_s = decode_headers(prepared.headers), timeout_s or self._timeout_s
-        exchange = Exchange(self._session, deadline, timeout_s, self._response_cap, headers, start_s)
-        return exchange.begin(prepared)
+        return self._begin(prepared, timeout_s or self._timeout_s, total_s or self._total_s, start_s)
 
     def send(
         self,
@@ -94,14 +95,33 @@ class Sender:
         tls: TlsOptions | None = None,
     ) -> Outcome:
         """Sign `request`, send it, follow its redirects, and say what came of it. As `start`, but it waits."""
-        step = self.start(request, extra, timeout_s, total_s, tls=tls)
-        while isinstance(step, Exchange):
-            step = step.complete()
-        return step
+        return _wait(self.start(request, extra, timeout_s, total_s, tls=tls))
+
+    def fetch(self, request: SignedRequest, timeout_s: float, total_s: float) -> Outcome:
+        """Send `request`, one of our own that nobody signs, and wait for its answer; no redirect is followed."""
+        return _wait(self._begin(request, timeout_s, total_s, time.perf_counter(), max_redirects=0))
 
     def close(self) -> None:
         """Close the idle connections."""
         self._session.close()
+
+    def _begin(
+        self,
+        request: SignedRequest,
+        timeout_s: float,
+        total_s: float,
+        start_s: float,
+        max_redirects: int = MAX_REDIRECTS,
+    ) -> Outcome | Exchange:
+        deadline, headers = RequestDeadline(total_s, self.blocking), decode_headers(request.headers)
+        exchange = Exchange(self._session, deadline, timeout_s, self._response_cap, headers, start_s, max_redirects)
+        return exchange.begin(request)
+
+
+def _wait(step: Outcome | Exchange) -> Outcome:
+    while isinstance(step, Exchange):
+        step = step.complete()
+    return step
 
 
 def _reject_request(reason: str, cause: str, start_s: float) -> Outcome:

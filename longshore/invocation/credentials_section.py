@@ -69,15 +69,15 @@ CredentialOptions = OAuth2Options | BearerOptions | BasicOptions
 def read_credentials(value: Any) -> CredentialOptions:
     """The section `value`. Raises InvalidValue with all that is wrong."""
     members = read_object(value, _READERS)
-    given = [key for key in _KINDS if key in members]
-    if not given:
+    kinds = [key for key in _KINDS if key in members]
+    if not kinds:
         raise InvalidValue(f"has none of {', '.join(_KINDS)}")
-    if len(given) > 1:
-        raise InvalidValue(f"has {' and '.join(given)}: give one of them")
-    if given[0] != "bearer_file":
+    if len(kinds) > 1:
+        raise InvalidValue(f"has {' and '.join(kinds)}: give one of them")
+    if kinds[0] != "bearer_file":
         if extra := [key for key in ("header", "prefix") if key in members]:
             raise InvalidValue(f"has {' and '.join(extra)}, which only bearer_file takes")
-        options: CredentialOptions = members[given[0]]
+        options: CredentialOptions = members[kinds[0]]
         return options
     header = members.get("header", AUTHORIZATION)
     default_prefix = "Bearer " if header.lower() == AUTHORIZATION.lower() else ""

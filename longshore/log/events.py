@@ -60,6 +60,31 @@ CELERY_MESSAGE_DROPPED = Event(
     "Find out who else writes to this Redis.",
 )
 
+CREDENTIAL_FETCHED = Event("credential.fetched", "debug", "A token server gave an access token for targets.")
+CREDENTIAL_FETCH_FAILED = Event(
+    "credential.fetch_failed",
+    "warning",
+    "There is no access token for targets; attempts that need it are put off as failed ones are.",
+    "See `problem`; the secret file is read again at each fetch. `longshore doctor --tokens` tries it at once.",
+)
+CREDENTIAL_REFUSED = Event(
+    "credential.refused",
+    "warning",
+    "A token server refused to give an access token; `detail` is what it says about it.",
+    "Correct what it names: docs/how-to/target-credentials.md has what is usual.",
+)
+CREDENTIAL_READ_FAILED = Event(
+    "credential.read_failed",
+    "warning",
+    "The file of a credential for targets was changed and cannot be read; the credential from before is used.",
+    "Make the file that `path` names readable for the agent's user.",
+)
+CREDENTIAL_REPLACED = Event(
+    "credential.replaced",
+    "info",
+    "A target did not take a credential (401); the request is sent once more with a fresh one.",
+)
+
 CHILD_STARTED = Event("child.started", "info", "`longshore run` started a program.")
 CHILD_STOPPED = Event("child.stopped", "info", "A program ended after it was asked to.")
 CHILD_DIED = Event(

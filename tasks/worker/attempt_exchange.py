@@ -5,15 +5,18 @@
 What is certain of it stands in this object, for when a fault of ours, or the end of the worker, breaks it off.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from longshore.delivery.credentials.issued import IssuedCredential, NoToken, issue
 from longshore.delivery.exchange import Exchange
-from longshore.delivery.outcome import Outcome
+from longshore.delivery.outcome import Outcome, Verdict
 from longshore.delivery.request_builder import BuiltRequest
 from longshore.invocation.masking import use_mask
 from longshore.ledger.entry import StartedAttempt
 from longshore.ledger.record import bond
+from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.telemetry.tracing import AttemptSpan
 from tasks.worker.attempt_executor import AttemptExecutor
@@ -21,6 +24,8 @@ from tasks.worker.attempt_log import log_fault, span_attributes, summarize
 from tasks.worker.attempt_result import UNEXPECTED, Answer, AttemptResult, Completion
 
 log = EventLog(__name__)
+
+UNAUTHORIZED = 401
 
 
 class AttemptExchange:
@@ -43,6 +48,8 @@ class AttemptExchange:
         self._settings = executor.delivery_settings.of(attempt.kind, built.entry)
         self._span: AttemptSpan | None = None
         self._sent = False
+        self._is_repeated = False
+        """Whether it was sent once more, as the target did not take its credential."""
         self._answer: Answer | None = None
 
     def advance(self, *, timed_out: bool = False, polled: bool = False) -> AttemptResult | None:
@@ -54,7 +61,7 @@ class AttemptExchange:
         # Log lines of this thread are masked from here on, whoever writes them.
         with use_mask(self._built.mask):
             try:
-                answered = self._send() if self.exchange is None else self.exchange.complete(timed_out, polled)
+                answered = self._send() if self.exchange is None else self._receive(self.exchange, timed_out, polled)
                 if isinstance(answered, Exchange):
                     self.exchange = answered
                     return None
@@ -69,10 +76,53 @@ class AttemptExchange:
         self._span = executor.traces.attempt(attempt.trace, request.headers, span_attributes(attempt), trace_bond)
         settings, identity = self._settings, self._settings.identity
         key = identity.build_key(attempt.id, attempt.generation)
-        headers = {**self._span.headers, **identity.build_headers(key)}
-        sign = identity.choose_signature(executor.webhook_signer, key)
+        self._headers = {**self._span.headers, **identity.build_headers(key)}
+        self._sign = identity.choose_signature(executor.webhook_signer, key)
+        self._ends_at = time.monotonic() + settings.total_s
+        return self._start(settings.total_s)
+
+    def _start(self, total_s: float) -> Outcome | Exchange:
+        headers, credential, settings = self._headers, self._built.credential, self._settings
+        if isinstance(credential, NoToken):
+            wait_s = credential.retry_after_s
+            return Outcome(Verdict.RETRY, False, credential.reason, str(credential), retry_after_s=wait_s)
+        if credential is not None:
+            headers = {**headers, credential.header: credential.value}
         self._sent = True
-        return executor.sender.start(request, headers, settings.timeout_s, settings.total_s, sign, settings.tls)
+        return self._executor.sender.start(
+            self._built.request, headers, settings.timeout_s, total_s, self._sign, settings.tls
+        )
+
+    def _receive(self, exchange: Exchange, timed_out: bool, polled: bool) -> Outcome | Exchange:
+        answered = exchange.complete(timed_out, polled)
+        credential = self._built.credential
+        if (
+            isinstance(credential, IssuedCredential)
+            and isinstance(answered, Outcome)
+            and answered.status == UNAUTHORIZED
+            and not (self._is_repeated or exchange.is_redirected)
+        ):
+            self._is_repeated = True
+            return self._repeat(answered, credential)
+        return answered
+
+    def _repeat(self, outcome: Outcome, refused: IssuedCredential) -> Outcome | Exchange:
+        """Sends the request once more, with another credential: the target has not done what it refused (`outcome`)."""
+        try:
+            with self._executor.sender.blocking():
+                credential = refused.source.replace(refused)
+        except NoToken as error:
+            cause = f"{outcome.cause}, and there is {error}"
+            wait_s = error.retry_after_s
+            return replace(outcome, verdict=Verdict.RETRY, reason=error.reason, cause=cause, retry_after_s=wait_s)
+        left_s = self._ends_at - time.monotonic()
+        if credential is None or left_s <= 0:
+            return outcome
+        log.event(
+            events.CREDENTIAL_REPLACED, run_id=self.attempt.run or self.attempt.id, source=credential.source.place
+        )
+        self._built = self._built.with_credential(credential)
+        return self._start(left_s)
 
     def _complete(self, outcome: Outcome) -> Completion:
         executor = self._executor
@@ -108,7 +158,10 @@ def execute(executor: AttemptExecutor, attempt: StartedAttempt) -> AttemptResult
     (built,) = executor.build([attempt])
     if not isinstance(built, BuiltRequest):
         return built
-    exchange = AttemptExchange(executor, attempt, built)
+    attached = executor.attach_credential(built)
+    if not isinstance(attached, BuiltRequest):
+        attached = built.with_credential(issue(attached))
+    exchange = AttemptExchange(executor, attempt, attached)
     result = exchange.advance()
     while result is None:
         result = exchange.advance()

@@ -8,7 +8,9 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from longshore.delivery.credentials.issued import CredentialSource
 from longshore.delivery.outcome import Outcome
 from longshore.delivery.policy import RetryPolicy, next_step
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
@@ -30,6 +32,9 @@ from tasks.worker.delivery_settings import DeliverySettings, DeliverySettingsTab
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.result_builder import ResultBuilder
 from tasks.worker.worker_metrics import WorkerMetrics
+
+if TYPE_CHECKING:
+    from longshore.delivery.credentials.credentials import Credentials
 
 log = EventLog(__name__)
 
@@ -59,6 +64,8 @@ class AttemptExecutor:
     metrics: WorkerMetrics
     traces: Traces
     attempt_log: AttemptLog
+    credentials: "Credentials | None"
+    """What is given to targets; None where neither mapping nor targets file name anything."""
 
     def build(self, attempts: Sequence[StartedAttempt]) -> list[BuiltRequest | AttemptResult]:
         """For each attempt its request; or how it ends because there is none to send here. Raises nothing."""
@@ -77,6 +84,10 @@ class AttemptExecutor:
         """
         entry, table = self.mapping.entry_of(attempt.mapping), self.delivery_settings
         return (table.max_duration_s if entry is None else table.of(attempt.kind, entry).total_s) + _AROUND_S
+
+    def attach_credential(self, built: BuiltRequest) -> BuiltRequest | CredentialSource:
+        """`built` with what it is given for its target; or who is to be asked for it first, which takes time."""
+        return built if self.credentials is None else self.credentials.attach(built, self.mapping.delivery(built.entry))
 
     def revoke(self, attempt: StartedAttempt) -> Completion:
         """How an attempt ends that an operator has revoked before it began."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from config.host_table_files import read_targets
 from config.settings import Settings
@@ -10,6 +11,7 @@ from config.tracing import tracer
 from longshore.delivery import EgressPolicy
 from longshore.delivery.request_builder import RequestBuilder
 from longshore.delivery.send import Sender
+from longshore.delivery.target_options import find_credentials
 from longshore.invocation.mapping import Mapping
 from longshore.operations.ledger_access import build_sealer
 from longshore.telemetry.tracing import Traces
@@ -19,6 +21,9 @@ from tasks.worker.delivery_settings import DeliverySettingsTable
 from tasks.worker.redis_clock import RedisClock
 from tasks.worker.result_builder import ResultBuilder
 from tasks.worker.worker_metrics import WorkerMetrics
+
+if TYPE_CHECKING:
+    from longshore.delivery.credentials.credentials import Credentials
 
 
 def build_results(settings: Settings) -> ResultBuilder:
@@ -38,21 +43,22 @@ def build_executor(
 ) -> AttemptExecutor:
     """What makes attempts, up to `slots` at once. `blocking` is entered by a thread that may wait for a target."""
     sealer = build_sealer(settings)
+    sender = Sender(
+        secret=settings.port_client_secret,
+        timeout_s=settings.webhook_invoker_timeout,
+        total_s=settings.total_timeout_s,
+        verify=settings.webhook_verify_ssl,
+        pool_size=slots,
+        response_cap=settings.response_max_bytes,
+        egress_policy=egress_policy,
+        targets=read_targets(settings.targets_file),
+        blocking=blocking,
+    )
     return AttemptExecutor(
         sealer=sealer,
         mapping=mapping,
         builder=RequestBuilder(mapping, settings.secrets, settings.secrets_to_mask),
-        sender=Sender(
-            secret=settings.port_client_secret,
-            timeout_s=settings.webhook_invoker_timeout,
-            total_s=settings.total_timeout_s,
-            verify=settings.webhook_verify_ssl,
-            pool_size=slots,
-            response_cap=settings.response_max_bytes,
-            egress_policy=egress_policy,
-            targets=read_targets(settings.targets_file),
-            blocking=blocking,
-        ),
+        sender=sender,
         results=results,
         delivery_settings=DeliverySettingsTable(settings, mapping.deliveries),
         webhook_signer=settings.webhook_signer,
@@ -60,6 +66,7 @@ def build_executor(
         metrics=metrics,
         traces=Traces(sealer, tracer()),
         attempt_log=AttemptLog(),
+        credentials=_build_credentials(mapping, sender),
     )
 
 
@@ -70,4 +77,13 @@ def with_mapping(executor: AttemptExecutor, settings: Settings, mapping: Mapping
         mapping=mapping,
         builder=RequestBuilder(mapping, settings.secrets, settings.secrets_to_mask),
         delivery_settings=DeliverySettingsTable(settings, mapping.deliveries),
+        credentials=executor.credentials or _build_credentials(mapping, executor.sender),
     )
+
+
+def _build_credentials(mapping: Mapping, sender: Sender) -> "Credentials | None":
+    if next(find_credentials(mapping.deliveries, sender.targets), None) is None:
+        return None
+    from longshore.delivery.credentials.credentials import Credentials  # which most agents need not
+
+    return Credentials(sender)

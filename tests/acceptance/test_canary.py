@@ -34,6 +34,7 @@ VARIABLE = "canary-variable-77aa01b2c3"
 FUNCTION_KEY = "canary-function-key-19be"
 REDIS_PASSWORD = "canary-redis-pass-word-5e88"
 PROXY_PASSWORD = "canary-proxy-pass-word-c03d"
+GATE_PASS = "canary-gate-pass-0c5e71"
 
 MAPPING = [
     {
@@ -128,7 +129,11 @@ def test_no_secret_is_found_anywhere(
     with redis.Redis.from_url(redis_server.url) as admin:
         admin.config_set("requirepass", REDIS_PASSWORD)
     redis_url = redis_server.url.replace("://", f"://:{REDIS_PASSWORD}@")
+    (tmp_path / "gate").write_text(GATE_PASS)
+    gate = {"bearer_file": str(tmp_path / "gate"), "header": "X-Gate"}
+    (tmp_path / "targets.json").write_text(json.dumps({"127.0.0.1": {"credentials": gate}}))
     environ = {
+        "TARGETS_FILE": str(tmp_path / "targets.json"),
         "PORT_CLIENT_SECRET": CLIENT_SECRET,
         "REDIS_URL": redis_url,
         "WEBHOOK_INVOKER_TIMEOUT": "3",
@@ -180,6 +185,7 @@ def test_no_secret_is_found_anywhere(
 
     sent = [request for request in target.requests if "r_200" in request.body.decode()]
     assert f"Bearer {BEARER}" == sent[0].headers["authorization"]
+    assert GATE_PASS == sent[0].headers["x-gate"]
     assert INPUT == json.loads(sent[0].body)["payload"]["properties"]["password"]
     assert tokens
     assert proxy.saw(f"POST {origin}/200")
@@ -188,7 +194,7 @@ def test_no_secret_is_found_anywhere(
     assert any("aof" in name for name in places)
     secrets = {"input": INPUT, "bearer": BEARER, "query": QUERY, "client secret": CLIENT_SECRET} | tokens
     secrets |= {"own query": OWN_QUERY, "Redis password": REDIS_PASSWORD, "proxy password": PROXY_PASSWORD}
-    secrets |= {"variable": VARIABLE, "function key": FUNCTION_KEY}
+    secrets |= {"variable": VARIABLE, "function key": FUNCTION_KEY, "gate pass": GATE_PASS}
     assert [] == leaks(places, secrets)
 
 

@@ -1,6 +1,7 @@
 """The way of a claim through a worker process. Knows nothing of Celery.
 
-    receive → wait for its start → load → build → begin → send → wait for the response → complete → finish → publish
+    receive → wait for its start → load → build → authorize → begin → send
+        → wait for the response → complete → finish → publish
 
 Each stage works on batches (stage.py) but for sending, where each request is on its own. What a crash leaves behind:
 
@@ -19,6 +20,7 @@ from longshore.ledger.ledger import Ledger
 from tasks.worker.attempt_executor import AttemptExecutor
 from tasks.worker.in_flight import InFlight
 from tasks.worker.isolation.runner import IsolationRunner
+from tasks.worker.pipeline.authorize import Authorize
 from tasks.worker.pipeline.begin import Begin
 from tasks.worker.pipeline.claim_release import ClaimRelease
 from tasks.worker.pipeline.finish import Finish, Publish
@@ -59,7 +61,8 @@ class Pipeline:
         )
         self._send = Send(isolation, self._finish, pool)
         begin = Begin(ledger, self._send.put, release, in_flight, shutdown)
-        prepare = Prepare(ledger, executors, begin, release, store_retry)
+        self._authorize = Authorize(begin, release)
+        prepare = Prepare(ledger, executors, self._authorize, release, store_retry)
         self._intake = Intake(prepare, release, clock, shutdown)
 
     def start(self) -> None:
@@ -73,5 +76,5 @@ class Pipeline:
 
     def stop(self) -> None:
         """Gives back what has not begun, stores what has ended, and ends. A drain has waited for what was under way."""
-        for stage in (self._intake, self._send, self._finish):
+        for stage in (self._intake, self._authorize, self._send, self._finish):
             stage.stop()

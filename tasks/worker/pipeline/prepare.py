@@ -17,7 +17,7 @@ from longshore.log import events
 from longshore.log.event_log import EventLog
 from tasks.worker.attempt_executor import AttemptExecutor
 from tasks.worker.pipeline.attempts import PreparedAttempt
-from tasks.worker.pipeline.begin import Begin
+from tasks.worker.pipeline.authorize import Authorize
 from tasks.worker.pipeline.claim_release import ClaimRelease
 from tasks.worker.pipeline.received_claim import ReceivedClaim
 from tasks.worker.store_retry import StoreRetry
@@ -39,7 +39,7 @@ class Prepare:
 
     ledger: Ledger
     executors: PerMapping[AttemptExecutor]
-    begin: Begin
+    begin: Authorize
     release: ClaimRelease
     store_retry: StoreRetry
 
