@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from config import target_tls
+from config import target_files
 from config.roles import Role
 from longshore.delivery.host_limits import HostLimits
 from longshore.delivery.host_table import BadHostTable
@@ -36,7 +36,7 @@ def find_problems(limits: str, targets: str, role: Role) -> Iterator[ConfigError
         yield problem
     else:
         if role.delivers:
-            yield from target_tls.find_problems("TARGETS_FILE", target_tls.find_places(table))
+            yield from target_files.find_problems(table)
 
 
 def _path(text: str) -> Path | None:

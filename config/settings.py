@@ -253,7 +253,7 @@ class Settings(BaseModel):
         None, description="JSON file with rate and concurrency by host pattern; the mapping and operators overrule it"
     )
     targets_file: Annotated[Path | None, EmptyIsNone] = Field(
-        None, description="JSON file with client certificates and trusted CAs by host pattern; the mapping overrules it"
+        None, description="JSON file with TLS options and credentials by host pattern; the mapping overrules it"
     )
     breaker_failures: PositiveInt = Field(5, description="Faults in a row after which a target or a lane is left alone")
     breaker_open_s: Seconds = Field(5, description="Seconds it is left alone at first; doubled when the probe fails")

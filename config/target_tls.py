@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from config.tls_files import REMEDY, find_defects
 from longshore.delivery.target_options import TargetTable
-from longshore.errors import ConfigError, ConfigProblems
+from longshore.errors import ConfigError
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.tls_section import TlsOptions
 
@@ -24,12 +24,6 @@ def find_mapping_places(deliveries: Sequence[DeliveryOptions]) -> Iterator[Place
         for index, options in enumerate(deliveries)
         if options.tls is not None
     )
-
-
-def check_mapping(deliveries: Sequence[DeliveryOptions]) -> None:
-    """Raises ConfigProblems with all that cannot be used of what the mapping names."""
-    if problems := list(find_problems("CONTROL_THE_PAYLOAD_CONFIG_PATH", find_mapping_places(deliveries))):
-        raise ConfigProblems(problems)
 
 
 def find_problems(variable: str, places: Iterator[Place]) -> Iterator[ConfigError]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from config import flower_login, target_tls
+from config import flower_login, target_files
 from config.environment import find_advice, find_env_file, read_environment
 from config.mapping_file import load_mapping
 from config.roles import Role
@@ -43,7 +43,7 @@ def check(
     mappings = load_mapping(settings)
     mappings.close()
     if role.delivers:
-        target_tls.check_mapping(mappings.deliveries)
+        target_files.check_mapping(mappings.deliveries)
     if role.reads_invocations and not settings.is_polling:
         consumer_options.check(settings)
     if as_json:

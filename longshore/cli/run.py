@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-from config import small_profile, target_tls
+from config import small_profile, target_files
 from config.roles import Role
 from config.settings import Settings
 from ingest.kafka import consumer_options
@@ -44,7 +44,7 @@ def run(settings: Settings) -> int:
 
         loaded = load_mapping(settings)
         loaded.close()
-        target_tls.check_mapping(loaded.deliveries)
+        target_files.check_mapping(loaded.deliveries)
     if not settings.is_polling:
         consumer_options.check(settings)
     if settings.has_small_profile:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from longshore.delivery.credentials.issued import IssuedCredential, NoToken
+from longshore.delivery.issued_credential import IssuedCredential, NoToken
 from longshore.delivery.outcome import Outcome
 from longshore.delivery.send_errors import BadUrl, Unsendable
 from longshore.delivery.success import judge_answer

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from longshore.delivery.credentials.issued import IssuedCredential, NoToken, issue
 from longshore.delivery.exchange import Exchange
+from longshore.delivery.issued_credential import IssuedCredential, NoToken, issue
 from longshore.delivery.outcome import Outcome, Verdict
 from longshore.delivery.request_builder import BuiltRequest
 from longshore.invocation.masking import use_mask
@@ -85,7 +85,7 @@ class AttemptExchange:
         headers, credential, settings = self._headers, self._built.credential, self._settings
         if isinstance(credential, NoToken):
             wait_s = credential.retry_after_s
-            return Outcome(Verdict.RETRY, False, credential.reason, str(credential), retry_after_s=wait_s)
+            return Outcome(Verdict.RETRY, False, "no_token", str(credential), retry_after_s=wait_s)
         if credential is not None:
             headers = {**headers, credential.header: credential.value}
         self._sent = True
@@ -114,7 +114,9 @@ class AttemptExchange:
         except NoToken as error:
             cause = f"{outcome.cause}, and there is {error}"
             wait_s = error.retry_after_s
-            return replace(outcome, verdict=Verdict.RETRY, reason=error.reason, cause=cause, retry_after_s=wait_s)
+            return replace(
+                outcome, verdict=Verdict.RETRY, reason="no_token", cause=cause, retry_after_s=wait_s, response=None
+            )
         left_s = self._ends_at - time.monotonic()
         if credential is None or left_s <= 0:
             return outcome

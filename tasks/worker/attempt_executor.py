@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from longshore.delivery.credentials.issued import CredentialSource
+from longshore.delivery.issued_credential import CredentialSource
 from longshore.delivery.outcome import Outcome
 from longshore.delivery.policy import RetryPolicy, next_step
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
@@ -34,7 +34,7 @@ from tasks.worker.result_builder import ResultBuilder
 from tasks.worker.worker_metrics import WorkerMetrics
 
 if TYPE_CHECKING:
-    from longshore.delivery.credentials.credentials import Credentials
+    from longshore.delivery.credentials import Credentials
 
 log = EventLog(__name__)
 

@@ -13,7 +13,8 @@ from config.egress import build_egress_policy
 from config.host_table_files import read_targets
 from config.mapping_file import MappingFile, PerMapping
 from config.settings import Settings
-from config.target_tls import Place, check_mapping, find_mapping_places, find_places
+from config.target_files import check_mapping
+from config.target_tls import Place, find_mapping_places, find_places
 from config.tracing import tracer
 from longshore.invocation.mapping import Mapping
 from longshore.log import events

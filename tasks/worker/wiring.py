@@ -23,7 +23,7 @@ from tasks.worker.result_builder import ResultBuilder
 from tasks.worker.worker_metrics import WorkerMetrics
 
 if TYPE_CHECKING:
-    from longshore.delivery.credentials.credentials import Credentials
+    from longshore.delivery.credentials import Credentials
 
 
 def build_results(settings: Settings) -> ResultBuilder:
@@ -84,6 +84,6 @@ def with_mapping(executor: AttemptExecutor, settings: Settings, mapping: Mapping
 def _build_credentials(mapping: Mapping, sender: Sender) -> "Credentials | None":
     if next(find_credentials(mapping.deliveries, sender.targets), None) is None:
         return None
-    from longshore.delivery.credentials.credentials import Credentials  # which most agents need not
+    from longshore.delivery.credentials import Credentials  # which most agents need not
 
     return Credentials(sender)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
-from longshore.delivery.credentials.issued import CredentialSource, issue
+from longshore.delivery.issued_credential import CredentialSource, issue
 from longshore.delivery.request_builder import BuiltRequest
 from longshore.log import events
 from longshore.log.event_log import EventLog

@@ -8,7 +8,7 @@ import pytest
 
 from config.roles import Role
 from config.settings import load
-from config.target_tls import check_mapping
+from config.target_files import check_mapping
 from longshore.errors import ConfigProblems
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.tls_section import TlsOptions

@@ -17,9 +17,6 @@ class NoToken(LongshoreError):
     `retry_after_s` is the wait that was asked for, if it was.
     """
 
-    reason = "no_token"
-    """Reason code of what cannot be sent therefore."""
-
     def __init__(self, place: str, problem: str, retry_after_s: float | None = None) -> None:
         super().__init__(place, problem, retry_after_s)
         self.place = place

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-from longshore.delivery.credentials.issued import NoToken
-from longshore.delivery.credentials.secret_file import read_secret
+from longshore.delivery.issued_credential import NoToken
 from longshore.delivery.outcome import Outcome, Response
 from longshore.delivery.request import DEFAULT_HEADERS, SignedRequest
+from longshore.delivery.secret_file import read_secret
 from longshore.delivery.send import Sender
 from longshore.delivery.send_errors import Unsendable
 from longshore.delivery.target import origin_of, prepare_url

@@ -4,13 +4,13 @@ import threading
 import time
 from functools import partial
 
-from longshore.delivery.credentials.access_tokens import AccessTokens
-from longshore.delivery.credentials.issued import CredentialSource, NoToken
-from longshore.delivery.credentials.secret_file import FileCredential
-from longshore.delivery.credentials.token_request import fetch_token
+from longshore.delivery.access_tokens import AccessTokens
+from longshore.delivery.issued_credential import CredentialSource, NoToken
 from longshore.delivery.request_builder import BuiltRequest
+from longshore.delivery.secret_file import FileCredential
 from longshore.delivery.send import Sender
 from longshore.delivery.target_options import choose_credentials
+from longshore.delivery.token_request import fetch_token
 from longshore.invocation.credentials_section import CredentialOptions, OAuth2Options
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.urls import split_url

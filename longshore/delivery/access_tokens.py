@@ -4,8 +4,8 @@ import math
 import threading
 from collections.abc import Callable
 
-from longshore.delivery.credentials.issued import IssuedCredential, NoToken
-from longshore.delivery.credentials.token_request import AccessToken
+from longshore.delivery.issued_credential import IssuedCredential, NoToken
+from longshore.delivery.token_request import AccessToken
 from longshore.invocation.masking import Mask
 from longshore.log import events
 from longshore.log.event_log import EventLog

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 
-from longshore.delivery.credentials.issued import IssuedCredential, NoToken
+from longshore.delivery.issued_credential import IssuedCredential, NoToken
 from longshore.errors import LongshoreError
 from longshore.invocation.credentials_section import BasicOptions, BearerOptions, CredentialOptions, OAuth2Options
 from longshore.invocation.masking import Mask

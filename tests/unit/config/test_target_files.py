@@ -1,0 +1,48 @@
+"""Secrets that TARGETS_FILE and the mapping name for targets are looked at before anything starts."""
+
+from pathlib import Path
+
+import pytest
+
+from config.roles import Role
+from config.settings import load
+from config.target_files import check_mapping
+from longshore.errors import ConfigProblems
+from longshore.invocation.credentials_section import BearerOptions, OAuth2Options
+from longshore.invocation.delivery_options import DeliveryOptions
+from tests.unit.config.test_target_tls import targets_file
+
+
+def test_a_secret_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "lines").write_text("canary-one\ncanary-two\n")
+    credentials = {
+        "gone": {"bearer_file": str(tmp_path / "gone")},
+        "empty": {"basic": {"username": "u", "password_file": str(tmp_path / "empty")}},
+        "lines": {"bearer_file": str(tmp_path / "lines")},
+    }
+    environ = targets_file(tmp_path, {host: {"credentials": section} for host, section in credentials.items()})
+    with pytest.raises(ConfigProblems) as error:
+        load(environ, Role.WORKER)
+
+    assert {
+        f"'gone', credentials: {tmp_path}/gone: the file cannot be read (no such file or directory)",
+        f"'empty', credentials: {tmp_path}/empty: the file is empty",
+        f"'lines', credentials: {tmp_path}/lines: the file holds what no header can: give one line of ASCII",
+    } == {problem.problem for problem in error.value.problems}
+    assert "canary" not in str(error.value)
+    load(environ, Role.INGEST)
+
+
+def test_those_of_the_mapping_are_looked_at_too(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t0ken")
+    check_mapping([DeliveryOptions(credentials=BearerOptions(str(tmp_path / "token")))])
+    with pytest.raises(ConfigProblems, match="mapping 0, delivery, credentials: /missing: the file cannot be read"):
+        check_mapping([DeliveryOptions(credentials=OAuth2Options("https://idp", "agent", "/missing"))])
+
+
+def test_what_can_be_read_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k3y")
+    section = {"credentials": {"bearer_file": str(tmp_path / "key"), "header": "X-Api-Key"}}
+
+    assert load(targets_file(tmp_path, {"*": section}), Role.RUN).targets_file is not None
