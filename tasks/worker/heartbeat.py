@@ -32,9 +32,9 @@ def worker_name() -> str:
 
 
 class Heartbeat:
-    """Registers this process's slots and renews the leases of what it works on, every third of a lease.
+    """Registers this process's slots, renews the leases of what it works on, and hands over what it has counted.
 
-    In a thread of its own, as a busy pool must not cost a lease.
+    Every third of a lease, in a thread of its own, as a busy pool must not cost a lease.
     """
 
     def __init__(
