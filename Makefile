@@ -67,7 +67,7 @@ lock: ## Pin the dependencies of pyproject.toml (needs uv)
 	@$(COMPILE) pyproject.toml --extra notify --output-file requirements/run.txt
 	@$(COMPILE) pyproject.toml --extra otel --extra notify --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
 	@$(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
-	@sed -i "1i # Made from pyproject.toml by 'make lock'; do not edit. Wheels only, CPython 3.11 to 3.13 on Linux x86-64." \
+	@sed -i "1i # Made from pyproject.toml by 'make lock'; do not edit. Wheels only, CPython 3.11 to 3.13 on Linux." \
 		requirements/run.txt requirements/dev.txt requirements/build.txt
 
 audit: setup ## Ask for known vulnerabilities of all that is pinned (needs pip-audit)
