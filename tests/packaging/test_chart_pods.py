@@ -1,9 +1,12 @@
 """What a cluster, its security and its network ask of pods can be said in values, for every pod of the chart."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from config.host_table_files import read_host_limits, read_targets
 from config.settings import load
 from tests.support.chart import NotRendered, Pod, Rendered, render
 from tests.support.programs import SETTINGS
@@ -102,6 +105,44 @@ def test_an_address_of_redis_from_elsewhere_is_a_redis_of_yours() -> None:
     secret = {"mode": "fleet", "extraEnv": [{"name": "PORT_CLIENT_SECRET", "valueFrom": source}]}
     first, second = (render(secret).secret("my-longshore-redis")["redis-password"] for _ in range(2))
     assert first != second
+
+
+@pytest.mark.parametrize("is_text", [False, True])
+def test_tables_by_host_are_values_that_the_agent_can_read(is_text: bool, tmp_path: Path) -> None:
+    """A folder is mounted, not a file, as Kubernetes never changes what is mounted by `subPath`."""
+    limits = {"*.internal": {"rate": 5, "concurrency": 2}}
+    targets = {"hook.internal:8443": {"tls": {"verify": False}}}
+    values = {
+        name: json.dumps(table) if is_text else table for name, table in (("limits", limits), ("targets", targets))
+    }
+    rendered = render({"mode": "fleet", **values})
+    data = rendered.one("ConfigMap")["data"]
+    (tmp_path / "limits.json").write_text(data["limits.json"])
+    (tmp_path / "targets.json").write_text(data["targets.json"])
+
+    for pod in pods(rendered, FLEET):
+        mount, volume = pod.mount("/etc/longshore")
+        assert (rendered.one("ConfigMap")["metadata"]["name"], None) == (
+            volume["configMap"]["name"],
+            mount.get("subPath"),
+        )
+        assert ("/etc/longshore/limits.json", "/etc/longshore/targets.json") == (
+            pod.env["LIMITS_FILE"],
+            pod.env["TARGETS_FILE"],
+        )
+    assert (limits, targets) == (json.loads(data["limits.json"]), json.loads(data["targets.json"]))
+    assert read_host_limits(tmp_path / "limits.json")
+    assert read_targets(tmp_path / "targets.json")
+
+
+def test_other_targets_replace_the_pods_and_other_limits_do_not() -> None:
+    """The one file is read at the start, the other when it changes."""
+    checksums = [
+        render(values).pod().metadata["annotations"]["checksum/config"]
+        for values in ({}, {"limits": {"a": {"rate": 1}}}, {"targets": {"a": {"tls": {"verify": False}}}})
+    ]
+
+    assert checksums[0] == checksums[1] != checksums[2]
 
 
 SENTINELS = "sentinel://a:26379;sentinel://b:26379/0"

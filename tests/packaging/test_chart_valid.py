@@ -25,6 +25,7 @@ EVERYTHING: dict[str, Any] = {
     "extraLabels": {"a": "b"},
     "podAnnotations": {"a": "b"},
     "podLabels": {"c": "d"},
+    "limits": {"*.internal": {"rate": 5}},
     "extraEnv": [{"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
     "envFrom": [{"configMapRef": {"name": "more"}}],
     "initContainers": [{"name": "wait", "image": "busybox", "command": ["true"]}],

@@ -70,6 +70,12 @@
 {{- $redis := include "longshore.redis" $root }}
 - name: METRICS_PORT
   value: {{ include "longshore.metricsPort" $root | quote }}
+{{- range $name := list "limits" "targets" }}
+{{- if get $root.Values $name }}
+- name: {{ upper $name }}_FILE
+  value: /etc/longshore/{{ $name }}.json
+{{- end }}
+{{- end }}
 {{- if include "longshore.smallProfile" . }}
 - name: LONGSHORE_PROFILE
   value: small

@@ -101,6 +101,11 @@ spec:
           subPath: controlThePayloadConfig
           readOnly: true
         {{- end }}
+        {{- if or $values.limits $values.targets }}
+        - name: longshore-tables
+          mountPath: /etc/longshore
+          readOnly: true
+        {{- end }}
         {{- if $values.selfSignedCertificate.enabled }}
         - name: certificates
           mountPath: /usr/local/share/ca-certificates/cert.crt
@@ -129,6 +134,11 @@ spec:
     - name: longshore-mapping
       configMap:
         name: {{ include "longshore.fullname" $root | quote }}
+    {{- end }}
+    {{- if or $values.limits $values.targets }}
+    - name: longshore-tables
+      configMap:
+        name: {{ include "longshore.part" (list $root "tables") | quote }}
     {{- end }}
     {{- if $values.selfSignedCertificate.enabled }}
     - name: certificates
@@ -185,7 +195,7 @@ spec:
 {{/* Changes when what pods read at their start changes, so that they are replaced. */}}
 {{- define "longshore.checksum" -}}
 {{- $redis := ternary (include "longshore.redisPassword" .) (.Values.redis.external | toJson) (eq (include "longshore.redis" .) "deployed") }}
-{{- include "longshore.fingerprint" (list . (list .Values.env .Values.controlThePayloadConfig .Values.selfSignedCertificate .Values.flower.auth $redis)) }}
+{{- include "longshore.fingerprint" (list . (list .Values.env .Values.targets .Values.controlThePayloadConfig .Values.selfSignedCertificate .Values.flower.auth $redis)) }}
 {{- end }}
 
 {{/* A fingerprint of (list $ secrets) for annotations, which more people may read than Secrets, and a plain hash of a
