@@ -47,8 +47,9 @@ class WatchedFiles(Generic[T]):
         versions = self._look()
         if versions != self._versions and self._lock.acquire(blocking=False):
             try:
-                self._versions = versions
-                self.value = self._read()
+                if versions != self._versions:  # another thread may just have read them
+                    self._versions = versions
+                    self.value = self._read()
             except (LongshoreError, OSError) as error:
                 self._on_failure(error)
             finally:

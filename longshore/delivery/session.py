@@ -58,7 +58,7 @@ class Session:
     def send(self, request: SignedRequest, timeout_s: float) -> SentRequest:
         """Send `request`; see `DeadlineAdapter.transmit`. Raises Denied too, for a host that may not be called."""
         route = self._check(request.origin, request.tls)
-        if request.host and route.proxy and request.origin[0] == "http":
+        if request.host and route.is_forwarded and request.origin[0] == "http":
             # It forwards what it reads, and some choose the target by it: past the limits and lists that go by the URL.
             raise Denied("delivery.host_header cannot be used over http through a proxy: call the gateway without one")
         return self._adapter.transmit(request, route, timeout_s)

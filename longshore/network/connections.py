@@ -63,8 +63,8 @@ class _CheckedConnection(_Connection):
     def _connect_to_socks(self, proxy: SocksProxy) -> socket.socket:
         sock = socket.create_connection((proxy.host, proxy.port), self.timeout)
         try:
-            host = self.host if proxy.resolves else socket.gethostbyname(self.host)
-            open_tunnel(sock, proxy, host, self.port)
+            host = self.host if proxy.resolves else socket.getaddrinfo(self.host, self.port)[0][4][0]
+            open_tunnel(sock, proxy, str(host), self.port)
         except BaseException:
             sock.close()
             raise

@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -14,9 +13,8 @@ from config.host_table_files import read_targets
 from config.mapping_file import MappingFile, PerMapping
 from config.settings import Settings
 from config.target_files import check_mapping
-from config.target_tls import Place, find_mapping_places, find_places
+from config.target_tls import find_mapping_places, find_places, log_unverified
 from config.tracing import tracer
-from longshore.invocation.mapping import Mapping
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
@@ -72,7 +70,9 @@ class WorkerProcess:
         ledger = self._ledger = access.ledger
         jq_processes = 1 if settings.has_small_profile else JQ_PROCESSES
         self._mappings = MappingFile(settings, jq_processes, check_mapping)
-        self._mapping_watch = MappingWatch(self._mappings, _tell_mapping_unverified)
+        self._mapping_watch = MappingWatch(
+            self._mappings, lambda mapping: log_unverified(find_mapping_places(mapping.deliveries))
+        )
         reporters = ThreadPool(SENDERS, at_work=1, name="report")
         self._port = CountedPortClient(
             settings.port_api_base_url,
@@ -164,7 +164,7 @@ class WorkerProcess:
         """Runs until SIGTERM; returns the exit code."""
         allow_open_files(self._settings.worker_slots)
         self._mapping_watch.start()
-        _tell_unverified(find_places(read_targets(self._settings.targets_file)))
+        log_unverified(find_places(read_targets(self._settings.targets_file)))
         signals.worker_ready.connect(self._on_ready, weak=False)
         signals.worker_shutting_down.connect(self._on_shutting_down, weak=False)
         worker = Worker(
@@ -230,16 +230,6 @@ class WorkerProcess:
         self._publisher.close()
         self._mappings.close()
         self._port.close()
-
-
-def _tell_mapping_unverified(mapping: Mapping) -> None:
-    _tell_unverified(find_mapping_places(mapping.deliveries))
-
-
-def _tell_unverified(places: Iterable[Place]) -> None:
-    for place, tls in places:
-        if tls.verify is False:
-            log.event(events.TLS_VERIFICATION_DISABLED, place=place)
 
 
 def run(settings: Settings) -> int:

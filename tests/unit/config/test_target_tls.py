@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from config.roles import Role
 from config.settings import load
 from config.target_files import check_mapping
+from config.target_tls import find_mapping_places, log_unverified
 from longshore.errors import ConfigProblems
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.tls_section import TlsOptions
+from longshore.log import events
 from tests.support.certificates import Authority
 
 LEAST = {
@@ -62,6 +65,16 @@ def test_files_that_can_be_used_are_taken(tmp_path: Path) -> None:
     content = {"*": {"tls": {"certificate": certificate, "ca": ca}}}
     assert load(targets_file(tmp_path, content), Role.RUN).targets_file is not None
     check_mapping([DeliveryOptions(), DeliveryOptions(tls=TlsOptions(certificate, ca=ca))])
+
+
+def test_targets_that_are_not_checked_are_warned_of() -> None:
+    deliveries = [DeliveryOptions(tls=TlsOptions(verify=verify)) for verify in (None, True, False)]
+    with capture_logs() as lines:
+        log_unverified(find_mapping_places(deliveries))
+
+    assert [(events.TLS_VERIFICATION_DISABLED.name, "mapping 2, delivery")] == [
+        (line["event"], line["place"]) for line in lines
+    ]
 
 
 def test_what_the_mapping_names_is_looked_at_too() -> None:
