@@ -7,18 +7,22 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
+from config.host_table_files import read_targets
 from config.settings import Settings
 from longshore.delivery.outcome import Outcome, Response, Verdict, classify_status
 from longshore.delivery.policy import Dead, Step, next_step
 from longshore.delivery.request import SignedRequest, decode_headers, prepare
 from longshore.delivery.request_builder import BuiltRequest, RequestBuilder
 from longshore.delivery.send_errors import Unsendable
+from longshore.delivery.target_options import choose_credentials
 from longshore.invocation import ids
 from longshore.invocation.classify import Invocation, Refused, Skipped, classify_message
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping, MappingFault, Route
+from longshore.invocation.mask_spans import MASK
 from longshore.invocation.signature import SIGNATURE
 from longshore.invocation.stream import Stream, get_object
 from longshore.operations.attempt_reports import MappedReport, RunContext, build_reports, evaluate_mapped_report
@@ -27,6 +31,8 @@ from longshore.operations.response_masking import mask_outcome
 from longshore.port import reports
 from longshore.port.api_calls import build_calls
 from longshore.port.report_codec import Report
+
+_read_targets = lru_cache(maxsize=1)(read_targets)
 
 Respond = Callable[[SignedRequest], Response | Outcome | None]
 """What a target answers to a request: a response, another outcome, or None to leave that open."""
@@ -156,7 +162,7 @@ class _DryRun:
         sign = identity.choose_signature(settings.webhook_signer, key)
         prepared_request = prepare(
             built_request.request,
-            identity.build_headers(key),
+            {**identity.build_headers(key), **self._build_credential(built_request)},
             settings.port_client_secret,
             time.time(),
             sign,
@@ -164,6 +170,12 @@ class _DryRun:
         self._result.request = as_sent(prepared_request, built_request)
         self._builder.check_variables(built_request)
         return prepared_request
+
+    def _build_credential(self, built_request: BuiltRequest) -> dict[str, str]:
+        """The header that a worker would add for the target, without what would stand in it."""
+        delivery = self._mapping.delivery(built_request.entry)
+        options = choose_credentials(delivery, _read_targets(self._settings.targets_file), built_request.request)
+        return {} if options is None else {options.header: MASK}
 
     def _apply_response(
         self, built_request: BuiltRequest, headers: dict[str, str], response: Response | Outcome

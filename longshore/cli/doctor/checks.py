@@ -2,6 +2,7 @@
 
 from longshore.cli.doctor import (
     certificates,
+    credentials,
     kafka,
     mapping,
     notifications,
@@ -24,6 +25,7 @@ _ALL: tuple[Check, ...] = (
     proxies.check,
     mapping.check,
     targets.check,
+    credentials.check,
     notifications.check,
 )
 

@@ -34,6 +34,9 @@ def doctor(
     role: Annotated[Role, typer.Option(help="The program whose settings are checked.")] = Role.RUN,
     only: Annotated[list[str] | None, typer.Option("--only", help=f"Only this: {', '.join(AREAS)}.")] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds after which a check that hangs is given up.")] = 30,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="Fetch an access token from each token server, and drop it.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of lines.")] = False,
 ) -> None:
     """Look at everything the agent stands on, and say what is broken and what to do. Changes nothing.
@@ -49,7 +52,7 @@ def doctor(
     rewrite_no_proxy(os.environ)
     # Libraries would write to standard error what the findings say in plain words.
     logging.configure("CRITICAL")
-    case = _case(role, url or [], min(5.0, timeout))
+    case = _case(role, url or [], min(5.0, timeout), tokens)
     checks = {name: check for name, check in CHECKS.items() if not only or name in only}
     mask = Mask(case.settings.secrets_to_mask)
     rows: list[dict[str, Any]] = []
@@ -68,7 +71,7 @@ def doctor(
     raise typer.Exit(BROKEN if summary["broken"] else 0)
 
 
-def _case(role: Role, urls: list[str], connect_s: float) -> CheckContext:
+def _case(role: Role, urls: list[str], connect_s: float, fetches_tokens: bool) -> CheckContext:
     unread = ""
     try:
         environ = read_environment()
@@ -78,7 +81,7 @@ def _case(role: Role, urls: list[str], connect_s: float) -> CheckContext:
         origins = [target_of(url) for url in urls]
     except BadUrl as error:
         raise typer.BadParameter(str(error), param_hint="--url") from None
-    return CheckContext(role, usable(environ), environ, unread, origins, connect_s)
+    return CheckContext(role, usable(environ), environ, unread, origins, connect_s, fetches_tokens)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ AREAS = (
     "proxies",
     "mapping",
     "targets",
+    "credentials",
     "notifications",
 )
 """What is looked at, in the order in which it is told."""
@@ -75,6 +76,8 @@ class CheckContext:
     """Targets that the command was told, as origins."""
     connect_s: float
     """Seconds for one connection."""
+    fetches_tokens: bool = False
+    """Whether token servers are asked for tokens."""
 
 
 Check = Callable[[CheckContext], Iterator[Finding]]

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from config.settings import load
@@ -64,3 +65,14 @@ def test_the_key_of_an_order_is_told() -> None:
 
     assert ["it is delivered in the order of its key: staging"] == keyed.notes[:1]
     assert ["its order has no key for it"] == keyless.notes[:1]
+
+
+def test_a_credential_for_the_target_is_announced_and_neither_read_nor_fetched(tmp_path: Path) -> None:
+    """By its mapping or the targets file."""
+    (tmp_path / "targets.json").write_text('{"deployer.internal": {"credentials": {"bearer_file": "/missing"}}}')
+    entry = {"delivery": {"credentials": {"bearer_file": "/missing", "header": "X-Api-Key"}}}
+    own = tried(entry, Response(200, {}, ""), TARGETS_FILE=str(tmp_path / "targets.json")).request or {}
+    by_host = tried({}, Response(200, {}, ""), TARGETS_FILE=str(tmp_path / "targets.json")).request or {}
+
+    assert ("***", None) == (own["headers"].get("X-Api-Key"), own["headers"].get("Authorization"))
+    assert "***" == by_host["headers"]["Authorization"]

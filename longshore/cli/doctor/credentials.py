@@ -1,0 +1,72 @@
+"""Credentials for targets: whether their files can be read, and their token servers reached; with --tokens, tokens."""
+
+from collections.abc import Iterator
+
+from config.egress import build_egress_policy
+from config.host_table_files import read_targets
+from config.settings import Settings
+from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok
+from longshore.cli.doctor.known_targets import mapping_entries
+from longshore.cli.doctor.targets import report
+from longshore.delivery.issued_credential import NoToken
+from longshore.delivery.probe import Probe
+from longshore.delivery.secret_file import check_files
+from longshore.delivery.send import Sender
+from longshore.delivery.send_errors import BadUrl
+from longshore.delivery.target import target_of
+from longshore.delivery.target_options import TargetTable, find_credentials
+from longshore.delivery.token_request import fetch_token
+from longshore.errors import ConfigError
+from longshore.invocation.credentials_section import CredentialOptions, OAuth2Options
+
+_REMEDY = "See docs/how-to/target-credentials.md"
+
+
+def check(case: CheckContext) -> Iterator[Finding]:
+    """Each credential that is named."""
+    try:
+        targets = read_targets(case.settings.targets_file)
+    except ConfigError:
+        targets = TargetTable()  # what is said of the settings says why
+    places = dict[CredentialOptions, str]()
+    for place, options in find_credentials([entry.delivery for entry in mapping_entries(case.settings)], targets):
+        places.setdefault(options, place)
+    if not places:
+        yield ok("none is named for targets")
+    for options, place in places.items():
+        try:
+            check_files(options)
+        except NoToken as error:
+            yield broken(f"{place}: {error.place}: {error.problem}", _REMEDY)
+            continue
+        yield ok(f"{place}: the file of the secret can be read")
+        if isinstance(options, OAuth2Options):
+            yield from _ask(options, place, case, targets)
+
+
+def _ask(options: OAuth2Options, place: str, case: CheckContext, targets: TargetTable) -> Iterator[Finding]:
+    if case.fetches_tokens:
+        yield _fetch(options, place, case.settings, targets)
+        return
+    try:
+        url = target_of(options.token_url)
+    except BadUrl as error:
+        yield broken(f"{place}: token_url: {error}", _REMEDY)
+        return
+    verify = case.settings.webhook_verify_ssl
+    probe = Probe(verify, build_egress_policy(case.settings), targets)
+    yield from report(url, probe.check(url, case.connect_s), checked=verify)
+    probe.close()
+
+
+def _fetch(options: OAuth2Options, place: str, settings: Settings, targets: TargetTable) -> Finding:
+    sender = Sender(
+        "", verify=settings.webhook_verify_ssl, egress_policy=build_egress_policy(settings), targets=targets
+    )
+    try:
+        token = fetch_token(options, sender)
+    except NoToken as error:
+        return broken(f"{place}: {error}", _REMEDY)
+    finally:
+        sender.close()
+    return ok(f"{place}: {options.token_url} gives tokens, for {token.life_s:g} s", life_s=token.life_s)
