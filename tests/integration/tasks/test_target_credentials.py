@@ -13,7 +13,7 @@ import redis
 from longshore.ledger.entry import StartedAttempt
 from tasks.worker.attempt_exchange import execute
 from tests.support.certificates import Authority
-from tests.support.hostile import OK, HostileTarget, Script, answering
+from tests.support.hostile import OK, HostileTarget, Script, Talk, answering
 from tests.support.one_attempt import AttemptHarness, attempt_harness
 from tests.support.programs import eventually
 from tests.support.token_server import CLIENT_SECRET, TokenServer
@@ -103,6 +103,20 @@ def test_however_many_wait_one_fetches_and_nothing_has_begun(scene: Open) -> Non
     assert ({"claimed"}, 0) == (states, in_flight)
     assert {"done"} == {result.state for claim in claims if (result := claim.wait())}
     assert (8, 1) == (len(stage.sent), len(stage.tokens.requests))
+
+
+def test_what_waits_for_a_token_goes_back_when_the_worker_ends(scene: Open) -> None:
+    """At once, for others to take it; the token comes too late for it."""
+    stage = scene()
+    stage.tokens.gate.clear()
+    id = stage.harness.accept(stage.target.url())
+    (claim,) = stage.harness.receive()
+    eventually(lambda: len(stage.tokens.requests) == 1, "a token is asked for")
+    stage.harness.pipeline._authorize.stop()
+    stage.tokens.gate.set()
+
+    assert claim.wait() is None
+    assert ("waiting", []) == (stage.harness.record(id, "state"), stage.sent)
 
 
 def test_a_token_that_the_target_does_not_take_is_replaced_once(scene: Open) -> None:
@@ -224,3 +238,20 @@ def test_an_attempt_in_a_process_of_its_own_has_its_credential_too(scene: Open) 
     assert isinstance(attempt, StartedAttempt)
     assert "HTTP 200" in execute(stage.harness.executor, attempt).summary
     assert ["Bearer canary-token-1"] == stage.sent
+
+
+def test_a_key_is_masked_under_a_name_that_says_nothing(scene: Open, tmp_path: Path) -> None:
+    """By its value: neither name nor scheme announce it as a secret."""
+
+    def echo(talk: Talk) -> None:
+        while (request := talk.receive()) is not None:
+            said = (request.header("X-Gate") or "").encode()
+            talk.send(b"HTTP/1.1 400 No\r\nContent-Length: %d\r\n\r\n%s" % (len(said), said))
+
+    (tmp_path / "gate").write_text("canary-gate-77")
+    stage = scene({"bearer_file": str(tmp_path / "gate"), "header": "X-Gate"}, target=echo)
+    id, state = stage.run()
+
+    assert ("dead", "canary-gate-77") == (state, stage.target.received[0].header("X-Gate"))
+    assert "***" in stage.harness.log(id)
+    assert "canary" not in stage.harness.log(id)
