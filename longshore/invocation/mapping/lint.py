@@ -9,6 +9,8 @@ from longshore.invocation.mapping.template import Expression, Expressions
 
 # At the beginning of a path only: `.payload.body` may well exist.
 _WRAPPER = re.compile(r"""(?<![\w\])}"'?.])\.(body|request|response)\b""")
+_OF_REPORT = re.compile(r"""(?<![\w\])}"'?.])\.(request|response|statusCode)\b""")
+_UPPER_CASE_HEADER = re.compile(r"""(?<![\w\])}"'?.])\.headers(?:\[\s*"|\.\s*"?)([\w-]*[A-Z][\w-]*)""")
 _SHORTCUT = re.compile(r"\.payload\.invocationMethod\b")
 
 
@@ -55,6 +57,11 @@ def warnings_of(entry: MappingEntry, index: int) -> Iterator[str]:
             f"mapping {index}: sets the header {credentials.header} itself, so its delivery, credentials are never "
             f"used; leave one of them out"
         )
+    if (condition := condition_of(entry, index)) is not None:
+        if match := _OF_REPORT.search(condition.source):
+            yield f"{condition.place}: there is no .{match[1]} here; the answer has .status, .headers and .body"
+        if match := _UPPER_CASE_HEADER.search(condition.source):
+            yield f"{condition.place}: names of headers are in lower case here: {match[1].lower()}"
     for path in entry.decrypt:
         if path.startswith(".") or "[" in path or "*" in path:
             yield (

@@ -61,6 +61,18 @@ def test_what_is_decrypted_is_nowhere_in_clear() -> None:
     assert ("recorded", True) == (told["answer"], told["json"]["response"]["echo"].endswith("*"))
 
 
+def test_a_form_is_signed_as_it_is_sent_and_shows_nothing_of_its_values() -> None:
+    """It has a size and a fingerprint, as it is no JSON whose keys could be compared."""
+    message = action_run("r_1", URL, properties={"pw": encrypted("hunter2 & hunter2", SECRET)})
+    paths = ["payload.properties.pw"]
+    entry = {"fieldsToDecryptPaths": paths, "bodyFormat": "form", "body": {"pw": ".payload.properties.pw"}}
+    webhook, *_ = lines_of(as_text(message, SECRET), [entry])
+
+    assert {"size": 22, "bytes": LINES.fingerprints.data(b"pw=hunter2+%26+hunter2")} == webhook["body"]
+    assert "v1, valid for the body" == webhook["headers"]["x-port-signature"]
+    assert "application/x-www-form-urlencoded" == webhook["headers"]["content-type"]
+
+
 def test_an_event_is_known_by_its_place_and_says_which_run_it_is_about() -> None:
     event = change_log_event("http://audit.internal/", "checkout")
     webhook, message = lines_of(

@@ -3,6 +3,7 @@
 import pytest
 
 from longshore.invocation.body_format import BodyFormat
+from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.json_text import Literal
 from longshore.invocation.mapping import MappingFault, request
 from longshore.invocation.mapping.body import encode_body
@@ -10,6 +11,7 @@ from longshore.invocation.mapping.jq_text import guard_expression, readable_by_j
 from longshore.invocation.mapping.lint import warnings_of
 from longshore.invocation.mapping.schema import MappingEntry
 from longshore.invocation.mapping.template import Expressions, fill
+from longshore.invocation.success_section import SuccessOptions
 
 
 def test_every_text_of_a_template_is_an_expression_with_its_place() -> None:
@@ -79,6 +81,25 @@ def test_paths_that_only_a_report_has_are_pointed_out(source: str) -> None:
     """One published example has `.body` in a body."""
     (warning,) = warnings_of(MappingEntry(body=source), 0)
     assert "gives null" in warning
+
+
+@pytest.mark.parametrize(
+    ("condition", "hint"),
+    [
+        (".response.json.ok", "there is no .response here; the answer has .status, .headers and .body"),
+        (".statusCode == 200", "there is no .statusCode here; the answer has .status, .headers and .body"),
+        (".headers.Location", "names of headers are in lower case here: location"),
+        ('.headers["X-Result"] == "good"', "names of headers are in lower case here: x-result"),
+        ('.body.json.ok and .headers["x-a"]', None),
+        (".body.response.headers.Location", None),
+    ],
+)
+def test_a_condition_that_cannot_hold_is_pointed_out(condition: str, hint: str | None) -> None:
+    """It has other names than a report, and would make a failure of every delivery."""
+    entry = MappingEntry(delivery=DeliveryOptions(success=SuccessOptions(condition=condition)))
+    expected = [] if hint is None else [f"mapping 0, delivery, success, condition: {hint}"]
+
+    assert expected == list(warnings_of(entry, 0))
 
 
 @pytest.mark.parametrize("source", [".payload.body", ".bodyguard", '."a".body', ".a[].body", '.["a"].body', ".a?.body"])
