@@ -7,7 +7,8 @@ from longshore.invocation.decrypted import DecryptedMessage
 from longshore.invocation.mapping import MappedRequest
 from longshore.invocation.masking import NOTHING, Mask
 from longshore.invocation.secret_variables import classify_variables
-from longshore.invocation.sensitive_names import credentials, sensitive_body_values, sensitive_parameters
+from longshore.invocation.sensitive_bodies import sensitive_body_values
+from longshore.invocation.sensitive_names import credentials, sensitive_parameters
 from longshore.invocation.urls import split_url
 
 

@@ -6,15 +6,12 @@ masked in texts for people, and never in links, ids and statuses (see `masking.M
 
 import base64
 import binascii
-import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
 
 from longshore.invocation import json_text
-from longshore.invocation.body_format import BodyFormat
 
 MIN_CHARS = 8
 """Shorter values are flags and words, such as `"secret": "none"`."""
@@ -47,10 +44,6 @@ _NAME_CHARS = 100
 """Characters of a name that are looked at, from its end."""
 
 _TITLE = re.compile(r'"(?:name|key)":"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
-
-_XML_ELEMENT = re.compile(r"<(?:[\w.-]++:)?([\w.-]++)(?:\s[^<>]*+)?>(?:<!\[CDATA\[)?([^<]++)")
-_XML_ATTRIBUTE = re.compile(r"""(?<![\w.-])([\w.-]++)\s*+=\s*+(["'])([^<"']*+)\2""")
-"""Names, and what stands under them; in time that grows with the text alone."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _ONE_WORD = re.compile(r"[^\s;]+")
@@ -100,25 +93,6 @@ def sensitive_text_values(text: str | None) -> Iterator[str]:
     yield from sensitive_values(value)
 
 
-def sensitive_body_values(body: str | None, body_format: BodyFormat) -> Iterator[str]:
-    """The values under sensitive names in a body of this format; a text has no names."""
-    if not body or body_format is BodyFormat.TEXT:
-        return
-    if body_format is BodyFormat.JSON:
-        yield from sensitive_text_values(body)
-    elif body_format is BodyFormat.FORM:
-        pairs = parse_qsl(body)
-        yield from sensitive_parameters(pairs)
-        for _, value in pairs:
-            yield from sensitive_text_values(value)
-    else:
-        elements = (match.groups() for match in _XML_ELEMENT.finditer(body))
-        attributes = (match.group(1, 3) for match in _XML_ATTRIBUTE.finditer(body))
-        for name, value in (*elements, *attributes):
-            if is_sensitive(name):
-                yield from _credential_forms(html.unescape(value.removesuffix("]]>")).strip())
-
-
 def _may_have_sensitive_name(text: str) -> bool:
     """Whether one is among the keys, or among what stands as the `name` of a variable, see `sensitive_values`."""
     if "\\" in text:
@@ -145,7 +119,7 @@ def sensitive_values(items: Any) -> Iterator[str]:
         elif isinstance(value, list):
             pending += ((item, sensitive) for item in value)
         elif sensitive and isinstance(value, str):
-            yield from _credential_forms(value)
+            yield from credential_forms(value)
         elif sensitive and isinstance(value, int | float | json_text.Literal) and len(str(value)) >= MIN_CHARS:
             yield str(value)
 
@@ -154,10 +128,10 @@ def sensitive_parameters(items: Iterable[tuple[str, str]]) -> Iterator[str]:
     """The values under sensitive names of headers or query parameters, and those of cookies."""
     for name, value in items:
         if _is_sensitive_parameter(name[-_NAME_CHARS:]):
-            yield from _credential_forms(value)
+            yield from credential_forms(value)
             if name.lower() == "cookie":
                 for cookie in value.split(";"):
-                    yield from _credential_forms(cookie.partition("=")[2].strip())
+                    yield from credential_forms(cookie.partition("=")[2].strip())
 
 
 def select_sensitive(headers: Mapping[str, str], max_chars: float) -> dict[str, str]:
@@ -175,10 +149,10 @@ def credentials(headers: Mapping[str, str]) -> Iterator[str]:
     """What headers hold that are there for credentials, by their standard or by ours: secrets for sure."""
     for name, value in headers.items():
         if _is_sensitive_parameter(name[-_NAME_CHARS:]) and name.lower() in _CREDENTIAL_HEADERS:
-            yield from _credential_forms(value)
+            yield from credential_forms(value)
 
 
-def _credential_forms(value: str) -> Iterator[str]:
+def credential_forms(value: str) -> Iterator[str]:
     """A sensitive value, and what follows its scheme: `Bearer abc` comes back as `abc` too, `Basic` as what it says."""
     if len(value) >= MIN_CHARS:
         yield value

@@ -10,6 +10,7 @@ import pytest
 
 from config.settings import load
 from longshore.cli import mapping as command
+from longshore.invocation import delivery_section
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.mapping.schema import KEYS, REPORT_KEYS
 from longshore.invocation.success_section import SuccessOptions
@@ -54,9 +55,9 @@ def test_an_example_becomes_what_the_page_says(title: str, blocks: dict[str, str
 
 
 def test_the_reference_has_every_key() -> None:
-    """Of a mapping, its rules of success, and its report."""
+    """Of a mapping, its delivery, its rules of success, and its report."""
     text = (DOCS / "reference" / "mapping.md").read_text()
-    keys = (*KEYS, *REPORT_KEYS, *SuccessOptions.__dataclass_fields__)
+    keys = (*KEYS, *REPORT_KEYS, *delivery_section.KEYS, *SuccessOptions.__dataclass_fields__)
     assert not [key for key in keys if f"`{key}`" not in text]
 
 

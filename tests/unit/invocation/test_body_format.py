@@ -16,7 +16,7 @@ from longshore.invocation.mapping import MappingFault
 from longshore.invocation.mapping.body import encode_body
 from longshore.invocation.mapping.schema import Findings, read
 from longshore.invocation.masking import Mask
-from longshore.invocation.sensitive_names import sensitive_body_values
+from longshore.invocation.sensitive_bodies import sensitive_body_values
 
 FORM, TEXT, XML = BodyFormat.FORM, BodyFormat.TEXT, BodyFormat.XML
 
