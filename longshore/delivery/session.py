@@ -60,7 +60,9 @@ class Session:
         route = self._check(request.origin, request.tls)
         if request.host and route.is_forwarded and request.origin[0] == "http":
             # It forwards what it reads, and some choose the target by it: past the limits and lists that go by the URL.
-            raise Denied("delivery.host_header cannot be used over http through a proxy: call the gateway without one")
+            raise Denied(
+                "delivery.host_header cannot be used over http through an HTTP proxy: call the gateway without one"
+            )
         return self._adapter.transmit(request, route, timeout_s)
 
     def note_answer(self, origin: Origin) -> None:

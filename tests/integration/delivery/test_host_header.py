@@ -9,6 +9,7 @@ from tests.integration.delivery.test_redirects import moved
 from tests.support.certificates import Authority
 from tests.support.hostile import OK, HostileTarget, answering
 from tests.support.posting import Post, make_sender
+from tests.support.socks_server import SocksServer
 
 HOST = "app.internal:8443"
 
@@ -72,6 +73,15 @@ def test_a_proxy_that_reads_the_request_never_gets_it(sender: Sender, monkeypatc
     assert (Verdict.GIVE_UP, False, "denied") == (outcome.verdict, outcome.sent, outcome.reason)
     assert "host_header" in outcome.cause
     assert [] == proxy.received
+
+
+def test_a_proxy_that_opens_connections_lets_it_through(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It connects where it is asked to, and reads nothing."""
+    with HostileTarget(answering(OK)) as gateway, SocksServer() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"socks5h://{proxy.address}")
+        sender.send(Post(gateway.url(), host=HOST))
+
+    assert HOST == gateway.received[0].header("Host")
 
 
 def test_the_lists_of_hosts_go_by_the_url() -> None:
