@@ -18,6 +18,8 @@ OTEL = "opentelemetry.sdk.metrics.export"
 NOT_A_COMMANDS = {"celery", "kombu", "flower", "tornado", "requests", "urllib3", "rich.console", "apprise", OTEL}
 """What no command needs that looks at the ledger, without a terminal."""
 NOT_A_START = NOT_A_COMMANDS | {"redis.client", "cryptography"}
+CREDENTIALS = {"oauthlib", "longshore.delivery.credentials", "longshore.delivery.token_request"}
+"""What a worker needs only where targets are given credentials."""
 KAFKA, METRICS = {"confluent_kafka"}, {"prometheus_client"}
 
 
@@ -75,7 +77,7 @@ def test_no_other_command_loads_more(tmp_path: Path) -> None:
     ("role", "unused"),
     [
         (Role.INGEST, {"flower", "tornado", "rich.console", "typer", OTEL, "apprise", "psutil"}),
-        (Role.WORKER, {"flower", "tornado", "rich.console", "typer", OTEL, "apprise", "confluent_kafka"}),
+        (Role.WORKER, {"flower", "tornado", "rich.console", "typer", OTEL, "apprise", "confluent_kafka", *CREDENTIALS}),
     ],
 )
 def test_a_program_of_a_supervisor_loads_only_what_it_uses(role: Role, unused: set[str], tmp_path: Path) -> None:
