@@ -21,6 +21,7 @@ SECRET = "sent by a customer"
 OTHER_THREADS = {
     "ingest/background.py": "once: asks, and hands over an answer that others wait for",
     "longshore/cli/doctor/runner.py": "once: one check",
+    "longshore/notification/destinations.py": "once: one message, which cannot be cut off",
     "longshore/delivery/resolver.py": "once: one look-up, which cannot be cut off",
     "longshore/periodic.py": "the loop itself",
     "longshore/sandbox/http_server.py": "serves: asyncio's loop",
@@ -29,6 +30,7 @@ OTHER_THREADS = {
     "longshore/telemetry/tracing.py": "once: sends the last spans at the end of a process",
     "tasks/worker/drain.py": "once: the end of a worker",
     "tasks/worker/isolation/child_processes.py": "once: a timer that ends one attempt",
+    "tasks/worker/pipeline/authorize.py": "once: fetches one access token",
     "tasks/worker/thread_pool.py": "once each: jobs that raise nothing, until it is a spare thread too many",
 }
 """The modules that make threads of another kind, and why: they do one thing and end, or serve until the end."""

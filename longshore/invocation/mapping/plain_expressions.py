@@ -62,28 +62,28 @@ class _Parser:
         return self._next == len(self._tokens)
 
     def alternatives(self) -> Evaluate | None:
-        left = self._logical("or", partial(self._logical, "and", self._comparison))
-        if left is None or not self._take("//"):
-            return left
-        right = self.alternatives()
-        return None if right is None else partial(_alternative, left, right)
+        one = self._logical("or", partial(self._logical, "and", self._comparison))
+        if one is None or not self._take("//"):
+            return one
+        other = self.alternatives()
+        return None if other is None else partial(_alternative, one, other)
 
     def _logical(self, word: str, operand: Callable[[], Evaluate | None]) -> Evaluate | None:
-        left = operand()
-        while left is not None and self._take(word):
-            right = operand()
-            if right is None:
+        one = operand()
+        while one is not None and self._take(word):
+            other = operand()
+            if other is None:
                 return None
-            left = partial(_or if word == "or" else _and, left, right)
-        return left
+            one = partial(_or if word == "or" else _and, one, other)
+        return one
 
     def _comparison(self) -> Evaluate | None:
-        left = self._operand()
+        one = self._operand()
         for operator, expected in (("==", True), ("!=", False)):
-            if left is not None and self._take(operator):
-                right = self._operand()
-                return None if right is None else partial(_equals, left, right, expected)
-        return left
+            if one is not None and self._take(operator):
+                other = self._operand()
+                return None if other is None else partial(_equals, one, other, expected)
+        return one
 
     def _operand(self) -> Evaluate | None:
         if self.is_at_end:
@@ -131,22 +131,22 @@ def _is_text(value: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def _alternative(left: Evaluate, right: Evaluate, message: Any) -> Any:
-    value = left(message)
-    return right(message) if value is None or value is False else value
+def _alternative(one: Evaluate, other: Evaluate, message: Any) -> Any:
+    value = one(message)
+    return other(message) if value is None or value is False else value
 
 
 def _is_true(value: Any) -> bool:
     return value is not None and value is not False
 
 
-def _and(left: Evaluate, right: Evaluate, message: Any) -> bool:
-    return _is_true(left(message)) and _is_true(right(message))
+def _and(one: Evaluate, other: Evaluate, message: Any) -> bool:
+    return _is_true(one(message)) and _is_true(other(message))
 
 
-def _or(left: Evaluate, right: Evaluate, message: Any) -> bool:
-    return _is_true(left(message)) or _is_true(right(message))
+def _or(one: Evaluate, other: Evaluate, message: Any) -> bool:
+    return _is_true(one(message)) or _is_true(other(message))
 
 
-def _equals(left: Evaluate, right: Evaluate, expected: bool, message: Any) -> bool:
-    return (left(message) == right(message)) is expected
+def _equals(one: Evaluate, other: Evaluate, expected: bool, message: Any) -> bool:
+    return (one(message) == other(message)) is expected

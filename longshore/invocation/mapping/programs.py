@@ -106,8 +106,8 @@ class Group:
         """For each text what `evaluate` would give or raise; none harms another. Asks jq once for all small ones."""
         plain = [self._parse_plainly(text) for text in texts]
         missing = [at for at, results in enumerate(plain) if results is None]
-        asked = dict(zip(missing, self._ask([texts[at] for at in missing]), strict=True))
-        return [asked[at] if results is None else results for at, results in enumerate(plain)]
+        by_jq = dict(zip(missing, self._ask([texts[at] for at in missing]), strict=True))
+        return [by_jq[at] if results is None else results for at, results in enumerate(plain)]
 
     def _parse_plainly(self, text: str) -> list[Any] | None:
         if len(self._plain) < len(self.expressions) or len(text) > LARGE_BYTES:

@@ -34,8 +34,8 @@ class Router:
         routes = [self._route_plainly(message) for message in messages]
         missing = [at for at, route in enumerate(routes) if route is None]
         answers = self._engine.evaluate([JqJob(self._program, texts[at]) for at in missing]) if missing else []
-        asked = {at: self._route(answer, texts[at]) for at, answer in zip(missing, answers, strict=True)}
-        return [asked[at] if route is None else route for at, route in enumerate(routes)]
+        by_jq = {at: self._route(answer, texts[at]) for at, answer in zip(missing, answers, strict=True)}
+        return [by_jq[at] if route is None else route for at, route in enumerate(routes)]
 
     def _route_plainly(self, message: Any) -> RouteResult | None:
         try:

@@ -16,6 +16,10 @@ TABLE = "longshore/ledger/states.py"
 WORDS = {*State, *JobState}
 
 OTHER_MEANINGS = {
+    "longshore/dashboard/overview.py": {"dead", "unknown", "waiting"},  # names in the API's JSON
+    "longshore/dashboard/charts.py": {"dead", "unknown"},  # names of curves
+    "longshore/invocation/success_section.py": {"dead"},  # what a mapping wants of an answer that is no success
+    "longshore/delivery/success.py": {"dead"},
     "longshore/cli/doctor/command.py": {"done"},  # what a progress line says at its end
     "longshore/cli/doctor/kafka.py": {"unknown"},  # a setting of the broker that it does not tell
     "longshore/cli/doctor/store.py": {"unknown"},  # the same of Redis

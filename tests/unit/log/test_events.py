@@ -18,8 +18,11 @@ CODE = ("longshore", "ingest", "tasks", "config")
 TABLE = ROOT / "longshore" / "log" / "events.py"
 LOGGER = ROOT / "longshore" / "log" / "event_log.py"
 CONSTANTS = {name: value for name, value in vars(events).items() if isinstance(value, Event)}
-NOT_EVENTS = re.compile(r".*\.(?:conf|md|py|json|yaml)|longshore\.(?:target|outcome|kind|id|generation|attempt)")
-"""Files, and the attributes of spans, that look like events."""
+NOT_EVENTS = re.compile(
+    r".*\.(?:conf|md|py|json|yaml)|longshore\.(?:target|outcome|kind|id|generation|attempt)"
+    r"|delivery\.(?:target|success|order|tls|credentials|idempotency|signature|host_header)"
+)
+"""Files, attributes of spans, and keys of a mapping, that look like events."""
 
 
 def test_names_are_a_subject_and_what_happened() -> None:
