@@ -26,7 +26,7 @@ from pydantic import (
 from config import small_profile, validators
 from config.environment import find_advice, read_environment
 from config.roles import Role
-from config.secret_files import read_secret_files
+from config.secret_files import FLOWER_SECRETS, read_secret_files
 from config.url_credentials import PROXIES, credentials_of
 from config.user_ca_bundle import CA_BUNDLE, CA_FOLDER, bundle_path
 from config.validation_messages import describe_errors
@@ -70,6 +70,7 @@ NOT_FOR_MAPPINGS = frozenset(
         "NOTIFY_URLS",
         "CELERY_BROKER_URL",
         "CELERY_RESULT_BACKEND",
+        *FLOWER_SECRETS,
     }
 )
 """Variables that mapping expressions do not see as `env.NAME`: a mapping could send them anywhere."""

@@ -51,7 +51,8 @@ class OidcLoginHandler(AuthenticatedHandler):
         cookie = self.get_secure_cookie(STATE_COOKIE, max_age_days=1)
         self.clear_cookie(STATE_COOKIE)
         login = json.loads(cookie or b"{}")
-        if not (login and hmac.compare_digest(login["state"], self.get_query_argument("state", ""))):
+        state = self.get_query_argument("state", "")
+        if not (login and hmac.compare_digest(login["state"].encode(), state.encode())):
             raise LoginRefused("this answer belongs to no login of this browser: log in again")
         if error := self.get_query_argument("error", ""):
             raise LoginRefused(f"the login provider said: {error[:100]}")

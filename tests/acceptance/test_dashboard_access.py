@@ -284,8 +284,9 @@ def test_people_log_in_with_a_provider_and_their_groups_say_what_they_may(
         assert 403 == browser.post(f"{flower.url}/invocation/r_1", data=form).status_code
         shutdown = browser.post(f"{flower.url}/api/worker/shutdown/x", headers={"X-XSRFToken": form["_xsrf"]})
         assert (403, True) == (shutdown.status_code, "vic@acme.io is a viewer" in shutdown.text)
-        # Another browser cannot be logged in with an answer that was meant for this one, nor this one twice.
-        forged = browser.get(f"{flower.url}/login", params={"code": "x", "state": "x"})
+        # Nobody is logged in with an answer that was meant for another login.
+        assert 302 == browser.get(f"{flower.url}/login", allow_redirects=False).status_code
+        forged = browser.get(f"{flower.url}/login", params={"code": "x", "state": "é"})
         assert (403, True) == (forged.status_code, "belongs to no login of this browser" in forged.text)
         browser.close()
 

@@ -312,6 +312,7 @@ def test_mappings_see_the_environment_without_our_secrets() -> None:
     """GitLab tokens are there to be read; the client secret and the address of Redis are not."""
     environ = {**LEAST, **REDIS, "platform_tools_billing": "token", "PORT_CLIENT_SECRET_PREVIOUS": "old"}
     environ |= {"STANDARD_WEBHOOKS_SECRET": WEBHOOKS, "STANDARD_WEBHOOKS_SECRET_PREVIOUS": WEBHOOKS}
+    environ["FLOWER_OAUTH2_SECRET"] = "client"
     hidden = {name for name in environ if "_SECRET" in name} | {"REDIS_URL"}
 
     assert set(environ) - hidden == set(load(environ).mapping_env())
