@@ -323,12 +323,6 @@ def test_containers_are_hardened_unless_you_say_otherwise() -> None:
         } == container["securityContext"]
 
 
-def test_openshift_chooses_the_ids_itself() -> None:
-    rendered = render({}, "--api-versions", "security.openshift.io/v1")
-
-    assert {"runAsNonRoot", "seccompProfile"} == set(rendered.pod().spec["securityContext"])
-
-
 def test_a_service_account_of_its_own() -> None:
     annotations = {"eks.amazonaws.com/role-arn": "arn"}
     rendered = render({"podServiceAccount": {"create": True, "annotations": annotations}})
