@@ -15,10 +15,12 @@ from typing import Any
 
 _TOKEN = re.compile(
     r"[ \t\r\n]*(?:(?P<path>(?:\.[A-Za-z_][A-Za-z0-9_]*)+)(?![.\[?\w])"
-    r'|(?P<text>"[^"\\\x00-\x1f\x7f]*")'
+    r'|(?P<text>"[^"\\\x00-\x1f\x7f\ud800-\udfff]*")'
     r"|(?P<word>true|false|null|and|or)(?!\w)"
     r"|(?P<operator>//|==|!=)(?!=))"
 )
+_MAX_TOKENS = 100
+"""Far fewer than Python's calls may be nested, as each operator is evaluated inside the one that is looser."""
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
 Evaluate = Callable[[Any], Any]
@@ -43,7 +45,7 @@ def _tokens(source: str) -> list[str] | None:
     tokens, position, end = [], 0, len(source.rstrip(" \t\r\n"))
     while position < end:
         match = _TOKEN.match(source, position)
-        if match is None:
+        if match is None or len(tokens) == _MAX_TOKENS:
             return None
         tokens.append(match[match.lastgroup or 0])
         position = match.end()

@@ -106,7 +106,25 @@ def test_what_most_mappings_say_needs_no_jq(source: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    [".", ".a[0]", ".a?", '."a"', ".a | .b", "1", ".a == 1", '"\\(.a)"', ".a and", "", "env.A", ".a == .b == .c"],
+    [
+        ".",
+        ".a[0]",
+        ".a?",
+        '."a"',
+        ".a | .b",
+        "1",
+        ".a == 1",
+        '"\\(.a)"',
+        ".a and",
+        "",
+        "env.A",
+        ".a == .b == .c",
+        '"\ud800"',
+        '.a == "\udfff"',
+        " // ".join([".a"] * 5000),
+        " and ".join([".a"] * 5000),
+    ],
+    ids=lambda source: ascii(source[:20]),
 )
 def test_everything_else_needs_it(source: str) -> None:
     assert compile_plain(source) is None
