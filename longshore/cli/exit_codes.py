@@ -61,6 +61,14 @@ EXITS: dict[str, dict[int, str]] = {
         INTERRUPTED: "Ctrl-C while waiting; intake stays stopped",
         EX_CONFIG: MEANING[EX_CONFIG],
     },
+    "drill": {
+        DONE: "all is accounted for; without `--yes`: it may be done",
+        FAILED: "something is lost, not all had ended in time, or Redis is away",
+        NOT_FOUND: "no such worker",
+        REFUSED: "fewer than two workers, a target that is paused or broken, or a ledger that does not add up",
+        INTERRUPTED: "ended by Ctrl-C, SIGTERM or SIGHUP; the target is resumed",
+        EX_CONFIG: MEANING[EX_CONFIG],
+    },
     "health": {DONE: "it is", FAILED: "it is not, or nobody answers", EX_CONFIG: MEANING[EX_CONFIG]},
     "doctor": {DONE: "nothing is broken; there may be warnings", FAILED: "something is broken"},
     "notify test": {

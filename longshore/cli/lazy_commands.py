@@ -23,6 +23,8 @@ LAZY = {
     "rebuild": "Read Kafka again from a time on, and store what the ledger does not know. For a Redis that was lost.",
     "drain": "Finish everything, so that Port's own agent can take over. Intake stops, until --cancel, in all of the "
     "fleet.",
+    "drill": "Pause one target, end one worker, and watch until every invocation is accounted for. For your own "
+    "staging.",
     "health": "Ask the program that serves METRICS_PORT on this machine how it is, and say why where it is not well.",
     "doctor": "Look at everything the agent stands on, and say what is broken and what to do. Changes nothing.",
     "mapping": "Try mapping files out.",

@@ -112,6 +112,15 @@ def wait_until_finished(
 
 def find_leftovers(access: LedgerAccess) -> Iterator[Leftover]:
     """All that would be lost with the ledger: what is unfinished, then dead letters and unknown outcomes."""
+    for leftover in find_unfinished_records(access):
+        if leftover.record.state not in FAILED_STATES:  # they follow
+            yield leftover
+    for record in access.invocations.find(Filter()):
+        yield Leftover(record, record.state.value)
+
+
+def find_unfinished_records(access: LedgerAccess) -> Iterator[Leftover]:
+    """What is unfinished; also what has ended and has unsent reports."""
     now_ms = access.ledger.clock_ms()
     paused: dict[str, bool] = {}
 
@@ -137,10 +146,7 @@ def find_leftovers(access: LedgerAccess) -> Iterator[Leftover]:
     while batch := list(islice(unfinished, BATCH)):
         due = {each.id: each.due_ms for each in batch}
         for record in access.invocations.read(list(due)):
-            if record.state not in FAILED_STATES:  # they follow
-                yield Leftover(record, why(record, due[record.id]))
-    for record in access.invocations.find(Filter()):
-        yield Leftover(record, record.state.value)
+            yield Leftover(record, why(record, due[record.id]))
 
 
 def count_leftovers(leftovers: Iterator[Leftover], keep: int) -> tuple[Counter[str], list[Leftover]]:

@@ -1,0 +1,171 @@
+"""A drill: one target is paused, one worker is ended, and the ledger is watched until everything is accounted for.
+
+At most one target and one worker, and the target is resumed however the drill ends, also by a signal. Only a drill that
+is killed (SIGKILL) leaves it paused, and `longshore targets resume` resumes it.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from longshore.errors import StoreUnavailable
+from longshore.ledger.audit import Balance, audit
+from longshore.ledger.states import FINAL_STATES, State
+from longshore.operations.drain import find_unfinished_records
+from longshore.operations.drill_plan import STOPPED, Plan, Workers
+from longshore.operations.ledger_access import LedgerAccess
+from longshore.operations.steer import steer_target
+
+LOOK_S = 0.5
+RESUME_PATIENCE_S = 60.0
+"""How long a Redis that is away is waited for, to resume the target."""
+WAITS = frozenset({"paused", "breaker", "order", "later"})
+"""Reasons to wait that no worker can end: an operator, a breaker, another invocation, the time of a retry."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillResult:
+    """How a drill ended. Times in seconds, None for what was not reached within the limit."""
+
+    balance: Balance
+    states: Counter[str]
+    """State → how many of those that were under way are in it now; without those whose record is gone."""
+    waiting: Counter[str]
+    """Why those wait that have not ended."""
+    watched: int
+    """Invocations that were under way, when the target was paused or before it was resumed."""
+    worker_gone_s: float | None
+    recovery_s: float | None
+    """From the resume until each had ended or waited for one of `WAITS`."""
+
+    @property
+    def lost(self) -> int:
+        """Accepted, and neither there nor removed on purpose; or there, and in no place or two."""
+        return self.balance.unaccounted + len(self.balance.problems) + self.balance.unlisted
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether nothing is lost, the worker has gone and the others have taken over."""
+        return not self.lost and self.worker_gone_s is not None and self.recovery_s is not None
+
+
+class Drill:
+    """One drill. `is_interrupted` is asked between steps, as a signal must not cut a step off."""
+
+    def __init__(
+        self,
+        access: LedgerAccess,
+        workers: Workers,
+        plan: Plan,
+        actor: str,
+        say: Callable[[str], None],
+        is_interrupted: Callable[[], bool],
+    ) -> None:
+        self._access = access
+        self._workers = workers
+        self._plan = plan
+        self._actor = actor
+        self._say = say
+        self._is_interrupted = is_interrupted
+        self._deadline = time.monotonic() + plan.limit_s
+
+    def run(self) -> DrillResult | None:
+        """None if it was interrupted. Raises `StoreUnavailable`."""
+        with self._paused():
+            resume_at = time.monotonic() + self._plan.pause_s
+            watched = self._under_way()
+            gone_s = self._end_worker() if self._goes_on() else None
+            while self._goes_on() and time.monotonic() < resume_at:
+                time.sleep(LOOK_S)
+            watched |= self._under_way()
+        resumed_at = time.monotonic()
+        waiting = self._settle(watched)
+        recovery_s = None if waiting.keys() - WAITS else time.monotonic() - resumed_at
+        if self._is_interrupted():
+            return None
+        records = self._access.invocations.read(sorted(watched))
+        return DrillResult(
+            balance=audit(self._access.ledger),
+            states=Counter(record.state.value for record in records),
+            waiting=waiting,
+            watched=len(watched),
+            worker_gone_s=gone_s,
+            recovery_s=recovery_s,
+        )
+
+    def _end_worker(self) -> float | None:
+        """How long it took until it answered no more (s); None where it still does."""
+        worker, told_at = self._plan.worker, time.monotonic()
+        self._workers.end(worker)
+        self._say(f"{worker} is told to end.")
+        while self._goes_on():
+            if worker not in self._workers.names():
+                self._say(f"{worker} takes nothing any more.")
+                return time.monotonic() - told_at
+        return None
+
+    def _goes_on(self) -> bool:
+        return not self._is_interrupted() and time.monotonic() < self._deadline
+
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
+        target = self._plan.target
+        try:
+            steer_target(self._access, target, "", "pause", self._actor)
+            self._say(f"{target} is paused.")
+            yield
+        finally:
+            self._resume()
+            self._say(f"{target} is resumed.")
+
+    def _resume(self) -> None:
+        deadline = time.monotonic() + RESUME_PATIENCE_S
+        while True:
+            try:
+                steer_target(self._access, self._plan.target, "", "resume", self._actor)
+                return
+            except StoreUnavailable as error:
+                if time.monotonic() >= deadline:
+                    command = f"longshore targets resume {self._plan.target}"
+                    raise StoreUnavailable(*error.args, f"so the target stays paused until `{command}`") from None
+                time.sleep(LOOK_S)
+
+    def _under_way(self) -> set[str]:
+        return {
+            leftover.record.id
+            for leftover in find_unfinished_records(self._access)
+            if leftover.record.state not in FINAL_STATES
+        }
+
+    def _settle(self, watched: set[str]) -> Counter[str]:
+        """Waits until each of `watched` has ended or waits for one of `WAITS`; returns why those wait that have not.
+
+        Twice in a row, as what moves while the ledger is read may be found in neither place.
+        """
+        quiet = 0
+        while True:
+            waiting = self._waiting(watched)
+            quiet = 0 if waiting.keys() - WAITS else quiet + 1
+            if quiet == 2 or not self._goes_on():
+                return waiting
+            time.sleep(LOOK_S)
+
+    def _waiting(self, watched: set[str]) -> Counter[str]:
+        waiting: Counter[str] = Counter()
+        stopped: dict[str, set[str]] = {}
+        for leftover in find_unfinished_records(self._access):
+            record, why = leftover.record, leftover.why
+            if record.id not in watched or record.state in FINAL_STATES:
+                continue
+            if why == State.WAITING.value:
+                if record.target not in stopped:
+                    stopped[record.target] = self._stopped(record.target)
+                why = "breaker" if stopped[record.target] & {record.target, record.lane} else why
+            waiting[why] += 1
+        return waiting
+
+    def _stopped(self, target: str) -> set[str]:
+        statuses = self._access.targets.statuses([target])
+        return {each.lane or each.target for each in statuses if each.breaker in STOPPED}
