@@ -19,6 +19,7 @@ from longshore.errors import ConfigError, place_of
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
+from longshore.runtime.heap import freeze_heap
 from longshore.runtime.mapping_watch import MappingWatch
 from longshore.telemetry.port_calls import CountedPortClient
 from tasks.celery.app import make_app
@@ -111,4 +112,5 @@ class IngestService:
             self._health.turn()
             if self._stop.is_set():
                 return
+        freeze_heap()
         self._source.run(self._writer.pause_cause)

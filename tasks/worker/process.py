@@ -18,6 +18,7 @@ from config.tracing import tracer
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import open_ledger
+from longshore.runtime.heap import freeze_heap
 from longshore.runtime.mapping_watch import MappingWatch
 from longshore.runtime.open_files import allow_open_files
 from longshore.telemetry.port_calls import CountedPortClient
@@ -202,6 +203,7 @@ class WorkerProcess:
                 self._internal_services,
             ):
                 part.start()
+            freeze_heap()
             log.event(events.WORKER_READY, worker=self._heartbeat.worker, slots=self._settings.worker_slots)
 
     def _on_shutting_down(self, **_: Any) -> None:
