@@ -26,16 +26,22 @@ POLL_S = 0.02
 
 
 class FaultyRedis(EmbeddedRedis):
-    """As EmbeddedRedis. `options` are more of redis-server's, by name, from the next start on; callers change them."""
+    """As EmbeddedRedis.
+
+    `options` are more of redis-server's, by name, and `environ` are variables more, from the next start on; callers
+    change them.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         super().__init__(data_dir)
         self.options: dict[str, str] = {}
+        self.environ: dict[str, str] = {}
 
     def argv(self) -> list[str]:
         """The command line; see EmbeddedRedis."""
         more = [part for name, value in self.options.items() for part in (f"--{name}", value)]
-        return [sys.executable, "-I", "-S", "-c", _BECOME, *super().argv(), *more]
+        variables = [f"{name}={value}" for name, value in self.environ.items()]
+        return [sys.executable, "-I", "-S", "-c", _BECOME, "/usr/bin/env", *variables, *super().argv(), *more]
 
     def client(self) -> redis.Redis:
         """A client, to be closed by the caller."""

@@ -25,8 +25,13 @@ from tests.support.programs import SCRIPT, bare, eventually
 
 Role = Literal["ingest", "worker"]
 
-READY: Mapping[Role, str] = {"ingest": events.KAFKA_ASSIGNED.name, "worker": events.WORKER_READY.name}
-"""What a program logs once it works."""
+
+def ready_sign(role: Role, environ: Mapping[str, str]) -> str:
+    """What a program logs once it works."""
+    if role == "worker":
+        return events.WORKER_READY.name
+    polls = environ.get("STREAMER_NAME") == "POLLING"
+    return events.INGEST_STARTED.name if polls else events.KAFKA_ASSIGNED.name
 
 
 class Member:
@@ -42,6 +47,7 @@ class Member:
     ) -> None:
         self.role = role
         self.name = name
+        self._ready_sign = ready_sign(role, environ)
         self.orphans: list[psutil.Process] = []
         """The children it had when it was killed."""
         self.log_path = folder / f"{name}.log"
@@ -64,7 +70,7 @@ class Member:
     @property
     def works(self) -> bool:
         """Whether it has said that it is ready."""
-        return READY[self.role] in self.log()
+        return self._ready_sign in self.log()
 
     def log(self) -> str:
         """What it has said so far."""
@@ -121,9 +127,12 @@ class Fleet:
         self.started: list[Member] = []
         self._numbers = itertools.count(1)
 
-    def start(self, role: Role, count: int = 1) -> list[Member]:
-        """Start `count` programs of a role; they are ready a second or so later."""
-        members = [Member(role, f"{role}-{next(self._numbers)}", self.folder, self.environ) for _ in range(count)]
+    def start(self, role: Role, count: int = 1, environ: Mapping[str, str] | None = None) -> list[Member]:
+        """Start `count` programs of a role, with these variables more; they are ready a second or so later."""
+        members = [
+            Member(role, f"{role}-{next(self._numbers)}", self.folder, self.environ | dict(environ or {}))
+            for _ in range(count)
+        ]
         self.started += members
         return members
 

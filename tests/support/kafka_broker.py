@@ -68,7 +68,8 @@ def jars() -> Path:
 class KafkaBroker:
     """One broker process with its data in `folder`; restartable at the same address with the same data.
 
-    Its door `demanding` speaks TLS, and wants a client certificate of `authority`.
+    Its door `demanding` speaks TLS, and wants a client certificate of `authority`. Its door `relayed` (a port) sends
+    clients to `relay_port`, where a relay may listen that leads back to it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -77,6 +78,7 @@ class KafkaBroker:
         self.port, self.controller_port = free_port(), free_port()
         self.bootstrap = f"{HOST}:{self.port}"
         self.demanding = f"{HOST}:{free_port()}"
+        self.relayed, self.relay_port = free_port(), free_port()
         self.authority = Authority.create(self.folder / "ca")
         self.properties = self.folder / "server.properties"
         self.log_path = self.folder / "broker.log"
@@ -120,10 +122,10 @@ class KafkaBroker:
                 "process.roles": "broker,controller",
                 "node.id": 1,
                 "controller.quorum.voters": f"1@{HOST}:{self.controller_port}",
-                "listeners": f"{doors},CONTROLLER://{HOST}:{self.controller_port}",
-                "advertised.listeners": doors,
+                "listeners": f"{doors},RELAYED://{HOST}:{self.relayed},CONTROLLER://{HOST}:{self.controller_port}",
+                "advertised.listeners": f"{doors},RELAYED://{HOST}:{self.relay_port}",
                 "controller.listener.names": "CONTROLLER",
-                "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL",
+                "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,RELAYED:PLAINTEXT",
                 "ssl.keystore.type": "PEM",
                 "ssl.keystore.location": self.authority.issue(),
                 "ssl.truststore.type": "PEM",

@@ -55,6 +55,8 @@ class Sent:
 class Load:
     """Publishes for `organization`; `urls` are the targets' addresses by name."""
 
+    kinds = KINDS
+
     def __init__(self, bootstrap: str, organization: str, secret: str, urls: Mapping[str, str], seed: int) -> None:
         self.runs_topic, self.change_log_topic = topics(organization)
         self.sent: list[Sent] = []
@@ -73,7 +75,7 @@ class Load:
         names, weights = list(targets), list(targets.values())
         for _ in range(count):
             target = self._random.choices(names, weights)[0]
-            kinds = [each for each in KINDS if target not in UNANSWERED or each[0] is not Kind.CHANGE_LOG]
+            kinds = [each for each in self.kinds if target not in UNANSWERED or each[0] is not Kind.CHANGE_LOG]
             kind, synchronized, _ = self._random.choices(kinds, [weight for *_, weight in kinds])[0]
             self._publish_one(kind, target, synchronized, records)
         self._flush()
@@ -108,8 +110,11 @@ class Load:
             )
             value = as_text(message, self._secret)
             records.append(Sent(run, run, kind, target, synchronized, at, value))
-            self._producer.produce(self.runs_topic, value, run.encode())
+            self._give_out(run, value)
         self._producer.poll(0)
+
+    def _give_out(self, run: str, value: bytes) -> None:
+        self._producer.produce(self.runs_topic, value, run.encode())
 
     def _flush(self) -> None:
         assert self._producer.flush(FLUSH_S) == 0, "the broker did not take everything"

@@ -19,18 +19,19 @@ REFUSED = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Ba
 
 
 class Relay:
-    """A TCP server on a free loopback port, in a thread of its own."""
+    """A TCP server on a free loopback port, or on this one, in a thread of its own."""
 
     context: ssl.SSLContext | None = None
+    port: int = 0
 
     def __enter__(self) -> Self:
         self._writers: list[asyncio.StreamWriter] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        serving = asyncio.start_server(self._guard, "127.0.0.1", 0, ssl=self.context)
+        serving = asyncio.start_server(self._guard, "127.0.0.1", self.port, ssl=self.context)
         self._server = asyncio.run_coroutine_threadsafe(serving, self._loop).result()
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     def __exit__(

@@ -6,7 +6,7 @@ Waiting is done in `until`, which polls; while it does, it also times how long w
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,8 @@ from tests.support.held_claims import held_claims
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.load import Load, Sent
 from tests.support.moved_target import MovedTarget
+from tests.support.network import Network
+from tests.support.polled_load import PolledLoad
 from tests.support.programs import eventually
 
 FULL = SIZE >= 2000
@@ -50,9 +52,13 @@ LEASE_S = 8
 """The shortest there is."""
 ATTEMPTS = 6
 SLOTS = 60
+STRIKE_S = 15.0 if FULL else 4.0
+"""How long what is struck stays so."""
 BUSY = 20
 """Invocations claimed or begun when something is struck."""
 POLL_S = 0.1
+PORTION_S = 0.25
+"""How often more is published while a fault lasts."""
 AWAY = (redis.ConnectionError, redis.TimeoutError)
 """Redis is down or loading: look again in a moment."""
 
@@ -73,10 +79,20 @@ class Recovery:
 
 
 class Scene:
-    """One agent and its world. `organization` names its topics and its group, and must be new to the broker."""
+    """One agent and its world. `organization` names its topics and its group, and must be new to the broker.
+
+    With `networked` there is a `network` between the two. With STREAMER_NAME=POLLING runs are polled from Port.
+    """
 
     def __init__(
-        self, folder: Path, kafka: KafkaBroker, server: FaultyRedis, organization: str, seed: int, **environ: str
+        self,
+        folder: Path,
+        kafka: KafkaBroker,
+        server: FaultyRedis,
+        organization: str,
+        seed: int,
+        networked: bool = False,
+        **environ: str,
     ) -> None:
         runs, changes = topics(organization)
         kafka.create_topic(runs, 4)
@@ -87,9 +103,20 @@ class Scene:
         self.moved = MovedTarget()
         self.port = FakePort().start()
         urls = {name: self.targets.url(name) for name in FakeTargets.NAMES} | {"moved": self.moved.url}
-        self.load = Load(kafka.bootstrap, organization, SECRET, urls, seed)
+        self.network = Network(kafka, server, self.port.url, urls) if networked else None
+        if self.network:
+            urls |= self.network.urls
+            environ = self.network.environ | environ
+        is_polled = environ.get("STREAMER_NAME") == "POLLING"
+        self.load = (
+            PolledLoad(self.port, kafka.bootstrap, organization, SECRET, urls, seed)
+            if is_polled
+            else Load(kafka.bootstrap, organization, SECRET, urls, seed)
+        )
+        self.pace = SIZE / 4 / STRIKE_S
         group = f"{organization}.agent"
-        self.accounts = Accounts(server.url, f"{organization}/{group}", self.targets, self.moved, self.port, MANNERS)
+        namespace = f"{organization}/{'polling' if is_polled else group}"
+        self.accounts = Accounts(server.url, namespace, self.targets, self.moved, self.port, MANNERS)
         self.keys: Keys = self.accounts.keys
         self.fleet = Fleet(
             folder / "logs",
@@ -143,6 +170,17 @@ class Scene:
                 return False  # that is what some of the tests are about
 
         eventually(holds, lambda: f"{what}; {self._unfinished()}", within_s, every_s=POLL_S)
+
+    def pass_time(self, for_s: float = STRIKE_S, targets: Mapping[str, int] | None = None) -> None:
+        """A fault lasts so long; meanwhile more is published, `pace` a second, and nothing is waited for."""
+        end, share = time.monotonic() + for_s, 0.0
+        while (left := end - time.monotonic()) > 0:
+            step = min(PORTION_S, left)
+            share += self.pace * step
+            if share >= 1:
+                self.load.publish(int(share), targets or self.load.targets)
+                share %= 1
+            time.sleep(max(0.0, min(step, end - time.monotonic())))
 
     def until_busy(self, member: Member | None = None) -> None:
         """Wait until the fleet has work in hand, and `member`, if it is a worker, has a part in it.
@@ -291,6 +329,8 @@ class Scene:
         """End everything."""
         self.fleet.close()
         self.accounts.close()
+        if self.network:
+            self.network.close()
         self.port.stop()
         self.moved.stop()
         self.targets.stop()
