@@ -15,6 +15,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --only-binar
 	--no-emit-index-url --no-header
 # More for pytest: make test PYTEST_ARGS='tests/unit -x'
 PYTEST_ARGS ?=
+# Where `make faults` writes what it has measured: make faults PAGE=docs/reference/fault-suite.md
+PAGE ?=
 # Rows for `make bench`, none for all of them; and options, e.g. make bench BENCH_ARGS='--runs 1 --quick'
 ROW ?=
 BENCH_ARGS ?=
@@ -24,7 +26,7 @@ TEST_PROCESSES ?= $(shell echo $$((2 * $$(nproc))))
 FAULTS_SEED ?= $(shell git rev-list --count HEAD 2>/dev/null || echo 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults bench check docs reference lock audit clean
+.PHONY: help setup run demo test faults chaos bench check docs reference lock audit clean
 
 ifneq ($(STALE),)
 .PHONY: $(STAMP)
@@ -47,7 +49,11 @@ test: setup ## Run all tests; of those of faults a few, with fewer invocations t
 		$(BIN)/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder $(PYTEST_ARGS)
 
 faults: setup ## Kill programs, Redis and Port under load, and account for every invocation (Java 17 and Maven)
-	@$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+	@LONGSHORE_FAULTS_PAGE=$(PAGE) $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+
+chaos: setup ## Break a fleet at random for MINUTES=30 (SEED=1 says how), and account for everything (Java 17 and Maven)
+	@LONGSHORE_FAULTS_MESSAGES=$${LONGSHORE_FAULTS_MESSAGES:-150} \
+		$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1) --rate $(or $(RATE),10)
 
 bench: setup ## Measure cost, rates and latency, in twelve minutes; one row: make bench ROW=event (Java 17 and Maven)
 	@$(BIN)/python -m bench $(ROW) $(BENCH_ARGS)

@@ -167,6 +167,11 @@ class FakePort:
         with self._changed:
             self._tokens.clear()
 
+    def give_out_kafka(self, brokers: Sequence[str], username: str, password: str) -> None:
+        """Answer `GET /v1/kafka-credentials` with these from now on."""
+        with self._changed:
+            self._kafka = {"brokers": list(brokers), "username": username, "password": password}
+
     def down(self) -> None:
         """Refuse connections until `up`; the port stays ours."""
         self._server.close(self._port)

@@ -34,9 +34,9 @@ def make_scene(
     name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name.removeprefix("test_"))
     with ExitStack() as stack:
 
-        def make(fault: str, networked: bool = False, **environ: str) -> Scene:
+        def make(fault: str, networked: bool = False, kafka: KafkaBroker = real_kafka, **environ: str) -> Scene:
             scene = stack.enter_context(
-                Scene(tmp_path, real_kafka, redis_server, name[:100], zlib.crc32(name.encode()), networked, **environ)
+                Scene(tmp_path, kafka, redis_server, name[:100], zlib.crc32(name.encode()), networked, **environ)
             )
 
             def conclude() -> None:

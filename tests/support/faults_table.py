@@ -3,6 +3,7 @@
 LONGSHORE_FAULTS_MESSAGES=150     invocations of each fault; 2000 without
 LONGSHORE_FAULTS_SELECTION=6      so many of the tests; all without
 LONGSHORE_FAULTS_SEED=17          which ones: the same seed, the same tests
+LONGSHORE_FAULTS_PAGE=…           a page to write; see faults_page.py
 
 A plugin, not part of the faults' conftest: where tests run side by side, the process that prints loads none of those.
 """
@@ -12,35 +13,29 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, fields
 from pathlib import Path
 
 import pytest
+
+from tests.support import faults_page
+from tests.support.faults_page import Fault
+from tests.support.faults_row import Row
 
 HERE = Path(__file__).parents[1] / "faults"
 SIZE = int(os.environ.get("LONGSHORE_FAULTS_MESSAGES") or 2000)
 """Invocations of each fault."""
 SELECTION = int(os.environ.get("LONGSHORE_FAULTS_SELECTION") or 0)
 SEED = os.environ.get("LONGSHORE_FAULTS_SEED") or "1"
+PAGE = os.environ.get("LONGSHORE_FAULTS_PAGE")
 ROW = "fault"
 """Name under which a test's report carries its row, from whichever process it ran in."""
-ROWS = pytest.StashKey["list[Row]"]()
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table."""
-
-    fault: str
-    published: int
-    delivered: int
-    dead: int
-    unknown: int
-    lost: int
-    repeated: int
-    unsent: int
-    """Attempts that began and were never sent."""
-    recovery_s: float
+ROWS = pytest.StashKey[dict[str, Row]]()
+"""By node id."""
+ENDS = pytest.StashKey[dict[str, str]]()
+"""How tests ended: passed, failed, or why one was skipped."""
+FAULTS = pytest.StashKey[list[Fault]]()
+"""All there are, those too that do not run."""
 
 
 def choose(names: Sequence[str]) -> set[str]:
@@ -54,6 +49,7 @@ def choose(names: Sequence[str]) -> set[str]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the chosen faults."""
     faults = [item for item in items if HERE in item.path.parents]
+    config.stash[FAULTS] = [faults_page.fault_of(item) for item in faults]
     selection = choose([item.nodeid for item in faults])
     deselected = {item for item in faults if item.nodeid not in selection}
     if deselected:
@@ -80,22 +76,29 @@ class _Progress:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A phase of a test has ended, here or in another process."""
+        key = faults_page.key_of(report.nodeid)
+        ends = self._config.stash.setdefault(ENDS, {})
+        if report.failed or key not in ends:
+            skipped = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+            ends[key] = skipped.removeprefix("Skipped: ") if report.skipped else report.outcome
         values = [value for name, value in report.user_properties if name == ROW]
         if report.when != "teardown" or not values:
             return
-        rows = self._config.stash.setdefault(ROWS, [])
-        rows += [Row(*value) for value in values]  # type: ignore[misc]
+        row = self._config.stash.setdefault(ROWS, {})[key] = Row(*values[-1])  # type: ignore[misc]
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None:
-            for row in rows[-len(values) :]:
-                parts = (f"{row.published} published", f"{row.lost} lost", f"recovered in {row.recovery_s:.1f} s")
-                terminal.ensure_newline()
-                terminal.write_line(f"{row.fault}: {', '.join(parts)}")
+            parts = (f"{row.published} published", f"{row.lost} lost", f"recovered in {row.recovery_s:.1f} s")
+            terminal.ensure_newline()
+            terminal.write_line(f"{row.fault}: {', '.join(parts)}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the table."""
-    rows = config.stash.get(ROWS, [])
+    """Print the table, and write the page."""
+    by_id = config.stash.get(ROWS, {})
+    faults, ends = config.stash.get(FAULTS, []), config.stash.get(ENDS, {})
+    if PAGE and faults:
+        faults_page.write(Path(PAGE), faults, by_id, ends)
+    rows = list(by_id.values())
     if not rows:
         return
     names = [field.name.replace("_", " ") for field in fields(Row)]

@@ -19,7 +19,7 @@ from typing import Literal
 import psutil
 
 from longshore.log import events
-from tests.support import crash_points
+from tests.support import crash_points, wrong_clock
 from tests.support.crash_points import CrashPoint
 from tests.support.programs import SCRIPT, bare, eventually
 
@@ -127,12 +127,9 @@ class Fleet:
         self.started: list[Member] = []
         self._numbers = itertools.count(1)
 
-    def start(self, role: Role, count: int = 1, environ: Mapping[str, str] | None = None) -> list[Member]:
-        """Start `count` programs of a role, with these variables more; they are ready a second or so later."""
-        members = [
-            Member(role, f"{role}-{next(self._numbers)}", self.folder, self.environ | dict(environ or {}))
-            for _ in range(count)
-        ]
+    def start(self, role: Role, count: int = 1) -> list[Member]:
+        """Start `count` programs of a role; they are ready a second or so later."""
+        members = [Member(role, f"{role}-{next(self._numbers)}", self.folder, self.environ) for _ in range(count)]
         self.started += members
         return members
 
@@ -144,6 +141,13 @@ class Fleet:
         member = Member(point.role, name, self.folder, self.environ, launcher)
         self.started.append(member)
         return member, mark
+
+    def start_wrong(self, role: Role, offset_s: int) -> Member:
+        """Start a program whose clock is wrong by so much."""
+        launcher = [sys.executable, "-P", wrong_clock.__file__, str(offset_s)]
+        member = Member(role, f"{role}-{next(self._numbers)}", self.folder, self.environ, launcher)
+        self.started.append(member)
+        return member
 
     def replace(self, member: Member) -> Member:
         """Start another in place of one that has ended."""

@@ -5,6 +5,7 @@ Waiting is done in `until`, which polls; while it does, it also times how long w
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ from longshore.sandbox.fake_targets import Behavior, FakeTargets
 from longshore.sandbox.publisher import topics
 from tasks.worker.pipeline.begin import MAX_UNSENT
 from tests.support.accounts import Account, Accounts
-from tests.support.faults_table import SIZE, Row
+from tests.support.faults_row import Row
+from tests.support.faults_table import SIZE
 from tests.support.faulty_redis import FaultyRedis
 from tests.support.fleet import Fleet, Member
 from tests.support.held_claims import held_claims
@@ -98,7 +100,9 @@ class Scene:
         kafka.create_topic(runs, 4)
         kafka.create_topic(changes, 2)
         self.redis = server
+        self.kafka = kafka
         self.seed = seed
+        self.dice = random.Random(seed)
         self.targets = FakeTargets(behavior=MANNERS).start()
         self.moved = MovedTarget()
         self.port = FakePort().start()

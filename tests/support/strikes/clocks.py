@@ -1,4 +1,4 @@
-"""Clocks that are an hour wrong; needs Debian's `faketime`."""
+"""Clocks that are an hour wrong; that of Redis needs Debian's `faketime`."""
 
 from __future__ import annotations
 
@@ -9,24 +9,19 @@ from tests.support.scene import EXIT_BOUND_S, Scene
 from tests.support.strikes.strike import Cost, Strike
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+OFFSETS_S = {"an hour fast": 3600, "an hour slow": -3600}
 
 
 def lack() -> str:
-    """Nothing says how wrong a clock is to be without it."""
+    """Nothing else says to Redis what the time is."""
     return "" if LIBRARIES else "faketime is not installed (Debian: apt install faketime)"
 
 
-def clock(offset: str) -> dict[str, str]:
-    """Variables of a program whose clock is wrong by so much; it still counts seconds rightly."""
-    return {"LD_PRELOAD": str(LIBRARIES[0]), "FAKETIME": offset, "DONT_FAKE_MONOTONIC": "1"}
-
-
-def wrong_worker(offset: str) -> Callable[[Scene], None]:
+def wrong_worker(offset_s: int) -> Callable[[Scene], None]:
     """One worker of several."""
 
     def run(scene: Scene) -> None:
-        (worker,) = scene.fleet.start("worker", environ=clock(offset))
-        worker.wait_ready()
+        worker = scene.fleet.start_wrong("worker", offset_s).wait_ready()
         scene.pass_time()
         scene.until_busy(worker)
         worker.ask_to_end()
@@ -36,29 +31,33 @@ def wrong_worker(offset: str) -> Callable[[Scene], None]:
     return run
 
 
-def wrong_redis(offset: str) -> Callable[[Scene], None]:
+def wrong_redis(offset_s: int) -> Callable[[Scene], None]:
     """Redis goes down, and comes back on a machine with another clock, for good."""
 
     def run(scene: Scene) -> None:
         scene.redis.kill()
-        scene.redis.environ.update(clock(offset))
+        # It still counts seconds rightly.
+        clock = {"LD_PRELOAD": str(LIBRARIES[0]), "FAKETIME": f"{offset_s:+}s", "DONT_FAKE_MONOTONIC": "1"}
+        scene.redis.environ.update(clock)
         scene.redis.start()
         scene.pass_time()
 
     return run
 
 
-CLOCKS = tuple(
-    strike
-    for offset in ("+1h", "-1h")
-    for strike in (
-        Strike(f"clock of a worker: {offset}", "due times are Redis's", wrong_worker(offset), lacks=lack),
-        Strike(
-            f"clock of Redis: {offset}",
-            "leases of before end at once, or are renewed",
-            wrong_redis(offset),
-            Cost.OUTCOMES,
-            lacks=lack,
-        ),
-    )
+WORKERS = tuple(
+    Strike(f"clock of a worker {words}", "what is due when is for Redis's clock to say", wrong_worker(offset_s))
+    for words, offset_s in OFFSETS_S.items()
 )
+SERVERS = tuple(
+    Strike(
+        f"Redis restarted with its clock {words}",
+        "what is under way and due is found out anew",
+        wrong_redis(offset_s),
+        Cost.OUTCOMES,
+        lasts=True,
+        lacks=lack,
+    )
+    for words, offset_s in OFFSETS_S.items()
+)
+CLOCKS = (*WORKERS, *SERVERS)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from longshore.sandbox import fake_port_rules as rules
-from tests.support.scene import PORTION_S, STRIKE_S, Scene
+from tests.support.scene import STRIKE_S, Scene
 from tests.support.strikes.strike import Strike
 
 HANG = 0
@@ -30,11 +29,10 @@ def answer(status: int) -> Callable[[Scene], None]:
 
 
 def revoke(scene: Scene) -> None:
-    """Tokens are revoked, again and again; a new one is to be had at once."""
-    end = time.monotonic() + STRIKE_S
-    while time.monotonic() < end:
+    """Tokens are revoked, and again when there are new ones."""
+    for _ in range(2):
         scene.port.revoke_tokens()
-        scene.pass_time(PORTION_S)
+        scene.pass_time(STRIKE_S / 2)
 
 
 FOLLOWS = "deliveries go on, reports wait"

@@ -29,6 +29,8 @@ class Strike:
     """Settings that the fleet needs for it."""
     polls: bool = False
     """Whether it is also tried where runs are polled."""
+    lasts: bool = False
+    """Whether some of it stays when it is over."""
     lacks: Callable[[], str] = str
     """Why it cannot be had on this machine; empty if it can."""
 

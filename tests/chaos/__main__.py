@@ -1,0 +1,107 @@
+"""Breaks a fleet under load at random for some minutes, and accounts for every invocation.
+
+    python -m tests.chaos --minutes 30 --seed 7 --rate 10
+
+Exit code 1 if anything was lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import fields
+from pathlib import Path
+
+from tests.chaos.schedule import schedule
+from tests.support.faulty_redis import FaultyRedis
+from tests.support.kafka_broker import KafkaBroker
+from tests.support.load import WELL_BEHAVED
+from tests.support.scene import Scene
+from tests.support.strikes.catalog import STRIKES
+from tests.support.strikes.kills import KILLS
+from tests.support.strikes.programs import JQ_MAPPING
+from tests.support.strikes.strike import Strike
+
+LOAD = {**WELL_BEHAVED, "flaky": 10, "throttling": 3, "not_found": 5, "gateway": 2}
+SETTLE_S = 240.0
+SETTINGS = {
+    "LEASE_S": "15",
+    "RETRY_MAX_ATTEMPTS": "100",
+    "CONTROL_THE_PAYLOAD_CONFIG_PATH": str(JQ_MAPPING),
+}
+
+
+def say(words: str) -> None:
+    """One line of progress."""
+    sys.stdout.write(words + "\n")
+    sys.stdout.flush()
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=10, help="invocations per second")
+    return parser.parse_args(arguments)
+
+
+def torment(scene: Scene, strikes: Sequence[Strike], seed: int, minutes: float) -> list[str]:
+    """Strike until the time is over. Returns what struck, and when."""
+    start, struck = time.monotonic(), list[str]()
+    for pause_s, strike in schedule(strikes, seed):
+        scene.pass_time(pause_s, LOAD)
+        now = time.monotonic() - start
+        if now >= 60 * minutes:
+            break
+        struck.append(f"{now:6.1f} s  {strike.name}")
+        say(f"{struck[-1]} ({len(scene.load.sent)} published)")
+        strike.run(scene)
+        scene.recovers(strike.name)
+    return struck
+
+
+def account(scene: Scene, struck: Sequence[str]) -> int:
+    """Wait for all to end, and say what became of it; the exit code."""
+    say("all quiet: waiting for everything to end")
+    try:
+        scene.until_settled(SETTLE_S)
+    except AssertionError as error:
+        say(str(error))
+    accounts = scene.accounts.of(scene.load.sent)
+    problems = [problem for each in accounts for problem in each.problems()] + scene.accounts.imbalances()
+    problems += [
+        f"{member.name} ended with code {code}"
+        for member in scene.fleet.started
+        if (code := member.process.poll()) not in (None, 0, -signal.SIGKILL)
+    ]
+    row = scene.row("chaos")
+    say("\n".join(["what struck:", *struck, "problems:", *(problems[:50] or ["none"])]))
+    say(", ".join(f"{field.name.rstrip('_s')} {getattr(row, field.name)}" for field in fields(row)[1:]))
+    return int(row.lost > 0)
+
+
+def main() -> int:
+    """All of it; the exit code."""
+    options = parse()
+    strikes = [strike for strike in (*STRIKES, *KILLS) if not strike.lasts and not strike.lacks()]
+    folder = Path(tempfile.mkdtemp(prefix="longshore-chaos-"))
+    say(f"chaos: {options.minutes:g} minutes, seed {options.seed}, {options.rate:g} a second; logs are in {folder}")
+    with ExitStack() as stack:
+        kafka = KafkaBroker(folder / "kafka").start()
+        stack.callback(kafka.kill)
+        server = FaultyRedis(folder / "redis")
+        stack.enter_context(server)
+        scene = stack.enter_context(Scene(folder, kafka, server, "chaos", options.seed, True, **SETTINGS))
+        scene.pace = options.rate
+        scene.start_fleet()
+        return account(scene, torment(scene, strikes, options.seed, options.minutes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
