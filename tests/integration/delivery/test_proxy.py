@@ -1,7 +1,8 @@
 """Proxies as `requests` understands the environment; what they do wrong is never the target's doing."""
 
+import select
 import socket
-import threading
+import ssl
 from pathlib import Path
 
 import pytest
@@ -21,19 +22,22 @@ def tunnel(talk: Talk) -> None:
     port = int(request.line.split()[1].rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as other:
         talk.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        back = threading.Thread(target=_pour, args=(other, talk.sock))
-        back.start()
-        _pour(talk.sock, other)
-        back.join()
+        _join(talk.sock, other)
 
 
-def _pour(source: socket.socket, drain: socket.socket) -> None:
-    try:
-        while chunk := source.recv(65_536):
-            drain.sendall(chunk)
-        drain.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass  # the other side went first
+def _join(one: socket.socket, other: socket.socket) -> None:
+    """Until one side goes. In one thread: OpenSSL's connections are not for two at once."""
+    drains = {one: other, other: one}
+    while True:
+        buffered = [source for source in drains if isinstance(source, ssl.SSLSocket) and source.pending()]
+        for source in buffered or select.select([one, other], [], [])[0]:
+            try:
+                chunk = source.recv(65_536)
+                drains[source].sendall(chunk)
+            except OSError:
+                return
+            if not chunk:
+                return
 
 
 def test_a_plain_request_goes_to_the_proxy_with_its_whole_url(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
