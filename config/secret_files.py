@@ -48,7 +48,9 @@ def read_secret_files(environ: Mapping[str, str]) -> tuple[dict[str, str], list[
 
 
 def read_secret(environ: Mapping[str, str], name: str) -> str | None:
-    """What the file that `name`_FILE names holds, without newlines at its end; None where there is no such variable.
+    """What the file that `name`_FILE names holds; None where there is no such variable.
+
+    It goes without what editors add: a byte order mark, newlines at its end.
 
     Raises `ConfigError` where the file cannot be read or is empty, and where `name` is set as well. Empty counts as not
     set.
@@ -62,7 +64,7 @@ def read_secret(environ: Mapping[str, str], name: str) -> str | None:
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
-        text = content.decode("utf-8").rstrip("\r\n")
+        text = content.decode("utf-8-sig").rstrip("\r\n")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(variable, f'"{path}" cannot be read ({reason})', f"Name the file with {name}") from None

@@ -1,5 +1,6 @@
 """Credentials from files: a token or key, a password. A file is read again when it was changed or replaced."""
 
+import re
 from base64 import b64encode
 
 from longshore.delivery.issued_credential import IssuedCredential, NoToken
@@ -17,17 +18,22 @@ MAX_BYTES = 65_536
 """A larger file is no secret but a mistake in the name."""
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
 def read_secret(path: str) -> str:
-    """What the file at `path` holds, without newlines at its end. Raises NoToken."""
+    """What the file at `path` holds, without newlines at its end and a byte order mark. Raises NoToken."""
     try:
         content = ca_files.read(path)
-        text = content.decode().rstrip("\r\n")
+        text = content.decode("utf-8-sig").rstrip("\r\n")
     except OSError as error:
         raise NoToken(path, f"the file cannot be read ({ca_files.describe(error)})") from None
     except UnicodeDecodeError:
         raise NoToken(path, "the file is not UTF-8 text") from None
     if not text or len(content) > MAX_BYTES:
         raise NoToken(path, f"the file is {'too large for a secret' if text else 'empty'}")
+    if _CONTROL.search(text):
+        raise NoToken(path, "the file holds more than one line, or what is no character: give the secret alone")
     return text
 
 
@@ -65,8 +71,12 @@ class FileCredential:
         if isinstance(options, BasicOptions):
             login = b64encode(f"{options.username}:{secret}".encode()).decode()
             return IssuedCredential(options.header, f"Basic {login}", Mask((secret, login)), self)
-        if not (secret.isascii() and secret.isprintable()):
+        secret = secret.strip()  # as receivers of headers do: what they repeat has to be masked
+        if not (secret and secret.isascii()):
             raise NoToken(self.place, "the file holds what no header can: give one line of ASCII")
+        if options.prefix.strip() and secret.lower().startswith(options.prefix.lower()):
+            remedy = "leave it out there, or give prefix as an empty text"
+            raise NoToken(self.place, f"the file begins with {options.prefix!r}, which is put before it: {remedy}")
         return IssuedCredential(options.header, options.prefix + secret, Mask((secret,)), self)
 
     def _log_failure(self, error: LongshoreError | OSError) -> None:

@@ -5,13 +5,17 @@ failure is no reason to repeat it, unless the mapping says that this helps. An a
 success: that is unknown.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
+
+from requests.structures import CaseInsensitiveDict
 
 from longshore.delivery.outcome import Fault, Outcome, Response, Verdict
 from longshore.errors import LongshoreError
 from longshore.invocation.report_context import build_answer_context, is_json, is_too_deep
 from longshore.invocation.success_section import SuccessOptions
+from longshore.network.retry_after import retry_after_s
 
 _FAULTS = {Verdict.GIVE_UP: Fault.REQUEST, Verdict.RETRY: Fault.ANSWER, Verdict.UNKNOWN: Fault.NONE}
 
@@ -67,4 +71,15 @@ def _object(outcome: Outcome, verdict: Verdict, reason: str, why: str) -> Outcom
     """`outcome` is no success, or not surely one: its `reason` code, and `why`."""
     objection = f"which the mapping's delivery.success does not count as a success: {why}"
     cause = f"{outcome.cause}, {objection}"
-    return replace(outcome, verdict=verdict, fault=_FAULTS[verdict], reason=reason, cause=cause, objection=objection)
+    wait_s = outcome.retry_after_s
+    if verdict is Verdict.RETRY and outcome.response is not None:  # nobody has asked for it so far
+        wait_s = retry_after_s(CaseInsensitiveDict(outcome.response.headers), time.time())
+    return replace(
+        outcome,
+        verdict=verdict,
+        fault=_FAULTS[verdict],
+        reason=reason,
+        cause=cause,
+        objection=objection,
+        retry_after_s=wait_s,
+    )

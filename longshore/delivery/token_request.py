@@ -30,6 +30,9 @@ TIMEOUT_S, TOTAL_S = 5.0, 10.0
 DEFAULT_LIFE_S = 300
 """How long a token lives of which the server does not say it."""
 
+MAX_LIFE_S = 86_400 * 365
+"""How long at most: servers write numbers that mean "for ever"."""
+
 _MAX_DETAIL_CHARS = 300
 
 _PROBLEMS = {
@@ -89,7 +92,7 @@ def _build_request(options: OAuth2Options, secret: str) -> SignedRequest:
 
 
 def _read_answer(outcome: Outcome, place: str, mask: Mask) -> AccessToken:
-    from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
+    from oauthlib.oauth2 import BackendApplicationClient, MissingTokenError, OAuth2Error
 
     response = outcome.response
     if outcome.reason == "bad_redirect":
@@ -98,6 +101,8 @@ def _read_answer(outcome: Outcome, place: str, mask: Mask) -> AccessToken:
         raise NoToken(place, outcome.cause, outcome.retry_after_s)
     try:
         answer = BackendApplicationClient("").parse_request_body_response(response.text)
+    except MissingTokenError:  # no refusal either, such as a page of a gateway
+        raise NoToken(place, _describe_status(response), outcome.retry_after_s) from None
     except OAuth2Error as error:
         detail = mask.text(str(error.description or ""))[:_MAX_DETAIL_CHARS]
         log.event(events.CREDENTIAL_REFUSED, host=place, status=response.status, detail=detail)
@@ -111,17 +116,17 @@ def _read_answer(outcome: Outcome, place: str, mask: Mask) -> AccessToken:
 
 
 def _read_token(answer: dict[str, Any], place: str) -> AccessToken:
-    text, kind = answer["access_token"], answer.get("token_type", "bearer")
+    text, kind = answer["access_token"], answer.get("token_type") or "bearer"
     if not isinstance(kind, str) or not kind.lower().startswith("bearer"):
         raise NoToken(place, "its token is no bearer token, and others are not supported")
     if not (isinstance(text, str) and text and text.isascii() and text.isprintable() and " " not in text):
         raise NoToken(place, "its token is none that a header can hold")
-    life_s = answer.get("expires_in", DEFAULT_LIFE_S)
-    return AccessToken(text, max(1.0, float(life_s)))
+    life_s: int = answer.get("expires_in", DEFAULT_LIFE_S)
+    return AccessToken(text, float(min(max(1, life_s), MAX_LIFE_S)))
 
 
 def _describe_status(response: Response) -> str:
     if response.status < 300:
-        return "what it answered holds no access token: check token_url"
+        return "what it answered holds no access token, or not as OAuth 2.0 has it: check token_url"
     hint = ": check token_url, client_id, client_secret_file and auth" if 400 <= response.status < 500 else ""
     return f"it answered {response.status}{hint if response.status not in (408, 429) else ''}"

@@ -1,6 +1,7 @@
 """The certificate that a client shows, and its key: loaded into a TLS context, or what is wrong with them."""
 
 import ssl
+from codecs import BOM_UTF8
 
 from longshore.errors import LongshoreError
 from longshore.network import ca_files
@@ -44,7 +45,7 @@ def load(
     An empty `key` is in that file, too. Its password, if it has one, is `password` or in a file.
     """
     content = {path: _read(certificate, path) for path in (certificate, key, key_password_file) if path}
-    password = password or content.get(key_password_file, b"").rstrip(b"\r\n")
+    password = password or content.get(key_password_file, b"").removeprefix(BOM_UTF8).rstrip(b"\r\n")
     if len(password) > MAX_PASSWORD_BYTES:
         raise CertificateUnusable(certificate, f"{key_password_file} is too large for a password")
     try:
@@ -102,4 +103,4 @@ def _explain(certificate: str, certificate_data: bytes, key: str, key_data: byte
 
 def _reason_of(error: Exception) -> str:
     reason = getattr(error, "reason", None) or type(error).__name__
-    return f"OpenSSL does not take it ({reason})"
+    return f"OpenSSL does not take it ({reason}): is a line of a file indented, or one cut off?"

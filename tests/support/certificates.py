@@ -53,8 +53,13 @@ class Authority:
         context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    def issue(self, name: str = "localhost", days: int = 1, password: bytes = b"") -> Path:
-        """A file with a key, encrypted if there is a `password`, and the certificate that `context` tells of."""
+    def issue(
+        self, name: str = "localhost", days: int = 1, password: bytes = b"", usage: x509.ObjectIdentifier | None = None
+    ) -> Path:
+        """A file with a key, encrypted if there is a `password`, and the certificate that `context` tells of.
+
+        `usage` is all that it may be used for.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [x509.DNSName(name)]
         if name == "localhost":
@@ -64,6 +69,8 @@ class Authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         builder = builder.add_extension(identifier, critical=False)
+        if usage is not None:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         signed = builder.sign(self.key, hashes.SHA256())
         path = self.folder / f"{name}{days}{'-encrypted' if password else ''}.pem"
         path.write_bytes(

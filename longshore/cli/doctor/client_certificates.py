@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from config.host_table_files import read_targets
 from config.target_tls import find_mapping_places, find_places
@@ -44,6 +45,11 @@ def _check_options(place: str, options: TlsOptions, password: str = "") -> Itera
     if options.certificate:
         chain = x509.load_pem_x509_certificates(ca_files.read(options.certificate))
         yield _check_expiry(f"{place}: the client certificate {options.certificate}", chain)
+        if not _is_for_clients(chain[0]):
+            yield warning(
+                f"{place}: the certificate in {options.certificate} is not for clients, which most servers refuse",
+                "Have one issued whose extended key usage has clientAuth; those of public CAs mostly have it no more",
+            )
         if any(each.issuer != issuer.subject for each, issuer in pairwise(chain)):
             yield warning(
                 f"{place}: the chain in {options.certificate} has a gap, or another order",
@@ -51,6 +57,14 @@ def _check_options(place: str, options: TlsOptions, password: str = "") -> Itera
             )
     if options.ca:
         yield _check_expiry(f"{place}: ca {options.ca}", x509.load_pem_x509_certificates(ca_files.read(options.ca)))
+
+
+def _is_for_clients(certificate: x509.Certificate) -> bool:
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return True
+    return bool({ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(usage))
 
 
 def _check_expiry(text: str, certificates: list[x509.Certificate]) -> Finding:

@@ -5,6 +5,7 @@ from typing import Any
 from longshore.invocation.mapping.defaults import DEFAULT_METHOD, DEFAULT_URL
 from longshore.invocation.mapping.jq import JqEngine
 from longshore.invocation.mapping.lint import condition_of
+from longshore.invocation.mapping.plain_expressions import compile_plain
 from longshore.invocation.mapping.programs import FAILED, Compiler, Group
 from longshore.invocation.mapping.schema import MappingEntry
 from longshore.invocation.mapping.template import Expression, Expressions
@@ -42,7 +43,14 @@ class EntryPlan:
         self.report_group = compiler.group(report.all, reports)
         self.success_group: Group | None = None
         if (condition := condition_of(entry, index)) is not None:
-            self.success_group = compiler.group([condition], reports)
+            self.success_group = compiler.group([_over_all_outputs(condition, compiler)], reports)
+
+
+def _over_all_outputs(condition: Expression, compiler: Compiler) -> Expression:
+    """The condition, true only if each of its outputs is: of `.body.items[].ok` the first alone says too little."""
+    if condition.source in compiler.errors or compile_plain(condition.source) is not None:
+        return condition
+    return Expression(condition.place, f"[{condition.source}\n] | . != [] and all(. == true)")
 
 
 def evaluate_group(group: Group, text: str) -> list[Any]:

@@ -188,7 +188,7 @@ def test_a_key_may_be_encrypted_with_its_password_in_a_file(
     trusting: Sender, target: HostileTarget, authority: Authority, tmp_path: Path
 ) -> None:
     password = tmp_path / "password"
-    password.write_text("hush\n")
+    password.write_text("\N{BYTE ORDER MARK}hush\r\n")
     path = authority.issue("ann", password=b"hush")
     without = trusting.send(Post(target.url(host="localhost")), tls=file_options(path))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from config.roles import Role
 from config.settings import load
@@ -13,8 +14,9 @@ from longshore.cli.doctor.credentials import check
 from longshore.cli.doctor.finding import CheckContext, Level
 from longshore.delivery import EgressPolicy, HostPatterns
 from longshore.delivery.issued_credential import NoToken
-from longshore.delivery.token_request import DEFAULT_LIFE_S, fetch_token
+from longshore.delivery.token_request import DEFAULT_LIFE_S, MAX_LIFE_S, fetch_token
 from longshore.invocation.credentials_section import OAuth2Options
+from longshore.log import events
 from tests.integration.delivery.test_proxy import tunnel
 from tests.support.certificates import Authority
 from tests.support.hostile import HostileTarget
@@ -63,6 +65,36 @@ def test_a_token_of_which_nothing_else_is_said_lives_for_a_while(server: TokenSe
 
     assert DEFAULT_LIFE_S == fetch_token(options_of(server, tmp_path), sender).life_s
     sender.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "life_s"),
+    [
+        ({"expires_in": "600", "token_type": None}, 600),
+        ({"expires_in": 0}, DEFAULT_LIFE_S),
+        ({"expires_in": -5}, 1),
+        ({"expires_in": 10**400}, MAX_LIFE_S),
+    ],
+)
+def test_a_life_as_servers_write_it_is_taken(
+    server: TokenServer, tmp_path: Path, answer: dict[str, Any], life_s: float
+) -> None:
+    server.answer = answer
+    sender = make_sender()
+
+    assert life_s == fetch_token(options_of(server, tmp_path), sender).life_s
+    sender.close()
+
+
+def test_only_a_refusal_is_told_as_one(server: TokenServer, tmp_path: Path) -> None:
+    """What is no answer of a token server has no word on the client."""
+    options = options_of(server, tmp_path)
+    with structlog.testing.capture_logs() as lines:
+        for failure in ((503, "<p>busy"), (400, '{"error": "invalid_scope", "error_description": "not b"}')):
+            server.failure = failure
+            problem_of(options)
+
+    assert [(events.CREDENTIAL_REFUSED.name, "not b")] == [(line["event"], line["detail"]) for line in lines]
 
 
 @pytest.mark.parametrize(

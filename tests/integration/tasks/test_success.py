@@ -14,6 +14,7 @@ JSON, HTML = "Content-Type: application/json\r\n", "Content-Type: text/html\r\n"
 RULES: dict[str, Any] = {
     "ok": {"condition": ".body.ok"},
     "again": {"condition": ".body.ok", "otherwise": "retry"},
+    "items": {"condition": ".body[].ok"},
     "json": {"json": True},
     "statuses": {"statuses": ["2xx", 409]},
     "head": {"condition": '.status == 202 and .headers["x-result"] == "good"'},
@@ -53,6 +54,9 @@ def answered(stage: AttemptHarness, rule: str, answer: bytes, **more: Any) -> tu
         ("ok", whole(b'{"ok": true, "x": "' + b"x" * 1_000_000 + b'"}', JSON), "unknown", "unjudged"),
         ("again", whole(b'{"ok": false}', JSON), "waiting", "condition"),
         ("again", whole(b'{"ok": true}', JSON), "done", "delivered"),
+        ("items", whole(b'[{"ok": true}, {"ok": true}]', JSON), "done", "delivered"),
+        ("items", whole(b'[{"ok": true}, {"ok": false}]', JSON), "dead", "condition"),
+        ("items", whole(b"[]", JSON), "dead", "condition"),
         ("json", whole(b"[]", HTML), "done", "delivered"),
         ("json", whole(b"<html>Sign in</html>", HTML), "dead", "not_json"),
         ("json", whole(b"", JSON), "dead", "not_json"),
@@ -75,6 +79,14 @@ def test_the_rule_decides_how_a_run_ends(
     _, *end = answered(stage, rule, answer)
 
     assert [state, reason] == end
+
+
+def test_a_repeat_waits_as_long_as_the_answer_asks_for(stage: AttemptHarness) -> None:
+    """Although its status is one of a success."""
+    id, state, _ = answered(stage, "again", whole(b"{}", JSON + "Retry-After: 4000\r\n", "202 Accepted"))
+
+    assert "waiting" == state
+    assert "Next attempt in 20 min." in stage.log(id)
 
 
 @pytest.mark.parametrize("synchronized", [True, False])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from config.roles import Role
 from config.settings import load
@@ -54,6 +55,12 @@ def test_a_chain_with_a_gap_is_named(tmp_path: Path, authority: Authority) -> No
     assert not [each for each in findings(tmp_path, {"certificate": str(whole)}) if "the chain in" in each.text]
     (_, finding) = findings(tmp_path, {"certificate": str(gap)})
     assert (WARNING, True) == (finding.level, "has a gap, or another order" in finding.text)
+
+
+def test_a_certificate_that_is_only_for_servers_is_named(tmp_path: Path, authority: Authority) -> None:
+    path = authority.issue("web", 100, usage=ExtendedKeyUsageOID.SERVER_AUTH)
+
+    assert any("is not for clients" in each.text for each in findings(tmp_path, {"certificate": str(path)}))
 
 
 def test_targets_that_are_not_checked_are_named(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ def test_every_secret_setting_may_come_by_file() -> None:
     assert {name.lower() for name in BY_FILE} <= set(Settings.model_fields)
 
 
-@pytest.mark.parametrize("content", [b"s3cret", b"s3cret\n", b"s3cret\r\n"])
-def test_the_newline_that_editors_add_is_no_part_of_it(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"s3cret", b"s3cret\n", b"s3cret\r\n", b"\xef\xbb\xbfs3cret\r\n"])
+def test_what_editors_add_is_no_part_of_it(tmp_path: Path, content: bytes) -> None:
     """It would change every signature."""
     loaded = load(NEEDED | {"PORT_CLIENT_SECRET_FILE": held(tmp_path, content)})
 

@@ -16,10 +16,14 @@ from tests.unit.config.test_target_tls import targets_file
 def test_a_secret_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "lines").write_text("canary-one\ncanary-two\n")
+    (tmp_path / "whole").write_text("Bearer canary\n")
+    (tmp_path / "umlaut").write_text("canäry\n")
     credentials = {
         "gone": {"bearer_file": str(tmp_path / "gone")},
         "empty": {"basic": {"username": "u", "password_file": str(tmp_path / "empty")}},
-        "lines": {"bearer_file": str(tmp_path / "lines")},
+        "lines": {"basic": {"username": "u", "password_file": str(tmp_path / "lines")}},
+        "whole": {"bearer_file": str(tmp_path / "whole")},
+        "umlaut": {"bearer_file": str(tmp_path / "umlaut")},
     }
     environ = targets_file(tmp_path, {host: {"credentials": section} for host, section in credentials.items()})
     with pytest.raises(ConfigProblems) as error:
@@ -28,7 +32,11 @@ def test_a_secret_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
     assert {
         f"'gone', credentials: {tmp_path}/gone: the file cannot be read (no such file or directory)",
         f"'empty', credentials: {tmp_path}/empty: the file is empty",
-        f"'lines', credentials: {tmp_path}/lines: the file holds what no header can: give one line of ASCII",
+        f"'lines', credentials: {tmp_path}/lines: the file holds more than one line, or what is no character: give the "
+        "secret alone",
+        f"'whole', credentials: {tmp_path}/whole: the file begins with 'Bearer ', which is put before it: leave it out "
+        "there, or give prefix as an empty text",
+        f"'umlaut', credentials: {tmp_path}/umlaut: the file holds what no header can: give one line of ASCII",
     } == {problem.problem for problem in error.value.problems}
     assert "canary" not in str(error.value)
     load(environ, Role.INGEST)
