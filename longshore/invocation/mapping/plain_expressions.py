@@ -42,7 +42,8 @@ def compile_plain(source: str) -> Evaluate | None:
 
 
 def _tokens(source: str) -> list[str] | None:
-    tokens, position, end = [], 0, len(source.rstrip(" \t\r\n"))
+    tokens: list[str] = []
+    position, end = 0, len(source.rstrip(" \t\r\n"))
     while position < end:
         match = _TOKEN.match(source, position)
         if match is None or len(tokens) == _MAX_TOKENS:
