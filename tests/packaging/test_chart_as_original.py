@@ -34,7 +34,7 @@ ADDED_MOUNTS = {"/tmp/port-agent", "/var/lib/longshore"}
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
 CA_PATH = "/usr/local/share/ca-certificates/cert.crt"
-MAPPING_PATH = "/app/control_the_payload_config.json"
+FILES = "/etc/longshore"
 
 WHOLE_FILE = """
 image: {repository: ghcr.io/port-labs/port-agent, pullPolicy: IfNotPresent, tag: "v0.8.10"}
@@ -266,6 +266,7 @@ def test_an_existing_secret_without_a_name_is_the_one_of_the_release() -> None:
 
 @pytest.mark.parametrize("way", ["values", "--set-file"])
 def test_a_mapping_is_mounted_where_it_is_read(way: str, tmp_path: Path) -> None:
+    """In a folder: a file mounted by `subPath`, as that chart did, never changes in a running pod."""
     mapping = json.dumps([{"enabled": '.action == "x"', "url": '"http://{{ not a template }}"'}], indent=2) + "\n"
     (tmp_path / "mapping.json").write_text(mapping)
     rendered = (
@@ -273,12 +274,23 @@ def test_a_mapping_is_mounted_where_it_is_read(way: str, tmp_path: Path) -> None
         if way == "values"
         else render({}, "--set-file", f"controlThePayloadConfig={tmp_path / 'mapping.json'}")
     )
-    mount, volume = rendered.pod().mount(MAPPING_PATH)
+    mount, volume = rendered.pod().mount(FILES)
 
     assert {"controlThePayloadConfig": mapping} == rendered.one("ConfigMap")["data"]
-    assert "controlThePayloadConfig" == mount["subPath"]
-    assert {"name": "my-longshore"} == volume["configMap"]
-    assert "my-longshore" == rendered.one("ConfigMap")["metadata"]["name"]
+    assert "subPath" not in mount
+    (source,) = volume["projected"]["sources"]
+    assert "my-longshore" == source["configMap"]["name"] == rendered.one("ConfigMap")["metadata"]["name"]
+    (item,) = source["configMap"]["items"]
+    assert "controlThePayloadConfig" == item["key"]
+    assert f"{FILES}/{item['path']}" == rendered.pod().env["CONTROL_THE_PAYLOAD_CONFIG_PATH"]
+
+
+def test_a_changed_mapping_leaves_the_pods() -> None:
+    """All programs follow the file; only the first mapping, and the last one's end, ask for other pods."""
+    first, second = (render({"controlThePayloadConfig": text}) for text in ("[]", '[{"enabled": true}]'))
+
+    assert first.one("ConfigMap") != second.one("ConfigMap")
+    assert first.one("Deployment") == second.one("Deployment")
 
 
 def test_a_mapping_may_be_written_as_yaml_too() -> None:
@@ -293,7 +305,8 @@ def test_without_a_mapping_the_one_in_the_image_stays() -> None:
     rendered = render()
 
     assert {} == rendered.all("ConfigMap")
-    assert MAPPING_PATH not in rendered.pod().mounts
+    assert FILES not in rendered.pod().mounts
+    assert "CONTROL_THE_PAYLOAD_CONFIG_PATH" not in rendered.pod().env
 
 
 def _assert_ca(rendered: Rendered, secret: str, key: str) -> None:

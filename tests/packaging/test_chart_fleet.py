@@ -55,7 +55,7 @@ def test_each_program_gets_the_same_variables_and_mounts() -> None:
     assert {"FLOWER_ADDRESS", "FLOWER_PORT", "FLOWER_BASIC_AUTH"} == set(flower.env) - set(worker.env)
     assert not flower.env["FLOWER_ADDRESS"], "IPv6 too"
     assert ingest.mounts == worker.mounts == flower.mounts
-    assert {"/v", "/app/control_the_payload_config.json", "/tmp/port-agent"} <= worker.mounts
+    assert {"/v", "/etc/longshore", "/tmp/port-agent"} <= worker.mounts
 
 
 def test_each_program_may_have_its_own_size() -> None:
@@ -297,7 +297,6 @@ def test_spreading_counts_the_pods_of_one_program() -> None:
     [
         {"env": {"normal": {"X": "y"}}},
         {"env": {"secret": {"TOKEN": "new"}}},
-        {"controlThePayloadConfig": "[]"},
         {"selfSignedCertificate": {"certificate": "c"}},
     ],
 )

@@ -1,10 +1,12 @@
 """What a cluster, its security and its network ask of pods can be said in values, for every pod of the chart."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from config.host_table_files import read_host_limits, read_targets
 from config.settings import load
@@ -122,10 +124,9 @@ def test_tables_by_host_are_values_that_the_agent_can_read(is_text: bool, tmp_pa
 
     for pod in pods(rendered, FLEET):
         mount, volume = pod.mount("/etc/longshore")
-        assert (rendered.one("ConfigMap")["metadata"]["name"], None) == (
-            volume["configMap"]["name"],
-            mount.get("subPath"),
-        )
+        (source,) = volume["projected"]["sources"]
+        assert {"configMap": {"name": rendered.one("ConfigMap")["metadata"]["name"]}} == source
+        assert "subPath" not in mount
         assert ("/etc/longshore/limits.json", "/etc/longshore/targets.json") == (
             pod.env["LIMITS_FILE"],
             pod.env["TARGETS_FILE"],
@@ -202,3 +203,32 @@ def test_openshift_gives_every_pod_its_ids(openshift: object, is_visible: bool) 
         assert {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}} == spec["securityContext"]
 
     assert 1000 == render({"openshift": False}, *api).pod().spec["securityContext"]["runAsUser"]
+
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "helm.md"
+EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", GUIDE.read_text(), re.M | re.S)]
+
+
+@pytest.mark.parametrize("mode", ["single", "fleet"])
+@pytest.mark.parametrize("values", EXAMPLES, ids=lambda values: "-".join(values))
+def test_each_example_of_the_guide_gives_what_it_says(values: dict[str, Any], mode: str) -> None:
+    """Each variable is in each pod of the agent, secret ones by the Secret; and what is mounted has its volume."""
+    rendered = render({**values, "mode": mode})
+    for name in rendered.all("Deployment"):
+        pod = rendered.pod(name)
+        for kind in ("normal", "secret"):
+            for variable, value in values.get("env", {}).get(kind, {}).items():
+                assert value == pod.env[variable]
+                assert (kind == "secret") == (pod.source(variable) is not None)
+        assert all(pod.mount(path) for path in pod.mounts)
+
+
+def test_the_chart_makes_no_login_where_people_have_one() -> None:
+    """With both of them Flower would ask for both."""
+    (accounts,) = [values for values in EXAMPLES if "FLOWER_AUTH" in values.get("env", {}).get("normal", {})]
+    rendered = render({**accounts, "mode": "fleet"})
+
+    assert "FLOWER_BASIC_AUTH" not in rendered.pod("my-longshore-flower").env
+    assert {"my-longshore", "my-longshore-redis"} == set(rendered.all("Secret"))
+    own = render({"mode": "fleet", "env": {"secret": {"FLOWER_BASIC_AUTH": "ann:pass"}}})
+    assert "ann:pass" == own.pod("my-longshore-flower").env["FLOWER_BASIC_AUTH"]

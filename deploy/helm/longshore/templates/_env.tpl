@@ -70,6 +70,10 @@
 {{- $redis := include "longshore.redis" $root }}
 - name: METRICS_PORT
   value: {{ include "longshore.metricsPort" $root | quote }}
+{{- if $root.Values.controlThePayloadConfig }}
+- name: CONTROL_THE_PAYLOAD_CONFIG_PATH
+  value: /etc/longshore/control_the_payload_config.json
+{{- end }}
 {{- range $name := list "limits" "targets" }}
 {{- if get $root.Values $name }}
 - name: {{ upper $name }}_FILE
@@ -120,13 +124,21 @@
   value: "" # every address, IPv4 and IPv6
 - name: FLOWER_PORT
   value: "5555"
-{{- if not $root.Values.flower.auth.existingSecret }}
+{{- if include "longshore.makesLogin" $root }}
 - name: FLOWER_BASIC_AUTH
   valueFrom:
     secretKeyRef:
       name: {{ include "longshore.part" (list $root "flower") | quote }}
       key: FLOWER_BASIC_AUTH
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* "true" where the chart gives Flower its logins, and not you by variables: with both, people would need two. */}}
+{{- define "longshore.makesLogin" -}}
+{{- $given := include "longshore.given" . | fromJson }}
+{{- if .Values.flower.auth.basic }}true
+{{- else if not (or .Values.flower.auth.existingSecret (hasKey $given "FLOWER_AUTH") (hasKey $given "FLOWER_BASIC_AUTH")) }}true
 {{- end }}
 {{- end }}
 

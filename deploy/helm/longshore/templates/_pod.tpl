@@ -95,14 +95,8 @@ spec:
         - name: longshore-data
           mountPath: {{ $data }}
         {{- end }}
-        {{- if $values.controlThePayloadConfig }}
-        - name: longshore-mapping
-          mountPath: /app/control_the_payload_config.json
-          subPath: controlThePayloadConfig
-          readOnly: true
-        {{- end }}
-        {{- if or $values.limits $values.targets }}
-        - name: longshore-tables
+        {{- if or $values.controlThePayloadConfig $values.limits $values.targets }}
+        - name: longshore-files
           mountPath: /etc/longshore
           readOnly: true
         {{- end }}
@@ -130,15 +124,22 @@ spec:
         sizeLimit: {{ $values.persistence.size }}
       {{- end }}
     {{- end }}
-    {{- if $values.controlThePayloadConfig }}
-    - name: longshore-mapping
-      configMap:
-        name: {{ include "longshore.fullname" $root | quote }}
-    {{- end }}
-    {{- if or $values.limits $values.targets }}
-    - name: longshore-tables
-      configMap:
-        name: {{ include "longshore.part" (list $root "tables") | quote }}
+    {{- if or $values.controlThePayloadConfig $values.limits $values.targets }}
+    {{- /* A whole folder, as Kubernetes never changes what is mounted by subPath; its pods read these again by themselves. */}}
+    - name: longshore-files
+      projected:
+        sources:
+          {{- if $values.controlThePayloadConfig }}
+          - configMap:
+              name: {{ include "longshore.fullname" $root | quote }}
+              items:
+                - key: controlThePayloadConfig
+                  path: control_the_payload_config.json
+          {{- end }}
+          {{- if or $values.limits $values.targets }}
+          - configMap:
+              name: {{ include "longshore.part" (list $root "tables") | quote }}
+          {{- end }}
     {{- end }}
     {{- if $values.selfSignedCertificate.enabled }}
     - name: certificates
@@ -195,7 +196,7 @@ spec:
 {{/* Changes when what pods read at their start changes, so that they are replaced. */}}
 {{- define "longshore.checksum" -}}
 {{- $redis := ternary (include "longshore.redisPassword" .) (.Values.redis.external | toJson) (eq (include "longshore.redis" .) "deployed") }}
-{{- include "longshore.fingerprint" (list . (list .Values.env .Values.targets .Values.controlThePayloadConfig .Values.selfSignedCertificate .Values.flower.auth $redis)) }}
+{{- include "longshore.fingerprint" (list . (list .Values.env .Values.targets .Values.selfSignedCertificate .Values.flower.auth $redis)) }}
 {{- end }}
 
 {{/* A fingerprint of (list $ secrets) for annotations, which more people may read than Secrets, and a plain hash of a
