@@ -78,7 +78,7 @@ def _format_cause(explanation: Explanation) -> str:
 def _format_event(event: Event) -> str:
     match event:
         case RequeueEvent():
-            return f"requeued    by {event.actor} at {terminal.format_time(event.at_ms)}: {event.why}"
+            return f"requeued    by {event.by} at {terminal.format_time(event.at_ms)}: {event.why}"
         case SealedEvent():
             return f"unreadable  {event.problem}"
         case AttemptEvent():

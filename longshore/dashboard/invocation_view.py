@@ -110,7 +110,7 @@ def _event(event: Event) -> dict[str, Any]:
     match event:
         case RequeueEvent():
             title = "Replayed" if event.replay else "Requeued"
-            return {"what": title, "at_ms": event.at_ms, "text": f"by {event.actor}: {event.why}", "mood": "active"}
+            return {"what": title, "at_ms": event.at_ms, "text": f"by {event.by}: {event.why}", "mood": "active"}
         case SealedEvent():
             return {"what": "Sealed", "at_ms": 0, "text": event.problem, "mood": ""}
         case AttemptEvent():

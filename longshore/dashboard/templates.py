@@ -8,6 +8,7 @@ from pathlib import Path
 import flower
 from tornado.template import BaseLoader, Template
 
+from longshore.dashboard.request_checks import ANONYMOUS
 from longshore.errors import LongshoreError
 from tasks.celery.names import DELIVER
 
@@ -35,6 +36,14 @@ _FIND = """<form class="longshore-search ms-lg-auto" action="{{ reverse_url('lon
       </form>
 
       """
+
+_USER = f"""
+        {{% if current_user and current_user.name != '{ANONYMOUS}' %}}
+        <li class="nav-item">
+          <span class="navbar-text longshore-user"
+            title="{{{{ current_user }}}}">{{{{ current_user }}}} ({{{{ current_user.role.value }}}})</span>
+        </li>
+        {{% end %}}"""
 
 _LINK = f"""
       {{% if (task.name or '').split(' ')[0] == '{DELIVER}' %}}
@@ -66,7 +75,7 @@ INSERTIONS = {
     "navbar.html": (
         (_FIRST_LIST, _FIRST_LIST + _tabs(FIRST_TAB)),
         (_BROKER_TAB, _tabs(*TABS)),
-        (_SECOND_LIST, _FIND + _SECOND_LIST.replace(" ms-lg-auto", "")),
+        (_SECOND_LIST, _FIND + _SECOND_LIST.replace(" ms-lg-auto", "") + _USER),
     ),
     "task.html": ((_TASK_ACTIONS, _TASK_ACTIONS + _LINK),),
     "workers.html": ((_INLINE_SCRIPT, _SCRIPT),),  # our policy lets no script run that stands in a page

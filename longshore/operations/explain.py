@@ -41,6 +41,13 @@ class RequeueEvent:
     why: str
     replay: bool
     """Whether delivered invocations were requeued too."""
+    role: str = ""
+    """As what they acted in Flower; empty elsewhere."""
+
+    @property
+    def by(self) -> str:
+        """Who it was, and as what."""
+        return f"{self.actor} ({self.role})" if self.role else self.actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ def describe_turn(turn: Turn) -> str:
 def _parse_event(entry: dict[str, Any]) -> Event:
     at_ms = round(entry["at"] * 1000) if entry.get("at") else 0
     if "requeued_by" in entry:
-        return RequeueEvent(at_ms, entry["requeued_by"], entry["why"], bool(entry.get("replay")))
+        return RequeueEvent(at_ms, entry["requeued_by"], entry["why"], bool(entry.get("replay")), entry.get("role", ""))
     if "unreadable" in entry:
         return SealedEvent(entry["unreadable"])
     return AttemptEvent(

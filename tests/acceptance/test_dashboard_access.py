@@ -1,6 +1,7 @@
 """Who may see and do what in Flower, over HTTP: logins, tokens, foreign sites, read-only mode; and the JSON API."""
 
 import json
+import re
 import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -8,7 +9,13 @@ from typing import Any
 
 import pytest
 import requests
+from flower.urls import handlers as flower_handlers
+from flower.views.error import NotFoundErrorHandler
+from flower.views.tasks import TasksDataTable
+from tornado.routing import URLSpec
+from tornado.web import RequestHandler
 
+from longshore.dashboard.app import HANDLERS
 from longshore.log import events
 from longshore.runtime.embedded_redis import free_port
 from tests.support.flower import Flower
@@ -50,10 +57,20 @@ FORMS: list[tuple[str, dict[str, str]]] = [
     ("/targets", {"target": "http://a:80", "do": "pause"}),
     ("/jobs", {"job": "x", "do": "pause"}),
 ]
-FLOWERS_CHANGES = (
-    "/api/worker/shutdown/x", "/api/worker/pool/grow/x", "/api/worker/queue/cancel-consumer/x", "/api/task/revoke/x",
-    "/api/task/send-task/x", "/api/task/rate-limit/x",
-)  # fmt: skip
+NO_CHANGES = (TasksDataTable, NotFoundErrorHandler)
+"""Handlers that answer POST and change nothing."""
+
+
+def list_changes() -> Iterator[tuple[str, str]]:
+    """Method and an address of every route that takes more than GET: ours, and whatever there is of Flower's."""
+    for route in (*HANDLERS, *(URLSpec(*each) if isinstance(each, tuple) else each for each in flower_handlers)):
+        for method in ("post", "put", "patch", "delete"):
+            is_there = getattr(route.handler_class, method) is not getattr(RequestHandler, method)
+            if is_there and route.handler_class not in NO_CHANGES:
+                path = re.sub(r"\((\w*)[^)]*\)", lambda group: group[1] or "x", route.regex.pattern.rstrip("$"))
+                yield method.upper(), path
+
+
 VIEWS = (
     "/", "/overview", "/api/longshore/overview",
     "/dead-letters", "/dead-letters/requeue", "/dead-letters/export", "/invocation/r_1", "/invocation?id=r_1",
@@ -226,10 +243,13 @@ def test_a_viewer_sees_everything_and_changes_nothing_of_flowers_own_either(
         token = session.cookies["_xsrf"]
         answers = [session.post(flower.url + path, data=form | {"_xsrf": token}) for path, form in FORMS]
         answers += [session.post(flower.url + path, json=body) for path, body in CHANGES]
-        answers += [session.post(flower.url + path) for path in FLOWERS_CHANGES]
+        routes = list(list_changes())
+        answers += [session.request(method, flower.url + path, data={"_xsrf": token}) for method, path in routes]
 
+    assert {("POST", "/api/worker/shutdown/x"), ("POST", "/api/longshore/jobs/x/pause")} <= set(routes)
     assert {200} == {flower.get(path, auth=viewer).status_code for path in ("/dead-letters", "/targets", "/api/tasks")}
     assert "requeue-form" not in page.text
+    assert "vic (viewer)" in page.text
     assert "vic is a viewer" in flower.get("/dead-letters/requeue", auth=viewer).text
     assert {403} == {answer.status_code for answer in answers}
     assert all("vic is a viewer: ask an operator" in answer.text for answer in answers)
@@ -237,14 +257,18 @@ def test_a_viewer_sees_everything_and_changes_nothing_of_flowers_own_either(
     refused = flower.get("/dead-letters", auth=stranger)
     assert (403, True) == (refused.status_code, "sam is neither in FLOWER_OPERATORS" in refused.text)
 
-    assert "requeue-form" in flower.get("/invocation/r_1", auth=LOGIN).text
-    assert {404} == {flower.post(path, auth=LOGIN).status_code for path in FLOWERS_CHANGES if "worker" in path}
+    page = flower.get("/invocation/r_1", auth=LOGIN)
+    assert "requeue-form" in page.text
+    assert "ann (operator)" in page.text
+    assert {404} == {flower.post(path, auth=LOGIN).status_code for _, path in routes if path.startswith("/api/worker/")}
     assert flower.post("/api/longshore/requeue", json=CHANGES[0][1], auth=LOGIN).ok
     (note,) = flower.get("/api/longshore/invocations/r_1", auth=LOGIN).json()["history"]
     assert ("ann", "operator") == (note["requeued_by"], note["role"])
+    assert "by ann (operator): test" in flower.get("/invocation/r_1", auth=LOGIN).text
     lines = flower.log().splitlines()
-    (line,) = [one for one in lines if events.DASHBOARD_CHANGE_REFUSED.name in one and "path=/targets" in one]
-    assert {"actor=vic", "role=viewer"} <= set(line.split())
+    refusals = [one for one in lines if events.DASHBOARD_CHANGE_REFUSED.name in one]
+    assert len(answers) == len(refusals)
+    assert all({"actor=vic", "role=viewer"} <= set(line.split()) for line in refusals)
     (line,) = [one for one in lines if events.DASHBOARD_CHANGE_REQUESTED.name in one and "worker/shutdown" in one]
     assert {"actor=ann", "role=operator"} <= set(line.split())
 
