@@ -19,6 +19,7 @@ from longshore.printable import printable
 NOT_INSTALLED = "NOTIFY_URLS is set, but the extra `notify` is not installed"
 
 _CAUSE = re.compile(r"Socket Exception: (?:.*\(Caused by )?(.+?)\)?$", re.DOTALL)
+_UNKNOWN = "Unparseable URL"
 _LOG_NAME = "apprise"
 
 
@@ -37,7 +38,7 @@ class Destination:
     def __init__(self, url: str) -> None:
         self._service, reason = _instantiate(url)
         if self._service is None:
-            raise UnusableUrl(reason or "it is no URL of a service that apprise knows")
+            raise UnusableUrl(_describe(url, reason))
         self._mask = Mask(secrets_of([url]))
         self._thread: threading.Thread | None = None
         self.name = _name_of(self._service.url(privacy=True))
@@ -75,6 +76,16 @@ class Destination:
         return "" if is_sent else self._mask.text(log.reason() or "the service did not take it")
 
 
+def _describe(url: str, reason: str) -> str:
+    if reason and not reason.startswith(_UNKNOWN):
+        return reason
+    scheme = url.partition("://")[0].lower()
+    if scheme in ("http", "https"):
+        own = "jsons" if scheme == "https" else "json"
+        return f"no service has such an {scheme}:// address; one of your own that takes JSON is written {own}://"
+    return "it is no URL of a service that apprise knows"
+
+
 def _name_of(url: str) -> str:
     scheme, _, rest = url.partition("://")
     return printable(f"{scheme}://{re.split('[/?]', rest)[0].rpartition('@')[2]}")
@@ -85,7 +96,10 @@ def _instantiate(url: str) -> tuple[Any, str]:
         warnings.simplefilter("ignore")  # it looks for modules that are to go
         from apprise import Apprise, AppriseAsset
 
-        asset = AppriseAsset(app_id="Longshore", app_desc="Longshore", async_mode=False, secure_logging=True)
+        # A redirect turns most messages into a GET without them, and who answers that has taken none.
+        asset = AppriseAsset(
+            app_id="Longshore", app_desc="Longshore", async_mode=False, secure_logging=True, http_redirects=False
+        )
         try:
             service = Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
         except Exception:  # of a plugin

@@ -76,6 +76,14 @@ def test_a_refusal_says_what_came_back(receiver: Receiver) -> None:
     assert "secret details" not in error
 
 
+def test_a_redirect_is_followed_with_the_message_or_not_at_all(receiver: Receiver) -> None:
+    """As a GET without it, somebody answers 200 and nobody has read it."""
+    receiver.answer = HttpAnswer(302, headers=(("Location", "/elsewhere"),))
+
+    assert "302" in send(receiver.url)
+    assert 1 == len(receiver.requests)
+
+
 def test_a_receiver_that_drips_its_answer_holds_up_nobody(receiver: Receiver) -> None:
     receiver.answer = HttpAnswer(200, b"." * 1000, drip_s=1)
     destination = Destination(receiver.url)
@@ -89,6 +97,13 @@ def test_what_is_no_url_of_a_service_is_refused_without_showing_it(url: str) -> 
     with pytest.raises(UnusableUrl) as refusal:
         Destination(url)
     assert url not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("url", "remedy"), [("https://hook.acme.io/a", "jsons://"), ("http://hook:8080/a", "json://")])
+def test_a_webhook_of_your_own_is_told_how_it_is_written(url: str, remedy: str) -> None:
+    """The address as a browser shows it is what one writes first."""
+    with pytest.raises(UnusableUrl, match=f"written {remedy}$"):
+        Destination(url)
 
 
 def test_the_command_says_of_each_url_whether_it_works(tmp_path: Path) -> None:
