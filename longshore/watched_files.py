@@ -14,12 +14,12 @@ T = TypeVar("T")
 
 
 def file_version(path: str) -> object:
-    """Something that is another when the file was changed or replaced, links followed; None without a file."""
+    """Something that is another when the file, or who may read it, was changed, links followed; None without a file."""
     try:
         status = os.stat(path)
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_dev, status.st_ino
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_dev, status.st_ino
 
 
 class WatchedFiles(Generic[T]):

@@ -73,18 +73,19 @@ def loads(text: str | bytes, max_depth: int = MAX_DEPTH, *, keep_repeated: bool 
     return value
 
 
-def dumps(value: Any, *, ascii: bool) -> str:
+def dumps(value: Any, *, ascii: bool, is_sorted: bool = False) -> str:
     r"""Compact JSON text of a value that `loads` gave.
 
     With `ascii` false this is what JavaScript's `JSON.stringify` prints (wire contract, incoming signature): non-ASCII
     raw, a lone surrogate as `\udxxx`, numbers as received. With `ascii` true it is the outgoing rule: non-ASCII escaped
     and numbers as Python prints them, because receivers that read and print the body again expect that.
+    `is_sorted`, with `ascii` false: the members of objects in the order of their names.
 
     Raises:
         Malformed: the value is nested too deeply to be printed.
     """
     try:
-        text = (_OUTGOING if ascii else _CANONICAL).encode(value)
+        text = (_OUTGOING if ascii else _SORTED if is_sorted else _CANONICAL).encode(value)
     except RecursionError:
         raise Malformed("too_deep") from None
     if _MARK in text:
@@ -183,8 +184,16 @@ def _python_number(value: Any) -> Any:
     return _source_text(value)
 
 
-_CANONICAL = json.JSONEncoder(
-    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"), default=_source_text
+_CANONICAL, _SORTED = (
+    json.JSONEncoder(
+        ensure_ascii=False,
+        check_circular=False,
+        allow_nan=False,
+        separators=(",", ":"),
+        sort_keys=is_sorted,
+        default=_source_text,
+    )
+    for is_sorted in (False, True)
 )
 _OUTGOING = json.JSONEncoder(
     ensure_ascii=True, check_circular=False, allow_nan=False, separators=(",", ":"), default=_python_number

@@ -59,6 +59,22 @@ def test_a_link_that_leads_elsewhere_is_a_change(watched: Watched, tmp_path: Pat
     assert "new old" == watched.files.get()
 
 
+def test_what_became_readable_is_a_change(watched: Watched) -> None:
+    """A file that could not be read is not written again when its rights are mended."""
+    watched.files.get()
+    watched.paths[0].chmod(0o604)
+    watched.files.get()
+    assert 2 == watched.reads
+
+
+def test_a_change_that_keeps_size_and_time_is_one(watched: Watched) -> None:
+    times = os.stat(watched.paths[0])
+    watched.paths[0].write_text("new")
+    os.utime(watched.paths[0], ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert "new old" == watched.files.get()
+
+
 def test_a_broken_change_leaves_the_value_from_before(watched: Watched) -> None:
     """It is said once, and tried again at the next change."""
     watched.paths[0].write_text("broken")

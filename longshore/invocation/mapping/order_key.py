@@ -13,11 +13,11 @@ log = EventLog(__name__)
 def parse_order_key(result: Any, place: str) -> str:
     """The key; empty for null, false, an empty text, and where the expression failed: then there is no order.
 
-    What is no text has its JSON as key.
+    What is no text has its JSON as key, with the members of objects in the order of their names.
     """
     if result is FAILED:
         log.event(events.MAPPING_EXPRESSION_FAILED, place=place)
         return ""
     if result is None or result is False or isinstance(result, str):
         return result or ""
-    return json_text.dumps(result, ascii=False)
+    return json_text.dumps(result, ascii=False, is_sorted=True)

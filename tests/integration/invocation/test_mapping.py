@@ -85,11 +85,11 @@ def test_an_order_is_evaluated_with_the_route(load: Load) -> None:
     """In either way; one that fails over a message gives none, and the log says where."""
     order = {"order": '.payload.properties.service | if . == "bad" then error else . end'}
     mapping = load([{"delivery": order}])
-    services = ["checkout", None, "bad", {"a": [1]}]
+    services = ["checkout", None, "bad", {"b": 1.50, "a": [1]}, {"a": [1], "b": 1.50}]
     with capture_logs() as lines:
         routes = mapping.routes([message(service=service) for service in services])
 
-    assert [Route(0, "POST", URL, key) for key in ("checkout", "", "", '{"a":[1]}')] == routes
+    assert [Route(0, "POST", URL, key) for key in ("checkout", "", "", *2 * ['{"a":[1],"b":1.5}'])] == routes
     assert ["mapping 0, delivery, order"] == [line["place"] for line in lines if "place" in line]
     slow = load([{"enabled": "halt"}, {"delivery": order}])
     assert [Route(1, "POST", URL, "checkout")] == slow.routes([message(service="checkout")])
