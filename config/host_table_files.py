@@ -4,14 +4,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from config import target_files
+from config import target_files, target_tls
 from config.roles import Role
 from longshore.delivery.host_limits import HostLimits
 from longshore.delivery.host_table import BadHostTable
-from longshore.delivery.target_options import TargetTable, parse_targets
-from longshore.errors import ConfigError
+from longshore.delivery.target_options import TargetTable, no_targets, parse_targets
+from longshore.errors import ConfigError, ConfigProblems, LongshoreError
+from longshore.log import events
+from longshore.log.event_log import EventLog
+from longshore.watched_files import WatchedFiles
 
 T = TypeVar("T")
+
+log = EventLog(__name__)
 
 
 def read_host_limits(path: Path | None) -> HostLimits:
@@ -22,6 +27,26 @@ def read_host_limits(path: Path | None) -> HostLimits:
 def read_targets(path: Path | None) -> TargetTable:
     """How targets are called, by the file at `path`; empty where it is None. Raises ConfigError as above."""
     return TargetTable() if path is None else _read("TARGETS_FILE", path, parse_targets, "client-certificates")
+
+
+def follow_targets(path: Path | None, *, delivers: bool = False) -> Callable[[], TargetTable]:
+    """What gives the file at `path` as it is now; a wrong one is logged, and the one from before holds.
+
+    Who `delivers` needs the files that it names, and warns of targets that are not checked. Raises ConfigError and
+    ConfigProblems for one that is wrong from the beginning.
+    """
+    if path is None:
+        return no_targets
+
+    def read() -> TargetTable:
+        table = read_targets(path)
+        if delivers:
+            if problems := list(target_files.find_problems(table)):
+                raise ConfigProblems(problems)
+            target_tls.log_unverified(target_tls.find_places(table))
+        return table
+
+    return WatchedFiles((str(path),), read, _log_refused).get
 
 
 def find_problems(limits: str, targets: str, role: Role) -> Iterator[ConfigError]:
@@ -37,6 +62,10 @@ def find_problems(limits: str, targets: str, role: Role) -> Iterator[ConfigError
     else:
         if role.delivers:
             yield from target_files.find_problems(table)
+
+
+def _log_refused(error: LongshoreError | OSError) -> None:
+    log.event(events.TARGETS_FILE_REFUSED, problem=str(error))
 
 
 def _path(text: str) -> Path | None:

@@ -30,7 +30,7 @@ class Credentials:
 
         `delivery` are the options of its mapping.
         """
-        options = choose_credentials(delivery, self._sender.targets, built.request)
+        options = choose_credentials(delivery, self._sender.targets(), built.request)
         if options is None:
             return built
         source = self._find_source(options)

@@ -16,7 +16,7 @@ from longshore.delivery.resolver import AddrInfo, Resolver
 from longshore.delivery.send_errors import Denied
 from longshore.delivery.session import Session
 from longshore.delivery.target import Origin, origin_of, prepare_url
-from longshore.delivery.target_options import TargetTable
+from longshore.delivery.target_options import TargetTable, no_targets
 from longshore.invocation.tls_section import TlsOptions
 from longshore.network.client_certificate import wants_client_certificate
 from longshore.network.no_proxy import strip_credentials
@@ -45,11 +45,15 @@ class ProbeResult:
 
 
 class Probe:
-    """Connects as deliveries do, and sends nothing. `verify` and `targets` are as in `Sender`. Thread safe."""
+    """Connects as deliveries do, and sends nothing. `verify` is as in `Sender`, `targets` as the file is now.
+
+    Thread safe.
+    """
 
     def __init__(self, verify: bool, egress_policy: EgressPolicy, targets: TargetTable | None = None) -> None:
+        table = targets or no_targets()
         self._addresses: dict[str, tuple[str, ...]] = {}
-        self._session = Session(verify, 1, Resolver(self._look_up), egress_policy, targets)
+        self._session = Session(verify, 1, Resolver(self._look_up), egress_policy, lambda: table)
 
     def check(self, url: str, timeout_s: float, tls: TlsOptions | None = None) -> ProbeResult:
         """Connect to where `url` leads, within `timeout_s` seconds for each of connecting and TLS. Raises BadUrl.

@@ -14,7 +14,7 @@ from longshore.delivery.request_deadline import RequestDeadline
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.send_errors import Unsendable
 from longshore.delivery.session import Session
-from longshore.delivery.target_options import TargetTable
+from longshore.delivery.target_options import TargetTable, no_targets
 from longshore.invocation.tls_section import TlsOptions
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -30,9 +30,9 @@ class Sender:
     `secret` signs; it is Port's client secret. `timeout_s` is for connecting (looking the name up included) and for
     each read, `total_s` for an attempt as a whole. `verify` False checks no certificate of any target. `pool_size` is
     how many idle connections are kept per origin: as many as threads send. `response_cap` is how many bytes of an
-    unpacked response body are kept. `egress_policy` says which hosts may be called, `targets` how. `blocking` is
-    entered by a thread that opens a connection, or reads an answer of which more is to come. Make it after a fork, not
-    before: connections are not shared between processes.
+    unpacked response body are kept. `egress_policy` says which hosts may be called, what `targets` gives at the time
+    says how. `blocking` is entered by a thread that opens a connection, or reads an answer of which more is to come.
+    Make it after a fork, not before: connections are not shared between processes.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class Sender:
         response_cap: int = 1_048_576,
         egress_policy: EgressPolicy | None = None,
         resolver: Resolver | None = None,
-        targets: TargetTable | None = None,
+        targets: Callable[[], TargetTable] = no_targets,
         blocking: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._secret = secret
         self._timeout_s = timeout_s
         self._total_s = total_s
         self._response_cap = response_cap
-        self.targets = targets or TargetTable()
+        self.targets = targets
         self.blocking = blocking
         self._session = Session(
             verify, pool_size, resolver or Resolver(), egress_policy or EgressPolicy(), self.targets

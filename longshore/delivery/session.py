@@ -6,7 +6,8 @@ accident), and no cookie outlives its chain of redirects.
 """
 
 import logging
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from longshore.delivery.deadline_adapter import DeadlineAdapter, ProxyRoute
@@ -34,6 +35,14 @@ TLS_PROBE_TIMEOUT_S = 1.0
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
+@dataclass(frozen=True, slots=True)
+class _Routes:
+    """The routes by one content of the targets file."""
+
+    targets: TargetTable
+    known: dict[Origin | tuple[Origin, TlsOptions], ProxyRoute] = field(default_factory=dict)
+
+
 class Session:
     """Connections for any number of threads at once."""
 
@@ -43,13 +52,13 @@ class Session:
         pool_size: int,
         resolver: Resolver,
         egress_policy: EgressPolicy,
-        targets: TargetTable | None = None,
+        targets: Callable[[], TargetTable],
     ) -> None:
         self._verify = verify
-        self._targets = targets or TargetTable()
+        self._targets = targets
         self._egress_policy = egress_policy
         self._requests = RedirectSession()
-        self._routes: dict[Origin | tuple[Origin, TlsOptions], ProxyRoute] = {}
+        self._routes = _Routes(targets())
         self._http_origins: set[Origin] = set()
         """Origins that have answered in HTTP."""
         proxy_tls = self._find_route("https://proxy.invalid/", TlsOptions()).tls
@@ -103,14 +112,20 @@ class Session:
         `tls` are the options of the mapping; without them those count that the targets file has for it.
         """
         key = origin if tls is None else (origin, tls)
-        route = self._routes.get(key)
+        targets, routes = self._targets(), self._routes
+        if routes.targets is not targets:
+            routes = self._routes = _Routes(targets)
+        route = routes.known.get(key)
         if route is None:
-            if len(self._routes) >= MAX_ORIGINS:
-                self._routes.clear()
+            if len(routes.known) >= MAX_ORIGINS:
+                routes.known.clear()
             scheme, host, port = origin
             authority = host if port == DEFAULT_PORTS[scheme] else f"{host}:{port}"
             url = f"{scheme}://{authority}/"
-            route = self._routes[key] = self._find_route(url, tls or self._find_options(url))
+            if tls is None:
+                entry = targets.find(target_of(url))
+                tls = entry.tls if entry is not None else None
+            route = routes.known[key] = self._find_route(url, tls or TlsOptions())
         return route
 
     def build_redirect(self, request: SignedRequest, response: BoundedResponse) -> SignedRequest | None:
@@ -147,10 +162,6 @@ class Session:
         bundle = environment["verify"] if isinstance(environment["verify"], str) else verify
         tls = Tls(options.ca or bundle, options.certificate, options.key, key_password_file=options.key_password_file)
         return ProxyRoute(next(iter(select_proxies(url, environment["proxies"]).values()), ""), tls)
-
-    def _find_options(self, url: str) -> TlsOptions:
-        target = self._targets.find(target_of(url))
-        return (target and target.tls) or TlsOptions()
 
 
 def _unverified(route: ProxyRoute) -> ProxyRoute:

@@ -27,6 +27,14 @@ class TargetOptions:
 TargetTable = HostTable[TargetOptions]
 
 
+_NO_TARGETS = TargetTable()
+
+
+def no_targets() -> TargetTable:
+    """What the file says where there is none."""
+    return _NO_TARGETS
+
+
 def parse_targets(content: bytes) -> TargetTable:
     """The table that a file's content says. Raises BadHostTable, which names every problem."""
     return HostTable.parse(content, _read_options)

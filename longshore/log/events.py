@@ -697,6 +697,12 @@ ISOLATION_PROCESS_FAILED = Event(
     "Look for exhausted memory or processes on this machine.",
 )
 
+TARGETS_FILE_REFUSED = Event(
+    "targets_file.refused",
+    "error",
+    "The file of options for targets was changed and is wrong, or names a wrong one; that from before holds.",
+    "Correct what `problem` names, and write the file again: it is taken up at once.",
+)
 TARGET_LIMITS_APPLIED = Event("target.limits_applied", "info", "The limits of a target in the mapping hold.")
 
 TLS_RELOADED = Event("tls.reloaded", "info", "New TLS connections use certificates that were changed.")

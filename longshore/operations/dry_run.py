@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from config.host_table_files import read_targets
+from config.host_table_files import follow_targets
 from config.settings import Settings
 from longshore.delivery.outcome import Outcome, Response, Verdict, classify_status
 from longshore.delivery.policy import Dead, Step, next_step
@@ -32,7 +32,7 @@ from longshore.port import reports
 from longshore.port.api_calls import build_calls
 from longshore.port.report_codec import Report
 
-_read_targets = lru_cache(maxsize=1)(read_targets)
+_follow_targets = lru_cache(maxsize=1)(follow_targets)
 
 Respond = Callable[[SignedRequest], Response | Outcome | None]
 """What a target answers to a request: a response, another outcome, or None to leave that open."""
@@ -174,7 +174,8 @@ class _DryRun:
     def _build_credential(self, built_request: BuiltRequest) -> dict[str, str]:
         """The header that a worker would add for the target, without what would stand in it."""
         delivery = self._mapping.delivery(built_request.entry)
-        options = choose_credentials(delivery, _read_targets(self._settings.targets_file), built_request.request)
+        targets = _follow_targets(self._settings.targets_file)()
+        options = choose_credentials(delivery, targets, built_request.request)
         return {} if options is None else {options.header: MASK}
 
     def _apply_response(

@@ -65,7 +65,7 @@ class AttemptExecutor:
     traces: Traces
     attempt_log: AttemptLog
     credentials: "Credentials | None"
-    """What is given to targets; None where neither mapping nor targets file name anything."""
+    """What is given to targets; None where the mapping names nothing and there is no targets file."""
 
     def build(self, attempts: Sequence[StartedAttempt]) -> list[BuiltRequest | AttemptResult]:
         """For each attempt its request; or how it ends because there is none to send here. Raises nothing."""

@@ -9,11 +9,10 @@ from celery import signals
 from celery.apps.worker import Worker
 
 from config.egress import build_egress_policy
-from config.host_table_files import read_targets
 from config.mapping_file import MappingFile, PerMapping
 from config.settings import Settings
 from config.target_files import check_mapping
-from config.target_tls import find_mapping_places, find_places, log_unverified
+from config.target_tls import find_mapping_places, log_unverified
 from config.tracing import tracer
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -165,7 +164,6 @@ class WorkerProcess:
         """Runs until SIGTERM; returns the exit code."""
         allow_open_files(self._settings.worker_slots)
         self._mapping_watch.start()
-        log_unverified(find_places(read_targets(self._settings.targets_file)))
         signals.worker_ready.connect(self._on_ready, weak=False)
         signals.worker_shutting_down.connect(self._on_shutting_down, weak=False)
         worker = Worker(

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from config.host_table_files import read_targets
+from config.host_table_files import follow_targets
 from config.settings import Settings
 from config.tracing import tracer
 from longshore.delivery import EgressPolicy
@@ -51,7 +51,7 @@ def build_executor(
         pool_size=slots,
         response_cap=settings.response_max_bytes,
         egress_policy=egress_policy,
-        targets=read_targets(settings.targets_file),
+        targets=follow_targets(settings.targets_file, delivers=True),
         blocking=blocking,
     )
     return AttemptExecutor(
@@ -66,7 +66,7 @@ def build_executor(
         metrics=metrics,
         traces=Traces(sealer, tracer()),
         attempt_log=AttemptLog(),
-        credentials=_build_credentials(mapping, sender),
+        credentials=_build_credentials(settings, mapping, sender),
     )
 
 
@@ -77,13 +77,13 @@ def with_mapping(executor: AttemptExecutor, settings: Settings, mapping: Mapping
         mapping=mapping,
         builder=RequestBuilder(mapping, settings.secrets, settings.secrets_to_mask),
         delivery_settings=DeliverySettingsTable(settings, mapping.deliveries),
-        credentials=executor.credentials or _build_credentials(mapping, executor.sender),
+        credentials=executor.credentials or _build_credentials(settings, mapping, executor.sender),
     )
 
 
-def _build_credentials(mapping: Mapping, sender: Sender) -> "Credentials | None":
-    if next(find_credentials(mapping.deliveries, sender.targets), None) is None:
-        return None
+def _build_credentials(settings: Settings, mapping: Mapping, sender: Sender) -> "Credentials | None":
+    if settings.targets_file is None and next(find_credentials(mapping.deliveries, sender.targets()), None) is None:
+        return None  # a file may name some later
     from longshore.delivery.credentials import Credentials  # which most agents need not
 
     return Credentials(sender)

@@ -1,12 +1,12 @@
 """A mapped request, and a sender to send it with, for the tests of delivery."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from longshore.delivery import EgressPolicy
 from longshore.delivery.resolver import Resolver
 from longshore.delivery.send import Sender
-from longshore.delivery.target_options import TargetTable
+from longshore.delivery.target_options import TargetTable, no_targets
 
 SECRET = "demo-client-secret-0123456789-abcdefghijklmnop"
 
@@ -32,7 +32,7 @@ def make_sender(
     response_cap: int = 1_048_576,
     egress_policy: EgressPolicy | None = None,
     resolver: Resolver | None = None,
-    targets: TargetTable | None = None,
+    targets: Callable[[], TargetTable] | None = None,
 ) -> Sender:
     """A sender that waits long enough for a busy machine, unless told otherwise."""
     return Sender(
@@ -43,5 +43,5 @@ def make_sender(
         response_cap=response_cap,
         egress_policy=egress_policy,
         resolver=resolver,
-        targets=targets,
+        targets=targets or no_targets,
     )

@@ -61,7 +61,7 @@ def _ask(options: OAuth2Options, place: str, case: CheckContext, targets: Target
 
 def _fetch(options: OAuth2Options, place: str, settings: Settings, targets: TargetTable) -> Finding:
     sender = Sender(
-        "", verify=settings.webhook_verify_ssl, egress_policy=build_egress_policy(settings), targets=targets
+        "", verify=settings.webhook_verify_ssl, egress_policy=build_egress_policy(settings), targets=lambda: targets
     )
     try:
         token = fetch_token(options, sender)

@@ -11,6 +11,7 @@ import pytest
 import structlog
 from urllib3.util import wait_for_read
 
+from config.host_table_files import follow_targets
 from longshore.delivery import EgressPolicy, Verdict
 from longshore.delivery.probe import Probe
 from longshore.delivery.request_deadline import ConnectStage
@@ -80,12 +81,43 @@ def test_the_narrowest_pattern_of_the_file_counts_and_the_mapping_before_it(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
     ann, bob, cid = (authority.issue(name) for name in ("ann", "bob", "cid"))
     targets = table(**{"*": {"certificate": str(ann)}, "localhost": {"certificate": str(bob)}})
-    sender = make_sender(targets=targets)
+    sender = make_sender(targets=lambda: targets)
     with HostileTarget(greet, authority.demanding_context()) as target:
         names = [says(sender, target), says(sender, target, file_options(cid)), says(sender, target)]
     sender.close()
 
     assert ["bob", "cid", "bob"] == names
+
+
+def test_a_changed_file_counts_for_the_next_request(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is wrong, or names what cannot be used, is told and kept out."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
+    path = tmp_path / "targets.json"
+
+    def write(certificate: Path | str, key: str = "certificate") -> None:
+        (tmp_path / "new").write_text(json.dumps({"localhost": {"tls": {key: str(certificate)}}}))
+        (tmp_path / "new").replace(path)
+
+    write(authority.issue("ann"))
+    sender = make_sender(targets=follow_targets(path, delivers=True))
+    names = []
+    with HostileTarget(greet, authority.demanding_context()) as target, structlog.testing.capture_logs() as lines:
+        for change in (
+            ("/missing",),
+            (authority.issue("bob"), "certificat"),
+            (authority.issue("bob"),),
+        ):
+            names.append(says(sender, target))
+            write(*change)
+        names.append(says(sender, target))
+    sender.close()
+
+    assert ["ann", "ann", "ann", "bob"] == names
+    assert [events.TARGETS_FILE_REFUSED.name] * 2 == [line["event"] for line in lines]
+    assert "/missing cannot be used" in lines[0]["problem"]
+    assert "did you mean 'certificate'?" in lines[1]["problem"]
 
 
 def test_connections_of_different_certificates_are_not_mixed(
@@ -204,7 +236,7 @@ def test_the_ca_of_a_target_is_trusted_there_and_nowhere_else(authority: Authori
         localhost={"ca": str(authority.bundle), "certificate": str(authority.issue("ann"))},
         **{"127.0.0.1": {"ca": str(other.bundle), "certificate": str(authority.issue("ann"))}},
     )
-    sender = make_sender(targets=targets)
+    sender = make_sender(targets=lambda: targets)
     with HostileTarget(greet, authority.demanding_context()) as target:
         assert "ann" == says(sender, target)
         refused = sender.send(Post(target.url(host="127.0.0.1")))

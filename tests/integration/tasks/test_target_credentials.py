@@ -173,6 +173,22 @@ def test_a_new_client_secret_is_read_at_the_next_fetch(scene: Open) -> None:
     assert "done" == stage.run()[1]
 
 
+def test_credentials_may_come_with_a_changed_file(redis_client: "redis.Redis", tmp_path: Path) -> None:
+    """To a worker that had none."""
+    (tmp_path / "key").write_text("canary-4711")
+    path = tmp_path / "targets.json"
+    path.write_text("{}")
+    with (
+        HostileTarget(answering(OK)) as target,
+        attempt_harness(redis_client, TARGETS_FILE=str(path)) as harness,
+    ):
+        harness.run(target.url())
+        path.write_text(json.dumps({"*": {"credentials": {"bearer_file": str(tmp_path / "key")}}}))
+        harness.run(target.url())
+
+    assert [None, "Bearer canary-4711"] == [request.header("Authorization") for request in target.received]
+
+
 @pytest.mark.parametrize(
     ("credentials", "header", "first", "second"),
     [
