@@ -46,7 +46,7 @@ def consumer_options(
         "partition.assignment.strategy": "range,roundrobin",
         # The default of 100 ms asks a broker that is away 20 times a second; it grows to 10 s.
         "reconnect.backoff.ms": 500,
-        # The default of 60 s is how long a connection counts as good that a firewall has forgotten: nothing comes, no end.
+        # The default of 60 s is how long a connection counts as good that a firewall has forgotten.
         "socket.timeout.ms": 20_000,
         # The default of 64 MB only costs memory: what we cannot store is better left in Kafka.
         "queued.max.messages.kbytes": 16_384,

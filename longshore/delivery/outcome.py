@@ -76,7 +76,7 @@ class Outcome:
     `redirected` says where a redirect led that changed the request (a POST became a GET), and to which method; it is
     part of `cause` too. The status is then that of the changed request. Or it says why a redirect led nowhere.
 
-    `objection` says why the mapping does not count the answer as a success (`success.py`); it is part of `cause` too.
+    `objection` goes on behind the status: why the mapping does not count it as a success, say. `cause` has it, too.
 
     `retry_after_s` is the wait the target asked for, in seconds from its answer. `duration_ms` covers everything from
     the call of `send` to its end. `headers` are those of the first request as sent, with the signature, for the

@@ -32,7 +32,7 @@ class OutcomeFacts(Protocol):
 
     @property
     def objection(self) -> str:
-        """Why the mapping does not count the answer as a success; empty for no reason."""
+        """What follows the status in a sentence, such as why the mapping does not count it as a success; or empty."""
 
     @property
     def response(self) -> ResponseFacts | None:

@@ -112,10 +112,15 @@ class AttemptExchange:
             with self._executor.sender.blocking():
                 credential = refused.source.replace(refused)
         except NoToken as error:
-            cause = f"{outcome.cause}, and there is {error}"
-            wait_s = error.retry_after_s
+            why = f"and there is {error}"
             return replace(
-                outcome, verdict=Verdict.RETRY, reason="no_token", cause=cause, retry_after_s=wait_s, response=None
+                outcome,
+                verdict=Verdict.RETRY,
+                reason="no_token",
+                cause=f"{outcome.cause}, {why}",
+                objection=why,
+                retry_after_s=error.retry_after_s,
+                response=None,
             )
         left_s = self._ends_at - time.monotonic()
         if credential is None or left_s <= 0:

@@ -131,6 +131,19 @@ def test_a_token_that_the_target_does_not_take_is_replaced_once(scene: Open) -> 
     assert ["Bearer canary-token-1", "Bearer canary-token-1", "Bearer canary-token-2"] == stage.sent
 
 
+def test_a_token_that_cannot_be_replaced_is_why_an_attempt_is_put_off(scene: Open) -> None:
+    """Beside the status that the target gave."""
+    stage = scene()
+    stage.run()
+    stage.tokens.valid.clear()
+    stage.tokens.failure = (503, "")
+    id, state = stage.run()
+    told = f"the target answered HTTP 401, and there is no token from {stage.tokens.place}: it answered 503. Next"
+
+    assert ("waiting", "no_token") == (state, stage.harness.record(id, "reason"))
+    assert told in stage.harness.log(id)
+
+
 def test_a_target_that_takes_no_token_gets_no_flood_of_them(scene: Open) -> None:
     """A fresh token that is refused, too, is no fault of the token: the answer counts as it is."""
     stage = scene(target=answering(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"))
