@@ -9,6 +9,7 @@ import typer
 from longshore.cli import options, terminal
 from longshore.cli.exit_codes import FAILED, INTERRUPTED, NOT_FOUND, REFUSED
 from longshore.cli.start import start_command
+from longshore.ledger.states import State
 from longshore.operations.drill import Drill, DrillResult
 from longshore.operations.drill_plan import Plan, plan_drill
 from longshore.operations.ledger_access import open_ledger
@@ -80,8 +81,8 @@ def _as_json(result: DrillResult) -> dict[str, Any]:
         "accepted in all": result.balance.accepted,
         "lost": result.lost,
         "were under way": result.watched,
-        "unknown outcomes": result.states["unknown"],
-        "dead letters": result.states["dead"],
+        "unknown outcomes": result.states[State.UNKNOWN],
+        "dead letters": result.states[State.DEAD],
         "still waiting": dict(result.waiting),
         "worker gone after s": _round(result.worker_gone_s),
         "recovered after s": _round(result.recovery_s),

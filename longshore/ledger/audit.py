@@ -13,7 +13,7 @@ from longshore.ledger import scripts
 from longshore.ledger.connection import reaching_store
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.states import FAILED_STATES, State
-from longshore.ledger.text import decode, encode
+from longshore.ledger.text import decode, encode, number
 
 NOT_OURS = "not_ours"
 """Counter of claims that were stored, and dropped because Port has given them to another agent."""
@@ -160,4 +160,4 @@ class _Audit:
 
     def _numbers(self, name: str) -> dict[str, int]:
         values: Any = self._client.hgetall(name)
-        return {decode(key): int(value) for key, value in values.items()}
+        return {decode(key): number(value) for key, value in values.items()}

@@ -41,11 +41,14 @@ class Breaker:
 
     @classmethod
     def parse(cls, text: bytes | None) -> "Breaker":
-        """The breaker that is stored as `text`; a closed one for None or an empty text."""
+        """The breaker that is stored as `text`; a closed one for None, and for what is none."""
         if not text:
             return cls()
-        failures, until, _, room, probe = text.split(b"|", 4)
-        return cls(int(failures), int(until), int(room), probe != b"")
+        try:
+            failures, until, _, room, probe = text.split(b"|", 4)
+            return cls(int(failures), int(until), int(room), probe != b"")
+        except ValueError:
+            return cls()
 
     @property
     def is_closed(self) -> bool:

@@ -7,6 +7,7 @@ import redis
 
 from longshore.ledger.connection import reaching_store
 from longshore.ledger.keys import Keys
+from longshore.ledger.text import number
 
 if TYPE_CHECKING:
     from redis.client import Pipeline
@@ -32,6 +33,6 @@ def read(answers: Sequence[Any]) -> int:
     """What it is now, by the two answers to `ask`; in ms since 1970."""
     (seconds, micros), (last, lead) = answers
     wall = int(seconds) * 1000 + int(micros) // 1000
-    passed = wall - int(last or wall)
-    ahead = int(lead or 0) - (passed if passed < 0 else passed * CATCH_UP)
+    passed = wall - number(last, wall)
+    ahead = number(lead) - (passed if passed < 0 else passed * CATCH_UP)
     return wall + max(0, int(ahead))

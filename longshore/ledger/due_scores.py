@@ -10,8 +10,8 @@ NEVER_MS = 9e15
 
 
 def due_ms(score: float, late_ms: float) -> float:
-    """When an invocation with `score` is due (ms)."""
-    return score if score % 1 == 0 else score - 0.5 - late_ms
+    """When an invocation with `score` is due (ms); from 0 to `NEVER_MS`, whatever the score."""
+    return min(NEVER_MS, max(0.0, score if score % 1 == 0 else score - 0.5 - late_ms))
 
 
 def last_due_score(now_ms: float, late_ms: float) -> float:

@@ -11,6 +11,7 @@ from longshore.ledger.due_scores import NEVER_MS, due_ms, last_due_score
 from longshore.ledger.keys import Keys
 from longshore.ledger.known_names import KnownNames
 from longshore.ledger.target_control import Controls
+from longshore.ledger.text import decode
 
 MAX_TARGETS = 1000
 """Targets that are read, those with something in flight first."""
@@ -95,7 +96,7 @@ def read_lanes(client: "redis.Redis", keys: Keys, names: KnownNames) -> tuple[li
     controlled_lanes = names.lanes()
     pipe = client.pipeline(transaction=False)
     for target in targets:
-        pipe.zrange(keys.lanes(target.decode()), 0, MAX_LANES_OF_TARGET - 1)
+        pipe.zrange(keys.lanes(decode(target)), 0, MAX_LANES_OF_TARGET - 1)
     lanes = [
         Lane(target, lane)
         for target, waiting_lanes in zip(targets, pipe.execute(), strict=True)
@@ -112,7 +113,7 @@ def read_queues(
     pages = list(_pages(Controls.fields([*targets, *(lane.name for lane in lanes)])))
     pipe = client.pipeline(transaction=False)
     for lane in lanes:
-        key = keys.waiting(lane.name.decode())
+        key = keys.waiting(decode(lane.name))
         pipe.zcard(key)
         pipe.zcount(key, "-inf", last_due_score(now_ms, late_ms))
         pipe.zrange(key, 0, 0, withscores=True)

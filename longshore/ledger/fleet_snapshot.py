@@ -14,6 +14,7 @@ from longshore.ledger.fleet_queries import Lane, LaneHead, Queues, read_lanes, r
 from longshore.ledger.known_names import KnownNames
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.limits import Limits
+from longshore.ledger.text import decode, number
 from longshore.ledger.wait_causes import LaneQueue, Throttle, count_causes, startable_by_rate
 
 _SUSPECTS = b"!suspects"
@@ -69,7 +70,7 @@ def take_snapshot(ledger: Ledger) -> FleetSnapshot:
         totals = read_totals(client, keys)
         targets, lanes = read_lanes(client, keys, totals.names)
         queues = read_queues(client, keys, targets, lanes, totals, limits.late)
-    counts = {name.decode(): int(value) for name, value in totals.counts.items()}
+    counts = {decode(name): number(value) for name, value in totals.counts.items()}
     backlog = max(0, counts.get("backlog", 0))
     fleet = _Fleet(totals.names, queues, limits, totals.workers, totals.now_ms)
     waiting, snapshots = fleet.snapshots(targets, lanes)
@@ -81,7 +82,7 @@ def take_snapshot(ledger: Ledger) -> FleetSnapshot:
         waiting=waiting,
         in_flight=totals.leased,
         workers=totals.workers,
-        slots=sum(map(int, totals.slots)),
+        slots=sum(map(number, totals.slots)),
         dead=totals.dead,
         unknown=totals.unknown,
         reports=totals.reports,
@@ -125,7 +126,7 @@ class _Fleet:
     ) -> TargetSnapshot:
         breakers = [throttle.breaker, *(lane.throttle.breaker for lane in lane_queues)]
         return TargetSnapshot(
-            name=target.decode(),
+            name=decode(target),
             waiting=sum(lane.waiting for lane in lane_queues),
             in_flight=throttle.in_flight,
             oldest_s=max((head.age_s for head in heads), default=0.0),

@@ -18,7 +18,7 @@ from longshore.ledger.scan import FailedScan, Filter
 from longshore.ledger.scripts import Script
 from longshore.ledger.seal import Bond, Foreign, Sealer, Unsealable
 from longshore.ledger.states import State
-from longshore.ledger.text import decode, encode
+from longshore.ledger.text import decode, encode, number
 
 BATCH = 500
 """Records read, or deleted, in one round trip: a few ms of Redis's time."""
@@ -81,6 +81,9 @@ class InvocationRecord:
         return dict(zip(_NAMES, _values(self), strict=True))
 
 
+_STATE = FIELDS.index("state")
+_STATES = frozenset(state.value for state in State)
+"""What is in another one is shown by the audit alone, as a problem."""
 _NAMES = tuple(field.name for field in fields(InvocationRecord) if field.name not in ("format", "order"))
 _values = attrgetter(*_NAMES)
 
@@ -106,6 +109,7 @@ class InvocationReader:
                 records = [
                     _record(decode(id), dict(zip(FIELDS, values, strict=True)))
                     for (_, id), values in zip(page.cursors, page.records, strict=True)
+                    if values[_STATE] in _STATES
                 ]
                 yield from self.matching_text(records, filter.text)
 
@@ -146,7 +150,7 @@ class InvocationReader:
             answers: Any = iter(pipe.execute())
         return [
             # Earlier versions left an empty entry for an attempt that was interrupted.
-            [self._open(item, bond(int(format or 1), "history", id, int(generation or 1))) for item in items if item]
+            [self._open(item, bond(number(format, 1), "history", id, number(generation, 1))) for item in items if item]
             for id, (format, generation), items in zip(ids, answers, answers, strict=True)
         ]
 
@@ -166,10 +170,10 @@ class InvocationReader:
         if blob is None:
             return None
         try:
-            sealed = sealed_payload(id, int(format or 1), blob)
+            sealed = sealed_payload(id, number(format, 1), blob)
         except UnknownFormat as error:
             raise Unsealable(str(error)) from None
-        payload_bond = bond(int(format or 1), "payload", id, run=decode(run or b""))
+        payload_bond = bond(number(format, 1), "payload", id, run=decode(run or b""))
         return decode(self._sealer.open(sealed, payload_bond))
 
     def purge(self, ids: Iterable[str]) -> int:
@@ -190,7 +194,7 @@ class InvocationReader:
             rows = pipe.execute()
         for id, row in zip(ids, rows, strict=True):
             values = {name: decode(value or b"") for name, value in zip(FIELDS, row, strict=True)}
-            if values["state"]:
+            if values["state"] in _STATES:
                 yield _record(id, values)
 
     def matching_text(self, records: Sequence[InvocationRecord], text: str) -> list[InvocationRecord]:
@@ -230,16 +234,16 @@ def _record(id: str, values: dict[str, str]) -> InvocationRecord:
         reason=values["reason"],
         target=values["target"],
         lane=values["lane"],
-        status=int(values["status"]) if values["status"] else None,
-        attempts=int(values["attempts"] or 0),
-        generation=int(values["generation"] or 1),
+        status=number(values["status"]) if values["status"] else None,
+        attempts=number(values["attempts"]),
+        generation=number(values["generation"], 1),
         origin=values["origin"],
-        published_ms=int(values["published"] or 0),
-        accepted_ms=int(values["accepted"] or 0),
-        ended_ms=int(values["ended"] or 0),
+        published_ms=number(values["published"]),
+        accepted_ms=number(values["accepted"]),
+        ended_ms=number(values["ended"]),
         mapping=values["mapping"],
         closed=values["closed"] == "1",
         synchronized=values["synchronized"] == "1",
-        format=int(values["format"] or 1),
+        format=number(values["format"], 1),
         order=values["order"],
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from longshore.ledger.keys import Keys
+from longshore.ledger.text import number
 
 if TYPE_CHECKING:
     from redis.client import Pipeline
@@ -56,4 +57,4 @@ class KnownNames:
 
     def in_flight(self, name: bytes) -> int:
         """How many are in flight to a target or a lane."""
-        return int(self.busy_lanes.get(name) or self.busy_targets.get(name) or 0)
+        return number(self.busy_lanes.get(name) or self.busy_targets.get(name))

@@ -12,7 +12,7 @@ from longshore.errors import LongshoreError
 from longshore.invocation.kinds import Kind
 from longshore.ledger.entry import AttemptEnd, Claim, Entry, StartedAttempt
 from longshore.ledger.seal import Bond
-from longshore.ledger.text import decode, encode
+from longshore.ledger.text import decode, encode, number
 
 READS = range(1, 4)
 """Formats that this version reads. A worker announces them with each heartbeat."""
@@ -122,8 +122,9 @@ def parse_claims(values: Sequence[Any]) -> tuple[Claim, ...]:
     """The claims in an answer of accept, pump or finish: `CLAIM_VALUES` of each, one after the other."""
     rows = zip(*[iter(values)] * len(CLAIM_VALUES), strict=True)
     return tuple(
-        Claim(decode(id), int(token), int(start), decode(target), int(attempts), int(generation), int(format))
-        for id, token, start, target, attempts, generation, format in rows
+        # The last three come from records, one of which may be damaged: the others of the answer are to start.
+        Claim(decode(id), int(token), int(start), decode(target), number(attempts), number(made, 1), number(format, 1))
+        for id, token, start, target, attempts, made, format in rows
     )
 
 

@@ -12,7 +12,7 @@ from longshore.ledger.connection import reaching_store
 from longshore.ledger.keys import Keys
 from longshore.ledger.scripts import Script
 from longshore.ledger.states import FAILED_STATES, State
-from longshore.ledger.text import decode, encode
+from longshore.ledger.text import decode, encode, number
 
 SCAN_COUNT = 1_000
 """Records that one page looks at."""
@@ -109,11 +109,11 @@ class FailedScan:
                 *fields,
             )
         page = ScanPage(
-            [(int(score), id) for id, score in _pairs(matches)],
-            {reason.decode(): count for reason, count in _pairs(reasons)},
+            [(number(score), id) for id, score in _pairs(matches)],
+            {decode(reason): count for reason, count in _pairs(reasons)},
             [[value or "" for value in record] for record in json.loads(decode(records))],
         )
-        return page, (int(last[0]), last[1]) if last else None
+        return page, (number(last[0]), last[1]) if last else None
 
 
 _Start = tuple[int | str, bytes]

@@ -6,6 +6,7 @@ from typing import Any
 from longshore.ledger.connection import reaching_store
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.states import State
+from longshore.ledger.text import decode, number
 
 
 def read_stats(ledger: Ledger) -> dict[str, int]:
@@ -18,13 +19,13 @@ def read_stats(ledger: Ledger) -> dict[str, int]:
         pipe.hgetall(keys.counts)
         pipe.hvals(keys.slots)
         in_flight, workers, dead, unknown, outbox, held_runs, fields, slots = pipe.execute()
-    counts = Counter({name.decode(): int(value) for name, value in fields.items()})
+    counts = Counter({decode(name): number(value) for name, value in fields.items()})
     return {
         "waiting": counts["backlog"],
         "held_runs": held_runs,
         "in_flight": in_flight,
         "worker_processes": workers,
-        "slots": sum(map(int, slots)),
+        "slots": sum(map(number, slots)),
         "dead_letters": dead,
         "unknown_outcomes": unknown,
         "runs_with_reports_to_send": outbox,
@@ -42,4 +43,4 @@ def move_counts(ledger: Ledger) -> Counter[str]:
     """
     with reaching_store():
         counts: Any = ledger.redis.hgetall(ledger.keys.counts)
-    return Counter({name.decode(): int(count) for name, count in counts.items()})
+    return Counter({decode(name): number(count) for name, count in counts.items()})

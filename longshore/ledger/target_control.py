@@ -32,8 +32,13 @@ class TargetControl:
 
     @classmethod
     def parse(cls, text: bytes | None) -> "TargetControl":
-        """What `to_json` wrote; an empty control for None."""
-        values = json.loads(text) if text else {}
+        """What `to_json` wrote; an empty control for None, and for what is none, as `decode` in the scripts."""
+        try:
+            values: Any = json.loads(text) if text else {}
+        except ValueError:
+            values = {}
+        if not isinstance(values, dict):
+            return cls()
         return cls(bool(values.get("paused")), values.get("rate"), values.get("concurrency"))
 
 

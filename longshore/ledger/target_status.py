@@ -12,6 +12,7 @@ from longshore.ledger.due_scores import NEVER_MS, due_ms
 from longshore.ledger.keys import Keys
 from longshore.ledger.known_names import KnownNames
 from longshore.ledger.target_control import Controls, TargetControl
+from longshore.ledger.text import decode
 
 MAX_LANES = 1000
 """Lanes of one target that are looked at: those whose turn comes first."""
@@ -65,7 +66,7 @@ class StatusReader:
         controlled_lanes = names.lanes()
         for target in sorted(name.encode() for name in only) or sorted(names.targets()):
             with reaching_store():
-                waiting_lanes = self._client.zrange(self._keys.lanes(target.decode()), 0, MAX_LANES - 1)
+                waiting_lanes = self._client.zrange(self._keys.lanes(decode(target)), 0, MAX_LANES - 1)
             lanes: list[bytes] = sorted({*waiting_lanes, *controlled_lanes.get(target, ())})
             queues, controls = self._read(target, lanes)
             yield _status(target, b"", _sum(queues), names, controls, now_ms)
@@ -86,7 +87,7 @@ class StatusReader:
         with reaching_store(), self._client.pipeline(transaction=False) as pipe:
             pipe.hmget(self._keys.gates, fields)
             for lane in lanes:
-                key = self._keys.waiting(lane.decode())
+                key = self._keys.waiting(decode(lane))
                 pipe.zcard(key)
                 pipe.zcount(key, NEVER_MS, "+inf")
                 pipe.zrangebyscore(key, "-inf", f"({NEVER_MS:.0f}", 0, 1, withscores=True)
@@ -111,8 +112,8 @@ def _status(
     name = lane or target
     breaker = controls.breaker(name)
     return TargetStatus(
-        target=target.decode(),
-        lane=lane.decode(),
+        target=decode(target),
+        lane=decode(lane),
         waiting=queue.waiting,
         awaiting_turn=queue.awaiting_turn,
         in_flight=names.in_flight(name),

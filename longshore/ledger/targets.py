@@ -68,14 +68,14 @@ class TargetControls:
         """The mapping's control of every target that has one; read a page at a time."""
         with reaching_store():
             fields = list(self._redis.hscan_iter(self._keys.gates, match="m:*", count=PAGE))
-        return {name[2:].decode(): TargetControl.parse(text) for name, text in fields}
+        return {decode(name[2:]): TargetControl.parse(text) for name, text in fields}
 
     def names(self) -> list[str]:
         """Every target that something waits for or is in flight to; read a page at a time."""
         with reaching_store():
             queued = [name for name, _ in self._redis.zscan_iter(self._keys.targets, count=PAGE)]
             busy: Any = self._redis.hkeys(self._keys.target_busy)
-        return sorted(name.decode() for name in {*queued, *busy})
+        return sorted(decode(name) for name in {*queued, *busy})
 
     def controlled_names(self) -> list[str]:
         """Targets and lanes with an operator's control, and those with a mapping's control or a breaker.
@@ -104,4 +104,4 @@ class TargetControls:
             for _, id in last:
                 pipe.hget(self._keys.invocation(decode(id)), "reason")
             reasons = pipe.execute()
-        return {lane: reason.decode() for (lane, _), reason in zip(last, reasons, strict=True) if reason}
+        return {lane: decode(reason) for (lane, _), reason in zip(last, reasons, strict=True) if reason}

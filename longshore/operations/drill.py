@@ -30,7 +30,7 @@ class DrillResult:
     """How a drill ended. Times in seconds, None for what was not reached within the limit."""
 
     balance: Balance
-    states: Counter[str]
+    states: Counter[State]
     """State → how many of those that were under way are in it now; without those whose record is gone."""
     waiting: Counter[str]
     """Why those wait that have not ended."""
@@ -88,7 +88,7 @@ class Drill:
         records = self._access.invocations.read(sorted(watched))
         return DrillResult(
             balance=audit(self._access.ledger),
-            states=Counter(record.state.value for record in records),
+            states=Counter(record.state for record in records),
             waiting=waiting,
             watched=len(watched),
             worker_gone_s=gone_s,

@@ -34,14 +34,18 @@ local function controls_of(...)
   return any_controls() and call('HMGET', CONTROLS, ...) or {}
 end
 
+-- What cannot be read holds nothing back: one damaged field must not stop the visits of all other targets.
 local function decode(text)
-  return text and cjson.decode(text) or {}
+  if not text then return {} end
+  local is_json, values = pcall(cjson.decode, text)
+  return is_json and type(values) == 'table' and values or {}
 end
 
 local function breaker_of(text)
   if not text then return nil end
   local failures, till, pause, room, probe = string.match(text, '^(%d+)|(%d+)|(%d+)|(%d+)|(.*)$')
   failures, till, pause, room = tonumber(failures), tonumber(till), tonumber(pause), tonumber(room)
+  if not room then return nil end
   if till > now + pause then till = now end -- set before the clock went back: no opening lasts longer than `pause`
   return {failures = failures, till = till, pause = pause, room = room, probe = probe}
 end

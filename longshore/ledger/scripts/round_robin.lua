@@ -15,7 +15,7 @@ local function count_fleet()
   local total, reads, lowest = 0, ',', 0
   local slots = call('HGETALL', P .. 'slots')
   for n = 1, #slots, 2 do
-    total = total + slots[n + 1]
+    total = total + (tonumber(slots[n + 1]) or 0)
     -- One that announces nothing is of the version that knew a single format.
     local first, last = string.match(call('HGET', P .. 'formats', slots[n]) or '1-1', '^(%d+)-(%d+)$')
     for format = tonumber(first), tonumber(last) do
@@ -32,8 +32,9 @@ end
 local function fleet()
   local slots, slots_until, reads, writes = unpack(call('HMGET', P .. 'clock',
     'slots', 'slots_until', 'reads', 'writes'))
-  if not slots or not reads or lease_now > tonumber(slots_until) then return count_fleet() end
-  return tonumber(slots), reads, tonumber(writes)
+  local total, till, lowest = tonumber(slots), tonumber(slots_until), tonumber(writes)
+  if not (total and till and lowest and reads) or lease_now > till then return count_fleet() end
+  return total, reads, lowest
 end
 
 -- How many targets, or lanes of one, are read at once, at least and at most.

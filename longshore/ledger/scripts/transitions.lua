@@ -67,12 +67,13 @@ local function is_late(score)
   return score % 1 ~= 0
 end
 
-local function due_of(score)
-  return is_late(score) and score - 0.5 - limits.late or tonumber(score)
-end
-
 -- When those are due that wait for their turn in an order (order.lua): long after everything else.
 local NEVER = 9e15
+
+-- No later than NEVER: of what is beyond it `whole` would make the distant past, and a call would visit it for ever.
+local function due_of(score)
+  return math.min(NEVER, is_late(score) and score - 0.5 - limits.late or tonumber(score))
+end
 
 -- Has a lane and its target visited no later than `due`.
 local function wake(lane, target, due)
