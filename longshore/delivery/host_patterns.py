@@ -30,6 +30,10 @@ class HostPattern:
     network: IPv4Network | IPv6Network | None = None
     port: int | None = None
 
+    def means_the_same(self, other: "HostPattern") -> bool:
+        """Is it the same entry, maybe in another spelling?"""
+        return (self.name, self.network, self.port) == (other.name, other.network, other.port)
+
     def matches(self, host: str, port: int, address: IP | None) -> bool:
         """Is `host` (lower case) or `address`, as far as it is known, at `port` meant by this entry?"""
         if self.port is not None and self.port != port:

@@ -56,15 +56,22 @@ class HostTable(Generic[T]):
         if not isinstance(entries, dict):
             raise BadHostTable(["is not an object of host patterns"])
         problems: list[str] = []
+        if isinstance(json_text.loads(content, keep_repeated=True), list):
+            problems.append("has a host pattern twice, of which the first would not count: put them together")
         targets: dict[str, T] = {}
         patterns: list[tuple[HostPattern, T]] = []
         for name, value in entries.items():
             entry = read_entry(value, problems, repr(mask_login(name)))
             try:
                 if "://" in name:
-                    targets[target_of(name)] = entry
+                    is_repeated = (target := target_of(name)) in targets
+                    targets[target] = entry
                 else:
-                    patterns.append((_parse_single_pattern(name), entry))
+                    pattern = _parse_single_pattern(name)
+                    is_repeated = any(pattern.means_the_same(other) for other, _ in patterns)
+                    patterns.append((pattern, entry))
+                if is_repeated:
+                    problems.append(f"{name!r} is there twice, in another spelling: put them together")
             except (BadHostPattern, BadUrl) as problem:
                 problems.append(f"{mask_login(name)!r}: {problem}")
         if problems:

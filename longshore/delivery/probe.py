@@ -42,6 +42,8 @@ class ProbeResult:
     """Version of TLS; empty without TLS."""
     certificate: bytes = field(default=b"", repr=False)
     """The target's certificate (DER); also where it was refused, if it could be fetched."""
+    is_checked: bool = True
+    """Whether that certificate has to be one of a known CA."""
 
 
 class Probe:
@@ -87,6 +89,7 @@ class Probe:
             self._addresses.get(host.strip("[]"), ()),
             protocol=protocol,
             certificate=certificate,
+            is_checked=self._session.route(origin, tls).tls.verify is not False,
         )
 
     def close(self) -> None:

@@ -40,7 +40,7 @@ class _Routes:
     """The routes by one content of the targets file."""
 
     targets: TargetTable
-    known: dict[Origin | tuple[Origin, TlsOptions], ProxyRoute] = field(default_factory=dict)
+    by_origin: dict[Origin | tuple[Origin, TlsOptions], ProxyRoute] = field(default_factory=dict)
 
 
 class Session:
@@ -115,17 +115,17 @@ class Session:
         targets, routes = self._targets(), self._routes
         if routes.targets is not targets:
             routes = self._routes = _Routes(targets)
-        route = routes.known.get(key)
+        route = routes.by_origin.get(key)
         if route is None:
-            if len(routes.known) >= MAX_ORIGINS:
-                routes.known.clear()
+            if len(routes.by_origin) >= MAX_ORIGINS:
+                routes.by_origin.clear()
             scheme, host, port = origin
             authority = host if port == DEFAULT_PORTS[scheme] else f"{host}:{port}"
             url = f"{scheme}://{authority}/"
             if tls is None:
                 entry = targets.find(target_of(url))
                 tls = entry.tls if entry is not None else None
-            route = routes.known[key] = self._find_route(url, tls or TlsOptions())
+            route = routes.by_origin[key] = self._find_route(url, tls or TlsOptions())
         return route
 
     def build_redirect(self, request: SignedRequest, response: BoundedResponse) -> SignedRequest | None:

@@ -58,6 +58,11 @@ def check_proxy(name: str, proxy: str) -> tuple[str, str] | None:
         return f"{name} is no address of a proxy: {address}", remedy
     if parts.scheme.startswith("socks") and parts.scheme not in SCHEMES:
         return f"{name} is a SOCKS proxy, {address}, but not of version 5: every call fails", remedy
+    if is_usable and parts.scheme in socks_proxy.SCHEMES:
+        try:
+            socks_proxy.parse_socks(proxy)
+        except ValueError:
+            return f"{name} has a user name or a password that is too long: {address}", "127 bytes each are possible"
     if is_usable and parts.scheme in SCHEMES:
         return None
     return f"{name} is no address of a proxy: {address}", remedy

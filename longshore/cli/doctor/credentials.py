@@ -53,9 +53,8 @@ def _ask(options: OAuth2Options, place: str, case: CheckContext, targets: Target
     except BadUrl as error:
         yield broken(f"{place}: token_url: {error}", _REMEDY)
         return
-    verify = case.settings.webhook_verify_ssl
-    probe = Probe(verify, build_egress_policy(case.settings), targets)
-    yield from report(url, probe.check(url, case.connect_s), checked=verify)
+    probe = Probe(case.settings.webhook_verify_ssl, build_egress_policy(case.settings), targets)
+    yield from report(url, probe.check(url, case.connect_s))
     probe.close()
 
 

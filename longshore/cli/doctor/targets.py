@@ -61,13 +61,13 @@ def check(case: CheckContext) -> Iterator[Finding]:
             pool.map(lambda url: probe.check(url, case.connect_s, own.get(url)), places.urls[:MOST]),
             strict=False,
         ):
-            yield from report(url, reached, checked=case.settings.webhook_verify_ssl)
+            yield from report(url, reached)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         probe.close()
 
 
-def report(url: str, reached: ProbeResult, *, checked: bool) -> Iterator[Finding]:
+def report(url: str, reached: ProbeResult) -> Iterator[Finding]:
     """One line for each step on the way, up to the one that failed."""
     facts = {"target": url, "proxy": reached.proxy or None}
     through = f" through {reached.proxy}" if reached.proxy else ""
@@ -82,7 +82,7 @@ def report(url: str, reached: ProbeResult, *, checked: bool) -> Iterator[Finding
     if reached.reason:
         yield _failed(url, reached, facts)
     elif reached.protocol:
-        yield _tls(url, reached, facts, checked=checked)
+        yield _tls(url, reached, facts)
     elif reached.proxy:
         yield ok(f"{url}: the proxy takes connections; what lies behind it shows with a request", step="proxy", **facts)
 
@@ -104,14 +104,15 @@ def _failed(url: str, reached: ProbeResult, facts: dict[str, str | None]) -> Fin
     )
 
 
-def _tls(url: str, reached: ProbeResult, facts: dict[str, str | None], *, checked: bool) -> Finding:
+def _tls(url: str, reached: ProbeResult, facts: dict[str, str | None]) -> Finding:
     certificate_data = read(reached.certificate)
     if certificate_data is None:
         return ok(f"{url} TLS: {reached.protocol}", step="tls", **facts)
     end, issuer = certificate_data.not_valid_after_utc, _issuer(reached.certificate)
     text = f"{url} TLS: {reached.protocol}, issued by {issuer}, valid until {end.date()}"
-    if not checked:
-        return warning(f"{text}, not checked", "Mount its CA's certificate and take WEBHOOK_VERIFY_SSL out", **facts)
+    if not reached.is_checked:
+        remedy = "Mount its CA's certificate, and take out what switches this off: WEBHOOK_VERIFY_SSL, or verify"
+        return warning(f"{text}, not checked", remedy, **facts)
     if end - datetime.now(UTC) < SOON:
         return warning(f"{text}: soon over", "Have it renewed by whoever runs the target", step="tls", **facts)
     return ok(text, step="tls", issuer=issuer, until=end.isoformat(), **facts)

@@ -288,6 +288,22 @@ def test_a_probe_finds_out_that_a_certificate_is_wanted(
     assert (ConnectStage.OPEN, "") == (shown.stage, shown.cause)
 
 
+def test_a_probe_says_whether_a_certificate_was_checked(target: HostileTarget, authority: Authority) -> None:
+    """By what holds for the target, whatever holds for others."""
+    options = [
+        file_options(authority.issue("ann"), **how) for how in ({"verify": False}, {"ca": str(authority.bundle)})
+    ]
+    probes = Probe(True, EgressPolicy()), Probe(False, EgressPolicy())
+    results = [
+        probe.check(target.url(host="localhost"), 10, tls).is_checked
+        for probe, tls in zip(probes, options, strict=True)
+    ]
+    for probe in probes:
+        probe.close()
+
+    assert [False, True] == results
+
+
 def test_the_mappings_certificate_is_not_shown_where_a_redirect_leads(trusting: Sender, authority: Authority) -> None:
     """It is for the place that the mapping names."""
     context = authority.demanding_context()

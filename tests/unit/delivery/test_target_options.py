@@ -33,6 +33,20 @@ def test_the_narrowest_pattern_counts(target: str, options: TargetOptions | None
     assert options == TABLE.find(target)
 
 
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ('{"a": {}, "a": {"tls": {}}}', "has a host pattern twice"),
+        ('{"a.io": {}, "A.io": {"tls": {}}}', "'A.io' is there twice, in another spelling"),
+        ('{"https://a": {}, "https://A:443/": {}}', "'https://A:443/' is there twice, in another spelling"),
+    ],
+)
+def test_two_entries_of_one_pattern_are_one_too_many(content: str, problem: str) -> None:
+    """One of them would count for nothing, without a word."""
+    with pytest.raises(BadHostTable, match=problem):
+        parse_targets(content.encode())
+
+
 def test_all_that_is_wrong_is_named() -> None:
     """Each with its place."""
     content = {

@@ -55,6 +55,13 @@ def test_a_socks_proxy_of_another_version_is_named(name: str, scheme: str) -> No
     assert "socks5h://host:port" in remedy
 
 
+def test_a_login_that_a_socks_proxy_cannot_be_told_is_named() -> None:
+    [(problem, remedy)] = find_problems({"ALL_PROXY": f"socks5h://ann:{'hush' * 32}@proxy:1080"})
+
+    assert "ALL_PROXY has a user name or a password that is too long: socks5h://proxy:1080" == problem
+    assert "127 bytes each are possible" == remedy
+
+
 @pytest.mark.parametrize("proxy", ["socks5://ann:hush@proxy", "SOCKS5H://proxy:1080", "https://pacific.acme.io:8080"])
 def test_a_proxy_that_can_be_used_is_left_alone(proxy: str) -> None:
     assert [] == list(find_problems({"ALL_PROXY": proxy}))
