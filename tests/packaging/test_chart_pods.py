@@ -136,14 +136,12 @@ def test_tables_by_host_are_values_that_the_agent_can_read(is_text: bool, tmp_pa
     assert read_targets(tmp_path / "targets.json")
 
 
-def test_other_targets_replace_the_pods_and_other_limits_do_not() -> None:
-    """The one file is read at the start, the other when it changes."""
-    checksums = [
-        render(values).pod().metadata["annotations"]["checksum/config"]
-        for values in ({}, {"limits": {"a": {"rate": 1}}}, {"targets": {"a": {"tls": {"verify": False}}}})
-    ]
-
-    assert checksums[0] == checksums[1] != checksums[2]
+def test_other_tables_leave_the_pods() -> None:
+    """Workers and ingest read both files again when they change."""
+    for name in ("limits", "targets"):
+        first, second = (render({name: {host: {}}}) for host in ("a", "b"))
+        assert first.one("ConfigMap") != second.one("ConfigMap")
+        assert first.one("Deployment") == second.one("Deployment")
 
 
 SENTINELS = "sentinel://a:26379;sentinel://b:26379/0"

@@ -196,7 +196,7 @@ spec:
 {{/* Changes when what pods read at their start changes, so that they are replaced. */}}
 {{- define "longshore.checksum" -}}
 {{- $redis := ternary (include "longshore.redisPassword" .) (.Values.redis.external | toJson) (eq (include "longshore.redis" .) "deployed") }}
-{{- include "longshore.fingerprint" (list . (list .Values.env .Values.targets .Values.selfSignedCertificate .Values.flower.auth $redis)) }}
+{{- include "longshore.fingerprint" (list . (list .Values.env .Values.selfSignedCertificate .Values.flower.auth $redis)) }}
 {{- end }}
 
 {{/* A fingerprint of (list $ secrets) for annotations, which more people may read than Secrets, and a plain hash of a
