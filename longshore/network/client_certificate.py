@@ -103,4 +103,6 @@ def _explain(certificate: str, certificate_data: bytes, key: str, key_data: byte
 
 def _reason_of(error: Exception) -> str:
     reason = getattr(error, "reason", None) or type(error).__name__
+    if reason == "KEY_VALUES_MISMATCH":  # what was read before was right
+        return "a file was replaced while it was read"
     return f"OpenSSL does not take it ({reason}): is a line of a file indented, or one cut off?"

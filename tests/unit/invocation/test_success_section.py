@@ -51,7 +51,9 @@ def test_a_host_header_is_a_host(host: str) -> None:
     assert (DeliveryOptions(host_header=host), []) == section({"host_header": host})
 
 
-@pytest.mark.parametrize("host", ["", "http://app.internal", "a b", "a\r\nX: 1", "a/b", ".a", "a:", "user@a", "é", 1])
+@pytest.mark.parametrize(
+    "host", ["a:0", "a:65536", "", "http://app.internal", "a b", "a\r\nX: 1", "a/b", ".a", "a:", "user@a", "é", 1]
+)
 def test_anything_else_prevents_the_start(host: Any) -> None:
     """It would smuggle something in, or reach nobody."""
     (problem,) = section({"host_header": host})[1]
