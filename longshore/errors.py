@@ -43,7 +43,8 @@ class ConfigError(LongshoreError):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.variable}: {self.problem}. {self.remedy.removesuffix('.')}."
+        end = "" if self.problem.endswith("?") else "."
+        return f"{self.variable}: {self.problem}{end} {self.remedy.removesuffix('.')}."
 
 
 class ConfigProblems(LongshoreError):

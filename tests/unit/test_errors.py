@@ -55,3 +55,7 @@ def test_an_error_is_rebuilt_as_it_was(kind: type[LongshoreError]) -> None:
     assert type(error) is type(rebuilt)
     assert str(error) == str(rebuilt)
     assert [repr(part) for part in error.args] == [repr(part) for part in rebuilt.args]
+
+
+def test_a_problem_that_ends_with_a_question_has_no_full_stop_behind_it() -> None:
+    assert "A: b; did you mean 'c'? Correct it." == str(ConfigError("A", "b; did you mean 'c'?", "Correct it."))

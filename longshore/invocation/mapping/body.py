@@ -80,8 +80,14 @@ def _find_xml_problem(text: str) -> str | None:
     except UnicodeEncodeError:
         return "it holds a lone surrogate"
     except expat.ExpatError as error:
-        return f"{expat.ErrorString(error.code)}, line {error.lineno}, column {error.offset + 1}"
+        return f"{_describe(error)}, line {error.lineno}, column {error.offset + 1}"
     return None
+
+
+def _describe(error: expat.ExpatError) -> str:
+    if error.code == expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]:
+        return "it has no element, or ends inside one"
+    return expat.ErrorString(error.code)
 
 
 class _RefusedXml(Exception):

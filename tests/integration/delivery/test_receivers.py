@@ -79,10 +79,13 @@ def _listens(address: tuple[str, int]) -> bool:
         return probe.connect_ex(address) == 0
 
 
-def send(url: str, key: str, *, body: str | None = BODY, age_s: float = 0, forged: bool = False) -> tuple[int, str]:
+def send(
+    url: str, key: str | None, *, body: str | None = BODY, age_s: float = 0, forged: bool = False
+) -> tuple[int, str]:
     """What the receiver answers to the request that the agent would send."""
-    sign: Sign = partial(SIGNER.build_headers, key)
-    signed = prepare(Post(url, body), {"Idempotency-Key": key}, SECRET, time.time() - age_s, sign)
+    sign: Sign = partial(SIGNER.build_headers, key or "r_none")
+    keys = {} if key is None else {"Idempotency-Key": key}
+    signed = prepare(Post(url, body), keys, SECRET, time.time() - age_s, sign)
     sent = (signed.body or b"") + (b" " if forged else b"")
     headers = {**signed.headers, "Content-Length": str(len(sent))}
     answer = requests.post(url, sent, headers=headers, timeout=60)
@@ -102,6 +105,12 @@ def test_what_was_changed_or_is_old_is_refused(url: str) -> None:
     assert [(401, "bad signature")] * 3 == refused
     assert 401 == requests.post(url, BODY, headers={"X-Port-Signature": "v1,\xe9"}, timeout=60).status_code
     assert (200, "done") == send(url, "r_2")
+
+
+def test_requests_without_a_key_are_not_taken_for_repeats_of_each_other(url: str) -> None:
+    """A mapping may send none, or another header. `webhook-id` is there in any case."""
+    answers = {send(url, None), send(url, None)}
+    assert answers in ({(400, "no Idempotency-Key")}, {(200, "done"), (200, "done before")})
 
 
 def test_a_receiver_remembers_no_more_than_it_has_room_for(url: str) -> None:
