@@ -26,7 +26,7 @@ TEST_PROCESSES ?= $(shell echo $$((2 * $$(nproc))))
 FAULTS_SEED ?= $(shell git rev-list --count HEAD 2>/dev/null || echo 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults chaos bench check docs reference lock audit clean
+.PHONY: help setup run demo test faults chaos fuzz soak bench check docs reference lock audit clean
 
 ifneq ($(STALE),)
 .PHONY: $(STAMP)
@@ -54,6 +54,13 @@ faults: setup ## Kill programs, Redis and Port under load, and account for every
 chaos: setup ## Break a fleet at random for MINUTES=30 (SEED=1 says how), and account for everything (Java 17 and Maven)
 	@LONGSHORE_FAULTS_MESSAGES=$${LONGSHORE_FAULTS_MESSAGES:-150} \
 		$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1) --rate $(or $(RATE),10)
+
+fuzz: setup ## Look for damaged input that breaks something, other input each time: make fuzz MINUTES=10
+	@end=$$(($$(date +%s) + 60 * $(or $(MINUTES),10))); while [ $$(date +%s) -lt $$end ]; do \
+		LONGSHORE_FUZZ_EXAMPLES=300 $(BIN)/python -m pytest -n 2 tests/fuzz $(PYTEST_ARGS) || exit; done
+
+soak: setup ## Run an agent under a steady load and look whether anything grows: make soak HOURS=8 (Java 17 and Maven)
+	@$(BIN)/python -m bench.soak --hours $(or $(HOURS),8) $(BENCH_ARGS)
 
 bench: setup ## Measure cost, rates and latency, in twelve minutes; one row: make bench ROW=event (Java 17 and Maven)
 	@$(BIN)/python -m bench $(ROW) $(BENCH_ARGS)

@@ -8,7 +8,7 @@ EXAMPLES = int(os.environ.get("LONGSHORE_FUZZ_EXAMPLES", "0"))
 
 settings.register_profile(
     "fuzz",
-    max_examples=EXAMPLES or 25,
+    max_examples=EXAMPLES or 15,
     derandomize=not EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
