@@ -198,7 +198,10 @@ def _conclude(result: _Drain) -> str:
         return "Nothing is left: stop this agent, then start the other one. To go on here instead, give --cancel."
     if not all(end.is_settled for end in result.ends):
         return "Not all of it is committed: the next reader would do some of it again."
-    return "Something is left: wait longer, resume what is paused, or give --export FILE. --cancel lets intake go on."
+    return (
+        "Something is left: wait longer, resume what is paused, requeue or discard what holds its order, or give "
+        "--export FILE. --cancel lets intake go on."
+    )
 
 
 def _as_json(settings: Settings, result: _Drain) -> dict[str, Any]:

@@ -43,8 +43,11 @@ class UnfinishedCounts:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether all of it waits for an operator who has paused it."""
-        return 0 < self.total == self.waiting["paused"]
+        """Whether all of it waits for an operator, who has paused it, or what stands before it in its order.
+
+        Where nothing is in flight or waits for anything else, the first of an order is paused, or failed and holds it.
+        """
+        return 0 < self.total == self.waiting["paused"] + self.waiting["order"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def cancel(access: LedgerAccess, actor: str) -> None:
 def wait_until_finished(
     access: LedgerAccess, deadline: float, on_progress: Callable[[UnfinishedCounts], None]
 ) -> UnfinishedCounts:
-    """Waits until nothing is unfinished, or only what an operator has paused, or `deadline` (of `time.monotonic`).
+    """Waits until nothing is unfinished, or only what waits for an operator, or `deadline` (of `time.monotonic`).
 
     Twice in a row, as what is read in several steps may be on its way from one count to another.
     """

@@ -97,6 +97,16 @@ def test_waiting_ends_where_only_an_operator_could_go_on(access: LedgerAccess) -
     assert (counts.total, counts.waiting) == (1, {"paused": 1})
 
 
+def test_waiting_ends_where_a_dead_letter_holds_its_order(access: LedgerAccess) -> None:
+    """Somebody has to requeue or discard it."""
+    put(access, "failed", "next", order="hold 0a1b")
+    end(access)
+
+    counts = drain.wait_until_finished(access, time.monotonic() + 60, ignore)
+
+    assert (counts.total, counts.waiting) == (1, {"order": 1})
+
+
 def test_waiting_ends_with_the_time(access: LedgerAccess) -> None:
     """With what is left then."""
     put(access, "a")
