@@ -40,8 +40,8 @@ _FIND = """<form class="longshore-search ms-lg-auto" action="{{ reverse_url('lon
 _USER = f"""
         {{% if current_user and current_user.name != '{ANONYMOUS}' %}}
         <li class="nav-item">
-          <span class="navbar-text longshore-user"
-            title="{{{{ current_user }}}}">{{{{ current_user }}}} ({{{{ current_user.role.value }}}})</span>
+          <span class="navbar-text longshore-user" title="{{{{ current_user }}}}"><span>{{{{ current_user }}}}</span> \
+({{{{ current_user.role.value }}}})</span>
         </li>
         {{% end %}}"""
 

@@ -46,7 +46,6 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
             pytest.fail(reason)
         pytest.skip(reason)
     with Browser(program, tmp_path_factory.mktemp("browser")) as browser:
-        browser.log_in(LOGIN)
         yield browser
 
 
@@ -54,6 +53,7 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def browser(window: Browser) -> Browser:
     """The same for all tests, on an empty page and as it looks at first."""
     window.open("about:blank")
+    window.log_in(LOGIN)
     window.look()
     window.complaints.clear()
     return window
@@ -444,11 +444,13 @@ def test_flowers_own_pages_work_and_nothing_in_an_event_acts(
 def test_a_narrow_screen_shows_all_without_scrolling_aside(
     bench: Bench, start: Callable[..., Flower], browser: Browser
 ) -> None:
-    """A phone, woken by a pager."""
+    """A phone, woken by a pager; and whatever one is called, the bar has room for it."""
     for number in range(3):
         bench.accept(f"r_{number}_with_quite_a_long_run_id_as_ports_are", "good", dead="http_500")
-    flower = start()
-    for width in (360, 768, 1280):
+    login = f"{'a-long-name-' * 5}@acme.io:secret"
+    flower = start(FLOWER_BASIC_AUTH=login, FLOWER_OPERATORS="ann")
+    browser.log_in(login)
+    for width in (360, 768, 1000, 1280):
         browser.look(width, 800)
         for path in ("overview", "dead-letters", "targets", "jobs", "dead-letters/requeue",
                      "invocation/r_0_with_quite_a_long_run_id_as_ports_are"):  # fmt: skip

@@ -249,7 +249,7 @@ def test_a_viewer_sees_everything_and_changes_nothing_of_flowers_own_either(
     assert {("POST", "/api/worker/shutdown/x"), ("POST", "/api/longshore/jobs/x/pause")} <= set(routes)
     assert {200} == {flower.get(path, auth=viewer).status_code for path in ("/dead-letters", "/targets", "/api/tasks")}
     assert "requeue-form" not in page.text
-    assert "vic (viewer)" in page.text
+    assert "<span>vic</span> (viewer)" in page.text
     assert "vic is a viewer" in flower.get("/dead-letters/requeue", auth=viewer).text
     assert {403} == {answer.status_code for answer in answers}
     assert all("vic is a viewer: ask an operator" in answer.text for answer in answers)
@@ -259,7 +259,7 @@ def test_a_viewer_sees_everything_and_changes_nothing_of_flowers_own_either(
 
     page = flower.get("/invocation/r_1", auth=LOGIN)
     assert "requeue-form" in page.text
-    assert "ann (operator)" in page.text
+    assert "<span>ann</span> (operator)" in page.text
     assert {404} == {flower.post(path, auth=LOGIN).status_code for _, path in routes if path.startswith("/api/worker/")}
     assert flower.post("/api/longshore/requeue", json=CHANGES[0][1], auth=LOGIN).ok
     (note,) = flower.get("/api/longshore/invocations/r_1", auth=LOGIN).json()["history"]
