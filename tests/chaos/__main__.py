@@ -13,15 +13,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import fields
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tests.chaos.schedule import schedule
 from tests.support.faulty_redis import FaultyRedis
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import Scene
+from tests.support.scene import AWAY, Scene
 from tests.support.strikes.catalog import STRIKES
 from tests.support.strikes.kills import KILLS
 from tests.support.strikes.programs import JQ_MAPPING
@@ -56,6 +55,8 @@ def torment(scene: Scene, strikes: Sequence[Strike], seed: int, minutes: float) 
     start, struck = time.monotonic(), list[str]()
     for pause_s, strike in schedule(strikes, seed):
         scene.pass_time(pause_s, LOAD)
+        with suppress(*AWAY):
+            scene.look()
         now = time.monotonic() - start
         if now >= 60 * minutes:
             break
@@ -81,8 +82,13 @@ def account(scene: Scene, struck: Sequence[str]) -> int:
         if (code := member.process.poll()) not in (None, 0, -signal.SIGKILL)
     ]
     row = scene.row("chaos")
+    slowest = max(scene.recoveries, key=lambda each: each.seconds or 0.0)
     say("\n".join(["what struck:", *struck, "problems:", *(problems[:50] or ["none"])]))
-    say(", ".join(f"{field.name.rstrip('_s')} {getattr(row, field.name)}" for field in fields(row)[1:]))
+    say(
+        f"{row.published} published: {row.delivered} delivered, {row.dead} dead, {row.unknown} unknown, "
+        f"{row.lost} lost; {row.repeated} repeated, {row.unsent} began and were never sent; "
+        f"seen to be back after {row.recovery_s:.1f} s at most ({slowest.what})"
+    )
     return int(row.lost > 0)
 
 

@@ -15,8 +15,8 @@ from tests.support.strikes.strike import Cost, Strike
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 
-LEASE_S = "15"
-"""What is under way outlives each of them."""
+LEASE = {"LEASE_S": "15"}
+"""What is under way outlives most of them."""
 POLLED = {
     "STREAMER_NAME": "POLLING",
     "POLLING_INTERVAL_SECONDS": "1",
@@ -28,7 +28,7 @@ def strike_under_load(make_scene: MakeScene, strike: Strike, fault: str, **envir
     """All of it."""
     if reason := strike.lacks():
         pytest.skip(reason)
-    scene = make_scene(fault, networked=True, LEASE_S=LEASE_S, **strike.environ, **environ)
+    scene = make_scene(fault, networked=True, **{**LEASE, **strike.environ, **environ})
     scene.start_fleet()
     pids = scene.fleet.pids()
     scene.load.publish(SIZE // 2, WELL_BEHAVED)

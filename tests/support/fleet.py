@@ -127,25 +127,23 @@ class Fleet:
         self.started: list[Member] = []
         self._numbers = itertools.count(1)
 
-    def start(self, role: Role, count: int = 1) -> list[Member]:
-        """Start `count` programs of a role; they are ready a second or so later."""
-        members = [Member(role, f"{role}-{next(self._numbers)}", self.folder, self.environ) for _ in range(count)]
-        self.started += members
-        return members
+    def start(self, role: Role, count: int = 1, environ: Mapping[str, str] | None = None) -> list[Member]:
+        """Start `count` programs of a role, with these variables more; they are ready a second or so later."""
+        return [self._start(role, (str(SCRIPT),), environ) for _ in range(count)]
 
     def start_crashing(self, point: CrashPoint, passage: int) -> tuple[Member, Path]:
         """Start a program that kills itself at the `passage`-th passage of `point`. Returns the file it marks then."""
-        name = f"{point.role}-{next(self._numbers)}"
-        mark = self.folder / f"{name}.crashed"
-        launcher = [sys.executable, "-P", crash_points.__file__, point.name, str(passage), str(mark)]
-        member = Member(point.role, name, self.folder, self.environ, launcher)
-        self.started.append(member)
-        return member, mark
+        mark = self.folder / f"{len(self.started)}.crashed"
+        launcher = (sys.executable, "-P", crash_points.__file__, point.name, str(passage), str(mark))
+        return self._start(point.role, launcher), mark
 
     def start_wrong(self, role: Role, offset_s: int) -> Member:
         """Start a program whose clock is wrong by so much."""
-        launcher = [sys.executable, "-P", wrong_clock.__file__, str(offset_s)]
-        member = Member(role, f"{role}-{next(self._numbers)}", self.folder, self.environ, launcher)
+        return self._start(role, (sys.executable, "-P", wrong_clock.__file__, str(offset_s)))
+
+    def _start(self, role: Role, launcher: Sequence[str], environ: Mapping[str, str] | None = None) -> Member:
+        name = f"{role}-{next(self._numbers)}"
+        member = Member(role, name, self.folder, self.environ | dict(environ or {}), launcher)
         self.started.append(member)
         return member
 

@@ -27,6 +27,8 @@ class Line(Relay):
         self._deaf: set[asyncio.StreamWriter] = set()
         """What goes to these is thrown away, for good."""
         self._open: set[asyncio.StreamWriter] = set()
+        self._never = asyncio.Event()
+        """Of the line, as nothing else keeps a task alive that waits for good."""
 
     @contextmanager
     def cut(self) -> Iterator[None]:
@@ -93,7 +95,7 @@ class Line(Relay):
                 writer.write(data)
                 await writer.drain()
         if writer in self._deaf:
-            await asyncio.Event().wait()  # the end of a connection does not pass either
+            await self._never.wait()  # the end of a connection does not pass either
 
     async def _fall_silent(self, silent: bool) -> None:
         self._is_silent = silent

@@ -119,8 +119,7 @@ class Scene:
         )
         self.pace = SIZE / 4 / STRIKE_S
         group = f"{organization}.agent"
-        namespace = f"{organization}/{'polling' if is_polled else group}"
-        self.accounts = Accounts(server.url, namespace, self.targets, self.moved, self.port, MANNERS)
+        self.accounts = Accounts(server.url, f"{organization}/{group}", self.targets, self.moved, self.port, MANNERS)
         self.keys: Keys = self.accounts.keys
         self.fleet = Fleet(
             folder / "logs",
@@ -155,6 +154,8 @@ class Scene:
         self.recoveries: list[Recovery] = []
         self.begun_at_kills: list[set[str]] = []
         """For each worker that was killed what had begun then, at it or at its siblings."""
+        self.learned_late: set[str] = set()
+        """What workers had that were gone for long and lived: an outcome may have come after Port was told of none."""
 
     def start_fleet(self, ingests: int = 2, workers: int = 2) -> None:
         """Start the programs and wait until all work."""
@@ -167,13 +168,17 @@ class Scene:
 
         def holds() -> bool:
             try:
-                for recovery in self.recoveries:
-                    recovery.look()
+                self.look()
                 return bool(condition())
             except AWAY:
                 return False  # that is what some of the tests are about
 
         eventually(holds, lambda: f"{what}; {self._unfinished()}", within_s, every_s=POLL_S)
+
+    def look(self) -> None:
+        """Take the times of what has recovered now. Raises `AWAY`."""
+        for recovery in self.recoveries:
+            recovery.look()
 
     def pass_time(self, for_s: float = STRIKE_S, targets: Mapping[str, int] | None = None) -> None:
         """A fault lasts so long; meanwhile more is published, `pace` a second, and nothing is waited for."""
@@ -252,6 +257,12 @@ class Scene:
         self.begun_at_kills.append(begun)
         return begun
 
+    def note_missing(self, worker: Member) -> None:
+        """A worker cannot be reached from this moment on, for longer than its leases."""
+        held = self.accounts.leased()
+        self.recoveries.append(Recovery(f"{worker.name} gone", lambda: not self.accounts.still_leased(held)))
+        self.learned_late |= held.keys()
+
     def kill_ingest(self, ingest: Member) -> None:
         """Kill an ingest and start another at once; it has recovered when all published so far is in the ledger."""
         published = list(self.load.sent)
@@ -268,6 +279,7 @@ class Scene:
 
         Of the ids in `forgotten` the ledger lost what it knew: they must have ended, but perhaps not as Port was told.
         """
+        forgotten = {*forgotten, *self.learned_late}
         accounts = self.accounts.of(self.load.sent)
         problems = [
             problem

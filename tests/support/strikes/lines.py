@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 
+from longshore.runtime.embedded_redis import HOST
 from tests.support.line import Line
-from tests.support.scene import Scene
+from tests.support.scene import BUSY, EXIT_BOUND_S, LEASE_S, Scene
 from tests.support.strikes.strike import Cost, Strike
 
+SPARE_S = 3.0
+"""For the others to notice."""
 DELAY_S = 0.2
 BYTES_PER_S = 50_000
 """A fraction of what a busy worker needs of Redis."""
@@ -43,21 +46,52 @@ def break_lines(place: str, how: Break) -> Callable[[Scene], None]:
     return run
 
 
+def lose_worker(scene: Scene) -> None:
+    """One of several; it lives on, cannot reach Redis for longer than its leases, and comes back."""
+    with Line(scene.redis.port) as line:
+        (worker,) = scene.fleet.start("worker", environ={"REDIS_URL": f"redis://{HOST}:{line.port}/0"})
+        worker.wait_ready()
+        scene.until_busy(worker)
+        with line.half_open():
+            scene.note_missing(worker)
+            scene.pass_time(float(scene.fleet.environ["LEASE_S"]) + SPARE_S)
+        before = worker.attempts()
+
+        def takes_part() -> bool:
+            if not scene.accounts.unfinished(scene.load.sent):
+                scene.load.publish(BUSY, scene.load.targets)
+            return worker.attempts() > before
+
+        scene.until(takes_part, f"{worker.name} takes part again")
+        worker.ask_to_end()
+        code, _ = worker.wait_end(2 * EXIT_BOUND_S)
+        assert code == 0, f"{worker.name} ended with code {code}"
+
+
 def cost_of(place: str, name: str) -> Cost:
     """A target may have done what it had no way to say."""
     return Cost.OUTCOMES if place == "targets" and name in ("cut", "half-open") else Cost.TIME
 
 
-LINES = tuple(
+LINES = (
     Strike(
-        f"network to {place.capitalize()}: {name}",
-        FOLLOWS[place],
-        break_lines(place, how),
-        cost_of(place, name),
-        # A target that is away for long is no reason here to give up.
-        {"RETRY_MAX_ATTEMPTS": "100"} if place == "targets" else {},
-        polls=place == "port" and name in ("cut", "half-open"),
-    )
-    for place in FOLLOWS
-    for name, how in BREAKS.items()
+        "a worker loses Redis for longer than its lease",
+        "what it held is taken up by others, its late word changes nothing, and it takes part again",
+        lose_worker,
+        Cost.OUTCOMES,
+        {"LEASE_S": str(LEASE_S)},
+    ),
+    *(
+        Strike(
+            f"network to {place.capitalize()}: {name}",
+            FOLLOWS[place],
+            break_lines(place, how),
+            cost_of(place, name),
+            # A target that is away for long is no reason here to give up.
+            {"RETRY_MAX_ATTEMPTS": "100"} if place == "targets" else {},
+            polls=place == "port" and name in ("cut", "half-open"),
+        )
+        for place in FOLLOWS
+        for name, how in BREAKS.items()
+    ),
 )

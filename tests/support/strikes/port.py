@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from longshore.sandbox import fake_port_rules as rules
-from tests.support.scene import STRIKE_S, Scene
+from tests.support.scene import Scene
 from tests.support.strikes.strike import Strike
 
 HANG = 0
@@ -29,10 +29,9 @@ def answer(status: int) -> Callable[[Scene], None]:
 
 
 def revoke(scene: Scene) -> None:
-    """Tokens are revoked, and again when there are new ones."""
-    for _ in range(2):
-        scene.port.revoke_tokens()
-        scene.pass_time(STRIKE_S / 2)
+    """All tokens; new ones are to be had at once."""
+    scene.port.revoke_tokens()
+    scene.pass_time()
 
 
 FOLLOWS = "deliveries go on, reports wait"
