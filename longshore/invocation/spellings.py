@@ -70,15 +70,19 @@ class Spellings:
         """Every spelling, longest first."""
         secret = self._secret
         data = secret.encode("utf-8", "surrogatepass")
-        quoted = {quote(data, safe=""), quote(data), quote_plus(data)}
+        # The last is JavaScript's `encodeURIComponent`.
+        quoted = {quote(data, safe=""), quote(data), quote_plus(data), quote(data, safe="!'()*")}
         escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
         # A text inside JSON inside JSON, as `tojson` makes it.
         escaped |= {json.dumps(form)[1:-1] for form in escaped}
-        # JSON in a field of a form.
-        quoted |= {quote_plus(form.encode("utf-8", "surrogatepass")) for form in escaped}
+        marked_up = set(_in_markup(secret))
+        # JSON, XML or an encoded URL in a field of a form.
+        quoted |= {
+            quote_plus(form.encode("utf-8", "surrogatepass")) for form in (*escaped, *marked_up, quote(data, safe=""))
+        }
         encoded = {base64.b64encode(data).decode().rstrip("="), *_inner_base64(data)}
         encoded |= {form.replace("+", "-").replace("/", "_") for form in encoded}
-        forms = {fold(form) for form in (secret, *_in_markup(secret), *quoted, *escaped, *encoded)}
+        forms = {fold(form) for form in (secret, *marked_up, *quoted, *escaped, *encoded)}
         return tuple(sorted(forms, key=len, reverse=True))
 
 

@@ -1,6 +1,7 @@
 """Masking by value: whatever way a secret takes back to people, it is not readable; everything else stays as it was."""
 
 import base64
+import html
 import json
 import re
 from urllib.parse import quote, quote_plus
@@ -31,6 +32,8 @@ SECRET = 'pä"ss wörd/1'
         'pä&quot;ss wörd/1',
         quote_plus(json.dumps({"deep": SECRET})),
         quote_plus(json.dumps({"deep": SECRET}, ensure_ascii=False)),
+        quote_plus(f"<a>{html.escape(SECRET)}</a>"),
+        quote_plus(f"https://x.io/?p={quote(SECRET, safe='')}"),
     ],
 )  # fmt: skip
 def test_a_secret_is_found_in_every_spelling(spelling: str) -> None:
@@ -41,6 +44,12 @@ def test_a_secret_is_found_in_every_spelling(spelling: str) -> None:
     assert masked.startswith("before ")
     assert masked.endswith(" after")
     assert "ss" not in masked.replace("before", "").replace("after", "")
+
+
+def test_a_secret_is_found_as_javascript_encodes_it() -> None:
+    """`encodeURIComponent` leaves more as it is."""
+    secret = "it's (a) secret!"
+    assert "?q=***" == Mask([secret]).text("?q=" + quote(secret, safe="!'()*"))
 
 
 def test_json_stays_json() -> None:
