@@ -121,6 +121,7 @@ class TargetsApi(ApiHandler):
         self.write_json(
             {
                 "targets": [row.as_json() for row in table.rows],
+                "waiting_left_out": table.waiting_left_out,
                 "idle_left_out": table.idle_left_out,
                 "others_last_day": asdict(table.others),
             }

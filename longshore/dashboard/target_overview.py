@@ -63,9 +63,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class TargetTable:
-    """The rows, each target followed by its lanes, and what they leave out of the last day."""
+    """The rows, each target followed by its lanes, and what they leave out."""
 
     rows: list[Row]
+    waiting_left_out: int
+    """Targets at which something waits, beyond those that the ledger reads."""
     idle_left_out: int
     """Targets beyond `MAX_IDLE_TARGETS`."""
     others: TargetCounts
@@ -102,7 +104,7 @@ def read_table(context: DashboardContext) -> TargetTable:
                 day=None if status.lane else day.get(status.target, TargetCounts()),
             )
         )
-    return TargetTable(rows, max(0, len(idle) - MAX_IDLE_TARGETS), others)
+    return TargetTable(rows, context.access.targets.unread(), max(0, len(idle) - MAX_IDLE_TARGETS), others)
 
 
 def _idle_status(target: str) -> TargetStatus:

@@ -92,6 +92,12 @@ class TargetControls:
         """The status of targets and lanes: see `StatusReader.statuses`."""
         return self._statuses.statuses(only)
 
+    def unread(self) -> int:
+        """How many targets with something to start `statuses` leaves out, as there are too many."""
+        with reaching_store():
+            ready: Any = self._redis.zcard(self._keys.targets)
+        return max(0, int(ready) - MAX_NAMES)
+
     def waiting_reasons(self, lanes: Sequence[str]) -> dict[str, str]:
         """Lane → reason code of the last invocation that waits there, for those of `lanes` where that is a retry.
 

@@ -7,6 +7,7 @@ from config.settings import load
 from longshore.dashboard.context import DashboardContext
 from longshore.dashboard.target_overview import MAX_IDLE_TARGETS, read_table
 from longshore.ledger.activity import HOUR_MS, target_field
+from longshore.ledger.known_names import MAX_NAMES
 from longshore.ledger.states import State
 from longshore.ledger.target_control import TargetControl
 from longshore.runtime.embedded_redis import EmbeddedRedis
@@ -37,6 +38,20 @@ def test_targets_that_are_well_are_listed_up_to_a_bound(shared_redis: EmbeddedRe
     assert (18, 5) == (table.idle_left_out, table.others.delivered)
     assert (1520, 7) == (targets[-1].as_json()["delivered_last_day"], targets[-1].as_json()["failed_last_day"])
     assert ["t000", "t001", "t001 deploy"] == [row.status.lane or row.status.target for row in table.rows[:3]]
+
+
+@pytest.mark.usefixtures("redis_client")
+def test_of_targets_that_wait_it_is_said_how_many_are_left_out(shared_redis: EmbeddedRedis) -> None:
+    """Those whose turn is first are read."""
+    context = DashboardContext.open(load(SETTINGS | {"REDIS_URL": shared_redis.url}))
+    ledger = context.access.ledger
+    ledger.redis.zadd(ledger.keys.targets, {f"http://t{number}:80": number for number in range(MAX_NAMES + 30)})
+
+    table = read_table(context)
+    context.close()
+
+    assert MAX_NAMES == len([row for row in table.rows if row.status.target.startswith("http://t")])
+    assert 30 == table.waiting_left_out
 
 
 def add_all(client: "redis.Redis", key: str, values: dict[str, int]) -> None:
