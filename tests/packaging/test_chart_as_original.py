@@ -293,6 +293,17 @@ def test_a_changed_mapping_leaves_the_pods() -> None:
     assert first.one("Deployment") == second.one("Deployment")
 
 
+def test_a_variable_that_names_its_place_still_finds_the_mapping_there() -> None:
+    """Not the one in the image; and as no pod sees that file change, a change replaces the pods."""
+    place = "/app/control_the_payload_config.json"
+    values = {"env": {"normal": {"CONTROL_THE_PAYLOAD_CONFIG_PATH": place}}}
+    first, second = (render({**values, "controlThePayloadConfig": text}).pod() for text in ("[]", '[{"body": null}]'))
+
+    assert place == first.env["CONTROL_THE_PAYLOAD_CONFIG_PATH"]
+    assert "control_the_payload_config.json" == first.mount(place)[0]["subPath"]
+    assert first.metadata["annotations"] != second.metadata["annotations"]
+
+
 def test_a_mapping_may_be_written_as_yaml_too() -> None:
     mapping = [{"enabled": True, "url": '"http://x/"'}]
 

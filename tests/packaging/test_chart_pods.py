@@ -136,6 +136,12 @@ def test_tables_by_host_are_values_that_the_agent_can_read(is_text: bool, tmp_pa
     assert read_targets(tmp_path / "targets.json")
 
 
+@pytest.mark.parametrize("name", ["limits", "targets"])
+def test_a_table_that_is_no_json_is_refused(name: str) -> None:
+    with pytest.raises(NotRendered, match=f"{name} is not an object in strict JSON"):
+        render({name: "{a: 1,"})
+
+
 def test_other_tables_leave_the_pods() -> None:
     """Workers and ingest read both files again when they change."""
     for name in ("limits", "targets"):

@@ -45,6 +45,12 @@
 {{- fail "controlThePayloadConfig is not a list of mappings." }}
 {{- end }}
 {{- end }}
+{{- range $name := list "limits" "targets" }}
+{{- $table := get $v $name }}
+{{- if and $table (kindIs "string" $table) (hasKey (fromJson $table) "Error") }}
+{{- fail (printf "%s is not an object in strict JSON: %s. As a value it may be YAML." $name (get (fromJson $table) "Error")) }}
+{{- end }}
+{{- end }}
 {{- if and $v.metrics.serviceMonitor.enabled (not (int (include "longshore.metricsPort" .))) }}
 {{- fail "metrics.serviceMonitor: there are no metrics to scrape while metrics.port (or METRICS_PORT) is 0." }}
 {{- end }}

@@ -100,6 +100,12 @@ spec:
           mountPath: /etc/longshore
           readOnly: true
         {{- end }}
+        {{- if include "longshore.pinnedMapping" $root }}
+        - name: longshore-files
+          mountPath: /app/control_the_payload_config.json
+          subPath: control_the_payload_config.json
+          readOnly: true
+        {{- end }}
         {{- if $values.selfSignedCertificate.enabled }}
         - name: certificates
           mountPath: /usr/local/share/ca-certificates/cert.crt
@@ -193,10 +199,17 @@ spec:
 {{- toYaml (merge (dict) (include "longshore.selector" . | fromYaml) ((index . 0).Values.podLabels | default dict) (include "longshore.allLabels" . | fromYaml)) }}
 {{- end }}
 
+{{/* The mapping as JSON where a variable of yours may name its place in the chart port-agent; pods never see that one change. */}}
+{{- define "longshore.pinnedMapping" -}}
+{{- if and .Values.controlThePayloadConfig (hasKey (include "longshore.given" . | fromJson) "CONTROL_THE_PAYLOAD_CONFIG_PATH") }}
+{{- toJson .Values.controlThePayloadConfig }}
+{{- end }}
+{{- end }}
+
 {{/* Changes when what pods read at their start changes, so that they are replaced. */}}
 {{- define "longshore.checksum" -}}
 {{- $redis := ternary (include "longshore.redisPassword" .) (.Values.redis.external | toJson) (eq (include "longshore.redis" .) "deployed") }}
-{{- include "longshore.fingerprint" (list . (list .Values.env .Values.selfSignedCertificate .Values.flower.auth $redis)) }}
+{{- include "longshore.fingerprint" (list . (list .Values.env (include "longshore.pinnedMapping" .) .Values.selfSignedCertificate .Values.flower.auth $redis)) }}
 {{- end }}
 
 {{/* A fingerprint of (list $ secrets) for annotations, which more people may read than Secrets, and a plain hash of a
