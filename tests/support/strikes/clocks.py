@@ -52,7 +52,7 @@ WORKERS = tuple(
 SERVERS = tuple(
     Strike(
         f"Redis restarted with its clock {words}",
-        "what is under way and due is found out anew",
+        "what is under way and due is found out again",
         wrong_redis(offset_s),
         Cost.OUTCOMES,
         lasts=True,
