@@ -123,8 +123,8 @@ def parse_claims(values: Sequence[Any]) -> tuple[Claim, ...]:
     rows = zip(*[iter(values)] * len(CLAIM_VALUES), strict=True)
     return tuple(
         # The last three come from records, one of which may be damaged: the others of the answer are to start.
-        Claim(decode(id), int(token), int(start), decode(target), number(attempts), number(made, 1), number(format, 1))
-        for id, token, start, target, attempts, made, format in rows
+        Claim(decode(id), int(token), int(start), decode(target), *map(number, last, (0, 1, 1)))
+        for id, token, start, target, *last in rows
     )
 
 
