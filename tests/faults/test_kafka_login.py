@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from ingest.kafka.credential_refresher import MAX_WAIT_S
 from longshore.log import events
 from tests.faults.conftest import MakeScene
 from tests.support.faults_table import SIZE
 from tests.support.guarded_broker import USER, GuardedBroker
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import BOUND_S, STRIKE_S
+from tests.support.scene import BOUND_S, RECOVERY_BOUND_S, STRIKE_S
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
+
+REFRESH_S = MAX_WAIT_S + RECOVERY_BOUND_S
+"""Port is asked ever more seldom while it gives out what Kafka refuses."""
 
 
 @pytest.fixture
@@ -39,6 +43,7 @@ def test_a_revoked_password_costs_nothing_but_time(make_scene: MakeScene, guarde
         KAFKA_CONSUMER_SECURITY_PROTOCOL="SASL_PLAINTEXT",
         KAFKA_CONSUMER_AUTHENTICATION_MECHANISM="SCRAM-SHA-512",
     )
+    scene.recovery_bound_s = REFRESH_S
     scene.port.give_out_kafka([broker.guarded], USER, "the-first")
     scene.start_fleet()
     pids = scene.fleet.pids()

@@ -152,6 +152,7 @@ class Scene:
             | environ,
         )
         self.recoveries: list[Recovery] = []
+        self.recovery_bound_s = RECOVERY_BOUND_S
         self.begun_at_kills: list[set[str]] = []
         """For each worker that was killed what had begun then, at it or at its siblings."""
         self.learned_late: set[str] = set()
@@ -296,7 +297,7 @@ class Scene:
         slow += [
             f"{each.what}: {each.seconds:.1f} s"
             for each in self.recoveries
-            if each.seconds is not None and each.seconds > RECOVERY_BOUND_S
+            if each.seconds is not None and each.seconds > self.recovery_bound_s
         ]
         assert not slow, slow
         return accounts
