@@ -78,7 +78,7 @@ class _Progress:
         """A phase of a test has ended, here or in another process."""
         key = faults_page.key_of(report.nodeid)
         ends = self._config.stash.setdefault(ENDS, {})
-        if report.failed or key not in ends:
+        if not report.passed or (report.when == "call" and key not in ends):
             skipped = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
             ends[key] = skipped.removeprefix("Skipped: ") if report.skipped else report.outcome
         values = [value for name, value in report.user_properties if name == ROW]

@@ -76,7 +76,7 @@ def cost_of(place: str, name: str) -> Cost:
 LINES = (
     Strike(
         "a worker loses Redis for longer than its lease",
-        "what it held is taken up by others, its late word changes nothing, and it takes part again",
+        "others take up what it held, a late result is stored, and it takes part again",
         lose_worker,
         Cost.OUTCOMES,
         {"LEASE_S": str(LEASE_S)},
