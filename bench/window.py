@@ -30,8 +30,8 @@ class Window:
         return self.answers / self.seconds
 
 
-def watch(agent: Agent, urls: Sequence[str], warm_s: float) -> Window:
-    """Waits for `warm_s`, then watches for `WINDOW_S`, or until few wait for the targets of `urls`.
+def watch(agent: Agent, urls: Sequence[str], warm_s: float, window_s: float = WINDOW_S) -> Window:
+    """Waits for `warm_s`, then watches for `window_s`, or until few wait for the targets of `urls`.
 
     Raises AssertionError where that is so at once: more should have been filled in.
     """
@@ -39,7 +39,7 @@ def watch(agent: Agent, urls: Sequence[str], warm_s: float) -> Window:
     psutil.cpu_percent()
     first, start = agent.target.stats(), time.monotonic()
     last, samples = first, []
-    while time.monotonic() < start + WINDOW_S and waiting(agent, urls) > RESERVE:
+    while time.monotonic() < start + window_s and waiting(agent, urls) > RESERVE:
         time.sleep(SAMPLE_S)
         last, seconds = agent.target.stats(), time.monotonic() - start
         samples.append(last["in_flight"])

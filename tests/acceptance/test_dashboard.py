@@ -144,7 +144,7 @@ def test_a_failure_arrives_is_opened_requeued_and_succeeds(
     browser.click("#requeue")
     browser.reads("It is requeued")
     browser.until("document.querySelector('#state').innerText === 'done'")
-    browser.reads("by ann: prod-2 exists now")
+    browser.reads("by ann (operator): prod-2 exists now")
     browser.reads("Nothing: it was delivered.")
     assert 2 == len(target.received)
 
