@@ -3,7 +3,8 @@
 Threads that are at work at the same time only fight for the interpreter's lock, so there are few. But a thread may have
 to wait: for a connection, for a body that comes in drops, for the process of an isolated attempt. One that is known to
 wait says so (`blocking`), one that does not is found out after a moment; in either case another one takes its place,
-up to a bound. When it comes back there is one too many, which becomes a spare.
+up to a bound. When it comes back there is one too many, which becomes a spare. The last spare is taken first: those
+that a moment of trouble has called for, and nothing needs since, end.
 """
 
 import threading
@@ -36,9 +37,11 @@ Job = Callable[[], None]
 class _Worker:
     """What is known of a thread."""
 
-    __slots__ = ("since", "waits")
+    __slots__ = ("recalled", "since", "waits")
 
     def __init__(self) -> None:
+        self.recalled = threading.Event()
+        """Set when it is a spare that is to work again."""
         self.since = 0.0
         """When its job began; 0 while it has none."""
         self.waits = False
@@ -57,8 +60,7 @@ class ThreadPool:
         self._lock = threading.Lock()
         self._workers: set[_Worker] = set()
         self._at_work = 0
-        self._spare = 0
-        self._recall = threading.Semaphore(0)
+        self._spares: list[_Worker] = []
         self._local = threading.local()
         self._has_jobs = threading.Event()
         self._monitor = Periodic(f"stuck-{name}-threads", 0, self._replace_stuck)
@@ -115,10 +117,9 @@ class ThreadPool:
         with self._lock:
             if self._at_work >= self._max_at_work:
                 return
-            if self._spare:
-                self._spare -= 1
+            if self._spares:
                 self._at_work += 1
-                self._recall.release()
+                self._spares.pop().recalled.set()
                 return
             if len(self._workers) >= self._max_threads:
                 return
@@ -156,11 +157,12 @@ class ThreadPool:
                 if self._at_work <= self._max_at_work:
                     return True
                 self._at_work -= 1
-                self._spare += 1
-            if not self._recall.acquire(timeout=_SPARE_S):
+                worker.recalled.clear()
+                self._spares.append(worker)
+            if not worker.recalled.wait(_SPARE_S):
                 with self._lock:
-                    if not self._recall.acquire(blocking=False):
-                        self._spare -= 1
+                    if worker in self._spares:  # else it was recalled this moment
+                        self._spares.remove(worker)
                         self._workers.discard(worker)
                         return False
         return True

@@ -128,3 +128,26 @@ def test_a_job_that_raises_costs_no_thread() -> None:
         done = threading.Event()
         pool.submit(done.set)
         assert done.wait(60)
+
+
+def test_threads_that_only_a_jam_has_needed_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though jobs go on, each of which needs a spare one for a moment."""
+    monkeypatch.setattr("tasks.worker.thread_pool._SPARE_S", 0.3)
+    with running(max_threads=100, at_work=1) as pool:
+        jam = Blockade(pool, announced=True)
+        for _ in range(20):
+            pool.submit(jam.job)
+        wait_for(jam.reached, 20)
+        jam.lifted.set()
+        wait_for(jam.ended, 20)
+        assert pool.threads >= 20
+
+        def one_waits_for_another() -> bool:
+            pair = Blockade(pool, announced=True)
+            pool.submit(pair.job)
+            wait_for(pair.reached, 1)
+            pool.submit(pair.lifted.set)
+            wait_for(pair.ended, 1)
+            return pool.threads <= 3
+
+        eventually(one_waits_for_another, lambda: f"{pool.threads} threads are left", every_s=0.01)
