@@ -31,15 +31,17 @@ class _ReleasingPool(_Pool):
         if conn is not None:
             conn.release()
         super()._put_conn(conn)
+        self._close_stale()
 
     def _close_stale(self) -> None:
-        """The pool hands out the most recently used first: if that one is stale, all others are."""
+        """The most recently used are handed out first: those that only a burst has needed grow old below them."""
         pool: Any = self.pool
-        while pool is not None and (conn := pool.take_oldest()) is not None:
-            if not conn.is_stale():  # given back a moment ago
-                self._put_conn(conn)
-                return
+        while pool is not None and (conn := pool.take_oldest(_is_stale)) is not None:
             conn.close()
+
+
+def _is_stale(conn: Any) -> bool:
+    return bool(conn.is_stale())
 
 
 class DeadlineHttpPool(_ReleasingPool, connections.HttpPool):

@@ -5,6 +5,7 @@ as many placeholders as it may hold connections: with hundreds, a new origin cos
 """
 
 import queue
+from collections.abc import Callable
 from typing import Any
 
 
@@ -30,12 +31,18 @@ class IdleConnections:
             raise queue.Full
         self._idle.append(conn)
 
-    def take_oldest(self) -> Any:
-        """The one that was put in first, None without any; whoever closes one must have taken it before."""
+    def take_oldest(self, is_wanted: Callable[[Any], bool]) -> Any:
+        """The one that was put in first, if it is wanted, else None; whoever closes one must have taken it before."""
         try:
-            return self._idle.pop(0)
+            if not is_wanted(self._idle[0]):
+                return None
+            conn = self._idle.pop(0)
         except IndexError:
             return None
+        if is_wanted(conn):
+            return conn
+        self._idle.insert(0, conn)  # others have taken the one that was looked at
+        return None
 
     def qsize(self) -> int:
         """How many there are."""

@@ -14,7 +14,23 @@ def test_the_last_one_given_back_is_the_first_to_be_taken() -> None:
     for conn in ("a", "b", "c"):
         idle.put(conn)
 
-    assert ("c", "a", 1) == (idle.get(), idle.take_oldest(), idle.qsize())
+    assert ("c", "a", 1) == (idle.get(), idle.take_oldest(bool), idle.qsize())
+
+
+def test_the_oldest_one_stays_where_it_is_not_wanted() -> None:
+    """Nor is one taken that another thread has put into its place."""
+    idle = IdleConnections(2)
+    idle.put("a")
+    idle.put("b")
+
+    def while_another_takes_it(conn: str) -> bool:
+        if conn == "a":
+            idle.take_oldest(bool)
+        return conn == "a"
+
+    assert idle.take_oldest(lambda conn: conn != "a") is None
+    assert idle.take_oldest(while_another_takes_it) is None
+    assert ("b", 0) == (idle.get(), idle.qsize())
 
 
 def test_no_more_are_kept_than_was_said() -> None:
@@ -31,7 +47,7 @@ def test_what_is_empty_says_so_and_makes_nobody_wait() -> None:
     idle = IdleConnections(1)
     idle.put(None)
 
-    assert idle.take_oldest() is None
+    assert idle.take_oldest(bool) is None
     with pytest.raises(queue.Empty):
         idle.get(block=True)
 
