@@ -51,9 +51,10 @@ test: setup ## Run all tests; of those of faults a few, with fewer invocations t
 faults: setup ## Kill programs, Redis and Port under load, and account for every invocation (Java 17 and Maven)
 	@LONGSHORE_FAULTS_PAGE=$(PAGE) $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
 
-chaos: setup ## Break a fleet at random for MINUTES=30 (SEED=1 says how), and account for everything (Java 17 and Maven)
+chaos: setup ## Break a fleet at random for MINUTES=30 (SEED=1 says how; POLLING=1: runs are polled), account for all (Java 17, Maven)
 	@LONGSHORE_FAULTS_MESSAGES=$${LONGSHORE_FAULTS_MESSAGES:-150} \
-		$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1) --rate $(or $(RATE),10)
+		$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1) --rate $(or $(RATE),10) \
+		$(if $(POLLING),--polling)
 
 fuzz: setup ## Look for damaged input that breaks something, other input each time: make fuzz MINUTES=10
 	@end=$$(($$(date +%s) + 60 * $(or $(MINUTES),10))); while [ $$(date +%s) -lt $$end ]; do \

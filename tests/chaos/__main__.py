@@ -1,6 +1,6 @@
 """Breaks a fleet under load at random for some minutes, and accounts for every invocation.
 
-    python -m tests.chaos --minutes 30 --seed 7 --rate 10
+    python -m tests.chaos --minutes 30 --seed 7 --rate 10 --polling
 
 Exit code 1 if anything was lost.
 """
@@ -20,6 +20,7 @@ from tests.chaos.schedule import schedule
 from tests.support.faulty_redis import FaultyRedis
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.load import WELL_BEHAVED
+from tests.support.polled_load import POLLED
 from tests.support.scene import AWAY, Scene
 from tests.support.strikes.catalog import STRIKES
 from tests.support.strikes.kills import KILLS
@@ -47,7 +48,19 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=10, help="invocations per second")
+    parser.add_argument(
+        "--polling", action="store_true", help="poll runs from Port, instead of reading them from Kafka"
+    )
     return parser.parse_args(arguments)
+
+
+def suitable(polling: bool) -> list[Strike]:
+    """What can strike here, and leaves nothing behind that would change what the others do."""
+    return [
+        strike
+        for strike in (*STRIKES, *KILLS)
+        if not strike.lasts and not (polling and strike.of_kafka) and not strike.lacks()
+    ]
 
 
 def torment(scene: Scene, strikes: Sequence[Strike], seed: int, minutes: float) -> list[str]:
@@ -101,18 +114,19 @@ def account(scene: Scene, struck: Sequence[str]) -> int:
 def main() -> int:
     """All of it; the exit code."""
     options = parse()
-    strikes = [strike for strike in (*STRIKES, *KILLS) if not strike.lasts and not strike.lacks()]
+    settings = SETTINGS | (POLLED if options.polling else {})
     folder = Path(tempfile.mkdtemp(prefix="longshore-chaos-"))
-    say(f"chaos: {options.minutes:g} minutes, seed {options.seed}, {options.rate:g} a second; logs are in {folder}")
+    from_where = "polled" if options.polling else "from Kafka"
+    say(f"chaos: {options.minutes:g} minutes, seed {options.seed}, {options.rate:g} a second {from_where}; {folder}")
     with ExitStack() as stack:
         kafka = KafkaBroker(folder / "kafka").start()
         stack.callback(kafka.kill)
         server = FaultyRedis(folder / "redis")
         stack.enter_context(server)
-        scene = stack.enter_context(Scene(folder, kafka, server, "chaos", options.seed, True, **SETTINGS))
+        scene = stack.enter_context(Scene(folder, kafka, server, "chaos", options.seed, True, **settings))
         scene.pace = options.rate
         scene.start_fleet()
-        return account(scene, torment(scene, strikes, options.seed, options.minutes))
+        return account(scene, torment(scene, suitable(options.polling), options.seed, options.minutes))
 
 
 if __name__ == "__main__":

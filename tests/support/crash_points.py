@@ -74,6 +74,8 @@ class CrashPoint:
     """Which calls are passages, by their arguments and result (None before the call)."""
     max_passages: int = 20
     """Passages that come soon at any load: batches are fewer than invocations."""
+    expected: str = ""
+    """For the page of the faults, where it is more than that nothing is lost."""
 
     def owner(self) -> tuple[Any, str]:
         """The class that has the function, and the function's name in it."""
@@ -92,7 +94,14 @@ POINTS = (
     ),
     CrashPoint("during commit", "ingest", "ingest.kafka.consumer", "KafkaReader.commit", "after", max_passages=2),
     CrashPoint(
-        "after pump, before publish", "worker", _LEDGER, "Ledger.pump", "after", claims_something, max_passages=3
+        "after pump, before publish",
+        "worker",
+        _LEDGER,
+        "Ledger.pump",
+        "after",
+        claims_something,
+        max_passages=3,
+        expected="the pump has no owner to lose: any worker hands out again what the killed one had taken",
     ),
     CrashPoint("after publish", "worker", _PUBLISH, "Publisher.publish", "after", has_claims, max_passages=5),
     CrashPoint("at receipt", "worker", "tasks.worker.pipeline.pipeline", "Pipeline.receive", "before", max_passages=3),

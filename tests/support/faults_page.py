@@ -25,7 +25,8 @@ was published is accounted for. [What is promised](../explanation/guarantees.md)
 - **repeated**: came to their target although it had taken them already.
 - **recovery**: seconds until all that was published is stored, and nothing is stuck with whoever was struck.
 
-`make chaos MINUTES=30 SEED=7` strikes with all of them at random.
+`make chaos MINUTES=30 SEED=7` strikes with all of them at random; with `POLLING=1` where runs are polled. Machines that
+vanish take root and `ip`, and memory that runs out takes a control group that may be written.
 """
 COLUMNS = ("fault", "expected", "published", "delivered", "dead", "unknown", "lost", "repeated", "recovery", "tried")
 NO_FIGURES = ("–",) * 7

@@ -88,9 +88,13 @@ class Member:
 
     def kill(self) -> None:
         """End it as a crash would. Its children are to end by themselves: see `orphans`."""
-        self.orphans += self._children()
+        self.note_children()
         self.process.kill()
         self.process.wait()
+
+    def note_children(self) -> None:
+        """Whoever may be killed in a moment: see `orphans`."""
+        self.orphans += [child for child in self._children() if child not in self.orphans]
 
     def ask_to_end(self) -> None:
         """Send SIGTERM."""
@@ -127,9 +131,14 @@ class Fleet:
         self.started: list[Member] = []
         self._numbers = itertools.count(1)
 
-    def start(self, role: Role, count: int = 1, environ: Mapping[str, str] | None = None) -> list[Member]:
-        """Start `count` programs of a role, with these variables more; they are ready a second or so later."""
-        return [self._start(role, (str(SCRIPT),), environ) for _ in range(count)]
+    def start(
+        self, role: Role, count: int = 1, environ: Mapping[str, str] | None = None, launcher: Sequence[str] = ()
+    ) -> list[Member]:
+        """Start `count` programs of a role, with these variables more; they are ready a second or so later.
+
+        `launcher`: a command that becomes the one behind it.
+        """
+        return [self._start(role, (*launcher, str(SCRIPT)), environ) for _ in range(count)]
 
     def start_crashing(self, point: CrashPoint, passage: int) -> tuple[Member, Path]:
         """Start a program that kills itself at the `passage`-th passage of `point`. Returns the file it marks then."""

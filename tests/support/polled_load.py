@@ -13,6 +13,14 @@ CLAIM_S = 5.0
 """How long Port keeps a claim for whoever was killed with it."""
 
 
+POLLED = {
+    "STREAMER_NAME": "POLLING",
+    "POLLING_INTERVAL_SECONDS": "1",
+    "POLLING_RUNS_BATCH_SIZE": "20",
+}
+"""Settings of a fleet that polls."""
+
+
 class PolledLoad(Load):
     """As Load, without change log events, which are not polled."""
 

@@ -15,4 +15,6 @@ def kill_broker(scene: Scene) -> None:
     scene.kafka.start()
 
 
-BROKERS = (Strike("Kafka: broker killed", "what was read is delivered, the rest is read later", kill_broker),)
+BROKERS = (
+    Strike("Kafka: broker killed", "what was read is delivered, the rest is read later", kill_broker, of_kafka=True),
+)

@@ -55,6 +55,7 @@ SERVERS = tuple(
         "what is under way and due is found out again",
         wrong_redis(offset_s),
         Cost.OUTCOMES,
+        polls=True,
         lasts=True,
         lacks=lack,
     )

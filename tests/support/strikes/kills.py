@@ -1,4 +1,4 @@
-"""What kills programs, Redis and Kafka; each of them has tests of its own, these are for `make chaos`."""
+"""What kills programs and Redis, for `make chaos` and where runs are polled; from Kafka each has tests of its own."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def end_worker(scene: Scene) -> None:
     worker.ask_to_end()
     worker.wait_end(2 * EXIT_BOUND_S)
     scene.fleet.replace(worker)
+
+
+def end_ingest(scene: Scene) -> None:
+    """As a rollout does."""
+    ingest = choose(scene, "ingest")
+    ingest.ask_to_end()
+    code, _ = ingest.wait_end(2 * EXIT_BOUND_S)
+    assert code == 0, f"{ingest.name} ended with code {code}"
+    scene.fleet.replace(ingest)
 
 
 def end_then_kill_worker(scene: Scene) -> None:
@@ -77,12 +86,13 @@ def close_connections(scene: Scene) -> None:
 
 
 KILLS = (
-    Strike("kill -9: a worker", "what it held is taken up", kill_worker, Cost.OUTCOMES),
-    Strike("kill -9: an ingest", "its partitions go to others", kill_ingest),
+    Strike("kill -9: a worker", "what it held is taken up", kill_worker, Cost.OUTCOMES, polls=True),
+    Strike("kill -9: an ingest", "what it had read and not stored is read by others", kill_ingest, polls=True),
+    Strike("SIGTERM: an ingest", "what it has read it stores", end_ingest, polls=True),
     Strike("SIGTERM: a worker", "what has not begun goes back", end_worker),
     Strike("SIGTERM, then SIGKILL: a worker", "as a killed worker", end_then_kill_worker, Cost.OUTCOMES),
-    Strike("kill -9: Redis", "it is waited for", kill_redis, Cost.OUTCOMES),
+    Strike("kill -9: Redis", "it is waited for", kill_redis, Cost.OUTCOMES, polls=True),
     Strike("SIGSTOP: Redis", "it is waited for", stop_redis),
-    Strike("Redis: disk full", "ingest and new attempts wait", fill_disk),
+    Strike("Redis: disk full", "ingest and new attempts wait", fill_disk, polls=True),
     Strike("Redis: all connections closed", "lost messages are published again", close_connections),
 )

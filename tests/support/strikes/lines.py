@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 
 from longshore.runtime.embedded_redis import HOST
+from tests.support.fleet import Member
 from tests.support.line import Line
 from tests.support.scene import BUSY, EXIT_BOUND_S, LEASE_S, Scene
 from tests.support.strikes.strike import Cost, Strike
@@ -26,7 +27,7 @@ BREAKS: Mapping[str, Break] = {
 }
 
 FOLLOWS = {
-    "redis": "results wait in the workers' memory, Kafka keeps the rest",
+    "redis": "results wait in the workers' memory, the rest waits where it comes from",
     "kafka": "what was read is delivered, the rest is read later",
     "port": "deliveries go on, reports wait",
     "targets": "what could not be sent is tried again",
@@ -46,26 +47,33 @@ def break_lines(place: str, how: Break) -> Callable[[Scene], None]:
     return run
 
 
+def stay_away(scene: Scene, worker: Member, leave: Callable[[], None], come_back: Callable[[], None]) -> None:
+    """A worker cannot be reached for longer than its leases, takes part again, and is asked to end."""
+    scene.until_busy(worker)
+    leave()
+    try:
+        scene.note_missing(worker)
+        scene.pass_time(float(scene.fleet.environ["LEASE_S"]) + SPARE_S)
+    finally:
+        come_back()
+    before = worker.attempts()
+
+    def takes_part() -> bool:
+        if not scene.accounts.unfinished(scene.load.sent):
+            scene.load.publish(BUSY, scene.load.targets)
+        return worker.attempts() > before
+
+    scene.until(takes_part, f"{worker.name} takes part again")
+    worker.ask_to_end()
+    code, _ = worker.wait_end(2 * EXIT_BOUND_S)
+    assert code == 0, f"{worker.name} ended with code {code}"
+
+
 def lose_worker(scene: Scene) -> None:
     """One of several; it lives on, cannot reach Redis for longer than its leases, and comes back."""
-    with Line(scene.redis.port) as line:
+    with Line(scene.redis.port) as line, ExitStack() as silence:
         (worker,) = scene.fleet.start("worker", environ={"REDIS_URL": f"redis://{HOST}:{line.port}/0"})
-        worker.wait_ready()
-        scene.until_busy(worker)
-        with line.half_open():
-            scene.note_missing(worker)
-            scene.pass_time(float(scene.fleet.environ["LEASE_S"]) + SPARE_S)
-        before = worker.attempts()
-
-        def takes_part() -> bool:
-            if not scene.accounts.unfinished(scene.load.sent):
-                scene.load.publish(BUSY, scene.load.targets)
-            return worker.attempts() > before
-
-        scene.until(takes_part, f"{worker.name} takes part again")
-        worker.ask_to_end()
-        code, _ = worker.wait_end(2 * EXIT_BOUND_S)
-        assert code == 0, f"{worker.name} ended with code {code}"
+        stay_away(scene, worker.wait_ready(), lambda: silence.enter_context(line.half_open()), silence.close)
 
 
 def cost_of(place: str, name: str) -> Cost:
@@ -89,7 +97,8 @@ LINES = (
             cost_of(place, name),
             # A target that is away for long is no reason here to give up.
             {"RETRY_MAX_ATTEMPTS": "100"} if place == "targets" else {},
-            polls=place == "port" and name in ("cut", "half-open"),
+            polls=place in ("port", "redis") and name in ("cut", "half-open"),
+            of_kafka=place == "kafka",
         )
         for place in FOLLOWS
         for name, how in BREAKS.items()

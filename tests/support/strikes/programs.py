@@ -85,8 +85,18 @@ def exhaust_files(scene: Scene) -> None:
 
 PROGRAMS = (
     Strike("Flower killed twice", "deliveries do not depend on it", kill_flower),
-    Strike(f"{MORE_WORKERS} workers more, then fewer", "the new ones take part, the old ones end in order", scale),
-    Strike("Kafka: members join and leave again and again", "partitions move, each is read on", join_and_leave),
+    Strike(
+        f"{MORE_WORKERS} workers more, then fewer",
+        "the new ones take part, the old ones end in order",
+        scale,
+        polls=True,
+    ),
+    Strike(
+        "Kafka: members join and leave again and again",
+        "partitions move, each is read on",
+        join_and_leave,
+        of_kafka=True,
+    ),
     Strike(
         "jq's processes killed, as when memory runs out",
         "others take their place, and what they had is evaluated again",

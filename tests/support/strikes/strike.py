@@ -29,6 +29,8 @@ class Strike:
     """Settings that the fleet needs for it."""
     polls: bool = False
     """Whether it is also tried where runs are polled."""
+    of_kafka: bool = False
+    """Whether it means nothing there."""
     lasts: bool = False
     """Whether some of it stays when it is over."""
     lacks: Callable[[], str] = str
