@@ -1,7 +1,6 @@
 """Whatever a target or a gateway in front of Port answers: an outcome, or an error of ours, and nothing else."""
 
 import json
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -13,8 +12,9 @@ from longshore.delivery.send import Sender
 from longshore.errors import PortRefused, PortUnavailable
 from longshore.port import PortClient
 from longshore.port.replies import Reply
-from tests.support.hostile import OK, HostileTarget, Talk
+from tests.support.hostile import OK
 from tests.support.posting import Post, make_sender
+from tests.support.replaying import ReplayingServer
 
 heads = st.sampled_from(
     [
@@ -50,23 +50,10 @@ def replies(draw: st.DrawFn) -> bytes:
     return draw(heads) + b"".join(draw(fields)) + draw(st.sampled_from([b"\r\n", b"\r\n\r\n", b""])) + draw(bodies)
 
 
-class Replaying:
-    """A server that answers each connection's first request with `reply`, and hangs up."""
-
-    def __init__(self) -> None:
-        self.reply = OK
-        self._lock = threading.Lock()
-
-    def __call__(self, talk: Talk) -> None:
-        if talk.receive() is not None:
-            talk.send(self.reply)
-
-
 @pytest.fixture(scope="module")
-def replaying() -> Iterator[tuple[Replaying, HostileTarget]]:
-    script = Replaying()
-    with HostileTarget(script) as target:
-        yield script, target
+def server() -> Iterator[ReplayingServer]:
+    with ReplayingServer() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -77,29 +64,23 @@ def sender() -> Iterator[Sender]:
 
 
 @given(reply=replies())
-def test_each_answer_of_a_target_is_an_outcome(
-    replaying: tuple[Replaying, HostileTarget], sender: Sender, reply: bytes
-) -> None:
+def test_each_answer_of_a_target_is_an_outcome(server: ReplayingServer, sender: Sender, reply: bytes) -> None:
     """Kept within its bound; the next request gets its own answer and nothing of this one."""
-    script, target = replaying
-    script.reply = reply
-    outcome = sender.send(Post(target.url()))
+    server.reply = reply
+    outcome = sender.send(Post(server.url()))
     assert isinstance(outcome, Outcome)
     if outcome.response is not None:
         assert len(outcome.response.text) <= 4096
-    script.reply = OK
-    after = sender.send(Post(target.url()))
+    server.reply = OK
+    after = sender.send(Post(server.url()))
     assert (Verdict.DELIVERED, "ok") == (after.verdict, after.response and after.response.text)
 
 
 @given(reply=replies())
-def test_each_answer_of_port_is_a_reply_or_an_error_of_ours(
-    replaying: tuple[Replaying, HostileTarget], reply: bytes
-) -> None:
+def test_each_answer_of_port_is_a_reply_or_an_error_of_ours(server: ReplayingServer, reply: bytes) -> None:
     """Also where it stands in place of a token."""
-    script, target = replaying
-    script.reply = reply
-    client = PortClient(target.url(""), "id", "secret-0123456789", read_timeout_s=5)
+    server.reply = reply
+    client = PortClient(server.url(""), "id", "secret-0123456789", read_timeout_s=5)
     try:
         assert isinstance(client.call("POST", "/v1/x", {"a": 1}), Reply)
     except (PortUnavailable, PortRefused):
@@ -125,14 +106,11 @@ json_values = st.recursive(
 
 
 @given(value=json_values)
-def test_json_of_any_shape_from_port_is_a_reply_or_an_error_of_ours(
-    replaying: tuple[Replaying, HostileTarget], value: object
-) -> None:
+def test_json_of_any_shape_from_port_is_a_reply_or_an_error_of_ours(server: ReplayingServer, value: object) -> None:
     """For a token, for Kafka's credentials and for a call."""
-    script, target = replaying
     body = json.dumps(value).encode()
-    script.reply = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-    client = PortClient(target.url(""), "id", "secret-0123456789", read_timeout_s=5)
+    server.reply = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    client = PortClient(server.url(""), "id", "secret-0123456789", read_timeout_s=5)
     for call in (lambda: client.call("GET", "/v1/x", None), client.kafka_credentials):
         try:
             call()
