@@ -6,6 +6,7 @@ import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -300,6 +301,12 @@ def test_people_log_in_with_a_provider_and_their_groups_say_what_they_may(
         assert browser.post(f"{flower.url}/invocation/r_1", data=form).ok
         (note,) = browser.get(f"{flower.url}/api/longshore/invocations/r_1").json()["history"]
         assert ("ann@acme.io", "operator") == (note["requeued_by"], note["role"])
+        for there in ("/\t\\evil.example", "//evil.example", "/\\evil.example", "https://evil.example/"):
+            address = f"{flower.url}/login?{urlencode({'next': there})}"
+            for _ in ("to the provider", "back", "on"):
+                address = browser.get(address, allow_redirects=False).headers["Location"]
+            # As a browser reads it.
+            assert not address.replace("\t", "").replace("\\", "/").startswith(("//", "https:")), there
         browser.close()
 
         browser, page = log_in(email="vic@acme.io", teams="all")
