@@ -1,6 +1,8 @@
 """`longshore drill`: whether one's own staging loses nothing when a worker ends and a target is away."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -38,11 +40,8 @@ def drill(
     from tasks.celery.remote_control import RemoteControl
 
     access, workers = open_ledger(settings), RemoteControl(make_app(settings))
-    try:
+    with _refusals():
         plan = plan_drill(access, workers, target, worker, pause, minutes * 60)
-    except OperationRefused as problem:
-        terminal.say(f"No drill: {problem}.")
-        raise typer.Exit(NOT_FOUND if isinstance(problem, NotFound) else REFUSED) from None
     terminal.say(_describe(plan, "would be" if not yes else "is to be"))
     if not yes:
         terminal.say("Nothing was changed: give --yes to do it.")
@@ -53,7 +52,8 @@ def drill(
     for number in SIGNALS:
         # Kept, and looked at between steps: raised as an error it could cut off the step that resumes the target.
         signal.signal(number, lambda number, _: received.append(number))
-    result = Drill(access, workers, plan, options.resolve_actor(), terminal.say, lambda: bool(received)).run()
+    with _refusals():
+        result = Drill(access, workers, plan, options.resolve_actor(), terminal.say, lambda: bool(received)).run()
     if result is None:
         terminal.say("Interrupted. Nothing more is done; `longshore audit` tells whether all is there.")
         raise typer.Exit(INTERRUPTED)
@@ -64,6 +64,15 @@ def drill(
     terminal.say(_conclude(result))
     if not result.is_passed:
         raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except OperationRefused as problem:
+        terminal.say(f"No drill: {problem}.")
+        raise typer.Exit(NOT_FOUND if isinstance(problem, NotFound) else REFUSED) from None
 
 
 def _describe(plan: Plan, would: str) -> str:

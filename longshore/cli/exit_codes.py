@@ -65,7 +65,7 @@ EXITS: dict[str, dict[int, str]] = {
         DONE: "all is accounted for; without `--yes`: it may be done",
         FAILED: "something is lost, not all had ended in time, or Redis is away",
         NOT_FOUND: "no such worker",
-        REFUSED: "fewer than two workers, a target that is paused or broken, or a ledger that does not add up",
+        REFUSED: "too few workers, another drill, a target that is paused or broken, or a ledger that does not add up",
         INTERRUPTED: "ended by Ctrl-C, SIGTERM or SIGHUP; the target is resumed",
         EX_CONFIG: MEANING[EX_CONFIG],
     },

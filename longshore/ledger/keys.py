@@ -262,6 +262,11 @@ class Keys:
         return f"{self.prefix}notify"
 
     @property
+    def drill(self) -> str:
+        """Hash: the drill that goes on, until when, and the target that it has paused; see scripts/drill_pause.lua."""
+        return f"{self.prefix}drill"
+
+    @property
     def write_marker(self) -> str:
         """String, empty: written before replicas are asked how far they have come (WAIT)."""
         return f"{self.prefix}touched"

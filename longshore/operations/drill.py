@@ -1,22 +1,24 @@
 """A drill: one target is paused, one worker is ended, and the ledger is watched until everything is accounted for.
 
-At most one target and one worker, and the target is resumed however the drill ends, also by a signal. Only a drill that
-is killed (SIGKILL) leaves it paused, and `longshore targets resume` resumes it.
+At most one target and one worker, and the target is resumed however the drill ends, also by a signal. Of a drill that
+is killed (SIGKILL) or stopped, the lease lapses, and the workers resume it.
 """
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from longshore.errors import StoreUnavailable
 from longshore.ledger.audit import Balance, audit
+from longshore.ledger.drill_lease import LEASE_S, DrillLease, DrillStart
 from longshore.ledger.states import FINAL_STATES, State
 from longshore.operations.drain import find_unfinished_records
 from longshore.operations.drill_plan import STOPPED, Plan, Workers
 from longshore.operations.ledger_access import LedgerAccess
-from longshore.operations.steer import steer_target
+from longshore.operations.refusals import Conflict
+from longshore.operations.steer import log_steering
 
 LOOK_S = 0.5
 RESUME_PATIENCE_S = 60.0
@@ -70,15 +72,20 @@ class Drill:
         self._say = say
         self._is_interrupted = is_interrupted
         self._deadline = time.monotonic() + plan.limit_s
+        self._lease = DrillLease(access.ledger, plan.target)
 
     def run(self) -> DrillResult | None:
-        """None if it was interrupted. Raises `StoreUnavailable`."""
+        """None if it was interrupted. Raises `Conflict` if it may not begin, `StoreUnavailable`."""
+        with self._lease_held():
+            return self._run()
+
+    def _run(self) -> DrillResult | None:
         with self._paused():
             resume_at = time.monotonic() + self._plan.pause_s
             watched = self._under_way()
             gone_s = self._end_worker() if self._goes_on() else None
             while self._goes_on() and time.monotonic() < resume_at:
-                time.sleep(LOOK_S)
+                self._pass_time()
             watched |= self._under_way()
         resumed_at = time.monotonic()
         waiting = self._settle(watched)
@@ -100,36 +107,64 @@ class Drill:
         worker, told_at = self._plan.worker, time.monotonic()
         self._workers.end(worker)
         self._say(f"{worker} is told to end.")
+        gone_s: float | None = None
         while self._goes_on():
-            if worker not in self._workers.names():
+            self._renew()
+            after_s = time.monotonic() - told_at
+            if worker in self._workers.names():
+                gone_s = None
+            elif gone_s is None:
+                gone_s = after_s  # once may be a worker under load, which answers late
+            else:
                 self._say(f"{worker} takes nothing any more.")
-                return time.monotonic() - told_at
+                return gone_s
         return None
 
     def _goes_on(self) -> bool:
         return not self._is_interrupted() and time.monotonic() < self._deadline
 
+    def _pass_time(self) -> None:
+        self._renew()
+        time.sleep(LOOK_S)
+
+    def _renew(self) -> None:
+        with suppress(StoreUnavailable):  # a Redis that is away for longer than the lease resumes the target for us
+            self._lease.renew()
+
+    @contextmanager
+    def _lease_held(self) -> Iterator[None]:
+        try:
+            start = self._lease.begin()
+            if start is DrillStart.OTHER_DRILL:
+                raise Conflict("another drill goes on, or was killed less than a minute ago")
+            if start is DrillStart.PAUSED:
+                raise Conflict(f"{self._plan.target} is paused already, and a drill would resume it")
+            yield
+        finally:
+            with suppress(StoreUnavailable):  # it lapses
+                self._lease.end()
+
     @contextmanager
     def _paused(self) -> Iterator[None]:
         target = self._plan.target
         try:
-            steer_target(self._access, target, "", "pause", self._actor)
+            log_steering(self._actor, target, "pause")
             self._say(f"{target} is paused.")
             yield
         finally:
             self._resume()
+            log_steering(self._actor, target, "resume")
             self._say(f"{target} is resumed.")
 
     def _resume(self) -> None:
         deadline = time.monotonic() + RESUME_PATIENCE_S
         while True:
             try:
-                steer_target(self._access, self._plan.target, "", "resume", self._actor)
-                return
+                return self._lease.resume()
             except StoreUnavailable as error:
                 if time.monotonic() >= deadline:
-                    command = f"longshore targets resume {self._plan.target}"
-                    raise StoreUnavailable(*error.args, f"so the target stays paused until `{command}`") from None
+                    remedy = f"{LEASE_S:g} s after it is back the workers resume {self._plan.target}"
+                    raise StoreUnavailable(*error.args, remedy) from None
                 time.sleep(LOOK_S)
 
     def _under_way(self) -> set[str]:
@@ -150,7 +185,7 @@ class Drill:
             quiet = 0 if waiting.keys() - WAITS else quiet + 1
             if quiet == 2 or not self._goes_on():
                 return waiting
-            time.sleep(LOOK_S)
+            self._pass_time()
 
     def _waiting(self, watched: set[str]) -> Counter[str]:
         waiting: Counter[str] = Counter()

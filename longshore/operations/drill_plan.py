@@ -8,6 +8,7 @@ from longshore.ledger.breaker import BreakerStatus
 from longshore.operations.drain import find_unfinished_records
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.refusals import Conflict, NotFound
+from longshore.operations.steer import check_target
 
 STOPPED = (BreakerStatus.OPEN, BreakerStatus.HALF_OPEN)
 """Breakers that let nothing through but a probe."""
@@ -45,8 +46,9 @@ def plan_drill(
 ) -> Plan:
     """Checks what a drill needs; an empty `worker` stands for the first one. Changes nothing.
 
-    Raises `NotFound`, `Conflict`, `StoreUnavailable`.
+    Raises `Invalid`, `NotFound`, `Conflict`, `StoreUnavailable`.
     """
+    check_target(target)
     names = workers.names()
     if worker and worker not in names:
         raise NotFound(f"no worker {worker} answers; there are: {', '.join(names) or 'none'}")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TypedDict
 
+from longshore.ledger.drill_lease import yield_pause
 from longshore.ledger.requeue import FINISHED, RequeueJob
 from longshore.ledger.states import JobState
 from longshore.ledger.target_control import TargetControl
@@ -34,8 +35,7 @@ def steer_target(
     Holds for the whole fleet from now on. Returns the operator's control of it as it is then. Raises `Invalid`.
     """
     limits = limits or {}
-    if not target or " " in target or len(target) > MAX_NAME_LENGTH:
-        raise Invalid("name a target, e.g. http://deployer.internal:8080")
+    check_target(target)
     if action and limits.get("rate") is not None:
         raise Invalid("a rate is a target's; an action has a concurrency only")
     lane = f"{target} {action}" if action else ""
@@ -48,9 +48,23 @@ def steer_target(
         control = replace(control, **limits)
     else:
         raise Invalid("a target can be paused, resumed or limited")
+    if act == "pause" and not action:
+        yield_pause(access.ledger, target)
     access.targets.set(target, lane, control, close_breaker=act == "resume")
-    log.event(events.OPERATOR_TARGET_STEERED, actor=actor, target=target, action=action or None, word=act, **limits)
+    log_steering(actor, target, act, action, limits)
     return control
+
+
+def check_target(name: str) -> None:
+    """Raises `Invalid` for what is no target's name: a typo must not become one."""
+    if not name or " " in name or len(name) > MAX_NAME_LENGTH:
+        raise Invalid("name a target, e.g. http://deployer.internal:8080")
+
+
+def log_steering(actor: str, target: str, act: str, action: str = "", limits: TargetLimits | None = None) -> None:
+    """The log's line on what somebody did to a target."""
+    limits = limits or {}
+    log.event(events.OPERATOR_TARGET_STEERED, actor=actor, target=target, action=action or None, word=act, **limits)
 
 
 def steer_job(access: LedgerAccess, id: str, act: str, actor: str) -> RequeueJob:

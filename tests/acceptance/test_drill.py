@@ -63,8 +63,10 @@ def test_without_yes_it_says_what_it_would_do_and_changes_nothing(pair: Bench) -
 
 
 def test_it_refuses_where_it_could_do_harm(pair: Bench) -> None:
-    """A target that an operator has paused, a worker that is none."""
+    """A target that an operator has paused, a name that is none, a worker that is none."""
     with_two_workers(pair)
+    wrong = longshore("drill", "http://a:80 deploy", "--yes", folder=pair.folder, **pair.environ)
+    assert (REFUSED, True) == (wrong.returncode, "name a target" in wrong.stderr)
     assert "no worker nobody@here answers" in drill(pair, "--worker", "nobody@here", code=NOT_FOUND).stderr
     longshore("targets", "pause", pair.targets.origin("slow"), folder=pair.folder, **pair.environ)
     assert "is paused already" in drill(pair, "--yes", code=REFUSED).stderr

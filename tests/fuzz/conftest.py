@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 EXAMPLES = int(os.environ.get("LONGSHORE_FUZZ_EXAMPLES", "0"))
@@ -15,3 +16,11 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("fuzz")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Many examples take what they take: the limit of pytest-timeout is for one."""
+    if EXAMPLES:
+        for item in items:
+            if item.path.parent.name == "fuzz":
+                item.add_marker(pytest.mark.timeout(0))

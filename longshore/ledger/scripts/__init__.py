@@ -51,6 +51,7 @@ NAMES = (
     "touch",
     "stop_intake",
     "notify",
+    "drill",
 )
 """Scripts, each called by its name."""
 

@@ -88,6 +88,14 @@ local function room_of(busy, max, operator, mapping, b)
   return math.max(0, max - busy)
 end
 
+-- Has what was taken off the round visited again: the target, and `lane` of it unless that is nil.
+local function revisit(target, lane)
+  if lane and call('EXISTS', P .. 'wait:' .. lane) == 1 then
+    call('ZADD', P .. 'lanes:' .. target, 'LT', whole(now), lane)
+  end
+  if call('EXISTS', P .. 'lanes:' .. target) == 1 then call('ZADD', P .. 'targets', 'LT', whole(now), target) end
+end
+
 -- `id` has started as the probe of the breaker of `name`.
 local function mark_probe(name, id)
   local b = breaker_named(name)

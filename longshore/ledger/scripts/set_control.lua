@@ -24,9 +24,5 @@ end
 local next = tonumber(call('HGET', P .. 'starts', target))
 if next and next > now + 1000 then call('HSET', P .. 'starts', target, whole(now + 1000)) end
 if close == '1' then call('HDEL', CONTROLS, 'b:' .. name) end
--- What was taken off the round is visited again.
-if lane ~= '' and call('EXISTS', P .. 'wait:' .. lane) == 1 then
-  call('ZADD', P .. 'lanes:' .. target, 'LT', whole(now), lane)
-end
-if call('EXISTS', P .. 'lanes:' .. target) == 1 then call('ZADD', P .. 'targets', 'LT', whole(now), target) end
+revisit(target, lane ~= '' and lane or nil)
 return 1

@@ -1,5 +1,6 @@
--- sweep: deletes what is kept of targets and lanes that are no longer in use, a bounded step at a time.
--- uses: allow_when_full, clock, transitions, limits_and_breaker
+-- sweep: deletes what is kept of targets and lanes that are no longer in use, a bounded step at a time; and resumes the
+-- target of a drill that died.
+-- uses: allow_when_full, clock, transitions, limits_and_breaker, drill_pause
 --
 -- KEYS[1]  prefix
 -- ARGV[1]  limits
@@ -25,6 +26,7 @@ local function is_idle(name, breaker)
     and #call('ZRANGEBYLEX', OPERATOR_CONTROLLED, '[' .. name, '(' .. name .. '!', 'LIMIT', 0, 1) == 0
 end
 
+if not drill_goes_on() then resume_drilled() end
 local next_cursor, fields = unpack(call('HSCAN', P .. hash, cursor, 'COUNT', BATCH))
 for n = 1, #fields, 2 do
   local field, value = fields[n], fields[n + 1]

@@ -24,6 +24,7 @@ OTHER_MEANINGS = {
     "longshore/cli/doctor/kafka.py": {"unknown"},  # a setting of the broker that it does not tell
     "longshore/cli/doctor/store.py": {"unknown"},  # the same of Redis
     "longshore/cli/drain.py": {"stopped", "waiting"},  # names in the command's JSON
+    "longshore/ledger/drill_lease.py": {"paused"},  # what an operator said of a target
     "longshore/operations/drill.py": {"paused"},  # why something waits
     "longshore/cli/exit_codes.py": {"done"},  # what an exit code means
     "longshore/cli/status.py": {"dead"},  # a sample target
