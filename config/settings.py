@@ -492,8 +492,13 @@ class Settings(BaseModel):
         return DEFAULT_MAPPING_FILE if DEFAULT_MAPPING_FILE.is_file() else None
 
     def mapping_env(self) -> dict[str, str]:
-        """What mapping expressions see as `env`: the process environment as it was at start, without our secrets."""
+        """What mapping expressions see as `env`: the process environment as it was at start, without our secrets.
+
+        An empty GITLAB_URL is left out: the built-in mapping has an address for where it is not set.
+        """
         hidden = frozenset[str]() if self.mapping_sees_secrets else NOT_FOR_MAPPINGS
+        if not self._environ.get("GITLAB_URL"):
+            hidden |= {"GITLAB_URL"}
         return {name: value for name, value in self._environ.items() if name not in hidden}
 
     def retry_policy(self, kind: Kind) -> RetryPolicy:

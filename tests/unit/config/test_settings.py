@@ -320,6 +320,16 @@ def test_mappings_see_the_environment_without_our_secrets() -> None:
     assert environ == load(environ).mapping_env()
 
 
+@pytest.mark.parametrize("sees_secrets", ["true", "false"])
+def test_an_empty_address_of_gitlab_is_not_set(sees_secrets: str) -> None:
+    """`GITLAB_URL: ${GITLAB_URL:-}`: the built-in mapping has gitlab.com for none, and could call no empty one."""
+    environ = {**LEAST, "MAPPING_SEES_SECRETS": sees_secrets, "REGION": ""}
+
+    assert {"REGION": ""}.items() <= load(environ | {"GITLAB_URL": ""}).mapping_env().items()
+    assert "GITLAB_URL" not in load(environ | {"GITLAB_URL": ""}).mapping_env()
+    assert "https://git.acme.io" == load(environ | {"GITLAB_URL": "https://git.acme.io"}).mapping_env()["GITLAB_URL"]
+
+
 def test_both_secrets_and_the_password_of_redis_are_masked() -> None:
     """Everything that logging must hide is named by the settings."""
     loaded = settings(**REDIS, PORT_CLIENT_SECRET_PREVIOUS="older-value")
