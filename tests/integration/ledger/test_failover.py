@@ -1,8 +1,9 @@
-"""A failover that leaves connections open: an address that follows the primary, before two real servers."""
+"""Connections that stay open and lead nowhere: to a primary that was, and into a network that forgot them."""
 
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -18,6 +19,7 @@ from longshore.ledger.limits import Limits
 from longshore.ledger.redis_requirements import check_requirements
 from longshore.runtime.embedded_redis import HOST, EmbeddedRedis
 from tests.integration.ledger.conftest import entry, span
+from tests.support.line import Line
 from tests.support.programs import eventually
 from tests.support.relays import Pair
 
@@ -115,6 +117,41 @@ def test_one_that_waited_for_its_turn_does_not_close_the_new_connections(pair: P
 
 def _kept(client: "redis.Redis", *command: str) -> object:
     return client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
+def test_a_network_that_forgot_its_connections_costs_one_timeout(redis_server: EmbeddedRedis) -> None:
+    """All that lead into it go with the first that gets no answer: one by one they would cost a timeout each."""
+    with Line(redis_server.port) as line, connect(f"redis://{HOST}:{line.port}/0", timeout_s=1) as client:
+        pool = client.connection_pool
+        before = [pool.get_connection() for _ in range(4)]
+        for each in before:
+            assert b"PONG" == asked(each, "PING")
+        *idle, used = before
+        for each in idle:
+            pool.release(each)
+        with line.half_open(), pytest.raises(redis.TimeoutError):
+            asked(used, "PING")
+        pool.release(used)
+
+        for each in [pool.get_connection() for _ in range(4)]:
+            assert b"PONG" == asked(each, "PING")
+
+
+def test_one_that_may_take_longer_to_answer_is_left_alone(redis_server: EmbeddedRedis) -> None:
+    """That one gets no answer in its time says nothing of another that has more of it."""
+    with connect(redis_server.url, timeout_s=0.2) as hasty, connect(redis_server.url, timeout_s=60) as patient:
+        kept = patient.connection_pool.get_connection()
+        mine = asked(kept, "CLIENT", "ID")
+        with pytest.raises(redis.TimeoutError):
+            asked(hasty.connection_pool.get_connection(), "BLPOP", "nothing", "1")
+
+        assert mine == asked(kept, "CLIENT", "ID")
+
+
+def asked(connection: Any, *command: str) -> Any:
+    """What Redis answers by this connection."""
+    connection.send_command(*command)
+    return connection.read_response()
 
 
 def test_a_program_that_starts_meanwhile_does_not_wait_at_the_old_primary(pair: Pair, client: "redis.Redis") -> None:
