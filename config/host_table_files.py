@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from config import target_files, target_tls
+from config import target_files
 from config.roles import Role
 from longshore.delivery.host_limits import HostLimits
 from longshore.delivery.host_table import BadHostTable
@@ -32,8 +32,8 @@ def read_targets(path: Path | None) -> TargetTable:
 def follow_targets(path: Path | None, *, delivers: bool = False) -> Callable[[], TargetTable]:
     """What gives the file at `path` as it is now; a wrong one is logged, and the one from before holds.
 
-    Who `delivers` needs the files that it names, and warns of targets that are not checked. Raises ConfigError and
-    ConfigProblems for one that is wrong from the beginning.
+    Who `delivers` needs the files that it names, and warns of what is not safe. Raises ConfigError and ConfigProblems
+    for one that is wrong from the beginning.
     """
     if path is None:
         return no_targets
@@ -43,7 +43,7 @@ def follow_targets(path: Path | None, *, delivers: bool = False) -> Callable[[],
         if delivers:
             if problems := list(target_files.find_problems(table)):
                 raise ConfigProblems(problems)
-            target_tls.log_unverified(target_tls.find_places(table))
+            target_files.log_unsafe(table)
         return table
 
     return WatchedFiles((str(path),), read, _log_refused).get

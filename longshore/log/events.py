@@ -73,6 +73,12 @@ CREDENTIAL_REFUSED = Event(
     "A token server refused to give an access token; `detail` is what it says about it.",
     "Correct what it names: docs/how-to/target-credentials.md has what is usual.",
 )
+CREDENTIAL_EXPOSED = Event(
+    "credential.exposed",
+    "warning",
+    "The `token_url` that `place` has is an http:// one: whoever is on the way can read the client's secret.",
+    "Give its https:// address.",
+)
 CREDENTIAL_READ_FAILED = Event(
     "credential.read_failed",
     "warning",

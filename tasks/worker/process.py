@@ -11,8 +11,7 @@ from celery.apps.worker import Worker
 from config.egress import build_egress_policy
 from config.mapping_file import MappingFile, PerMapping
 from config.settings import Settings
-from config.target_files import check_mapping
-from config.target_tls import find_mapping_places, log_unverified
+from config.target_files import check_mapping, log_unsafe_in_mapping
 from config.tracing import tracer
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -70,9 +69,7 @@ class WorkerProcess:
         ledger = self._ledger = access.ledger
         jq_processes = 1 if settings.has_small_profile else JQ_PROCESSES
         self._mappings = MappingFile(settings, jq_processes, check_mapping)
-        self._mapping_watch = MappingWatch(
-            self._mappings, lambda mapping: log_unverified(find_mapping_places(mapping.deliveries))
-        )
+        self._mapping_watch = MappingWatch(self._mappings, lambda mapping: log_unsafe_in_mapping(mapping.deliveries))
         reporters = ThreadPool(SENDERS, at_work=1, name="report")
         self._port = CountedPortClient(
             settings.port_api_base_url,

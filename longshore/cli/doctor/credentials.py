@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from config.egress import build_egress_policy
 from config.host_table_files import read_targets
 from config.settings import Settings
-from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok
+from config.target_files import is_exposed
+from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
 from longshore.cli.doctor.known_targets import mapping_entries
 from longshore.cli.doctor.targets import report
 from longshore.delivery.issued_credential import NoToken
@@ -40,6 +41,8 @@ def check(case: CheckContext) -> Iterator[Finding]:
             yield broken(f"{place}: {error.place}: {error.problem}", _REMEDY)
             continue
         yield ok(f"{place}: the file of the secret can be read")
+        if is_exposed(options):
+            yield warning(f"{place}: token_url is http://, so others can read the client's secret", "Give https://")
         if isinstance(options, OAuth2Options):
             yield from _ask(options, place, case, targets)
 

@@ -146,16 +146,26 @@ def test_it_goes_through_the_proxy_and_no_further_than_allowed(
 
 @pytest.mark.parametrize("fetches_tokens", [True, False])
 def test_doctor_tries_what_is_named(server: TokenServer, tmp_path: Path, fetches_tokens: bool) -> None:
-    """Only where it is told to is a token fetched."""
+    """Only where it is told to is a token fetched; of one whose secret others could read it warns."""
     (tmp_path / "client").write_text(CLIENT_SECRET)
     oauth2 = {**server.options, "client_secret_file": str(tmp_path / "client")}
-    content = {"git": {"credentials": {"oauth2": oauth2}}, "ci": {"credentials": {"bearer_file": "/missing"}}}
+    content = {
+        "git": {"credentials": {"oauth2": oauth2}},
+        "ci": {"credentials": {"bearer_file": "/missing"}},
+        "old": {"credentials": {"oauth2": oauth2 | {"token_url": "http://idp.invalid/token"}}},
+    }
     (tmp_path / "targets.json").write_text(json.dumps(content))
     environ = {"TARGETS_FILE": str(tmp_path / "targets.json")}
     case = CheckContext(Role.RUN, load(environ, None), environ, "", (), 5, fetches_tokens)
     findings = list(check(case))
 
-    assert ["/missing"] == [each.text.split(": ")[1] for each in findings if each.level is Level.BROKEN]
+    broken = [each.text for each in findings if each.level is Level.BROKEN]
+    assert 2 == len(broken)
+    assert broken[0].startswith("'ci': /missing: ")
+    assert "idp.invalid" in broken[1]
+    assert [("'old': token_url is http://, so others can read the client's secret", Level.WARNING)] == [
+        (each.text, each.level) for each in findings if "others can read" in each.text
+    ]
     assert (1 if fetches_tokens else 0) == len(server.requests)
     assert any("gives tokens, for 3600 s" in each.text for each in findings) == fetches_tokens
     assert not any(CLIENT_SECRET in each.text or "canary" in each.text for each in findings)

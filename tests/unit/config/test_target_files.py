@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from config.host_table_files import follow_targets
 from config.roles import Role
 from config.settings import load
-from config.target_files import check_mapping
+from config.target_files import check_mapping, log_unsafe_in_mapping
 from longshore.errors import ConfigProblems
 from longshore.invocation.credentials_section import BearerOptions, OAuth2Options
 from longshore.invocation.delivery_options import DeliveryOptions
+from longshore.log import events
 from tests.unit.config.test_target_tls import targets_file
 
 
@@ -54,3 +57,22 @@ def test_what_can_be_read_is_taken(tmp_path: Path) -> None:
     section = {"credentials": {"bearer_file": str(tmp_path / "key"), "header": "X-Api-Key"}}
 
     assert load(targets_file(tmp_path, {"*": section}), Role.RUN).targets_file is not None
+
+
+@pytest.mark.parametrize("url", ["http://idp/token", "HTTP://idp:8080/token", "http://127.0.0.1.evil/token"])
+def test_a_secret_that_others_could_read_is_warned_of(tmp_path: Path, url: str) -> None:
+    """Wherever it is named; a token server on the same machine, such as a sidecar, is no matter of the network."""
+    (tmp_path / "secret").write_text("s3cret")
+    safe = ["https://idp/token", "http://localhost:8080/token", "http://[::1]/token"]
+    options = [OAuth2Options(each, "agent", str(tmp_path / "secret")) for each in [*safe, url]]
+    section = {"token_url": url, "client_id": "agent", "client_secret_file": str(tmp_path / "secret")}
+    path = Path(targets_file(tmp_path, {"idp": {"credentials": {"oauth2": section}}})["TARGETS_FILE"])
+
+    with capture_logs() as lines:
+        log_unsafe_in_mapping([DeliveryOptions(credentials=each) for each in options])
+        follow_targets(path)
+        follow_targets(path, delivers=True)
+
+    assert [(events.CREDENTIAL_EXPOSED.name, place) for place in ("mapping 3, delivery", "'idp'")] == [
+        (line["event"], line["place"]) for line in lines
+    ]
