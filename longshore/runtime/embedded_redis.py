@@ -9,6 +9,7 @@ tests also at the loopback address, which every user of the machine reaches. It 
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -27,6 +28,10 @@ PROGRAM = "redis-server"
 SOCKET = "redis.sock"
 LONGEST_SOCKET_PATH = 104
 """Bytes; Linux takes 107 and others fewer, and Redis cuts what is longer."""
+LASTING_PORTS = range(20_000, 32_768)
+"""Below those from which Linux takes the near ends of connections: among these a free port stays free, also while a
+server is down, and no client that tries to reach it can be given the very port."""
+PORT_TRIES = 50
 STARTS = 3
 """How often another free port is tried: between choosing one and Redis binding it, anybody may take it."""
 POLL_S = 0.01
@@ -69,10 +74,14 @@ def find_program() -> str:
 
 def free_port() -> int:
     """A TCP port nobody listens on now at the loopback address."""
+    for port in random.SystemRandom().sample(LASTING_PORTS, PORT_TRIES):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
     with socket.socket() as probe:
         probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        any_port: int = probe.getsockname()[1]
+        return any_port
 
 
 class EmbeddedRedis:

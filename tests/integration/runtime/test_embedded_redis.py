@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from longshore.runtime import embedded_redis
-from longshore.runtime.embedded_redis import EmbeddedRedis, RedisMissing, RedisNotReady
+from longshore.runtime.embedded_redis import EmbeddedRedis, RedisMissing, RedisNotReady, free_port
 
 
 def client_of(server: EmbeddedRedis) -> redis.Redis:
@@ -127,6 +127,12 @@ def test_a_free_port_that_was_snatched_is_replaced(tmp_path: Path) -> None:
     server = EmbeddedRedis(tmp_path)
     with socket.create_server(("127.0.0.1", server.port)), server, client_of(server) as client:
         assert client.ping()
+
+
+def test_a_free_port_is_none_that_connections_are_given() -> None:
+    """It would be gone before a server listens there, or while that is down and clients try to reach it."""
+    lowest, _ = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    assert not [port for port in (free_port() for _ in range(50)) if port >= lowest]
 
 
 def test_the_program_beside_python_serves_when_path_has_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
