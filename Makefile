@@ -73,7 +73,7 @@ check: setup ## Lint, docstrings, strict types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-reference: setup ## Rewrite the pages of docs/reference that are made from the code
+reference: setup ## Rewrite the pages of docs/reference that are made from code and chart
 	@$(BIN)/python scripts/reference.py
 
 docs: setup ## Build the documentation's pages in site/; fails at a wrong link

@@ -1,6 +1,5 @@
-"""Write docs/reference/logging.md from the table of log events; `--check` only says whether it is up to date."""
+"""docs/reference/logging.md, from the table of log events."""
 
-import sys
 from itertools import groupby
 from pathlib import Path
 
@@ -24,18 +23,6 @@ come with a remedy.
 """
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or compare it; returns the exit code."""
-    text = page()
-    if arguments == ["--check"]:
-        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        if current != text:
-            print(f"{PAGE.name} does not match longshore/log/events.py: run `make reference`", file=sys.stderr)
-        return int(current != text)
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
 def page() -> str:
     """The whole page: a table for each subject."""
     parts = [INTRODUCTION]
@@ -47,7 +34,3 @@ def page() -> str:
 
 def _subject(event: Event) -> str:
     return event.name.partition(".")[0]
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,5 @@
-"""Write docs/reference/metrics.md from the table of metrics; `--check` only says whether it is up to date."""
+"""docs/reference/metrics.md, from the table of metrics."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -54,18 +53,6 @@ class Row(NamedTuple):
     meaning: str
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or compare it; returns the exit code."""
-    text = page()
-    if arguments == ["--check"]:
-        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        if current != text:
-            print(f"{PAGE.name} does not match longshore/telemetry/metrics.py: run `make reference`", file=sys.stderr)
-        return int(current != text)
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
 def page() -> str:
     """The whole page."""
     parts = [INTRODUCTION]
@@ -111,7 +98,3 @@ def _section(title: str, note: str, rows: Iterator[Row]) -> str:
         labels = ", ".join(f"`{label}`" for label in row.labels)
         lines.append(f"| `{row.name}` | {row.type} | {labels} | {row.meaning} |\n")
     return head + "".join(lines)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Write every page that is names from the code; `--check` only says whether they are up to date.
+"""Write every page that is made from the code or the chart; `--check` only says whether they are up to date.
 
 Each `*_reference.py` beside this has a `PAGE`, where it goes, and `page()`, what it says.
 """
@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         if arguments == ["--check"]:
-            print(f"docs/reference/{path.name} does not match the code: run `make reference`", file=sys.stderr)
+            print(f"docs/reference/{path.name} does not match its source: run `make reference`", file=sys.stderr)
             code = 1
         else:
             path.write_text(text, encoding="utf-8")

@@ -1,6 +1,5 @@
-"""Write docs/reference/settings.md from the settings themselves; `--check` only says whether it is up to date."""
+"""docs/reference/settings.md, from the settings themselves."""
 
-import sys
 import types
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -53,18 +52,6 @@ are read by the built-in mapping.
 """
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or compare it; returns the exit code."""
-    text = page()
-    if arguments == ["--check"]:
-        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        if current != text:
-            print(f"{PAGE.name} does not match config/settings.py: run `make reference`", file=sys.stderr)
-        return int(current != text)
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
 def page() -> str:
     """The whole page."""
     files = ", ".join(f"`{name}`" for name in sorted(FILE_NAMES))
@@ -107,7 +94,3 @@ def _plain(annotation: Any) -> Any:
     if get_origin(annotation) in (Union, types.UnionType):
         return _plain(next(part for part in get_args(annotation) if part is not type(None)))
     return annotation
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

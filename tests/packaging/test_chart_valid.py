@@ -1,8 +1,6 @@
 """The chart is one that Kubernetes takes, the oldest and the newest, and it says what is wrong with values."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -181,15 +179,6 @@ def test_a_wrong_value_is_refused_by_its_name(values: dict[str, Any], words: str
 
 def test_as_part_of_another_chart_it_takes_what_charts_are_given() -> None:
     assert render({"global": {"region": "eu"}, "enabled": True}).pod()
-
-
-def test_the_reference_of_its_values_is_current() -> None:
-    """Whoever changes values.yaml runs scripts/chart_values.py."""
-    done = subprocess.run(
-        [sys.executable, "scripts/chart_values.py", "--check"], cwd=ROOT, capture_output=True, text=True
-    )
-
-    assert 0 == done.returncode, done.stderr
 
 
 def test_every_value_is_described() -> None:

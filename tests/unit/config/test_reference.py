@@ -1,4 +1,4 @@
-"""The pages that are made from the code say what the code says."""
+"""The pages that are made from the code, and from the chart, say what these say."""
 
 import subprocess
 import sys
@@ -11,8 +11,8 @@ from longshore.cli.main import app
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_the_reference_is_what_the_code_says() -> None:
-    """Every setting and every command; whoever changes one runs `make reference`."""
+def test_the_reference_is_what_its_sources_say() -> None:
+    """Settings, commands, log events, metrics and values of the chart; whoever changes one runs `make reference`."""
     done = subprocess.run([sys.executable, "scripts/reference.py", "--check"], cwd=ROOT, capture_output=True, text=True)
 
     assert 0 == done.returncode, done.stderr

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,13 +109,9 @@ def test_the_runbook_names_metrics_and_pages_that_exist() -> None:
 
 
 def test_the_reference_describes_every_metric() -> None:
-    """Name, type, labels and meaning; whoever changes a metric runs `make reference`."""
-    done = subprocess.run(
-        [sys.executable, "scripts/metrics_reference.py", "--check"], cwd=ROOT, capture_output=True, text=True
-    )
+    """That the page is what the code says, tests/unit/config/test_reference.py sees to."""
     page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
 
-    assert 0 == done.returncode, done.stderr
     of_ours = {
         name for name in samples() if name not in OF_PROCESS and not name.endswith(("_bucket", "_count", "_sum"))
     }

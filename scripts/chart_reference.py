@@ -1,4 +1,4 @@
-"""Write docs/reference/chart-values.md from the comments in the chart's values.yaml; `--check` only compares.
+"""docs/reference/chart-values.md, from the comments in the chart's values.yaml.
 
 A comment that begins with `# --` describes the value below it, one with `# @section` begins a table. A value without a
 description of its own is a group, whose members are described.
@@ -6,7 +6,6 @@ description of its own is a group, whose members are described.
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ PAGE = ROOT / "docs" / "reference" / "chart-values.md"
 INTRODUCTION = """\
 # Values of the Helm chart
 
-<!-- Written by scripts/chart_values.py from deploy/helm/longshore/values.yaml; do not edit. -->
+<!-- Written by `make reference` from deploy/helm/longshore/values.yaml; do not edit. -->
 
 How to use them: [run it on Kubernetes](../how-to/helm.md),
 [coming from port-agent](../how-to/coming-from-port-agent.md). A name that the chart does not know is refused, except
@@ -31,20 +30,9 @@ LONGEST_DEFAULT = 60
 _KEY = re.compile(r"( *)([A-Za-z][A-Za-z0-9_]*):")
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or compare it; returns the exit code."""
-    text = page(VALUES.read_text(encoding="utf-8"))
-    if arguments == ["--check"]:
-        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        if current != text:
-            print(f"{PAGE.name} does not match values.yaml: run scripts/chart_values.py", file=sys.stderr)
-        return int(current != text)
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
-def page(values: str) -> str:
+def page() -> str:
     """The whole page."""
+    values = VALUES.read_text(encoding="utf-8")
     defaults = yaml.safe_load(values)
     lines = [INTRODUCTION]
     for kind, path, text in described(values):
@@ -80,7 +68,3 @@ def default(defaults: Any, path: str) -> str:
         value = value[name]
     text = json.dumps(value)
     return f"`{text}`" if len(text) <= LONGEST_DEFAULT else "see values.yaml"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
