@@ -17,8 +17,10 @@ from longshore.cli.start import start_command
 from longshore.ledger.intake import IntakeStop, read_stop
 from longshore.ledger.unfinished import UnfinishedCounts, count_unfinished
 from longshore.operations import drain as operation
-from longshore.operations.drain import Group, Leftover, PartitionEnd
+from longshore.operations import leftovers
+from longshore.operations.drain import Group, PartitionEnd
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
+from longshore.operations.leftovers import Leftover
 from longshore.runtime import ca_trust
 
 PROGRESS_S = 5.0
@@ -104,7 +106,7 @@ class _Drain:
         self._look()
         if self.export is not None:
             try:
-                self.exported = operation.export_leftovers(self._access, self.export)
+                self.exported = leftovers.export_leftovers(self._access, self.export)
             except OSError as error:
                 terminal.say(f"longshore: {self.export} cannot be written: {error.strerror}. Intake stays stopped.")
                 raise typer.Exit(FAILED) from None
@@ -117,8 +119,8 @@ class _Drain:
             self.ends = operation.settle_commits(self._access, self._group, time.monotonic() + patience_s)
 
     def _look(self) -> None:
-        leftovers = operation.find_leftovers(self._access)
-        self.leftover_counts, self.leftovers = operation.count_leftovers(leftovers, MAX_NAMES)
+        records = leftovers.find_leftovers(self._access)
+        self.leftover_counts, self.leftovers = leftovers.count_leftovers(records, MAX_NAMES)
 
     @property
     def is_empty(self) -> bool:

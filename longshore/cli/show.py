@@ -16,7 +16,6 @@ from longshore.operations.explain import (
     Explanation,
     RequeueEvent,
     SealedEvent,
-    describe_turn,
     explain,
 )
 from longshore.operations.find import find_invocations
@@ -39,6 +38,7 @@ def show(
                     **each.record.as_dict(),
                     "cause": _format_cause(each),
                     "turn": each.turn and asdict(each.turn),
+                    "held_back": each.held_back and asdict(each.held_back),
                     "history": each.history,
                 }
                 for each in explanations
@@ -92,8 +92,8 @@ def _format_event(event: Event) -> str:
 
 def _describe_next(explanation: Explanation) -> str:
     record = explanation.record
-    if explanation.turn:
-        return f"waits {describe_turn(explanation.turn)}"
+    if explanation.wait:
+        return f"waits {explanation.wait}"
     ago = terminal.format_span(time.time() * 1000 - record.accepted_ms)
     return {
         State.HELD: "is held until Port has acknowledged that it is ours; then it is delivered",

@@ -14,7 +14,6 @@ from longshore.operations.explain import (
     Explanation,
     RequeueEvent,
     SealedEvent,
-    describe_turn,
     explain,
 )
 from longshore.operations.find import find_invocations
@@ -46,8 +45,9 @@ def build_view(context: DashboardContext, record: InvocationRecord, full: bool =
     return {
         **record_as_json(record),
         "cause": explanation.cause,
-        "next": f"Waits {describe_turn(turn)}." if (turn := explanation.turn) else NEXT_STEPS.get(record.state, ""),
-        "turn": turn and asdict(turn),
+        "next": f"Waits {explanation.wait}." if explanation.wait else NEXT_STEPS.get(record.state, ""),
+        "turn": explanation.turn and asdict(explanation.turn),
+        "held_back": explanation.held_back and asdict(explanation.held_back),
         "history": explanation.history,
         "timeline": build_timeline(explanation),
         "request": preview_request(context, record, full),

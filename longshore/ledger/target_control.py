@@ -3,12 +3,23 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal
 
-from longshore.ledger.breaker import Breaker
+from longshore.ledger.breaker import Breaker, BreakerStatus
 
 ControlSource = Literal["operator", "mapping"]
 """Who set a control; an operator's overrides a mapping's. The first letter stands in the field's name."""
+
+
+class Hold(StrEnum):
+    """Why nothing new starts at a target or a lane, or no more than a probe."""
+
+    PAUSED = "paused"
+    """An operator has paused it, and has to resume it."""
+
+    BREAKER = "breaker"
+    """Its breaker is open, and closes when a probe succeeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,13 @@ class Controls:
     def breaker(self, name: bytes) -> Breaker:
         """Its breaker."""
         return Breaker.parse(self.texts.get(b"b:" + name))
+
+    def hold(self, name: bytes, now_ms: int) -> Hold | None:
+        """What holds it back altogether; None where at most its limits do."""
+        if self.operator(name).paused:
+            return Hold.PAUSED
+        is_open = self.breaker(name).status(now_ms) in (BreakerStatus.OPEN, BreakerStatus.HALF_OPEN)
+        return Hold.BREAKER if is_open else None
 
     def rate(self, name: bytes, default: float) -> float:
         """Starts per second in effect."""

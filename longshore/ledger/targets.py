@@ -12,9 +12,9 @@ from longshore.ledger.keys import Keys
 from longshore.ledger.known_names import MAX_NAMES
 from longshore.ledger.limits import Limits
 from longshore.ledger.scripts import Script
-from longshore.ledger.target_control import ControlSource, TargetControl
+from longshore.ledger.target_control import Controls, ControlSource, Hold, TargetControl
 from longshore.ledger.target_status import StatusReader, TargetStatus
-from longshore.ledger.text import decode
+from longshore.ledger.text import decode, encode
 
 PAGE = 1000
 """Fields of a hash read at once."""
@@ -51,6 +51,17 @@ class TargetControls:
         with reaching_store():
             text: Any = self._redis.hget(self._keys.gates, f"o:{name}")
         return TargetControl.parse(text)
+
+    def holds(self, names: Collection[str]) -> dict[str, Hold]:
+        """Those of these targets and lanes at which nothing new starts now, and why."""
+        if not names:
+            return {}
+        now_ms = clock.now_ms(self._redis, self._keys)
+        fields = Controls.fields(map(encode, names))
+        with reaching_store():
+            texts: Any = self._redis.hmget(self._keys.gates, fields)
+        controls = Controls({field: text for field, text in zip(fields, texts, strict=True) if text})
+        return {name: hold for name in names if (hold := controls.hold(encode(name), now_ms)) is not None}
 
     def mapping_controls(self, targets: Iterable[str]) -> dict[str, TargetControl]:
         """The mapping's control of each of `targets` that has one; reading it counts as use, so it stays."""

@@ -14,9 +14,9 @@ from longshore.errors import StoreUnavailable
 from longshore.ledger.audit import Balance, audit
 from longshore.ledger.drill_lease import LEASE_S, DrillLease, DrillStart
 from longshore.ledger.states import FINAL_STATES, State
-from longshore.operations.drain import find_unfinished_records
-from longshore.operations.drill_plan import STOPPED, Plan, Workers
+from longshore.operations.drill_plan import Plan, Workers
 from longshore.operations.ledger_access import LedgerAccess
+from longshore.operations.leftovers import find_unfinished_records
 from longshore.operations.refusals import Conflict
 from longshore.operations.steer import log_steering
 
@@ -189,18 +189,8 @@ class Drill:
 
     def _waiting(self, watched: set[str]) -> Counter[str]:
         waiting: Counter[str] = Counter()
-        stopped: dict[str, set[str]] = {}
         for leftover in find_unfinished_records(self._access):
-            record, why = leftover.record, leftover.why
-            if record.id not in watched or record.state in FINAL_STATES:
-                continue
-            if why == State.WAITING.value:
-                if record.target not in stopped:
-                    stopped[record.target] = self._stopped(record.target)
-                why = "breaker" if stopped[record.target] & {record.target, record.lane} else why
-            waiting[why] += 1
+            if leftover.record.id in watched and leftover.record.state not in FINAL_STATES:
+                is_stopped = leftover.why == State.WAITING.value and leftover.has_open_breaker
+                waiting["breaker" if is_stopped else leftover.why] += 1
         return waiting
-
-    def _stopped(self, target: str) -> set[str]:
-        statuses = self._access.targets.statuses([target])
-        return {each.lane or each.target for each in statuses if each.breaker in STOPPED}

@@ -4,14 +4,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from longshore.ledger.audit import audit
-from longshore.ledger.breaker import BreakerStatus
-from longshore.operations.drain import find_unfinished_records
+from longshore.ledger.target_control import Hold
 from longshore.operations.ledger_access import LedgerAccess
+from longshore.operations.leftovers import find_unfinished_records
 from longshore.operations.refusals import Conflict, NotFound
 from longshore.operations.steer import check_target
-
-STOPPED = (BreakerStatus.OPEN, BreakerStatus.HALF_OPEN)
-"""Breakers that let nothing through but a probe."""
 
 
 class Workers(Protocol):
@@ -54,10 +51,10 @@ def plan_drill(
         raise NotFound(f"no worker {worker} answers; there are: {', '.join(names) or 'none'}")
     if len(names) < 2:
         raise Conflict(f"{len(names)} worker answers: a drill ends one, so it needs two or more")
-    status = next(access.targets.statuses([target]))
-    if status.control.paused:
+    hold = access.targets.holds([target]).get(target)
+    if hold is Hold.PAUSED:
         raise Conflict(f"{target} is paused already, and a drill would resume it")
-    if status.breaker in STOPPED:
+    if hold is Hold.BREAKER:
         raise Conflict(f"the breaker of {target} is open: choose a target that is well, or wait")
     if not audit(access.ledger).is_balanced:
         raise Conflict("the ledger does not add up even now, see `longshore audit`")

@@ -7,6 +7,7 @@ from longshore.ledger.invocations import InvocationRecord
 from longshore.ledger.order import Turn
 from longshore.ledger.reasons import CAUSES
 from longshore.ledger.states import State
+from longshore.ledger.target_control import Hold
 from longshore.operations.ledger_access import LedgerAccess
 
 
@@ -61,6 +62,15 @@ Event = AttemptEvent | RequeueEvent | SealedEvent
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """What lets nothing new start at the target of an invocation that waits, or at its lane."""
+
+    name: str
+    """The target or the lane."""
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """One invocation with its history and the cause of its state."""
 
@@ -73,6 +83,15 @@ class Explanation:
     """Why it failed or is retried, in words; empty if nothing went wrong."""
     turn: Turn | None = None
     """What it waits behind in its order; None where it waits for no turn."""
+    held_back: HeldBack | None = None
+    """None where it does not wait, or where at most limits and the time of a retry keep it waiting."""
+
+    @property
+    def wait(self) -> str:
+        """What it waits for besides its time and its share, in words that go on behind "waits"; empty for nothing."""
+        if self.turn:
+            return describe_turn(self.turn)
+        return describe_hold(self.held_back) if self.held_back else ""
 
 
 def explain(access: LedgerAccess, record: InvocationRecord) -> Explanation:
@@ -80,7 +99,12 @@ def explain(access: LedgerAccess, record: InvocationRecord) -> Explanation:
     history = access.invocations.history(record.id)
     events = [_parse_event(entry) for entry in history]
     return Explanation(
-        record, history, events, _explain_cause(record, events), turn=access.invocations.read_turn(record)
+        record,
+        history,
+        events,
+        _explain_cause(record, events),
+        turn=access.invocations.read_turn(record),
+        held_back=_find_hold(access, record) if record.state is State.WAITING else None,
     )
 
 
@@ -91,6 +115,20 @@ def describe_turn(turn: Turn) -> str:
     if turn.is_held:
         return f"for its turn behind {others}{first} and holds its order until somebody requeues or discards it"
     return f"for its turn behind {others}{first}"
+
+
+def describe_hold(held_back: HeldBack) -> str:
+    """What it waits for, in words that go on behind "waits"."""
+    if held_back.hold is Hold.PAUSED:
+        return f"until somebody resumes {held_back.name}, which is paused"
+    return f"for the breaker of {held_back.name}, which is open"
+
+
+def _find_hold(access: LedgerAccess, record: InvocationRecord) -> HeldBack | None:
+    """A pause of its target or lane, otherwise an open breaker of one of them."""
+    holds = access.targets.holds([name for name in (record.target, record.lane) if name])
+    held_back = [HeldBack(name, hold) for name, hold in holds.items()]
+    return min(held_back, key=lambda each: each.hold is not Hold.PAUSED, default=None)
 
 
 def _parse_event(entry: dict[str, Any]) -> Event:

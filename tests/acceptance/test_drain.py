@@ -230,7 +230,7 @@ POINTS = {
     "intake is stopped": ("longshore.operations.drain", "stop_intake", "after"),
     "all is finished": ("longshore.operations.drain", "wait_until_finished", "after"),
     "the export is begun": ("longshore.ledger.invocations", "InvocationReader.histories", "after"),
-    "the export is written": ("longshore.operations.drain", "export_leftovers", "after"),
+    "the export is written": ("longshore.operations.leftovers", "export_leftovers", "after"),
     "before the commit": ("ingest.kafka.group_offsets", "GroupOffsets.commit", "before"),
     "after the commit": ("ingest.kafka.group_offsets", "GroupOffsets.commit", "after"),
 }

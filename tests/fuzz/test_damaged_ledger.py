@@ -22,8 +22,8 @@ from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
 from longshore.ledger.stats import read_stats
 from longshore.ledger.target_control import TargetControl
-from longshore.operations.drain import find_leftovers
 from longshore.operations.ledger_access import LedgerAccess
+from longshore.operations.leftovers import find_leftovers
 from longshore.runtime.embedded_redis import EmbeddedRedis
 
 SEALER = Sealer("secret-0123456789")

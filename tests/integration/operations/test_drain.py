@@ -11,7 +11,7 @@ from longshore.ledger.entry import AttemptEnd
 from longshore.ledger.invocations import InvocationReader
 from longshore.ledger.states import State
 from longshore.ledger.unfinished import UnfinishedCounts, count_unfinished
-from longshore.operations import drain
+from longshore.operations import drain, leftovers
 from longshore.operations.drain import Offsets, Partition
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.steer import steer_target
@@ -33,7 +33,7 @@ def ignore(_: UnfinishedCounts) -> None:
 
 
 def left(access: LedgerAccess) -> dict[str, str]:
-    return {each.record.id: each.why for each in drain.find_leftovers(access)}
+    return {each.record.id: each.why for each in leftovers.find_leftovers(access)}
 
 
 def test_what_is_left_is_named_with_the_reason(access: LedgerAccess) -> None:
@@ -120,7 +120,7 @@ def test_an_export_has_each_with_its_attempts_and_without_its_payload(access: Le
     end(access)
     put(access, "b")
 
-    assert drain.export_leftovers(access, tmp_path / "left.jsonl") == 2
+    assert leftovers.export_leftovers(access, tmp_path / "left.jsonl") == 2
 
     lines = [json.loads(line) for line in (tmp_path / "left.jsonl").read_text().splitlines()]
     assert [(line["id"], line["left"], line["origin"]) for line in lines] == [
@@ -138,7 +138,7 @@ def test_an_export_that_breaks_off_leaves_the_one_before(
     """Whoever finds the file may trust it."""
     path = tmp_path / "left.jsonl"
     put(access, "a", "b")
-    drain.export_leftovers(access, path)
+    leftovers.export_leftovers(access, path)
     before = path.read_text()
 
     def break_off(*_: object) -> None:
@@ -146,7 +146,7 @@ def test_an_export_that_breaks_off_leaves_the_one_before(
 
     monkeypatch.setattr(InvocationReader, "histories", break_off)
     with pytest.raises(KeyboardInterrupt):
-        drain.export_leftovers(access, path)
+        leftovers.export_leftovers(access, path)
 
     assert path.read_text() == before
 

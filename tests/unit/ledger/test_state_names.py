@@ -47,7 +47,7 @@ OTHER_MEANINGS = {
     "tasks/worker/attempt_log.py": {"done"},  # what a log line says of the next step
     "longshore/ledger/target_control.py": {"paused"},  # what an operator said of a target
     "longshore/ledger/unfinished.py": {"paused"},  # why something waits
-    "longshore/operations/drain.py": {"paused"},
+    "longshore/operations/leftovers.py": {"paused"},
     "longshore/ledger/wait_causes.py": {"paused"},  # why something waits
     "longshore/telemetry/fleet.py": {"paused"},  # why something waits
 }
