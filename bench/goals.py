@@ -48,7 +48,7 @@ GOALS: Sequence[Goal] = (
     Goal("event", "event_switches", "its thread switches in the worker", "", 5),
     Goal("instructions", "event_worker", "its instructions in the worker", "thousand", 2_000),
     Goal("instructions", "event_redis", "its instructions in Redis", "thousand", 550),
-    Goal("run", "run", "asynchronous run with its reports, 2 Port calls", "posts", 3.0, 2.3),
+    Goal("run", "run", "asynchronous run with its reports, 1 Port call", "posts", 3.0, 2.3),
     Goal("run", "run_trips", "its Redis round trips", ""),
     Goal("run", "run_switches", "its thread switches in the worker", ""),
     Goal("sync", "sync", "synchronous run, 3 Port calls", "posts", 4.0),

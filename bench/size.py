@@ -36,7 +36,7 @@ BYTES_EACH = 4_000
 
 
 def measure(bed: Bed, rows: Collection[str], runs: int) -> Iterator[Measure]:
-    """One fill; `runs` windows more than the five make no difference."""
+    """One fill, and `WINDOWS` pairs of windows, whatever `runs` says."""
     if bed.quick or psutil.virtual_memory().available < 2 * LARGE * BYTES_EACH:
         bed.progress("size: left out (quick, or too little memory)")
         return

@@ -20,6 +20,7 @@ from longshore.invocation.stream import Stream
 
 ROOT = Path(__file__).resolve().parents[3]
 CAPACITY = ROOT / "docs" / "explanation" / "capacity.md"
+README = ROOT / "README.md"
 MACHINE = {"cores": "2", "load before": "0.10"}
 
 
@@ -94,6 +95,17 @@ def test_the_page_has_the_goals_of_the_code() -> None:
     table = re.findall(r"^\| ([^|]+) \| ([^|]*) \| ([≤≥][^|]*) \|$", CAPACITY.read_text(), re.MULTILINE)
 
     assert table == [(goal.text, goal.unit, goal.limit_text()) for goal in GOALS if goal.limit is not None]
+
+
+def test_the_figures_of_the_readme_are_those_of_the_last_results() -> None:
+    """Rounded, by five percent at most: whoever runs `make bench` looks at the README too."""
+    text = re.compile(r"delivers ([\d,]+) events a second, .* within ([\d.]+) ms \(median\) .* takes (\d+) MB", re.DOTALL)
+    figures = text.search(README.read_text())
+    now = Results.load(results.NOW)
+
+    assert figures is not None
+    for figure, name in zip(figures.groups(), ("rate", "latency_p50", "idle"), strict=True):
+        assert float(figure.replace(",", "")) == pytest.approx(now.measures[name].median, rel=0.05), name
 
 
 def test_the_table_shows_before_now_and_whether_the_goal_is_met(tmp_path: Path) -> None:
