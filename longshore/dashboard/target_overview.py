@@ -1,7 +1,10 @@
 """The rows of the targets tab: each target and lane with what delays it, its last error, and its last day."""
 
 import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from heapq import merge
+from itertools import islice
 from typing import Any
 
 from longshore.dashboard import formatting
@@ -66,6 +69,8 @@ class TargetTable:
     """The rows, each target followed by its lanes, and what they leave out."""
 
     rows: list[Row]
+    after: str
+    """Where the next page begins, for `read_table`; empty on the last one."""
     waiting_left_out: int
     """Targets at which something waits, beyond those that the ledger reads."""
     idle_left_out: int
@@ -74,24 +79,68 @@ class TargetTable:
     """Of targets that the ledger counts without their names, as an hour had too many."""
 
 
-def read_table(context: DashboardContext) -> TargetTable:
-    """Every target that the ledger has data of, or had in the last day."""
-    limits = context.access.ledger.limits
-    statuses = list(context.access.targets.statuses())
+def read_table(context: DashboardContext, after: str = "", size: int | None = None) -> TargetTable:
+    """Every target that the ledger has data of, or had in the last day, by name; or `size` rows of them.
+
+    Only the targets of those rows are read. A page that begins within a target repeats the target's own row.
+    """
+    targets = context.access.targets
+    busy = targets.listed_names()
     day = read_target_counts(context.access.ledger)
     others = day.pop("", TargetCounts())
-    idle = sorted(day.keys() - {status.target for status in statuses}, key=lambda name: (-day[name].ended, name))
-    statuses += [_idle_status(target) for target in idle[:MAX_IDLE_TARGETS]]
-    statuses.sort(key=lambda status: status.target)  # which leaves its lanes behind each
+    idle = sorted(day.keys() - busy, key=lambda name: (-day[name].ended, name))
+    statuses = _read_statuses(context, busy, idle[:MAX_IDLE_TARGETS], after)
+    page = list(islice(statuses, size))
+    has_more = next(statuses, None) is not None
+    return TargetTable(
+        rows=_build_rows(context, page, day),
+        after=_position(page[-1]) if has_more else "",
+        waiting_left_out=targets.unread(),
+        idle_left_out=max(0, len(idle) - MAX_IDLE_TARGETS),
+        others=others,
+    )
+
+
+def _read_statuses(
+    context: DashboardContext, busy: Collection[str], idle: Collection[str], after: str
+) -> Iterator[TargetStatus]:
+    """The statuses behind the row `after`, by name, each target's own first. Reads a target when it is asked for."""
+    target, _, lane = after.partition(" ")
+    names = [name for name in busy if name >= target]
+    busy_statuses = context.access.targets.statuses(names) if names else iter(())
+    idle_statuses = (_idle_status(name) for name in sorted(idle) if name >= target)
+    own_row: TargetStatus | None = None
+    for status in merge(busy_statuses, idle_statuses, key=lambda status: status.target):
+        if (status.target, status.lane) <= (target, lane):
+            own_row = own_row or status
+            continue
+        if own_row is not None and status.target == target:
+            yield own_row
+        own_row = None
+        yield status
+
+
+def _position(status: TargetStatus) -> str:
+    return f"{status.target} {status.lane}"
+
+
+def _build_rows(
+    context: DashboardContext, statuses: Sequence[TargetStatus], day: Mapping[str, TargetCounts]
+) -> list[Row]:
+    limits = context.access.ledger.limits
     waiting = context.access.targets.waiting_reasons(
         [status.lane for status in statuses if status.lane and status.waiting]
     )
+    retried: dict[str, str] = {}
+    for status in statuses:
+        if reason := waiting.get(status.lane):
+            retried[status.lane] = reason
+            retried.setdefault(status.target, reason)
     dead = _dead_errors(context)
     rows = []
     for status in statuses:
         name = status.lane or status.target
-        lanes = (lane for lane in waiting if lane == name or lane.startswith(f"{name} ")) if status.waiting else ()
-        error = next((waiting[lane] for lane in lanes), "")
+        error = retried.get(name, "")
         reason, at_ms = (error, 0) if error else dead.get(name, ("", 0))
         default_concurrency = limits.lane if status.lane else limits.target
         rows.append(
@@ -104,7 +153,7 @@ def read_table(context: DashboardContext) -> TargetTable:
                 day=None if status.lane else day.get(status.target, TargetCounts()),
             )
         )
-    return TargetTable(rows, context.access.targets.unread(), max(0, len(idle) - MAX_IDLE_TARGETS), others)
+    return rows
 
 
 def _idle_status(target: str) -> TargetStatus:

@@ -12,7 +12,7 @@ from longshore.ledger.due_scores import NEVER_MS, due_ms
 from longshore.ledger.keys import Keys
 from longshore.ledger.known_names import KnownNames
 from longshore.ledger.target_control import Controls, TargetControl
-from longshore.ledger.text import decode
+from longshore.ledger.text import decode, encode
 
 MAX_LANES = 1000
 """Lanes of one target that are looked at: those whose turn comes first."""
@@ -64,7 +64,7 @@ class StatusReader:
         """
         names, now_ms = self._names()
         controlled_lanes = names.lanes()
-        for target in sorted(name.encode() for name in only) or sorted(names.targets()):
+        for target in sorted(map(encode, only)) or sorted(names.targets()):
             with reaching_store():
                 waiting_lanes = self._client.zrange(self._keys.lanes(decode(target)), 0, MAX_LANES - 1)
             lanes: list[bytes] = sorted({*waiting_lanes, *controlled_lanes.get(target, ())})
@@ -72,6 +72,11 @@ class StatusReader:
             yield _status(target, b"", _sum(queues), names, controls, now_ms)
             for lane, queue in zip(lanes, queues, strict=True):
                 yield _status(target, lane, queue, names, controls, now_ms)
+
+    def names(self) -> frozenset[str]:
+        """The targets that `statuses` has."""
+        names, _ = self._names()
+        return frozenset(decode(name) for name in names.targets())
 
     def _names(self) -> tuple[KnownNames, int]:
         """The targets and lanes there are, and the ledger's time."""

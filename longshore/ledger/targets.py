@@ -103,6 +103,10 @@ class TargetControls:
         """The status of targets and lanes: see `StatusReader.statuses`."""
         return self._statuses.statuses(only)
 
+    def listed_names(self) -> frozenset[str]:
+        """The targets that `statuses` has."""
+        return self._statuses.names()
+
     def unread(self) -> int:
         """How many targets with something to start `statuses` leaves out, as there are too many."""
         with reaching_store():

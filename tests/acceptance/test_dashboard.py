@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
+from longshore.dashboard.target_pages import PAGE_SIZE
 from longshore.ledger.activity import DAY_QUARTERS, HOUR_MINUTES, MINUTE_MS, QUARTER_MS, latency_field
 from longshore.ledger.intake import stop_intake
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
+from longshore.ledger.target_control import TargetControl
 from longshore.operations.ledger_access import open_ledger
 from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
 from tasks.celery.app import make_app
@@ -321,6 +323,23 @@ def test_flowers_list_of_tasks_fits_the_screen(bench: Bench, start: Callable[...
     assert browser.run("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.dataTables_scrollBody'))") <= 1
     cut_off = "[...document.querySelectorAll('#tasks-table td')].filter(e => e.scrollWidth > e.clientWidth + 1).length"
     assert 0 == browser.run(cut_off)
+
+
+def test_many_targets_come_in_pages(bench: Bench, start: Callable[..., Flower], browser: Browser) -> None:
+    """Whoever steers one stays on its page."""
+    targets = open_ledger(bench.settings).targets
+    for number in range(PAGE_SIZE + 5):
+        targets.set(f"t{number:03}", "", TargetControl(concurrency=1))
+    flower = start()
+    browser.open(f"{flower.url}/targets")
+    assert PAGE_SIZE == browser.run("document.querySelectorAll('#targets-table tbody tr').length")
+    browser.click("a[rel=next]")
+    row = "tr[data-target='t104']"
+    browser.click(f"{row} button[value=pause]")
+    browser.until(f"document.querySelector(\"{row}\")?.innerText.includes('paused')")
+    assert 5 == browser.run("document.querySelectorAll('#targets-table tbody tr').length")
+    assert not browser.run("document.querySelector('a[rel=next]')")
+    assert [] == browser.complaints
 
 
 def test_a_target_is_paused_limited_and_resumed(
