@@ -20,12 +20,12 @@ from longshore.operations.ledger_access import open_ledger
 from longshore.runtime.embedded_redis import HOST, EmbeddedRedis, free_port
 from longshore.runtime.managed_process import Child
 from longshore.runtime.supervisor import Supervisor
+from longshore.sandbox.case import Case
 from longshore.sandbox.embedded_kafka import EmbeddedKafka
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import Behavior, FakeTargets
 from longshore.sandbox.programs import CLIENT_ID, ORGANIZATION, PROGRAMS, Parts, command, environment
 from longshore.sandbox.publisher import RecordPublisher, polling_object, topics
-from longshore.sandbox.scenario import Case
 from longshore.sandbox.tracker import TrackedMessage, Tracker
 
 PARTITIONS = 2

@@ -35,7 +35,7 @@ class Behavior:
 
 
 class FakeTargets:
-    """The sample targets on `host`. `url(name)` is where one listens; the names are in `TargetControls.NAMES`.
+    """The sample targets on `host`. `url(name)` is where one listens; the names are in `NAMES`.
 
     good: 200, and like GitLab's pipeline trigger on GitLab's paths. slow: good, late. flaky: 503 a few times per run,
     then good. throttling: 429 with Retry-After, then good. hanging: reads the request, never answers. mute: the same

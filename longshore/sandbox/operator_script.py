@@ -105,7 +105,7 @@ class OperatorScript:
         # Not from the first arrival: that may be on its way for longer than the last, as the worker has just come up.
         first_start = min(accepted_at, default=0.0)
         early_arrivals = [
-            number for number, message in enumerate(arrivals) if message < first_start + 0.95 * number / LIMITED_RATE
+            number for number, at in enumerate(arrivals) if at < first_start + 0.95 * number / LIMITED_RATE
         ]
         evidence = (
             f"{len(arrivals)} within {arrivals[-1] - first_start:.1f} s of being accepted, {len(early_arrivals)} early"
@@ -138,7 +138,7 @@ class OperatorScript:
 
     def _pause(self) -> Observation:
         arrivals = self._arrivals("paused")
-        early_arrivals = [message for message in arrivals if not self._resumed_at or message < self._resumed_at]
+        early_arrivals = [at for at in arrivals if not self._resumed_at or at < self._resumed_at]
         return Observation(
             "`paused` gets nothing before it is resumed",
             f"{len(early_arrivals)} came early",
@@ -153,7 +153,7 @@ class OperatorScript:
         )
 
     def _arrivals(self, target: str) -> list[float]:
-        return [message.at for message in self._targets.received() if message.target == target]
+        return [request.at for request in self._targets.received() if request.target == target]
 
 
 def select_target(messages: Sequence[TrackedMessage], target: str) -> list[TrackedMessage]:

@@ -9,10 +9,10 @@ from longshore.ledger.ledger import Ledger
 from longshore.ledger.record_lookup import RecordLookup
 from longshore.ledger.states import FINAL_STATES
 from longshore.ledger.stats import move_counts
+from longshore.sandbox.case import Case
 from longshore.sandbox.embedded_kafka import RecordPosition
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
-from longshore.sandbox.scenario import Case
 
 NOT_READ = "not read"
 SKIPPED, REPEATED = "skipped", "repeated"

@@ -13,10 +13,10 @@ from longshore.ledger.keys import Keys
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.limits import Limits
 from longshore.ledger.states import State
+from longshore.sandbox.case import Case, expect_done
 from longshore.sandbox.embedded_kafka import RecordPosition
 from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.fake_targets import FakeTargets
-from longshore.sandbox.scenario import Case, expect_done
 from longshore.sandbox.tracker import NOT_READ, REPEATED, SKIPPED, TrackedMessage, Tracker
 from tests.support.one_claim import begin_one, finish_one
 

@@ -99,8 +99,8 @@ def test_the_page_has_the_goals_of_the_code() -> None:
 
 def test_the_figures_of_the_readme_are_those_of_the_last_results() -> None:
     """Rounded, by five percent at most: whoever runs `make bench` looks at the README too."""
-    text = re.compile(r"delivers ([\d,]+) events a second, .* within ([\d.]+) ms \(median\) .* takes (\d+) MB", re.DOTALL)
-    figures = text.search(README.read_text())
+    pattern = r"delivers ([\d,]+) events a second, .* within ([\d.]+) ms \(median\) .* takes (\d+) MB"
+    figures = re.search(pattern, README.read_text(), re.DOTALL)
     now = Results.load(results.NOW)
 
     assert figures is not None

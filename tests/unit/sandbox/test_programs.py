@@ -4,9 +4,10 @@ from contextlib import closing
 from pathlib import Path
 
 from longshore.invocation.mapping import Mapping
+from longshore.sandbox.case import expect_done
 from longshore.sandbox.fake_targets import FakeTargets, path_of
 from longshore.sandbox.programs import write_mapping
-from longshore.sandbox.scenario import Scenario, expect_done
+from longshore.sandbox.scenario import Scenario
 
 
 def test_every_target_has_its_name_and_no_port(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import random
 
+from longshore.sandbox.case import Case
 from longshore.sandbox.fake_targets import FakeTargets
-from longshore.sandbox.scenario import Case, Scenario
+from longshore.sandbox.scenario import Scenario
 
 URLS = {name: f"http://127.0.0.1:1/{name}" for name in FakeTargets.NAMES}
 

@@ -6,8 +6,8 @@ import io
 
 from rich.console import Console
 
+from longshore.sandbox.case import Case, expect_dead, expect_done, expect_requeue
 from longshore.sandbox.embedded_kafka import RecordPosition
-from longshore.sandbox.scenario import Case, expect_dead, expect_done, expect_requeue
 from longshore.sandbox.table import Screen, select_rows
 from longshore.sandbox.tracker import TrackedMessage
 
