@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from longshore.cli import options, terminal
+from longshore.cli.exit_codes import FAILED
 from longshore.ledger.audit import Balance
 from longshore.ledger.audit import audit as audit_ledger
 from longshore.ledger.states import State
@@ -22,7 +23,7 @@ def audit(as_json: Annotated[bool, options.JSON] = False) -> None:
     else:
         _print_balance(balance)
     if not balance.is_balanced:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def _as_json(balance: Balance) -> dict[str, Any]:

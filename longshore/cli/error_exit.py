@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from longshore.cli import terminal
+from longshore.cli.exit_codes import FAILED
 from longshore.errors import EX_CONFIG, ConfigError, ConfigProblems, LongshoreError
 
 
@@ -18,4 +19,4 @@ def exit_on_errors() -> Iterator[None]:
         sys.exit(EX_CONFIG)
     except LongshoreError as error:
         terminal.say(f"longshore: {error}")
-        sys.exit(1)
+        sys.exit(FAILED)

@@ -6,6 +6,7 @@ import typer
 
 from config.settings import Settings, load
 from longshore.cli import terminal
+from longshore.cli.exit_codes import FAILED
 from longshore.errors import ConfigError
 from longshore.telemetry.client import Endpoint, Unreachable
 
@@ -30,7 +31,7 @@ def health(
         verdict = endpoint.fetch_verdict("/livez" if live else "/readyz", timeout)
     except Unreachable as error:
         terminal.say(f"port {endpoint.port} at {endpoint.host}: {error}")
-        raise typer.Exit(1) from None
+        raise typer.Exit(FAILED) from None
     if as_json:
         terminal.print_json(verdict.json())
     else:
@@ -38,7 +39,7 @@ def health(
             terminal.say(line)
         terminal.print_lines(("alive" if live else "ready") if verdict.ok else ("not alive" if live else "not ready"))
     if not verdict.ok:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def _build_endpoint(settings: Settings) -> Endpoint:

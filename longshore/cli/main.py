@@ -1,6 +1,6 @@
 """The console script: commands, and what errors become on their way out.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong settings. Data goes to standard output, words to standard error.
+Exit codes are in `exit_codes`. Data goes to standard output, words to standard error.
 A program is imported when its command is called, and so are the commands of `lazy_commands`: `longshore --version` need
 not load Kafka and Celery.
 """

@@ -7,7 +7,7 @@ import typer
 
 from config.roles import Role
 from longshore.cli import options, terminal
-from longshore.cli.exit_codes import REFUSED
+from longshore.cli.exit_codes import FAILED, REFUSED
 from longshore.cli.start import start_program
 from longshore.errors import ConfigError
 
@@ -67,7 +67,7 @@ def rebuild(
         counts = rebuild_job.run(ranges, print_progress, dry=dry_run)
     except KeyboardInterrupt:
         terminal.say("Interrupted. What is stored stays; start again with the same time.")
-        raise typer.Exit(1) from None
+        raise typer.Exit(FAILED) from None
     finally:
         rebuild_job.close()
     if as_json:

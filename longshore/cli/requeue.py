@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from longshore.cli import options, terminal
-from longshore.cli.exit_codes import NOT_FOUND, REFUSED
+from longshore.cli.exit_codes import DONE, NOT_FOUND, REFUSED
 from longshore.cli.filters import with_filter
 from longshore.cli.jobs import watch_job
 from longshore.ledger.requeue import OUTCOME_TEXT, REQUEUED, RequeueRequest
@@ -64,7 +64,7 @@ def requeue(
 
 def _requeue_ids(access: LedgerAccess, ids: list[str], request: RequeueRequest, dry_run: bool) -> int:
     """The exit code: that of the first which was not sent."""
-    code = 0
+    code = DONE
     for id in ids:
         record = next(find_invocations(access, id), None)
         if record is None:

@@ -1,4 +1,4 @@
-"""`longshore targets`: what waits for each target, and an operator's word on it."""
+"""`longshore targets`: what waits for each target, and an operator's control of it."""
 
 import time
 from dataclasses import asdict

@@ -1,6 +1,6 @@
 """Why an operation was refused, as errors that commands, pages and API turn into their own codes.
 
-Refused
+OperationRefused
 ├── Invalid         the request is invalid
 ├── NotFound        no such invocation or job, or no match
 └── Conflict        not possible in the present state
