@@ -18,9 +18,9 @@ SOON = timedelta(days=30)
 """How long before its end a certificate is worth a word: renewing a CA takes people days."""
 
 
-def check(case: CheckContext) -> Iterator[Finding]:
+def check(context: CheckContext) -> Iterator[Finding]:
     """What webhooks, Port and Kafka trust. The public CAs are only counted: they come and go with the system."""
-    settings = case.settings
+    settings = context.settings
     bundle = ca_trust.assemble(settings)
     public = len(bundle.system.certificates) if bundle.system else 0
     mounted = [(source.path, each) for source in bundle.files for each in source.certificates]
@@ -36,8 +36,8 @@ def check(case: CheckContext) -> Iterator[Finding]:
         yield warning(f"left out of {path}: {reason}", "Give PEM or DER certificates; `longshore ca show` lists them")
     for path, der in mounted:
         yield from _expiry(path, der)
-    yield from _own_bundles(case)
-    yield from client_certificates.check(case)
+    yield from _own_bundles(context)
+    yield from client_certificates.check(context)
     if not settings.webhook_verify_ssl:
         yield warning(
             "certificates of webhook targets are not checked (WEBHOOK_VERIFY_SSL=false)",
@@ -45,15 +45,15 @@ def check(case: CheckContext) -> Iterator[Finding]:
         )
 
 
-def _own_bundles(case: CheckContext) -> Iterator[Finding]:
+def _own_bundles(context: CheckContext) -> Iterator[Finding]:
     """Bundles that the user named win over the assembled one."""
-    assembled = case.settings.longshore_ca_bundle
-    bundles = dict([bundle] if (bundle := find_requests_bundle(case.environ, assembled)) is not None else [])
-    if (own := user_value(case.environ, SSL_CERT_FILE, assembled)) is not None:
+    assembled = context.settings.longshore_ca_bundle
+    bundles = dict([bundle] if (bundle := find_requests_bundle(context.environ, assembled)) is not None else [])
+    if (own := user_value(context.environ, SSL_CERT_FILE, assembled)) is not None:
         bundles[SSL_CERT_FILE] = own
         if (problem := find_defect(own)) is not None:
             yield broken(f'SSL_CERT_FILE: "{own}" {problem}, so Kafka cannot use it', "Name a PEM file, or take it out")
-    for error in find_problems(case.environ, assembled):
+    for error in find_problems(context.environ, assembled):
         yield broken(f"{error.variable}: {error.problem}", error.remedy)
     for name, path in bundles.items():
         if find_defect(path) is None:

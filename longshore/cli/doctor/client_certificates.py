@@ -7,12 +7,10 @@ from itertools import pairwise
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from config.host_table_files import read_targets
 from config.target_tls import find_mapping_places, find_places
 from config.tls_files import REMEDY, find_defects, kafka_options, port_options
 from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
-from longshore.cli.doctor.known_targets import mapping_entries
-from longshore.errors import ConfigError
+from longshore.cli.doctor.known_targets import mapping_entries, read_table
 from longshore.invocation.tls_section import TlsOptions
 from longshore.network import ca_files
 
@@ -20,15 +18,11 @@ SOON = timedelta(days=30)
 """How long before its end a certificate is worth a word."""
 
 
-def check(case: CheckContext) -> Iterator[Finding]:
+def check(context: CheckContext) -> Iterator[Finding]:
     """All that are named."""
-    settings = case.settings
+    settings = context.settings
     texts = settings.model_dump()
-    try:
-        places = list(find_places(read_targets(settings.targets_file)))
-    except ConfigError:
-        places = []  # what is said of the settings says why
-    places = [(f"{place} of TARGETS_FILE", options) for place, options in places]
+    places = [(f"{place} of TARGETS_FILE", options) for place, options in find_places(read_table(settings))]
     places += find_mapping_places([entry.delivery for entry in mapping_entries(settings)])
     for place, options in places:
         yield from _check_options(place, options)

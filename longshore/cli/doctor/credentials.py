@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from config.egress import build_egress_policy
-from config.host_table_files import read_targets
 from config.settings import Settings
 from config.target_files import is_exposed
 from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
-from longshore.cli.doctor.known_targets import mapping_entries
+from longshore.cli.doctor.known_targets import mapping_entries, read_table
 from longshore.cli.doctor.targets import report
 from longshore.delivery.issued_credential import NoToken
 from longshore.delivery.probe import Probe
@@ -17,20 +16,16 @@ from longshore.delivery.send_errors import BadUrl
 from longshore.delivery.target import target_of
 from longshore.delivery.target_options import TargetTable, find_credentials
 from longshore.delivery.token_request import fetch_token
-from longshore.errors import ConfigError
 from longshore.invocation.credentials_section import CredentialOptions, OAuth2Options
 
 _REMEDY = "See docs/how-to/target-credentials.md"
 
 
-def check(case: CheckContext) -> Iterator[Finding]:
+def check(context: CheckContext) -> Iterator[Finding]:
     """Each credential that is named."""
-    try:
-        targets = read_targets(case.settings.targets_file)
-    except ConfigError:
-        targets = TargetTable()  # what is said of the settings says why
+    targets = read_table(context.settings)
     places = dict[CredentialOptions, str]()
-    for place, options in find_credentials([entry.delivery for entry in mapping_entries(case.settings)], targets):
+    for place, options in find_credentials([entry.delivery for entry in mapping_entries(context.settings)], targets):
         places.setdefault(options, place)
     if not places:
         yield ok("none is named for targets")
@@ -44,20 +39,20 @@ def check(case: CheckContext) -> Iterator[Finding]:
         if is_exposed(options):
             yield warning(f"{place}: token_url is http://, so others can read the client's secret", "Give https://")
         if isinstance(options, OAuth2Options):
-            yield from _ask(options, place, case, targets)
+            yield from _ask(options, place, context, targets)
 
 
-def _ask(options: OAuth2Options, place: str, case: CheckContext, targets: TargetTable) -> Iterator[Finding]:
-    if case.fetches_tokens:
-        yield _fetch(options, place, case.settings, targets)
+def _ask(options: OAuth2Options, place: str, context: CheckContext, targets: TargetTable) -> Iterator[Finding]:
+    if context.fetches_tokens:
+        yield _fetch(options, place, context.settings, targets)
         return
     try:
         url = target_of(options.token_url)
     except BadUrl as error:
         yield broken(f"{place}: token_url: {error}", _REMEDY)
         return
-    probe = Probe(case.settings.webhook_verify_ssl, build_egress_policy(case.settings), targets)
-    yield from report(url, probe.check(url, case.connect_s))
+    probe = Probe(context.settings.webhook_verify_ssl, build_egress_policy(context.settings), targets)
+    yield from report(url, probe.check(url, context.connect_s))
     probe.close()
 
 

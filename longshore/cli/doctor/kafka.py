@@ -31,9 +31,9 @@ _TLS = (
 FINAL = AUTH_ERRORS | {KafkaError._RESOLVE, KafkaError._SSL, KafkaError._ALL_BROKERS_DOWN}
 
 
-def check(case: CheckContext) -> Iterator[Finding]:
+def check(context: CheckContext) -> Iterator[Finding]:
     """All about the brokers, topics and group that ingest would use. Joins no group and commits nothing."""
-    settings = case.settings
+    settings = context.settings
     if settings.streamer_name != "KAFKA":
         yield ok(f"not used with STREAMER_NAME={settings.streamer_name}")
         return
@@ -41,7 +41,7 @@ def check(case: CheckContext) -> Iterator[Finding]:
         yield broken("Port is not asked where it is: its credentials are missing", "Give PORT_CLIENT_ID and its secret")
         return
     try:
-        access = from_settings(settings) or _from_port(case)
+        access = from_settings(settings) or _from_port(context)
     except LongshoreError as error:
         yield broken(f"Port does not say where it is: {error}", "See what is said of Port")
         return
@@ -56,18 +56,18 @@ def check(case: CheckContext) -> Iterator[Finding]:
         yield broken(f"the settings make no client: {error.args[0].str()}", _ACCESS)
         return
     try:
-        yield from _check_cluster(case, consumer, options, access, errors_seen)
+        yield from _check_cluster(context, consumer, options, access, errors_seen)
     finally:
         consumer.close()
 
 
-def _from_port(case: CheckContext) -> KafkaAccess:
-    settings = case.settings
+def _from_port(context: CheckContext) -> KafkaAccess:
+    settings = context.settings
     port = PortClient(
         settings.port_api_base_url,
         settings.port_client_id,
         settings.port_client_secret,
-        connect_timeout_s=case.connect_s,
+        connect_timeout_s=context.connect_s,
         read_timeout_s=10.0,
         tls=settings.port_tls,
     )
@@ -79,7 +79,11 @@ def _from_port(case: CheckContext) -> KafkaAccess:
 
 
 def _check_cluster(
-    case: CheckContext, consumer: Consumer, options: dict[str, Any], access: KafkaAccess, errors_seen: list[KafkaError]
+    context: CheckContext,
+    consumer: Consumer,
+    options: dict[str, Any],
+    access: KafkaAccess,
+    errors_seen: list[KafkaError],
 ) -> Iterator[Finding]:
     cluster = _cluster(consumer, errors_seen)
     if isinstance(cluster, KafkaError):
@@ -87,9 +91,9 @@ def _check_cluster(
         return
     user = " as " + access.username if access.username else ""
     yield ok(f"{len(cluster.brokers)} brokers at {access.brokers} answer{user}")
-    for topic in (case.settings.runs_topic, case.settings.change_log_topic):
-        yield from _topic(case, consumer, cluster, topic)
-    yield from _group(case, options)
+    for topic in (context.settings.runs_topic, context.settings.change_log_topic):
+        yield from _topic(context, consumer, cluster, topic)
+    yield from _group(context, options)
 
 
 def _cluster(consumer: Consumer, errors_seen: list[KafkaError]) -> Any:
@@ -123,7 +127,7 @@ def _away(access: KafkaAccess, error: KafkaError, errors_seen: list[KafkaError])
     )
 
 
-def _topic(case: CheckContext, consumer: Consumer, cluster: Any, topic: str) -> Iterator[Finding]:
+def _topic(context: CheckContext, consumer: Consumer, cluster: Any, topic: str) -> Iterator[Finding]:
     metadata = cluster.topics.get(topic)
     if metadata is None or metadata.error is not None:
         code = None if metadata is None else metadata.error.code()
@@ -141,7 +145,7 @@ def _topic(case: CheckContext, consumer: Consumer, cluster: Any, topic: str) -> 
     try:
         behind, unread = _lag(consumer, topic, partitions)
     except KafkaException as error:
-        yield _no_lag(case, topic, error.args[0])
+        yield _no_lag(context, topic, error.args[0])
         return
     facts = {"topic": topic, "lag": {str(number): lag for number, lag in behind.items()}}
     each = " ".join(f"{number}:{'-' if lag is None else lag}" for number, lag in behind.items())
@@ -153,10 +157,10 @@ def _topic(case: CheckContext, consumer: Consumer, cluster: Any, topic: str) -> 
         )
     else:
         yield ok(text, **facts)
-    if unread and case.settings.kafka_consumer_auto_offset_reset in ("largest", "latest", "end"):
+    if unread and context.settings.kafka_consumer_auto_offset_reset in ("largest", "latest", "end"):
         yield warning(
             f"{topic}: nothing is committed for {len(unread)} partitions, so they begin at their end "
-            f"(KAFKA_CONSUMER_AUTO_OFFSET_RESET={case.settings.kafka_consumer_auto_offset_reset})",
+            f"(KAFKA_CONSUMER_AUTO_OFFSET_RESET={context.settings.kafka_consumer_auto_offset_reset})",
             "Set it to earliest to read what was published before the first start",
         )
 
@@ -173,19 +177,19 @@ def _lag(consumer: Consumer, topic: str, partitions: list[int]) -> tuple[dict[in
     return behind, [number for number, lag in behind.items() if lag is None]
 
 
-def _no_lag(case: CheckContext, topic: str, error: KafkaError) -> Finding:
-    group = case.settings.kafka_consumer_group_id
+def _no_lag(context: CheckContext, topic: str, error: KafkaError) -> Finding:
+    group = context.settings.kafka_consumer_group_id
     if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-        remedy = f"Begin KAFKA_CONSUMER_GROUP_ID with {case.settings.port_org_id or 'PORT_ORG_ID'}, as Port wants it"
+        remedy = f"Begin KAFKA_CONSUMER_GROUP_ID with {context.settings.port_org_id or 'PORT_ORG_ID'}, as Port wants it"
         return broken(f"the group {group} may not be used", remedy)
     return broken(
         f"{topic}: how far {group} has read cannot be seen: {error.str()}", "Check the brokers, and try again"
     )
 
 
-def _group(case: CheckContext, options: dict[str, Any]) -> Iterator[Finding]:
+def _group(context: CheckContext, options: dict[str, Any]) -> Iterator[Finding]:
     """Its members and their strategy of assignment; brokers that do not tell are left alone."""
-    group, org = case.settings.kafka_consumer_group_id, case.settings.port_org_id
+    group, org = context.settings.kafka_consumer_group_id, context.settings.port_org_id
     if org and not group.startswith(org):
         yield warning(f"the group {group} does not begin with {org}", "Port's cluster lets in only groups that do")
     admin_options: dict[str, Any] = {

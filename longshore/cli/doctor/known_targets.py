@@ -1,14 +1,16 @@
-"""Which targets are known: from the command line, from the mapping file and from the ledger."""
+"""Which targets are known: from the command line, the mapping file and the ledger; what TARGETS_FILE says of them."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from config.host_table_files import read_targets
 from config.settings import Settings
 from longshore.cli.doctor.finding import CheckContext
 from longshore.delivery.send_errors import BadUrl
 from longshore.delivery.target import target_of
-from longshore.errors import StoreUnavailable
+from longshore.delivery.target_options import TargetTable
+from longshore.errors import ConfigError, StoreUnavailable
 from longshore.invocation.mapping import schema
 from longshore.invocation.mapping.schema import MappingEntry
 from longshore.invocation.tls_section import TlsOptions
@@ -27,13 +29,13 @@ class KnownTargets:
     unasked: str = ""
 
 
-def known_targets(case: CheckContext) -> KnownTargets:
+def known_targets(context: CheckContext) -> KnownTargets:
     """All targets that are known now."""
-    urls = [*case.urls, *literal_urls(case.settings)]
+    urls = [*context.urls, *literal_urls(context.settings)]
     unasked = ""
-    if case.settings.redis_url:
+    if context.settings.redis_url:
         try:
-            urls += ledger_targets(case.settings)
+            urls += ledger_targets(context.settings)
         except Exception as error:  # what is wrong with Redis, its own check says
             unasked = f"Redis cannot be asked ({type(error).__name__})"
     return KnownTargets(tuple(dict.fromkeys(urls)), unasked)
@@ -45,6 +47,14 @@ def mapping_entries(settings: Settings) -> tuple[MappingEntry, ...]:
         return schema.read(settings.mapping_path.read_bytes(), schema.Findings()) if settings.mapping_path else ()
     except OSError:
         return ()
+
+
+def read_table(settings: Settings) -> TargetTable:
+    """What TARGETS_FILE says; nothing where it is wrong, as what is said of the settings says why."""
+    try:
+        return read_targets(settings.targets_file)
+    except ConfigError:
+        return TargetTable()
 
 
 def literal_urls(settings: Settings) -> dict[str, TlsOptions | None]:

@@ -8,11 +8,11 @@ from longshore.errors import ConfigError
 from longshore.invocation.mapping import JqUnavailable
 
 
-def check(case: CheckContext) -> Iterator[Finding]:
+def check(context: CheckContext) -> Iterator[Finding]:
     """Loads it as the agent would."""
-    path = case.settings.mapping_path
+    path = context.settings.mapping_path
     try:
-        mapping = load_mapping(case.settings)
+        mapping = load_mapping(context.settings)
     except ConfigError as error:
         yield broken(f"{error.variable}: {error.problem}", error.remedy)
         return

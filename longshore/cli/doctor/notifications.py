@@ -7,9 +7,9 @@ from longshore.notification.destinations import NOT_INSTALLED, Destination, Unus
 from longshore.notification.urls import split_urls
 
 
-def check(case: CheckContext) -> Iterator[Finding]:
+def check(context: CheckContext) -> Iterator[Finding]:
     """One finding for each URL."""
-    settings = case.settings
+    settings = context.settings
     urls = split_urls(settings.notify_urls)
     if not urls:
         yield ok("NOTIFY_URLS is empty: nobody is notified of dead letters")

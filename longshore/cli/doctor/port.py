@@ -18,13 +18,13 @@ _REMEDIES = {
 }
 
 
-def check(case: CheckContext) -> Iterator[Finding]:
+def check(context: CheckContext) -> Iterator[Finding]:
     """Asks for one token, as the agent does at its start."""
-    settings = case.settings
+    settings = context.settings
     if not (settings.port_client_id and settings.port_client_secret):
         yield broken("PORT_CLIENT_ID or PORT_CLIENT_SECRET is missing, so Port is not asked", _REMEDIES[401])
         return
-    wire = PortHttp(settings.port_api_base_url, 1, case.connect_s, READ_S, tls=settings.port_tls)
+    wire = PortHttp(settings.port_api_base_url, 1, context.connect_s, READ_S, tls=settings.port_tls)
     credentials = {"clientId": settings.port_client_id, "clientSecret": settings.port_client_secret}
     before = time.time()
     try:

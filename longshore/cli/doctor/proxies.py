@@ -19,23 +19,23 @@ MAX_URLS = 30
 """URLs whose proxy is shown."""
 
 
-def check(case: CheckContext) -> Iterator[Finding]:
+def check(context: CheckContext) -> Iterator[Finding]:
     """Each proxy that is set, each entry of NO_PROXY, and the proxy for Port and for the known targets."""
-    variables = {name: proxy for name in PROXY_VARIABLES if (proxy := effective_value(case.environ, name))}
+    variables = {name: proxy for name in PROXY_VARIABLES if (proxy := effective_value(context.environ, name))}
     for name, proxy in variables.items():
         problem = check_proxy(name, proxy)
         yield ok(f"{name} is {strip_credentials(proxy)}") if problem is None else broken(*problem)
-        upper, lower = case.environ.get(name), case.environ.get(name.lower())
+        upper, lower = context.environ.get(name), context.environ.get(name.lower())
         if upper and lower and upper != lower:
             yield warning(f"{name} and {name.lower()} differ; the second one is used", "Set both alike, or only one")
-    if entries := no_proxy_entries(case.environ):
+    if entries := no_proxy_entries(context.environ):
         yield ok(f"NO_PROXY has {len(entries)} entries: {', '.join(entries)}", entries=entries)
-    yield from (warning(*problem) for problem in find_entry_problems(case.environ))
+    yield from (warning(*problem) for problem in find_entry_problems(context.environ))
     if not variables:
         yield ok("none is set: everything is called directly")
         return
-    places = known_targets(case)
-    for url in [case.settings.port_api_base_url, *places.urls[:MAX_URLS]]:
+    targets = known_targets(context)
+    for url in [context.settings.port_api_base_url, *targets.urls[:MAX_URLS]]:
         yield _for(url)
     yield ok("Kafka and Redis are always called directly")
 

@@ -14,7 +14,7 @@ class CheckRunner:
     """Checks under way, begun when this is made; `progress` hears the name of each one that has ended."""
 
     def __init__(
-        self, checks: Mapping[str, Check], case: CheckContext, most_s: float, progress: Callable[[str], None]
+        self, checks: Mapping[str, Check], context: CheckContext, most_s: float, progress: Callable[[str], None]
     ) -> None:
         self._until = time.monotonic() + most_s
         self._most_s = most_s
@@ -23,7 +23,7 @@ class CheckRunner:
             queue = self._queues[name] = SimpleQueue()
             # Not waited for at the end: a look-up of a name cannot be cut off.
             threading.Thread(
-                target=_run, args=(name, check, case, queue, progress), name=f"check-{name}", daemon=True
+                target=_run, args=(name, check, context, queue, progress), name=f"check-{name}", daemon=True
             ).start()
 
     def findings(self) -> Iterator[tuple[str, Finding]]:
@@ -44,10 +44,10 @@ class CheckRunner:
 
 
 def _run(
-    name: str, check: Check, case: CheckContext, queue: "SimpleQueue[object]", progress: Callable[[str], None]
+    name: str, check: Check, context: CheckContext, queue: "SimpleQueue[object]", progress: Callable[[str], None]
 ) -> None:
     try:
-        for finding in check(case):
+        for finding in check(context):
             queue.put(finding)
     except Exception as error:  # a fault of ours, or of a library, must not hide what the others found
         queue.put(broken(f"the check failed ({type(error).__name__})", "Report it; the other checks are not affected"))

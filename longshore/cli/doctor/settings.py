@@ -9,24 +9,24 @@ from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warn
 from longshore.errors import ConfigProblems
 
 
-def check(case: CheckContext) -> Iterator[Finding]:
+def check(context: CheckContext) -> Iterator[Finding]:
     """Every problem that `longshore config check` would list, one finding each, and its advice as warnings."""
-    if case.unread:
-        yield broken(case.unread, "Make it a readable UTF-8 file, or remove it")
+    if context.unread:
+        yield broken(context.unread, "Make it a readable UTF-8 file, or remove it")
     wrong = False
     try:
-        load(case.environ, case.role)
+        load(context.environ, context.role)
     except ConfigProblems as error:
         wrong = True
         for problem in error.problems:
             yield broken(f"{problem.variable}: {problem.problem}", problem.remedy)
-    for text in find_advice(case.environ, {name.upper() for name in Settings.model_fields}):
+    for text in find_advice(context.environ, {name.upper() for name in Settings.model_fields}):
         yield warning(text, "Correct it, or remove the variable if nothing reads it")
     if not wrong:
-        yield ok(f"what `longshore {case.role.value}` needs is set")
+        yield ok(f"what `longshore {context.role.value}` needs is set")
     if (path := find_env_file()) is not None:
         yield ok(f"{path} is read too; the process environment is stronger")
-    if case.role is Role.RUN and not case.settings.redis_url and case.settings.longshore_data is None:
+    if context.role is Role.RUN and not context.settings.redis_url and context.settings.longshore_data is None:
         yield warning(
             "REDIS_URL and LONGSHORE_DATA are empty: `longshore run` keeps its ledger in a temporary folder",
             "Set LONGSHORE_DATA to a folder that lasts, or REDIS_URL",

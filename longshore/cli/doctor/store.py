@@ -64,16 +64,16 @@ _REFUSALS = {
 }
 
 
-def check(case: CheckContext) -> Iterator[Finding]:
+def check(context: CheckContext) -> Iterator[Finding]:
     """All about the Redis at `REDIS_URL`."""
-    url = case.settings.redis_url
+    url = context.settings.redis_url
     if not url:
-        if case.role is Role.RUN:
+        if context.role is Role.RUN:
             yield ok("REDIS_URL is empty: `longshore run` brings a Redis of its own, which is not looked at")
         else:
             yield broken("REDIS_URL is empty, so there is nothing to look at", "Give the address of your Redis")
         return
-    with open_ledger(case.settings, 2).ledger as ledger:
+    with open_ledger(context.settings, 2).ledger as ledger:
         probe = RedisProbe(ledger)
         try:
             probe.ping()
@@ -83,7 +83,7 @@ def check(case: CheckContext) -> Iterator[Finding]:
             return
         yield ok("it answers")
         for finding in (_version, _kind, _policy, _persistence, _memory):
-            yield from finding(facts, case)
+            yield from finding(facts, context)
         if facts.role != "slave":
             yield _writes(probe)
         yield _latency(probe)
@@ -131,7 +131,7 @@ def _policy(facts: RedisFacts, _: CheckContext) -> Iterator[Finding]:
         yield ok(f"maxmemory-policy {facts.policy}: it evicts nothing")
 
 
-def _persistence(facts: RedisFacts, case: CheckContext) -> Iterator[Finding]:
+def _persistence(facts: RedisFacts, context: CheckContext) -> Iterator[Finding]:
     if advice := persistence(facts):
         yield warning(advice[0].removesuffix(" Set appendonly yes."), "Set appendonly yes")
     elif facts.aof is None:
@@ -143,13 +143,13 @@ def _persistence(facts: RedisFacts, case: CheckContext) -> Iterator[Finding]:
         )
     else:
         yield ok(f"append-only file, appendfsync {facts.fsync or 'unknown'}")
-    if facts.fsync == "everysec" and case.settings.commit_delay_s < 1 and not case.settings.commits_finished:
+    if facts.fsync == "everysec" and context.settings.commit_delay_s < 1 and not context.settings.commits_finished:
         yield warning(
             "COMMIT_DELAY_S is less than the second that appendfsync everysec may lose", "Set it to 3, the default"
         )
 
 
-def _memory(facts: RedisFacts, case: CheckContext) -> Iterator[Finding]:
+def _memory(facts: RedisFacts, context: CheckContext) -> Iterator[Finding]:
     if facts.used_bytes is None:
         yield warning("how full it is cannot be seen (INFO is forbidden)", "Watch its memory")
         return
@@ -162,7 +162,7 @@ def _memory(facts: RedisFacts, case: CheckContext) -> Iterator[Finding]:
         return
     share = facts.used_bytes / facts.max_bytes
     text = f"{used}, {share:.0%} of maxmemory"
-    limit = case.settings.redis_memory_limit_ratio
+    limit = context.settings.redis_memory_limit_ratio
     if share >= max(FULL, limit):
         yield broken(f"{text}: it is full", "Raise maxmemory, or requeue and drop dead letters (KEEP_DEAD_COUNT)")
     elif share >= limit:

@@ -5,13 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from config.egress import build_egress_policy, collect_internal_services
-from config.host_table_files import read_targets
 from longshore.cli.doctor.certificates import read
 from longshore.cli.doctor.finding import CheckContext, Finding, broken, ok, warning
-from longshore.cli.doctor.known_targets import known_brokers, known_targets, literal_urls
+from longshore.cli.doctor.known_targets import known_brokers, known_targets, literal_urls, read_table
 from longshore.delivery.probe import Probe, ProbeResult
 from longshore.delivery.request_deadline import ConnectStage
-from longshore.errors import ConfigError
 
 MOST = 100
 """Targets that are looked at; in the order command line, mapping file, ledger."""
@@ -31,34 +29,30 @@ _REMEDIES = {
 }
 
 
-def check(case: CheckContext) -> Iterator[Finding]:
+def check(context: CheckContext) -> Iterator[Finding]:
     """Connects to each known target, sends nothing, and hangs up."""
-    places = known_targets(case)
-    if places.unasked:
-        yield warning(f"targets of the ledger are not looked at: {places.unasked}", "See what is said of Redis")
-    if not places.urls:
+    targets = known_targets(context)
+    if targets.unasked:
+        yield warning(f"targets of the ledger are not looked at: {targets.unasked}", "See what is said of Redis")
+    if not targets.urls:
         yield ok("none is known yet: name some with --url")
         return
-    if (unchecked := len(places.urls) - MOST) > 0:
+    if (unchecked := len(targets.urls) - MOST) > 0:
         yield warning(
             f"{unchecked} more targets are known than the {MOST} that are looked at", "Name others with --url"
         )
-    egress_policy = build_egress_policy(case.settings)
-    settled = case.settings.kafka_consumer_bootstrap_servers.split(",")
+    egress_policy = build_egress_policy(context.settings)
+    settled = context.settings.kafka_consumer_bootstrap_servers.split(",")
     egress_policy.internal_services = collect_internal_services(
-        case.settings, [*settled, *known_brokers(case.settings)]
+        context.settings, [*settled, *known_brokers(context.settings)]
     )
-    try:
-        targets = read_targets(case.settings.targets_file)
-    except ConfigError:
-        targets = None  # what is said of the settings says why
-    own = literal_urls(case.settings)
-    probe = Probe(case.settings.webhook_verify_ssl, egress_policy, targets)
+    own = literal_urls(context.settings)
+    probe = Probe(context.settings.webhook_verify_ssl, egress_policy, read_table(context.settings))
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="probe")
     try:
         for url, reached in zip(
-            places.urls,
-            pool.map(lambda url: probe.check(url, case.connect_s, own.get(url)), places.urls[:MOST]),
+            targets.urls,
+            pool.map(lambda url: probe.check(url, context.connect_s, own.get(url)), targets.urls[:MOST]),
             strict=False,
         ):
             yield from report(url, reached)
