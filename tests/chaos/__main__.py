@@ -2,7 +2,7 @@
 
     python -m tests.chaos --minutes 30 --seed 7 --rate 10 --polling
 
-Exit code 1 if anything was lost.
+Exit code 1 if anything was lost, or a fault could not be brought about as it should.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ from tests.support.strikes.strike import Strike
 
 LOAD = {**WELL_BEHAVED, "flaky": 10, "throttling": 3, "not_found": 5, "gateway": 2}
 SETTLE_S = 240.0
+BROKEN_OFF = "broken off"
 SETTINGS = {
     "LEASE_S": "15",
     "RETRY_MAX_ATTEMPTS": "100",
@@ -75,7 +77,12 @@ def torment(scene: Scene, strikes: Sequence[Strike], seed: int, minutes: float) 
             break
         struck.append(f"{now:6.1f} s  {strike.name}")
         say(f"{struck[-1]} ({len(scene.load.sent)} published)")
-        strike.run(scene)
+        try:
+            strike.run(scene)
+        except Exception as error:  # what became of everything says more than where it ended
+            struck.append(f"{BROKEN_OFF}: {type(error).__name__}: {error}")
+            say(traceback.format_exc())
+            break
         scene.recovers(strike.name)
     return struck
 
@@ -108,7 +115,7 @@ def account(scene: Scene, struck: Sequence[str]) -> int:
         f"{row.lost} lost; {row.repeated} repeated, {row.unsent} began and were never sent; "
         f"seen to be back after {row.recovery_s:.1f} s at most ({slowest.what})"
     )
-    return int(row.lost > 0)
+    return int(row.lost > 0 or any(each.startswith(BROKEN_OFF) for each in struck))
 
 
 def main() -> int:

@@ -43,6 +43,10 @@ class FaultyRedis(EmbeddedRedis):
         variables = [f"{name}={value}" for name, value in self.environ.items()]
         return [sys.executable, "-I", "-S", "-c", _BECOME, "/usr/bin/env", *variables, *super().argv(), *more]
 
+    def wait_ready(self, timeout_s: float = READY_S) -> None:
+        """After half an hour of load, what it has written takes longer to be read than the little of other tests."""
+        super().wait_ready(timeout_s)
+
     def client(self) -> redis.Redis:
         """A client, to be closed by the caller."""
         return redis.Redis(
