@@ -11,12 +11,21 @@ from longshore.delivery.host_table import BadHostTable
 from longshore.delivery.target_options import TargetTable, no_targets, parse_targets
 from longshore.errors import ConfigError, ConfigProblems, LongshoreError
 from longshore.log import events
-from longshore.log.event_log import EventLog
+from longshore.log.event_log import Event, EventLog
 from longshore.watched_files import WatchedFiles
 
 T = TypeVar("T")
 
+Tell = Callable[[Exception | None], None]
+"""Hears of each time that a file is read why it is refused, None if it is not."""
+
+_NO_LIMITS = HostLimits()
+
 log = EventLog(__name__)
+
+
+def _tell_nobody(problem: Exception | None) -> None:
+    """For who only tries things out."""
 
 
 def read_host_limits(path: Path | None) -> HostLimits:
@@ -29,8 +38,20 @@ def read_targets(path: Path | None) -> TargetTable:
     return TargetTable() if path is None else _read("TARGETS_FILE", path, parse_targets, "client-certificates")
 
 
-def follow_targets(path: Path | None, *, delivers: bool = False) -> Callable[[], TargetTable]:
+def follow_limits(path: Path | None, tell: Tell = _tell_nobody) -> Callable[[], HostLimits]:
     """What gives the file at `path` as it is now; a wrong one is logged, and the one from before holds.
+
+    Raises ConfigError for one that is wrong from the beginning.
+    """
+    if path is None:
+        return lambda: _NO_LIMITS
+    return _follow(path, lambda: read_host_limits(path), events.LIMITS_FILE_REFUSED, tell)
+
+
+def follow_targets(
+    path: Path | None, tell: Tell = _tell_nobody, *, delivers: bool = False
+) -> Callable[[], TargetTable]:
+    """The same of how targets are called.
 
     Who `delivers` needs the files that it names, and warns of what is not safe. Raises ConfigError and ConfigProblems
     for one that is wrong from the beginning.
@@ -46,7 +67,7 @@ def follow_targets(path: Path | None, *, delivers: bool = False) -> Callable[[],
             target_files.log_unsafe(table)
         return table
 
-    return WatchedFiles((str(path),), read, _log_refused).get
+    return _follow(path, read, events.TARGETS_FILE_REFUSED, tell)
 
 
 def find_problems(limits: str, targets: str, role: Role) -> Iterator[ConfigError]:
@@ -64,8 +85,17 @@ def find_problems(limits: str, targets: str, role: Role) -> Iterator[ConfigError
             yield from target_files.find_problems(table)
 
 
-def _log_refused(error: LongshoreError | OSError) -> None:
-    log.event(events.TARGETS_FILE_REFUSED, problem=str(error))
+def _follow(path: Path, read: Callable[[], T], refused: Event, tell: Tell) -> Callable[[], T]:
+    def read_and_tell() -> T:
+        table = read()
+        tell(None)
+        return table
+
+    def refuse(error: LongshoreError | OSError) -> None:
+        log.event(refused, problem=str(error))
+        tell(error)
+
+    return WatchedFiles((str(path),), read_and_tell, refuse).get
 
 
 def _path(text: str) -> Path | None:

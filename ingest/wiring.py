@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from config.host_table_files import read_host_limits
+from config.host_table_files import follow_limits
 from config.mapping_file import MappingFile, PerMapping, load_mapping
 from config.settings import Settings
 from config.tracing import tracer
@@ -16,28 +16,22 @@ from ingest.ingest_health import IngestHealth
 from ingest.source import Source
 from ingest.target_limits import TargetLimits
 from longshore.delivery.host_limits import HostLimits
-from longshore.errors import ConfigError, LongshoreError, StoreUnavailable
+from longshore.errors import ConfigError, StoreUnavailable
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.polling_message import SHAPES
 from longshore.invocation.stream import Stream
 from longshore.ledger.entry import Claim
-from longshore.log import events
-from longshore.log.event_log import EventLog
 from longshore.operations.ledger_access import LedgerAccess, open_ledger
 from longshore.port import PortClient
+from longshore.runtime.settings_file_status import SettingsFileStatus
 from longshore.telemetry.tracing import Traces
-from longshore.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from ingest.kafka.credentials import KafkaAccess
     from ingest.kafka.group_offsets import GroupOffsets
     from ingest.kafka.rebuild import Rebuild
     from ingest.kafka.shadow_reader import ShadowReader
-
-log = EventLog(__name__)
-
-NO_LIMITS = HostLimits()
 
 
 def source_name(settings: Settings) -> str:
@@ -109,15 +103,8 @@ def make_limits(mapping: Mapping, limits_file: Callable[[], HostLimits], access:
 
 
 def follow_limits_file(settings: Settings) -> Callable[[], HostLimits]:
-    """What gives the limits file as it is now; a wrong one is logged, and the one before holds. Raises ConfigError."""
-    path = settings.limits_file
-    if path is None:
-        return lambda: NO_LIMITS
-    return WatchedFiles([str(path)], lambda: read_host_limits(path), _log_refused).get
-
-
-def _log_refused(error: LongshoreError | OSError) -> None:
-    log.event(events.LIMITS_FILE_REFUSED, problem=str(error))
+    """What gives the limits file as it is now. Raises ConfigError."""
+    return follow_limits(settings.limits_file, SettingsFileStatus("LIMITS_FILE").note)
 
 
 def make_group_offsets(settings: Settings) -> "GroupOffsets":

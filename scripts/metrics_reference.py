@@ -33,7 +33,7 @@ SECTIONS: dict[str, tuple[CollectorRegistry, str]] = {
     "Ingest": (metrics.INGEST, ""),
     "Workers": (metrics.WORKER, ""),
     "Ingest and workers": (metrics.FAILURES, ""),
-    "The mapping": (metrics.MAPPING, "Of ingest and workers."),
+    "The mapping, and files for targets": (metrics.MAPPING, "Of ingest and workers."),
     "Calls to Port": (metrics.PORT, "Of ingest and workers."),
     "`longshore run`": (metrics.SUPERVISOR, ""),
 }

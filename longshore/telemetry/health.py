@@ -22,7 +22,8 @@ class CheckResult:
 
 
 MAPPING = "mapping"
-"""Name of a check that always passes, and says which mapping is in force, and why a changed one is not."""
+FILES = (MAPPING, "TARGETS_FILE", "LIMITS_FILE")
+"""Names of checks that always pass, and say what is in force, and why a file that was changed is not."""
 
 Check = Callable[[], CheckResult]
 

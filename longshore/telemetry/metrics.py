@@ -24,7 +24,7 @@ WORKER = CollectorRegistry()
 FAILURES = CollectorRegistry()
 """Of the programs that give up invocations: ingest and workers."""
 MAPPING = CollectorRegistry()
-"""Of the programs that work by the mapping: ingest and workers."""
+"""Of the programs that work by the mapping and the files of targets: ingest and workers."""
 PORT = CollectorRegistry()
 """Of the programs that call the Port API: ingest and workers."""
 SUPERVISOR = CollectorRegistry()
@@ -123,6 +123,14 @@ MAPPING_LOADED = Gauge(
 )
 MAPPING_INFO = Gauge(
     "longshore_mapping_info", "Always 1; says which mapping is in force", ["fingerprint"], registry=MAPPING
+)
+
+SETTINGS_FILE_VALID = Gauge(
+    "longshore_settings_file_valid",
+    "Whether the file that TARGETS_FILE (in workers) or LIMITS_FILE (in ingest) names is right (1), or was changed and "
+    "is refused (0); only where it is set",
+    ["setting"],
+    registry=MAPPING,
 )
 
 PORT_CALLS = Counter(

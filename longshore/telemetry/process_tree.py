@@ -17,7 +17,7 @@ from prometheus_client.samples import Sample
 
 from longshore.periodic import Periodic
 from longshore.telemetry.client import Endpoint, Unreachable
-from longshore.telemetry.health import MAPPING, CheckResult, Health, HealthVerdict
+from longshore.telemetry.health import FILES, CheckResult, Health, HealthVerdict
 from longshore.telemetry.metrics import PROGRAM_UP
 
 CHECK_INTERVAL_S = 1.0
@@ -112,7 +112,7 @@ class _Watch:
         silence_s = time.monotonic() - self._answered_at
         if silence_s > CHECK_TIMEOUT_S + CHECK_INTERVAL_S:
             return CheckResult(False, f"{self._name} has not answered for {silence_s:.0f} s")
-        ready = f"{self._name} is ready{_describe_mapping(self._ready)}"
+        ready = f"{self._name} is ready{_describe_files(self._ready)}"
         return _to_result(self._ready, ready, CheckResult(False, f"{self._name} is starting"))
 
     def _step(self) -> None:
@@ -134,10 +134,10 @@ def _to_result(verdict: HealthVerdict | None, ok_text: str, without_answer: Chec
     return CheckResult(True, ok_text) if verdict.ok else CheckResult(False, "; ".join(verdict.json()["why"]))
 
 
-def _describe_mapping(verdict: HealthVerdict | None) -> str:
-    """What a program that is ready says of its mapping: one that is refused makes nothing unready."""
-    result = verdict.results.get(MAPPING) if verdict is not None else None
-    return f"; {result.text}" if result is not None else ""
+def _describe_files(verdict: HealthVerdict | None) -> str:
+    """What a program that is ready says of its mapping and files: one that is refused makes nothing unready."""
+    results = verdict.results if verdict is not None else {}
+    return "".join(f"; {results[name].text}" for name in FILES if name in results)
 
 
 def _fetch_metrics(endpoint: Endpoint) -> str:

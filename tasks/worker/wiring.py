@@ -14,6 +14,7 @@ from longshore.delivery.send import Sender
 from longshore.delivery.target_options import find_credentials
 from longshore.invocation.mapping import Mapping
 from longshore.operations.ledger_access import build_sealer
+from longshore.runtime.settings_file_status import SettingsFileStatus
 from longshore.telemetry.tracing import Traces
 from tasks.worker.attempt_executor import AttemptExecutor
 from tasks.worker.attempt_log import AttemptLog
@@ -51,7 +52,7 @@ def build_executor(
         pool_size=slots,
         response_cap=settings.response_max_bytes,
         egress_policy=egress_policy,
-        targets=follow_targets(settings.targets_file, delivers=True),
+        targets=follow_targets(settings.targets_file, SettingsFileStatus("TARGETS_FILE").note, delivers=True),
         blocking=blocking,
     )
     return AttemptExecutor(
