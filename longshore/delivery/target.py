@@ -4,9 +4,11 @@ The target is the origin (scheme, host, port): what shares a machine shares its 
 so that one bad route behind a gateway does not take the gateway's other routes with it.
 """
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address
+from urllib.parse import unquote
 
 from longshore.delivery.addresses import parse_any_spelling
 from longshore.delivery.send_errors import BadUrl
@@ -79,6 +81,9 @@ def _prepare_uncached(url: str, query: Sequence[tuple[str, str]] = ()) -> str:
 _MAX_HOST_CHARS = 255
 """Longest name that DNS has (RFC 1035); beyond it a redirect would only write what it likes into causes and logs."""
 
+_NO_HOST = re.compile(r"[\x00-\x20\x7f/?#@:\\\[\]]")
+"""What stands in no name or address. A proxy may decode it where it is percent-encoded; for it the host ends there."""
+
 # Few URLs make most of the traffic, and preparing one costs more than signing.
 _prepare_cached = lru_cache(maxsize=4096)(_prepare_uncached)
 
@@ -99,7 +104,12 @@ def _origin(url: str) -> Origin:
     except HTTPError:
         raise BadUrl(_describe_problem(url)) from None
     scheme, host = (parts.scheme or "").lower(), (parts.host or "").lower()
-    if scheme not in DEFAULT_PORTS or not host.strip("[]") or len(host) > _MAX_HOST_CHARS:
+    if (
+        scheme not in DEFAULT_PORTS
+        or not host.strip("[]")
+        or len(host) > _MAX_HOST_CHARS
+        or (not host.startswith("[") and _NO_HOST.search(unquote(host)))
+    ):
         raise BadUrl(_describe_problem(url))
     return scheme, _compress_ipv6(host), parts.port if parts.port is not None else DEFAULT_PORTS[scheme]
 

@@ -100,6 +100,11 @@ def test_an_at_sign_behind_the_host_is_no_login(url: str) -> None:
         "http://a:b/",
         "http://[::1",
         "http://a b/",
+        "http://169.254.169.254%2f.evil.example/",
+        "http://evil.example%23.good.example/",
+        "http://a%00.good.example/",
+        "http://a%5C.good.example/",
+        "http://good%40evil.example/",
         "javascript:alert(1)",
     ],
 )
