@@ -101,9 +101,8 @@ class OidcProvider:
         }
         id, secret = self._client
         # The default where a provider says nothing (OpenID Connect Discovery, section 3).
-        if "client_secret_basic" in self._metadata.get(
-            "token_endpoint_auth_methods_supported", ["client_secret_basic"]
-        ):
+        methods = self._metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        if isinstance(methods, list) and "client_secret_basic" in methods:
             login = (quote(id, safe=""), quote(secret, safe=""))
             return self._call("POST", self._endpoint("token_endpoint"), data=form, auth=login)
         client = {"client_id": id, "client_secret": secret}
@@ -132,7 +131,7 @@ class OidcProvider:
         try:
             response = self._session.request(method, url, timeout=TIMEOUT_S, allow_redirects=False, **more)
             body = response.json()
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, OSError, ValueError, RecursionError) as error:
             raise LoginRefused(f"the login provider gave no answer at {url} ({type(error).__name__})") from None
         if response.status_code != 200 or not isinstance(body, dict):
             raise LoginRefused(f"the login provider answered {response.status_code} at {url}")

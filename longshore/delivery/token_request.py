@@ -66,7 +66,7 @@ def fetch_token(options: OAuth2Options, sender: Sender) -> AccessToken:
         except Unsendable as error:
             raise NoToken(place, error.cause) from None
         outcome = sender.fetch(request, TIMEOUT_S, TOTAL_S)
-        return _read_answer(outcome, place, mask)
+        return read_answer(outcome, place, mask)
 
 
 def _build_request(options: OAuth2Options, secret: str) -> SignedRequest:
@@ -91,7 +91,8 @@ def _build_request(options: OAuth2Options, secret: str) -> SignedRequest:
     return SignedRequest("POST", url, origin_of(url), headers, content)
 
 
-def _read_answer(outcome: Outcome, place: str, mask: Mask) -> AccessToken:
+def read_answer(outcome: Outcome, place: str, mask: Mask) -> AccessToken:
+    """The token in the answer of the server at `place`. Raises NoToken; what it quotes is masked."""
     from oauthlib.oauth2 import BackendApplicationClient, MissingTokenError, OAuth2Error
 
     response = outcome.response

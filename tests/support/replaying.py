@@ -10,10 +10,12 @@ _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 
 
 class ReplayingServer:
-    """Answers each connection's first request with `reply`, and hangs up; one connection after the other."""
+    """Answers each connection's first request, and hangs up; one connection after the other."""
 
     def __init__(self) -> None:
         self.reply = OK
+        self.replies: dict[str, bytes] = {}
+        """By path, in place of `reply`."""
 
     def __enter__(self) -> "ReplayingServer":
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -38,23 +40,23 @@ class ReplayingServer:
                 return
             sock.settimeout(10)
             try:
-                if _receive(sock):
-                    sock.sendall(self.reply)
+                if path := _receive(sock):
+                    sock.sendall(self.replies.get(path, self.reply))
             except OSError:
                 pass  # the client has what it wanted
             finally:
                 sock.close()
 
 
-def _receive(sock: socket.socket) -> bool:
-    """Reads a whole request; False where none came."""
+def _receive(sock: socket.socket) -> str:
+    """Reads a whole request, and returns its path; empty where none came."""
     data = b""
     while True:
         head, end, body = data.partition(b"\r\n\r\n")
         length = _LENGTH.search(head)
         if end and len(body) >= int(length[1] if length else 0):
-            return True
+            return head.split(b" ", 2)[1].decode()
         chunk = sock.recv(65_536)
         if not chunk:
-            return False
+            return ""
         data += chunk
