@@ -6,6 +6,7 @@ as many placeholders as it may hold connections: with hundreds, a new origin cos
 
 import queue
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 
@@ -43,6 +44,12 @@ class IdleConnections:
             return conn
         self._idle.insert(0, conn)  # others have taken the one that was looked at
         return None
+
+    def close_all(self) -> None:
+        """None of them is to carry another request."""
+        while self._idle:
+            with suppress(queue.Empty):  # others have taken the last one
+                self.get().close()
 
     def qsize(self) -> int:
         """How many there are."""

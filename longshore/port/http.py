@@ -91,8 +91,15 @@ class PortHttp:
         origin, prefix = self._place
         pool = self._adapter.find_pool(origin, self._tls, self._proxy)
         sent = send_request(pool, method, f"{prefix}{path}", headers, body, self._connect_timeout_s)
-        with nullcontext() if sent.wait(LINGER_S) else self._blocking():
-            response = sent.receive(self._read_timeout_s)
+        try:
+            with nullcontext() if sent.wait(LINGER_S) else self._blocking():
+                response = sent.receive(self._read_timeout_s)
+        except TimeoutError:
+            # Whatever has cut this connection off, and told nobody, may have cut off those that lie idle; each of them
+            # would cost a call, one after the other.
+            if pool.pool is not None:  # as when all are closed
+                pool.pool.close_all()
+            raise
         try:
             if response.status == 407:  # Port has no such answer
                 raise TunnelRefused(407, parse_login_schemes([response.find("proxy-authenticate")]))

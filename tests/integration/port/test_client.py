@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
@@ -19,6 +19,7 @@ from longshore.sandbox.fake_port import FakePort
 from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
 from tests.support.certificates import Authority
 from tests.support.hostile import FullPort, HostileTarget, Talk, answering, closed_port
+from tests.support.line import Line
 from tests.support.port_clock import Clock
 
 ID, SECRET = "demo-client", "demo-client-secret-0123456789"
@@ -531,3 +532,24 @@ def test_a_connection_ends_with_the_call_that_got_no_answer() -> None:
             port.kafka_credentials()
         assert closed.wait(5), error.value
         port.close()
+
+
+def test_a_network_that_was_silent_costs_one_call_and_not_one_for_each_idle_connection(port: FakePort) -> None:
+    """Nobody tells of connections that a firewall has forgotten: those beside one without an answer are given up."""
+    with (
+        Line(urlsplit(port.url).port or 80) as line,
+        closing(PortClient(f"http://127.0.0.1:{line.port}", ID, SECRET, read_timeout_s=0.5)) as client,
+    ):
+        client.call(*LOG)
+        with line.slow(0.1):  # so that all of them are under way at once
+            threads = [threading.Thread(target=client.call, args=LOG) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        with line.half_open():
+            pass
+
+        with pytest.raises(PortUnavailable, match="no whole answer"):
+            client.call(*LOG)
+        assert 201 == client.call(*LOG).status
