@@ -3,8 +3,7 @@
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 
-from pydantic import TypeAdapter, ValidationError
-
+from config.boolean_text import parse_boolean
 from config.secret_files import FLOWER_LOGIN, FLOWER_SECRETS, read_secret
 from longshore.errors import ConfigError
 
@@ -36,7 +35,7 @@ def find_problems(texts: Mapping[str, str], environ: Mapping[str, str]) -> Itera
         oauth=environ.get(OAUTH),
         address=texts.get("flower_address", "127.0.0.1"),
         # A file with options may bring a login; Flower looks again when it has read it.
-        open_to_all=CONFIG_FILE in environ or _is_true(texts.get("flower_insecure", "")),
+        open_to_all=CONFIG_FILE in environ or parse_boolean(texts.get("flower_insecure", "")) is True,
         unix_socket=environ.get("FLOWER_UNIX_SOCKET", ""),
     )
 
@@ -107,10 +106,3 @@ def _find_login_problem(logins: Sequence[str]) -> str:
         if not all(character == " " or character.isprintable() or character > "\x9f" for character in login):
             return "has an entry with a line break or another control character"
     return ""
-
-
-def _is_true(value: str) -> bool:
-    try:
-        return TypeAdapter(bool).validate_python(value)
-    except ValidationError:
-        return False  # reported where the values are checked

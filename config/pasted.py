@@ -2,10 +2,9 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
+from config.boolean_text import parse_boolean
 from longshore.invocation.variables import find_paste_problem
 from longshore.network import proxy_settings
-
-_TRUE_TEXTS = frozenset({"true", "1", "yes", "on", "t", "y"})
 
 
 def find_pasting_mistakes(environ: Mapping[str, str], names: Collection[str]) -> Iterator[str]:
@@ -22,7 +21,7 @@ def _find_wrong_addresses(environ: Mapping[str, str]) -> Iterator[str]:
     if base.endswith("/v1"):
         yield "PORT_API_BASE_URL ends with /v1, which is added to it by itself. Leave it out"
     organization, group = (environ.get(name, "").strip() for name in ("PORT_ORG_ID", "KAFKA_CONSUMER_GROUP_ID"))
-    local = environ.get("USING_LOCAL_PORT_INSTANCE", "").lower() in _TRUE_TEXTS
+    local = parse_boolean(environ.get("USING_LOCAL_PORT_INSTANCE", ""))
     # A prefix is not enough: org_AB is another organization than org_A.
     is_own_group = group.startswith(organization) and not group.removeprefix(organization)[:1].isalnum()
     reads_kafka = environ.get("STREAMER_NAME") != "POLLING" and not local

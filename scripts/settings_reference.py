@@ -27,7 +27,7 @@ SECTIONS = {
 INTRODUCTION = """\
 # Settings
 
-<!-- Written by `make reference` from config/settings.py; do not edit. -->
+<!-- Written by `make reference` from config/setting_fields.py; do not edit. -->
 
 Every setting is an environment variable; names are case-sensitive. Stronger than a `.env` file, which is looked for in
 the working directory and above, then in the program's own folder and above, is the process environment. A `.env` that

@@ -11,7 +11,8 @@ from config.environment import find_advice, find_env_file, read_environment
 from config.mapping_file import load_mapping
 from config.roles import Role
 from config.secret_files import BY_FILE
-from config.settings import SECRETS, Settings, load
+from config.setting_fields import SECRETS
+from config.settings import Settings, load
 from ingest.kafka import consumer_options
 from longshore.cli import terminal
 from longshore.errors import ConfigProblems

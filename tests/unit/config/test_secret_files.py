@@ -7,7 +7,8 @@ import pytest
 from config.environment import find_advice
 from config.roles import Role
 from config.secret_files import BY_FILE, FILE_NAMES, FLOWER_LOGIN, MAX_BYTES, read_secret, read_secret_files
-from config.settings import SECRETS, Settings, load
+from config.setting_fields import SECRETS
+from config.settings import Settings, load
 from longshore.errors import ConfigError, ConfigProblems
 
 NEEDED = {"PORT_ORG_ID": "org", "PORT_CLIENT_ID": "client", "KAFKA_CONSUMER_GROUP_ID": "org.agent"}

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from config.cross_field_checks import MECHANISMS
 from config.roles import Role
 from config.settings import Settings, load
-from config.validators import MECHANISMS, OFFSET_RESETS, SASL_PROTOCOLS
+from config.validators import OFFSET_RESETS, SASL_PROTOCOLS
 from ingest.kafka.consumer_options import check, consumer_options, open_consumer
 from ingest.kafka.credentials import KafkaAccess, from_settings
 from longshore.errors import ConfigError
