@@ -5,7 +5,6 @@ For the sandbox and the tests. `calls` and `violations` say what was asked and w
 """
 
 import json
-import secrets
 import socket
 import threading
 import time
@@ -16,8 +15,10 @@ from typing import Any, Self
 
 from longshore.sandbox import fake_port_rules as rules
 from longshore.sandbox.fake_port_claims import FakeClaims
+from longshore.sandbox.fake_port_faults import Condition, FakeFaults
 from longshore.sandbox.fake_port_page import PAGE, PAGE_HEADERS
 from longshore.sandbox.fake_port_runs import FakeRun
+from longshore.sandbox.fake_port_tokens import FakeTokens
 from longshore.sandbox.http_server import HttpAnswer, HttpServer, Request
 
 MAX_BODY_BYTES = 1_048_576
@@ -60,8 +61,6 @@ class FakePort:
         kafka_password: str = "",
     ) -> None:
         self._host, self._port = host, port
-        self._client = (client_id, client_secret)
-        self._token_life_s = token_life_s
         self._kafka = {"brokers": list(brokers), "username": kafka_username, "password": kafka_password}
         self._changed = threading.Condition()
         self._server = HttpServer("fake-port")
@@ -70,9 +69,8 @@ class FakePort:
         self._calls: deque[FakeCall] = deque(maxlen=MAX_CALLS)
         self._counts: Counter[str] = Counter()
         self._violations: deque[str] = deque(maxlen=1_000)
-        self._faults: deque[HttpAnswer] = deque()
-        self._failing: dict[str, tuple[HttpAnswer, Callable[[str, Any], bool]]] = {}
-        self._tokens: dict[str, float] = {}
+        self._faults = FakeFaults()
+        self._tokens = FakeTokens((client_id, client_secret), token_life_s)
         self.claims = FakeClaims()
         """The runs that are polled: `offer` adds some."""
         self.streamer = ""
@@ -119,6 +117,12 @@ class FakePort:
             return dict(self._counts)
 
     @property
+    def tokens(self) -> list[str]:
+        """The access tokens that agents have, oldest first."""
+        with self._changed:
+            return self._tokens.living()
+
+    @property
     def violations(self) -> list[str]:
         """What the real Port would have refused: a wrong path, a wrong body, a change to a finished run."""
         with self._changed:
@@ -139,33 +143,32 @@ class FakePort:
     def fail_next(self, count: int, status: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Answer the next `count` calls with `status`; they change nothing. Token calls count too."""
         with self._changed:
-            self._faults.extend([HttpAnswer(status, b'{"ok":false,"error":"injected"}', headers=headers)] * count)
+            self._faults.fail_next(count, status, headers)
 
     def fail(
         self,
         name: str,
         status: int,
         message: str = "",
-        when: Callable[[str, Any], bool] = lambda run_id, body: True,
+        when: Condition = lambda run_id, body: True,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         """Answer every call of this name with `status`, or not at all for 0, where `when` holds for run id and body.
 
         `message` is the text of the error. It holds until `mend`.
         """
-        body = json.dumps({"ok": False, "error": "injected", "message": message}).encode()
         with self._changed:
-            self._failing[name] = (HttpAnswer(status, body, headers=headers), when)
+            self._faults.fail(name, status, message, when, headers)
 
     def mend(self) -> None:
         """End what `fail` began."""
         with self._changed:
-            self._failing.clear()
+            self._faults.clear()
 
     def revoke_tokens(self) -> None:
         """Make every token given out so far answer 401."""
         with self._changed:
-            self._tokens.clear()
+            self._tokens.revoke()
 
     def give_out_kafka(self, brokers: Sequence[str], username: str, password: str) -> None:
         """Answer `GET /v1/kafka-credentials` with these from now on."""
@@ -209,15 +212,15 @@ class FakePort:
     def _answer(self, request: Request, match: tuple[rules.FakeEndpoint, str] | None) -> tuple[Any, HttpAnswer]:
         """The parsed body and the answer, in the order in which Port looks at a request."""
         body = _parse_body(request.body)
-        if self._faults:
-            return body, self._faults.popleft()
+        if fault := self._faults.take_next():
+            return body, fault
         if match is None:
             return body, self._refuse(request, 404, "no such path")
         endpoint, run_id = match
-        if endpoint.name != "token" and not self._is_valid_token(request.headers.get("authorization", "")):
+        if endpoint.name != "token" and not self._tokens.is_valid(request.headers.get("authorization", "")):
             return body, _json(401, {"ok": False, "error": "unauthorized"})
-        if (injected := self._failing.get(endpoint.name)) and injected[1](run_id, body):
-            return body, injected[0]
+        if fault := self._faults.find(endpoint.name, run_id, body):
+            return body, fault
         if len(request.body) > MAX_BODY_BYTES:
             return body, self._refuse(request, 413, "the body is over 1 MiB")
         problem = endpoint.check(body)
@@ -231,7 +234,7 @@ class FakePort:
     def _apply(self, request: Request, name: str, run_id: str, body: Any) -> HttpAnswer:
         """Do what a well-formed call asks for."""
         if name == "token":
-            return self._new_token(body)
+            return self._issue_token(body)
         if name == "kafka_credentials":
             return _json(200, {"ok": True, "credentials": self._kafka})
         if name == "organization":
@@ -247,18 +250,12 @@ class FakePort:
             return self._refuse(request, 422, problem)
         return _json(201 if name.endswith("_log") else 200, {"ok": True})
 
-    def _new_token(self, body: Any) -> HttpAnswer:
-        if any(self._client) and (body["clientId"], body["clientSecret"]) != self._client:
+    def _issue_token(self, body: Any) -> HttpAnswer:
+        token = self._tokens.issue(body["clientId"], body["clientSecret"])
+        if token is None:
             return _json(401, {"ok": False, "error": "invalid_credentials"})
-        now = time.monotonic()
-        self._tokens = {token: end for token, end in self._tokens.items() if end > now}
-        token = secrets.token_urlsafe(24)
-        self._tokens[token] = now + self._token_life_s
-        return _json(200, {"ok": True, "accessToken": token, "expiresIn": self._token_life_s, "tokenType": "Bearer"})
-
-    def _is_valid_token(self, header: str) -> bool:
-        scheme, _, token = header.partition(" ")
-        return scheme == "Bearer" and self._tokens.get(token, 0.0) > time.monotonic()
+        life_s = self._tokens.life_s
+        return _json(200, {"ok": True, "accessToken": token, "expiresIn": life_s, "tokenType": "Bearer"})
 
     def _refuse(self, request: Request, status: int, problem: str) -> HttpAnswer:
         self._violations.append(f"{request.method} {request.path}: {status} {problem}")

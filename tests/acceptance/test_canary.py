@@ -176,7 +176,7 @@ def test_no_secret_is_found_anywhere(
         places["metrics"] = page(f"http://127.0.0.1:{metrics}/metrics")
         places |= commands(warm, tmp_path, at_hand, "r_400")
         assert 0 == agent.stop()
-        tokens = {f"Port token {n}": token for n, token in enumerate(port._tokens)}
+        tokens = {f"Port token {n}": token for n, token in enumerate(port.tokens)}
         told = [call.body for call in port.calls if call.name != "token"]
         places["texts for Port"] = json.dumps(told, ensure_ascii=False).encode()
     places["log of the agent"] = agent.log().encode()
