@@ -23,7 +23,7 @@ OTHER_MEANINGS = {
     "longshore/cli/doctor/command.py": {"done"},  # what a progress line says at its end
     "longshore/cli/doctor/kafka.py": {"unknown"},  # a setting of the broker that it does not tell
     "longshore/cli/doctor/store.py": {"unknown"},  # the same of Redis
-    "longshore/cli/drain.py": {"stopped", "waiting"},  # names in the command's JSON
+    "longshore/cli/drain_output.py": {"stopped", "waiting"},  # names in the command's JSON
     "longshore/ledger/drill_lease.py": {"paused"},  # what an operator said of a target
     "longshore/operations/drill.py": {"paused"},  # why something waits
     "longshore/cli/exit_codes.py": {"done"},  # what an exit code means
