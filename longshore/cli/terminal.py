@@ -86,7 +86,7 @@ def format_time(ms: int) -> str:
 
 def format_span(ms: float) -> str:
     """A duration in its largest fitting unit, e.g. `3 min`."""
-    seconds = ms / 1000
+    seconds = max(0.0, ms / 1000)
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

@@ -74,7 +74,7 @@ class Handler(AuthenticatedHandler):
     def describe_error(self, status: int, error: BaseException | None) -> tuple[int, str]:
         """HTTP status and text of the response to an error; nothing of an unexpected exception's text."""
         if isinstance(error, StoreUnavailable):
-            return 503, "Redis does not answer. Nothing is lost; this page reloads by itself."
+            return 503, "Redis does not answer. Nothing is lost."
         if isinstance(error, request_params.BadRequest | refusals.OperationRefused):
             message = str(error)
             return _status(error), f"{message[:1].upper()}{message[1:]}."

@@ -70,10 +70,10 @@ def dry_run(
 
     Decrypted values and client secrets are masked in all of it. Raises `JqUnavailable`.
     """
-    return rehearse(raw, source, mapping, settings, lambda _: response)
+    return dry_run_against(raw, source, mapping, settings, lambda _: response)
 
 
-def rehearse(
+def dry_run_against(
     raw: bytes, source: Stream, mapping: Mapping, settings: Settings, respond: Respond, id: str = ""
 ) -> DryRunResult:
     """The same, with an answer that depends on the request, which is passed to `respond` as it would be sent.

@@ -15,7 +15,7 @@ from longshore.invocation.classify import Invocation, Refused, Skipped, classify
 from longshore.invocation.kinds import Kind
 from longshore.invocation.mapping import Mapping
 from longshore.invocation.stream import Stream, get_object
-from longshore.operations.dry_run import rehearse
+from longshore.operations.dry_run import dry_run_against
 from longshore.operations.shadow.answers import ASSUMED, Answers
 from longshore.operations.shadow.lines import Line, Lines, WebhookRequest
 from longshore.port import reports
@@ -53,9 +53,9 @@ class Shadow:
             ]
             traits = {"has_destination": True} if _has_destination(raw or b"") else {}
             return [*lines, self._lines.message(invocation, result="refused", reason=message.reason, **facts, **traits)]
-        return self._rehearse(raw or b"", stream, message, invocation, facts)
+        return self._dry_run(raw or b"", stream, message, invocation, facts)
 
-    def _rehearse(
+    def _dry_run(
         self, raw: bytes, stream: Stream, message: Invocation, invocation: str, facts: dict[str, Any]
     ) -> list[Line]:
         lines: list[Line] = []
@@ -73,7 +73,7 @@ class Shadow:
             response = answer if isinstance(answer, Response) else None
             return answer
 
-        result = rehearse(raw, stream, self._mapping, self._settings, respond, invocation)
+        result = dry_run_against(raw, stream, self._mapping, self._settings, respond, invocation)
         lines += [
             self._lines.port(
                 invocation, call["method"], call["path"], call["json"], response, answer=basis, origin=facts["origin"]
