@@ -28,7 +28,7 @@ AUDIT_ARGS ?=
 FAULTS_SEED ?= $(shell git rev-list --count HEAD 2>/dev/null || echo 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults chaos fuzz soak bench check docs reference lock audit clean
+.PHONY: help setup run demo test faults chaos fuzz soak bench check docs reference lock lock-arm audit clean
 
 ifneq ($(STALE),)
 .PHONY: $(STAMP)
@@ -85,6 +85,9 @@ lock: ## Pin the dependencies of pyproject.toml (needs uv)
 	@$(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 	@sed -i "1i # Made from pyproject.toml by 'make lock'; do not edit. Wheels only, CPython 3.11 to 3.13 on Linux." \
 		requirements/run.txt requirements/dev.txt requirements/build.txt
+
+lock-arm: setup ## Ask the index whether ARM machines (aarch64) can install all that is pinned; writes requirements/arm.txt
+	@$(BIN)/python scripts/arm_wheels.py
 
 audit: setup ## Ask for known vulnerabilities of all that is pinned (needs pip-audit)
 	@command -v pip-audit >/dev/null || { echo 'No pip-audit on PATH: install it, e.g. with pipx install pip-audit' >&2; exit 1; }

@@ -131,6 +131,20 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
 
 
+def test_every_make_command_that_is_named_is_there() -> None:
+    """In a page, or in a file that says how it was made."""
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    made = sorted((ROOT / "requirements").glob("*.txt"))
+
+    missing = {
+        (str(path.relative_to(ROOT)), name)
+        for path in (*DOCS, *BESIDE, *made)
+        for name in re.findall(r"[`']make ([a-z][a-z-]*)", path.read_text())
+        if name not in targets
+    }
+    assert not missing
+
+
 @cache
 def tracked() -> dict[str, str]:
     """Text of every file of the repository that is a text, by path."""
