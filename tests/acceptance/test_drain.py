@@ -260,8 +260,9 @@ def test_a_drain_that_is_killed_between_two_steps_can_be_run_again(agent: Agent,
         if is_written:
             assert len([json.loads(line) for line in path.read_text().splitlines()]) == 2
             path.unlink()
-        assert agent.drain("--dry-run")["stopped"]["by"] == "dana", name
-        assert offsets(agent.drain("--dry-run"))[("runs", 0)] == (7 if name == "after the commit" else 0), name
+        dry_run = agent.drain("--dry-run")
+        assert dry_run["stopped"]["by"] == "dana", name
+        assert offsets(dry_run)[("runs", 0)] == (7 if name == "after the commit" else 0), name
     result = agent.drain("--export", str(path))
 
     assert (result["empty"], result["exported"], offsets(result)[("runs", 0)]) == (True, 2, 7)
