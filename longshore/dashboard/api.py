@@ -3,19 +3,17 @@
 from dataclasses import asdict
 from typing import Any
 
-from longshore.dashboard import formatting, invocation_view, request_params, target_overview
+from longshore.dashboard import invocation_view, request_params, target_overview
+from longshore.dashboard.api_json import counts_as_json, job_as_json
 from longshore.dashboard.handlers import ApiHandler
 from longshore.dashboard.overview import intake_as_json, read_overview
-from longshore.ledger.filter_parsing import FIELDS
 from longshore.ledger.intake import read_stop
-from longshore.ledger.requeue import RequeueJob
 from longshore.ledger.stats import read_stats
 from longshore.operations.find import count_invocations
-from longshore.operations.requeue import MAX_JOB, requeue, requeue_all, select
+from longshore.operations.requeue import MAX_JOB
 from longshore.operations.steer import TargetLimits, steer_job, steer_target
 
 MAX_PAGE_SIZE = 500
-MAX_IDS = 1_000
 
 
 class OverviewApi(ApiHandler):
@@ -47,7 +45,7 @@ class CountsApi(ApiHandler):
     async def get(self) -> None:
         """The counts of all that match."""
         counts = await self.run_in_thread(count_invocations, self.context.access, self.parse_filter().filter, MAX_JOB)
-        self.write_json(_counts_as_json(counts))
+        self.write_json(counts_as_json(counts))
 
 
 class InvocationApi(ApiHandler):
@@ -60,56 +58,6 @@ class InvocationApi(ApiHandler):
             raise request_params.BadRequest("no invocation has this id", 404)
         document = await self.run_in_thread(invocation_view.build_view, self.context, records[0], True)
         self.write_json({**document, "others": [invocation_view.record_as_json(record) for record in records[1:]]})
-
-
-class RequeueApi(ApiHandler):
-    """Requeue of invocations."""
-
-    async def post(self) -> None:
-        """Requeues `ids` at once, or `all` that match `filter` as a job; `dry_run` only shows what that would send."""
-        body = self.read_json_body()
-        ids = body.get("ids")
-        if (ids is None) == (body.get("all") is not True):
-            raise request_params.BadRequest("give ids, or all with a filter")
-        dry_run = request_params.parse_flag(body.get("dry_run"))
-        fields = {"why": "dry run"} | body if dry_run else body
-        request = request_params.parse_requeue(self.user, fields.get)
-        if ids is None:
-            await self._requeue_all(body, request, dry_run)
-        else:
-            await self._requeue_ids(ids, request, dry_run)
-
-    async def _requeue_ids(self, ids: Any, request: Any, dry_run: bool) -> None:
-        if not (isinstance(ids, list) and all(isinstance(id, str) for id in ids)):
-            raise request_params.BadRequest("ids must be a list of texts")
-        if len(ids) > MAX_IDS:
-            raise request_params.BadRequest(f"give at most {MAX_IDS} ids, or all with a filter")
-        if dry_run:
-            records = await self.run_in_thread(self.context.access.invocations.read, ids)
-            self.write_json({"dry_run": True, "found": [invocation_view.record_as_json(record) for record in records]})
-            return
-        picks = [(id, None) for id in ids]
-        results = await self.run_in_thread(requeue, self.context.requeue_access, picks, request)
-        self.write_json({"results": [{"id": id, "outcome": outcome} for id, outcome in results]})
-
-    async def _requeue_all(self, body: dict[str, Any], request: Any, dry_run: bool) -> None:
-        fields = body.get("filter", {})
-        if not isinstance(fields, dict):
-            raise request_params.BadRequest("filter must be an object")
-        parsed_filter = request_params.ParsedFilter.parse(lambda name: request_params.parse_text(fields.get(name)))
-        if unknown_fields := fields.keys() - FIELDS:
-            # Ignoring a misspelt field would requeue more than the caller wants.
-            raise request_params.BadRequest(f"filter has no field {min(unknown_fields)[:50]}")
-        cap = int(request_params.parse_number(body.get("cap"), "cap", MAX_JOB, minimum=1))
-        if dry_run:
-            selection = await self.run_in_thread(select, self.context.access, parsed_filter.filter, cap)
-            self.write_json(
-                {"dry_run": True, **_counts_as_json(selection.counts), "left_out": selection.excluded_count}
-            )
-            return
-        access = self.context.requeue_access
-        job = await self.run_in_thread(requeue_all, access, parsed_filter.filter, request, cap)
-        self.write_json(_job_as_json(job), 202)
 
 
 class TargetsApi(ApiHandler):
@@ -148,7 +96,7 @@ class JobsApi(ApiHandler):
     async def get(self) -> None:
         """All that are stored, newest first."""
         jobs = await self.run_in_thread(self.context.access.requeue.jobs)
-        self.write_json({"jobs": [_job_as_json(job) for job in jobs]})
+        self.write_json({"jobs": [job_as_json(job) for job in jobs]})
 
 
 class JobApi(ApiHandler):
@@ -159,7 +107,7 @@ class JobApi(ApiHandler):
         job = await self.run_in_thread(self.context.access.requeue.job, id)
         if job is None:
             raise request_params.BadRequest("there is no such job", 404)
-        self.write_json(_job_as_json(job))
+        self.write_json(job_as_json(job))
 
 
 class SteerJobApi(ApiHandler):
@@ -167,7 +115,7 @@ class SteerJobApi(ApiHandler):
 
     async def post(self, id: str, command: str) -> None:
         """Answers the job as it is then."""
-        self.write_json(_job_as_json(await self.run_in_thread(steer_job, self.context.access, id, command, self.actor)))
+        self.write_json(job_as_json(await self.run_in_thread(steer_job, self.context.access, id, command, self.actor)))
 
 
 class StatusApi(ApiHandler):
@@ -203,12 +151,3 @@ def _parse_limits(body: dict[str, Any]) -> TargetLimits:
     if not limits:
         raise request_params.BadRequest("give rate or concurrency; null clears a limit")
     return limits
-
-
-def _counts_as_json(counts: Any) -> dict[str, Any]:
-    rows = [{"state": state, "reason": reason, "count": count} for (state, reason), count in counts.most_common()]
-    return {"total": sum(counts.values()), "counts": rows}
-
-
-def _job_as_json(job: RequeueJob) -> dict[str, Any]:
-    return {**asdict(job), "created": formatting.format_iso(job.created_ms)}

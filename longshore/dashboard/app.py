@@ -18,6 +18,7 @@ from longshore.dashboard import (
     invocation_pages,
     job_pages,
     overview_pages,
+    requeue_api,
     target_pages,
 )
 from longshore.dashboard.access_roles import AccessRoles
@@ -49,7 +50,7 @@ HANDLERS: list[URLSpec] = [
     url(r"/api/longshore/letters/counts", api.CountsApi),
     url(r"/api/longshore/letters/export", dead_letter_pages.ExportHandler),
     url(r"/api/longshore/invocations/(.+)", api.InvocationApi),
-    url(r"/api/longshore/requeue", api.RequeueApi),
+    url(r"/api/longshore/requeue", requeue_api.RequeueApi),
     url(r"/api/longshore/targets", api.TargetsApi),
     url(r"/api/longshore/targets/(pause|resume|limit)", api.SteerTargetApi),
     url(r"/api/longshore/jobs", api.JobsApi),
