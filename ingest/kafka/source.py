@@ -8,6 +8,7 @@ repeats those seconds, and the ledger knows the repeats by their ids.
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 
 from config.settings import Settings
 from ingest.announcement import announce_streamer
@@ -27,6 +28,7 @@ from ingest.kafka.shared_state import SharedState
 from ingest.source import Progress, Source
 from longshore.ledger.entry import Accepted
 from longshore.ledger.ledger import Ledger
+from longshore.ledger.partition_offsets import read_unfinished_offsets
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.port import PortClient
@@ -155,7 +157,7 @@ class KafkaSource(Source[KafkaRecord]):
 
     def refresh(self) -> None:
         """See `Source`. What is finished makes room in the commits, so partitions on hold may go on."""
-        self._offsets.refresh(self._ledger.unfinished)
+        self._offsets.refresh(partial(read_unfinished_offsets, self._ledger))
         for partition, waiting in self._queue.on_hold.items():
             if not self._offsets.find_full([record for record in waiting if self._positions.is_ours(record)]):
                 self._queue.release(partition)

@@ -20,6 +20,7 @@ from ingest.kafka.start_position import BEGINNING, PartitionState, Reason, Start
 from longshore.errors import StoreUnavailable
 from longshore.ledger.entry import PartitionOffsets
 from longshore.ledger.ledger import Ledger
+from longshore.ledger.partition_offsets import read_partition_offsets
 from longshore.log import events
 from longshore.log.event_log import Event, EventLog
 
@@ -114,7 +115,7 @@ class StartOffsetResolver:
         """
         ordered = sorted(partitions)
         queries = reader.queries
-        question = in_background("ask-ledger", lambda: self._ledger.partition_offsets(ordered))
+        question = in_background("ask-ledger", lambda: read_partition_offsets(self._ledger, ordered))
         while not question.done():
             yield None
         ledger = question.result()

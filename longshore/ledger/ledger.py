@@ -2,14 +2,12 @@
 
 import json
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 import redis
 
-from longshore.invocation.kinds import Kind
 from longshore.ledger import clock, record, scripts
 from longshore.ledger.connection import primary_of, reaching_store
 from longshore.ledger.entry import (
@@ -18,11 +16,8 @@ from longshore.ledger.entry import (
     Entry,
     ExpiredLease,
     FinishResult,
-    LeasedReports,
     OffsetRange,
-    PartitionOffsets,
     PumpResult,
-    ReportsAck,
     Rewind,
     StartedAttempt,
 )
@@ -32,7 +27,7 @@ from longshore.ledger.keys import Keys
 from longshore.ledger.limits import Limits
 from longshore.ledger.script_connections import connections_of
 from longshore.ledger.states import State
-from longshore.ledger.text import decode, encode
+from longshore.ledger.text import decode, encode, number
 
 MAX_CLAIMS = 500
 """Claims that one call returns at most: bounds how long a script holds Redis (about 10 ms)."""
@@ -50,11 +45,6 @@ LOAD_BYTES = 4 << 20
 
 UNREADABLE_S = 30
 """For so long an invocation counts as unreadable; dispatch.lua looks at each again several times in it."""
-
-REPORT_PATIENCE_MS = 2_000
-"""For so long an ended invocation counts as unfinished while its reports are unsent. Usually enough to send them; and
-short, as an unfinished invocation is delivered again if the ledger is lost."""
-
 
 ClaimKey = tuple[str, int]
 """A claim's id and token."""
@@ -88,12 +78,14 @@ class Ledger:
         """Closes its connections; a later call opens new ones."""
         self.redis.close()
 
-    def _run(self, name: str, *args: Any) -> Any:
+    def run_script(self, name: str, *args: Any) -> Any:
+        """What the script `name` answers; `args` are what its header lists behind `limits`."""
         with reaching_store():
             return self._scripts[name].run(self._calls.run, self.keys.prefix, self._limits, *args)
 
-    def _run_for_each(self, name: str, *args: Any) -> Iterator[Any]:
-        return with_faults(name, self._run(name, *args))
+    def run_for_each(self, name: str, *args: Any) -> Iterator[Any]:
+        """The same for a script that answers for many: of each its answer, or a `LedgerFault`."""
+        return with_faults(name, self.run_script(name, *args))
 
     def accept(self, ranges: Sequence[OffsetRange], entries: Sequence[Entry], max_claims: int = MAX_CLAIMS) -> Accepted:
         """Stores a batch from Kafka, once, and claims what may start at once.
@@ -117,7 +109,7 @@ class Ledger:
         args: list[Any] = [max_claims, json.dumps(rows), uuid.uuid4().hex[:12], format, len(entries)]
         for entry in entries:
             args += record.entry_values(entry, format)
-        behind, results, claims, backlog, ledger, lowest, workers, *stopped = self._run("accept", *args)
+        behind, results, claims, backlog, ledger, lowest, workers, *stopped = self.run_script("accept", *args)
         self.format = record.format_for(int(lowest))
         if stopped:
             raise IntakeStopped("an operator has stopped intake")
@@ -139,41 +131,6 @@ class Ledger:
         with reaching_store():
             return bool(self.redis.exists(self.keys.intake))
 
-    def partition_offsets(self, partitions: Collection[tuple[str, int]]) -> PartitionOffsets:
-        """Where the ledger stands with `partitions`, each of them topic and number."""
-        fields = [f"{topic}/{partition}" for topic, partition in partitions]
-        with reaching_store(), self.redis.pipeline(transaction=False) as pipe:
-            pipe.get(self.keys.name)
-            pipe.hgetall(self.keys.newest)
-            pipe.time()
-            for topic, partition in partitions:
-                pipe.hget(self.keys.partition(topic, partition), "next")
-            name, newest, (now_s, _), *following = pipe.execute()
-        times = {decode(field): int(value) for field, value in newest.items()}
-        return PartitionOffsets(
-            ledger=decode(name or b""),
-            next={
-                partition: int(value)
-                for partition, value in zip(partitions, following, strict=True)
-                if value is not None
-            },
-            newest_ms={
-                partition: times[field]
-                for partition, field in zip(partitions, fields, strict=True)
-                # A time in the future means nothing: an older version stored what the publisher's clock said.
-                if 0 < times.get(field, 0) <= 1000 * (now_s + 1)
-            },
-            topics=frozenset(field.rpartition("/")[0] for field in times),
-        )
-
-    def unfinished(self, partitions: Collection[tuple[str, int]]) -> tuple[str, dict[tuple[str, int], list[int]]]:
-        """The ledger's name, and the offsets of `partitions` that are not finished, in order (`Limits.open`)."""
-        fields = [f"{topic}/{partition}" for topic, partition in partitions]
-        (name,), *offsets = self._run("unfinished", REPORT_PATIENCE_MS, *fields)
-        return decode(name), {
-            partition: list(map(int, row)) for partition, row in zip(partitions, offsets, strict=True)
-        }
-
     def exist(self, ids: Sequence[str]) -> list[bool]:
         """Of each of `ids`, whether the ledger has its record."""
         with reaching_store(), self.redis.pipeline(transaction=False) as pipe:
@@ -185,7 +142,7 @@ class Ledger:
         """How many invocations wait."""
         with reaching_store():
             count: Any = self.redis.hget(self.keys.counts, "backlog")
-        return int(count or 0)
+        return max(0, number(count))
 
     def is_replicated(self, replicas: int, timeout_ms: int) -> bool:
         """Whether at least `replicas` replicas of Redis have everything that was stored before this call."""
@@ -200,7 +157,7 @@ class Ledger:
         """The generation of the invocation `id`: 1, and one more with each requeue or replay; 1 without a record."""
         with reaching_store():
             generation: Any = self.redis.hget(self.keys.invocation(id), "generation")
-        return int(generation or 1)
+        return number(generation, 1)
 
     def list_lengths(self, names: Sequence[str]) -> list[int]:
         """The lengths of other lists in the same Redis: Celery's, which carry the messages of claims."""
@@ -221,7 +178,7 @@ class Ledger:
 
     def pump(self, max_claims: int = MAX_CLAIMS) -> PumpResult:
         """What may start now, and whose leases have lapsed."""
-        claims, lapsed, workers = self._run("pump", max_claims)
+        claims, lapsed, workers = self.run_script("pump", max_claims)
         expired = tuple(
             ExpiredLease(decode(id), State(decode(state)), decode(reason), decode(target))
             for id, state, reason, target in lapsed
@@ -237,7 +194,7 @@ class Ledger:
         attempt that `begin` would start, None for a stale claim, `UnknownFormat` for a record that this version does
         not read, or a fault.
         """
-        answers = self._run_for_each("load", max_bytes, *_flat(claims))
+        answers = self.run_for_each("load", max_bytes, *_flat(claims))
         return [_attempt(id, token, answer) for (id, token), answer in zip(claims, answers, strict=False)]
 
     def begin(self, claims: Sequence[ClaimKey]) -> list[int | LedgerFault | None]:
@@ -245,7 +202,7 @@ class Ledger:
 
         From here on bytes may leave. After `StoreUnavailable` some may have begun: release all of them.
         """
-        return [_first_ms(answer) for answer in self._run_for_each("begin", *_flat(claims))]
+        return [_first_ms(answer) for answer in self.run_for_each("begin", *_flat(claims))]
 
     def finish(
         self, ends: Sequence[tuple[StartedAttempt, AttemptEnd]], max_claims: int = FINISH_CLAIMS
@@ -254,7 +211,7 @@ class Ledger:
         if len(ends) > MAX_ENDS:
             raise ValueError(f"{len(ends)} ends in one call, at most {MAX_ENDS}")
         values = [value for attempt, end in ends for value in record.end_values(attempt, end)]
-        outcomes, claims, workers = self._run("finish", max_claims, *values)
+        outcomes, claims, workers = self.run_script("finish", max_claims, *values)
         states = (
             outcome if isinstance(outcome, LedgerFault) else decode(outcome)
             for outcome in with_faults("finish", outcomes)
@@ -266,7 +223,7 @@ class Ledger:
 
         They are handed out again after `delay_ms`.
         """
-        answers = self._run_for_each("release", delay_ms, *_flat(claims))
+        answers = self.run_for_each("release", delay_ms, *_flat(claims))
         return [answer if isinstance(answer, LedgerFault) else bool(answer) for answer in answers]
 
     def unreadable(self) -> int:
@@ -287,64 +244,22 @@ class Ledger:
         `working_on`: id and token of each attempt. `sums`: what to add to the fleet's activity, see `activity.py`.
         """
         pairs = (*(sums or {}).items(), *working_on)
-        return int(self._run("heartbeat", worker, slots, len(sums or ()), *_flat(pairs)))
+        return int(self.run_script("heartbeat", worker, slots, len(sums or ()), *_flat(pairs)))
 
     def prune(self) -> int:
         """Drops some dead letters older than they are kept; returns how many."""
-        return int(self._run("prune"))
+        return int(self.run_script("prune"))
 
     def sweep(self, hash: str, cursor: int) -> int:
         """Drops some fields of `hash` (`gates` or `starts`) whose targets are no longer in use.
 
         Returns the cursor to go on with, 0 at the end.
         """
-        return int(self._run("sweep", hash, cursor))
-
-    def lease_reports(self, max_invocations: int, lease_ms: int) -> list[LeasedReports]:
-        """Leases the due reports of up to `max_invocations` invocations to the caller."""
-        rows = self._run("lease_reports", max_invocations, lease_ms)
-        return [
-            LeasedReports(
-                id=decode(id),
-                token=token,
-                kind=Kind(decode(kind)),
-                run=decode(run),
-                synchronized=sync == b"1",
-                tries=int(tries),
-                items=tuple(items),
-                trace=trace,
-                format=int(format),
-                generation=int(generation),
-            )
-            for id, token, kind, run, sync, tries, trace, format, generation, *items in rows
-        ]
-
-    def report_waits(self, max_reports: int, interval_ms: int) -> int:
-        """Reports to Port on up to `max_reports` runs that wait long; looks at each lane at most every `interval_ms`.
-
-        Returns how many reports it wrote.
-        """
-        return int(self._run("report_waits", max_reports, interval_ms))
-
-    def renew_reports(self, reports: LeasedReports, lease_ms: int) -> LeasedReports | None:
-        """Renews the lease of `reports`, to `lease_ms` from now. None if it had lapsed: somebody else may have them."""
-        token = self._run("renew_reports", encode(reports.id), reports.token, lease_ms)
-        return replace(reports, token=token) if token else None
-
-    def ack_reports(self, acks: Sequence[ReportsAck]) -> list[bool | LedgerFault]:
-        """Drops leased reports except those unsent, which are due again after their delay.
-
-        False if the lease had lapsed: nothing has changed, somebody else may have them.
-        """
-        values: list[Any] = []
-        for reports, unsent, delay_ms in acks:
-            values += [encode(reports.id), reports.token, len(reports.items), delay_ms, len(unsent), *unsent]
-        answers = self._run_for_each("ack_reports", *values)
-        return [answer if isinstance(answer, LedgerFault) else bool(answer) for answer in answers]
+        return int(self.run_script("sweep", hash, cursor))
 
     def defer(self, attempt: StartedAttempt, target: str, lane: str) -> bool:
         """Moves an attempt that has begun, but sent nothing, to another lane. Uses no attempt."""
-        return bool(self._run("defer", encode(attempt.id), attempt.token, encode(target), encode(lane)))
+        return bool(self.run_script("defer", encode(attempt.id), attempt.token, encode(target), encode(lane)))
 
     def clock_ms(self) -> int:
         """The ledger's time, in which the start times of claims are given."""

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from longshore.ledger.intake import IntakeStop, resume_intake
 from longshore.ledger.intake import stop_intake as stop_in_ledger
+from longshore.ledger.partition_offsets import read_partition_offsets
 from longshore.ledger.unfinished import UnfinishedCounts, count_unfinished
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -89,7 +90,7 @@ def wait_until_finished(
 def read_ends(access: LedgerAccess, group: Group) -> list[PartitionEnd]:
     """From where the next member of the group reads each partition, and where the ledger stands."""
     commits = group.read()
-    following = access.ledger.partition_offsets(list(commits)).next
+    following = read_partition_offsets(access.ledger, list(commits)).next
     return [PartitionEnd(each, commits[each], following.get(each)) for each in sorted(commits)]
 
 

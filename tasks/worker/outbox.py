@@ -13,6 +13,7 @@ from longshore.errors import LongshoreError, StoreUnavailable, place_of
 from longshore.ledger.entry import LeasedReports, ReportsAck
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.record import bond
+from longshore.ledger.report_outbox import ReportOutbox
 from longshore.ledger.seal import Sealer
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -54,7 +55,7 @@ class Outbox:
         self, ledger: Ledger, sealer: Sealer, port: PortClient, pool: ThreadPool, traces: Traces | None = None
     ) -> None:
         """`pool` has `SENDERS` threads at the most."""
-        self._ledger = ledger
+        self._reports = ReportOutbox(ledger)
         self._sealer = sealer
         self._port = port
         self._traces = traces or Traces(sealer)
@@ -108,7 +109,7 @@ class Outbox:
             return 0.0
         leases: list[LeasedReports] = []
         try:
-            leases = self._ledger.lease_reports(places, LEASE_MS)
+            leases = self._reports.lease(places, LEASE_MS)
         finally:
             self._room.leave(places - len(leases))
         leased_at = time.monotonic()
@@ -136,7 +137,7 @@ class Outbox:
     def _send_run(self, lease: LeasedReports, leased_at: float) -> float:
         """Sends the reports of one run. Returns 0, or after how many seconds Port should be asked again."""
         pending = open_reports(self._sealer, lease)
-        sender = ReportSender(self._ledger, self._port, lease, leased_at)
+        sender = ReportSender(self._reports, self._port, lease, leased_at)
         try:
             unsent = {pending[index].item_index for index in sender.send([each.report for each in pending])}
         except ReportLeaseLost:
@@ -153,7 +154,7 @@ class Outbox:
         """Again and again until Redis has it: otherwise Port would get all of it once more."""
         while True:
             try:
-                self._ledger.ack_reports(acks)
+                self._reports.ack(acks)
                 return
             except StoreUnavailable as error:
                 if self._ending.wait(_ACK_PAUSE_S):

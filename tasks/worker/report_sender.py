@@ -12,7 +12,7 @@ from http import HTTPStatus
 from longshore.errors import PortRefused, PortUnavailable
 from longshore.invocation.report_kinds import LOGS, ReportKind
 from longshore.ledger.entry import LeasedReports
-from longshore.ledger.ledger import Ledger
+from longshore.ledger.report_outbox import ReportOutbox
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.port import reports
@@ -40,13 +40,13 @@ class ReportLeaseLost(Exception):
 class ReportSender:
     """The reports of one run, leased by this sender at `leased_at` (monotonic)."""
 
-    def __init__(self, ledger: Ledger, port: PortClient, lease: LeasedReports, leased_at: float) -> None:
+    def __init__(self, outbox: ReportOutbox, port: PortClient, lease: LeasedReports, leased_at: float) -> None:
         self.lease = lease
         self.delay_s = 0.0
         """After how many seconds Port should be asked again; 0 if it took all."""
         self.port_answered = False
         """Whether Port took any call."""
-        self._ledger = ledger
+        self._outbox = outbox
         self._port = port
         self._leased_at = leased_at
         self._waits_in_order = lease.tries < ORDERED_TRIES
@@ -145,7 +145,7 @@ class ReportSender:
     def _keep_lease(self) -> None:
         if time.monotonic() - self._leased_at > _RENEW_AFTER_S:
             self._leased_at = time.monotonic()
-            lease = self._ledger.renew_reports(self.lease, LEASE_MS)
+            lease = self._outbox.renew(self.lease, LEASE_MS)
             if lease is None:
                 raise ReportLeaseLost
             self.lease = lease

@@ -84,6 +84,7 @@ class CrashPoint:
 
 
 _LEDGER = "longshore.ledger.ledger"
+_OUTBOX = "longshore.ledger.report_outbox"
 _PUBLISH = "tasks.celery.publish"
 
 POINTS = (
@@ -149,7 +150,7 @@ POINTS = (
         max_passages=5,
     ),
     CrashPoint("during report", "worker", "longshore.port.client", "PortClient.call", "after", max_passages=10),
-    CrashPoint("after reports, before ack", "worker", _LEDGER, "Ledger.ack_reports", "before", max_passages=3),
+    CrashPoint("after reports, before ack", "worker", _OUTBOX, "ReportOutbox.ack", "before", max_passages=3),
 )
 """In the order of an invocation's life, ingest's and then the workers'."""
 

@@ -7,6 +7,7 @@ from longshore.invocation.kinds import Kind
 from longshore.ledger.entry import AttemptEnd, Claim, LeasedReports, ReportsAck, StartedAttempt
 from longshore.ledger.faults import only
 from longshore.ledger.ledger import FINISH_CLAIMS, Ledger
+from longshore.ledger.report_outbox import ReportOutbox
 
 
 def begin_one(ledger: Ledger, id: str, token: int) -> StartedAttempt | None:
@@ -31,7 +32,7 @@ def release_one(ledger: Ledger, id: str, token: int, delay_ms: int = 0) -> bool:
 
 def ack_one(ledger: Ledger, reports: LeasedReports, unsent: Sequence[bytes] = (), delay_ms: int = 0) -> bool:
     """Whether the lease of `reports` was ours."""
-    return only(ledger.ack_reports([ReportsAck(reports, unsent, delay_ms)]))
+    return only(ReportOutbox(ledger).ack([ReportsAck(reports, unsent, delay_ms)]))
 
 
 def attempt_of(id: str, token: int) -> StartedAttempt:

@@ -10,6 +10,7 @@ from longshore.ledger.audit import audit
 from longshore.ledger.entry import AttemptEnd, Claim, StartedAttempt
 from longshore.ledger.faults import LedgerFault
 from longshore.ledger.ledger import Ledger
+from longshore.ledger.report_outbox import ReportOutbox
 from longshore.ledger.states import State
 from tests.integration.ledger.conftest import entry, state
 
@@ -78,7 +79,7 @@ def test_what_is_not_ours_is_forgotten(ledger: Ledger, acks: Acknowledgements) -
     assert ("gone",) == settlement.outcomes
     assert [False] == ledger.exist(["r_1"])
     assert [] == [key for key in ledger.redis.keys("*") if b"r_1" in key]
-    assert [] == ledger.lease_reports(10, 1000)
+    assert [] == ReportOutbox(ledger).lease(10, 1000)
     assert audit(ledger).is_balanced
     assert ["accepted"] == hold(ledger, "r_1")  # Port may give it to us after all
 
@@ -169,13 +170,13 @@ def test_a_run_given_out_again_while_it_is_asked_about_is_asked_once(ledger: Led
 def test_a_dead_letter_is_one_only_once_it_is_ours(ledger: Ledger, acks: Acknowledgements) -> None:
     """Port hears FAILURE of what we have, and nothing of what another agent delivers."""
     hold(ledger, "r_1", "r_2", dead="not_for_agent", reports=(b"Sone",))
-    assert [] == ledger.lease_reports(10, 1000)
+    assert [] == ReportOutbox(ledger).lease(10, 1000)
 
     first, second = lease(acks)
     settlement = acks.settle([(first, Verdict.OURS), (second, Verdict.NOT_OURS)])
 
     assert (State.DEAD, "gone") == settlement.outcomes
-    assert [(first.id, (b"Sone",))] == [(each.id, each.items) for each in ledger.lease_reports(10, 1000)]
+    assert [(first.id, (b"Sone",))] == [(each.id, each.items) for each in ReportOutbox(ledger).lease(10, 1000)]
     assert b"not_for_agent" == ledger.redis.hget(ledger.keys.invocation(first.id), "reason")
     assert audit(ledger).is_balanced
 

@@ -64,7 +64,7 @@ def test_a_replay_hides_no_loss(ledger: Ledger, client: "redis.Redis") -> None:
         begin_one(ledger, "r_1", claim.token)
         finish_one(ledger, "r_1", claim.token, AttemptEnd(State.DONE, "delivered"), max_claims=0)
         if again:
-            assert b"requeued" == ledger._run("requeue", b"r_1", "", "1", b"note")
+            assert b"requeued" == ledger.run_script("requeue", b"r_1", "", "1", b"note")
     store(ledger, entry("r_2"))
     assert audit(ledger).is_balanced
 

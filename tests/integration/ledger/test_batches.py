@@ -16,6 +16,7 @@ from longshore.ledger.keys import Keys
 from longshore.ledger.ledger import LOAD_BYTES, MAX_ENDS, Ledger
 from longshore.ledger.limits import Limits
 from longshore.ledger.record import UnknownFormat
+from longshore.ledger.report_outbox import ReportOutbox
 from longshore.ledger.states import State
 from longshore.runtime.embedded_redis import EmbeddedRedis
 from tests.support.ledger_census import census
@@ -133,18 +134,18 @@ def test_reports_whose_keys_are_broken_are_a_fault_among_others(ledger: Ledger) 
     claims = claim_all(ledger)
     ledger.begin(claims)
     ledger.finish(ended(claims))
-    leased = ledger.lease_reports(10, 60_000)
+    leased = ReportOutbox(ledger).lease(10, 60_000)
     spoil(ledger, ledger.keys.reports(leased[1].id))
 
     one, broken, unsent = leased
     acks = [ReportsAck(one), ReportsAck(broken), ReportsAck(unsent, unsent.items), ReportsAck(one)]
-    answers = ledger.ack_reports(acks)
+    answers = ReportOutbox(ledger).ack(acks)
     assert [True, LedgerFault, True, False] == [
         type(answer) if isinstance(answer, LedgerFault) else answer for answer in answers
     ]
-    assert [unsent.id] == [each.id for each in ledger.lease_reports(10, 60_000)]
+    assert [unsent.id] == [each.id for each in ReportOutbox(ledger).lease(10, 60_000)]
     ledger.redis.zadd(ledger.keys.outbox_leases, {broken.id: -1})
-    assert [] == ledger.lease_reports(10, 60_000)
+    assert [] == ReportOutbox(ledger).lease(10, 60_000)
 
 
 @pytest.mark.parametrize("key", ["reports", "invocation"])
@@ -310,9 +311,9 @@ def play(chance: random.Random, ledger: Ledger, whole: bool) -> list[Any]:
             for id, token in chance.choices(some, k=8)
         ]
         seen.append(run(lambda items: ledger.finish(items, 0).states, ends))
-        leased = sorted(ledger.lease_reports(100, 60_000), key=lambda one: one.id)
+        leased = sorted(ReportOutbox(ledger).lease(100, 60_000), key=lambda one: one.id)
         acks = [ReportsAck(one, one.items[1:], chance.choice([0, 60_000])) for one in leased]
-        seen.append(run(ledger.ack_reports, acks + acks[:1]))
+        seen.append(run(ReportOutbox(ledger).ack, acks + acks[:1]))
         ledger.redis.hincrby(ledger.keys.clock, "lease", chance.choice([0, 0, 20_000]))
         ledger.heartbeat("worker-1", 100)
         seen.append(dump(ledger))

@@ -9,6 +9,7 @@ import redis
 from longshore.ledger import scripts
 from longshore.ledger.entry import AttemptEnd
 from longshore.ledger.ledger import Ledger
+from longshore.ledger.report_outbox import ReportOutbox
 from longshore.ledger.requeue import RequeueRequest
 from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
@@ -82,11 +83,11 @@ def test_reports_are_sent(make_ledger: MakeLedger, clock: Clock) -> None:
     ledger = make_ledger(port_rate=1)
     store(ledger, *(entry(f"r_{n}", reports=(b"L", b"S")) for n in range(3)))
     clock.passes(4)
-    assert ledger.lease_reports(1, 60_000)
+    assert ReportOutbox(ledger).lease(1, 60_000)
     clock.passes(-HOUR_S)
-    assert not ledger.lease_reports(1, 60_000)
+    assert not ReportOutbox(ledger).lease(1, 60_000)
     clock.passes(6)
-    assert ledger.lease_reports(1, 60_000)
+    assert ReportOutbox(ledger).lease(1, 60_000)
 
 
 def test_a_breaker_lets_a_probe_go(make_ledger: MakeLedger, clock: Clock) -> None:

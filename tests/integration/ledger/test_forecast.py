@@ -7,6 +7,7 @@ import pytest
 
 from longshore.invocation.kinds import Kind
 from longshore.ledger.ledger import Ledger
+from longshore.ledger.report_outbox import ReportOutbox
 from longshore.ledger.target_control import TargetControl
 from longshore.ledger.targets import TargetControls
 
@@ -49,7 +50,7 @@ def look(ledger: Ledger, most: int = 100) -> int:
         members: Any = ledger.redis.zrange(ledger.keys.forecast, 0, -1)
         for member in members:
             ledger.redis.zadd(ledger.keys.forecast, {member: 1})
-        told += ledger.report_waits(most - told, 0) if told < most else 0
+        told += ReportOutbox(ledger).add_waits(most - told, 0) if told < most else 0
     return told
 
 
@@ -221,5 +222,5 @@ def test_run_logs_are_taken_with_the_forecast_among_them(make: Make) -> None:
     hour_passes(ledger)
     look(ledger)
 
-    [taken] = ledger.lease_reports(10, 1000)
+    [taken] = ReportOutbox(ledger).lease(10, 1000)
     assert [b"L", b"F"] == [item[:1] for item in taken.items]

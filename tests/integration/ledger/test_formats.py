@@ -12,6 +12,7 @@ from longshore.ledger import record
 from longshore.ledger.entry import AttemptEnd
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.limits import SCHEMA_VERSION
+from longshore.ledger.report_outbox import ReportOutbox
 from longshore.ledger.schema_version import check_schema_version
 from longshore.ledger.seal import Sealer, Unsealable
 from longshore.ledger.states import State
@@ -146,9 +147,9 @@ def test_reports_of_a_record_wait_for_a_sender_that_reads_it(old: Ledger, new: L
     assert begin_one(new, "r_1", claim.token) is not None
     finish_one(new, "r_1", claim.token, AttemptEnd(State.DONE, "delivered", 200, reports=(b"Zsealed",)))
 
-    assert [] == old.lease_reports(10, 1_000)
+    assert [] == ReportOutbox(old).lease(10, 1_000)
     client.zadd(new.keys.outbox, {"r_1": 1})
-    assert [(b"Zsealed",)] == [taken.items for taken in new.lease_reports(10, 1_000)]
+    assert [(b"Zsealed",)] == [taken.items for taken in ReportOutbox(new).lease(10, 1_000)]
 
 
 @pytest.mark.parametrize(("layout", "word"), [(SCHEMA_VERSION + 1, "newer"), (SCHEMA_VERSION - 1, "older")])

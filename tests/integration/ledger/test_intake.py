@@ -5,6 +5,7 @@ import pytest
 from longshore.ledger.entry import OffsetRange
 from longshore.ledger.intake import IntakeStopped, read_stop, resume_intake, stop_intake
 from longshore.ledger.ledger import Ledger
+from longshore.ledger.partition_offsets import read_partition_offsets
 from tests.integration.ledger.conftest import entry, span, state, store
 
 
@@ -22,7 +23,7 @@ def test_a_stopped_ledger_accepts_nothing_and_moves_no_offset(ledger: Ledger) ->
         ledger.accept([OffsetRange("org_1.runs", 0, 0, 2, mode="replay")], [])
 
     assert [state(ledger, id) for id in ("before", "after", "polled")] == ["waiting", "", ""]
-    assert ledger.partition_offsets([("org_1.runs", 0)]).next == {("org_1.runs", 0): 1}
+    assert read_partition_offsets(ledger, [("org_1.runs", 0)]).next == {("org_1.runs", 0): 1}
 
 
 def test_a_stopped_ledger_still_hands_out_what_it_has(ledger: Ledger) -> None:

@@ -9,6 +9,8 @@ import redis
 from longshore.errors import StoreUnavailable
 from longshore.ledger.entry import AttemptEnd, Claim
 from longshore.ledger.ledger import Ledger
+from longshore.ledger.partition_offsets import read_partition_offsets
+from longshore.ledger.report_outbox import ReportOutbox
 from longshore.ledger.states import State
 from tests.support.one_claim import ack_one, begin_one, finish_one, release_one
 
@@ -91,7 +93,7 @@ def test_a_worker_lost_after_it_began_is_parked_as_unknown(ledger: Ledger, clien
 
     assert ["unknown"] == [one.state for one in lapsed]
     assert client.zscore(ledger.keys.unknown, "r_1")
-    (taken,) = ledger.lease_reports(10, 60_000)
+    (taken,) = ReportOutbox(ledger).lease(10, 60_000)
     assert (b"!worker_lost",) == taken.items
 
 
@@ -215,7 +217,7 @@ def test_a_ledger_that_has_rolled_back_says_so_and_stores_nothing(ledger: Ledger
 
     assert [5] == [rewind.next for rewind in behind.rewinds]
     assert "" == state(ledger, "r_1")
-    assert {("org_1.runs", 0): 5} == ledger.partition_offsets([("org_1.runs", 0), ("org_1.runs", 1)]).next
+    assert {("org_1.runs", 0): 5} == read_partition_offsets(ledger, [("org_1.runs", 0), ("org_1.runs", 1)]).next
 
 
 def test_every_offset_read_is_accounted_for(ledger: Ledger, client: "redis.Redis") -> None:
@@ -319,45 +321,45 @@ def test_nothing_but_logs_follows_a_closing_report(ledger: Ledger) -> None:
         AttemptEnd(State.DONE, "delivered", 200, reports=(b"Ranswer", b"Llate", b"SSUCCESS")),
     )
 
-    (taken,) = ledger.lease_reports(10, 60_000)
+    (taken,) = ReportOutbox(ledger).lease(10, 60_000)
     assert (b"Lno answer", b"SFAILURE", b"Llate") == taken.items
 
 
 def test_reports_are_sent_by_one_at_a_time_and_in_order(ledger: Ledger, client: "redis.Redis") -> None:
     """What comes while they are being sent waits for the sender; a lapsed sender drops nothing."""
     store(ledger, entry("r_1", reports=(b"Lreceived",)))
-    assert [] == ledger.lease_reports(10, 60_000), "first reports wait to be merged"
+    assert [] == ReportOutbox(ledger).lease(10, 60_000), "first reports wait to be merged"
     claim = claim_one(ledger)
     begin_one(ledger, "r_1", claim.token)
     finish_one(
         ledger, "r_1", claim.token, AttemptEnd(State.WAITING, "http_503", 503, delay_ms=1, reports=(b"Lretrying",))
     )
-    (taken,) = ledger.lease_reports(10, 60_000)
+    (taken,) = ReportOutbox(ledger).lease(10, 60_000)
     assert (b"Lreceived", b"Lretrying") == taken.items
-    assert [] == ledger.lease_reports(10, 60_000)
+    assert [] == ReportOutbox(ledger).lease(10, 60_000)
 
     client.zadd(ledger.keys.outbox_leases, {"r_1": -1})
-    (again,) = ledger.lease_reports(10, 70_000)
+    (again,) = ReportOutbox(ledger).lease(10, 70_000)
     assert not ack_one(ledger, taken)
     assert ack_one(ledger, again, unsent=[b"Lretrying"])
-    (rest,) = ledger.lease_reports(10, 60_000)
+    (rest,) = ReportOutbox(ledger).lease(10, 60_000)
     assert ((b"Lretrying",), 1) == (rest.items, rest.tries)
     assert ack_one(ledger, rest)
-    assert [] == ledger.lease_reports(10, 60_000)
+    assert [] == ReportOutbox(ledger).lease(10, 60_000)
     assert not client.exists(ledger.keys.outbox_tries)
 
 
 def test_a_sender_keeps_reports_by_renewing_its_lease(ledger: Ledger, client: "redis.Redis") -> None:
     """So the lease can be short, and what a killed sender had taken does not wait long."""
     store(ledger, entry("r_1", dead="bad_url", reports=(b"Lrefused",)))
-    (taken,) = ledger.lease_reports(10, 1_000)
-    renewed = ledger.renew_reports(taken, 60_000)
+    (taken,) = ReportOutbox(ledger).lease(10, 1_000)
+    renewed = ReportOutbox(ledger).renew(taken, 60_000)
 
     assert renewed is not None
     assert not ack_one(ledger, taken), "the token of the first lease is worth nothing any more"
     client.zadd(ledger.keys.outbox_leases, {"r_1": -1})
-    assert ledger.renew_reports(renewed, 60_000) is None
-    (again,) = ledger.lease_reports(10, 60_000)
+    assert ReportOutbox(ledger).renew(renewed, 60_000) is None
+    (again,) = ReportOutbox(ledger).lease(10, 60_000)
     assert ack_one(ledger, again)
 
 
@@ -387,7 +389,7 @@ def test_a_full_redis_refuses_new_work_and_takes_the_end_of_old(ledger: Ledger, 
         assert release_one(ledger, other.id, other.token)
         ledger.heartbeat("worker-1", 100)
         assert ["waiting"] == [one.state for one in ledger.pump()[1]]
-        (taken,) = ledger.lease_reports(10, 60_000)
+        (taken,) = ReportOutbox(ledger).lease(10, 60_000)
         assert ack_one(ledger, taken)
     finally:
         client.config_set("maxmemory", 0)
@@ -408,7 +410,7 @@ def test_what_was_in_flight_at_three_deaths_is_suspected_and_what_kills_a_fourth
         _, (lapsed,) = ledger.pump(0)[:2]
 
     assert ("dead", "poison") == (lapsed.state, lapsed.reason)
-    (taken,) = ledger.lease_reports(10, 60_000)
+    (taken,) = ReportOutbox(ledger).lease(10, 60_000)
     assert (b"#poison",) == taken.items
 
 
@@ -463,7 +465,7 @@ def test_the_age_of_an_invocation_counts_from_its_first_attempt(ledger: Ledger, 
     finish_one(ledger, "r_1", 2, AttemptEnd(State.WAITING, "http_503", 503), max_claims=0)
     assert first - 60_000 == began()
     finish_one(ledger, "r_1", 3, AttemptEnd(State.DEAD, "http_503", 503))
-    ledger._run("requeue", b"r_1", "", "", b"note")
+    ledger.run_script("requeue", b"r_1", "", "", b"note")
     assert first <= began()
 
 

@@ -32,6 +32,7 @@ from longshore.ledger.keys import Keys
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.limits import Limits
 from longshore.ledger.record import UnknownFormat
+from longshore.ledger.report_outbox import ReportOutbox
 from longshore.ledger.requeue import RequeueRequest
 from longshore.ledger.seal import Sealer
 from longshore.ledger.states import FINAL_STATES, State
@@ -256,8 +257,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(fail=st.booleans())
     def report(self, fail: bool) -> None:
         """A sender takes reports and delivers them, or some."""
-        taken = self.ledger.lease_reports(3, 60_000)
-        self.ledger.ack_reports([ReportsAck(one, one.items[1:] if fail else ()) for one in taken + taken[:1]])
+        taken = ReportOutbox(self.ledger).lease(3, 60_000)
+        ReportOutbox(self.ledger).ack([ReportsAck(one, one.items[1:] if fail else ()) for one in taken + taken[:1]])
 
     # Operators
 

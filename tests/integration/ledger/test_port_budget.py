@@ -9,6 +9,7 @@ import redis
 from longshore.invocation.kinds import Kind
 from longshore.invocation.report_kinds import ReportKind
 from longshore.ledger.ledger import Ledger
+from longshore.ledger.report_outbox import ReportOutbox
 from longshore.port.api_calls import build_calls
 from longshore.port.reports import by_script
 from tests.support.one_claim import ack_one
@@ -26,8 +27,8 @@ def test_a_second_of_calls_may_be_made_at_once_and_no_more(make_ledger: Callable
     ledger, other = make_ledger(port_rate=4), make_ledger(port_rate=4)
     fill(ledger, 10, [b"Lfailed", b"SFAILURE"])
 
-    assert 2 == len(ledger.lease_reports(10, 60_000))
-    assert [] == other.lease_reports(10, 60_000)
+    assert 2 == len(ReportOutbox(ledger).lease(10, 60_000))
+    assert [] == ReportOutbox(other).lease(10, 60_000)
 
 
 @pytest.mark.parametrize(
@@ -45,17 +46,17 @@ def test_a_report_of_a_script_draws_as_many_calls_as_are_made_of_it(
     fill(ledger, 10, [f"{kind}{text}".encode()])
 
     assert runs * len(calls) == 4
-    assert runs == len(ledger.lease_reports(10, 60_000))
+    assert runs == len(ReportOutbox(ledger).lease(10, 60_000))
 
 
 def test_the_budget_comes_back_with_time(make_ledger: Callable[..., Ledger], client: "redis.Redis") -> None:
     """What was drawn a second ago is free again."""
     ledger = make_ledger(port_rate=4)
     fill(ledger, 10, [b"Lfailed", b"SFAILURE"])
-    ledger.lease_reports(10, 60_000)
+    ReportOutbox(ledger).lease(10, 60_000)
     client.set(ledger.keys.port_budget, ledger.clock_ms() - 1)
 
-    assert 2 == len(ledger.lease_reports(10, 60_000))
+    assert 2 == len(ReportOutbox(ledger).lease(10, 60_000))
 
 
 def test_a_budget_drawn_in_a_wrong_future_does_not_stop_reports_for_long(
@@ -64,7 +65,7 @@ def test_a_budget_drawn_in_a_wrong_future_does_not_stop_reports_for_long(
     """The clock of Redis's machine was set back by a day: a minute at most, and the key goes by itself."""
     ledger = make_ledger(port_rate=4)
     fill(ledger, 3, [b"SFAILURE"])
-    ledger.lease_reports(1, 60_000)
+    ReportOutbox(ledger).lease(1, 60_000)
     assert 0 < client.pttl(ledger.keys.port_budget) <= 120_000
 
 
@@ -73,7 +74,7 @@ def test_without_a_rate_there_is_no_budget(make_ledger: Callable[..., Ledger]) -
     ledger = make_ledger(port_rate=0)
     fill(ledger, 200, [b"Lfailed", b"SFAILURE"])
 
-    assert 200 == len(ledger.lease_reports(500, 60_000))
+    assert 200 == len(ReportOutbox(ledger).lease(500, 60_000))
 
 
 def late(ledger: Ledger, client: "redis.Redis") -> None:
@@ -93,7 +94,7 @@ def test_run_logs_are_dropped_before_statuses_once_reports_are_a_minute_late(
     store(ledger, *(entry(f"a_{n}", dead="bad_url", reports=(b"Lonly",)) for n in range(10)))
     late(ledger, client)
 
-    taken = ledger.lease_reports(10, 60_000)
+    taken = ReportOutbox(ledger).lease(10, 60_000)
     assert [(b"Ranswer", b"SFAILURE")] * 2 == [one.items for one in taken]
     assert b"16" == client.hget(ledger.keys.counts, "reports_shed")
     assert ack_one(ledger, taken[0])
@@ -106,7 +107,7 @@ def test_few_late_reports_lose_no_log(make_ledger: Callable[..., Ledger], client
     fill(ledger, 10, [b"Lfailed", b"SFAILURE"])
     late(ledger, client)
 
-    assert {(b"Lfailed", b"SFAILURE")} == {one.items for one in ledger.lease_reports(10, 60_000)}
+    assert {(b"Lfailed", b"SFAILURE")} == {one.items for one in ReportOutbox(ledger).lease(10, 60_000)}
 
 
 def test_a_late_status_is_never_dropped(make_ledger: Callable[..., Ledger], client: "redis.Redis") -> None:
@@ -116,7 +117,7 @@ def test_a_late_status_is_never_dropped(make_ledger: Callable[..., Ledger], clie
     told: set[str] = set()
     for _ in range(20):
         late(ledger, client)
-        for taken in ledger.lease_reports(10, 60_000):
+        for taken in ReportOutbox(ledger).lease(10, 60_000):
             told.add(taken.id)
             assert b"SFAILURE" in taken.items
             ack_one(ledger, taken)

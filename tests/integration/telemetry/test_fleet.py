@@ -18,6 +18,7 @@ from longshore.ledger.keys import Keys
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.limits import Limits
 from longshore.ledger.report_ages import remove_sent_report_ages
+from longshore.ledger.report_outbox import ReportOutbox
 from longshore.ledger.states import State
 from longshore.ledger.target_control import TargetControl
 from longshore.ledger.targets import TargetControls
@@ -136,14 +137,14 @@ def test_the_oldest_report_tells_how_long_port_has_not_heard(ledger: Ledger) -> 
     """Though each failed try puts its next one off; and it is over when Port has heard it."""
     fill(ledger, 1, reports=(b"L1",))
     for _ in range(3):
-        (taken,) = ledger.lease_reports(10, 1000)
+        (taken,) = ReportOutbox(ledger).lease(10, 1000)
         ack_one(ledger, taken, [b"L1"], 0)
     since = head(ledger, KEYS.outbox_since)[1]
     fleet = seen(ledger)
     assert fleet.reports == 1
     assert abs(fleet.report_age_s * 1000 - (fleet.now_ms - since)) < 1
 
-    (taken,) = ledger.lease_reports(10, 1000)
+    (taken,) = ReportOutbox(ledger).lease(10, 1000)
     ack_one(ledger, taken)
     assert (0, 0) == (seen(ledger).reports, seen(ledger).report_age_s)
 
