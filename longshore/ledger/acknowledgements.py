@@ -21,7 +21,7 @@ from longshore.ledger.ledger import MAX_CLAIMS
 from longshore.ledger.limits import Limits
 from longshore.ledger.record import parse_claims
 from longshore.ledger.scripts import Script
-from longshore.ledger.text import decode, encode
+from longshore.ledger.text import decode, encode, number
 
 RETRY_MS = 2_000
 """Before Port is asked again about a run of which it has not heard."""
@@ -109,7 +109,7 @@ class Acknowledgements:
         """How many of them have been due for longer than `seconds`."""
         with reaching_store():
             lease_now: Any = self._redis.hget(self._keys.clock, "lease")
-            return int(self._redis.zcount(self._keys.acks, "-inf", int(lease_now or 0) - 1000 * seconds))
+            return int(self._redis.zcount(self._keys.acks, "-inf", number(lease_now) - 1000 * seconds))
 
     def _run(self, script: Script, *values: Any) -> Any:
         with reaching_store():

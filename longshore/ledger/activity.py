@@ -5,6 +5,7 @@ exact. Durations and counts per target are summed up in the worker: one that is 
 heartbeat with it.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +15,14 @@ from longshore.ledger.connection import reaching_store
 from longshore.ledger.latency import bucket_of, quantile_ms
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.states import State
-from longshore.ledger.text import decode
+from longshore.ledger.text import decode, number
 
 MINUTE_MS, QUARTER_MS, HOUR_MS = 60_000, 900_000, 3_600_000
 HOUR_MINUTES, DAY_QUARTERS, DAY_HOURS = 60, 96, 24
 """How many spans make the last hour and the last day, the current one included."""
+
+_LATENCY = re.compile("l[0-9]{1,2}")
+"""A field of `latency_field`."""
 
 
 def latency_field(duration_ms: float) -> str:
@@ -96,11 +100,11 @@ def read_activity(ledger: Ledger) -> Activity:
     now_ms = clock.now_ms(ledger.redis, ledger.keys)
     hour = _numbers(now_ms, MINUTE_MS, HOUR_MINUTES)
     day = _numbers(now_ms, QUARTER_MS, DAY_QUARTERS)
-    hashes = iter(_read_hashes(ledger, [*(f"m:{number}" for number in hour), *(f"q:{number}" for number in day)]))
+    hashes = iter(_read_hashes(ledger, [*(f"m:{minute}" for minute in hour), *(f"q:{quarter}" for quarter in day)]))
     return Activity(
         now_ms,
-        [_span(number * MINUTE_MS, next(hashes)) for number in hour],
-        [_span(number * QUARTER_MS, next(hashes)) for number in day],
+        [_span(minute * MINUTE_MS, next(hashes)) for minute in hour],
+        [_span(quarter * QUARTER_MS, next(hashes)) for quarter in day],
     )
 
 
@@ -111,7 +115,7 @@ def read_target_counts(ledger: Ledger) -> dict[str, TargetCounts]:
     """
     hours = _numbers(clock.now_ms(ledger.redis, ledger.keys), HOUR_MS, DAY_HOURS)
     sums: Counter[str] = Counter()
-    for fields in _read_hashes(ledger, [f"h:{number}" for number in hours]):
+    for fields in _read_hashes(ledger, [f"h:{hour}" for hour in hours]):
         sums.update(fields)
     names = sorted({name[2:] for name in sums})
     return {name: TargetCounts(sums[f"d {name}"], sums[f"f {name}"]) for name in names}
@@ -142,7 +146,7 @@ def _read_hashes(ledger: Ledger, names: Sequence[str]) -> Iterator[dict[str, int
             pipe.hgetall(ledger.keys.activity(name))
         answers: list[dict[bytes, bytes]] = pipe.execute()
     for answer in answers:
-        yield {decode(name): int(number) for name, number in answer.items()}
+        yield {decode(name): number(value) for name, value in answer.items()}
 
 
 def _span(start_ms: int, fields: Mapping[str, int]) -> Span:
@@ -154,5 +158,5 @@ def _span(start_ms: int, fields: Mapping[str, int]) -> Span:
         dead=counts[State.DEAD],
         unknown=counts[State.UNKNOWN],
         retried=counts["retried"],
-        latencies={int(name[1:]): number for name, number in fields.items() if name[0] == "l"},
+        latencies={int(name[1:]): count for name, count in fields.items() if _LATENCY.fullmatch(name)},
     )

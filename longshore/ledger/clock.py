@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 CATCH_UP = 0.1
 """What share of the time that passes the wall clock catches up, where it has gone back."""
 
+LATEST_MS = 10**13
+"""A later time is none: somebody else has written it."""
+
 
 def now_ms(client: "redis.Redis", keys: Keys) -> int:
     """What it is now, in ms since 1970. Raises StoreUnavailable."""
@@ -33,6 +36,11 @@ def read(answers: Sequence[Any]) -> int:
     """What it is now, by the two answers to `ask`; in ms since 1970."""
     (seconds, micros), (last, lead) = answers
     wall = int(seconds) * 1000 + int(micros) // 1000
-    passed = wall - number(last, wall)
-    ahead = number(lead) - (passed if passed < 0 else passed * CATCH_UP)
+    passed = wall - _time_ms(last, wall)
+    ahead = _time_ms(lead, 0) - (passed if passed < 0 else passed * CATCH_UP)
     return wall + max(0, int(ahead))
+
+
+def _time_ms(text: bytes | None, default: int) -> int:
+    ms = number(text, default)
+    return ms if 0 <= ms < LATEST_MS else default

@@ -75,7 +75,7 @@ def take_snapshot(ledger: Ledger) -> FleetSnapshot:
     fleet = _Fleet(totals.names, queues, limits, totals.workers, totals.now_ms)
     waiting, snapshots = fleet.snapshots(targets, lanes)
     waiting["uncounted"] = max(0, backlog - waiting.total())
-    drawn_ms = float(totals.port_budget or 0) - totals.now_ms
+    drawn_ms = number(totals.port_budget) - totals.now_ms
     since = totals.oldest_report
     return FleetSnapshot(
         backlog=backlog,
@@ -149,5 +149,5 @@ class _Fleet:
 
     def _startable(self, target: bytes) -> float:
         rate = self.queues.controls.rate(target, self.limits.rate)
-        next_start_ms = float(self.queues.starts[target] or 0)
+        next_start_ms = number(self.queues.starts[target])
         return startable_by_rate(rate, next_start_ms, self.now_ms, self.limits.ahead)

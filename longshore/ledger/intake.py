@@ -56,4 +56,10 @@ def _set(ledger: "Ledger", note: str) -> bytes:
 
 
 def _parse(note: bytes | None) -> IntakeStop | None:
-    return IntakeStop(**json.loads(note)) if note else None
+    """The stop that `note` says; one by nobody where it cannot be read, as it holds all the same."""
+    if not note:
+        return None
+    try:
+        return IntakeStop(**json.loads(note))
+    except (ValueError, TypeError):
+        return IntakeStop("", 0)

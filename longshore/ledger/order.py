@@ -11,6 +11,8 @@ from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
 from longshore.ledger.text import decode, encode
 
+_STATES = frozenset(state.value.encode() for state in State)
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -42,4 +44,4 @@ def read_turn(client: "redis.Redis", keys: Keys, id: str, order: str) -> Turn | 
         ahead: Any = client.zrank(key, encode(id))
         first: Any = client.zrange(key, 0, 0) if ahead else []
         state: Any = client.hget(keys.invocation(decode(first[0])), "state") if first else None
-    return Turn(ahead, decode(first[0]), State(decode(state))) if state else None
+    return Turn(ahead, decode(first[0]), State(decode(state))) if state in _STATES else None

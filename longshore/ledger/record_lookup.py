@@ -5,7 +5,7 @@ from typing import Any
 
 from longshore.ledger.connection import reaching_store
 from longshore.ledger.ledger import Ledger
-from longshore.ledger.text import decode
+from longshore.ledger.text import decode, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class RecordLookup:
             origin=record.get("origin", ""),
             state=record.get("state", ""),
             reason=record.get("reason", ""),
-            attempts=int(record.get("attempts", 0)),
+            attempts=number(record.get("attempts")),
             status=record.get("status", ""),
         )
 
     def next_offset(self, topic: str, partition: int) -> int:
         """The offset up to which a partition was read."""
-        return int(self._hash(self._keys.partition(topic, partition)).get("next", 0))
+        return number(self._hash(self._keys.partition(topic, partition)).get("next"))
 
     def id_at(self, origin: str) -> str:
         """The id of the invocation that was read from `origin`; empty if there is none."""

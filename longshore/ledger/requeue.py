@@ -22,7 +22,7 @@ from longshore.ledger.record import BOUND_FROM, JOB_NOTE, bond
 from longshore.ledger.scripts import Script
 from longshore.ledger.seal import Bond, Sealer
 from longshore.ledger.states import JobState
-from longshore.ledger.text import encode
+from longshore.ledger.text import decode, encode, number
 
 STEP = 200
 """Invocations that one step of a job requeues at most: about 5 ms of Redis's time."""
@@ -41,6 +41,8 @@ OUTCOME_TEXT = {
     "no_payload": "kept without its message, so it cannot be sent",
 }
 """Outcome of a requeue, as restart_invocation.lua returns it → the same in words."""
+
+_STATES = frozenset(state.value for state in JobState)
 
 FINISHED = frozenset({JobState.DONE, JobState.STOPPED})
 """States in which a job has come to its end. Of the others, `paused` waits for an operator."""
@@ -131,36 +133,46 @@ class Requeuer:
         return job
 
     def job(self, id: str) -> RequeueJob | None:
-        """The job `id`, or None."""
+        """The job `id`; None if there is none, or somebody else has written over it."""
         with reaching_store():
             fields: Any = self._redis.hgetall(self._keys.job(id))
-        if not fields:
+        values = {decode(name): value for name, value in fields.items()}
+        state = decode(values.get("state", b""))
+        if state not in _STATES:
             return None
-        values = {name.decode(): value for name, value in fields.items()}
         return RequeueJob(
             id=id,
-            state=JobState(values["state"].decode()),
-            actor=values["actor"].decode(),
-            why=values["why"].decode(),
-            total=int(values["total"]),
-            started=int(values.get("started", 0)),
-            counts={name: int(values[name]) for name in OUTCOME_TEXT if name in values},
-            created_ms=int(values["created"]),
-            canary_failed=int(values.get("canary_failed", 0)),
+            state=JobState(state),
+            actor=decode(values.get("actor", b"")),
+            why=decode(values.get("why", b"")),
+            total=number(values.get("total")),
+            started=number(values.get("started")),
+            counts={name: number(values[name]) for name in OUTCOME_TEXT if name in values},
+            created_ms=number(values.get("created")),
+            canary_failed=number(values.get("canary_failed")),
         )
 
     def jobs(self) -> list[RequeueJob]:
         """All jobs that are kept, newest first."""
         with reaching_store():
             ids: Any = self._redis.zrevrange(self._keys.jobs_created, 0, 99)
-        return [job for id in ids if (job := self.job(id.decode())) is not None]
+        return [job for id in ids if (job := self.job(decode(id))) is not None]
 
     def run_due(self) -> bool:
-        """One step of every unfinished job. Called by every worker; returns whether there is any."""
+        """One step of every unfinished job. Called by every worker; returns whether there is any.
+
+        Raises redis-py's error for a job that somebody else has written over; the others have made their step by then.
+        """
+        fault: redis.ResponseError | None = None
         with reaching_store():
             ids: Any = self._redis.zrange(self._keys.jobs, 0, -1)
             for id in ids:
-                self._run_job.run(self._redis.execute_command, self._keys.prefix, self._limits, id, STEP)
+                try:
+                    self._run_job.run(self._redis.execute_command, self._keys.prefix, self._limits, id, STEP)
+                except redis.ResponseError as error:
+                    fault = error
+            if fault is not None:
+                raise fault
         return bool(ids)
 
     def pause(self, id: str) -> None:

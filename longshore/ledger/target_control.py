@@ -50,7 +50,8 @@ class TargetControl:
             values = {}
         if not isinstance(values, dict):
             return cls()
-        return cls(bool(values.get("paused")), values.get("rate"), values.get("concurrency"))
+        rate, concurrency = (_number(values.get(name)) for name in ("rate", "concurrency"))
+        return cls(values.get("paused") is True, rate, concurrency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +102,7 @@ def effective_concurrency(operator: TargetControl, mapping: TargetControl, defau
     """The maximum in flight in effect, chosen as the rate is."""
     numbers = (operator.concurrency, mapping.concurrency)
     return next((number for number in numbers if number is not None), default)
+
+
+def _number(value: Any) -> Any:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,6 +1,8 @@
 """Whatever a bug or a person leaves in Redis: the other invocations go on, and everything can be looked at."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 import redis
@@ -8,19 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.delivery.target import lane_of
+from longshore.ledger.activity import read_activity, read_target_counts
 from longshore.ledger.audit import audit
 from longshore.ledger.connection import connect
 from longshore.ledger.entry import AttemptEnd, OffsetRange, StartedAttempt
 from longshore.ledger.fleet_snapshot import take_snapshot
+from longshore.ledger.ledger import Ledger
+from longshore.ledger.partition_offsets import read_partition_offsets, read_unfinished_offsets
+from longshore.ledger.record_lookup import RecordLookup
+from longshore.ledger.report_outbox import ReportOutbox
 from longshore.ledger.scan import Filter
 from longshore.ledger.states import State
 from longshore.ledger.stats import read_stats
 from longshore.operations.leftovers import find_leftovers
 from longshore.runtime.embedded_redis import EmbeddedRedis
-from tests.support.damaged_ledger import ENDS, SEALER, TARGET, WELL, damage, entry, filled
+from tests.support.damaged_ledger import ENDS, SEALER, TARGET, WELL, damage, entry, filled, values
 
-SHARED = ("clock", "turn", "counts", "busy:")
-"""Numbers that each script counts on: it ends with an error, and has changed nothing, rather than guess them."""
+SHARED = ("clock", "turn", "counts", "busy:target", "busy:lane")
+"""What scripts count in, all of them in the same keys."""
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +67,29 @@ def test_damage_to_one_thing_stops_nothing_else(client: "redis.Redis", data: st.
     """A pump, a heartbeat and an audit go on, all can be shown, and a new invocation of another target is delivered."""
     access = filled(client)
     ledger = access.ledger
-    damage(client, data, SHARED)
+    damage(client, data)
+    assert_others_go_on(ledger)
 
+
+@given(key=st.sampled_from(SHARED), value=values, as_list=st.booleans())
+def test_what_all_count_in_is_counted_anew(client: "redis.Redis", key: str, value: bytes, as_list: bool) -> None:
+    """Even where the key itself is of another type; and the lease clock does not go back."""
+    ledger = filled(client).ledger
+    name = ledger.keys.prefix + key
+    before: Any = client.hget(ledger.keys.clock, "lease")
+    client.delete(name)
+    if as_list:
+        client.lpush(name, value)
+    else:
+        client.set(name, value)
+
+    assert_others_go_on(ledger)
+    after: Any = client.hget(ledger.keys.clock, "lease")
+    assert int(before) <= int(after)
+    take_snapshot(ledger)
+
+
+def assert_others_go_on(ledger: Ledger) -> None:
     accepted = ledger.accept([OffsetRange("org.runs", 1, 0, 1)], [entry("r_new", WELL, 0)], 10)
     claims = [*accepted.claims]
     ledger.heartbeat("worker-1", 100, [("r_begun", 1)])
@@ -81,7 +109,7 @@ def test_a_damaged_ledger_can_be_looked_at(client: "redis.Redis", data: st.DataO
     """By the audit, the metrics, Flower's pages and the commands; and what is due once a minute is done."""
     access = filled(client)
     ledger = access.ledger
-    damage(client, data, ("clock",))
+    damage(client, data)
 
     audit(ledger)
     take_snapshot(ledger)
@@ -93,6 +121,14 @@ def test_a_damaged_ledger_can_be_looked_at(client: "redis.Redis", data: st.DataO
     for id in (*ENDS, "r_begun", "r_claimed", "r_waiting"):
         access.invocations.get(id)
         access.invocations.history(id)
+    read_activity(ledger)
+    read_target_counts(ledger)
+    read_partition_offsets(ledger, [("org.runs", 0)])
+    read_unfinished_offsets(ledger, [("org.runs", 0)])
+    RecordLookup(ledger).id_at("org.runs/0/1")
     ledger.prune()
-    ledger.sweep("gates", 0)
-    ledger.lease_reports(10, 1000)
+    for hash in ("gates", "starts"):
+        ledger.sweep(hash, 0)
+    ReportOutbox(ledger).lease(10, 1000)
+    with suppress(redis.ResponseError):  # a damaged job is told of, and the others go on
+        access.requeue.run_due()

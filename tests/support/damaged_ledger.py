@@ -12,6 +12,9 @@ from longshore.ledger.entry import AttemptEnd, Entry, OffsetRange, StartedAttemp
 from longshore.ledger.keys import Keys
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.limits import Limits
+from longshore.ledger.report_outbox import ReportOutbox
+from longshore.ledger.requeue import RequeueRequest
+from longshore.ledger.scan import Filter
 from longshore.ledger.seal import Sealer
 from longshore.ledger.states import State
 from longshore.ledger.target_control import TargetControl
@@ -21,6 +24,9 @@ SEALER = Sealer("secret-0123456789")
 TARGET = "http://a:80"
 WELL = "http://well:80"
 ENDS = {"r_done": State.DONE, "r_dead": State.DEAD, "r_unknown": State.UNKNOWN, "r_retry": State.WAITING}
+
+LAYOUT = b"layout"
+"""A field of the clock that stops every script on purpose: of another layout none may touch the ledger."""
 
 values = st.one_of(
     st.binary(max_size=12),
@@ -49,9 +55,10 @@ def entry(id: str, target: str, offset: int) -> Entry:
 
 
 def filled(client: "redis.Redis") -> LedgerAccess:
-    """A ledger with an invocation in each state, and a target with a control."""
+    """A ledger with an invocation in each state, a target with a control, reports under way, and a requeue job."""
     client.flushall()
-    access = LedgerAccess.build(Ledger(client, Keys.of("org/agent"), Limits()), SEALER)
+    limits = Limits(report_delay=0, port_rate=1000, rate=1000, open=True)
+    access = LedgerAccess.build(Ledger(client, Keys.of("org/agent"), limits), SEALER)
     ledger = access.ledger
     ledger.heartbeat("worker-1", 100)
     ids = [*ENDS, "r_begun", "r_claimed"]
@@ -64,6 +71,8 @@ def filled(client: "redis.Redis") -> LedgerAccess:
     ledger.finish(ends, 0)
     ledger.accept([OffsetRange("org.runs", 0, 6, 7)], [entry("r_waiting", TARGET, 6)], 0)
     access.targets.set(TARGET, "", TargetControl(rate=1000.0))
+    ReportOutbox(ledger).lease(2, 60_000)
+    access.requeue.start_job(access.invocations.find(Filter()), RequeueRequest("op", "why"))
     return access
 
 
@@ -77,14 +86,15 @@ def end_of(attempt: StartedAttempt) -> AttemptEnd:
     return AttemptEnd(ENDS[attempt.id], "http_503", attempt=SEALER.seal(json.dumps(ATTEMPT).encode()))
 
 
-def damage(client: "redis.Redis", data: st.DataObject, but: tuple[str, ...]) -> None:
-    """Changes one thing. Nothing in keys that begin with one of `but`."""
+def damage(client: "redis.Redis", data: st.DataObject, but: tuple[str, ...] = ()) -> None:
+    """Changes one thing. Nothing in keys that begin with one of `but`, nor `LAYOUT`."""
     found: Any = client.keys("*")
     names = sorted(name for name in found if not name.decode().partition("}:")[2].startswith(but))
     name = data.draw(st.sampled_from(names))
     kind, value = client.type(name), data.draw(values)
     if kind == b"hash":
-        field = data.draw(st.sampled_from(sorted(client.hkeys(name))))
+        fields: Any = client.hkeys(name)
+        field = data.draw(st.sampled_from(sorted(set(fields) - {LAYOUT})))
         client.hset(name, field, value)
     elif kind == b"zset":
         members: Any = client.zrange(name, 0, -1)

@@ -46,7 +46,7 @@ local name = call('GET', P .. 'name')
 local stored, behind = {}, {}
 for _, range in ipairs(ranges) do
   local partition, _, _, expected = unpack(range)
-  local next = tonumber(call('HGET', P .. 'part:' .. partition, 'next'))
+  local next = tonumber(string.match(call('HGET', P .. 'part:' .. partition, 'next') or '', '^%d+$'))
   stored[partition] = next
   if expected >= 0 and (not next or next < expected) then
     behind[#behind + 1] = {partition, whole(next or -1)}
@@ -60,8 +60,7 @@ for _, range in ipairs(ranges) do
   is_news = is_news or range[2] < range[3]
 end
 if is_news and call('EXISTS', P .. 'intake') == 1 then
-  local waiting = tonumber(call('HGET', P .. 'counts', 'backlog')) or 0
-  return {{}, {}, {}, waiting, name, lowest, call('ZCARD', P .. 'fleet'), 1}
+  return {{}, {}, {}, number_in(P .. 'counts', 'backlog'), name, lowest, call('ZCARD', P .. 'fleet'), 1}
 end
 
 -- Of each entry, the state and the origin of its record, if there is one.
@@ -140,11 +139,11 @@ for lane, scored in pairs(lanes) do write('ZADD', P .. 'wait:' .. lane, '', scor
 
 local read = {}
 local function count(partition, what, n)
-  if n > 0 then call('HINCRBY', P .. 'part:' .. partition, what, n) end
+  if n > 0 then add_to(P .. 'part:' .. partition, what, n) end
 end
 for _, range in ipairs(ranges) do
   local partition, first, next, _, skipped, mode, newest = unpack(range)
-  if mode == 'reset' then call('HINCRBY', P .. 'counts', 'partitions_made_anew', 1) end
+  if mode == 'reset' then add_to(P .. 'counts', 'partitions_made_anew', 1) end
   if mode == 'reset' or mode == 'group' and next > (stored[partition] or -1) then
     call('HSET', P .. 'part:' .. partition, 'next', whole(next))
     -- Clocks of publishers may run ahead, but none has published in the future.
@@ -171,5 +170,4 @@ for partition, gap in pairs(read) do
 end
 flush()
 local claims = claim(max_claims)
-local backlog = tonumber(call('HGET', P .. 'counts', 'backlog')) or 0
-return {{}, results, claims, backlog, name, lowest, call('ZCARD', P .. 'fleet')}
+return {{}, results, claims, number_in(P .. 'counts', 'backlog'), name, lowest, call('ZCARD', P .. 'fleet')}

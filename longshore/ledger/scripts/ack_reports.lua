@@ -13,7 +13,7 @@
 -- Returns  an answer for each: 1, or 0 if the lease had lapsed and somebody else has it (nothing changed), or the error
 --          of broken keys
 local FIRST_ACK, ACK_SIZE = 2, 5
-local acked, sent, succeeded, due = {}, {}, {}, {}
+local sent, succeeded, due = {}, {}, {}
 
 local function ack(at)
   local id, token, leased, delay, unsent = unpack(ARGV, at, at + ACK_SIZE - 1)
@@ -22,7 +22,7 @@ local function ack(at)
   for n = at + ACK_SIZE + unsent - 1, at + ACK_SIZE, -1 do call('LPUSH', P .. 'out:' .. id, ARGV[n]) end
   -- At once, so that the same lease a second time finds it ended.
   call('ZREM', P .. 'outbox:leased', id)
-  if unsent == '0' then append(succeeded, id) else call('HINCRBY', P .. 'outbox:tries', id, 1) end
+  if unsent == '0' then append(succeeded, id) else add_to(P .. 'outbox:tries', id, 1) end
   if unsent ~= '0' or call('EXISTS', P .. 'out:' .. id) == 1 then
     append(due, whole(now + tonumber(delay)), id)
   else

@@ -3,8 +3,8 @@
 --
 -- Targets are visited in the order of their turns; at each visit one invocation starts, of the lane whose turn it is:
 -- so a target's share does not grow with the number of its lanes.
--- What is full, limited, paused or broken is taken off the round and costs nothing until a lease ends (end_lease), its
--- time comes, or an operator resumes it (wake).
+-- What is full, limited, paused or broken is taken off the round and costs nothing until a lease ends (visit_target),
+-- its time comes, or an operator resumes it (wake).
 --
 -- One call reads a target, a lane and its head once, hands out from memory, and writes turns, counters and leases at
 -- its end: what many invocations share costs one command, not one each.
@@ -41,7 +41,7 @@ local function lane_of(name, target)
     heads = {}, at = 1, removals = {}}
   if lane.counted ~= SUSPECTS then
     local control_text, breaker_text = unpack(controls_of('o:' .. name, 'b:' .. name), 1, 2)
-    local busy = tonumber(call('HGET', P .. 'busy:lane', name)) or 0
+    local busy = number_in(P .. 'busy:lane', name)
     lane.room, lane.again, lane.probing = room_of(busy, limits.lane, decode(control_text), {},
       breaker_of(breaker_text))
   end
@@ -54,7 +54,7 @@ local suspects = 0
 -- Sets how many more of a lane of suspects may start. Its own release brings it back; that of another target's does
 -- not.
 local function look_at_suspects(lane)
-  local busy = tonumber(call('HGET', P .. 'busy:lane', SUSPECTS)) or 0
+  local busy = number_in(P .. 'busy:lane', SUSPECTS)
   lane.room, lane.again = math.max(1, call('ZCARD', P .. 'fleet')) - busy - suspects, now + 1000
 end
 
@@ -146,7 +146,7 @@ local function target_of(name)
   local operator_text, mapping_text, breaker_text = unpack(controls_of('o:' .. name, 'm:' .. name, 'b:' .. name), 1, 3)
   local operator, mapping, breaker = decode(operator_text), decode(mapping_text), breaker_of(breaker_text)
   if mapping_text then touch(name) end
-  local busy = tonumber(call('HGET', P .. 'busy:target', name)) or 0
+  local busy = number_in(P .. 'busy:target', name)
   target.room, target.again, target.probing = room_of(busy, limits.target, operator, mapping, breaker)
   local rate = operator.rate or mapping.rate or limits.rate
   if rate > 0 then
@@ -235,7 +235,7 @@ local function stays(target)
   if target.room <= 0 then
     set_aside(P .. 'targets', target.name, target.again)
   elseif target.start > now + limits.ahead then
-    -- Half a ms tells `end_lease` that the end of an attempt changes nothing; not where it would be believed for long.
+    -- Half a ms tells `visit_target` that a free place changes nothing; not where it would be believed for long.
     local time = math.floor(target.start - limits.ahead + pause_of(target))
     call('ZADD', P .. 'targets', string.format('%.1f', time < now + 1000 and time + 0.5 or time), target.name)
   else
@@ -251,10 +251,10 @@ end
 local function close_target(target)
   for name, lane in pairs(target.lanes_by_name) do
     take_out(lane)
-    if lane.started > 0 then call('HINCRBY', P .. 'busy:lane', lane.counted, lane.started) end
+    if lane.started > 0 then add_to(P .. 'busy:lane', lane.counted, lane.started) end
   end
   if target.started > 0 then
-    call('HINCRBY', P .. 'busy:target', target.name, target.started)
+    add_to(P .. 'busy:target', target.name, target.started)
     if target.step > 0 then call('HSET', P .. 'starts', target.name, string.format('%.3f', target.start)) end
   end
   local served = {}
@@ -298,6 +298,6 @@ end
 for _, target in ipairs(visited) do close_target(target) end
 if handed_out > 0 then
   call('ZADD', P .. 'leased', unpack(leases))
-  call('HINCRBY', P .. 'counts', 'backlog', -handed_out)
+  add_to(P .. 'counts', 'backlog', -handed_out)
 end
 return claims

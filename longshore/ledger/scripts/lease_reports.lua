@@ -15,10 +15,11 @@
 -- through.
 local LATE = 60000
 local FOREIGN_PAUSE = 2000
+local KINDS = ' action_run node_run change_log '
 local AHEAD = 1000
 local rate = limits.port_rate
 local budget_key = P .. 'port_budget'
-local drawn = math.max(tonumber(call('GET', budget_key)) or 0, now)
+local drawn = math.max(now, tonumber(call('GET', budget_key)) or 0)
 if drawn > now + 60000 then drawn = now end -- set before the clock went back: nobody draws that far ahead
 local spent = false
 
@@ -49,12 +50,22 @@ local function without_logs(id, items)
   for _, item in ipairs(items) do
     if is_report(item, REPORTS_LOGS) then
       call('LREM', P .. 'out:' .. id, 1, item)
-      call('HINCRBY', P .. 'counts', 'reports_shed', 1)
+      add_to(P .. 'counts', 'reports_shed', 1)
     else
       rest[#rest + 1] = item
     end
   end
   return rest
+end
+
+-- Drops what is left of an invocation, `number` reports. Its record has expired (Port was away for longer than it is
+-- kept), and with it what Port needs to know; or somebody else has written to these keys.
+local function forget(id, number)
+  call('ZREM', P .. 'outbox', id)
+  call('DEL', P .. 'out:' .. id)
+  call('HDEL', P .. 'outbox:tries', id)
+  call('ZREM', P .. 'outbox:since', id)
+  add_to(P .. 'counts', 'reports_expired', number)
 end
 
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox:leased', '-inf', '(' .. whole(lease_now), 'LIMIT', 0, 100)) do
@@ -77,16 +88,12 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'outbox', '-inf', whole(now), 'LI
   format = tonumber(format) or 1
   local items = redis.pcall('LRANGE', P .. 'out:' .. id, 0, 199)
   if not kind or #items == 0 then
-    call('ZREM', P .. 'outbox', id)
-    -- The record has expired (Port was away for longer than it is kept), and with it what Port needs to know; or
-    -- somebody else has written to these keys.
-    call('DEL', P .. 'out:' .. id)
-    call('HDEL', P .. 'outbox:tries', id)
-    call('ZREM', P .. 'outbox:since', id)
-    call('HINCRBY', P .. 'counts', 'reports_expired', #items)
+    forget(id, #items)
   elseif format < limits.reads[1] or format > limits.reads[2] then
     -- For a sender of another version; should none come, it is looked at again.
     call('ZADD', P .. 'outbox', whole(now + FOREIGN_PAUSE), id)
+  elseif not string.find(KINDS, ' ' .. kind .. ' ', 1, true) then
+    forget(id, #items)
   else
     if late then items = without_logs(id, items) end
     if #items > 0 then

@@ -38,7 +38,12 @@ end
 local function decode(text)
   if not text then return {} end
   local is_json, values = pcall(cjson.decode, text)
-  return is_json and type(values) == 'table' and values or {}
+  if not is_json or type(values) ~= 'table' then return {} end
+  for _, name in ipairs({'rate', 'concurrency'}) do
+    if type(values[name]) ~= 'number' then values[name] = nil end
+  end
+  if values.paused ~= true then values.paused = nil end
+  return values
 end
 
 local function breaker_of(text)

@@ -12,7 +12,7 @@ for _, set in ipairs({'dead', 'unknown'}) do
   if #old < beyond then old = call('ZRANGE', P .. set, 0, beyond - 1) end
   for _, id in ipairs(old) do
     discard(id, set, ordered and call('HGET', P .. 'inv:' .. id, 'order'))
-    call('HINCRBY', P .. 'counts', 'pruned:' .. set, 1)
+    add_to(P .. 'counts', 'pruned:' .. set, 1)
     dropped = dropped + 1
   end
 end

@@ -9,6 +9,6 @@
 local id = ARGV[2]
 local state, order = unpack(call('HMGET', P .. 'inv:' .. id, 'state', 'order'))
 if state ~= 'dead' and state ~= 'unknown' then return 0 end
+call('HINCRBY', P .. 'counts', 'purged:' .. state, 1)  -- first, as it fails where that is no number
 discard(id, state, order)
-call('HINCRBY', P .. 'counts', 'purged:' .. state, 1)
 return 1

@@ -60,14 +60,14 @@ if state == 'canary' or state == 'running' then
     local generation, id = string.match(entry, '^(%d+):(.*)$')
     local is_known, outcome = pcall(restart_invocation, id, generation, replay == '1', note)
     if not is_known then outcome = 'gone' end  -- what is broken cannot be sent either
-    call('HINCRBY', job, outcome, 1)
+    add_to(job, outcome, 1)
     count = count + 1
     if state == 'canary' and string.sub(outcome, 1, 8) == 'requeued' then call('RPUSH', job .. ':canary', id) end
     if rate > 0 then start = start + 1000 / rate end
   end
   flush()
   if count > 0 then
-    call('HINCRBY', job, 'started', count)
+    add_to(job, 'started', count)
     if rate > 0 then call('HSET', job, 'next', string.format('%.3f', start)) end
     for _, key in ipairs({job, job .. ':ids', job .. ':canary'}) do call('EXPIRE', key, KEEP_S) end
   end

@@ -31,7 +31,7 @@ local next_cursor, fields = unpack(call('HSCAN', P .. hash, cursor, 'COUNT', BAT
 for n = 1, #fields, 2 do
   local field, value = fields[n], fields[n + 1]
   if hash == 'starts' then
-    if tonumber(value) < now - UNUSED_MS then call('HDEL', P .. 'starts', field) end
+    if (tonumber(value) or 0) < now - UNUSED_MS then call('HDEL', P .. 'starts', field) end
   else -- an earlier version did not add it to the sorted sets
     local name = string.sub(field, 3)
     if string.sub(field, 1, 1) == 'o' then

@@ -149,7 +149,7 @@ local function conclude(id, from, to, reason, ...)
 end
 
 local function free(busy, name, number)
-  if call('HINCRBY', busy, name, -number) <= 0 then call('HDEL', busy, name) end
+  if add_to(busy, name, -number) <= 0 then call('HDEL', busy, name) end
 end
 
 -- Has the lanes of `target` that `visits` names visited at their times, and those with free places when their first is
@@ -207,7 +207,7 @@ local function flush()
     end
     free(P .. 'busy:target', target, places)
   end
-  for name, number in pairs(additions) do call('HINCRBY', P .. 'counts', name, number) end
+  for name, number in pairs(additions) do add_to(P .. 'counts', name, number) end
   if origins then write('HSET', P .. 'ended', '', origins) end
   write_outbox()
   local fault

@@ -17,7 +17,7 @@ for n = 1, #ended, 2 do
   local state, ended_at = unpack(redis.pcall('HMGET', P .. 'inv:' .. id, 'state', 'ended'))
   local has_ended = not state or state == 'done' or state == 'dead' or state == 'unknown'
   local is_reported = call('EXISTS', P .. 'out:' .. id) == 0 or now - (tonumber(ended_at) or 0) > patience
-  if has_ended and is_reported then call('ZREM', P .. 'open:' .. string.match(origin, '^(.*)/%d+$'), id) end
+  if has_ended and is_reported then call('ZREM', P .. 'open:' .. (string.match(origin, '^(.*)/%d+$') or ''), id) end
   if is_reported or not has_ended then call('HDEL', P .. 'ended', id) end
 end
 local answer = {{call('GET', P .. 'name') or ''}}
