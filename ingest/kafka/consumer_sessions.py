@@ -54,7 +54,7 @@ class ConsumerSessions:
     ) -> KafkaAccess | None:
         """Poll with one consumer; returns the access for the next one, None at the end.
 
-        `fetch` asks Port for other credentials; None where they come from the settings. See `Stream.run`.
+        `fetch` asks Port for other credentials; None where they come from the settings. See `Source.run`.
         """
         settings = self._settings
         reader = KafkaReader(

@@ -1,8 +1,8 @@
 """The thread that claims runs: one claim of each kind a round, no more than can start soon, then a pause.
 
 What is claimed is nobody else's for a while, and ours for good only once it is acknowledged, which is the business of
-`acks`. So this thread hands over and waits until the ledger has it; it makes no promise to Port. A crash anywhere in it
-leaves claims that lapse, and Port gives the runs out again.
+`ack_loop`. So this thread hands over and waits until the ledger has it; it makes no promise to Port. A crash anywhere
+in it leaves claims that lapse, and Port gives the runs out again.
 """
 
 import threading

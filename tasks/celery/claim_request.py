@@ -23,16 +23,10 @@ _RETRIED = (State.WAITING, State.CLAIMED, DEFERRED)
 
 
 class ClaimRequest:
-    """One claim that this worker holds.
+    """One claim that this worker holds: a `ReceivedClaim` of the pipeline.
 
-    Whoever received it calls, from any thread:
-
-    - `start` once its attempt has begun;
-    - then one of `succeed`, `retry` and `fail`, with one line for people;
-    - or `drop`, where nothing of it is to be told: the claim was stale, or goes back to the ledger.
-
-    The last three and `drop` end it; further calls change nothing. When all claims of its message have ended, that
-    is acknowledged, and the worker takes more.
+    `receive` comes first; then, from any thread, `started` once its attempt has begun, and `ended`, which further calls
+    do not change. When all claims of its message have ended, that is acknowledged, and the worker takes more.
     """
 
     __slots__ = ("__weakref__", "_events", "_receipt", "claim", "eventer", "hostname", "id", "name", "time_start")

@@ -9,9 +9,11 @@ neither a text nor true, false or null, as jq prints numbers in its own way.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _TOKEN = re.compile(
     r"[ \t\r\n]*(?:(?P<path>(?:\.[A-Za-z_][A-Za-z0-9_]*)+)(?![.\[?\w])"
@@ -29,6 +31,13 @@ Evaluate = Callable[[Any], Any]
 
 class NeedsJq(Exception):
     """This message may be one that jq sees otherwise."""
+
+
+def ask_for_missing(results: Sequence[T | None], ask: Callable[[list[int]], Sequence[T]]) -> list[T]:
+    """`results`, and in place of each None what `ask` gives for its index; not asked where there is none."""
+    missing = [at for at, result in enumerate(results) if result is None]
+    answers = dict(zip(missing, ask(missing), strict=True)) if missing else {}
+    return [answers[at] if result is None else result for at, result in enumerate(results)]
 
 
 def compile_plain(source: str) -> Evaluate | None:

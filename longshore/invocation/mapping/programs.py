@@ -14,7 +14,7 @@ from longshore.invocation.mapping.defaults import DEFAULT_METHOD, DEFAULT_URL, P
 from longshore.invocation.mapping.jq import LARGE_BYTES, JqEngine, JqJob
 from longshore.invocation.mapping.jq_process import JqAnswer, Status
 from longshore.invocation.mapping.jq_text import guard_expression
-from longshore.invocation.mapping.plain_expressions import NeedsJq, compile_plain
+from longshore.invocation.mapping.plain_expressions import NeedsJq, ask_for_missing, compile_plain
 from longshore.invocation.mapping.results import MappingFault
 from longshore.invocation.mapping.schema import MappingEntry
 from longshore.invocation.mapping.template import Expression
@@ -105,9 +105,7 @@ class Group:
     def evaluate_many(self, texts: Sequence[str]) -> list[list[Any] | Exception]:
         """For each text what `evaluate` would give or raise; none harms another. Asks jq once for all small ones."""
         plain = [self._parse_plainly(text) for text in texts]
-        missing = [at for at, results in enumerate(plain) if results is None]
-        by_jq = dict(zip(missing, self._ask([texts[at] for at in missing]), strict=True))
-        return [by_jq[at] if results is None else results for at, results in enumerate(plain)]
+        return ask_for_missing(plain, lambda missing: self._ask([texts[at] for at in missing]))
 
     def _parse_plainly(self, text: str) -> list[Any] | None:
         if len(self._plain) < len(self.expressions) or len(text) > LARGE_BYTES:

@@ -8,7 +8,7 @@ from longshore.invocation.mapping.entry_plan import EntryPlan, null_if_failed
 from longshore.invocation.mapping.jq import JqEngine, JqJob
 from longshore.invocation.mapping.jq_process import JqAnswer, Status
 from longshore.invocation.mapping.order_key import parse_order_key
-from longshore.invocation.mapping.plain_expressions import NeedsJq
+from longshore.invocation.mapping.plain_expressions import NeedsJq, ask_for_missing
 from longshore.invocation.mapping.programs import Compiler, parse_result, unwrap_result
 from longshore.invocation.mapping.results import MappingFault, Route, Unmatched
 from longshore.invocation.mapping.schema import MappingEntry
@@ -32,10 +32,11 @@ class Router:
         jq is asked once for all that are not plain. Raises JqUnavailable.
         """
         routes = [self._route_plainly(message) for message in messages]
-        missing = [at for at, route in enumerate(routes) if route is None]
-        answers = self._engine.evaluate([JqJob(self._program, texts[at]) for at in missing]) if missing else []
-        by_jq = {at: self._route(answer, texts[at]) for at, answer in zip(missing, answers, strict=True)}
-        return [by_jq[at] if route is None else route for at, route in enumerate(routes)]
+        return ask_for_missing(routes, lambda missing: self._ask([texts[at] for at in missing]))
+
+    def _ask(self, texts: Sequence[str]) -> list[RouteResult]:
+        answers = self._engine.evaluate([JqJob(self._program, text) for text in texts])
+        return [self._route(answer, text) for answer, text in zip(answers, texts, strict=True)]
 
     def _route_plainly(self, message: Any) -> RouteResult | None:
         try:

@@ -8,6 +8,7 @@ from typing import Any
 from longshore.invocation import delivery_section, json_text
 from longshore.invocation.body_format import BodyFormat
 from longshore.invocation.delivery_options import DeliveryOptions
+from longshore.invocation.mapping.repeated_keys import find_repeated_keys
 from longshore.invocation.section_values import InvalidValue, read_choice, type_name
 
 MAX_DEPTH = 64
@@ -70,6 +71,7 @@ def read(content: bytes, findings: Findings) -> tuple[MappingEntry, ...]:
     if not isinstance(mappings, list):
         findings.problems.append(f"is {type_name(mappings)}, not a list of mappings")
         return ()
+    findings.warnings.extend(find_repeated_keys(content, mappings))
     return tuple(_read_entry(mapping, f"mapping {index}", findings) for index, mapping in enumerate(mappings))
 
 

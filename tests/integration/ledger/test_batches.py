@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -236,10 +237,14 @@ def test_what_redis_refuses_within_a_call_is_no_fault_of_a_record(
 
 
 def dump(ledger: Ledger) -> dict[str, str]:
-    """All that `ledger` holds. Times are only times, and turns are given per call."""
+    """All that `ledger` holds. Times are only times, and turns are given per call; minutes and hours are one."""
     client: Any = ledger.redis
     found = {}
+    activity: defaultdict[str, Counter[bytes]] = defaultdict(Counter)
     for name in client.keys(f"{ledger.keys.prefix}*"):
+        if span := re.fullmatch(r"act:([mqh]):\d+", name.decode().removeprefix(ledger.keys.prefix)):
+            activity[span[1]].update({field: int(count) for field, count in client.hgetall(name).items()})
+            continue
         value = {
             b"hash": lambda name: sorted(client.hgetall(name).items()),
             b"zset": lambda name: sorted(client.zrange(name, 0, -1, withscores=True)),
@@ -248,6 +253,7 @@ def dump(ledger: Ledger) -> dict[str, str]:
         }[client.type(name)](name)
         without_times = re.sub(r"\d{12,}(\.\d+)?", "<time>", str(value))
         found[name.decode().removeprefix(ledger.keys.prefix)] = re.sub(r"', \d+\.0\)", "', <turn>)", without_times)
+    found |= {f"act:{span}": str(sorted(counts.items())) for span, counts in activity.items()}
     return {name: value for name, value in found.items() if name not in ("clock", "name", "turn")}
 
 

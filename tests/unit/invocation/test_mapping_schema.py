@@ -118,6 +118,21 @@ anything = st.recursive(
 )
 
 
+def test_a_repeated_key_is_warned_of_wherever_it_stands() -> None:
+    """The last one counts, as for Port's own agent; the other is most likely a mistake."""
+    findings = Findings()
+    (mapping_entry,) = read(
+        b'[{"url": ".a", "url": ".b", "body": {"list": [{"k": ".c", "k": ".d", "k": ".e"}]}}]', findings
+    )
+
+    assert (".b", {"list": [{"k": ".e"}]}) == (mapping_entry.url, mapping_entry.body)
+    assert [] == findings.problems
+    assert [
+        "mapping 0: key 'url' is given 2 times; only the last one counts",
+        "mapping 0, body, list, 0: key 'k' is given 3 times; only the last one counts",
+    ] == findings.warnings
+
+
 @given(st.lists(st.dictionaries(st.sampled_from(["enabled", "url", "body", "headers", "report", "x"]), anything)))
 def test_no_file_raises(content: Any) -> None:
     """Entries, or problems."""
