@@ -20,11 +20,11 @@ from longshore.ledger.ledger import Ledger
 from tasks.worker.attempt_executor import AttemptExecutor
 from tasks.worker.in_flight import InFlight
 from tasks.worker.isolation.runner import IsolationRunner
+from tasks.worker.pipeline.arrivals import Arrivals
 from tasks.worker.pipeline.authorize import Authorize
 from tasks.worker.pipeline.begin import Begin
 from tasks.worker.pipeline.claim_release import ClaimRelease
 from tasks.worker.pipeline.finish import Finish, Publish
-from tasks.worker.pipeline.intake import Intake
 from tasks.worker.pipeline.prepare import Prepare
 from tasks.worker.pipeline.received_claim import ReceivedClaim
 from tasks.worker.pipeline.send import Send
@@ -63,18 +63,18 @@ class Pipeline:
         begin = Begin(ledger, self._send.put, release, in_flight, shutdown)
         self._authorize = Authorize(begin, release)
         prepare = Prepare(ledger, executors, self._authorize, release, store_retry)
-        self._intake = Intake(prepare, release, clock, shutdown)
+        self._arrivals = Arrivals(prepare, release, clock, shutdown)
 
     def start(self) -> None:
         """Starts the stages, the last one first."""
-        for stage in (self._finish, self._send, self._intake):
+        for stage in (self._finish, self._send, self._arrivals):
             stage.start()
 
     def receive(self, claims: Sequence[ReceivedClaim]) -> None:
         """Makes an attempt for each of `claims`, not before its start. Returns at once; from any thread."""
-        self._intake.put(claims)
+        self._arrivals.put(claims)
 
     def stop(self) -> None:
         """Gives back what has not begun, stores what has ended, and ends. A drain has waited for what was under way."""
-        for stage in (self._intake, self._authorize, self._send, self._finish):
+        for stage in (self._arrivals, self._authorize, self._send, self._finish):
             stage.stop()

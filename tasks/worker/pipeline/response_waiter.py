@@ -4,6 +4,7 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from longshore.delivery.exchange import Exchange
 from longshore.periodic import Periodic
@@ -40,15 +41,15 @@ class ResponseWaiter:
 
     def wait(self, exchange: Exchange, resume: Resume) -> None:
         """`resume` is called once, from the waiter's thread: it hands the work on."""
-        if exchange.has_buffered_data():
+        # -1 is closed meanwhile, as below: whoever reads from it finds out why.
+        if exchange.has_buffered_data() or (fd := exchange.socket.fileno()) < 0:
             resume(False)
             return
-        fd = exchange.socket.fileno()
         with self._lock:
             self._waiting[fd] = (time.monotonic() + exchange.timeout_s, exchange, resume)
         try:
             self._epoll.register(fd, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT)
-        except OSError:  # closed meanwhile: whoever reads from it finds out why
+        except OSError:
             if self._forget(fd):
                 resume(False)
 
@@ -71,8 +72,6 @@ class ResponseWaiter:
         waiting = self._forget(fd)
         if waiting is None:
             return
-        try:
+        with suppress(OSError):  # closed by whoever abandoned it, which unregisters it too
             self._epoll.unregister(fd)
-        except OSError:
-            pass  # closed by whoever abandoned it, which unregisters it too
         waiting[2](is_timed_out)

@@ -1,9 +1,12 @@
 """What the stages of the pipeline are made of: batches without timers, bounds, claims that wait for their start."""
 
+import socket
 import threading
+from typing import Any
 
 from longshore.ledger.entry import Claim
 from tasks.worker.gate import Gate
+from tasks.worker.pipeline.response_waiter import ResponseWaiter
 from tasks.worker.pipeline.start_queue import MAX_WAIT_MS, StartQueue
 from tasks.worker.stage import Stage
 from tests.support.one_attempt import HarnessClaim
@@ -112,3 +115,27 @@ def test_all_claims_can_be_taken_whether_due_or_not() -> None:
 
     assert {"far", "now"} == {each.claim.id for each in queue.take_all()}
     assert [] == queue.take_all()
+
+
+class ClosedExchange:
+    """An exchange whose socket was closed before anybody waits for it."""
+
+    timeout_s = 3600.0
+
+    def __init__(self) -> None:
+        self.socket = socket.socket()
+        self.socket.close()
+
+    def has_buffered_data(self) -> bool:
+        return False
+
+
+def test_a_response_that_nothing_can_bring_is_looked_at_at_once() -> None:
+    """Whoever reads from the closed socket finds out why; otherwise its attempt would never end."""
+    resumed: list[bool] = []
+    waiter = ResponseWaiter()
+    exchange: Any = ClosedExchange()
+
+    waiter.wait(exchange, resumed.append)
+
+    assert [False] == resumed

@@ -28,7 +28,7 @@ MAX_BATCHES = 4
 _STOP_S = 10.0  # for the batches at the end; then their leases lapse
 
 
-class Intake:
+class Arrivals:
     """Takes claims as they are received, and has them prepared."""
 
     def __init__(self, prepare: Prepare, release: ClaimRelease, clock: RedisClock, shutdown: Shutdown) -> None:
@@ -38,7 +38,7 @@ class Intake:
         self._queue = StartQueue(clock.now_ms)
         self._pool = ThreadPool(MAX_BATCHES, at_work=1, name="prepare")
         self._room = Gate(MAX_BATCHES)
-        self._loop = Periodic("intake", 0, self._step)
+        self._loop = Periodic("arrivals", 0, self._step)
         self.put = self._queue.put
 
     def start(self) -> None:
