@@ -10,10 +10,10 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from typing import Generic
 
-from ingest.entry_builder import EntryBuilder, RouteResult
+from ingest.entry_builder import EntryBuilder
 from ingest.source import R, Record
 from longshore.invocation.classify import Invocation, Refused, Skipped, classify_message
-from longshore.invocation.mapping import Mapping
+from longshore.invocation.mapping import Mapping, RouteResult
 from longshore.invocation.stream import Stream
 from longshore.ledger.entry import Entry
 from longshore.log import events

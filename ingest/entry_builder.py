@@ -14,7 +14,7 @@ from longshore.delivery.target import BadUrl, lane_of, target_of
 from longshore.invocation import ids, json_text
 from longshore.invocation.classify import Invocation, Refused
 from longshore.invocation.kinds import Kind
-from longshore.invocation.mapping import Mapping, MappingFault, Route, Unmatched
+from longshore.invocation.mapping import Mapping, MappingFault, Route, RouteResult, Unmatched
 from longshore.ledger.entry import Entry
 from longshore.ledger.order import make_order
 from longshore.ledger.record import bond
@@ -33,8 +33,6 @@ NO_TARGET = "-"
 
 MAX_LOGGED_LENGTH = 200
 """Most characters of a run id in a log line: a run id is text from outside."""
-
-RouteResult = Route | Unmatched | MappingFault
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,8 +120,13 @@ def make_group_offsets(settings: Settings) -> "GroupOffsets":
         access = KafkaAccess(",".join(answer.brokers), answer.username, answer.password)
     return GroupOffsets(
         consumer_options(settings, access, lambda _: None, lambda *_: None),
-        [*dict.fromkeys((settings.runs_topic, settings.change_log_topic))],
+        _topics(settings),
     )
+
+
+def _topics(settings: Settings) -> list[str]:
+    """Where runs and change log events are published; both may be one topic."""
+    return [*dict.fromkeys((settings.runs_topic, settings.change_log_topic))]
 
 
 def _make_port(settings: Settings) -> PortClient:
@@ -149,8 +154,7 @@ def make_shadow_reader(settings: Settings, group: str, since_ms: int | None) -> 
     from ingest.kafka.shadow_reader import ShadowReader
 
     options = consumer_options(settings, _find_kafka(settings), lambda _: None, lambda *_: None)
-    topics = [*dict.fromkeys((settings.runs_topic, settings.change_log_topic))]
-    return ShadowReader(options, topics, group, since_ms)
+    return ShadowReader(options, _topics(settings), group, since_ms)
 
 
 def make_rebuild(settings: Settings, *, dry: bool) -> "Rebuild":
@@ -176,7 +180,7 @@ def make_rebuild(settings: Settings, *, dry: bool) -> "Rebuild":
 
     return Rebuild(
         consumer_options(settings, kafka_access, lambda _: None, lambda *_: None),
-        [*dict.fromkeys((settings.runs_topic, settings.change_log_topic))],
+        _topics(settings),
         make_preparer(settings, mapping, access, limits),
         ledger,
         has_room,

@@ -3,6 +3,7 @@
 from confluent_kafka import KafkaError
 
 from ingest.outage import Outage
+from longshore.errors import LongshoreError
 from longshore.log import events
 from longshore.log.event_log import EventLog
 
@@ -30,6 +31,10 @@ RETRIABLE_COMMIT = frozenset(
     }
 )
 """Commits that fail so are repeated, or are no longer ours to make."""
+
+
+class KafkaRefused(LongshoreError):
+    """Kafka could not be asked by a command, or sends it nothing."""
 
 
 class ConsumerErrors:

@@ -9,9 +9,9 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from ingest.kafka.consumer_errors import KafkaRefused
 from ingest.kafka.consumer_options import open_consumer
 from ingest.kafka.partition_queries import PartitionQueries
-from ingest.kafka.rebuild import KafkaRefused
 from ingest.kafka.record import Partition
 
 QUERY_S = 15.0

@@ -13,12 +13,13 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from ingest.batch_preparer import BatchPreparer, PreparedBatch
+from ingest.kafka.consumer_errors import KafkaRefused
 from ingest.kafka.consumer_options import open_consumer
 from ingest.kafka.message import to_record
 from ingest.kafka.offset_ranges import build_ranges
 from ingest.kafka.partition_queries import EARLIEST, LATEST, PartitionQueries
 from ingest.kafka.record import KafkaRecord, Partition
-from longshore.errors import LongshoreError, StoreUnavailable
+from longshore.errors import StoreUnavailable
 from longshore.invocation.mapping import JqUnavailable
 from longshore.ledger.intake import IntakeStopped
 from longshore.ledger.ledger import Ledger
@@ -35,10 +36,6 @@ STUCK_S = 60.0
 """No message for so long although some must come: Kafka is away, or refuses us."""
 
 
-class KafkaRefused(LongshoreError):
-    """Kafka could not be asked, or sends nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Range:
     """The offsets of one partition to read: `[first, next)`."""
@@ -51,7 +48,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RebuildProgress:
     """How far it is."""
 
     read: int
@@ -94,7 +91,9 @@ class Rebuild:
         first = high | first  # without a record so young there is nothing to read
         return [Range(p, first[p], high[p], 0 < low[p] == first[p] < high[p]) for p in sorted(partitions)]
 
-    def run(self, ranges: Sequence[Range], on_progress: Callable[[Progress], None], *, dry: bool) -> Counter[str]:
+    def run(
+        self, ranges: Sequence[Range], on_progress: Callable[[RebuildProgress], None], *, dry: bool
+    ) -> Counter[str]:
         """Reads `ranges`, and stores what is new unless `dry`. Returns how many messages had which result.
 
         `accepted` (with `dry`: `new`), `repeated` and `repeated_elsewhere` (the ledger has the id), `skipped:<reason>`.
@@ -109,7 +108,7 @@ class Rebuild:
 
         def report(waits_for: str = "") -> None:
             read = sum(positions[each.partition] - each.first for each in ranges)
-            on_progress(Progress(read, total, counts, waits_for))
+            on_progress(RebuildProgress(read, total, counts, waits_for))
 
         while ends:
             while not dry and not self._has_room():

@@ -5,10 +5,10 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from ingest.kafka.consumer_errors import KafkaRefused
 from ingest.kafka.consumer_options import open_consumer
 from ingest.kafka.message import to_record
 from ingest.kafka.partition_queries import PartitionQueries
-from ingest.kafka.rebuild import KafkaRefused
 from ingest.kafka.record import KafkaRecord, Partition
 from longshore.log import events
 from longshore.log.event_log import EventLog

@@ -15,7 +15,7 @@ from functools import partial
 from ingest.background import in_background
 from ingest.outage import Outage
 from ingest.polling.client import PollingClient
-from longshore.ledger.acknowledgements import Acknowledgements, PendingAck, Verdict
+from longshore.ledger.acknowledgements import Acknowledgements, AckVerdict, PendingAck
 from longshore.ledger.entry import Claim
 from longshore.ledger.faults import LedgerFault
 from longshore.log import events
@@ -53,7 +53,7 @@ class AckLoop:
         self._client = client
         self._publish = publish
         self._is_replicated = is_replicated
-        self._verdicts: list[tuple[PendingAck, Verdict]] = []
+        self._verdicts: list[tuple[PendingAck, AckVerdict]] = []
         """Port's answers that the ledger does not have yet: kept while Redis is away, as Port gives each only once."""
         self._loop = Periodic("acknowledge", INTERVAL_S, self.step)
         self._outage = Outage(events.POLLING_ACKS, self._loop.stopping)
@@ -80,21 +80,21 @@ class AckLoop:
             self._tell(ack, verdict, outcome)
         return 0 if len(verdicts) == AT_ONCE else None
 
-    def _tell(self, ack: PendingAck, verdict: Verdict, outcome: str | LedgerFault) -> None:
+    def _tell(self, ack: PendingAck, verdict: AckVerdict, outcome: str | LedgerFault) -> None:
         metrics.ACKNOWLEDGED.labels(verdict.value).inc()
-        if verdict is Verdict.NOT_HEARD:
+        if verdict is AckVerdict.NOT_HEARD:
             self._outage.begin("Port has not heard it")
             log.event(events.POLLING_ACKS.continued, id=ack.id)
         else:
             self._outage.end()
-        if verdict is Verdict.NOT_OURS:
+        if verdict is AckVerdict.NOT_OURS:
             log.event(events.POLLING_CLAIM_LOST, id=ack.id)
         if isinstance(outcome, LedgerFault):
             log.event(events.POLLING_ACK_FAILED, id=ack.id, error=outcome.problem)
 
 
-def _verdict_of(call: "Future[Verdict]") -> Verdict:
+def _verdict_of(call: "Future[AckVerdict]") -> AckVerdict:
     try:
         return call.result()
     except Exception:  # a fault of ours, after which nobody knows whether Port was asked
-        return Verdict.OURS
+        return AckVerdict.OURS

@@ -7,7 +7,7 @@ from longshore.errors import PortRefused, PortUnavailable
 from longshore.invocation import json_text
 from longshore.invocation.kinds import Kind
 from longshore.invocation.stream import Stream
-from longshore.ledger.acknowledgements import PendingAck, Verdict
+from longshore.ledger.acknowledgements import AckVerdict, PendingAck
 from longshore.port import PortClient
 
 INSTALLATION_ID = "_PORT_EXEC_AGENT"
@@ -84,7 +84,7 @@ class PollingClient:
             raise PortUnavailable(f"Port answered {api.claim_path} without a list of runs")
         return runs
 
-    def acknowledge(self, ack: PendingAck) -> Verdict:
+    def acknowledge(self, ack: PendingAck) -> AckVerdict:
         """Tell Port that we have a run, and say what that makes of it.
 
         An answer that was lost may have been a yes, and then nobody else will ever get the run: so it is ours. A
@@ -95,10 +95,10 @@ class PollingClient:
         try:
             body = self._port.call("PATCH", api.ack_path, api.ack_body(ack.run), _HEADERS).body
         except PortUnavailable as error:
-            return Verdict.OURS if error.may_be_taken else Verdict.NOT_HEARD
+            return AckVerdict.OURS if error.may_be_taken else AckVerdict.NOT_HEARD
         except PortRefused:
             is_refused = True
         else:
             answer = body.get(api.ack_key) if isinstance(body, dict) else None
             is_refused = answer is not None and not answer
-        return Verdict.NOT_OURS if is_refused and ack.is_first else Verdict.OURS
+        return AckVerdict.NOT_OURS if is_refused and ack.is_first else AckVerdict.OURS

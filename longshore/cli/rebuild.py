@@ -31,7 +31,7 @@ def rebuild(
     settings = start_program(Role.INGEST)
     if settings.is_polling:
         raise ConfigError("STREAMER_NAME", "POLLING leaves nothing to read again", "Only Kafka keeps what was read")
-    from ingest.kafka.rebuild import Progress
+    from ingest.kafka.rebuild import RebuildProgress
     from ingest.wiring import make_rebuild
 
     rebuild_job = make_rebuild(settings, dry=dry_run)
@@ -56,7 +56,7 @@ def rebuild(
             raise typer.Exit(REFUSED)
         printed_at = 0.0
 
-        def print_progress(progress: Progress) -> None:
+        def print_progress(progress: RebuildProgress) -> None:
             nonlocal printed_at
             if time.monotonic() - printed_at >= PROGRESS_S:
                 printed_at = time.monotonic()

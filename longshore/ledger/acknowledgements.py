@@ -39,7 +39,7 @@ class PendingAck:
     """Whether Port can have heard no acknowledgement before: only then a refusal means that it is not ours."""
 
 
-class Verdict(StrEnum):
+class AckVerdict(StrEnum):
     """What Port's answer means."""
 
     OURS = "ours"
@@ -85,7 +85,7 @@ class Acknowledgements:
             for id, kind, run, token, first in zip(*[rows] * 5, strict=True)
         ]
 
-    def settle(self, verdicts: Sequence[tuple[PendingAck, Verdict]], max_claims: int = MAX_CLAIMS) -> Settlement:
+    def settle(self, verdicts: Sequence[tuple[PendingAck, AckVerdict]], max_claims: int = MAX_CLAIMS) -> Settlement:
         """Applies what Port said of each, and claims what may start at once."""
         values = [value for ack, verdict in verdicts for value in (encode(ack.id), ack.token, verdict.value)]
         answers, claims, workers = self._run(self._settle, max_claims, RETRY_MS, *values)

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from longshore.ledger.intake import IntakeStop, resume_intake
 from longshore.ledger.intake import stop_intake as stop_in_ledger
-from longshore.ledger.partition_offsets import read_partition_offsets
+from longshore.ledger.partition_offsets import Partition, read_partition_offsets
 from longshore.ledger.unfinished import UnfinishedCounts, count_unfinished
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -27,7 +27,6 @@ log = EventLog(__name__)
 LOOK_S = 0.5
 """Between two looks at what is left; ingest obeys within about a second."""
 
-Partition = tuple[str, int]
 Offsets = Mapping[Partition, int | None]
 
 

@@ -2,7 +2,14 @@
 
 from longshore.invocation.mapping.evaluate import Mapping
 from longshore.invocation.mapping.jq import JqLimits, JqUnavailable
-from longshore.invocation.mapping.results import MappedRequest, MappingFault, MappingFileError, Route, Unmatched
+from longshore.invocation.mapping.results import (
+    MappedRequest,
+    MappingFault,
+    MappingFileError,
+    Route,
+    RouteResult,
+    Unmatched,
+)
 
 __all__ = [
     "JqLimits",
@@ -12,5 +19,6 @@ __all__ = [
     "MappingFault",
     "MappingFileError",
     "Route",
+    "RouteResult",
     "Unmatched",
 ]

@@ -22,8 +22,14 @@ from longshore.invocation.mapping.defaults import DEFAULT_METHOD, DEFAULT_URL
 from longshore.invocation.mapping.entry_plan import EntryPlan, evaluate_group, replace_failed
 from longshore.invocation.mapping.jq import JqEngine, JqLimits
 from longshore.invocation.mapping.programs import FAILED, Compiler, parse_result
-from longshore.invocation.mapping.results import MappedRequest, MappingFault, MappingFileError, Route
-from longshore.invocation.mapping.router import Router, RouteResult
+from longshore.invocation.mapping.results import (
+    MappedRequest,
+    MappingFault,
+    MappingFileError,
+    Route,
+    RouteResult,
+)
+from longshore.invocation.mapping.router import Router
 from longshore.invocation.mapping.schema import Findings
 from longshore.invocation.mapping.template import Expression, fill
 from longshore.invocation.variables import find_paste_problem

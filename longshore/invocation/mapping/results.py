@@ -41,6 +41,10 @@ class Unmatched:
     """No entry is enabled for the message: it is not for this agent."""
 
 
+RouteResult = Route | Unmatched | MappingFault
+"""What a message selects."""
+
+
 @dataclass(frozen=True, slots=True)
 class MappedRequest:
     """A request as the mapping wants it, before signature and Content-Type are added.

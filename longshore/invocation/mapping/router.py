@@ -10,10 +10,8 @@ from longshore.invocation.mapping.jq_process import JqAnswer, Status
 from longshore.invocation.mapping.order_key import parse_order_key
 from longshore.invocation.mapping.plain_expressions import NeedsJq, ask_for_missing
 from longshore.invocation.mapping.programs import Compiler, parse_result, unwrap_result
-from longshore.invocation.mapping.results import MappingFault, Route, Unmatched
+from longshore.invocation.mapping.results import MappingFault, Route, RouteResult, Unmatched
 from longshore.invocation.mapping.schema import MappingEntry
-
-RouteResult = Route | Unmatched | MappingFault
 
 
 class Router:

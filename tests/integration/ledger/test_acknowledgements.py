@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from longshore.ledger.acknowledgements import RETRY_MS, Acknowledgements, PendingAck, Verdict
+from longshore.ledger.acknowledgements import RETRY_MS, Acknowledgements, AckVerdict, PendingAck
 from longshore.ledger.audit import audit
 from longshore.ledger.entry import AttemptEnd, Claim, StartedAttempt
 from longshore.ledger.faults import LedgerFault
@@ -62,7 +62,7 @@ def test_what_is_ours_starts_at_once(ledger: Ledger, acks: Acknowledgements) -> 
     """Its claim comes with the answer, as with what is accepted from Kafka."""
     hold(ledger, "r_1")
 
-    settlement = acks.settle([(ack, Verdict.OURS) for ack in lease(acks)])
+    settlement = acks.settle([(ack, AckVerdict.OURS) for ack in lease(acks)])
 
     assert (State.WAITING,) == settlement.outcomes
     assert ["r_1"] == [claim.id for claim in settlement.claims]
@@ -74,7 +74,7 @@ def test_what_is_not_ours_is_forgotten(ledger: Ledger, acks: Acknowledgements) -
     """Nothing of it is left, nothing is reported, and the books balance."""
     hold(ledger, "r_1", reports=(b"Lone",))
 
-    settlement = acks.settle([(ack, Verdict.NOT_OURS) for ack in lease(acks)])
+    settlement = acks.settle([(ack, AckVerdict.NOT_OURS) for ack in lease(acks)])
 
     assert ("gone",) == settlement.outcomes
     assert [False] == ledger.exist(["r_1"])
@@ -111,10 +111,10 @@ def test_who_asks_after_a_crash_knows_that_somebody_may_have_asked(ledger: Ledge
     (second,) = lease(acks)
 
     assert (True, False) == (first.is_first, second.is_first)
-    assert ("stale",) == acks.settle([(first, Verdict.NOT_OURS)]).outcomes
+    assert ("stale",) == acks.settle([(first, AckVerdict.NOT_OURS)]).outcomes
     assert State.HELD == state(ledger, "r_1")
-    assert (State.WAITING,) == acks.settle([(second, Verdict.OURS)]).outcomes
-    assert ("stale",) == acks.settle([(first, Verdict.NOT_OURS)]).outcomes
+    assert (State.WAITING,) == acks.settle([(second, AckVerdict.OURS)]).outcomes
+    assert ("stale",) == acks.settle([(first, AckVerdict.NOT_OURS)]).outcomes
     assert [True] == ledger.exist(["r_1"])
 
 
@@ -122,7 +122,7 @@ def test_what_port_has_not_heard_is_asked_again_as_the_first_time(ledger: Ledger
     """No call has reached Port, so a refusal of the next one is still somebody else's claim."""
     hold(ledger, "r_1")
 
-    assert (State.HELD,) == acks.settle([(ack, Verdict.NOT_HEARD) for ack in lease(acks)]).outcomes
+    assert (State.HELD,) == acks.settle([(ack, AckVerdict.NOT_HEARD) for ack in lease(acks)]).outcomes
     assert [] == lease(acks)
     ledger.redis.zincrby(ledger.keys.acks, -RETRY_MS, "r_1")
     assert [True] == [ack.is_first for ack in lease(acks)]
@@ -133,7 +133,7 @@ def test_a_doubt_is_not_forgotten_over_a_call_that_never_left(ledger: Ledger, ac
     hold(ledger, "r_1")
     lease(acks)
     lapse(ledger, "r_1")
-    acks.settle([(ack, Verdict.NOT_HEARD) for ack in lease(acks)])
+    acks.settle([(ack, AckVerdict.NOT_HEARD) for ack in lease(acks)])
     lapse(ledger, "r_1")
 
     assert [False] == [ack.is_first for ack in lease(acks)]
@@ -144,15 +144,15 @@ def test_what_is_given_out_again_although_it_is_ours_is_only_acknowledged(
 ) -> None:
     """An acknowledgement was lost, and nobody knew: the run was delivered all the same."""
     hold(ledger, "r_1")
-    (claim,) = acks.settle([(ack, Verdict.OURS) for ack in lease(acks)]).claims
+    (claim,) = acks.settle([(ack, AckVerdict.OURS) for ack in lease(acks)]).claims
     deliver(ledger, claim)
 
     assert ["repeated"] == hold(ledger, "r_1")
-    for verdict in (Verdict.NOT_HEARD, Verdict.NOT_OURS):
+    for verdict in (AckVerdict.NOT_HEARD, AckVerdict.NOT_OURS):
         (ack,) = lease(acks)
         settlement = acks.settle([(ack, verdict)])
         assert ((State.DONE,), ()) == (settlement.outcomes, settlement.claims)
-        ledger.redis.zincrby(ledger.keys.acks, -RETRY_MS, "r_1") if verdict is Verdict.NOT_HEARD else None
+        ledger.redis.zincrby(ledger.keys.acks, -RETRY_MS, "r_1") if verdict is AckVerdict.NOT_HEARD else None
     assert 0 == acks.count()
     assert State.DONE == state(ledger, "r_1")
     assert audit(ledger).is_balanced
@@ -173,7 +173,7 @@ def test_a_dead_letter_is_one_only_once_it_is_ours(ledger: Ledger, acks: Acknowl
     assert [] == ReportOutbox(ledger).lease(10, 1000)
 
     first, second = lease(acks)
-    settlement = acks.settle([(first, Verdict.OURS), (second, Verdict.NOT_OURS)])
+    settlement = acks.settle([(first, AckVerdict.OURS), (second, AckVerdict.NOT_OURS)])
 
     assert (State.DEAD, "gone") == settlement.outcomes
     assert [(first.id, (b"Sone",))] == [(each.id, each.items) for each in ReportOutbox(ledger).lease(10, 1000)]
@@ -187,7 +187,7 @@ def test_one_run_that_breaks_the_script_harms_no_other(ledger: Ledger, acks: Ack
     ledger.redis.hdel(ledger.keys.invocation("r_1"), "lane")
     pending = sorted(lease(acks), key=lambda ack: ack.id)
 
-    outcomes = acks.settle([(ack, Verdict.OURS) for ack in pending]).outcomes
+    outcomes = acks.settle([(ack, AckVerdict.OURS) for ack in pending]).outcomes
 
     assert State.WAITING == outcomes[1]
     assert isinstance(outcomes[0], LedgerFault)
@@ -205,7 +205,7 @@ def test_no_more_is_claimed_than_can_start(make_ledger: Callable[..., Ledger]) -
     hold(ledger, "r_1", "r_2")
     assert 3 == acks.room()
     pending = lease(acks)
-    acks.settle([(pending[0], Verdict.OURS), (pending[1], Verdict.NOT_OURS)])
+    acks.settle([(pending[0], AckVerdict.OURS), (pending[1], AckVerdict.NOT_OURS)])
     assert 4 == acks.room()
     hold(ledger, *(f"r_{number}" for number in range(3, 12)))
     assert 0 == acks.room()

@@ -8,7 +8,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from longshore.ledger.acknowledgements import Verdict
+from longshore.ledger.acknowledgements import AckVerdict
 from longshore.ledger.audit import audit
 from longshore.ledger.entry import AttemptEnd, Claim, StartedAttempt
 from longshore.ledger.fleet_snapshot import take_snapshot
@@ -161,8 +161,8 @@ def test_what_is_held_for_its_acknowledgement_has_its_place(ledger: Ledger) -> N
     acknowledgements = access(ledger).acknowledgements
     asked = {one.id: one for one in acknowledgements.lease(3, 1_000)}
 
-    assert () == acknowledgements.settle([(asked["r_2"], Verdict.OURS)]).claims
-    assert ["r_2"] == ids(acknowledgements.settle([(asked["r_1"], Verdict.NOT_OURS)]).claims)
+    assert () == acknowledgements.settle([(asked["r_2"], AckVerdict.OURS)]).claims
+    assert ["r_2"] == ids(acknowledgements.settle([(asked["r_1"], AckVerdict.NOT_OURS)]).claims)
 
 
 def test_a_first_one_that_a_program_of_an_earlier_version_ended_holds_nobody_for_long(

@@ -9,10 +9,11 @@ import pytest
 
 from longshore.ledger.entry import AttemptEnd
 from longshore.ledger.invocations import InvocationReader
+from longshore.ledger.partition_offsets import Partition
 from longshore.ledger.states import State
 from longshore.ledger.unfinished import UnfinishedCounts, count_unfinished
 from longshore.operations import drain, leftovers
-from longshore.operations.drain import Offsets, Partition
+from longshore.operations.drain import Offsets
 from longshore.operations.ledger_access import LedgerAccess
 from longshore.operations.steer import steer_target
 from tests.integration.ledger.conftest import entry, span

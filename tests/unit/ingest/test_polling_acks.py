@@ -11,7 +11,7 @@ from ingest.polling.ack_loop import AT_ONCE, AckLoop
 from ingest.polling.client import PollingClient
 from longshore.errors import PortUnavailable, StoreUnavailable
 from longshore.invocation.kinds import Kind
-from longshore.ledger.acknowledgements import PendingAck, Settlement, Verdict
+from longshore.ledger.acknowledgements import AckVerdict, PendingAck, Settlement
 from longshore.ledger.entry import Claim
 from longshore.ledger.faults import LedgerFault
 from longshore.ledger.states import State
@@ -24,14 +24,14 @@ class MemoryAcks:
 
     def __init__(self, count: int) -> None:
         self.due = deque(PendingAck(f"r_{n}", Kind.ACTION_RUN, f"r_{n}", 1, True) for n in range(count))
-        self.settled: list[tuple[str, Verdict]] = []
+        self.settled: list[tuple[str, AckVerdict]] = []
         self.faults: deque[Exception] = deque()
         self.outcome: str | LedgerFault = State.WAITING.value
 
     def lease(self, max_runs: int, lease_ms: int) -> list[PendingAck]:
         return [self.due.popleft() for _ in range(min(max_runs, len(self.due)))]
 
-    def settle(self, verdicts: Sequence[tuple[PendingAck, Verdict]]) -> Settlement:
+    def settle(self, verdicts: Sequence[tuple[PendingAck, AckVerdict]]) -> Settlement:
         if self.faults:
             raise self.faults.popleft()
         self.settled += [(ack.id, verdict) for ack, verdict in verdicts]
@@ -59,7 +59,7 @@ def test_what_port_acknowledges_is_settled_and_published() -> None:
     scene = Scene()
     scene.loop.step()
 
-    assert [("r_0", Verdict.OURS)] == scene.acks.settled
+    assert [("r_0", AckVerdict.OURS)] == scene.acks.settled
     assert [("r_0", 3)] == scene.published
 
 
@@ -74,7 +74,7 @@ def test_an_answer_is_kept_while_redis_is_away() -> None:
     scene.loop.step()
 
     assert 1 == len(scene.port.calls)
-    assert [("r_0", Verdict.NOT_OURS)] == scene.acks.settled
+    assert [("r_0", AckVerdict.NOT_OURS)] == scene.acks.settled
 
 
 def test_no_more_are_asked_at_once_than_a_crash_may_leave_in_doubt() -> None:
@@ -96,7 +96,7 @@ def test_port_is_not_told_before_replicas_have_it() -> None:
 
     scene.is_replicated = True
     scene.loop.step()
-    assert [("r_0", Verdict.OURS)] == scene.acks.settled
+    assert [("r_0", AckVerdict.OURS)] == scene.acks.settled
 
 
 def test_a_fault_of_ours_in_a_call_is_no_refusal() -> None:
@@ -105,7 +105,7 @@ def test_a_fault_of_ours_in_a_call_is_no_refusal() -> None:
     scene.port.faults.append(ValueError("a fault"))
     scene.loop.step()
 
-    assert [("r_0", Verdict.OURS)] == scene.acks.settled
+    assert [("r_0", AckVerdict.OURS)] == scene.acks.settled
 
 
 def test_what_goes_wrong_is_said() -> None:

@@ -7,7 +7,7 @@ import pytest
 from ingest.polling.client import APIS, PollingClient
 from longshore.errors import PortRefused, PortUnavailable
 from longshore.invocation.kinds import Kind
-from longshore.ledger.acknowledgements import PendingAck, Verdict
+from longshore.ledger.acknowledgements import AckVerdict, PendingAck
 from tests.unit.ingest.polling_port import MemoryPort, action_object, node_object
 
 ACTIONS, NODES = APIS
@@ -65,25 +65,25 @@ def test_an_answer_that_makes_no_sense_is_a_failed_poll(port: MemoryPort, client
 @pytest.mark.parametrize(
     ("kind", "answer", "first", "later"),
     [
-        (Kind.ACTION_RUN, {"ackedCount": 1}, Verdict.OURS, Verdict.OURS),
-        (Kind.ACTION_RUN, {"ackedCount": 0}, Verdict.NOT_OURS, Verdict.OURS),
-        (Kind.NODE_RUN, {"acked": True}, Verdict.OURS, Verdict.OURS),
-        (Kind.NODE_RUN, {"acked": False}, Verdict.NOT_OURS, Verdict.OURS),
+        (Kind.ACTION_RUN, {"ackedCount": 1}, AckVerdict.OURS, AckVerdict.OURS),
+        (Kind.ACTION_RUN, {"ackedCount": 0}, AckVerdict.NOT_OURS, AckVerdict.OURS),
+        (Kind.NODE_RUN, {"acked": True}, AckVerdict.OURS, AckVerdict.OURS),
+        (Kind.NODE_RUN, {"acked": False}, AckVerdict.NOT_OURS, AckVerdict.OURS),
         # What cannot be understood is no refusal.
-        (Kind.ACTION_RUN, {}, Verdict.OURS, Verdict.OURS),
-        (Kind.NODE_RUN, "yes", Verdict.OURS, Verdict.OURS),
-        (Kind.ACTION_RUN, PortRefused("ack", 409), Verdict.NOT_OURS, Verdict.OURS),
-        (Kind.NODE_RUN, PortRefused("ack", 404), Verdict.NOT_OURS, Verdict.OURS),
+        (Kind.ACTION_RUN, {}, AckVerdict.OURS, AckVerdict.OURS),
+        (Kind.NODE_RUN, "yes", AckVerdict.OURS, AckVerdict.OURS),
+        (Kind.ACTION_RUN, PortRefused("ack", 409), AckVerdict.NOT_OURS, AckVerdict.OURS),
+        (Kind.NODE_RUN, PortRefused("ack", 404), AckVerdict.NOT_OURS, AckVerdict.OURS),
         # No answer may have been a yes.
-        (Kind.ACTION_RUN, PortUnavailable("read timeout", may_be_taken=True), Verdict.OURS, Verdict.OURS),
-        (Kind.NODE_RUN, PortUnavailable("500", None, 500, True), Verdict.OURS, Verdict.OURS),
+        (Kind.ACTION_RUN, PortUnavailable("read timeout", may_be_taken=True), AckVerdict.OURS, AckVerdict.OURS),
+        (Kind.NODE_RUN, PortUnavailable("500", None, 500, True), AckVerdict.OURS, AckVerdict.OURS),
         # Surely not heard.
-        (Kind.ACTION_RUN, PortUnavailable("no connection"), Verdict.NOT_HEARD, Verdict.NOT_HEARD),
-        (Kind.NODE_RUN, PortUnavailable("429", 1, 429), Verdict.NOT_HEARD, Verdict.NOT_HEARD),
+        (Kind.ACTION_RUN, PortUnavailable("no connection"), AckVerdict.NOT_HEARD, AckVerdict.NOT_HEARD),
+        (Kind.NODE_RUN, PortUnavailable("429", 1, 429), AckVerdict.NOT_HEARD, AckVerdict.NOT_HEARD),
     ],
 )
 def test_what_an_answer_makes_of_a_run(
-    port: MemoryPort, client: PollingClient, kind: Kind, answer: Any, first: Verdict, later: Verdict
+    port: MemoryPort, client: PollingClient, kind: Kind, answer: Any, first: AckVerdict, later: AckVerdict
 ) -> None:
     """A refusal counts only where no earlier acknowledgement can have caused it."""
     for is_first, verdict in ((True, first), (False, later)):
