@@ -228,6 +228,9 @@ class LedgerWriter(Generic[R]):
             # While ingest is paused it sends no batch that would claim; otherwise the workers' pumps do.
             claims = MAX_CLAIMS if self._backpressure.is_closed else 0
             accepted = self._ledger.accept(self._source.position(), (), claims)
+            # The batch that met an outage may have become the source's again, all of it: nothing else would end the
+            # outage then, as nothing is read while it lasts.
+            self._outage.end()
             self._publish(accepted.claims, accepted.workers)
             if self._source.confirm((), accepted):
                 self._backpressure.note_backlog(accepted.backlog)

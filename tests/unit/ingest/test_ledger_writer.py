@@ -121,6 +121,21 @@ def test_nothing_is_confirmed_before_the_ledger_has_it(scene: Scene) -> None:
     assert scene.writer.pause_cause() == ""
 
 
+def test_an_outage_ends_although_all_that_met_it_is_the_sources_again(scene: Scene) -> None:
+    """As when its partitions go to others meanwhile: a source that waits for the end would read nothing ever again."""
+
+    def lose_it() -> None:
+        scene.source.withheld.add("r_1")
+        raise StoreUnavailable("away")
+
+    scene.ledger.answers.append(lose_it)
+    scene.source.waiting.append(polled(1))
+    eventually(lambda: scene.source.set_aside == ["r_1"], "the source has it back")
+
+    eventually(lambda: scene.writer.pause_cause() == "", "the source may go on")
+    assert not scene.ledger.stored
+
+
 def test_what_the_ledger_has_lost_is_the_sources_to_hand_over_again(scene: Scene) -> None:
     """The ledger takes nothing then, and what the source has withheld is not tried again."""
     scene.ledger.answers.append(Accepted((), (Rewind("any", 0, None),), (), 0))
