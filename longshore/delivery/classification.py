@@ -26,6 +26,7 @@ from longshore.delivery.request import SignedRequest
 from longshore.delivery.request_deadline import RequestDeadline
 from longshore.delivery.send_errors import Denied
 from longshore.delivery.session import Session
+from longshore.errors import place_of
 from longshore.log import events
 from longshore.log.event_log import EventLog
 from longshore.network.client_certificate import wants_client_certificate
@@ -89,7 +90,7 @@ def classify_error(
         return Outcome(Verdict.RETRY, False, reason, cause, fault=fault)
     is_final, (reason, cause) = classify_unsent_error(error, target)
     if reason == "unexpected":
-        log.event(events.DELIVERY_CRASHED, error=type(error).__name__, target=target)
+        log.event(events.DELIVERY_CRASHED, error=type(error).__name__, at=place_of(error), target=target)
     if is_final:
         return Outcome(Verdict.GIVE_UP, False, reason, cause, fault=Fault.REQUEST)
     return Outcome(Verdict.RETRY, False, reason, cause, fault=Fault.NONE)

@@ -15,6 +15,7 @@ from longshore.delivery.resolver import Resolver
 from longshore.delivery.send_errors import Unsendable
 from longshore.delivery.session import Session
 from longshore.delivery.target_options import TargetTable, no_targets
+from longshore.errors import place_of
 from longshore.invocation.tls_section import TlsOptions
 from longshore.log import events
 from longshore.log.event_log import EventLog
@@ -81,7 +82,7 @@ class Sender:
         except Unsendable as error:
             return _reject_request(error.reason, error.cause, start_s)
         except Exception as error:  # a fault of ours, or parts of another type: it must not end the worker's task
-            log.event(events.DELIVERY_CRASHED, error=type(error).__name__)
+            log.event(events.DELIVERY_CRASHED, error=type(error).__name__, at=place_of(error))
             cause = f"no request can be made of what the mapping gave ({type(error).__name__})"
             return _reject_request("bad_request", cause, start_s)
         return self._begin(prepared, timeout_s or self._timeout_s, total_s or self._total_s, start_s)

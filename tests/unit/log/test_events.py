@@ -49,6 +49,18 @@ def test_every_registered_event_is_logged_somewhere() -> None:
     assert CONSTANTS.keys() - used == set()
 
 
+def test_what_is_to_be_reported_is_in_the_line() -> None:
+    """A remedy that asks for fields which the line lacks asks for what nobody can find out any more."""
+    lacking = []
+    for path, call, event in logged():
+        fields = {keyword.arg for keyword in call.keywords}
+        asked = set(re.findall(r"`([a-z_]+)`", event.remedy)) if event.remedy.startswith("Report it, with") else set()
+        if None not in fields:  # `**fields` of somebody else
+            lacking += [(path.name, event.name, name) for name in asked - fields]
+
+    assert [] == lacking
+
+
 def test_nothing_is_logged_beside_the_table() -> None:
     """The type of `EventLog.event` takes only an `Event`; so those must come from the table, and loggers be its own."""
     made = {path for path, call in calls() if call.id in ("Event", "OutageEvents")}
@@ -104,6 +116,16 @@ def calls() -> Iterator[tuple[Path, ast.Name]]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 yield path, node.func
+
+
+def logged() -> Iterator[tuple[Path, ast.Call, Event]]:
+    """The calls that log an event of the table by its name."""
+    for path, tree in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".event") and node.args:
+                event = CONSTANTS.get(ast.unparse(node.args[0]).removeprefix("events."))
+                if event is not None:
+                    yield path, node, event
 
 
 def names_of_events(tree: ast.Module) -> Iterator[str]:
