@@ -60,37 +60,6 @@ CELERY_MESSAGE_DROPPED = Event(
     "Find out who else writes to this Redis.",
 )
 
-CREDENTIAL_FETCHED = Event("credential.fetched", "debug", "A token server gave an access token for targets.")
-CREDENTIAL_FETCH_FAILED = Event(
-    "credential.fetch_failed",
-    "warning",
-    "There is no access token for targets; attempts that need it are put off as failed ones are.",
-    "See `problem`; the secret file is read again at each fetch. `longshore doctor --tokens` tries it at once.",
-)
-CREDENTIAL_REFUSED = Event(
-    "credential.refused",
-    "warning",
-    "A token server refused to give an access token; `detail` is what it says about it.",
-    "Correct what it names: docs/how-to/target-credentials.md has what is usual.",
-)
-CREDENTIAL_EXPOSED = Event(
-    "credential.exposed",
-    "warning",
-    "The `token_url` that `place` has is an http:// one: whoever is on the way can read the client's secret.",
-    "Give its https:// address.",
-)
-CREDENTIAL_READ_FAILED = Event(
-    "credential.read_failed",
-    "warning",
-    "The file of a credential for targets was changed and cannot be read; the credential from before is used.",
-    "Make the file that `path` names readable for the agent's user.",
-)
-CREDENTIAL_REPLACED = Event(
-    "credential.replaced",
-    "info",
-    "A target did not take a credential (401); the request is sent once more with a fresh one.",
-)
-
 CHILD_STARTED = Event("child.started", "info", "`longshore run` started a program.")
 CHILD_STOPPED = Event("child.stopped", "info", "A program ended after it was asked to.")
 CHILD_DIED = Event(
@@ -123,6 +92,37 @@ CONFIG_ADVICE_GIVEN = Event(
     "warning",
     "The settings are valid but probably not what was meant.",
     "Follow `text`.",
+)
+
+CREDENTIAL_FETCHED = Event("credential.fetched", "debug", "A token server gave an access token for targets.")
+CREDENTIAL_FETCH_FAILED = Event(
+    "credential.fetch_failed",
+    "warning",
+    "There is no access token for targets; attempts that need it are put off as failed ones are.",
+    "See `problem`; the secret file is read again at each fetch. `longshore doctor --tokens` tries it at once.",
+)
+CREDENTIAL_REFUSED = Event(
+    "credential.refused",
+    "warning",
+    "A token server refused to give an access token; `detail` is what it says about it.",
+    "Correct what it names: docs/how-to/target-credentials.md has what is usual.",
+)
+CREDENTIAL_EXPOSED = Event(
+    "credential.exposed",
+    "warning",
+    "The `token_url` that `place` has is an http:// one: whoever is on the way can read the client's secret.",
+    "Give its https:// address.",
+)
+CREDENTIAL_READ_FAILED = Event(
+    "credential.read_failed",
+    "warning",
+    "The file of a credential for targets was changed and cannot be read; the credential from before is used.",
+    "Make the file that `path` names readable for the agent's user.",
+)
+CREDENTIAL_REPLACED = Event(
+    "credential.replaced",
+    "info",
+    "A target did not take a credential (401); the request is sent once more with a fresh one.",
 )
 
 DASHBOARD_CHANGE_REFUSED = Event(
@@ -318,6 +318,13 @@ INVOCATION_FORMAT_UNSUPPORTED = Event(
     "Start a worker of that version; see how to upgrade.",
 )
 
+ISOLATION_PROCESS_FAILED = Event(
+    "isolation.process_failed",
+    "warning",
+    "There was no process to try a suspect alone in; it is deferred.",
+    "Look for exhausted memory or processes on this machine.",
+)
+
 KAFKA_ASSIGNED = Event("kafka.assigned", "info", "The group gave this consumer partitions.")
 KAFKA_REVOKED = Event("kafka.revoked", "info", "The group took partitions from this consumer.")
 KAFKA_OUTAGE_STARTED = Event(
@@ -455,6 +462,15 @@ LEDGER_REREAD = Event(
     "See `remedy`.",
 )
 
+LIMITS_FILE_REFUSED = Event(
+    "limits_file.refused",
+    "error",
+    "The file of limits was changed and is wrong; the one from before holds until a restart.",
+    "Correct what `problem` names: the file is taken up at once.",
+)
+
+LONGSHORE_STARTED = Event("longshore.started", "info", "A program starts, in this role and version.")
+
 LOOP_DELAYED = Event(
     "loop.delayed",
     "warning",
@@ -469,14 +485,6 @@ LOOP_FAILED = Event(
 )
 LOOP_RESUMED = Event("loop.resumed", "info", "The periodic work of a thread succeeds again.")
 
-LONGSHORE_STARTED = Event("longshore.started", "info", "A program starts, in this role and version.")
-
-LIMITS_FILE_REFUSED = Event(
-    "limits_file.refused",
-    "error",
-    "The file of limits was changed and is wrong; the one from before holds until a restart.",
-    "Correct what `problem` names: the file is taken up at once.",
-)
 MAPPING_LINT_WARNED = Event(
     "mapping.lint_warned",
     "warning",
@@ -696,12 +704,7 @@ REPORT_DECODING_FAILED = Event(
 
 SUPERVISOR_STOP_REQUESTED = Event("supervisor.stop_requested", "info", "`longshore run` ends its programs.")
 
-ISOLATION_PROCESS_FAILED = Event(
-    "isolation.process_failed",
-    "warning",
-    "There was no process to try a suspect alone in; it is deferred.",
-    "Look for exhausted memory or processes on this machine.",
-)
+TARGET_LIMITS_APPLIED = Event("target.limits_applied", "info", "The limits of a target in the mapping hold.")
 
 TARGETS_FILE_REFUSED = Event(
     "targets_file.refused",
@@ -709,7 +712,6 @@ TARGETS_FILE_REFUSED = Event(
     "The file of options for targets was changed and is wrong, or names a wrong one; that from before holds.",
     "Correct what `problem` names, and write the file again: it is taken up at once.",
 )
-TARGET_LIMITS_APPLIED = Event("target.limits_applied", "info", "The limits of a target in the mapping hold.")
 
 TLS_RELOADED = Event("tls.reloaded", "info", "New TLS connections use certificates that were changed.")
 TLS_RELOAD_FAILED = Event(
