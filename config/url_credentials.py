@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote
 
 from longshore.invocation.sensitive_names import sensitive_parameters
+from longshore.network.proxy_settings import PROXY_VARIABLES
 
-PROXIES = tuple(name for upper in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for name in (upper, upper.lower()))
-"""The variables that name proxies."""
+PROXIES = tuple(name for upper in PROXY_VARIABLES for name in (upper, upper.lower()))
+"""The variables that name proxies, in both spellings."""
 
 
 def credentials_of(url: str) -> Iterator[str]:

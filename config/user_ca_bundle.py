@@ -11,8 +11,7 @@ from longshore.errors import ConfigError
 CA_FOLDER = Path("/usr/local/share/ca-certificates")
 CA_BUNDLE = Path("~/.cache/longshore/ca-certificates.crt")
 """Where certificates are mounted, and where the bundle that holds them is written. The image writes it below
-/tmp/port-agent, as users know it; outside the image, another user could create
-that folder first."""
+/tmp/port-agent, as users know it; outside the image, another user could create that folder first."""
 
 SSL_CERT_FILE, REQUESTS, CURL = "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"
 """The variables; `requests` reads the third only without the second, OpenSSL and librdkafka read the first."""

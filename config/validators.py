@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from longshore.delivery.host_patterns import HostPatterns
 from longshore.delivery.send_errors import BadHostPattern
-from longshore.delivery.standard_webhooks import MAX_BYTES, MIN_BYTES, PREFIX, BadWebhookSecret, read_secret
+from longshore.delivery.standard_webhooks import MAX_BYTES, MIN_BYTES, PREFIX, BadWebhookSecret, parse_secret
 from longshore.invocation.idempotency_section import find_header_problem
 from longshore.ledger import address
 from longshore.notification.kinds import Kind, parse_kinds
@@ -97,7 +97,7 @@ def webhook_secret(value: str) -> str:
     """Check a secret of Standard Webhooks; empty passes."""
     try:
         if value:
-            read_secret(value)
+            parse_secret(value)
     except BadWebhookSecret:
         size = f"{MIN_BYTES} to {MAX_BYTES} random bytes"
         raise invalid(

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from ingest.source import Record, RunIdentity
 from longshore.delivery.policy import RetryPolicy
-from longshore.delivery.target import BadUrl, lane_of, target_of
+from longshore.delivery.send_errors import BadUrl
+from longshore.delivery.target import lane_of, target_of
 from longshore.invocation import ids, json_text
 from longshore.invocation.classify import Invocation, Refused
 from longshore.invocation.kinds import Kind

@@ -97,9 +97,9 @@ def prepare(
 ) -> SignedRequest:
     """`request` as it will go over the wire, signed with `secret` at `now` (seconds since 1970).
 
-    `extra` headers (such as the idempotency key) give way to mapped ones of the same name. `sign` is for a
-    signature beside Port's. Raises Unsendable, with
-    reason `bad_url` or `bad_request`, for what could not be sent or would smuggle something in.
+    `extra` headers (such as the idempotency key) give way to mapped ones of the same name. `sign` is for a signature
+    beside Port's, `tls` are the mapping's own options. Raises Unsendable, with reason `bad_url` or `bad_request`, for
+    what could not be sent or would smuggle something in.
     """
     method = _check_method(request.method)
     url = prepare_url(request.url or "", request.query)

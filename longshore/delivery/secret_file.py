@@ -17,7 +17,6 @@ log = EventLog(__name__)
 MAX_BYTES = 65_536
 """A larger file is no secret but a mistake in the name."""
 
-
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 

@@ -27,7 +27,7 @@ class WebhookSigner:
 
     def __init__(self, secrets: Sequence[str]) -> None:
         """Raises BadWebhookSecret."""
-        self._keys = tuple(read_secret(secret) for secret in secrets)
+        self._keys = tuple(parse_secret(secret) for secret in secrets)
 
     def build_headers(self, id: str, body: bytes | None, now: float) -> dict[str, str]:
         """The three headers for a request with this `body` (None: no body) that is signed at `now`, seconds since 1970.
@@ -41,7 +41,7 @@ class WebhookSigner:
         return {ID: id, TIMESTAMP: timestamp, SIGNATURE: " ".join(f"v1,{signature}" for signature in signatures)}
 
 
-def read_secret(text: str) -> bytes:
+def parse_secret(text: str) -> bytes:
     """The key in a secret. Raises BadWebhookSecret."""
     try:
         key = b64decode(text.removeprefix(PREFIX), validate=True)

@@ -14,8 +14,6 @@ from longshore.delivery.addresses import parse_any_spelling
 from longshore.delivery.send_errors import BadUrl
 from longshore.invocation.urls import split_url
 
-__all__ = ["DEFAULT_PORTS", "BadUrl", "Origin", "lane_of", "origin_of", "prepare_url", "target_of"]
-
 DEFAULT_PORTS = {"http": 80, "https": 443}
 """The schemes that can be called, and the port each means when the URL names none."""
 

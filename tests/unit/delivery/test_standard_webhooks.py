@@ -8,7 +8,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from longshore.delivery.request import prepare
 from longshore.delivery.request_identity import RequestIdentity
-from longshore.delivery.standard_webhooks import BadWebhookSecret, WebhookSigner, read_secret
+from longshore.delivery.standard_webhooks import BadWebhookSecret, WebhookSigner, parse_secret
 from longshore.invocation.delivery_options import DeliveryOptions
 from longshore.invocation.idempotency_section import IdempotencyOptions
 from tests.support.posting import SECRET, Post
@@ -55,7 +55,7 @@ def test_the_separator_of_what_is_signed_is_in_no_id() -> None:
 def test_a_secret_is_one_of_the_specification(text: str) -> None:
     """Prefix, base64, and 24 to 64 bytes; the error does not quote it."""
     with pytest.raises(BadWebhookSecret) as caught:
-        read_secret(text)
+        parse_secret(text)
     assert "" == str(caught.value)
 
 
