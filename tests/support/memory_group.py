@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +15,16 @@ from tests.support.programs import eventually
 
 ROOTS = (Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup"))
 """Where groups of version 1 and of version 2 are made."""
+NEIGHBOUR = """
+import time
+open("/proc/self/oom_score_adj", "w").write("-1000")
+eaten = []
+while True:
+    if len(eaten) < 200:
+        eaten.append(b"x" * len(eaten) * 4096)
+    time.sleep(0.01)
+"""
+"""Wants 80 MB within two seconds or so."""
 _numbers = itertools.count()
 
 
@@ -25,7 +38,7 @@ def lack() -> str:
 
 
 class MemoryGroup:
-    """Exists within a `with`; by its end no program may run in it any more."""
+    """Exists within a `with`; whatever still runs in it by then is killed."""
 
     def __init__(self) -> None:
         root = next(root for root in ROOTS if root.is_dir() or root is ROOTS[-1])
@@ -37,14 +50,20 @@ class MemoryGroup:
         )
         self.launcher = ("sh", "-c", f'echo $$ > {self._folder / "cgroup.procs"} && exec "$@"', "sh")
         """What a command has in front to run in it, as the same process."""
+        self._neighbour: subprocess.Popen[bytes] | None = None
 
     def take_away(self) -> None:
-        """All that is not in use: who wants more now is killed, unless it is found in caches."""
+        """All that is not in use, and then what is: a neighbour wants more, which the kernel spares."""
         with suppress(OSError):  # version 1 does not go below what is in use, and that has just become more
             self._set_limit((self._folder / self._usage).read_text())
+            if self._neighbour is None:
+                self._neighbour = subprocess.Popen((*self.launcher, sys.executable, "-I", "-S", "-c", NEIGHBOUR))
 
     def give_back(self) -> None:
         """As if there were no limit."""
+        if self._neighbour is not None:
+            self._neighbour.kill()
+            self._neighbour.wait()
         self._set_limit(self._unlimited)
 
     def kills(self) -> int:
@@ -69,9 +88,12 @@ class MemoryGroup:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.give_back()
         eventually(self._removed, f"nothing runs in {self._folder}")
 
     def _removed(self) -> bool:
-        with suppress(OSError):
+        with suppress(OSError):  # they end a moment later
+            for pid in (self._folder / "cgroup.procs").read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
             self._folder.rmdir()
         return not self._folder.exists()
