@@ -65,7 +65,7 @@ affinity: {}
 
 
 def test_its_defaults_give_its_variables_and_ours() -> None:
-    pod = render().pod()
+    pod = render(defaults={}).pod()
 
     assert DEFAULT_VARIABLES | ADDED == pod.env
     assert ADDED_MOUNTS == pod.mounts

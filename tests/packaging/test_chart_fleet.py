@@ -273,8 +273,8 @@ def test_a_chart_without_them_says_so(tmp_path: Path, wanted: str) -> None:
 def test_annotations_tell_no_password() -> None:
     """More people may read them than Secrets; a hash that is quick to make is guessed."""
     values = {"redis": {"mode": "deployed", "auth": {"password": "hunter2"}}}
-    pods = [render(values, release=release).one("StatefulSet")["spec"]["template"] for release in ("my", "other")]
-    told = [pod["metadata"]["annotations"]["checksum/config"] for pod in pods]
+    pods = [render(values, release=release, defaults={}).one("StatefulSet") for release in ("my", "other")]
+    told = [pod["spec"]["template"]["metadata"]["annotations"]["checksum/config"] for pod in pods]
     plain = json.dumps(["hunter2", ""], separators=(",", ":"))
 
     assert hashlib.sha256(plain.encode()).hexdigest() not in told

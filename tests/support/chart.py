@@ -17,6 +17,8 @@ from tests.support.go_programs import HELM, path_of
 
 CHART = Path(__file__).parents[2] / "deploy" / "helm" / "longshore"
 RELEASE = "my"
+COMMON: Mapping[str, Any] = {"env": {"secret": {"PORT_CLIENT_SECRET": "client-secret"}}}
+"""What everybody gives. Without it fingerprints are made by scrypt, which is most of the time of a rendering."""
 
 Manifest = dict[str, Any]
 
@@ -34,19 +36,26 @@ def run_helm(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([program, *arguments], env=environ, capture_output=True, text=True, timeout=120)
 
 
-def render(values: Mapping[str, Any] | None = None, *arguments: str, release: str = RELEASE) -> Rendered:
-    """The chart with `values` as a user's values.yaml, and further arguments of `helm template`.
+def render(
+    values: Mapping[str, Any] | None = None,
+    *arguments: str,
+    release: str = RELEASE,
+    defaults: Mapping[str, Any] = COMMON,
+) -> Rendered:
+    """The chart with `values` as a user's values.yaml over `defaults`, and further arguments of `helm template`.
 
     Raises `NotRendered` with helm's words.
     """
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-        # JSON is YAML too, and leaves no doubt about what is text.
-        json.dump(dict(values or {}), file)
-        file.flush()
-        done = run_helm("template", release, str(CHART), "--namespace", "space", "--values", file.name, *arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for name, content in (("defaults", defaults), ("values", values or {})):
+            # JSON is YAML too, and leaves no doubt about what is text.
+            (file := Path(folder) / name).write_text(json.dumps(dict(content)))
+            files += ["--values", str(file)]
+        done = run_helm("template", release, str(CHART), "--namespace", "space", *files, *arguments)
     if done.returncode:
         raise NotRendered(done.stderr)
-    return Rendered([document for document in yaml.safe_load_all(done.stdout) if document])
+    return Rendered([document for document in yaml.load_all(done.stdout, yaml.CSafeLoader) if document])
 
 
 class Rendered:
