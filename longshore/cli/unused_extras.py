@@ -14,6 +14,10 @@ UNUSED = {
     "structlog": ("rich", "colorama", "better_exceptions"),
     # Counters of the client's own, which somebody would have to switch on.
     "redis": ("opentelemetry.metrics", "opentelemetry.sdk"),
+    # Messages in YAML: ours are JSON.
+    "kombu.serialization": ("yaml",),
+    # Colours for what Celery's own commands print, which Flower's is built on.
+    "celery.bin.base": ("pygments",),
 }
 """Library → what it does without while it is imported."""
 

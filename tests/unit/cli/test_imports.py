@@ -20,6 +20,7 @@ NOT_A_COMMANDS = {"celery", "kombu", "flower", "tornado", "requests", "urllib3",
 NOT_A_START = NOT_A_COMMANDS | {"redis.client", "cryptography"}
 CREDENTIALS = {"oauthlib", "longshore.delivery.credentials", "longshore.delivery.token_request"}
 """What a worker needs only where targets are given credentials."""
+NOT_A_PROGRAMS = {"rich.console", "typer", OTEL, "apprise", "yaml.reader", "pygments.lexer"}
 KAFKA, METRICS = {"confluent_kafka"}, {"prometheus_client"}
 
 
@@ -76,8 +77,9 @@ def test_no_other_command_loads_more(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("role", "unused"),
     [
-        (Role.INGEST, {"flower", "tornado", "rich.console", "typer", OTEL, "apprise", "psutil"}),
-        (Role.WORKER, {"flower", "tornado", "rich.console", "typer", OTEL, "apprise", "confluent_kafka", *CREDENTIALS}),
+        (Role.INGEST, NOT_A_PROGRAMS | {"flower", "tornado", "psutil"}),
+        (Role.WORKER, NOT_A_PROGRAMS | {"flower", "tornado", "confluent_kafka", *CREDENTIALS}),
+        (Role.FLOWER, NOT_A_PROGRAMS | {"confluent_kafka"}),
     ],
 )
 def test_a_program_of_a_supervisor_loads_only_what_it_uses(role: Role, unused: set[str], tmp_path: Path) -> None:
