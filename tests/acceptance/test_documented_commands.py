@@ -90,6 +90,7 @@ class Site:
             "PATH": ":".join([str(self.folder / "bin"), *installed, os.environ["PATH"]]),
             "HOME": str(self.folder / "home"),
             "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip")),
+            "PIP_NO_COMPILE": "no",  # as pip wants it: most of what it installs is never imported here
             "TMPDIR": str(self.folder / "tmp"),
             "LONGSHORE_CA_BUNDLE": str(self.folder / "tmp" / "trusted.crt"),
         }
