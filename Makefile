@@ -21,7 +21,7 @@ PAGE ?=
 ROW ?=
 BENCH_ARGS ?=
 # Tests mostly wait for the processes they start and end.
-TEST_PROCESSES ?= $(shell echo $$((2 * $$(nproc))))
+TEST_PROCESSES ?= $(shell echo $$((3 * $$(nproc))))
 # More for pip-audit, e.g. another database: make audit AUDIT_ARGS='--vulnerability-service osv'
 AUDIT_ARGS ?=
 # Which faults `make test` chooses: others with each commit, the same ones for the same commit.
@@ -45,9 +45,13 @@ run: setup ## Start the sandbox: a whole agent with Kafka (POLLING=1: without), 
 demo: setup ## Send a fixed list of invocations through the sandbox and check how each ended
 	@$(BIN)/longshore sandbox demo
 
+# A clone that is new has its tests compiled once, and not by each of the processes again.
 test: setup ## Run all tests; of those of faults a few, with fewer invocations than `make faults`
-	@LONGSHORE_FAULTS_MESSAGES=$${LONGSHORE_FAULTS_MESSAGES:-150} LONGSHORE_HELD_BACK=$${LONGSHORE_HELD_BACK:-300} \
-		LONGSHORE_FAULTS_SELECTION=$${LONGSHORE_FAULTS_SELECTION:-6} LONGSHORE_FAULTS_SEED=$(FAULTS_SEED) \
+	@export PYTHONDONTWRITEBYTECODE=; test -d tests/__pycache__ || \
+		$(BIN)/python -m pytest --collect-only -qq $(PYTEST_ARGS) > /dev/null || true
+	@PYTHONDONTWRITEBYTECODE= \
+		LONGSHORE_FAULTS_MESSAGES=$${LONGSHORE_FAULTS_MESSAGES:-150} LONGSHORE_HELD_BACK=$${LONGSHORE_HELD_BACK:-300} \
+		LONGSHORE_FAULTS_SELECTION=$${LONGSHORE_FAULTS_SELECTION:-4} LONGSHORE_FAULTS_SEED=$(FAULTS_SEED) \
 		$(BIN)/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder $(PYTEST_ARGS)
 
 faults: setup ## Kill programs, Redis and Port under load, and account for every invocation (Java 17 and Maven)

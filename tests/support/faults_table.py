@@ -1,7 +1,7 @@
 """How large faults are, which of them run, and the table of what each has cost; a plugin of pytest.
 
 LONGSHORE_FAULTS_MESSAGES=150     invocations of each fault; 2000 without
-LONGSHORE_FAULTS_SELECTION=6      so many of the tests; all without
+LONGSHORE_FAULTS_SELECTION=4      so many of the tests; all without
 LONGSHORE_FAULTS_SEED=17          which ones: the same seed, the same tests
 LONGSHORE_FAULTS_PAGE=…           a page to write; see faults_page.py
 
