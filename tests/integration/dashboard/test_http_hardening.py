@@ -88,9 +88,9 @@ def test_too_much_is_not_read(serve: Callable[..., tuple[str, int]]) -> None:
 def test_whoever_holds_connections_keeps_nobody_out(
     serve: Callable[..., tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The oldest makes room."""
+    """The oldest makes room, long before it would be closed for being idle."""
     monkeypatch.setattr(http_hardening, "MAX_CONNECTIONS", 8)
-    address = serve()
+    address = serve(idle_connection_timeout=10 * TIMEOUT_S)
     connections = [socket.create_connection(address, timeout=TIMEOUT_S) for _ in range(20)]
     try:
         with socket.create_connection(address, timeout=TIMEOUT_S) as client:

@@ -10,7 +10,7 @@ import pytest
 from longshore.delivery import Fault, Verdict
 from longshore.delivery.send import Sender
 from tests.support.certificates import Authority
-from tests.support.hostile import OK, HostileTarget, Script, Talk, answering, closed_port
+from tests.support.hostile import OK, HostileTarget, Talk, answering, closed_port
 from tests.support.posting import Post, make_sender
 
 
@@ -286,16 +286,23 @@ def test_a_proxy_that_cannot_be_used_is_said_so(sender: Sender, monkeypatch: pyt
     assert "ter2" not in outcome.cause
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_netrc_is_not_read(
-    sender: Sender, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    sender: Sender, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, host: str
 ) -> None:
-    """Credentials of the machine's user are not for webhooks, neither at first nor after a redirect."""
+    """Credentials of the machine's user are not for webhooks, neither at first nor after a redirect, wherever to."""
     netrc = tmp_path_factory.mktemp("home") / "netrc"
-    netrc.write_text("machine 127.0.0.1 login ann password s3cret\n")
+    netrc.write_text("machine 127.0.0.1 login ann password s3cret\nmachine localhost login ann password s3cret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    again: Script = answering(b"HTTP/1.1 307 Again\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n", OK)
-    with HostileTarget(again) as target:
+
+    def redirect(talk: Talk) -> None:
+        while (request := talk.receive()) is not None:
+            place = f"http://{host}:{talk.target.port}/b"
+            answer = f"HTTP/1.1 307 On\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n".encode()
+            talk.send(answer if "/hook" in request.line else OK)
+
+    with HostileTarget(redirect) as target:
         sender.send(Post(target.url()))
 
     assert [None, None] == [received.header("Authorization") for received in target.received]

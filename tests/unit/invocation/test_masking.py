@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import re
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -44,6 +45,15 @@ def test_a_secret_is_found_in_every_spelling(spelling: str) -> None:
     assert masked.startswith("before ")
     assert masked.endswith(" after")
     assert "ss" not in masked.replace("before", "").replace("after", "")
+
+
+@pytest.mark.parametrize("before", ["", "x", "xx"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_a_secret_is_found_in_both_alphabets_of_base64(encode: Callable[[bytes], bytes], before: str) -> None:
+    """Wherever in the encoded text it begins. The two differ in what stands for `>>>`, `???` and `~`."""
+    secret = "S3cr3t>>?/value~~~"
+    encoded = encode(f"{before}{secret}".encode()).decode()
+    assert len(Mask([secret]).text(encoded).replace("***", "")) <= len(before) + 4
 
 
 def test_a_secret_is_found_as_javascript_encodes_it() -> None:
