@@ -18,6 +18,9 @@ LEEWAY_S, LEEWAY_RATIO = 60.0, 0.2
 HOLD_OFF_S = 5.0
 """After a failure nobody asks the token server for so long, or as long as it says."""
 
+MAX_HOLD_OFF_S = 600.0
+"""At most: a date far ahead in one `Retry-After` must not outlast what made the server, or a gateway, write it."""
+
 SETTLED_S = 30.0
 """After a token was replaced since a target refused it, another refusal says nothing of the token for so long."""
 
@@ -46,7 +49,7 @@ class AccessTokens:
             return None
         if issued is not None and now < self._ends_at:
             return issued
-        raise NoToken(failure.place, failure.problem, max(failure.retry_after_s or 0.0, self._hold_off_until - now))
+        raise NoToken(failure.place, failure.problem, self._hold_off_until - now)
 
     def issue(self) -> IssuedCredential:
         """The token; of those that wait for a new one, the first asks for all."""
@@ -72,7 +75,7 @@ class AccessTokens:
         except NoToken as failure:
             log.event(events.CREDENTIAL_FETCH_FAILED, host=self.place, problem=failure.problem)
             now = self._clock()
-            self._hold_off_until = now + max(HOLD_OFF_S, failure.retry_after_s or 0.0)
+            self._hold_off_until = now + min(MAX_HOLD_OFF_S, max(HOLD_OFF_S, failure.retry_after_s or 0.0))
             self._failure = failure
             if self._issued is not None and now < self._ends_at:
                 return self._issued

@@ -2,7 +2,7 @@
 
 import pytest
 
-from longshore.delivery.access_tokens import HOLD_OFF_S, LEEWAY_S, SETTLED_S, AccessTokens
+from longshore.delivery.access_tokens import HOLD_OFF_S, LEEWAY_S, MAX_HOLD_OFF_S, SETTLED_S, AccessTokens
 from longshore.delivery.issued_credential import IssuedCredential, NoToken
 from longshore.delivery.token_request import AccessToken
 
@@ -58,6 +58,18 @@ def test_a_failure_is_told_to_all_for_a_while(server: TokenServer) -> None:
         server.tokens.current()
     server.now, server.failure = server.now + 1, None
 
+    assert "Bearer t2" == server.value()
+
+
+def test_a_wait_without_end_is_cut_short(server: TokenServer) -> None:
+    """Once read it would keep all deliveries of a target from their token until each worker is restarted."""
+    server.failure = NoToken("idp", "busy", 1e20)
+    with pytest.raises(NoToken):
+        server.value()
+    with pytest.raises(NoToken) as refused:
+        server.tokens.current()
+    assert refused.value.retry_after_s == MAX_HOLD_OFF_S
+    server.now, server.failure = server.now + MAX_HOLD_OFF_S, None
     assert "Bearer t2" == server.value()
 
 
