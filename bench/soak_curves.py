@@ -1,18 +1,25 @@
-"""What a soak has sampled, and whether it grows: the least squares' slope of each curve."""
+"""What a soak has sampled, and whether it grows: the least squares' slope of the floor of each curve.
 
+The floor is the lowest value of each of some stretches of time. What is kept for good raises it; what piles up while the
+machine is busy for a moment, and is gone afterwards, does not.
+"""
+
+from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
 
 WARM_UP = 1 / 3
 """Share of the time that tells nothing: caches fill, and what is kept for a minute has not begun to expire."""
+STRETCHES = 10
+"""Of the time that is looked at."""
 TOLERANCE = 0.03
-"""How much of its average a curve may rise over what is looked at, and still counts as flat."""
+"""How much of its average a floor may rise over what is looked at, and still counts as flat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """How a curve went after the warm-up."""
+    """How the floor of a curve went after the warm-up."""
 
     mean: float
     per_hour: float
@@ -51,8 +58,16 @@ class Curves:
 
     def slopes(self) -> dict[str, Slope]:
         """Of each curve, after the warm-up."""
-        first = next(n for n, at in enumerate(self.times) if at >= self.times[-1] * WARM_UP)
-        return {name: slope(self.times[first:], values[first:]) for name, values in self.values.items()}
+        first, end = self.times[-1] * WARM_UP, self.times[-1]
+        stretches = defaultdict[int, list[int]](list)
+        for n, at in enumerate(self.times):
+            if at >= first:
+                stretches[min(int((at - first) / (end - first) * STRETCHES), STRETCHES - 1)].append(n)
+        slopes = {}
+        for name, values in self.values.items():
+            lowest = [min(each, key=values.__getitem__) for each in stretches.values()]
+            slopes[name] = slope([self.times[n] for n in lowest], [values[n] for n in lowest])
+        return slopes
 
     def as_json(self) -> dict[str, list[float]]:
         """All of it."""
