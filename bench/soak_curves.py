@@ -1,7 +1,7 @@
 """What a soak has sampled, and whether it grows: the least squares' slope of the floor of each curve.
 
-The floor is the lowest value of each of some stretches of time. What is kept for good raises it; what piles up while the
-machine is busy for a moment, and is gone afterwards, does not.
+The floor is the lowest value of each of some stretches of time. What is kept for good raises it; what piles up while
+the machine is busy for a moment, and is gone afterwards, does not.
 """
 
 from collections import defaultdict
