@@ -16,10 +16,9 @@ from ingest.current_preparer import CurrentPreparer
 from ingest.ingest_health import count_stored
 from ingest.outage import Outage
 from ingest.source import R, Source
-from longshore.errors import StoreUnavailable, place_of
+from longshore.errors import IntakeStopped, StoreUnavailable, place_of
 from longshore.invocation.mapping import JqUnavailable
 from longshore.ledger.entry import Accepted, Claim
-from longshore.ledger.intake import IntakeStopped
 from longshore.ledger.ledger import MAX_CLAIMS, Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog

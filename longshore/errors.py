@@ -68,6 +68,10 @@ class StoreUnavailable(LongshoreError):
         return "Redis cannot be asked now: " + ", ".join(str(part) for part in self.args)
 
 
+class IntakeStopped(LongshoreError):
+    """The ledger took nothing of a batch, as an operator has stopped intake."""
+
+
 class PortUnavailable(LongshoreError):
     """The Port API cannot be reached or is overloaded; `retry_after_s` is the wait it asked for, if it did.
 

@@ -19,9 +19,8 @@ from ingest.kafka.message import to_record
 from ingest.kafka.offset_ranges import build_ranges
 from ingest.kafka.partition_queries import EARLIEST, LATEST, PartitionQueries
 from ingest.kafka.record import KafkaRecord, Partition
-from longshore.errors import StoreUnavailable
+from longshore.errors import IntakeStopped, StoreUnavailable
 from longshore.invocation.mapping import JqUnavailable
-from longshore.ledger.intake import IntakeStopped
 from longshore.ledger.ledger import Ledger
 from longshore.log import events
 from longshore.log.event_log import EventLog

@@ -6,18 +6,10 @@ is written nothing more is accepted, by no ingest, started or not; what was read
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
-from longshore.errors import LongshoreError
 from longshore.ledger import scripts
 from longshore.ledger.connection import reaching_store
-
-if TYPE_CHECKING:
-    from longshore.ledger.ledger import Ledger
-
-
-class IntakeStopped(LongshoreError):
-    """The ledger took nothing of a batch, as an operator has stopped intake."""
+from longshore.ledger.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +20,7 @@ class IntakeStop:
     at_ms: int
 
 
-def stop_intake(ledger: "Ledger", actor: str) -> IntakeStop:
+def stop_intake(ledger: Ledger, actor: str) -> IntakeStop:
     """From now on the ledger accepts nothing. Returns the stop that holds, which may be an earlier one.
 
     Raises `StoreUnavailable`.
@@ -36,19 +28,19 @@ def stop_intake(ledger: "Ledger", actor: str) -> IntakeStop:
     return _parse(_set(ledger, json.dumps(asdict(IntakeStop(actor, ledger.clock_ms()))))) or IntakeStop("", 0)
 
 
-def resume_intake(ledger: "Ledger") -> None:
+def resume_intake(ledger: Ledger) -> None:
     """Ends a stop, if there is one; ingest reads on within a second. Raises `StoreUnavailable`."""
     _set(ledger, "")
 
 
-def read_stop(ledger: "Ledger") -> IntakeStop | None:
+def read_stop(ledger: Ledger) -> IntakeStop | None:
     """The stop that holds now, if any. Raises `StoreUnavailable`."""
     with reaching_store():
         note = ledger.redis.get(ledger.keys.intake)
     return _parse(note)  # type: ignore[arg-type]
 
 
-def _set(ledger: "Ledger", note: str) -> bytes:
+def _set(ledger: Ledger, note: str) -> bytes:
     with reaching_store():
         script = scripts.Script.get("stop_intake")
         answer: bytes = script.run(ledger.redis.execute_command, ledger.keys.prefix, "", note)

@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 
+from longshore.errors import IntakeStopped
 from longshore.ledger import clock, record, scripts
 from longshore.ledger.connection import primary_of, reaching_store
 from longshore.ledger.entry import (
@@ -22,7 +23,6 @@ from longshore.ledger.entry import (
     StartedAttempt,
 )
 from longshore.ledger.faults import LedgerFault, with_faults
-from longshore.ledger.intake import IntakeStopped
 from longshore.ledger.keys import Keys
 from longshore.ledger.limits import Limits
 from longshore.ledger.script_connections import connections_of

@@ -2,8 +2,9 @@
 
 import pytest
 
+from longshore.errors import IntakeStopped
 from longshore.ledger.entry import OffsetRange
-from longshore.ledger.intake import IntakeStopped, read_stop, resume_intake, stop_intake
+from longshore.ledger.intake import read_stop, resume_intake, stop_intake
 from longshore.ledger.ledger import Ledger
 from longshore.ledger.partition_offsets import read_partition_offsets
 from tests.integration.ledger.conftest import entry, span, state, store

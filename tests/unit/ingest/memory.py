@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from opentelemetry.trace import SpanContext
 
 from ingest.source import Progress, RunIdentity
+from longshore.errors import IntakeStopped
 from longshore.ledger.entry import Accepted, Claim, Entry
-from longshore.ledger.intake import IntakeStopped
 from longshore.sandbox.publisher import action_run, as_text
 
 SECRET = "secret-0123456789"
