@@ -28,6 +28,7 @@ was published is accounted for. [What is promised](../explanation/guarantees.md)
 `make chaos MINUTES=30 SEED=7` strikes with all of them at random; with `POLLING=1` where runs are polled. Machines that
 vanish take root and `ip`, and memory that runs out takes a control group that may be written.
 """
+FOLDER = Path(__file__).parents[1] / "faults"
 COLUMNS = ("fault", "expected", "published", "delivered", "dead", "unknown", "lost", "repeated", "recovery", "tried")
 NO_FIGURES = ("–",) * 7
 NOT_RUN = "not run"
@@ -74,6 +75,13 @@ def write(path: Path, faults: Sequence[Fault], rows: Mapping[str, Row], ends: Ma
             cells = _cells(fault, rows.get(fault.key), ends.get(fault.key, ""), before.get(fault.key))
             lines.append(_line((*cells[:-1], f"{cells[-1]} <!-- {fault.key} -->")))
     path.write_text("\n".join(lines) + "\n")
+
+
+def modules_left_out(path: Path, faults: Sequence[Fault]) -> set[str]:
+    """Files of which the page has rows that it would lose, as they were not collected this time."""
+    before = keys_and_cells(path.read_text()) if path.exists() else {}
+    left_out = {key.split("::")[0] for key in before} - {fault.module for fault in faults}
+    return {module for module in left_out if (FOLDER / module).exists()}
 
 
 def keys_and_cells(page: str) -> dict[str, list[str]]:

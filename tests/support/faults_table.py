@@ -22,7 +22,6 @@ from tests.support import faults_page
 from tests.support.faults_page import Fault
 from tests.support.faults_row import Row
 
-HERE = Path(__file__).parents[1] / "faults"
 SIZE = int(os.environ.get("LONGSHORE_FAULTS_MESSAGES") or 2000)
 """Invocations of each fault."""
 SELECTION = int(os.environ.get("LONGSHORE_FAULTS_SELECTION") or 0)
@@ -48,7 +47,7 @@ def choose(names: Sequence[str]) -> set[str]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the chosen faults."""
-    faults = [item for item in items if HERE in item.path.parents]
+    faults = [item for item in items if faults_page.FOLDER in item.path.parents]
     config.stash[FAULTS] = [faults_page.fault_of(item) for item in faults]
     selection = choose([item.nodeid for item in faults])
     deselected = {item for item in faults if item.nodeid not in selection}
@@ -96,7 +95,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Print the table, and write the page."""
     by_id = config.stash.get(ROWS, {})
     faults, ends = config.stash.get(FAULTS, []), config.stash.get(ENDS, {})
-    if PAGE and faults:
+    if PAGE and (left_out := faults_page.modules_left_out(Path(PAGE), faults)):
+        terminalreporter.write_line(
+            f"{PAGE} is not written, as the rows of {', '.join(sorted(left_out))} would go: choose with -k instead"
+        )
+    elif PAGE and faults:
         faults_page.write(Path(PAGE), faults, by_id, ends)
     rows = list(by_id.values())
     if not rows:
