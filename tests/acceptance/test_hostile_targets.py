@@ -198,6 +198,7 @@ def test_a_worker_outlives_all_of_them_and_keeps_nothing(bench: Bench, urls: dic
 
     assert peak(process) - before < MOST_GROWTH
     assert process.num_threads() <= threads
+    eventually(lambda: len(causes(worker)) == 2 * len(CASES), "the log has the last attempt of each")
     said = causes(worker)
     assert [] == [name for name, case in CASES.items() if case.says not in said[f"second-{name}"]]
 
@@ -222,7 +223,7 @@ def test_our_own_redis_is_denied_until_it_is_allowed(bench: Bench) -> None:
     bench.ends("r_1", "dead", "denied")
     delivers(bench, "r_2")
 
-    assert f"WEBHOOK_ALLOW=*,127.0.0.1:{bench.redis.port}" in worker.log()
+    eventually(lambda: f"WEBHOOK_ALLOW=*,127.0.0.1:{bench.redis.port}" in worker.log(), "the log has the remedy")
     assert 0 == worker.stop()
     bench.worker(WEBHOOK_ALLOW=f"*,127.0.0.1:{bench.redis.port}", UNKNOWN_OUTCOME="park")
     bench.accept("r_3", url)

@@ -85,7 +85,7 @@ def test_a_proxy_that_is_down_is_named_and_port_hears_of_it(bench: Bench) -> Non
     eventually(lambda: told(bench, "r_1"), "the end at Port")
 
     assert "4" == bench.record("r_1")["attempts"]
-    assert f"through the proxy {address}: connection refused" in worker.log()
+    eventually(lambda: f"through the proxy {address}: connection refused" in worker.log(), "the log names it")
     assert "hush-hush" not in worker.log()
     assert address in json.dumps([call.body for call in bench.port.calls])
     assert "hush-hush" not in json.dumps([call.body for call in bench.port.calls])
@@ -101,7 +101,7 @@ def test_a_proxy_that_wants_a_password_is_named(bench: Bench, scheme: str) -> No
         bench.ends("r_1", "dead", "proxy")
 
         assert [] == proxy.lines
-        assert "wants a user name and a password (407)" in worker.log()
+        eventually(lambda: "wants a user name and a password (407)" in worker.log(), "the log has the remedy")
 
 
 def test_a_proxy_in_front_of_port_that_is_down_loses_no_report(bench: Bench) -> None:

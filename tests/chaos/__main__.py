@@ -95,12 +95,8 @@ def account(scene: Scene, struck: Sequence[str]) -> int:
     except AssertionError as error:
         say(str(error))
     accounts = scene.accounts.of(scene.load.sent)
-    problems = [
-        problem
-        for each in accounts
-        if each.lost or each.sent.id not in scene.learned_late
-        for problem in each.problems()
-    ]
+    excused = scene.learned_late | scene.at_risk()
+    problems = [problem for each in accounts if each.lost or each.sent.id not in excused for problem in each.problems()]
     problems += scene.accounts.imbalances()
     problems += [
         f"{member.name} ended with code {code}"

@@ -13,7 +13,7 @@ from longshore.log import events
 from tests.faults.conftest import MakeScene
 from tests.support.faults_table import SIZE
 from tests.support.load import WELL_BEHAVED
-from tests.support.scene import BOUND_S, BUSY, FULL, Scene
+from tests.support.scene import BOUND_S, BUSY, FULL, UNSYNCED_S, Scene
 
 pytestmark = [pytest.mark.real_kafka, pytest.mark.timeout(BOUND_S, func_only=True)]
 
@@ -24,8 +24,6 @@ LOADING_S = 15.0 if FULL else 3.0
 CUTS = 40 if FULL else 12
 CUT_EVERY_S = 0.25
 KILLS = 6
-UNSYNCED_S = 2.0
-"""What a killed Redis may forget with `appendfsync everysec`."""
 LEASE_S = 15
 """The default: what is under way outlives each of these faults."""
 MORE = 25

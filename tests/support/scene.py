@@ -58,6 +58,8 @@ STRIKE_S = 15.0 if FULL else 4.0
 """How long what is struck stays so."""
 BUSY = 20
 """Invocations claimed or begun when something is struck."""
+UNSYNCED_S = 2.0
+"""What a killed Redis may forget: what it has not yet written while the disk is busy with the sync of every second."""
 POLL_S = 0.1
 PORTION_S = 0.25
 """How often more is published while a fault lasts."""
@@ -155,6 +157,7 @@ class Scene:
         self.recovery_bound_s = RECOVERY_BOUND_S
         self.begun_at_kills: list[set[str]] = []
         """For each worker that was killed what had begun then, at it or at its siblings."""
+        self._redis_killed_at: list[float] = []
         self.learned_late: set[str] = set()
         """What workers had that were gone for long and lived: an outcome may have come after Port was told of none."""
 
@@ -250,6 +253,17 @@ class Scene:
         self.fleet.replace(worker)
         return begun
 
+    def kill_redis(self) -> None:
+        """Kill Redis, which may forget its last moments: see `at_risk`."""
+        self._redis_killed_at.append(time.time())
+        self.redis.kill()
+
+    def at_risk(self) -> set[str]:
+        """Ids of what reached targets when Redis was killed: it may not know so, and they may be sent again."""
+        return set().union(
+            *(self.arrived_since(at - UNSYNCED_S) - self.arrived_since(at + UNSYNCED_S) for at in self._redis_killed_at)
+        )
+
     def note_kill(self, worker: Member) -> set[str]:
         """A worker has been killed this moment. Returns the ids that had begun, its own and its siblings'."""
         held = self.accounts.leased()
@@ -280,7 +294,7 @@ class Scene:
 
         Of the ids in `forgotten` the ledger lost what it knew: they must have ended, but perhaps not as Port was told.
         """
-        forgotten = {*forgotten, *self.learned_late}
+        forgotten = {*forgotten, *self.learned_late, *self.at_risk()}
         accounts = self.accounts.of(self.load.sent)
         problems = [
             problem

@@ -35,7 +35,7 @@ def wrong_redis(offset_s: int) -> Callable[[Scene], None]:
     """Redis goes down, and comes back on a machine with another clock, for good."""
 
     def run(scene: Scene) -> None:
-        scene.redis.kill()
+        scene.kill_redis()
         # It still counts seconds rightly.
         clock = {"LD_PRELOAD": str(LIBRARIES[0]), "FAKETIME": f"{offset_s:+}s", "DONT_FAKE_MONOTONIC": "1"}
         scene.redis.environ.update(clock)

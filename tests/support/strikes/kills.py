@@ -59,7 +59,7 @@ def end_then_kill_worker(scene: Scene) -> None:
 def kill_redis(scene: Scene) -> None:
     """It is back at once, with all that it had written."""
     scene.pass_time(scene.dice.uniform(0, STRIKE_S))
-    scene.redis.kill()
+    scene.kill_redis()
     scene.redis.start()
 
 
