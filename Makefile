@@ -51,7 +51,7 @@ test: setup ## Run all tests; of those of faults a few, with fewer invocations t
 		$(BIN)/python -m pytest --collect-only -qq $(PYTEST_ARGS) > /dev/null || true
 	@PYTHONDONTWRITEBYTECODE= \
 		LONGSHORE_FAULTS_MESSAGES=$${LONGSHORE_FAULTS_MESSAGES:-150} LONGSHORE_HELD_BACK=$${LONGSHORE_HELD_BACK:-300} \
-		LONGSHORE_FAULTS_SELECTION=$${LONGSHORE_FAULTS_SELECTION:-4} LONGSHORE_FAULTS_SEED=$(FAULTS_SEED) \
+		LONGSHORE_FAULTS_SELECTION=$${LONGSHORE_FAULTS_SELECTION:-3} LONGSHORE_FAULTS_SEED=$(FAULTS_SEED) \
 		$(BIN)/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder $(PYTEST_ARGS)
 
 faults: setup ## Kill programs, Redis and Port under load, and account for every invocation (Java 17 and Maven)

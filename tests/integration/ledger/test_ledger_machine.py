@@ -408,12 +408,12 @@ class LedgerMachine(RuleBasedStateMachine):
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("lasts", [True, False])
 def test_every_invocation_is_in_one_place_whatever_happens(client: "redis.Redis", lasts: bool) -> None:
-    """A thousand steps, each followed by a look at everything; also where offsets of what is open are kept."""
+    """Six hundred steps, each followed by a look at everything; also where offsets of what is open are kept."""
     ledger = Ledger(client, Keys.of("org/agent"), dataclasses.replace(LIMITS, open=not lasts))
     run_state_machine_as_test(
         lambda: LedgerMachine(ledger),  # type: ignore[arg-type]
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,

@@ -209,7 +209,7 @@ ENDS = st.lists(st.sampled_from(["done", "done", "waiting", "dead", "unknown", "
 
 
 @pytest.mark.timeout(600)
-@settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(batches=st.lists(ARRIVALS, min_size=1, max_size=3), ends=ENDS)
 def test_in_every_history_each_key_keeps_its_order_and_nothing_starves(
     client: "redis.Redis", batches: list[list[tuple[str, str]]], ends: list[str]
