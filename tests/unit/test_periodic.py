@@ -12,7 +12,7 @@ from longshore import periodic
 from longshore.errors import StoreUnavailable
 from longshore.log import events
 from longshore.periodic import Periodic
-from longshore.telemetry.health import PROCESS_HEALTH
+from longshore.telemetry.health import PROCESS_HEALTH, CheckResult
 from tests.support.programs import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -82,13 +82,16 @@ def test_one_that_hangs_or_only_fails_is_not_alive(start: Start) -> None:
             raise ValueError
         goes_on.wait()
 
+    def threads() -> CheckResult:
+        return PROCESS_HEALTH.live().results["threads"]
+
     loop = start(step, limit_s=0.2)
-    eventually(lambda: not PROCESS_HEALTH.live().ok, "it hangs")
-    assert "the thread the test's has done nothing" in PROCESS_HEALTH.live().json()["why"][0]
+    eventually(lambda: not threads().ok, "it hangs")
+    assert "the thread the test's has done nothing" in threads().text
     goes_on.set()
-    eventually(lambda: PROCESS_HEALTH.live().ok, "it goes on")
+    eventually(lambda: threads().ok, "it goes on")
     fails.set()
-    eventually(lambda: not PROCESS_HEALTH.live().ok, "it fails and fails")
+    eventually(lambda: not threads().ok, "it fails and fails")
     loop.stop()
     assert not periodic.stalled()
 
